@@ -1,0 +1,1 @@
+"""Train, judge and keep text classifiers that read word order."""

@@ -1,0 +1,47 @@
+"""What can go wrong in a way that the user can mend: each error is one clear message."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class WordgateError(Exception):
+    """The base of every error whose message is meant for the user."""
+
+
+class DataError(WordgateError):
+    """The data given can't be read or used as asked."""
+
+
+class SettingsError(WordgateError):
+    """A setting, recipe or option is unknown or out of range."""
+
+
+class BundleError(WordgateError):
+    """A saved model is missing, damaged, altered or too new."""
+
+
+class MissingExtraError(WordgateError):
+    """An optional package is needed and absent."""
+
+    def __init__(self, purpose: str, extra: str):
+        super().__init__(
+            f"{purpose} needs the extra '{extra}': pip install 'wordgate[{extra}]'",
+        )
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """End a message about an unknown name with the nearest known one, or with all of them.
+
+    Args:
+        name: What the user wrote.
+        options: What would have been allowed.
+
+    Returns:
+        ``"; did you mean 'text'?"``, or ``"; there are: id, text"`` where nothing is near.
+    """
+    options = [str(option) for option in options]
+    near = difflib.get_close_matches(name.lower(), [o.lower() for o in options], n=1)
+    if near:
+        best = next(option for option in options if option.lower() == near[0])
+        return f"; did you mean '{best}'?"
+    return f"; there are: {', '.join(options)}" if options else ""

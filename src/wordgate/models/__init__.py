@@ -1,0 +1,1 @@
+"""The families of classifiers: what each computes, without torch, and its state."""

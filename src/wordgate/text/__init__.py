@@ -1,0 +1,1 @@
+"""From a string to word ids: tokenizers, the vocabulary, batches of similar length."""

@@ -1,0 +1,1 @@
+"""How each family is fitted; the only place that imports torch."""

@@ -1,0 +1,1 @@
+"""The few functions that join the stations: train, evaluate, demo."""
