@@ -1,0 +1,1 @@
+"""The folder a trained model is kept in: plain JSON and safetensors, each file hashed."""

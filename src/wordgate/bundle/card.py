@@ -1,0 +1,67 @@
+"""The model card: the `README.md` inside a bundle (Mitchell et al. 2019)."""
+
+from wordgate.bundle.config import Config
+from wordgate.bundle.metrics import Metrics
+
+
+def model_card(config: Config, metrics: Metrics | None) -> str:
+    """Tell in Markdown what the model is, what it was trained on, and what it is worth."""
+    sections = [_heading(config), _worth(metrics), _data(config, metrics), _use(config)]
+    return "\n".join(sections)
+
+
+def _heading(config: Config) -> str:
+    labels = ", ".join(f"`{label}`" for label in config.labels)
+    return (
+        f"# A wordgate model: {config.family}\n\n"
+        f"It gives a text one of {len(config.labels)} labels: {labels}.\n"
+    )
+
+
+def _worth(metrics: Metrics | None) -> str:
+    if metrics is None:
+        return "## What it is worth\n\nIt has not been judged on test rows.\n"
+    interval = metrics.intervals["accuracy"]
+    rows = [
+        ("accuracy", _share(metrics.accuracy)),
+        ("95 % interval", f"{_share(interval.low)} to {_share(interval.high)}"),
+        ("macro F1", _share(metrics.macro_f1)),
+        ("log loss", f"{metrics.log_loss:.3f}"),
+        ("word counts + logistic regression", _share(metrics.baselines.count.accuracy)),
+        ("always the most frequent label", _share(metrics.baselines.majority.accuracy)),
+    ]
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    return (
+        f"## What it is worth\n\nOn {metrics.n:,} test rows.\n\n"
+        f"| | |\n|---|---|\n{table}\n\n{interval.method}\n"
+    )
+
+
+def _data(config: Config, metrics: Metrics | None) -> str:
+    lines = [f"- {key}: {value}" for key, value in config.data.items() if _is_plain(value)]
+    if metrics is not None:
+        split = metrics.split
+        lines += [
+            f"- {split.reason}",
+            f"- test rows whose group stands in train: {split.leaked_by_group:,}",
+            f"- test rows with a near copy in train: {split.near_duplicates_in_train:,}",
+            *(f"- {warning}" for warning in split.warnings),
+        ]
+    return "## The data\n\n" + "\n".join(lines) + "\n"
+
+
+def _use(config: Config) -> str:
+    return (
+        "## Use\n\n```sh\nwordgate predict PATH_OF_THIS_FOLDER 'a text'\n```\n\n"
+        "```python\nimport wordgate\n\nmodel = wordgate.load('PATH_OF_THIS_FOLDER')\n"
+        "model.predict(['a text'])\n```\n\n"
+        f"Recipe `{config.recipe}`, seed {config.seed}; every setting stands in `config.json`.\n"
+    )
+
+
+def _share(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)

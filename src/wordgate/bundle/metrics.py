@@ -1,0 +1,114 @@
+"""The form of `metrics.json`: what a model was found to be worth, and on which split."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Interval(_Form):
+    """A 95 % interval; bounds are null where the data can't give one, `method` says why."""
+
+    low: float | None
+    high: float | None
+    method: str
+
+
+class LabelScore(_Form):
+    """One label's scores; null where undefined (never predicted, or not in the test rows)."""
+
+    label: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+class Baseline(_Form):
+    """A simple model fitted and judged on the same split."""
+
+    accuracy: float
+    macro_f1: float | None
+    log_loss: float
+    train_seconds: float
+
+
+class Baselines(_Form):
+    """What any model must beat."""
+
+    majority: Baseline = Field(description="always the most frequent training label")
+    count: Baseline = Field(description="counts of 1 to 3 words with logistic regression")
+
+
+class PairedDifference(_Form):
+    """The model's accuracy less the count baseline's, on the same test rows, by groups."""
+
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    method: str
+
+
+class SplitFacts(_Form):
+    """Who was judged, and how far the test rows were unseen."""
+
+    kind: Literal["grouped", "random", "given"]
+    seed: int
+    n_train: int
+    n_valid: int
+    n_test: int
+    n_test_groups: int
+    leaked_by_group: int = Field(description="test rows whose group also stands in train")
+    near_duplicates_in_train: int = Field(description="test rows with a near copy in train")
+    reason: str
+    warnings: list[str]
+
+
+class Epoch(_Form):
+    """One pass over the training texts."""
+
+    epoch: int
+    seconds: float
+    texts_per_second: float
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float = Field(description="measured on the way, with dropout")
+    valid_loss: float
+    valid_accuracy: float
+
+
+class Metrics(_Form):
+    """The whole of `metrics.json`. Scores are on the test rows, as shares of 1."""
+
+    schema_version: Literal[1] = 1
+    accuracy: float
+    macro_f1: float | None
+    macro_precision: float | None
+    macro_recall: float | None
+    weighted_f1: float | None
+    log_loss: float
+    intervals: dict[Literal["accuracy", "macro_f1"], Interval]
+    per_class: list[LabelScore] = Field(description="in the labels' order")
+    confusion: list[list[int]] = Field(description="rows true, columns predicted")
+    n: int
+    baselines: Baselines
+    difference_to_count: PairedDifference
+    split: SplitFacts
+    train_seconds: float = Field(description="fitting alone")
+    wall_seconds: float = Field(description="the whole command")
+    peak_memory_mb: float = Field(description="largest resident size of the process, 10^6 bytes")
+    epochs: int
+    best_epoch: int
+    history: list[Epoch]
+
+
+def metrics_schema() -> dict[str, Any]:
+    """Give the JSON Schema of `metrics.json`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Metrics.model_json_schema(mode="serialization"),
+    }

@@ -1,0 +1,52 @@
+"""The entry point: the commands, and what becomes of errors."""
+
+import os
+import sys
+
+import click
+
+from wordgate.cli.demo import demo
+from wordgate.cli.evaluate import evaluate
+from wordgate.cli.info import info
+from wordgate.cli.predict import predict
+from wordgate.cli.train import train
+from wordgate.errors import WordgateError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="wordgate")
+def wordgate() -> None:
+    """Train a text classifier that reads word order, and learn what it is really worth.
+
+    Begin with 'wordgate demo', or with 'wordgate train tweets.csv --out model'.
+    """
+
+
+for _command in (demo, train, evaluate, predict, info):
+    wordgate.add_command(_command)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    sys.exit(exit_code(arguments))
+
+
+def exit_code(arguments: list[str] | None = None) -> int:
+    """Run the command line; say errors on standard error, in one message each."""
+    try:
+        result = wordgate.main(arguments, prog_name="wordgate", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return USAGE
+    except WordgateError as error:
+        click.echo(f"wordgate: {error}", err=True)
+        return FAILED
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("wordgate: interrupted; nothing was written", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has had enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,76 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+reading_options = _stack(
+    click.option("--text", metavar="COLUMN", help="Column of the texts: a name or a number."),
+    click.option("--label", metavar="COLUMN", help="Column of the labels."),
+    click.option(
+        "--group",
+        metavar="COLUMN",
+        help="Column of the groups that a fair split keeps together; 'none' for no groups.",
+    ),
+    click.option(
+        "--drop-label",
+        "drop_labels",
+        metavar="LABEL",
+        multiple=True,
+        help="Leave out the rows of this label; may be repeated.",
+    ),
+    click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1252."),
+    click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Read only N rows."),
+)
+
+training_options = _stack(
+    click.option("--out", metavar="FOLDER", required=True, help="Where to write the model."),
+    click.option("--overwrite", is_flag=True, help="Replace a model that is there."),
+    click.option("--model", default="lstm", show_default=True, help="Family: lstm or count."),
+    click.option(
+        "--recipe",
+        default="default",
+        show_default=True,
+        help="Settings by name: default or notebook-fast, or a .toml file of your own.",
+    ),
+    click.option(
+        "--set",
+        "assignments",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Change one setting of the recipe; may be repeated.",
+    ),
+    click.option(
+        "--split",
+        type=click.Choice(["grouped", "random"]),
+        help="Keep groups together, or cut anywhere and see what leaks.  [default: the recipe's]",
+    ),
+    click.option(
+        "--test-size", metavar="SHARE", type=float, help="Share of the rows that judge the model."
+    ),
+    click.option("--valid", metavar="FILE", help="A file of its own for validation."),
+    click.option("--test", metavar="FILE", help="A file of its own for test."),
+    click.option(
+        "--split-column", metavar="COLUMN", help="Column that says train, valid or test."
+    ),
+    click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0)),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+    click.option(
+        "--max-minutes", metavar="M", type=float, help="End the whole command within M minutes."
+    ),
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -1,0 +1,32 @@
+"""`wordgate train`: from a file to a judged model in a folder."""
+
+import json
+from typing import Any
+
+import click
+
+from wordgate.cli.options import json_option, reading_options, training_options
+
+
+@click.command()
+@click.argument("data")
+@reading_options
+@training_options
+@json_option
+def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Train a classifier on DATA, judge it on rows it has not seen, and keep it.
+
+    DATA is a CSV, TSV, JSONL or Parquet file (gzip or not), or a named data set such as
+    twitter-entity-sentiment. What it holds is inferred, and said.
+    """
+    from wordgate.cli.views import training_view
+    from wordgate.settings import parse_assignments
+    from wordgate.workflows.train import train as train_workflow
+
+    settings = parse_assignments(assignments)
+    training = train_workflow(data, settings=settings, **options)
+    if as_json:
+        click.echo(json.dumps(training.metrics.model_dump(mode="json"), ensure_ascii=False))
+        return
+    click.echo(training_view(training))
+    click.echo(f"\nSaved in {options['out']}. Try: wordgate predict {options['out']} \"a text\"")

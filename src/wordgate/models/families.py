@@ -1,0 +1,22 @@
+"""The families by name, to build a kept model again."""
+
+from wordgate.errors import BundleError, did_you_mean
+from wordgate.models.count import CountModel
+from wordgate.models.lstm import LSTMModel
+from wordgate.models.protocol import Arrays, Description, Model
+
+_FAMILIES: dict[str, type[LSTMModel] | type[CountModel]] = {
+    "lstm": LSTMModel,
+    "count": CountModel,
+}
+
+
+def model_from_state(family: str, description: Description, arrays: Arrays) -> Model:
+    """Build a model from what its `state` gave.
+
+    Raises:
+        BundleError: The family is unknown, or the state is incomplete or doesn't fit together.
+    """
+    if family not in _FAMILIES:
+        raise BundleError(f"no family of models '{family}'{did_you_mean(family, _FAMILIES)}")
+    return _FAMILIES[family].from_state(description, arrays)

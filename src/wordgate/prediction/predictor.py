@@ -1,0 +1,101 @@
+"""The one way to predict: strings in, labels and probabilities out, without torch."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.bundle.config import Config
+from wordgate.bundle.folder import BundleFolder
+from wordgate.bundle.metrics import Metrics
+from wordgate.errors import DataError
+from wordgate.models.protocol import Model
+
+
+class Predictor:
+    """A classifier that is ready to use.
+
+    Attributes:
+        labels: The labels, in the order of the probabilities' columns.
+        config: How the model came about.
+        metrics: What it is worth; None if it was never judged.
+        changed_files: Files of its bundle that were changed since, none of them read to predict.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        config: Config,
+        metrics: Metrics | None = None,
+        changed_files: Iterable[str] = (),
+    ):
+        self._model = model
+        self.labels = config.labels
+        self.config = config
+        self.metrics = metrics
+        self.changed_files = tuple(changed_files)
+
+    def predict(self, texts: Iterable[str]) -> list[str]:
+        """Give each text its most probable label.
+
+        Args:
+            texts: Strings: a list, an array, a pandas or polars Series.
+
+        Raises:
+            DataError: `texts` is a single string, or holds something else than strings.
+        """
+        best = self.log_proba(texts).argmax(axis=1)
+        return [self.labels[column] for column in best]
+
+    def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
+        """Give the probability of each label for each text.
+
+        Args:
+            texts: Strings: a list, an array, a pandas or polars Series.
+
+        Returns:
+            float64 [n, classes]; the columns follow `labels`, each row sums to 1.
+
+        Raises:
+            DataError: `texts` is a single string, or holds something else than strings.
+        """
+        return np.exp(self.log_proba(texts))
+
+    def log_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
+        """Give the logarithms of `predict_proba`, exact where a probability is tiny."""
+        return self._model.log_proba(checked_texts(texts))
+
+
+def load(path: str | Path) -> Predictor:
+    """Load a model that `wordgate train` has written.
+
+    Args:
+        path: The model's folder.
+
+    Raises:
+        BundleError: There is no model, or a file of it is missing, truncated, altered or too new.
+    """
+    folder = BundleFolder.open(path)
+    config = folder.config()
+    changed = folder.changed_files()
+    metrics = None if "metrics.json" in changed else folder.metrics()
+    return Predictor(folder.model(config), config, metrics, changed)
+
+
+def checked_texts(texts: Iterable[str]) -> list[str]:
+    """Make a list of the texts, and see that they are strings.
+
+    Raises:
+        DataError: `texts` is a single string, or holds something else than strings.
+    """
+    if isinstance(texts, str):
+        raise DataError("a list of texts is needed, not a single string; write [text]")
+    listed = list(texts)
+    for position, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise DataError(
+                f"text {position + 1} of {len(listed)} is {text!r} ({type(text).__name__}),"
+                " not a string"
+            )
+    return listed

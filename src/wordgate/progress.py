@@ -1,0 +1,92 @@
+"""What a long run tells its user on the way: lines that stay, and one live bar.
+
+In a terminal and in a notebook the bar moves; in a log file only the lines are written.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Bar(Protocol):
+    """A live bar of known length."""
+
+    def advance(self, label: str) -> None:
+        """Count one more unit of work, and say what is being done."""
+
+
+class Progress(Protocol):
+    """Where remarks go while something runs."""
+
+    def say(self, text: str) -> None:
+        """Write lines that stay."""
+
+    def bar(self, total: int) -> "_BarContext":
+        """Show a live bar over `total` units of work."""
+
+
+class _BarContext(Protocol):
+    def __enter__(self) -> Bar: ...
+    def __exit__(self, *exception: object) -> bool | None: ...
+
+
+class Silent:
+    """Tells nothing."""
+
+    def say(self, text: str) -> None:
+        """Drop the text."""
+
+    @contextmanager
+    def bar(self, total: int) -> Iterator[Bar]:  # noqa: ARG002
+        """Show nothing."""
+        yield _NoBar()
+
+
+class Console:
+    """Writes to standard error: a terminal, a notebook cell or a log file."""
+
+    def __init__(self) -> None:
+        from rich.console import Console as RichConsole
+
+        self._console = RichConsole(stderr=True, highlight=False)
+        self._live = self._console.is_terminal or self._console.is_jupyter
+
+    def say(self, text: str) -> None:
+        """Write lines that stay, above the bar if there is one."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def bar(self, total: int) -> Iterator[Bar]:
+        """Show a bar with an estimate of the time left, where something can move."""
+        if not self._live:
+            yield _NoBar()
+            return
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+        )
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            task = progress.add_task("", total=total)
+            yield _RichBar(lambda label: progress.update(task, advance=1, description=label))
+
+
+class _NoBar:
+    def advance(self, label: str) -> None:
+        pass
+
+
+class _RichBar:
+    def __init__(self, update: "_Update"):
+        self._update = update
+
+    def advance(self, label: str) -> None:
+        self._update(label)
+
+
+class _Update(Protocol):
+    def __call__(self, label: str, /) -> None: ...

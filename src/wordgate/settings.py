@@ -1,0 +1,191 @@
+"""Settings of a training run, and the recipes: named, complete sets of them."""
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from wordgate.errors import SettingsError, did_you_mean
+
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Pooling = Literal["last", "max", "mean"]
+
+
+class Settings(BaseModel):
+    """Everything that decides how a model is trained, but for its data and its seed.
+
+    There are no defaults here: each recipe names every setting, so one file tells it all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    split: Literal["grouped", "random"] = Field(
+        description="keep groups together (`grouped`) or cut between any two rows (`random`)"
+    )
+    test_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        description="share of the rows that test the finished model"
+    )
+    valid_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        description="share of the other rows that choose the best epoch"
+    )
+
+    tokenizer: Literal["messages", "keras"] = Field(
+        description="`messages` knows URLs, @names and emoji; `keras` is the legacy tokenizer"
+    )
+    max_tokens: Annotated[int, Field(ge=1)] = Field(description="longer texts are truncated")
+    truncate: Literal["end", "front"] = Field(description="where a long text loses its tokens")
+    unknown_words: Literal["id", "drop"] = Field(
+        description="unknown words share one id, or vanish from the text"
+    )
+    min_groups: Annotated[int, Field(ge=1)] = Field(
+        description="a word enters the vocabulary if it stands in so many training groups"
+    )
+    min_count: Annotated[int, Field(ge=1)] = Field(
+        description="a word enters the vocabulary if it stands so often in training texts"
+    )
+    max_words: Annotated[int, Field(ge=1)] | None = Field(
+        description="size limit of the vocabulary; the most frequent words stay"
+    )
+
+    embedding_size: Annotated[int, Field(ge=1)] = Field(description="numbers per word vector")
+    embedding_scale: Annotated[float, Field(gt=0.0)] = Field(
+        description="standard deviation of the word vectors at the start"
+    )
+    hidden_size: Annotated[int, Field(ge=1)] = Field(
+        description="numbers in the LSTM's state, per direction"
+    )
+    bidirectional: bool = Field(description="read the text from its end, too")
+    pooling: tuple[Pooling, ...] = Field(
+        min_length=1,
+        description="what of the states is classified: the `last`, their `max`, their `mean`;"
+        " several joined by `+`",
+    )
+
+    word_dropout: Share = Field(description="share of words replaced by the unknown word")
+    input_dropout: Share = Field(description="share of word vector components dropped")
+    recurrent_dropout: Share = Field(description="share of state components dropped between steps")
+    output_dropout: Share = Field(description="share of pooled components dropped")
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(
+        description="decoupled weight decay of all weights but the word vectors (AdamW)"
+    )
+    label_smoothing: Share = Field(description="share of the target spread over all labels")
+    class_weight: Literal["none", "balanced"] = Field(
+        description="`balanced` gives every label the same weight in the loss"
+    )
+
+    batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
+    epochs: Annotated[int, Field(ge=1)] = Field(description="passes over the training texts")
+    min_updates: Annotated[int, Field(ge=0)] = Field(
+        description="small data is passed more often than `epochs` to make so many updates"
+    )
+    learning_rate: Annotated[float, Field(gt=0.0)] = Field(
+        description="Adam's rate, at its highest"
+    )
+    embedding_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
+        description="the same for the word vectors; 0 keeps them as they are"
+    )
+    schedule: Literal["one-cycle", "constant"] = Field(
+        description="`one-cycle` warms up, then anneals to zero (Smith 2018)"
+    )
+    warmup: Share = Field(description="share of the updates in which one-cycle rises")
+    gradient_clip: Annotated[float, Field(gt=0.0)] = Field(
+        description="largest norm of the gradient"
+    )
+    patience: Annotated[int, Field(ge=1)] = Field(
+        description="stop after so many epochs without a better validation accuracy"
+    )
+
+    @field_validator("pooling", mode="before")
+    @classmethod
+    def _split_pooling(cls, value: object) -> object:
+        return tuple(value.split("+")) if isinstance(value, str) else value
+
+
+def recipe_names() -> list[str]:
+    """Name the recipes that come with wordgate."""
+    files = (resources.files("wordgate") / "recipes").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> Settings:
+    """Read a recipe and lay single settings over it.
+
+    Args:
+        recipe: A name from `recipe_names()`, or the path of a ``.toml`` file like theirs.
+        overrides: Settings that beat the recipe's. Values may be strings, as typed.
+
+    Returns:
+        The complete, validated settings.
+
+    Raises:
+        SettingsError: The recipe is unknown, or settings are; all faults are told at once.
+    """
+    values = _read_recipe(recipe)
+    overrides = overrides or {}
+    return _validated({**values, **overrides}, f"recipe '{recipe}'")
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
+    """Turn ``["hidden_size=64"]`` into ``{"hidden_size": "64"}``.
+
+    Raises:
+        SettingsError: One is not of the form KEY=VALUE.
+    """
+    pairs = {}
+    for assignment in assignments:
+        key, sign, value = assignment.partition("=")
+        if not sign or not key.strip():
+            raise SettingsError(
+                f"'{assignment}' is not a setting; write KEY=VALUE, such as hidden_size=64"
+            )
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def _read_recipe(recipe: str | Path) -> dict[str, Any]:
+    file: Path | Traversable
+    if str(recipe) in recipe_names():
+        file = resources.files("wordgate") / "recipes" / f"{recipe}.toml"
+    else:
+        file = Path(recipe)
+        if file.suffix != ".toml" or not file.is_file():
+            raise SettingsError(
+                f"no recipe '{recipe}'{did_you_mean(str(recipe), recipe_names())}"
+                " (or give the path of a .toml file)"
+            )
+    return _parse_toml(file.read_text(encoding="utf-8"), str(recipe))
+
+
+def _parse_toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        import tomllib
+    except ModuleNotFoundError:  # Python 3.10
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"recipe '{name}' is not valid TOML: {error}") from error
+
+
+def _validated(values: Mapping[str, object], where: str) -> Settings:
+    try:
+        return Settings.model_validate(dict(values))
+    except ValidationError as error:
+        faults = [_fault(detail) for detail in error.errors()]
+        raise SettingsError("\n".join([f"{where} has settings that can't be used:", *faults])) from (
+            error
+        )
+
+
+def _fault(detail: Any) -> str:
+    """Say one fault as pydantic found it in the words of a user."""
+    name = str(detail["loc"][0])
+    if detail["type"] == "extra_forbidden":
+        return f"  no setting '{name}'{did_you_mean(name, Settings.model_fields)}"
+    if detail["type"] == "missing":
+        return f"  {name} is missing"
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    return f"  {name}: {message}, not {detail['input']!r}"

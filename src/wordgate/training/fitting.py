@@ -1,0 +1,125 @@
+"""What fitting takes and gives, the same for every family."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
+from wordgate.models.protocol import Model
+from wordgate.progress import Progress
+from wordgate.settings import Settings
+
+FAMILIES = ("lstm", "count")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Texts with their targets.
+
+    Attributes:
+        texts: One string each.
+        targets: int64 [n], each the number of a label.
+        groups: One group each, or None: each text is its own.
+    """
+
+    texts: Sequence[str]
+    targets: NDArray[np.int64]
+    groups: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch came to; losses in nats, scores as shares of 1."""
+
+    epoch: int
+    seconds: float
+    texts_per_second: float
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    valid_loss: float
+    valid_accuracy: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model and how it got there.
+
+    Attributes:
+        model: The model, as it was after its best epoch.
+        history: The epochs; none for a family that has no epochs.
+        best_epoch: The number of the best one, from 1; 0 without epochs.
+        remarks: What a user should know: truncation, an early end.
+    """
+
+    model: Model
+    history: Sequence[Epoch] = ()
+    best_epoch: int = 0
+    remarks: Sequence[str] = field(default_factory=tuple)
+
+
+def fit(
+    family: str,
+    train: Examples,
+    valid: Examples,
+    n_classes: int,
+    settings: Settings,
+    *,
+    seed: int,
+    device: str,
+    progress: Progress,
+    deadline: float,
+) -> Fitted:
+    """Fit a model of a family.
+
+    Args:
+        family: One of `FAMILIES`.
+        train: What everything is fitted on, vocabulary included.
+        valid: What chooses among fits, such as the best epoch.
+        n_classes: How many labels there are.
+        settings: The recipe's settings.
+        seed: Decides all that chance decides.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        progress: Where the way is told.
+        deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
+
+    Returns:
+        The fitted model.
+
+    Raises:
+        SettingsError: The family or the device doesn't exist.
+        MissingExtraError: The family trains with torch, and torch is not installed.
+    """
+    check_family(family)
+    if family == "count":
+        from wordgate.training.count import fit_count
+
+        return Fitted(fit_count(train.texts, train.targets, n_classes, seed=seed))
+    from wordgate.training.lstm import fit_lstm
+
+    return fit_lstm(
+        train,
+        valid,
+        n_classes,
+        settings,
+        seed=seed,
+        device=device,
+        progress=progress,
+        deadline=deadline,
+    )
+
+
+def check_family(family: str) -> None:
+    """Refuse an unknown family before any work is done.
+
+    Raises:
+        SettingsError: There is no such family.
+        MissingExtraError: It trains with torch, and torch is not installed.
+    """
+    if family not in FAMILIES:
+        raise SettingsError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
+    if family == "lstm" and importlib.util.find_spec("torch") is None:
+        raise MissingExtraError("training an LSTM", "train")

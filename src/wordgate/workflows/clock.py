@@ -1,0 +1,54 @@
+"""What a run costs: its time, with the limit set on it, and its memory."""
+
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+
+from wordgate.errors import SettingsError
+
+JUDGING_SECONDS = 3.0
+JUDGED_TEXTS_PER_SECOND = 4000.0
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time since the command began.
+
+    Attributes:
+        started: The `time.monotonic()` at the beginning.
+        max_minutes: When the whole command must have ended; None for no limit.
+    """
+
+    started: float = field(default_factory=time.monotonic)
+    max_minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_minutes is not None and not self.max_minutes > 0:
+            raise SettingsError(f"max_minutes is {self.max_minutes}; it must be more than 0")
+
+    def elapsed(self) -> float:
+        """Give the seconds since the beginning."""
+        return time.monotonic() - self.started
+
+    def fitting_deadline(self, n_judged: int) -> float:
+        """Give the `time.monotonic()` at which fitting must end to leave time for judging.
+
+        Args:
+            n_judged: How many texts are predicted once fitting has ended.
+        """
+        if self.max_minutes is None:
+            return math.inf
+        judging = JUDGING_SECONDS + n_judged / JUDGED_TEXTS_PER_SECOND
+        return self.started + self.max_minutes * 60.0 - judging
+
+
+def peak_memory_mb() -> float:
+    """Give the largest resident size this process has had, in 10^6 bytes; 0 where unknown."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return 0.0
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    in_bytes = largest if sys.platform == "darwin" else largest * 1024
+    return in_bytes / 1e6

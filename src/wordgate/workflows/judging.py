@@ -1,0 +1,112 @@
+"""From a fitted model to `metrics.json`: scores, baselines, and how unseen the test rows were."""
+
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.bundle.metrics import Baseline, Baselines, PairedDifference, SplitFacts
+from wordgate.evaluation.intervals import paired_difference
+from wordgate.evaluation.metrics import Scores, evaluate
+from wordgate.models.protocol import Model
+from wordgate.split.duplicates import near_copies
+from wordgate.training.count import fit_count
+from wordgate.training.fitting import Examples
+from wordgate.workflows.study import Study
+
+
+@dataclass(frozen=True)
+class Exam:
+    """The test rows, and what is needed to judge on them.
+
+    Attributes:
+        examples: Texts, targets and groups of the test rows.
+        labels: The labels by their numbers.
+        seed: Decides the resampling.
+    """
+
+    examples: Examples
+    labels: tuple[str, ...]
+    seed: int
+
+    def scores(self, log_proba: NDArray[np.float64]) -> Scores:
+        """Score float64 [n, classes]."""
+        examples = self.examples
+        return evaluate(
+            examples.targets, log_proba, self.labels, examples.groups, seed=self.seed
+        )
+
+    def right(self, log_proba: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which rows are labelled right, bool [n]."""
+        return np.asarray(log_proba.argmax(axis=1) == self.examples.targets)
+
+
+@dataclass(frozen=True)
+class JudgedBaselines:
+    """The baselines' scores, and which test rows the word counts get right, bool [n]."""
+
+    facts: Baselines
+    count_right: NDArray[np.bool_]
+
+
+def judge_baselines(train: Examples, exam: Exam) -> JudgedBaselines:
+    """Fit and judge the majority class and word counts with logistic regression."""
+    n_classes = len(exam.labels)
+    started = time.monotonic()
+    majority = _majority(train.targets, n_classes, len(exam.examples.texts))
+    majority_seconds = time.monotonic() - started
+    started = time.monotonic()
+    count_model: Model = fit_count(train.texts, train.targets, n_classes, seed=exam.seed)
+    count_seconds = time.monotonic() - started
+    count = count_model.log_proba(exam.examples.texts)
+    facts = Baselines(
+        majority=_baseline(exam.scores(majority), majority_seconds),
+        count=_baseline(exam.scores(count), count_seconds),
+    )
+    return JudgedBaselines(facts, exam.right(count))
+
+
+def compare_to_count(
+    exam: Exam, log_proba: NDArray[np.float64], baselines: JudgedBaselines
+) -> PairedDifference:
+    """Test a model against the word counts on the same rows, paired by group."""
+    difference = paired_difference(
+        exam.right(log_proba), baselines.count_right, exam.examples.groups, seed=exam.seed
+    )
+    return PairedDifference(**asdict(difference))
+
+
+def split_facts(study: Study) -> SplitFacts:
+    """Gather what is known of the split, and look for test rows with a near copy in train."""
+    split = study.split
+    return SplitFacts(
+        kind=split.kind,
+        seed=split.seed,
+        n_train=len(split.train),
+        n_valid=len(split.valid),
+        n_test=len(split.test),
+        n_test_groups=split.n_test_groups,
+        leaked_by_group=split.leaked_by_group,
+        near_duplicates_in_train=int(near_copies(study.test.texts, study.train.texts).sum()),
+        reason=split.reason,
+        warnings=list(split.warnings),
+    )
+
+
+def _majority(
+    targets: NDArray[np.int64], n_classes: int, n_texts: int
+) -> NDArray[np.float64]:
+    """Predict every text by the labels' shares in train, float64 [n, classes]."""
+    shares = (np.bincount(targets, minlength=n_classes) + 1.0) / (len(targets) + n_classes)
+    return np.tile(np.log(shares), (n_texts, 1))
+
+
+def _baseline(scores: Scores, seconds: float) -> Baseline:
+    return Baseline(
+        accuracy=scores.accuracy,
+        macro_f1=scores.macro_f1,
+        log_loss=scores.log_loss,
+        train_seconds=seconds,
+    )
+

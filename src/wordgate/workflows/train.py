@@ -1,0 +1,226 @@
+"""From labelled texts to a judged model in a folder."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from typing_extensions import Unpack
+
+from wordgate.bundle.config import Config, environment
+from wordgate.bundle.folder import Bundle, check_destination, write_bundle
+from wordgate.bundle.metrics import Epoch, Metrics, SplitFacts
+from wordgate.data.table import Table
+from wordgate.errors import SettingsError
+from wordgate.prediction.predictor import Predictor
+from wordgate.progress import Console, Progress
+from wordgate.settings import Settings, load_settings
+from wordgate.split.fingerprints import Fingerprints
+from wordgate.training.fitting import Fitted, check_family, fit
+from wordgate.workflows.clock import Clock, peak_memory_mb
+from wordgate.workflows.judging import (
+    Exam,
+    JudgedBaselines,
+    compare_to_count,
+    judge_baselines,
+    split_facts,
+)
+from wordgate.workflows.reading import ReadingOptions, read_parts
+from wordgate.workflows.study import Study, make_study
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training came to.
+
+    Attributes:
+        predictor: The model, ready to use.
+        metrics: What it is worth on the test rows.
+        bundle: All that is kept of it.
+        remarks: What a user should know about this run.
+    """
+
+    predictor: Predictor
+    metrics: Metrics
+    bundle: Bundle
+    remarks: Sequence[str]
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the bundle.
+
+        Raises:
+            BundleError: There is something at `path` that may not be replaced.
+        """
+        write_bundle(self.bundle, path, overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train and how, data aside."""
+
+    model: str
+    recipe: str
+    settings: Settings
+    seed: int
+    device: str
+
+
+def train(
+    data: Any,
+    *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    model: str = "lstm",
+    recipe: str | Path = "default",
+    settings: Mapping[str, object] | None = None,
+    split: Literal["grouped", "random"] | None = None,
+    test_size: float | None = None,
+    valid: str | Path | None = None,
+    test: str | Path | None = None,
+    split_column: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    max_minutes: float | None = None,
+    progress: Progress | None = None,
+    **reading: Unpack[ReadingOptions],
+) -> Training:
+    """Train a classifier, judge it on rows it has not seen, and keep it.
+
+    Args:
+        data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
+            or polars frame.
+        out: The folder to write the bundle to; None keeps it in memory.
+        overwrite: Replace a bundle that is there.
+        model: The family: ``lstm`` or ``count``.
+        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
+        settings: Single settings that beat the recipe's.
+        split: ``grouped`` or ``random``; else what the recipe says.
+        test_size: The share of rows for test; else what the recipe says.
+        valid: A file of the same columns for validation.
+        test: A file of the same columns for test.
+        split_column: A column that says ``train``, ``valid`` or ``test``.
+        seed: Decides the split, the first weights, the order, the dropout, the resampling.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        max_minutes: End within so many minutes, with the best epoch until then.
+        progress: Where remarks go; to standard error if not given.
+        **reading: How to read the data: see `ReadingOptions`.
+
+    Returns:
+        The model, judged.
+
+    Raises:
+        WordgateError: Data, settings or destination can't be used; the message says how to mend.
+    """
+    clock = Clock(max_minutes=max_minutes)
+    progress = progress or Console()
+    overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
+    plan = Plan(model, str(recipe), load_settings(recipe, overrides), _checked(seed), device)
+    check_family(model)
+    if out is not None:
+        check_destination(out, overwrite=overwrite)
+    table = read_parts(data, valid=valid, test=test, split_column=split_column, **reading)
+    training = train_on_table(table, plan, clock, progress)
+    if out is not None:
+        training.save(out, overwrite=overwrite)
+    return training
+
+
+def train_on_table(table: Table, plan: Plan, clock: Clock, progress: Progress) -> Training:
+    """Split, fit the baselines and the model, and judge them."""
+    progress.say("\n".join(table.reading.lines()))
+    study = make_study(table, plan.settings, plan.seed)
+    progress.say("\n".join([study.split.reason, *study.split.warnings]))
+    facts = split_facts(study)
+    exam = Exam(study.test, study.labels, plan.seed)
+    baselines = judge_baselines(study.train, exam)
+    progress.say(_baseline_line(baselines))
+    fitted, seconds = _fit(study, plan, clock, progress)
+
+    config = _config(table, study, plan)
+    predictor = Predictor(fitted.model, config)
+    metrics = _judge(predictor, exam, baselines, facts, fitted, seconds, clock)
+    bundle = Bundle(config, fitted.model, metrics, _fingerprints(study))
+    judged = Predictor(fitted.model, config, metrics)
+    return Training(judged, metrics, bundle, (*study.split.warnings, *fitted.remarks))
+
+
+def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> tuple[Fitted, float]:
+    started = time.monotonic()
+    fitted = fit(
+        plan.model,
+        study.train,
+        study.valid,
+        len(study.labels),
+        plan.settings,
+        seed=plan.seed,
+        device=plan.device,
+        progress=progress,
+        deadline=clock.fitting_deadline(len(study.test.texts)),
+    )
+    return fitted, time.monotonic() - started
+
+
+def _judge(
+    predictor: Predictor,
+    exam: Exam,
+    baselines: JudgedBaselines,
+    facts: SplitFacts,
+    fitted: Fitted,
+    train_seconds: float,
+    clock: Clock,
+) -> Metrics:
+    """Judge with the predictor that ships."""
+    log_proba = predictor.log_proba(exam.examples.texts)
+    scores = asdict(exam.scores(log_proba))
+    return Metrics(
+        **scores,
+        baselines=baselines.facts,
+        difference_to_count=compare_to_count(exam, log_proba, baselines),
+        split=facts,
+        train_seconds=train_seconds,
+        wall_seconds=clock.elapsed(),
+        peak_memory_mb=peak_memory_mb(),
+        epochs=len(fitted.history),
+        best_epoch=fitted.best_epoch,
+        history=[Epoch(**asdict(epoch)) for epoch in fitted.history],
+    )
+
+
+def _config(table: Table, study: Study, plan: Plan) -> Config:
+    return Config(
+        family=plan.model,
+        labels=study.labels,
+        seed=plan.seed,
+        recipe=plan.recipe,
+        settings=plan.settings.model_dump(mode="json"),
+        data=table.reading.to_json(),
+        environment=environment("torch", "scikit-learn"),
+    )
+
+
+def _fingerprints(study: Study) -> Fingerprints:
+    """Take the prints of every row that had a part in the model, validation included."""
+    texts = [*study.train.texts, *study.valid.texts]
+    if study.train.groups is None or study.valid.groups is None:
+        return Fingerprints.of(texts, None)
+    return Fingerprints.of(texts, [*study.train.groups, *study.valid.groups])
+
+
+def _baseline_line(baselines: JudgedBaselines) -> str:
+    facts = baselines.facts
+    return (
+        f"To beat: {facts.majority.accuracy:.3f} by the most frequent label alone,"
+        f" {facts.count.accuracy:.3f} by word counts with logistic regression"
+        f" ({facts.count.train_seconds:.0f} s)."
+    )
+
+
+def _given(**options: object) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _checked(seed: int) -> int:
+    if seed < 0:
+        raise SettingsError(f"seed is {seed}; it must be 0 or more")
+    return seed
