@@ -11,8 +11,6 @@ from wordgate.data.reading import shown
 _NAME_WORDS = 8
 _NAME_CHARACTERS = 60
 _SAMPLE = 2_000
-# A column with at most this share of distinct values repeats them as a label or a topic does.
-_FEW = 0.5
 
 
 def infer_header(
@@ -64,7 +62,7 @@ def _numbers_below(
 def _long_cell(cells: list[str]) -> tuple[bool, str] | None:
     for i, cell in enumerate(cells):
         if len(cell.split()) > _NAME_WORDS or len(cell) > _NAME_CHARACTERS:
-            return False, f"the first record holds a text in column {i + 1}, no name"
+            return False, f"the first record holds a text, not a name, in column {i + 1}"
     return None
 
 
@@ -76,25 +74,22 @@ def _known_names(cells: list[str], least: int) -> tuple[bool, str] | None:
 
 
 def _recurs(cells: list[str], below: list[list[str]]) -> tuple[bool, str] | None:
-    """Look for a first cell that stands again in its column of few values: it is a value."""
+    """Look for a first cell that stands again in its column: it is a value."""
     for i, (cell, column) in enumerate(zip(cells, below, strict=True)):
-        if cell and _has_few(column) and cell in column:
+        if cell and cell in column:
             return False, f"'{shown(cell, 40)}' is a value of column {i + 1} in other records too"
     return None
 
 
 def _heads_few(cells: list[str], below: list[list[str]]) -> tuple[bool, str] | None:
     """Look for a first cell foreign to its column of few values, each standing often."""
-    if not all(cells) or len(set(cells)) < len(cells):
+    filled = [cell for cell in cells if cell]
+    if len(set(filled)) < len(filled):
         return None
     for i, (cell, column) in enumerate(zip(cells, below, strict=True)):
         values = set(column)
-        if len(column) >= 3 * len(values) > 0 and cell not in values and len(values) <= 20:
+        if cell and len(column) >= 3 * len(values) > 0 and cell not in values and len(values) <= 20:
             return True, (
                 f"'{shown(cell, 40)}' is none of the {len(values)} other values of column {i + 1}"
             )
     return None
-
-
-def _has_few(column: list[str]) -> bool:
-    return len(set(column)) <= _FEW * len(column)

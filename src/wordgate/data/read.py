@@ -165,7 +165,7 @@ def _read_format(
     decoded = decode(file.raw, encoding, file.name)
     if file.suffix in _JSONL_SUFFIXES or looks_like_jsonl(decoded.text):
         return read_jsonl(decoded.text, file.name), decoded
-    records = read_delimited(decoded.text, file.suffix, file.name, given=given, header=header)
+    records = read_delimited(decoded.text, file.name, given=given, header=header)
     return records, decoded
 
 

@@ -149,6 +149,8 @@ def _text_score(column: Profile) -> float:
 
 def _infer_label(free: list[Profile]) -> Choice | str:
     """Find the label column; where none stands out, return why as a clause."""
+    if not free:
+        return "there is no other column"
     candidates = [column for column in free if _could_be_label(column)]
     ranks = {column.index: rank(column.name, LABEL_NAMES) for column in candidates}
     named = sorted(
