@@ -74,7 +74,7 @@ def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(monk
         read_table(NAME)
     place = home / NAME / "twitter_training.csv"
     assert str(error.value) == (
-        f"can't fetch '{NAME}' (ConnectionError: no route to host). Download the file "
+        f"can't fetch '{NAME}' (ConnectionError: no route to host more of it). Download the file "
         f"twitter_training.csv of the Kaggle data set {SLUG} in a browser and put it at "
         f"'{place}', or give its path as DATA."
     )

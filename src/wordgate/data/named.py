@@ -8,10 +8,13 @@ from pathlib import Path
 
 import platformdirs
 
+from wordgate.data.reading import shown
 from wordgate.data.source import is_file
 from wordgate.errors import DataError, MissingExtraError
 
 DATA_HOME_VARIABLE = "WORDGATE_DATA_HOME"
+# An HTTP client's message can fill a screen; its beginning names the trouble.
+_REASON_WIDTH = 80
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,7 @@ def fetch(named: NamedSet) -> Path:
     try:
         found = Path(kagglehub.dataset_download(named.kaggle, path=named.file))
     except Exception as error:
-        why = str(error).strip().splitlines()
-        reason = f"{type(error).__name__}: {why[0]}" if why else type(error).__name__
+        reason = shown(f"{type(error).__name__}: {error}", _REASON_WIDTH)
         raise DataError(f"can't fetch '{named.name}' ({reason}). {_by_hand(named)}") from error
     return found / named.file if found.is_dir() else found
 

@@ -86,18 +86,14 @@ def read_table(
     given = {"text": _flag(text), "label": _flag(label), "group": _flag(group)}
     split = _flag(split_column)
     loaded = _load(source, encoding, _names_among((*given.values(), split)))
+    records, called = loaded.records, f"'{loaded.source}'"
     chosen = choose_roles(
-        loaded.records,
-        given,
-        known=loaded.known,
-        split=split,
-        labelled=labelled,
-        source=f"'{loaded.source}'",
+        records, given, known=loaded.known, split=split, labelled=labelled, source=called
     )
     kept = keep_rows(
-        loaded.records,
+        records,
         chosen,
-        source=f"'{loaded.source}'",
+        source=called,
         drop_labels=list(drop_labels),
         labelled=labelled,
         empty_text_as=empty_text_as,
