@@ -1,0 +1,233 @@
+"""CSV and its kin: delimiter, quoted fields over several lines, malformed records."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from wordgate.data.header import infer_header
+from wordgate.data.reading import Malformed
+from wordgate.data.records import Records
+from wordgate.errors import DataError
+
+# The unit separator stands for "no delimiter": a file of one column, commas included.
+_NO_DELIMITER = "\x1f"
+# The first wins a tie: a tab hardly ever stands in a text, a comma often.
+_CANDIDATES = ("\t", ",", ";", "|")
+_SAMPLE_CHARACTERS = 65_536
+_SAMPLE_RECORDS = 200
+# The largest value that fits a C long everywhere.
+_LARGEST_FIELD = 2**31 - 1
+
+
+@dataclass
+class _Parsed:
+    """Records in order, the line each starts on, and those with a quote left open."""
+
+    records: list[list[str]]
+    lines: list[int]
+    malformed: list[Malformed]
+
+
+def read_delimited(text: str, name: str, *, given: Collection[str], header: bool | None) -> Records:
+    """Read CSV, TSV or the like.
+
+    Args:
+        text: The file's characters.
+        name: The file, for messages.
+        given: Column names that the user's flags mention.
+        header: Whether there is one, where that is known; None to infer it.
+
+    Returns:
+        The well-formed records by column. Blank lines are no records.
+
+    Raises:
+        DataError: No records.
+    """
+    text, nul = _without_nul(text)
+    delimiter = _infer_delimiter(text)
+    with _fields_of_any_length():
+        parsed = _parse(text, delimiter, name)
+    if not parsed.records:
+        raise DataError(f"'{name}' holds no records: it is empty or blank")
+    if nul is not None:
+        parsed.records = [[f.replace(nul, "\0") for f in record] for record in parsed.records]
+    return _as_columns(parsed, delimiter, given, header)
+
+
+def _as_columns(
+    parsed: _Parsed, delimiter: str, given: Collection[str], header: bool | None
+) -> Records:
+    width = _usual_width(parsed.records)
+    uniform = [record for record in parsed.records[:5_000] if len(record) == width]
+    first = parsed.records[0]
+    reason = "known of this data set"
+    if header is None and len(first) != width:
+        header, reason = False, "the first record has another number of fields than most"
+    elif header is None:
+        header, reason = infer_header(first, uniform[1:], given)
+    records, rows, lines, malformed = _sort_out(parsed, width, skip_first=header)
+    columns = [list(column) for column in zip(*records, strict=True)]
+    return Records(
+        format="tsv" if delimiter == "\t" else "csv",
+        names=_names(first) if header else None,
+        columns=columns or [[] for _ in range(width)],
+        rows=rows,
+        lines=lines,
+        n_read=len(records) + len(malformed),
+        malformed=malformed,
+        delimiter=None if delimiter == _NO_DELIMITER else delimiter,
+        header=header,
+        header_reason=reason,
+    )
+
+
+def _sort_out(
+    parsed: _Parsed, width: int, *, skip_first: bool
+) -> tuple[list[list[str]], list[int], list[int], list[Malformed]]:
+    """Number all records in the file's order and part the well-formed from the others."""
+    broken = sorted(parsed.malformed, key=lambda m: m.line)
+    malformed: list[Malformed] = []
+    kept: list[list[str]] = []
+    rows: list[int] = []
+    lines: list[int] = []
+    number = passed = 0
+    for record, line in zip(parsed.records[skip_first:], parsed.lines[skip_first:], strict=True):
+        while passed < len(broken) and broken[passed].line < line:
+            malformed.append(broken[passed])
+            passed += 1
+            number += 1
+        number += 1
+        if len(record) != width:
+            malformed.append(Malformed(line, f"{_fields(len(record))} instead of {width}"))
+            continue
+        kept.append(record)
+        rows.append(number)
+        lines.append(line)
+    return kept, rows, lines, malformed + broken[passed:]
+
+
+def _fields(count: int) -> str:
+    return "1 field" if count == 1 else f"{count} fields"
+
+
+def _usual_width(records: list[list[str]]) -> int:
+    widths = Counter(map(len, records))
+    return max(widths, key=lambda width: (widths[width], width))
+
+
+def _names(first: list[str]) -> list[str]:
+    # A header cell may be empty: pandas writes its index under no name.
+    return [cell.strip() for cell in first]
+
+
+def _parse(text: str, delimiter: str, name: str) -> _Parsed:
+    """Parse all records; where a quote is never closed, give up one line and go on after it."""
+    parsed = _Parsed([], [], [])
+    skipped = 0
+    while (open_line := _parse_from(text, delimiter, skipped, parsed, name)) is not None:
+        parsed.malformed.append(Malformed(open_line, "a quote is opened and never closed"))
+        text = _after_line(text, open_line - skipped)
+        skipped = open_line
+    return parsed
+
+
+def _parse_from(
+    text: str, delimiter: str, offset_line: int, parsed: _Parsed, name: str
+) -> int | None:
+    """Add the records of a text to ``parsed``; return the line of a quote left open, if any."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    before = 0
+    try:
+        for record in reader:
+            if record:
+                parsed.records.append(record)
+                parsed.lines.append(offset_line + before + 1)
+            before = reader.line_num
+    except csv.Error as error:
+        line = offset_line + reader.line_num
+        raise DataError(f"'{name}', line {line}: {error}") from error
+    if not parsed.lines or parsed.lines[-1] <= offset_line:
+        return None
+    last = parsed.lines[-1] - offset_line
+    if not _leaves_quote_open(_after_line(text, last - 1), delimiter):
+        return None
+    parsed.records.pop()
+    return parsed.lines.pop()
+
+
+def _leaves_quote_open(record: str, delimiter: str) -> bool:
+    """Tell whether a file's last record ends inside quotes (only strict parsing says so)."""
+    if '"' not in record:
+        return False
+    try:
+        for _ in csv.reader(io.StringIO(record, newline=""), delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)
+    return False
+
+
+def _after_line(text: str, count: int) -> str:
+    r"""Skip some lines, counted as the csv module does: each ends in \n, \r or \r\n."""
+    stream = io.StringIO(text, newline="")
+    for _ in range(count):
+        stream.readline()
+    return stream.read()
+
+
+def _infer_delimiter(text: str) -> str:
+    """Find the delimiter that cuts the first records into equally many fields."""
+    sample, whole = text[:_SAMPLE_CHARACTERS], len(text) <= _SAMPLE_CHARACTERS
+    best, best_share = _NO_DELIMITER, 0.0
+    for delimiter in _CANDIDATES:
+        widths = _sample_widths(sample, delimiter, whole)
+        if not widths:
+            continue
+        width, count = Counter(widths).most_common(1)[0]
+        share = round(count / len(widths), 2)
+        # Commas also stand in plain sentences, but hardly equally many in each.
+        if width < 2 or (share < 0.9 and (widths[0] != width or share < 0.3)):
+            continue
+        if share > best_share:
+            best, best_share = delimiter, share
+    return best
+
+
+def _sample_widths(sample: str, delimiter: str, whole: bool) -> list[int]:
+    with _fields_of_any_length():
+        reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+        widths = [len(record) for record in _at_most(reader, _SAMPLE_RECORDS + 1) if record]
+    # The last record may be cut short by the end of the sample.
+    return widths if whole else widths[:-1]
+
+
+def _at_most(reader: Iterator[list[str]], count: int) -> list[list[str]]:
+    return [record for _, record in zip(range(count), reader)]  # noqa: B905
+
+
+def _without_nul(text: str) -> tuple[str, str | None]:
+    """Put a stand-in for NUL, at which Python 3.10's csv module stops.
+
+    Returns:
+        The text and the stand-in, a noncharacter that the text does not hold; or the text as it
+        was and None.
+    """
+    if "\0" not in text:
+        return text, None
+    stand_in = next((chr(c) for c in range(0xFDD0, 0xFDF0) if chr(c) not in text), "\ufffd")
+    return text.replace("\0", stand_in), stand_in
+
+
+@contextmanager
+def _fields_of_any_length() -> Iterator[None]:
+    """Lift the csv module's limit of 131,072 characters a field, and put it back."""
+    before = csv.field_size_limit(_LARGEST_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)

@@ -1,0 +1,92 @@
+"""JSON Lines: one object a line."""
+
+from __future__ import annotations
+
+import json
+
+from wordgate.data.decoding import without_surrogates
+from wordgate.data.reading import Malformed
+from wordgate.data.records import Cell, Records
+from wordgate.errors import DataError
+
+
+def looks_like_jsonl(text: str) -> bool:
+    """Tell whether the first line that isn't blank is a JSON object."""
+    first = text.lstrip()[:65_536].partition("\n")[0]
+    return first.startswith("{") and isinstance(_object(first), dict)
+
+
+def read_jsonl(text: str, name: str) -> Records:
+    """Read one JSON object a line; keys become columns in order of first appearance.
+
+    Args:
+        text: The file's characters.
+        name: The file, for messages.
+
+    Returns:
+        The objects by column; a cell is None where the object lacks the key, "" where it is null.
+
+    Raises:
+        DataError: No object at all.
+    """
+    objects: list[dict[str, Cell]] = []
+    rows: list[int] = []
+    lines: list[int] = []
+    malformed: list[Malformed] = []
+    number = 0
+    # Only \n ends a line: str.splitlines would cut a text at U+2028, which JSON allows.
+    for line, content in enumerate(text.split("\n"), start=1):
+        if not content.strip():
+            continue
+        number += 1
+        value = _object(content)
+        if isinstance(value, str):
+            malformed.append(Malformed(line, value))
+            continue
+        objects.append(value)
+        rows.append(number)
+        lines.append(line)
+    if not objects:
+        raise DataError(_no_objects(name, malformed, text))
+    keys = list(dict.fromkeys(key for value in objects for key in value))
+    return Records(
+        format="jsonl",
+        names=keys,
+        columns=[[value.get(key) for value in objects] for key in keys],
+        rows=rows,
+        lines=lines,
+        n_read=number,
+        malformed=malformed,
+    )
+
+
+def _object(content: str) -> dict[str, Cell] | str:
+    """Parse one line into cells; where it is no object, return what is wrong with it."""
+    try:
+        value = json.loads(content)
+        if not isinstance(value, dict):
+            return "JSON, but no object"
+        return {without_surrogates(key.strip()): _cell(cell) for key, cell in value.items()}
+    except json.JSONDecodeError as error:
+        return f"no valid JSON ({error.msg} at character {error.pos + 1})"
+    except (ValueError, RecursionError):
+        return "JSON nested too deep or with a number too long"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        return without_surrogates(json.dumps(value, ensure_ascii=False))
+    return str(value)
+
+
+def _no_objects(name: str, malformed: list[Malformed], text: str) -> str:
+    if text.lstrip().startswith("["):
+        return f"'{name}' is one JSON array: write one object a line (JSON Lines)"
+    if not malformed:
+        return f"'{name}' holds no records: it is empty or blank"
+    first = malformed[0]
+    return f"'{name}' holds no JSON object; line {first.line}: {first.why}"

@@ -1,0 +1,178 @@
+"""What reading a source found: facts for programs, sentences for people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+MALFORMED_SHOWN = 5
+MALFORMED_IN_JSON = 100
+PREVIEW_WIDTH = 72
+
+DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which column plays a role, and why.
+
+    Attributes:
+        role: ``"text"``, ``"label"``, ``"group"`` or ``"split"``.
+        number: 1-based column number, or None where no column plays the role.
+        name: The column's name, or None where the source names none.
+        reason: One clause with figures.
+        given: True where a flag said so, False where it was inferred.
+    """
+
+    role: str
+    number: int | None
+    name: str | None
+    reason: str
+    given: bool
+
+    def line(self) -> str:
+        """Say it in one line."""
+        if self.number is None:
+            return f"{self.role}: none ({self.reason})"
+        name = f" '{self.name}'" if self.name else ""
+        return f"{self.role}: column {self.number}{name} ({self.reason})"
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """A record that could not be read: the line it starts on and what is wrong with it."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    """One row as read."""
+
+    row: int
+    text: str
+    label: str | None
+    group: str | None
+
+    def line(self) -> str:
+        """Show the row in one line that can't disturb a terminal."""
+        group = "" if self.group is None else f" {shown(self.group, 20)}"
+        label = "" if self.label is None else f" [{shown(self.label, 30)}]"
+        return f"  row {self.row}:{group}{label} {shown(self.text, PREVIEW_WIDTH)}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The account of one reading; ``n_read == n_kept + sum(dropped) + len(malformed)``.
+
+    Attributes:
+        source: The file as the user named it, a named data set, or the kind of frame.
+        format: ``"csv"``, ``"tsv"``, ``"jsonl"``, ``"parquet"`` or ``"frame"``.
+        compressed: True where the file was gzipped.
+        encoding: How its bytes were read, or None where there was nothing to decode.
+        encoding_reason: Why that encoding.
+        delimiter: What separates fields; None for a single column or another format.
+        header: Whether the first record names the columns; None for another format.
+        header_reason: Why so.
+        columns: The columns used, each with its reason.
+        n_read: Records found.
+        n_kept: Rows of the table.
+        dropped: How many rows were left out, by reason.
+        malformed: Records skipped, in order.
+        warnings: What the user should know before trusting the table.
+        preview: The first few rows as read.
+    """
+
+    source: str
+    format: str
+    compressed: bool
+    encoding: str | None
+    encoding_reason: str
+    delimiter: str | None
+    header: bool | None
+    header_reason: str
+    columns: list[Choice]
+    n_read: int
+    n_kept: int
+    dropped: dict[str, int]
+    malformed: list[Malformed]
+    warnings: list[str]
+    preview: list[PreviewRow]
+
+    def choice(self, role: str) -> Choice | None:
+        """The column that plays a role.
+
+        Args:
+            role: ``"text"``, ``"label"``, ``"group"`` or ``"split"``.
+
+        Returns:
+            The choice, or None where the role was not looked for.
+        """
+        return next((choice for choice in self.columns if choice.role == role), None)
+
+    def lines(self) -> list[str]:
+        """Say what was read, what was inferred and why, for a terminal."""
+        lines = [self._what()]
+        if self.header is not None:
+            lines.append(f"header: {'yes' if self.header else 'none'} ({self.header_reason})")
+        lines += [choice.line() for choice in self.columns]
+        lines.append(self._kept())
+        if self.malformed:
+            lines.append(self._malformed())
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        if self.preview:
+            lines.append("the first rows as read:")
+            lines += [row.line() for row in self.preview]
+        return lines
+
+    def to_json(self) -> dict[str, object]:
+        """Give the facts as plain JSON values; long lists of malformed records are cut."""
+        facts = asdict(self)
+        facts["n_malformed"] = len(self.malformed)
+        facts["malformed"] = facts["malformed"][:MALFORMED_IN_JSON]
+        return facts
+
+    def _what(self) -> str:
+        details = [self.format.upper() if self.format != "frame" else "data frame"]
+        if self.compressed:
+            details[0] += " (gzip)"
+        if self.encoding is not None:
+            details.append(f"{self.encoding} ({self.encoding_reason})")
+        if self.delimiter is not None:
+            name = DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))
+            details.append(f"fields separated by {name}")
+        return f"read {self.source}: {', '.join(details)}"
+
+    def _kept(self) -> str:
+        line = f"rows: {self.n_read:,} read, {self.n_kept:,} kept"
+        if self.dropped:
+            parts = [f"{count:,} ({reason})" for reason, count in self.dropped.items()]
+            line += f"; dropped {', '.join(parts)}"
+        return line
+
+    def _malformed(self) -> str:
+        first = "; ".join(f"line {m.line}: {m.why}" for m in self.malformed[:MALFORMED_SHOWN])
+        more = "; ..." if len(self.malformed) > MALFORMED_SHOWN else ""
+        return f"malformed: {len(self.malformed):,} skipped ({first}{more})"
+
+
+def shown(value: str, width: int) -> str:
+    r"""Shorten a value to one printable line.
+
+    Args:
+        value: Any text, control characters included.
+        width: Characters at most.
+
+    Returns:
+        The text with line breaks as spaces and other unprintable characters as ``\x1b``.
+    """
+    flat = " ".join(value[: 4 * width].split())
+    safe = "".join(c if c.isprintable() else _escaped(c) for c in flat)
+    return safe if len(safe) <= width and len(value) <= 4 * width else safe[: width - 3] + "..."
+
+
+def _escaped(character: str) -> str:
+    # An emoji's joiners and selectors are "unprintable" to Python, yet harmless and wanted.
+    if character in "\u200d\ufe0f":
+        return character
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,278 @@
+"""Which column is the text, which the label, which keeps copies together: inferred, with reasons.
+
+A flag always beats a guess. A guess rests on a column's name first and its shape second; where
+neither decides, the user is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from wordgate.data.flags import given_column
+from wordgate.data.names import GROUP_NAMES, LABEL_NAMES, LABEL_VALUES, TEXT_NAMES, rank
+from wordgate.data.profile import Profile, profiles
+from wordgate.data.reading import Choice, shown
+from wordgate.data.records import Records
+from wordgate.errors import DataError
+
+ROLES = ("text", "label", "group")
+
+# A runner-up this near makes a guess by shape a toss-up.
+_NEAR_TEXT = 0.75
+_NEAR_LABEL = 4
+_MOST_LABELS = 100
+_MOST_LABELS_SHOWN = 6
+# Below this many groups a split can't balance them: an entity or a topic, not an id.
+_FEWEST_GROUPS = 10
+_FEWEST_UNNAMED_GROUPS = 50
+_LARGEST_UNNAMED_GROUP = 50
+_PURE = 0.9
+
+
+def choose_roles(
+    records: Records,
+    given: dict[str, str | None],
+    *,
+    known: dict[str, str],
+    split: str | None,
+    labelled: bool,
+    source: str,
+) -> dict[str, Choice]:
+    """Decide which column plays which role.
+
+    Args:
+        records: What was read.
+        given: The flags for ``"text"``, ``"label"`` and ``"group"``: a name, a number, or None to
+            infer; ``"none"`` as the group switches grouping off.
+        known: Roles known of a named data set, used where no flag is given.
+        split: The flag for the split column, or None.
+        labelled: Whether a label column must be found.
+        source: The source, for messages.
+
+    Returns:
+        A choice for ``"text"``, ``"label"`` and ``"group"``, and for ``"split"`` where asked.
+
+    Raises:
+        DataError: A flag names no column, or no column stands out for a role.
+    """
+    chosen: dict[str, Choice] = {}
+    if split is not None:
+        chosen["split"] = _by_flag(records, "split", split, "as given", source)
+    for role in ROLES:
+        flag, reason = given.get(role), "as given"
+        if flag is None and role in known:
+            flag, reason = known[role], "known of this data set"
+        if role == "group" and flag is not None and flag.strip().lower() == "none":
+            chosen[role] = Choice(role, None, None, "switched off", given=True)
+        elif flag is not None:
+            chosen[role] = _by_flag(records, role, flag, reason, source)
+    _refuse_double_use(chosen, records)
+    return _infer_rest(chosen, profiles(records), records, labelled=labelled, source=source)
+
+
+def _infer_rest(
+    chosen: dict[str, Choice],
+    columns: list[Profile],
+    records: Records,
+    *,
+    labelled: bool,
+    source: str,
+) -> dict[str, Choice]:
+    def free() -> list[Profile]:
+        taken = {choice.number for choice in chosen.values()}
+        return [column for column in columns if column.index + 1 not in taken]
+
+    if "text" not in chosen:
+        chosen["text"] = _infer_text(free(), columns, source)
+    if "label" not in chosen:
+        found = _infer_label(free())
+        if isinstance(found, str) and labelled:
+            raise _undecided("label", found, columns, source)
+        chosen["label"] = (
+            Choice("label", None, None, found, given=False) if isinstance(found, str) else found
+        )
+    if "group" not in chosen:
+        number = chosen["label"].number
+        labels = None if number is None else records.columns[number - 1]
+        chosen["group"] = _infer_group(free(), records, labels)
+    return chosen
+
+
+def _by_flag(records: Records, role: str, flag: str, reason: str, source: str) -> Choice:
+    index = given_column(records, role, flag, source)
+    return Choice(role, index + 1, records.name(index), reason, given=reason == "as given")
+
+
+def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
+    users: dict[int, str] = {}
+    for role, choice in chosen.items():
+        if choice.number is None:
+            continue
+        if choice.number in users:
+            raise DataError(
+                f"{records.called(choice.number - 1)} is asked for twice, as the "
+                f"{users[choice.number]} and as the {role}: name another one"
+            )
+        users[choice.number] = role
+
+
+def _undecided(role: str, why: str, columns: Sequence[Profile], source: str) -> DataError:
+    listing = "\n".join(column.line() for column in columns)
+    return DataError(
+        f"can't tell which column of {source} holds the {role}: {why}. Its columns are\n{listing}\n"
+        f"Name one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
+    )
+
+
+def _infer_text(free: list[Profile], columns: list[Profile], source: str) -> Choice:
+    candidates = [column for column in free if column.cells and not column.numeric]
+    if not candidates:
+        raise _undecided("text", "none holds words", columns, source)
+    named = [column for column in candidates if rank(column.name, TEXT_NAMES) is not None]
+    ranked = sorted(named or candidates, key=_text_score, reverse=True)
+    best, others = ranked[0], ranked[1:]
+    figures = f"{best.words:.1f} words on average, {best.distinct:,} distinct values"
+    if named:
+        return _choice("text", best, f"by its name; {figures}")
+    if others and _text_score(others[0]) > _NEAR_TEXT * _text_score(best):
+        why = f"{best.called} and {others[0].called} are equally long"
+        raise _undecided("text", why, columns, source)
+    return _choice("text", best, f"the longest texts: {figures}" if others else figures)
+
+
+def _text_score(column: Profile) -> float:
+    """Weigh a column's length by how seldom it repeats, gently: texts may have copies."""
+    return column.words * math.sqrt(column.distinct / max(1, len(column.cells)))
+
+
+def _infer_label(free: list[Profile]) -> Choice | str:
+    """Find the label column; where none stands out, return why as a clause."""
+    if not free:
+        return "there is no other column"
+    candidates = [column for column in free if _could_be_label(column)]
+    ranks = {column.index: rank(column.name, LABEL_NAMES) for column in candidates}
+    named = sorted(
+        (rank_, column.index) for column in candidates if (rank_ := ranks[column.index]) is not None
+    )
+    by_index = {column.index: column for column in candidates}
+    # "label" says it outright; between "sentiment" and "category" only the user can choose.
+    if named and (len(named) == 1 or named[0][0] < 2):
+        best = by_index[named[0][1]]
+        return _choice("label", best, f"by its name; {_label_figures(best)}")
+    if named:
+        first, second = by_index[named[0][1]], by_index[named[1][1]]
+        return f"{first.called} and {second.called} both could be"
+    return _label_by_shape(candidates, alone=len(free) == 1)
+
+
+def _label_by_shape(candidates: list[Profile], *, alone: bool) -> Choice | str:
+    spoken = [c for c in candidates if len(_spoken_labels(c)) > 1]
+    if len(spoken) == 1:
+        return _choice("label", spoken[0], _label_figures(spoken[0]))
+    if alone and candidates:
+        return _choice(
+            "label", candidates[0], f"the only other column; {_label_figures(candidates[0])}"
+        )
+    ranked = sorted((c for c in candidates if _repeats(c)), key=lambda c: c.distinct)
+    if not ranked:
+        return "none has few values that stand often"
+    best = ranked[0]
+    if len(ranked) > 1 and ranked[1].distinct < _NEAR_LABEL * best.distinct:
+        return f"{best.called} and {ranked[1].called} both have few values"
+    return _choice("label", best, f"the fewest values; {_label_figures(best)}")
+
+
+def _could_be_label(column: Profile) -> bool:
+    few = column.distinct <= 20 or 2 * column.distinct <= len(column.cells)
+    return 0 < column.distinct <= _MOST_LABELS and few and column.words <= 6
+
+
+def _repeats(column: Profile) -> bool:
+    return column.distinct > 1 and 2 * column.distinct <= len(column.cells)
+
+
+def _spoken_labels(column: Profile) -> set[str]:
+    if column.distinct > _MOST_LABELS:
+        return set()
+    return {value.strip().lower() for value in column.values} & LABEL_VALUES
+
+
+def _label_figures(column: Profile) -> str:
+    plural = "" if column.distinct == 1 else "s"
+    figures = f"{column.distinct:,} distinct value{plural} on {len(column.cells):,} rows"
+    if column.distinct > _MOST_LABELS_SHOWN:
+        return figures
+    return f"{figures}: {', '.join(shown(value, 30) for value in sorted(column.values))}"
+
+
+def _infer_group(
+    free: list[Profile], records: Records, labels: Sequence[str | None] | None
+) -> Choice:
+    named = [
+        (place, column)
+        for column in free
+        if (place := rank(column.name, GROUP_NAMES)) is not None
+        and _FEWEST_GROUPS <= column.distinct < len(column.cells)
+    ]
+    if named:
+        _, best = min(named, key=lambda pair: pair[0])
+        return _choice("group", best, f"by its name; {_group_figures(best, records, labels)}")
+    for column in sorted(free, key=lambda c: -c.distinct):
+        if _has_shape_of_ids(column) and _purity(column, records, labels) >= _PURE:
+            return _choice("group", column, _group_figures(column, records, labels))
+    return Choice("group", None, None, "no column repeats its values as an id does", given=False)
+
+
+def _has_shape_of_ids(column: Profile) -> bool:
+    rows, distinct = len(column.cells), column.distinct
+    if distinct < _FEWEST_UNNAMED_GROUPS or not 1.5 <= rows / distinct <= _LARGEST_UNNAMED_GROUP:
+        return False
+    fractions = column.numeric and any("." in cell for cell in column.sample)
+    return column.words <= 3 and not fractions
+
+
+def _purity(column: Profile, records: Records, labels: Sequence[str | None] | None) -> float:
+    """Share of the values standing on several rows that always go with one label.
+
+    Args:
+        column: The column of ids.
+        records: Where its cells stand.
+        labels: The label column, or None.
+
+    Returns:
+        Between 0 and 1; 0 without labels or without a repeated value.
+    """
+    if labels is None:
+        return 0.0
+    first: dict[str, str] = {}
+    repeated: set[str] = set()
+    mixed: set[str] = set()
+    for value, label in zip(records.columns[column.index], labels, strict=True):
+        if not value or not label:
+            continue
+        if value not in first:
+            first[value] = label
+            continue
+        repeated.add(value)
+        if first[value] != label:
+            mixed.add(value)
+    return 1 - len(mixed) / len(repeated) if repeated else 0.0
+
+
+def _group_figures(column: Profile, records: Records, labels: Sequence[str | None] | None) -> str:
+    counts = Counter(column.cells).values()
+    least, most = min(counts), max(counts)
+    rows = f"{most:,} row" + ("" if most == 1 else "s")
+    spread = f"each on {rows}" if least == most else f"on {least:,} to {rows} each"
+    figures = f"{column.distinct:,} distinct values, {spread}"
+    if labels is None:
+        return figures
+    pure = _purity(column, records, labels)
+    always = "always with one label" if pure == 1 else f"{pure:.0%} of the repeated with one label"
+    return f"{figures}, {always}"
+
+
+def _choice(role: str, column: Profile, reason: str) -> Choice:
+    return Choice(role, column.index + 1, column.name, reason, given=False)

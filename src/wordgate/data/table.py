@@ -1,0 +1,55 @@
+"""The table: texts, labels and groups, and the record each came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from wordgate.data.reading import Reading
+
+
+@dataclass(frozen=True)
+class Table:
+    """Texts with what is known of them; all lists are of one length and in the source's order.
+
+    Attributes:
+        texts: What is classified.
+        labels: One label a text, or None where there are none.
+        groups: What must stay together in a split, or None without a group column.
+        rows: 1-based number of the record each text came from; a header is not counted.
+        parts: ``"train"``, ``"valid"`` or ``"test"`` where the source has a split column.
+        reading: What was inferred, why, and what was dropped.
+    """
+
+    texts: list[str]
+    labels: list[str] | None
+    groups: list[str] | None
+    rows: list[int]
+    parts: list[str] | None
+    reading: Reading
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def select(self, indices: Iterable[int]) -> Table:
+        """Take some rows, in the order asked.
+
+        Args:
+            indices: 0-based positions in this table; a numpy array will do.
+
+        Returns:
+            A table of those rows with the same ``reading``.
+        """
+        chosen = [int(index) for index in indices]
+
+        def pick(values: list[str] | None) -> list[str] | None:
+            return None if values is None else [values[i] for i in chosen]
+
+        return replace(
+            self,
+            texts=[self.texts[i] for i in chosen],
+            labels=pick(self.labels),
+            groups=pick(self.groups),
+            rows=[self.rows[i] for i in chosen],
+            parts=pick(self.parts),
+        )

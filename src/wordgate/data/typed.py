@@ -1,0 +1,94 @@
+"""Sources whose columns have types: Parquet files, pandas and polars data frames."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from wordgate.data.decoding import without_surrogates
+from wordgate.data.records import Cell, Records
+from wordgate.errors import DataError
+
+
+def read_parquet(raw: bytes, name: str) -> Records:
+    """Read a Parquet file.
+
+    Args:
+        raw: The file's bytes.
+        name: The file, for messages.
+
+    Returns:
+        Its rows by column; nulls are empty.
+
+    Raises:
+        DataError: The file is damaged or uses what this pyarrow can't read.
+    """
+    # pyarrow takes longer to import than most files take to read.
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.ParquetFile(io.BytesIO(raw)).read()
+        columns = [_cells(column.to_pylist()) for column in table.columns]
+    except (pa.ArrowException, OSError, ValueError) as error:
+        why = str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__
+        raise DataError(f"'{name}' can't be read as Parquet: {why}") from error
+    return _records("parquet", list(table.column_names), columns)
+
+
+def read_frame(frame: Any) -> tuple[Records, str]:
+    """Read a data frame of pandas, polars or another library that narwhals knows.
+
+    Args:
+        frame: The frame.
+
+    Returns:
+        Its rows by column, missing values empty; and what to call it.
+
+    Raises:
+        DataError: It is no data frame, or one that is still lazy.
+    """
+    import narwhals as nw
+    from narwhals.exceptions import NarwhalsError
+
+    try:
+        known = nw.from_native(frame)
+        if isinstance(known, nw.LazyFrame):
+            raise DataError("this data frame is lazy: collect() it first")
+        names = [str(name) for name in known.columns]
+        columns = [_series(known.get_column(name)) for name in known.columns]
+    except (TypeError, NarwhalsError) as error:
+        raise DataError(
+            f"can't read a {type(frame).__name__}: give the path of a file, the name of a data "
+            f"set, or a pandas or polars DataFrame with one name a column"
+        ) from error
+    library = type(frame).__module__.partition(".")[0]
+    return _records("frame", names, columns), f"a {library} DataFrame"
+
+
+def _records(kind: str, names: list[str], columns: list[list[Cell]]) -> Records:
+    count = len(columns[0]) if columns else 0
+    numbers = list(range(1, count + 1))
+    stripped = [name.strip() for name in names]
+    return Records(kind, stripped, columns, rows=numbers, lines=numbers, n_read=count)
+
+
+def _series(series: Any) -> list[Cell]:
+    missing = series.is_null().to_list()
+    values = series.to_list()
+    return _cells([None if gone else v for v, gone in zip(values, missing, strict=True)])
+
+
+def _cells(values: list[Any]) -> list[Cell]:
+    return [_cell(value) for value in values]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return without_surrogates(value)
+    # A float that is not itself is NaN, the missing value of a frame.
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return without_surrogates(str(value))

@@ -1,0 +1,27 @@
+"""A writer of small files, for the tests of reading."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write a file and go to its folder, so that messages hold its bare name."""
+    monkeypatch.chdir(tmp_path)
+
+    def _write(name: str, content: str | bytes) -> str:
+        raw = content.encode("utf-8") if isinstance(content, str) else content
+        Path(name).write_bytes(raw)
+        return name
+
+    return _write
+
+
+REVIEWS = "text,label\nI liked it a lot,good\nI left early today,bad\nnot for me at all,bad\n"
+
+
+@pytest.fixture
+def reviews(write) -> str:
+    """Three labelled reviews with a header."""
+    return write("reviews.csv", REVIEWS)

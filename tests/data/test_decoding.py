@@ -1,0 +1,89 @@
+"""Encodings are found, obeyed and said aloud."""
+
+import codecs
+
+import pytest
+
+from wordgate.data import read_table
+from wordgate.errors import DataError
+
+CONTENT = "text,label\ncafé “très” bon 🙂,good\nnon merci ça va,bad\n"
+PLAIN = CONTENT.replace(" 🙂", "")
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (CONTENT.encode(), "UTF-8 (it fits)"),
+        (codecs.BOM_UTF8 + CONTENT.encode(), "UTF-8 (it begins with a byte-order mark)"),
+        (CONTENT.encode("utf-16"), "UTF-16 (it begins with a byte-order mark)"),
+        (
+            codecs.BOM_UTF16_BE + CONTENT.encode("utf-16-be"),
+            "UTF-16 (it begins with a byte-order mark)",
+        ),
+        (
+            PLAIN.encode("cp1252"),
+            "cp1252 (byte 0xe9 at position 14 is not UTF-8)",
+        ),
+    ],
+)
+def test_the_encoding_is_found_and_said(write, raw, said):
+    table = read_table(write("a.csv", raw))
+    assert table.texts[0].startswith("café “très” bon")
+    assert table.reading.choice("text").name == "text"
+    assert table.reading.lines()[0] == f"read a.csv: CSV, {said}, fields separated by comma"
+
+
+def test_a_given_encoding_wins(write):
+    path = write("a.csv", "text,label\nпривет всем,good\nпока всем,bad\n".encode("koi8-r"))
+    table = read_table(path, encoding="koi8-r")
+    assert table.texts == ["привет всем", "пока всем"]
+    assert (table.reading.encoding, table.reading.encoding_reason) == ("koi8-r", "as given")
+
+
+def test_bytes_that_do_not_fit_a_given_encoding_are_named(write):
+    path = write("a.csv", PLAIN.encode("cp1252"))
+    with pytest.raises(DataError) as error:
+        read_table(path, encoding="utf-8")
+    assert str(error.value) == (
+        "'a.csv' is not utf-8: byte 0xe9 at position 14 (invalid continuation byte); "
+        "leave --encoding out to have it found"
+    )
+
+
+def test_an_unknown_encoding_has_a_near_miss(reviews):
+    with pytest.raises(DataError, match=r"^no encoding 'utf8x'; did you mean 'utf-8'\?$"):
+        read_table(reviews, encoding="utf8x")
+
+
+def test_a_codec_that_makes_no_text_is_no_encoding(reviews):
+    with pytest.raises(DataError, match=r"^no encoding 'hex'"):
+        read_table(reviews, encoding="hex")
+
+
+def test_one_broken_byte_does_not_garble_a_utf8_file(write):
+    raw = (CONTENT * 3).encode() + b"cut \xf0\x9f\x98,bad\n"
+    table = read_table(write("a.csv", raw))
+    assert table.texts[0].endswith("🙂")
+    assert table.texts[-1] == "cut \ufffd"
+    assert table.reading.encoding == "UTF-8"
+    assert table.reading.warnings[0].startswith("1 broken byte sequences were read as \ufffd")
+
+
+def test_neither_utf8_nor_cp1252_is_a_question(write):
+    path = write("a.csv", b"text,label\ncaf\xe9,good\nna \x81,bad\n")
+    with pytest.raises(DataError, match=r"byte 0x81 at position 24 is not cp1252\): name its"):
+        read_table(path)
+
+
+def test_utf16_without_its_mark_says_what_to_give(write):
+    path = write("a.csv", CONTENT.encode("utf-16-le"))
+    with pytest.raises(DataError, match="if it is text, say --encoding utf-16-le"):
+        read_table(path)
+    assert len(read_table(path, encoding="utf-16-le")) == 2
+
+
+def test_a_cut_utf16_file_names_the_byte(write):
+    path = write("a.csv", CONTENT.encode("utf-16")[:-1])
+    with pytest.raises(DataError, match="byte-order mark of UTF-16 but breaks it at byte 110 "):
+        read_table(path)

@@ -1,0 +1,127 @@
+"""What can't be used ends in one clear sentence that says what to do."""
+
+import gzip
+import io
+import pickle
+import zipfile
+
+import pytest
+
+from wordgate.data import read_table
+from wordgate.errors import DataError
+
+
+def message(source, **flags):
+    with pytest.raises(DataError) as error:
+        read_table(source, **flags)
+    return str(error.value)
+
+
+def test_a_missing_column_has_a_near_miss(reviews):
+    assert message(reviews, text="txt") == "no column 'txt'; did you mean 'text'?"
+    assert message(reviews, label="zzz") == "no column 'zzz'; there are: text, label"
+    assert message(reviews, label=7) == "no column 7 for the label: 'reviews.csv' has 2 columns"
+
+
+def test_a_name_for_a_file_without_header_says_so(write):
+    path = write("a.csv", "1,I liked it\n0,I left early\n")
+    assert message(path, text="words") == (
+        "no column 'words' for the text: 'a.csv' has no header (the first record holds the number "
+        "1 in the numeric column 1); give a number from 1 to 2"
+    )
+
+
+def test_a_column_asked_for_twice_is_refused(reviews):
+    assert message(reviews, text="text", label=1) == (
+        "column 1 'text' is asked for twice, as the text and as the label: name another one"
+    )
+
+
+def test_two_columns_of_one_name_need_a_number(write):
+    path = write("a.csv", "text,text,label\na b,c d,good\ne f,g h,bad\n")
+    assert message(path, text="text") == (
+        "'a.csv' has 2 columns 'text': give the text by its number, one of 1 and 2"
+    )
+
+
+def test_a_missing_file_has_a_near_miss(reviews):
+    assert message("review.csv") == "no file 'review.csv'; did you mean 'reviews.csv'?"
+    assert message("nowhere/a.csv") == "no file 'nowhere/a.csv': there is no folder 'nowhere'"
+    assert message("zzzz.csv") == "no file 'zzzz.csv'"
+
+
+def test_a_folder_is_no_file(reviews):
+    assert message(".") == "'.' is a folder; give one file of it: reviews.csv"
+
+
+def test_no_rows(write):
+    assert message(write("a.csv", b"")) == "'a.csv' is empty"
+    assert message(write("b.csv", "\n\n")) == "'b.csv' holds no records: it is empty or blank"
+    path = write("c.csv", "text,label\n")
+    assert message(path, text="text", label="label") == "'c.csv' has no rows below its header"
+    path = write("d.csv", "text,label\n,good\nI left,\n")
+    assert message(path, text="text", label="label") == (
+        "no rows are left of 'd.csv': of 2, left out 1 (empty label), 1 (empty text)"
+    )
+
+
+def test_a_single_label(write):
+    path = write("a.csv", "text,label\nI liked it,good\nnice one,good\n")
+    assert message(path) == (
+        "all 2 rows kept of 'a.csv' have the label 'good' (column 2): "
+        "a classifier needs two labels or more"
+    )
+    assert len(read_table(path, min_labels=1)) == 2
+
+
+def test_a_label_to_drop_that_is_misspelt_is_refused(reviews):
+    assert message(reviews, drop_labels=["Good"]) == (
+        "no label 'Good' to drop in 'reviews.csv'; did you mean 'good'?"
+    )
+
+
+def test_a_label_to_drop_that_is_absent_is_a_warning(reviews):
+    assert read_table(reviews, drop_labels=["Irrelevant"]).reading.warnings == [
+        "no row has the label 'Irrelevant' that was to be dropped"
+    ]
+
+
+def test_a_limit_keeps_the_first_rows_and_says_so(write):
+    path = write("a.csv", "text,label\n,bad\na b,good\nc d,bad\ne f,bad\ng h,good\n")
+    table = read_table(path, limit=2)
+    assert (table.texts, table.rows) == (["a b", "c d"], [2, 3])
+    assert (
+        "rows: 5 read, 2 kept; dropped 1 (empty text), 2 (beyond the limit of 2)"
+        in table.reading.lines()
+    )
+    assert message(path, limit=0) == "the limit is 0: keep at least 1 row"
+
+
+def test_a_damaged_gzip_is_one_sentence(write):
+    whole = gzip.compress(b"text,label\nI liked it,good\n" * 50)
+    assert message(write("a.csv.gz", whole[:-9])) == (
+        "'a.csv.gz' is a damaged gzip file (it ends too early): fetch it again"
+    )
+    broken = bytearray(whole)
+    broken[12] ^= 0xFF
+    assert message(write("b.csv.gz", bytes(broken))).startswith("'b.csv.gz' is a damaged gzip")
+
+
+def test_foreign_files_say_what_to_do(write):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("sheet.xml", "x")
+    assert message(write("a.xlsx", archive.getvalue())) == (
+        "'a.xlsx' is a zip archive or an Excel workbook: unpack it, or save the sheet as CSV"
+    )
+    assert message(write("a.pkl", pickle.dumps([1, 2]))) == (
+        "'a.pkl' is a pickle, which could run code: write the table as CSV or Parquet"
+    )
+    assert message(write("a.bin", bytes(range(1, 32)) * 10)).startswith("'a.bin' is not text (")
+
+
+def test_labels_that_differ_in_case_are_remarked(write):
+    path = write("a.csv", "text,label\na b,Good\nc d,good\ne f,bad\n")
+    assert read_table(path).reading.warnings == [
+        "the labels 'Good' and 'good' differ in case only; they count as different"
+    ]

@@ -1,0 +1,68 @@
+"""JSON Lines: objects, missing keys, and lines that are no JSON."""
+
+import json
+
+import pytest
+
+from wordgate.data import read_table
+from wordgate.errors import DataError
+
+
+def lines_of(*objects):
+    return "\n".join(json.dumps(o) if not isinstance(o, str) else o for o in objects)
+
+
+GOOD = {"text": "I liked it", "label": "good"}
+BAD = {"text": "I left\u2028early", "label": "bad"}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.dat"])
+def test_objects_become_rows_whatever_the_extension(write, name):
+    content = json.dumps(GOOD) + "\n\n" + json.dumps(BAD, ensure_ascii=False) + "\r\n"
+    table = read_table(write(name, content))
+    assert table.texts == ["I liked it", "I left\u2028early"]
+    assert (table.labels, table.rows) == (["good", "bad"], [1, 2])
+    assert (table.reading.format, table.reading.header) == ("jsonl", None)
+
+
+def test_bad_lines_and_missing_keys_are_told_by_line(write):
+    content = lines_of(GOOD, "{oops", "[1]", {"text": "no label here"}, {"label": "bad"}, "", BAD)
+    table = read_table(write("a.jsonl", content))
+    assert table.rows == [1, 6]
+    assert [(m.line, m.why) for m in table.reading.malformed] == [
+        (2, "no valid JSON (Expecting property name enclosed in double quotes at character 2)"),
+        (3, "JSON, but no object"),
+        (4, "no key 'label'"),
+        (5, "no key 'text'"),
+    ]
+    assert (table.reading.n_read, table.reading.n_kept) == (6, 2)
+
+
+def test_null_is_empty_and_other_types_become_strings(write):
+    objects = [
+        {"text": "a b", "label": 1},
+        {"text": "c d", "label": True},
+        {"text": None, "label": 1},
+        {"text": "e f", "label": 1.0},
+        {"text": "g h", "label": None},
+    ]
+    table = read_table(write("a.jsonl", lines_of(*objects)))
+    assert table.labels == ["1", "True", "1.0"]
+    assert table.reading.dropped == {"empty label": 1, "empty text": 1}
+
+
+def test_a_lone_surrogate_can_be_written_again(write):
+    path = write("a.jsonl", '{"text": "oh \\ud83d no", "label": "bad"}\n' + json.dumps(GOOD))
+    assert read_table(path).texts[0] == "oh \ufffd no"
+
+
+def test_json_nested_without_end_is_a_malformed_line(write):
+    path = write("a.jsonl", lines_of(GOOD, "[" * 200_000, BAD))
+    (malformed,) = read_table(path).reading.malformed
+    assert malformed.line == 2
+
+
+def test_one_array_says_what_to_write_instead(write):
+    with pytest.raises(DataError) as error:
+        read_table(write("a.json", json.dumps([GOOD, BAD])))
+    assert str(error.value) == ("'a.json' is one JSON array: write one object a line (JSON Lines)")

@@ -1,0 +1,144 @@
+"""Which column is what: guesses with reasons, flags that beat them, questions where unsure."""
+
+import pytest
+
+from wordgate.data import read_table
+from wordgate.errors import DataError
+
+
+def csv_of(rows, header=None):
+    return "\n".join(",".join(map(str, row)) for row in ([header] if header else []) + rows)
+
+
+def tickets(copies=3, count=60):
+    """Copies of each of some tickets, with an id, a topic of few values, and a label."""
+    return [
+        (f"t{i}", f"topic{i % 7}", ("good", "bad")[i % 2], f"words of ticket {i} copy {k}")
+        for i in range(count)
+        for k in range(copies)
+    ]
+
+
+def test_an_id_without_a_name_groups_and_a_topic_does_not(write):
+    table = read_table(write("a.csv", csv_of(tickets())), label=3)
+    choice = table.reading.choice("group")
+    assert choice.number == 1
+    assert choice.reason == "60 distinct values, each on 3 rows, always with one label"
+    assert table.groups[:4] == ["t0", "t0", "t0", "t1"]
+
+
+def test_a_topic_and_a_label_alike_are_a_question(write):
+    write("a.csv", csv_of(tickets(), header=["nr", "thema", "mood", "words"]))
+    with pytest.raises(DataError) as error:
+        read_table("a.csv")
+    assert str(error.value) == (
+        "can't tell which column of 'a.csv' holds the label: column 3 'mood' and column 2 'thema' "
+        "both have few values. Its columns are\n"
+        "  column 1 'nr': 60 distinct values, such as 't0', 't1', 't2'\n"
+        "  column 2 'thema': 7 distinct values, such as 'topic0', 'topic1', 'topic2'\n"
+        "  column 3 'mood': 2 distinct values, such as 'good', 'bad'\n"
+        "  column 4 'words': 180 distinct values, such as 'words of ticket 0 copy 0', "
+        "'words of ticket 0 copy 1', 'words of ticket 0 copy 2'\n"
+        "Name one with --label NAME or --label NUMBER (label=... in Python)."
+    )
+
+
+def test_names_decide_before_shapes(write):
+    rows = [(f"{t} and more of it", label, words) for _, t, label, words in tickets()]
+    table = read_table(write("a.csv", csv_of(rows, header=["notes", "class", "message"])))
+    assert [c.name for c in table.reading.columns] == ["message", "class", None]
+
+
+def test_label_says_it_outright_but_sentiment_and_category_are_a_question(write):
+    rows = [(words, label, topic) for _, topic, label, words in tickets()]
+    outright = write("a.csv", csv_of(rows, header=["text", "label", "category"]))
+    assert read_table(outright).reading.choice("label").name == "label"
+    unsure = write("b.csv", csv_of(rows, header=["text", "sentiment", "category"]))
+    with pytest.raises(DataError, match="'sentiment' and column 3 'category' both could be"):
+        read_table(unsure)
+
+
+def test_flags_beat_guesses(write):
+    path = write("a.csv", csv_of(tickets(), header=["id", "topic", "label", "text"]))
+    table = read_table(path, label="topic", text=4, group="none")
+    assert table.labels[0] == "topic0"
+    assert table.groups is None
+    assert [c.given for c in table.reading.columns] == [True, True, True]
+    assert "group: none (switched off)" in table.reading.lines()
+    assert "label: column 2 'topic' (as given)" in table.reading.lines()
+
+
+def test_a_name_wins_over_a_number(write):
+    path = write("a.csv", "text,2,label\nI liked it,x,good\nI left,y,bad\n")
+    assert read_table(path, label="2").labels == ["x", "y"]
+    assert read_table(path, label="3").labels == ["good", "bad"]
+
+
+def test_a_named_user_column_groups_whatever_its_labels(write):
+    rows = [(f"u{i % 30}", ("good", "bad")[i % 2 ^ i % 3 // 2], f"words {i}") for i in range(120)]
+    path = write("a.csv", csv_of(rows, header=["user", "label", "text"]))
+    choice = read_table(path).reading.choice("group")
+    assert choice.name == "user"
+    assert choice.reason.startswith("by its name; 30 distinct values, each on 4 rows, ")
+
+
+@pytest.mark.parametrize("ids", [range(180), [i % 3 for i in range(180)]])
+def test_ids_that_never_or_always_repeat_are_no_groups(write, ids):
+    rows = [(i, label, words) for i, (_, _, label, words) in zip(ids, tickets(), strict=True)]
+    path = write("a.csv", csv_of(rows, header=["id", "label", "text"]))
+    assert read_table(path).reading.lines()[4] == (
+        "group: none (no column repeats its values as an id does)"
+    )
+
+
+def test_a_row_without_a_group_is_a_group_of_its_own(write):
+    path = write("a.csv", "id,text,label\n7,I liked it,good\n,I left,bad\n,oh no,bad\n7,a b,good\n")
+    table = read_table(path, group="id")
+    assert len(set(table.groups)) == 3
+    assert table.groups[0] == table.groups[3] == "7"
+    assert table.reading.warnings == [
+        "2 rows have an empty group: each is a group of its own",
+    ]
+
+
+def test_texts_in_a_script_without_spaces_are_long_texts(write):
+    rows = [(f"{i % 2} of few", "这部电影真的非常好看" + chr(0x4E00 + i)) for i in range(40)]
+    assert read_table(write("a.csv", csv_of(rows))).reading.choice("text").number == 2
+
+
+def test_labels_people_write_are_known_as_such(write):
+    rows = [(f"t{i % 3}", ("spam", "ham")[i % 2], f"some words {i}") for i in range(30)]
+    assert read_table(write("a.csv", csv_of(rows))).reading.choice("label").number == 2
+
+
+def test_two_texts_alike_are_a_question(write):
+    rows = [(f"one text {i}", f"other text {i}", ("good", "bad")[i % 2]) for i in range(30)]
+    with pytest.raises(DataError, match="column 1 and column 2 are equally long"):
+        read_table(write("a.csv", csv_of(rows)))
+
+
+def test_texts_to_predict_need_no_label(write):
+    path = write("a.csv", "text\nI liked it\nI left\n")
+    table = read_table(path, labelled=False)
+    assert (table.texts, table.labels) == (["I liked it", "I left"], None)
+
+
+def test_texts_to_predict_may_have_empty_labels(write):
+    path = write("a.csv", "text,label\nI liked it,\nI left,bad\n")
+    assert read_table(path, labelled=False).labels == ["", "bad"]
+
+
+def test_the_split_column_gives_parts(write):
+    path = write("a.csv", "text,label,split\na b,good,train\nc d,bad,Val\ne f,bad,testing\n")
+    table = read_table(path, split_column="split")
+    assert table.parts == ["train", "valid", "test"]
+    assert read_table(path).parts is None
+
+
+def test_another_value_in_the_split_column_is_refused(write):
+    path = write("a.csv", "text,label,split\na b,good,train\nc d,bad,holdout\n")
+    with pytest.raises(DataError) as error:
+        read_table(path, split_column=3)
+    assert str(error.value) == (
+        "the split column of 'a.csv' holds 'holdout' in row 2; it may hold train, valid and test"
+    )

@@ -1,0 +1,61 @@
+"""The table and its account."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+
+from wordgate.data import read_table
+
+
+def test_select_takes_rows_in_the_order_asked(write):
+    path = write("a.csv", "id,text,label\n7,a b,good\n8,c d,bad\n9,e f,bad\n")
+    table = read_table(path, group="id").select(np.array([2, 0]))
+    assert (table.texts, table.labels) == (["e f", "a b"], ["bad", "good"])
+    assert (table.groups, table.rows, table.parts) == (["9", "7"], [3, 1], None)
+    assert len(table) == 2
+
+
+def test_the_account_adds_up_and_is_json(write):
+    path = write("a.csv", "text,label\na b,good\n,bad\nc d,\ne f,bad\ng,h,i\n")
+    reading = read_table(path).reading
+    assert reading.n_read == reading.n_kept + sum(reading.dropped.values()) + len(reading.malformed)
+    facts = json.loads(json.dumps(reading.to_json()))
+    assert facts["columns"][0] == {
+        "role": "text",
+        "number": 1,
+        "name": "text",
+        "reason": "by its name; 2.0 words on average, 3 distinct values",
+        "given": False,
+    }
+    assert (facts["n_malformed"], facts["malformed"]) == (
+        1,
+        [{"line": 6, "why": "3 fields instead of 2"}],
+    )
+
+
+def test_the_preview_shows_rows_and_no_control_characters(write):
+    path = write("a.csv", 'text,label\n"a \x1b[31mred\nline",good\n,bad\nb c,bad\nd e,bad\nf,bad\n')
+    assert read_table(path).reading.lines()[-4:] == [
+        "the first rows as read:",
+        "  row 1: [good] a \\x1b[31mred line",
+        "  row 3: [bad] b c",
+        "  row 4: [bad] d e",
+    ]
+
+
+def test_white_space_is_a_text_but_worth_a_warning(write):
+    table = read_table(write("a.csv", "text,label\na b,good\n ,bad\nc d,bad\n"))
+    assert table.texts == ["a b", " ", "c d"]
+    assert table.reading.warnings == ["1 texts hold nothing but white space; they are kept"]
+
+
+def test_importing_the_station_imports_no_heavy_package():
+    code = (
+        "import sys, wordgate.data; "
+        "print([m for m in ('pyarrow', 'narwhals', 'pandas', 'polars', 'kagglehub', 'torch') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

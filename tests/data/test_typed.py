@@ -1,0 +1,92 @@
+"""Parquet files and data frames."""
+
+import datetime
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from wordgate.data import read_table
+from wordgate.errors import DataError
+
+COLUMNS = {"text": ["I liked it", None, "I left"], "label": ["good", "bad", "bad"]}
+
+
+def test_parquet_is_read_and_nulls_are_empty(tmp_path):
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table(COLUMNS), path)
+    table = read_table(path)
+    assert (table.texts, table.rows) == (["I liked it", "I left"], [1, 3])
+    assert (table.reading.format, table.reading.encoding) == ("parquet", None)
+    assert table.reading.dropped == {"empty text": 1}
+
+
+def test_parquet_is_known_by_content(tmp_path):
+    path = tmp_path / "a.dat"
+    parquet.write_table(pa.table(COLUMNS), path)
+    assert read_table(path).reading.format == "parquet"
+
+
+def test_a_cut_parquet_file_is_one_sentence(tmp_path):
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table(COLUMNS), path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"a\.parquet' can't be read as Parquet: "):
+        read_table(path)
+
+
+def test_a_csv_called_parquet_is_refused(write):
+    with pytest.raises(DataError, match=r"^'a\.parquet' is no Parquet file, or one that was cut"):
+        read_table(write("a.parquet", "text,label\na b,c\n"))
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_frames_of_pandas_and_polars_are_alike(frame):
+    table = read_table(frame(COLUMNS))
+    assert (table.texts, table.labels) == (["I liked it", "I left"], ["good", "bad"])
+    assert table.rows == [1, 3]
+    assert table.reading.lines()[0].endswith(" DataFrame: data frame")
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_missing_values_of_pandas_are_empty_but_the_word_nan_is_a_text(missing):
+    frame = pd.DataFrame({"text": [missing, "nan", "NA", "I left"], "label": ["a", "b", "a", "b"]})
+    assert read_table(frame, text="text", label="label").texts == ["nan", "NA", "I left"]
+
+
+def test_empty_texts_can_stand_as_a_word():
+    table = read_table(pd.DataFrame(COLUMNS), empty_text_as="nan")
+    assert table.texts == ["I liked it", "nan", "I left"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "strings"),
+    [
+        ([1, 0, 1], ["1", "0", "1"]),
+        ([True, False, True], ["True", "False", "True"]),
+        ([1.0, 0.5, 1.0], ["1.0", "0.5", "1.0"]),
+        ([datetime.date(2026, 1, i) for i in (1, 2, 1)], ["2026-01-01", "2026-01-02"] * 2),
+    ],
+)
+def test_labels_of_other_types_become_strings(labels, strings):
+    frame = pl.DataFrame({"text": ["a b c", "d e f", "g h i"], "label": labels})
+    assert read_table(frame).labels == strings[:3]
+
+
+def test_a_frame_that_pandas_numbered_takes_its_own_names():
+    frame = pd.DataFrame([["good", "I liked it"], ["bad", "I left early"]])
+    assert read_table(frame, text=1, label=0).texts == ["I liked it", "I left early"]
+
+
+def test_a_lazy_frame_and_a_list_are_refused():
+    with pytest.raises(DataError, match=r"^this data frame is lazy: collect\(\) it first$"):
+        read_table(pl.LazyFrame(COLUMNS))
+    with pytest.raises(DataError, match=r"^can't read a list: give the path of a file"):
+        read_table(["a", "b"])
+
+
+def test_an_encoding_has_no_effect_on_a_frame():
+    with pytest.raises(DataError, match="an encoding has no effect on a DataFrame"):
+        read_table(pl.DataFrame(COLUMNS), encoding="utf-8")
