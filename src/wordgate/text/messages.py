@@ -25,7 +25,8 @@ The choices, and why:
   spoken to", and ``@ name``, as some collectors write it, reads the same as ``@name``.
 - A character standing more than three times in a row is cut to three, digits apart: "sooo" differs
   from "so", but not from "soooooo". A run of one punctuation mark is one token.
-- Punctuation stays: on tweets it is worth a point of accuracy on unseen groups.
+- Punctuation stays: with word and word-pair counts it added 0.6 and 1.2 points of accuracy on the
+  unseen tweets of two grouped splits.
 - Emoji are whole: skin tones, joined people, flags and keycaps. Variation selectors, which change
   only the look, go.
 - Han, Hiragana, Katakana, Thai, Lao, Khmer and Myanmar are written without spaces between words:
@@ -110,7 +111,7 @@ _LINK = re.compile(
     rf"|{_HOST}{_ENDING}(?:/[!-~]*[a-z0-9/]|/)?"
     rf"|{_HOST}[a-z]{{2,}}/[!-~]*[a-z0-9/])"
 )
-# What every link has somewhere; found thirty times as fast as the link itself is not.
+# What a bare host has somewhere; most texts lack it, and this search tells so in no time.
 _LINK_HINT = re.compile(rf"\.(?:{_ENDING}|[a-z]{{2,}}/)")
 _EMAIL = re.compile(rf"(?<![a-z0-9.+_-])[a-z0-9][a-z0-9.+_-]*@{_HOST}[a-z]{{2,}}")
 _REPEATED = re.compile(r"(.)\1\1\1")
