@@ -1,0 +1,303 @@
+"""From texts to word ids: tokenizer, vocabulary and length limit in one, fitted on train alone.
+
+Shapes: ``n`` texts, ``total`` tokens of all of them together, laid end to end.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wordgate.errors import BundleError, DataError, SettingsError, did_you_mean
+from wordgate.text.tokenizers import Tokenizer, get_tokenizer
+from wordgate.text.vocabulary import PADDING, UNKNOWN, Vocabulary
+
+Truncate = Literal["end", "front"]
+_TRUNCATE: tuple[Truncate, ...] = ("end", "front")
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """Texts as word ids, without padding.
+
+    Args:
+        ids: int32 [total], each text's ids after those of the text before; none is padding.
+        offsets: int64 [n + 1], text i is ``ids[offsets[i]:offsets[i + 1]]``; it may be empty.
+        n_truncated: How many of the texts lost tokens to the length limit.
+        n_unknown: How many tokens the vocabulary didn't know, before any truncation.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    n_truncated: int = 0
+    n_unknown: int = 0
+
+    def __post_init__(self) -> None:
+        if self.ids.ndim != 1 or self.offsets.ndim != 1 or len(self.offsets) == 0:
+            raise ValueError(
+                f"ids and offsets must be [total] and [n + 1], but are {list(self.ids.shape)} "
+                f"and {list(self.offsets.shape)}"
+            )
+        if self.ids.dtype != np.int32 or self.offsets.dtype != np.int64:
+            raise ValueError(
+                f"ids and offsets must be int32 and int64, not {self.ids.dtype} "
+                f"and {self.offsets.dtype}"
+            )
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.ids):
+            raise ValueError(
+                f"offsets must go from 0 to {len(self.ids)}, the number of ids, but go from "
+                f"{self.offsets[0]} to {self.offsets[-1]}"
+            )
+        if np.any(np.diff(self.offsets) < 0):
+            raise ValueError("offsets must never fall")
+        if np.any(self.ids <= PADDING):
+            raise ValueError(f"ids must be above {PADDING}, which is padding")
+
+    def __len__(self) -> int:
+        """The number of texts."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each text: int64 [n]."""
+        return np.diff(self.offsets)
+
+    def select(self, indices: ArrayLike) -> "EncodedTexts":
+        """Take some of the texts, in the order asked for.
+
+        Args:
+            indices: Positions of texts, int [m], or bool [n]; one may be taken twice.
+
+        Returns:
+            Those texts. How many tokens were lost or unknown is known only for all texts that were
+            encoded together, so the counts of a selection are 0.
+        """
+        rows = np.arange(len(self))[np.asarray(indices)]
+        lengths = self.lengths[rows]
+        offsets = _offsets(lengths)
+        positions = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return EncodedTexts(ids=self.ids[positions], offsets=offsets)
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """Turns texts into word ids the same way in training and in prediction.
+
+    Args:
+        tokenizer: Cuts texts into tokens.
+        vocabulary: Knows each token's id.
+        max_tokens: Longer texts are cut to so many tokens.
+        truncate: Which end of a long text loses its tokens.
+    """
+
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    max_tokens: int
+    truncate: Truncate = "end"
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise SettingsError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if self.truncate not in _TRUNCATE:
+            raise SettingsError(
+                f"no truncate '{self.truncate}'{did_you_mean(self.truncate, _TRUNCATE)}"
+            )
+
+    @classmethod
+    def fit(
+        cls,
+        texts: Iterable[str],
+        *,
+        tokenizer: str = "messages",
+        max_tokens: int,
+        truncate: Truncate = "end",
+        groups: Sequence[str] | None = None,
+        min_count: int = 1,
+        min_groups: int = 1,
+        max_words: int | None = None,
+        unknown: bool = True,
+        ties: Literal["word", "first"] = "word",
+    ) -> tuple["TextEncoder", EncodedTexts]:
+        """Learn the vocabulary of the training texts, and encode them while at it.
+
+        Args:
+            texts: The training texts, and no others.
+            tokenizer: The tokenizer's name.
+            max_tokens: See the class.
+            truncate: See the class.
+            groups: See ``Vocabulary.fit``, like all that follow.
+            min_count: How often a word must stand.
+            min_groups: In how many groups a word must stand.
+            max_words: How many words to keep at most.
+            unknown: Whether words not known get an id.
+            ties: The order of words of equal count.
+
+        Returns:
+            The encoder, and the training texts encoded by it, tokenized only once.
+
+        Raises:
+            SettingsError: A setting is unknown or out of range.
+            DataError: Something among the texts is not a string.
+        """
+        token_lists = _tokenize(get_tokenizer(tokenizer), texts)
+        vocabulary = Vocabulary.fit(
+            token_lists,
+            groups=groups,
+            min_count=min_count,
+            min_groups=min_groups,
+            max_words=max_words,
+            unknown=unknown,
+            ties=ties,
+        )
+        encoder = cls(get_tokenizer(tokenizer), vocabulary, max_tokens, truncate)
+        return encoder, encoder._to_ids(token_lists)
+
+    def encode(self, texts: Iterable[str]) -> EncodedTexts:
+        """Turn texts into word ids.
+
+        Args:
+            texts: The texts; one without any token becomes an empty row.
+
+        Returns:
+            Their ids, with how much was truncated and unknown.
+
+        Raises:
+            DataError: Something among the texts is not a string.
+        """
+        return self._to_ids(_tokenize(self.tokenizer, texts))
+
+    def _to_ids(self, token_lists: Sequence[Sequence[str]]) -> EncodedTexts:
+        lookup = map(self.vocabulary.index.get, chain.from_iterable(token_lists), repeat(PADDING))
+        lengths = np.fromiter(map(len, token_lists), dtype=np.int64, count=len(token_lists))
+        ids = np.fromiter(lookup, dtype=np.int32, count=int(lengths.sum()))
+        missing = ids == PADDING
+        if self.vocabulary.unknown is None:
+            ids, lengths = ids[~missing], _count_kept(~missing, lengths)
+        else:
+            ids[missing] = self.vocabulary.unknown
+        kept = _within_limit(lengths, self.max_tokens, self.truncate)
+        return EncodedTexts(
+            ids=ids[kept],
+            offsets=_offsets(np.minimum(lengths, self.max_tokens)),
+            n_truncated=int((lengths > self.max_tokens).sum()),
+            n_unknown=int(missing.sum()),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """All that ``from_state`` needs, in types that JSON has."""
+        return {
+            "tokenizer": self.tokenizer.name,
+            "max_tokens": self.max_tokens,
+            "truncate": self.truncate,
+            "unknown": self.vocabulary.unknown,
+            "words": list(self.vocabulary.words),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "TextEncoder":
+        """Make the encoder whose state this is.
+
+        Args:
+            state: What ``state`` gave, perhaps by way of a file.
+
+        Returns:
+            An encoder that gives the same ids.
+
+        Raises:
+            BundleError: A field is missing, unknown or holds what it can't; the message names it.
+        """
+        _check_state(state)
+        return cls(
+            tokenizer=get_tokenizer(state["tokenizer"]),
+            vocabulary=Vocabulary(words=tuple(state["words"]), unknown=state["unknown"]),
+            max_tokens=state["max_tokens"],
+            truncate=state["truncate"],
+        )
+
+
+def _tokenize(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[str]]:
+    if isinstance(texts, str):
+        raise DataError("expected a list of texts, not one text; put it in a list: [text]")
+    texts = list(texts)
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(
+                f"text {position} is {text!r}, a {type(text).__name__}; every text must be a string"
+            )
+    return [tokenizer(text) for text in texts]
+
+
+def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each text begins and the last one ends: int64 [n + 1]."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def _count_kept(kept: NDArray[np.bool_], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many tokens of each text are kept: int64 [n], from kept: bool [total]."""
+    running = _offsets(kept.astype(np.int64))
+    return np.diff(running[_offsets(lengths)])
+
+
+def _within_limit(
+    lengths: NDArray[np.int64], max_tokens: int, truncate: Truncate
+) -> NDArray[np.bool_]:
+    """Which tokens stay when each text is cut: bool [total]."""
+    offsets = _offsets(lengths)
+    position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    if truncate == "front":
+        position = np.repeat(lengths, lengths) - 1 - position
+    kept: NDArray[np.bool_] = position < max_tokens
+    return kept
+
+
+def _check_state(state: Mapping[str, Any]) -> None:
+    """Refuse a state by the first field that is not as it must be."""
+    allowed = {
+        "tokenizer": "the name of a tokenizer",
+        "max_tokens": "a whole number of at least 1",
+        "truncate": "'end' or 'front'",
+        "unknown": f"{UNKNOWN} or null",
+        "words": "a list of distinct, non-empty strings",
+    }
+    for field in (*allowed, *state):
+        if field not in state:
+            raise BundleError(f"the text encoder has no field '{field}': the bundle is not whole")
+        if field not in allowed:
+            raise BundleError(
+                f"the text encoder has a field '{field}' that this version of wordgate doesn't know"
+            )
+    for field, what in allowed.items():
+        if not _field_is_valid(field, state[field]):
+            shown = f"{state[field]!r:.80}"
+            raise BundleError(f"the text encoder's field '{field}' must be {what}, not {shown}")
+
+
+def _field_is_valid(field: str, value: Any) -> bool:
+    match field:
+        case "tokenizer":
+            return isinstance(value, str) and _is_tokenizer(value)
+        case "max_tokens":
+            return type(value) is int and value >= 1
+        case "truncate":
+            return value in _TRUNCATE
+        case "unknown":
+            return value is None or (type(value) is int and value == UNKNOWN)
+        case _:
+            return (
+                isinstance(value, list)
+                and all(isinstance(word, str) and word for word in value)
+                and len(set(value)) == len(value)
+            )
+
+
+def _is_tokenizer(name: str) -> bool:
+    try:
+        get_tokenizer(name)
+    except SettingsError:
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""From a text to its tokens: what a tokenizer is, and the two there are by name."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from wordgate.errors import SettingsError, did_you_mean
+from wordgate.text.messages import MessagesTokenizer
+
+_KERAS_FILTERS = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n', " "))
+
+
+class Tokenizer(Protocol):
+    """Anything with a name that cuts a text into tokens, and does so the same way every time."""
+
+    @property
+    def name(self) -> str:
+        """What settings and bundles call it."""
+
+    def __call__(self, text: str) -> list[str]:
+        """Cut one text into its tokens, in order."""
+
+
+@dataclass(frozen=True)
+class KerasTokenizer:
+    r"""The rules of Keras' legacy ``Tokenizer`` at its defaults, to the letter.
+
+    They lower-case, put a space for each of their filter characters, and cut at U+0020 alone, so
+    that ``\r`` and no-break spaces stay inside words (``keras/src/legacy/preprocessing/text.py``,
+    3.15). Ids follow from ``Vocabulary.fit(..., unknown=False, ties="first")``.
+    """
+
+    name: ClassVar[str] = "keras"
+
+    def __call__(self, text: str) -> list[str]:
+        """Cut one text into tokens, as ``text_to_word_sequence`` does."""
+        return [word for word in text.lower().translate(_KERAS_FILTERS).split(" ") if word]
+
+
+_TOKENIZERS: dict[str, Tokenizer] = {
+    tokenizer.name: tokenizer for tokenizer in (MessagesTokenizer(), KerasTokenizer())
+}
+
+
+def get_tokenizer(name: str) -> Tokenizer:
+    """Find a tokenizer by name.
+
+    Args:
+        name: ``"messages"`` or ``"keras"``.
+
+    Returns:
+        The tokenizer.
+
+    Raises:
+        SettingsError: There is none of that name.
+    """
+    if name not in _TOKENIZERS:
+        raise SettingsError(f"no tokenizer '{name}'{did_you_mean(name, _TOKENIZERS)}")
+    return _TOKENIZERS[name]

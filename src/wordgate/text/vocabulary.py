@@ -1,0 +1,122 @@
+"""The vocabulary: which words a model knows, and the id of each.
+
+Id 0 is padding. Where unknown words are kept they share id 1 and known words begin at 2; where they
+are dropped, as the notebook drops them, known words begin at 1. So an unknown word never looks like
+padding.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Literal
+
+from wordgate.errors import SettingsError
+
+PADDING = 0
+UNKNOWN = 1
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Known words in the order of their ids.
+
+    Args:
+        words: Known words, each once. Word i has the id ``first_id + i``.
+        unknown: The id that all other words share, 1; or None, and they have none.
+    """
+
+    words: tuple[str, ...]
+    unknown: int | None = UNKNOWN
+    index: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.unknown not in (UNKNOWN, None):
+            raise ValueError(f"unknown must be {UNKNOWN} or None, not {self.unknown!r}")
+        index = {word: i for i, word in enumerate(self.words, start=self.first_id)}
+        if len(index) != len(self.words):
+            twice = next(word for word, n in Counter(self.words).items() if n > 1)
+            raise ValueError(f"the word {twice!r} stands more than once in the vocabulary")
+        object.__setattr__(self, "index", index)
+
+    def __len__(self) -> int:
+        """The number of ids, padding and unknown included: the rows an embedding needs."""
+        return self.first_id + len(self.words)
+
+    @property
+    def first_id(self) -> int:
+        """The id of the first word: 2, or 1 where unknown words have no id."""
+        return PADDING + 1 if self.unknown is None else UNKNOWN + 1
+
+    def id(self, word: str) -> int | None:
+        """The id of a word; of a word not known, ``unknown``."""
+        return self.index.get(word, self.unknown)
+
+    @classmethod
+    def fit(
+        cls,
+        token_lists: Iterable[Sequence[str]],
+        *,
+        groups: Sequence[str] | None = None,
+        min_count: int = 1,
+        min_groups: int = 1,
+        max_words: int | None = None,
+        unknown: bool = True,
+        ties: Literal["word", "first"] = "word",
+    ) -> "Vocabulary":
+        """Take the words of the training texts, the most frequent first.
+
+        Args:
+            token_lists: The tokens of each text.
+            groups: The group of each text. The six paraphrases of one tweet are one group: a word
+                that only they have teaches that tweet and nothing else. None: each text is its own.
+            min_count: How often a word must stand in all texts together.
+            min_groups: In how many groups a word must stand.
+            max_words: Keep so many words at most.
+            unknown: Whether words not known get an id; else they are dropped.
+            ties: Among words of equal count, ``"word"`` puts them in order of code points, so that
+                the order of the texts changes nothing; ``"first"`` puts the one that was read
+                first before the others, as Keras does.
+
+        Returns:
+            The vocabulary.
+
+        Raises:
+            SettingsError: A number is below 1, or ``ties`` is unknown.
+            ValueError: There are not as many groups as texts.
+        """
+        _check_settings(min_count, min_groups, max_words, ties)
+        token_lists = list(token_lists)
+        counts = Counter(chain.from_iterable(token_lists))
+        if min_groups > 1:
+            spread = _count_groups(token_lists, groups)
+            kept = [w for w, n in counts.items() if n >= min_count and spread[w] >= min_groups]
+        else:
+            kept = [w for w, n in counts.items() if n >= min_count]
+        if ties == "word":
+            kept.sort()
+        kept.sort(key=counts.__getitem__, reverse=True)  # stable: ties stay as they are
+        return cls(words=tuple(kept[:max_words]), unknown=UNKNOWN if unknown else None)
+
+
+def _check_settings(min_count: int, min_groups: int, max_words: int | None, ties: str) -> None:
+    numbers = {"min_count": min_count, "min_groups": min_groups, "max_words": max_words}
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            raise SettingsError(f"{name} must be at least 1, not {value}")
+    if ties not in ("word", "first"):
+        raise SettingsError(f"ties must be 'word' or 'first', not '{ties}'")
+
+
+def _count_groups(
+    token_lists: Sequence[Sequence[str]], groups: Sequence[str] | None
+) -> Counter[str]:
+    """Count the distinct groups that each word stands in."""
+    if groups is None:
+        return Counter(chain.from_iterable(map(set, token_lists)))
+    if len(groups) != len(token_lists):
+        raise ValueError(f"there are {len(token_lists)} texts but {len(groups)} groups")
+    words_of: dict[str, set[str]] = {}
+    for group, tokens in zip(groups, token_lists, strict=True):
+        words_of.setdefault(group, set()).update(tokens)
+    return Counter(chain.from_iterable(words_of.values()))
