@@ -1,0 +1,307 @@
+"""Splits: which rows are train, validation and test, and how fair that is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import DataError, SettingsError, did_you_mean
+from wordgate.split import remarks
+from wordgate.split.dealing import Deck, set_aside
+from wordgate.split.keys import group_keys, hashed, numbered, remixed
+from wordgate.split.remarks import Parts
+
+Kind = Literal["grouped", "random", "given"]
+PART_NAMES = {
+    "train": "train",
+    "valid": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "test": "test",
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who is in train, validation and test.
+
+    Attributes:
+        kind: How the rows were dealt.
+        seed: What the dealing depended on besides the rows.
+        train: int64 [n_train], row positions, sorted; the three parts are disjoint.
+        valid: int64 [n_valid].
+        test: int64 [n_test].
+        reason: Why this is fair, or what is not, with the sizes reached.
+        warnings: What can't be trusted, one sentence or two each.
+        n_test_groups: Groups that have a row in test.
+        leaked_by_group: Test rows whose group also stands in train.
+    """
+
+    kind: Kind
+    seed: int
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    test: NDArray[np.int64]
+    reason: str
+    warnings: tuple[str, ...]
+    n_test_groups: int
+    leaked_by_group: int
+
+
+def grouped_split(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    groups: Sequence[str] | None,
+    *,
+    test_size: float = 0.2,
+    valid_size: float = 0.1,
+    seed: int = 0,
+) -> Split:
+    """Deal whole groups, stratified by label as well as groups allow.
+
+    The order of the rows changes nothing: groups are ranked by a hash of their names and the seed.
+
+    Args:
+        texts: One text a row.
+        labels: One label a row.
+        groups: One group a row (an empty string: none), or None. Rows without a group stand with
+            their exact copies.
+        test_size: The share of the rows for test.
+        valid_size: The share of the rest for validation.
+        seed: Another seed, another split.
+
+    Returns:
+        The split; of kind ``random``, with the reason, where groups are too few to judge by.
+
+    Raises:
+        SettingsError: A size is not between 0 and 1.
+        DataError: The columns differ in length, or every label stands in a single row.
+    """
+    rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
+    deck = Deck.of(rows.group, rows.label, hashed(rows.group_names, key=f"group {seed}"))
+    parts = _deal(deck, test_size, valid_size, stratify=True)
+    if _labels_in(parts.test, rows.label) < min(2, _labels_with_two_rows(rows.label)):
+        warning = remarks.groups_cannot_judge(rows.label_names, rows.label, rows.group)
+        parts = _deal_rows(rows, test_size, valid_size, seed, stratify=True)
+        return rows.split("random", seed, parts, warnings=(warning,))
+    return rows.split("grouped", seed, parts)
+
+
+def random_split(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    groups: Sequence[str] | None,
+    *,
+    test_size: float = 0.2,
+    valid_size: float = 0.1,
+    seed: int = 0,
+    stratify: bool = True,
+) -> Split:
+    """Deal single rows, whatever their groups, and count what leaks by it.
+
+    The order of the rows changes nothing: they are ranked by a hash of text, label and seed.
+
+    Args:
+        texts: One text a row.
+        labels: One label a row.
+        groups: One group a row, to count the leak by; None: exact copies are the groups.
+        test_size: The share of the rows for test.
+        valid_size: The share of the rest for validation.
+        seed: Another seed, another split.
+        stratify: Whether each label is dealt by itself.
+
+    Returns:
+        The split, of kind ``random``.
+
+    Raises:
+        SettingsError: A size is not between 0 and 1.
+        DataError: The columns differ in length, or every label stands in a single row.
+    """
+    rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
+    parts = _deal_rows(rows, test_size, valid_size, seed, stratify=stratify)
+    return rows.split("random", seed, parts)
+
+
+def given_split(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    groups: Sequence[str] | None,
+    parts: Sequence[str],
+    *,
+    test_size: float = 0.2,
+    valid_size: float = 0.1,
+    seed: int = 0,
+) -> Split:
+    """Use the parts that the data names; cut what it doesn't name from train, in whole groups.
+
+    Args:
+        texts: One text a row.
+        labels: One label a row.
+        groups: One group a row, or None.
+        parts: One part a row: train, valid (or validation, or dev) or test, in any case.
+        test_size: The share of train to cut for test where no row is given to it.
+        valid_size: The share of what is left to cut for validation where no row is given to it.
+        seed: What the cut depends on.
+
+    Returns:
+        The split, of kind ``given``.
+
+    Raises:
+        SettingsError: A size is not between 0 and 1.
+        DataError: A part has another name, or no row is train, or the columns differ in length.
+    """
+    rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
+    named = _named_parts(parts, len(texts))
+    train, valid, test = (np.flatnonzero(named == part) for part in ("train", "valid", "test"))
+    cut: list[str] = []
+    rank = hashed(rows.group_names, key=f"group {seed}")
+    if not len(test):
+        cut.append("test")
+        train, test = _cut(rows, train, rank, test_size, every_label=True)
+    if not len(valid):
+        cut.append("valid")
+        train, valid = _cut(rows, train, remixed(rank), valid_size, every_label=False)
+    return rows.split("given", seed, Parts(train, valid, test), cut=tuple(cut))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The columns as numbers, int64 [rows] each, with what the numbers stand for."""
+
+    texts: Sequence[str]
+    label: NDArray[np.int64]
+    label_names: list[str]
+    group: NDArray[np.int64]
+    group_names: list[str]
+    own_groups: bool
+
+    @classmethod
+    def of(
+        cls,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        groups: Sequence[str] | None,
+        *,
+        test_size: float,
+        valid_size: float,
+    ) -> "_Rows":
+        _check_share("test_size", test_size)
+        _check_share("valid_size", valid_size)
+        _check_lengths(len(texts), labels=labels, groups=groups)
+        label_names = sorted(set(labels))
+        if len(texts) <= len(label_names):
+            raise DataError(
+                f"{len(texts)} rows with {len(label_names)} labels can't be split: some label "
+                "needs a second row, one to learn from and one to be judged on"
+            )
+        number = {name: i for i, name in enumerate(label_names)}
+        label = np.fromiter((number[name] for name in labels), np.int64, len(texts))
+        group, group_names = numbered(group_keys(texts, groups))
+        names = [str(name) for name in group_names]
+        return cls(texts, label, label_names, group, names, groups is not None)
+
+    def split(
+        self,
+        kind: Kind,
+        seed: int,
+        parts: Parts,
+        *,
+        warnings: tuple[str, ...] = (),
+        cut: tuple[str, ...] = (),
+    ) -> Split:
+        """Count what leaks between the parts and say how fair they are."""
+        leak = remarks.Leak.between(parts, self.group, own_groups=self.own_groups)
+        explain = {
+            "grouped": remarks.why_grouped,
+            "random": remarks.why_random,
+            "given": remarks.why_given,
+        }[kind]
+        return Split(
+            kind=kind,
+            seed=seed,
+            train=parts.train,
+            valid=parts.valid,
+            test=parts.test,
+            reason=explain(parts, leak, cut),
+            warnings=(
+                *warnings,
+                *remarks.of_leaks(leak, parts, kind),
+                *remarks.of_scarcity(parts, self.label, self.label_names, leak),
+            ),
+            n_test_groups=leak.test_groups,
+            leaked_by_group=leak.test_rows_in_train,
+        )
+
+
+def _deal(deck: Deck, test_size: float, valid_size: float, *, stratify: bool) -> Parts:
+    """Set test aside, then validation from the rest in an unrelated ranking."""
+    in_test = set_aside(deck, test_size, every_label=True, stratify=stratify)
+    rest = deck.without(in_test, remixed(deck.rank))
+    in_valid = set_aside(rest, valid_size, every_label=False, stratify=stratify)
+    test, valid = in_test[deck.group_of_row], in_valid[deck.group_of_row]
+    return Parts(np.flatnonzero(~test & ~valid), np.flatnonzero(valid), np.flatnonzero(test))
+
+
+def _deal_rows(
+    rows: _Rows, test_size: float, valid_size: float, seed: int, *, stratify: bool
+) -> Parts:
+    """Deal as though each row were a group, ranked by its text, its label and the times seen."""
+    times: dict[tuple[str, int], int] = {}
+    names: list[str] = []
+    for text, label in zip(rows.texts, rows.label.tolist(), strict=True):
+        time = times[text, label] = times.get((text, label), 0) + 1
+        names.append(f"{time}\0{rows.label_names[label]}\0{text}")
+    alone = np.arange(len(names))
+    deck = Deck.of(alone, rows.label, hashed(names, key=f"row {seed}"))
+    return _deal(deck, test_size, valid_size, stratify=stratify)
+
+
+def _cut(
+    rows: _Rows,
+    train: NDArray[np.int64],
+    rank: NDArray[np.uint64],
+    share: float,
+    *,
+    every_label: bool,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut a part from given train rows in whole groups; return what is left and the part."""
+    deck = Deck.of(rows.group[train], rows.label[train], rank)
+    taken = set_aside(deck, share, every_label=every_label)[deck.group_of_row]
+    return train[~taken], train[taken]
+
+
+def _named_parts(parts: Sequence[str], n_rows: int) -> NDArray[np.str_]:
+    """Return each row's part by its one name, str [rows]."""
+    _check_lengths(n_rows, parts=parts)
+    cleaned = [str(part).strip().lower() for part in parts]
+    for part in sorted(set(cleaned) - PART_NAMES.keys()):
+        first = cleaned.index(part)
+        raise DataError(
+            f"unknown part '{parts[first]}' in {cleaned.count(part)} rows, first in row "
+            f"{first + 1} of those read; a part is train, valid (or validation, or dev) or test"
+            + (did_you_mean(part, PART_NAMES) if part else "")
+        )
+    if "train" not in cleaned:
+        raise DataError("no row is in the part 'train', so there is nothing to learn from")
+    return np.array([PART_NAMES[part] for part in cleaned])
+
+
+def _check_share(name: str, share: float) -> None:
+    if not 0 < share < 1:
+        raise SettingsError(f"{name} is {share}; it must be a share between 0 and 1, such as 0.2")
+
+
+def _check_lengths(n_rows: int, **columns: Sequence[str] | None) -> None:
+    for name, column in columns.items():
+        if column is not None and len(column) != n_rows:
+            raise DataError(f"there are {n_rows} texts but {len(column)} {name}")
+
+
+def _labels_in(positions: NDArray[np.int64], label: NDArray[np.int64]) -> int:
+    return len(np.unique(label[positions]))
+
+
+def _labels_with_two_rows(label: NDArray[np.int64]) -> int:
+    return int((np.bincount(label) >= 2).sum())
