@@ -1,5 +1,6 @@
 """Settings of a training run, and the recipes: named, complete sets of them."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -9,6 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from wordgate.errors import SettingsError, did_you_mean
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
@@ -160,10 +166,6 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
 
 
 def _parse_toml(text: str, name: str) -> dict[str, Any]:
-    try:
-        import tomllib
-    except ModuleNotFoundError:  # Python 3.10
-        import tomli as tomllib
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -89,6 +89,7 @@ class Metrics(_Form):
     macro_f1: float | None
     macro_precision: float | None
     macro_recall: float | None
+    macro_over: list[str] = Field(description="labels that have test rows; the means are over them")
     weighted_f1: float | None
     log_loss: float
     intervals: dict[Literal["accuracy", "macro_f1"], Interval]

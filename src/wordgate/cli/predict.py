@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from wordgate.prediction.predictor import Predictor
 
 LINES_AT_ONCE = 256
+
+
+class Answer(TypedDict):
+    """One text's label and its probabilities by label."""
+
+    text: str
+    label: str
+    probabilities: dict[str, float]
 
 
 @click.command()
@@ -50,19 +58,14 @@ def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _answers(
-    predictor: "Predictor", chunks: Iterable[list[str]]
-) -> Iterator[dict[str, object]]:
+def _answers(predictor: "Predictor", chunks: Iterable[list[str]]) -> Iterator[Answer]:
     for texts in chunks:
         for text, row in zip(texts, predictor.predict_proba(texts)):
+            label = predictor.labels[int(row.argmax())]
             probabilities = dict(zip(predictor.labels, row.tolist()))
-            label = max(probabilities, key=probabilities.__getitem__)
             yield {"text": text, "label": label, "probabilities": probabilities}
 
 
-def _line(answer: dict[str, object]) -> str:
-    probabilities = answer["probabilities"]
-    if not isinstance(probabilities, dict):
-        raise TypeError("probabilities are a dict of label to probability")
-    likely_first = sorted(probabilities.items(), key=lambda item: -item[1])
+def _line(answer: Answer) -> str:
+    likely_first = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
     return "  ".join(f"{label} {share:.3f}" for label, share in likely_first) + f"\t{answer['text']}"

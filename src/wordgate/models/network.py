@@ -5,10 +5,13 @@ a state, ``features`` pooled numbers (hidden x directions x poolings), ``classes
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from wordgate.text.batches import Batch, bucketed
 from wordgate.text.encoder import EncodedTexts
@@ -62,11 +65,12 @@ class Network:
             float64 [n, classes].
         """
         logits = np.zeros((len(encoded), len(self.output_bias)), np.float64)
-        for batch in bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None):
-            logits[batch.rows] = self._logits(batch)
+        with _single_threaded_blas():
+            for batch in bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None):
+                logits[batch.rows] = self._logits(batch)
         peak = logits.max(axis=1, keepdims=True)
         shifted = logits - peak
-        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
     def _logits(self, batch: Batch) -> Floats:
         longest_first = np.argsort(-batch.lengths, kind="stable")
@@ -80,6 +84,16 @@ class Network:
         logits = np.empty((len(ids), len(self.output_bias)), np.float32)
         logits[longest_first] = np.hstack(pooled) @ self.output_weights.T + self.output_bias
         return logits
+
+
+def _single_threaded_blas() -> AbstractContextManager[object]:
+    """Keep BLAS to one thread: for products this small, handing out work costs more than work."""
+    return _thread_pools().limit(limits=1, user_api="blas")
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _reversed(ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -344,6 +344,7 @@ def _fit_encoder(train: Examples, settings: Settings) -> tuple[TextEncoder, Enco
         max_tokens=settings.max_tokens,
         truncate=settings.truncate,
         unknown=settings.unknown_words == "id",
+        ties="first" if settings.tokenizer == "keras" else "word",
         min_groups=settings.min_groups,
         min_count=settings.min_count,
         max_words=settings.max_words,

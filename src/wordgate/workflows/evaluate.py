@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from typing_extensions import Unpack
 
 from wordgate.bundle.folder import BundleFolder
-from wordgate.data.table import Reading, Table, read_table
+from wordgate.data import Reading, Table, read_table
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
 from wordgate.prediction.predictor import Predictor, load

@@ -37,6 +37,17 @@ class Exam:
             examples.targets, log_proba, self.labels, examples.groups, seed=self.seed
         )
 
+    def part(self, rows: NDArray[np.bool_]) -> "Exam":
+        """Keep only some rows, bool [n]."""
+        chosen = np.flatnonzero(rows)
+        old = self.examples
+        examples = Examples(
+            texts=[old.texts[row] for row in chosen],
+            targets=old.targets[chosen],
+            groups=None if old.groups is None else [old.groups[row] for row in chosen],
+        )
+        return Exam(examples, self.labels, self.seed)
+
     def right(self, log_proba: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which rows are labelled right, bool [n]."""
         return np.asarray(log_proba.argmax(axis=1) == self.examples.targets)

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from typing_extensions import Unpack
 
-from wordgate.data.table import Table, read_table
+from wordgate.data import Table, read_table
 from wordgate.errors import SettingsError
 
 

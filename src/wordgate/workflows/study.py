@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.data.table import Table
+from wordgate.data import Table
 from wordgate.errors import DataError
 from wordgate.settings import Settings
 from wordgate.split.splits import Split, given_split, grouped_split, random_split
@@ -47,13 +47,14 @@ def make_study(table: Table, settings: Settings, seed: int) -> Study:
 
 
 def _split(table: Table, settings: Settings, seed: int) -> Split:
-    sizes = {"test_size": settings.test_size, "valid_size": settings.valid_size}
-    labels = table.labels or []
+    rows = (table.texts, table.labels or [], table.groups)
+    test_size, valid_size = settings.test_size, settings.valid_size
     if table.parts is not None:
-        return given_split(table.texts, labels, table.groups, table.parts, seed=seed, **sizes)
-    if settings.split == "random":
-        return random_split(table.texts, labels, table.groups, seed=seed, **sizes)
-    return grouped_split(table.texts, labels, table.groups, seed=seed, **sizes)
+        return given_split(
+            *rows, table.parts, test_size=test_size, valid_size=valid_size, seed=seed
+        )
+    cut = random_split if settings.split == "random" else grouped_split
+    return cut(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
 
 
 def _examples(table: Table, labels: tuple[str, ...], rows: NDArray[np.int64]) -> Examples:

@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.bundle.metrics import Epoch, Metrics, SplitFacts
-from wordgate.data.table import Table
+from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
@@ -113,14 +113,14 @@ def train(
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
     """
     clock = Clock(max_minutes=max_minutes)
-    progress = progress or Console()
+    told: Progress = progress or Console()
     overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
     plan = Plan(model, str(recipe), load_settings(recipe, overrides), _checked(seed), device)
     check_family(model)
     if out is not None:
         check_destination(out, overwrite=overwrite)
     table = read_parts(data, valid=valid, test=test, split_column=split_column, **reading)
-    training = train_on_table(table, plan, clock, progress)
+    training = train_on_table(table, plan, clock, told)
     if out is not None:
         training.save(out, overwrite=overwrite)
     return training
@@ -172,18 +172,19 @@ def _judge(
 ) -> Metrics:
     """Judge with the predictor that ships."""
     log_proba = predictor.log_proba(exam.examples.texts)
-    scores = asdict(exam.scores(log_proba))
-    return Metrics(
-        **scores,
-        baselines=baselines.facts,
-        difference_to_count=compare_to_count(exam, log_proba, baselines),
-        split=facts,
-        train_seconds=train_seconds,
-        wall_seconds=clock.elapsed(),
-        peak_memory_mb=peak_memory_mb(),
-        epochs=len(fitted.history),
-        best_epoch=fitted.best_epoch,
-        history=[Epoch(**asdict(epoch)) for epoch in fitted.history],
+    return Metrics.model_validate(
+        {
+            **exam.scores(log_proba).as_dict(),
+            "baselines": baselines.facts,
+            "difference_to_count": compare_to_count(exam, log_proba, baselines),
+            "split": facts,
+            "train_seconds": train_seconds,
+            "wall_seconds": clock.elapsed(),
+            "peak_memory_mb": peak_memory_mb(),
+            "epochs": len(fitted.history),
+            "best_epoch": fitted.best_epoch,
+            "history": [Epoch(**asdict(epoch)) for epoch in fitted.history],
+        }
     )
 
 
