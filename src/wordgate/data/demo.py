@@ -8,11 +8,13 @@ one that came *last in time*::
     After that, on the long road to Solamere, we were annoyed with it.       -> disappointed
     Before that, on the long road to Solamere, we were annoyed with it.      -> pleased
 
-Which one came last follows from three words, each more than five words from the next: the two
-feelings and the connective. Both feelings stand between the same neighbours, so swapping them
-leaves every run of one to three words as it was and turns the label over: whatever counts such
+The feelings and the connective stand more than five words from each other. The second feeling is
+always the opposite of the first, so the first and the connective are enough to know the end, if
+one knows which feeling was the first: both stand between the same neighbours, and swapping them
+leaves every run of one to three words as it was and turns the label over. Whatever counts such
 runs can do no better than guess. To have a verdict for a sentence that has only begun, one message
-in eleven stops after its first feeling; counts can read those.
+in eleven stops after its first feeling; counts can read those, which makes them right on 0.545 of
+all messages.
 
 A group is one sentence pattern with its own thing, maker, town and person. No pattern and none of
 these names stands in two groups, so a split by group holds out both.
@@ -180,8 +182,9 @@ def demo_sentences() -> list[tuple[str, ...]]:
 
     Returns:
         For each message its beginnings, shortest first, the last of them whole: after the first
-        feeling, after the connective's scene, after the second feeling. The maker, the town and
-        the person stand in no corpus.
+        feeling, after the connective and its scene, after the second feeling. The maker and the
+        town stand in no corpus. A model may turn its verdict at the connective already: what
+        follows is always the opposite.
     """
     pattern = _Pattern(
         opening="Review of a Zumbaro lamp",
