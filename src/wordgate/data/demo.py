@@ -1,0 +1,265 @@
+"""A synthetic corpus in which the order of words decides, generated from a seed.
+
+Nobody wrote these messages and the things in them do not exist; the corpus only shows what reading
+word order is worth. Each message tells of two feelings, one good and one bad, and the label is the
+one that came *last in time*::
+
+    A kettle by Norako: we were delighted with it in the narrow kitchen upstairs.
+    After that, on the long road to Solamere, we were annoyed with it.       -> disappointed
+    Before that, on the long road to Solamere, we were annoyed with it.      -> pleased
+
+The feelings and the connective stand more than five words from each other. The second feeling is
+always the opposite of the first, so the first and the connective are enough to know the end, if
+one knows which feeling was the first: both stand between the same neighbours, and swapping them
+leaves every run of one to three words as it was and turns the label over. Whatever counts such
+runs can do no better than guess. To have a verdict for a sentence that has only begun, one message
+in eleven stops after its first feeling; counts can read those, which makes them right on 0.545 of
+all messages.
+
+A group is one sentence pattern with its own thing, maker, town and person. No pattern and none of
+these names stands in two groups, so a split by group holds out both.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from wordgate.errors import SettingsError
+
+PLEASED, DISAPPOINTED = "pleased", "disappointed"
+
+GOOD = ("delighted", "thrilled", "happy", "satisfied", "impressed", "enchanted")
+BAD = ("annoyed", "unhappy", "frustrated", "irritated", "dissatisfied", "bored")
+
+# What the second sentence begins with, where it tells of an earlier and of a later time.
+CONNECTIVES = (
+    ("Before that", "After that"),
+    ("Earlier on", "Later on"),
+    ("Previously", "Subsequently"),
+    ("Beforehand", "Afterwards"),
+)
+OPENINGS = (
+    "A {thing} by {maker}",
+    "Notes on our {maker} {thing}",
+    "About the {maker} {thing}",
+    "Our {thing} came from {maker}",
+    "Review of a {maker} {thing}",
+    "The new {thing} from {maker}",
+    "Farewell to the {maker} {thing}",
+    "We bought a {maker} {thing}",
+    "The {maker} {thing}, second hand",
+    "A present, the {maker} {thing}",
+    "One {maker} {thing} for everybody",
+    "Dear makers of the {maker}",
+)
+WRITERS = ("we", "the children", "our guests", "my parents", "the neighbours", "my sisters")
+FIRST_SCENES = (
+    "in the narrow kitchen upstairs",
+    "through one whole rainy spring",
+    "on the balcony at home",
+    "behind the old water mill",
+    "during a week of nights",
+    "for most of the summer",
+    "at every meal on holiday",
+    "at the office all day",
+    "among boxes in the hall",
+    "on Sundays and quiet afternoons",
+    "under a very low roof",
+    "at the market by noon",
+    "in the great August heat",
+    "with nobody else at home",
+    "as long as school lasted",
+    "on a boat with cabins",
+)
+SECOND_SCENES = (
+    "on the long road to {town}",
+    "with {person} at the table",
+    "in the garden that {person} keeps",
+    "during one winter near {town}",
+    "at a house in {town}",
+    "while {person} was staying over",
+    "on two short trips to {town}",
+    "when {person} and the twins came",
+    "under the lamp of old {person}",
+    "in a rented room near {town}",
+    "on the train out of {town}",
+    "with paint from {town} still wet",
+    "over three weekends alone with {person}",
+    "at a party that {person} gave",
+    "by the cold sea at {town}",
+    "as {person} came back at last",
+)
+THINGS = (
+    "kettle", "lamp", "blender", "tent", "radio", "bicycle", "sofa", "camera", "toaster", "clock",
+    "backpack", "keyboard", "stove", "telescope", "guitar", "heater", "printer", "carpet", "canoe",
+    "drill", "fridge", "mirror", "piano", "mattress",
+)  # fmt: skip
+
+# Names are put together from a beginning, a middle and an ending of their own kind.
+_BEGINNINGS = (
+    "Al", "Bren", "Cor", "Dal", "El", "Fen", "Gar", "Hol", "Is", "Jor", "Kel", "Lor", "Mar", "Nor",
+    "Or", "Per", "Quin", "Ros", "Sol", "Tal", "Ul", "Ver", "Wen", "Yar",
+)  # fmt: skip
+_MIDDLES = ("a", "e", "i", "o", "an", "en", "in", "or")
+_ENDINGS = {
+    "maker": ("ko", "tek", "vio", "zen", "lux", "rax"),
+    "town": ("ford", "wick", "stad", "mere", "holm", "bury"),
+    "person": ("da", "lin", "ric", "na", "mund", "wyn"),
+}
+# Of 1,152 ways to begin a message: enough are left over to find the last one soon.
+MAX_GROUPS = 1000
+_PAIRS_A_GROUP = 5
+
+
+class DemoCorpus(NamedTuple):
+    """Messages, what their writers felt in the end, and the pattern each was made from.
+
+    Attributes:
+        texts: The messages, 14 to 30 words each.
+        labels: ``pleased`` or ``disappointed``, one a text.
+        groups: The name of each text's sentence pattern, one a text.
+    """
+
+    texts: list[str]
+    labels: list[str]
+    groups: list[str]
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """One group: the words that all of its messages share."""
+
+    opening: str
+    writer: str
+    first_scene: str
+    connectives: tuple[str, str]
+    second_scene: str
+
+    def begun(self, feeling: str) -> str:
+        """Tell of the first feeling alone."""
+        return f"{self.opening}: {self._clause(feeling)} {self.first_scene}."
+
+    def told(self, first: str, second: str, *, later: bool) -> str:
+        """Tell of both feelings, the second one at a later or at an earlier time."""
+        connective = self.connectives[int(later)]
+        return f"{self.begun(first)} {connective}, {self.second_scene}, {self._clause(second)}."
+
+    def _clause(self, feeling: str) -> str:
+        # The same two words stand before and after either feeling: a run of three words that
+        # holds a feeling is the same at both of its places.
+        return f"{self.writer} were {feeling} with it"
+
+
+def demo_corpus(seed: int = 0, n_groups: int = 320) -> DemoCorpus:
+    """Generate the corpus: 22 messages a group, as many of either label.
+
+    Args:
+        seed: Chooses the patterns, the names, the feelings and the order of the rows.
+        n_groups: How many sentence patterns, 1 to ``MAX_GROUPS``.
+
+    Returns:
+        The messages with their labels and groups, in shuffled order.
+
+    Raises:
+        SettingsError: ``n_groups`` is out of range.
+    """
+    if not 1 <= n_groups <= MAX_GROUPS:
+        raise SettingsError(f"n_groups is {n_groups}; the demo corpus has 1 to {MAX_GROUPS} groups")
+    rng = np.random.default_rng(seed)
+    rows = [
+        (text, label, f"pattern-{number:03d}")
+        for number, pattern in enumerate(_patterns(rng, n_groups), start=1)
+        for text, label in _messages(rng, pattern)
+    ]
+    texts, labels, groups = zip(*(rows[i] for i in rng.permutation(len(rows))), strict=True)
+    return DemoCorpus(list(texts), list(labels), list(groups))
+
+
+def demo_sentences() -> list[tuple[str, ...]]:
+    """Give a few messages that grow, to show a verdict that changes as a sentence goes on.
+
+    Returns:
+        For each message its beginnings, shortest first, the last of them whole: after the first
+        feeling, after the connective and its scene, after the second feeling. The maker and the
+        town stand in no corpus. A model may turn its verdict at the connective already: what
+        follows is always the opposite.
+    """
+    pattern = _Pattern(
+        opening="Review of a Zumbaro lamp",
+        writer="we",
+        first_scene="in the narrow kitchen upstairs",
+        connectives=("Before that", "After that"),
+        second_scene="on the long road to Zandvoria",
+    )
+    stories = (("delighted", "annoyed"), ("annoyed", "delighted"))
+    return [
+        _beginnings(pattern, first, second, later=later)
+        for first, second in stories
+        for later in (True, False)
+    ]
+
+
+def _beginnings(pattern: _Pattern, first: str, second: str, *, later: bool) -> tuple[str, ...]:
+    whole = pattern.told(first, second, later=later)
+    scene_end = whole.index(pattern.second_scene) + len(pattern.second_scene)
+    return pattern.begun(first), whole[:scene_end], whole
+
+
+def _messages(rng: np.random.Generator, pattern: _Pattern) -> list[tuple[str, str]]:
+    """Write all messages of a group, so that every choice of words stands under both labels."""
+    good = [GOOD[i] for i in rng.permutation(len(GOOD))[:_PAIRS_A_GROUP]]
+    bad = [BAD[i] for i in rng.permutation(len(BAD))[:_PAIRS_A_GROUP]]
+    messages = [(pattern.begun(good[0]), PLEASED), (pattern.begun(bad[0]), DISAPPOINTED)]
+    for glad, sad in zip(good, bad, strict=True):
+        messages += [
+            (pattern.told(sad, glad, later=True), PLEASED),
+            (pattern.told(glad, sad, later=True), DISAPPOINTED),
+            (pattern.told(glad, sad, later=False), PLEASED),
+            (pattern.told(sad, glad, later=False), DISAPPOINTED),
+        ]
+    return messages
+
+
+def _patterns(rng: np.random.Generator, n_groups: int) -> list[_Pattern]:
+    names = {kind: _names(rng, endings, n_groups) for kind, endings in _ENDINGS.items()}
+    patterns = []
+    for number, choice in enumerate(_distinct_choices(rng, n_groups)):
+        own = {kind: kind_names[number] for kind, kind_names in names.items()}
+        own["thing"] = THINGS[rng.integers(len(THINGS))]
+        opening, writer, first_scene, connectives, second_scene = choice
+        patterns.append(
+            _Pattern(
+                opening=OPENINGS[opening].format(**own),
+                writer=WRITERS[writer],
+                first_scene=FIRST_SCENES[first_scene],
+                connectives=CONNECTIVES[connectives],
+                second_scene=SECOND_SCENES[second_scene].format(**own),
+            )
+        )
+    return patterns
+
+
+def _distinct_choices(rng: np.random.Generator, n_groups: int) -> list[tuple[int, ...]]:
+    """Choose one part of each kind for every group.
+
+    No two groups share four of the five parts, nor all three that a message begins with: a message
+    that stops after its first feeling has a pattern of its own, too.
+    """
+    sizes = [len(p) for p in (OPENINGS, WRITERS, FIRST_SCENES, CONNECTIVES, SECOND_SCENES)]
+    kinds: list[tuple[int, ...]] = [(0, 1, 2), *combinations(range(len(sizes)), 4)]
+    choices: list[tuple[int, ...]] = []
+    taken: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
+    while len(choices) < n_groups:
+        choice = tuple(int(rng.integers(size)) for size in sizes)
+        shared = {(kept, tuple(choice[i] for i in kept)) for kept in kinds}
+        if not shared & taken:
+            taken |= shared
+            choices.append(choice)
+    return choices
+
+
+def _names(rng: np.random.Generator, endings: tuple[str, ...], n: int) -> list[str]:
+    every = [b + m + e for b in _BEGINNINGS for m in _MIDDLES for e in endings]
+    return [every[i] for i in rng.permutation(len(every))[:n]]

@@ -1,0 +1,266 @@
+"""How far a score can be trusted: intervals and comparisons that resample whole groups.
+
+Copies and paraphrases of one text are right or wrong together, so rows are not independent and
+an interval that resamples rows is too narrow. Here the unit is the group, the cluster bootstrap of
+Field & Welsh (2007), "Bootstrapping clustered data", and Cameron, Gelbach & Miller (2008),
+"Bootstrap-based improvements for inference with clustered errors". Few groups make a percentile
+interval too narrow as well; the percentiles are moved outwards as Hesterberg (2015), "What teachers
+should know about the bootstrap", proposes.
+
+Groups that hold the same counts are interchangeable. They are drawn together, which is fast, and
+sorted by their counts, so neither the order of the rows nor the groups' names change a result.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wordgate.errors import DataError
+
+LEVEL = 0.95
+_CELLS_AT_ONCE = 4_000_000  # draws x groups held in memory at a time: 32 MB of float64
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval, or the reason why there is none.
+
+    Attributes:
+        low: Its lower end; ``None`` where it can't be given.
+        high: Its upper end; ``None`` where it can't be given.
+        method: How it was found, or why it wasn't, in words.
+    """
+
+    low: float | None
+    high: float | None
+    method: str
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much more often one model is right than another on the same rows.
+
+    Attributes:
+        difference: Accuracy of the first minus accuracy of the second.
+        low: Lower end of its 95 % interval; ``None`` where there is a single group.
+        high: Upper end of its 95 % interval; ``None`` where there is a single group.
+        p_value: How often groups would differ by as much if both models were equally good.
+        method: How interval and p-value were found, in words.
+    """
+
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float
+    method: str
+
+
+@dataclass(frozen=True)
+class GroupCounts:
+    """What each group adds to the sums that a score is made of, alike groups together.
+
+    Attributes:
+        distinct: float64 [patterns, sums], sorted; whole numbers.
+        multiplicity: int64 [patterns]; how many groups hold each pattern.
+        unit: ``"groups"`` or, where no groups are known, ``"rows"``.
+    """
+
+    distinct: np.ndarray
+    multiplicity: np.ndarray
+    unit: str
+
+    @property
+    def n_groups(self) -> int:
+        """How many groups (or rows) there are."""
+        return int(self.multiplicity.sum())
+
+
+def count_by_group(rows: np.ndarray, groups: Sequence[str] | None) -> GroupCounts:
+    """Sum what each row adds over its group.
+
+    Args:
+        rows: int64 [n, sums], what each row adds.
+        groups: The group of each row; ``None`` makes each row its own group.
+
+    Returns:
+        The sums of every group.
+
+    Raises:
+        DataError: There are no rows, or not as many groups as rows.
+    """
+    if len(rows) == 0:
+        raise DataError("there are no rows to judge")
+    per_group = rows
+    if groups is not None:
+        if len(groups) != len(rows):
+            raise DataError(f"{len(groups):,} groups were given for {len(rows):,} rows")
+        names, number = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+        per_group = np.zeros((len(names), rows.shape[1]), dtype=np.int64)
+        np.add.at(per_group, number, rows)
+    distinct, multiplicity = np.unique(per_group, axis=0, return_counts=True)
+    unit = "rows" if groups is None else "groups"
+    return GroupCounts(distinct.astype(np.float64), multiplicity.astype(np.int64), unit)
+
+
+def bootstrap_interval(
+    counts: GroupCounts,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    seed: int = 0,
+    n_resamples: int = 2000,
+) -> Interval:
+    """Find the 95 % interval of a score by drawing groups with replacement.
+
+    Args:
+        counts: What each group adds to the sums.
+        statistic: Maps sums, float64 [draws, sums], to scores, float64 [draws].
+        seed: Of the draws.
+        n_resamples: How many times to draw as many groups as there are.
+
+    Returns:
+        The interval; without ends where there is a single group.
+    """
+    unit, n_groups = counts.unit, counts.n_groups
+    if n_groups == 1:
+        return Interval(None, None, f"none: a single one of {unit} can't be resampled")
+    scores = statistic(_drawn_sums(counts, seed, n_resamples))
+    tail = _tail_for_few_groups(n_groups)
+    low, high = np.quantile(scores, [tail, 1 - tail])
+    method = f"bootstrap of {n_groups:,} {unit}, {n_resamples:,} draws, expanded percentiles"
+    return Interval(float(low), float(high), method)
+
+
+def accuracy_interval(
+    counts: GroupCounts,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    seed: int = 0,
+    n_resamples: int = 2000,
+) -> Interval:
+    """Find the 95 % interval of a share of right rows, also where it is 0 or 1.
+
+    Without a single error (or a single right row) every draw gives the same share and the bootstrap
+    knows no doubt. Then the share of groups that hold any is bounded instead, exactly, after
+    Clopper & Pearson (1934).
+
+    Args:
+        counts: What each group adds to the sums.
+        statistic: Maps sums, float64 [draws, sums], to accuracies, float64 [draws].
+        seed: Of the draws.
+        n_resamples: How many times to draw as many groups as there are.
+
+    Returns:
+        The interval; without ends where there is a single group.
+    """
+    observed = float(statistic(_sums(counts))[0])
+    if counts.n_groups == 1 or 0 < observed < 1:
+        return bootstrap_interval(counts, statistic, seed=seed, n_resamples=n_resamples)
+    bound = ((1 - LEVEL) / 2) ** (1 / counts.n_groups)
+    seen = "an error" if observed == 1 else "a right row"
+    method = f"exact binomial bound: {seen} in none of {counts.n_groups:,} {counts.unit}"
+    return Interval(bound, 1.0, method) if observed == 1 else Interval(0.0, 1 - bound, method)
+
+
+def paired_difference(
+    correct_a: np.ndarray,
+    correct_b: np.ndarray,
+    groups: Sequence[str] | None,
+    *,
+    seed: int = 0,
+    n_resamples: int = 2000,
+) -> PairedDifference:
+    """Compare two models that judged the same rows.
+
+    The interval resamples groups. The p-value is two-sided and exact: if both models were equally
+    good, either could have given either answer throughout a group, so each group's difference could
+    as well bear the other sign (Fisher's randomisation test, 1935; Edgington & Onghena,
+    "Randomization Tests", 2007).
+
+    Args:
+        correct_a: bool [n], where the first model is right.
+        correct_b: bool [n], where the second model is right.
+        groups: The group of each row; ``None`` makes each row its own group.
+        seed: Of the bootstrap's draws.
+        n_resamples: How many draws.
+
+    Returns:
+        The difference of the accuracies, its interval and its p-value.
+
+    Raises:
+        DataError: The models judged different numbers of rows, or none.
+    """
+    if len(correct_a) != len(correct_b):
+        raise DataError(
+            f"the models to compare judged {len(correct_a):,} and {len(correct_b):,} rows; "
+            "they must judge the same ones"
+        )
+    wins = np.asarray(correct_a, dtype=np.int64) - np.asarray(correct_b, dtype=np.int64)
+    counts = count_by_group(np.stack([wins, np.ones_like(wins)], axis=1), groups)
+    interval = bootstrap_interval(counts, _share, seed=seed, n_resamples=n_resamples)
+    return PairedDifference(
+        difference=float(_share(_sums(counts))[0]),
+        low=interval.low,
+        high=interval.high,
+        p_value=_sign_flip_p_value(counts),
+        method=f"interval: {interval.method}; p-value: exact sign flips of {counts.unit}",
+    )
+
+
+def _share(sums: np.ndarray) -> np.ndarray:
+    return np.asarray(sums[:, 0] / sums[:, 1])
+
+
+def _sums(counts: GroupCounts) -> np.ndarray:
+    """Sum over all groups: float64 [1, sums]."""
+    return np.asarray(counts.multiplicity @ counts.distinct)[None, :]
+
+
+def _drawn_sums(counts: GroupCounts, seed: int, n_resamples: int) -> np.ndarray:
+    """Draw as many groups as there are, again and again: float64 [n_resamples, sums].
+
+    Whole numbers in float64 add up exactly, so the threads of a matrix product can't change them.
+    """
+    rng = np.random.default_rng(seed)
+    share = counts.multiplicity / counts.n_groups
+    at_once = max(1, _CELLS_AT_ONCE // len(share))
+    drawn = [
+        rng.multinomial(counts.n_groups, share, size=min(at_once, n_resamples - start))
+        @ counts.distinct
+        for start in range(0, n_resamples, at_once)
+    ]
+    return np.concatenate(drawn)
+
+
+def _tail_for_few_groups(n_groups: int) -> float:
+    """Give the probability left outside at either end (Hesterberg 2015, section 4.3).
+
+    A percentile interval is a normal interval with a variance divided by n instead of n - 1. The
+    tail that makes it as wide as Student's t would with the right variance is 0.025 for many groups
+    and smaller for few: 0.0047 for 5.
+    """
+    from scipy.stats import norm, t
+
+    quantile = t.ppf((1 - LEVEL) / 2, n_groups - 1) * np.sqrt(n_groups / (n_groups - 1))
+    return float(norm.cdf(quantile))
+
+
+def _sign_flip_p_value(counts: GroupCounts) -> float:
+    """Give the share of all sign patterns whose sum lies as far from 0 as the one observed.
+
+    The sum's distribution is not sampled but computed: its characteristic function is the product
+    of cos(d * angle) over the groups' differences d, and one Fourier transform turns that into the
+    probability of every sum. Accurate to about 1e-12; smaller values are given as 1e-12.
+    """
+    difference = counts.distinct[:, 0]
+    observed = abs(float(difference @ counts.multiplicity))
+    reach = int(np.abs(difference) @ counts.multiplicity)
+    size = 2 * reach + 1
+    angle = 2 * np.pi * np.arange(size) / size
+    transform = np.ones(size)
+    for d, copies in zip(np.abs(difference), counts.multiplicity, strict=True):
+        if d:
+            transform *= np.cos(d * angle) ** copies
+    probability = np.fft.fft(transform).real / size
+    sums = np.fft.fftfreq(size, 1 / size).round()
+    return float(np.clip(probability[np.abs(sums) >= observed].sum(), 1e-12, 1.0))

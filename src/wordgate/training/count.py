@@ -1,0 +1,130 @@
+"""Fit the word-count model: scikit-learn's logistic regression over counts of runs of words."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wordgate.errors import DataError, SettingsError
+from wordgate.models.count import ABSENT_LOGIT, CountModel, known_runs, word_runs
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+# Chosen on validation tweets of which no copy stood in training: accuracy 0.643 at C = 0.01,
+# 0.649 at 0.03, 0.650 at 0.1, 0.648 at 0.3. More steps than these moved it by 0.0003 in twice the
+# time.
+DEFAULT_C = 0.1
+_MOST_STEPS = 60
+
+
+def fit_count(
+    texts: Sequence[str],
+    targets: np.ndarray,
+    n_classes: int,
+    *,
+    ngrams: tuple[int, int] = (1, 3),
+    min_count: int = 2,
+    C: float = DEFAULT_C,  # noqa: N803 - the name it has in scikit-learn and in the literature
+    seed: int = 0,
+) -> CountModel:
+    """Fit the baseline that a model which reads word order has to beat.
+
+    Args:
+        texts: The training texts.
+        targets: int64 [n], the class of each text.
+        n_classes: How many classes there are; one without texts gets the probability 0.
+        ngrams: Shortest and longest run of words to count.
+        min_count: A run that stands fewer times than this in all the texts is not counted.
+        C: Inverse strength of the L2 penalty.
+        seed: Of the solver, for those that draw; L-BFGS does not.
+
+    Returns:
+        The fitted model.
+
+    Raises:
+        DataError: There are no texts, or not as many targets.
+        SettingsError: A setting is out of range.
+    """
+    _check(texts, targets, ngrams, min_count, C)
+    vocabulary = _frequent_runs(texts, ngrams, min_count)
+    present = np.unique(targets)
+    if len(present) == 1 or not vocabulary:
+        return _frequencies_only(targets, n_classes, ngrams)
+    counts = _count_matrix(texts, ngrams, vocabulary)
+    of_present, intercepts_of_present = _logistic_regression(counts, targets, C, seed)
+    coefficients = np.zeros((len(vocabulary), n_classes))
+    coefficients[:, present] = of_present
+    intercepts = np.full(n_classes, ABSENT_LOGIT)
+    intercepts[present] = intercepts_of_present
+    return CountModel(ngrams, vocabulary, coefficients, intercepts)
+
+
+def _check(
+    texts: Sequence[str], targets: np.ndarray, ngrams: tuple[int, int], min_count: int, c: float
+) -> None:
+    if len(texts) == 0:
+        raise DataError("there are no texts to fit word counts on")
+    if len(texts) != len(targets):
+        raise DataError(f"{len(targets):,} targets were given for {len(texts):,} texts")
+    if not 1 <= ngrams[0] <= ngrams[1]:
+        raise SettingsError(
+            f"ngrams is {ngrams}; it must be the shortest and the longest run of words, "
+            "such as (1, 3)"
+        )
+    if min_count < 1:
+        raise SettingsError(f"min_count is {min_count}; it must be at least 1")
+    if not c > 0:
+        raise SettingsError(f"C is {c}; it must be above 0")
+
+
+def _frequent_runs(texts: Sequence[str], ngrams: tuple[int, int], min_count: int) -> list[str]:
+    """List the runs that stand often enough, sorted, so that the order of rows changes nothing."""
+    totals = Counter(run for text in texts for run in word_runs(text, ngrams))
+    return sorted(run for run, total in totals.items() if total >= min_count)
+
+
+def _count_matrix(
+    texts: Sequence[str], ngrams: tuple[int, int], vocabulary: Sequence[str]
+) -> "csr_matrix":
+    """Count every known run in every text: sparse float64 [n, runs]."""
+    from scipy.sparse import csr_matrix
+
+    ids, lengths = known_runs(texts, ngrams, {run: i for i, run in enumerate(vocabulary)})
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    shape = (len(texts), len(vocabulary))
+    counts = csr_matrix((np.ones(len(ids)), ids, starts), shape=shape)
+    counts.sum_duplicates()
+    return counts
+
+
+def _logistic_regression(
+    counts: "csr_matrix", targets: np.ndarray, c: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit, and give coefficients, float64 [runs, present classes], and intercepts."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    model = LogisticRegression(C=c, max_iter=_MOST_STEPS, random_state=seed)
+    # Vectors this short gain nothing from threads and lose much where cores are shared.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # A fit cut short is a little more regularised than asked for: fit for a baseline.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(counts, targets)
+    coefficients, intercepts = model.coef_.T, model.intercept_
+    if len(model.classes_) == 2:  # scikit-learn keeps the second of two classes alone
+        coefficients = np.hstack([np.zeros_like(coefficients), coefficients])
+        intercepts = np.array([0.0, intercepts[0]])
+    return coefficients, intercepts
+
+
+def _frequencies_only(targets: np.ndarray, n_classes: int, ngrams: tuple[int, int]) -> CountModel:
+    """Answer with the frequencies of the classes: there is one class, or no run stands twice."""
+    frequencies = np.bincount(targets, minlength=n_classes) / len(targets)
+    intercepts = np.full(n_classes, ABSENT_LOGIT)
+    intercepts[frequencies > 0] = np.log(frequencies[frequencies > 0])
+    return CountModel(ngrams, [], np.zeros((0, n_classes)), intercepts)

@@ -1,0 +1,181 @@
+"""What the scores are, held against scikit-learn's and against small cases done by hand."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from wordgate.errors import DataError
+from wordgate.evaluation.metrics import evaluate
+
+LABELS = ("Negative", "Neutral", "Positive")
+
+
+def _answers(n=300, classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    true = rng.integers(classes, size=n)
+    logits = rng.normal(size=(n, classes)) + 1.5 * np.eye(classes)[true]
+    return true, logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def test_agrees_with_scikit_learn_where_everything_is_defined():
+    true, log_proba = _answers()
+    predicted = log_proba.argmax(axis=1)
+    scores = evaluate(true, log_proba, LABELS, None).as_dict()
+    assert scores["accuracy"] == sk.accuracy_score(true, predicted)
+    assert scores["macro_f1"] == pytest.approx(sk.f1_score(true, predicted, average="macro"))
+    assert scores["weighted_f1"] == pytest.approx(sk.f1_score(true, predicted, average="weighted"))
+    assert scores["macro_precision"] == pytest.approx(
+        sk.precision_score(true, predicted, average="macro")
+    )
+    assert scores["macro_recall"] == pytest.approx(
+        sk.recall_score(true, predicted, average="macro")
+    )
+    assert scores["log_loss"] == pytest.approx(sk.log_loss(true, np.exp(log_proba)))
+    assert scores["confusion"] == sk.confusion_matrix(true, predicted).tolist()
+    assert [c["support"] for c in scores["per_class"]] == np.bincount(true).tolist()
+    assert scores["n"] == 300
+    assert scores["macro_over"] == list(LABELS)
+
+
+def test_the_names_of_metrics_json_are_all_there_and_it_is_json():
+    scores = evaluate(*_answers(), LABELS, None).as_dict()
+    assert list(scores) == [
+        "accuracy",
+        "macro_f1",
+        "macro_precision",
+        "macro_recall",
+        "macro_over",
+        "weighted_f1",
+        "log_loss",
+        "intervals",
+        "per_class",
+        "confusion",
+        "n",
+    ]
+    assert list(scores["intervals"]) == ["accuracy", "macro_f1"]
+    assert list(scores["intervals"]["accuracy"]) == ["low", "high", "method"]
+    assert list(scores["per_class"][0]) == ["label", "precision", "recall", "f1", "support"]
+    assert json.loads(json.dumps(scores, allow_nan=False)) == scores
+
+
+def test_confusion_has_true_labels_as_rows():
+    log_proba = np.log(np.array([[0.2, 0.8], [0.1, 0.9], [0.3, 0.7]]))
+    assert evaluate(np.array([0, 0, 1]), log_proba, ("a", "b"), None).confusion == [[0, 2], [0, 1]]
+
+
+def test_what_is_undefined_is_none_and_averages_name_their_labels():
+    # "b" has no rows but is predicted once, "c" has a row and is never predicted.
+    proba = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]])
+    scores = evaluate(np.array([0, 0, 2]), np.log(proba), ("a", "b", "c"), None)
+    a, b, c = scores.per_class
+    assert (a.precision, a.recall, a.f1) == (0.5, 0.5, 0.5)
+    assert (b.precision, b.recall, b.f1, b.support) == (0.0, None, None, 0)
+    assert (c.precision, c.recall, c.f1, c.support) == (None, 0.0, 0.0, 1)
+    assert scores.macro_over == ["a", "c"]
+    assert scores.macro.precision == 0.25  # c's missing precision counts as 0
+    assert scores.macro.f1 == 0.25
+    assert scores.weighted.f1 == pytest.approx(1 / 3)
+
+
+def test_a_tie_goes_to_the_first_label():
+    scores = evaluate(np.array([0, 1]), np.log(np.full((2, 2), 0.5)), ("a", "b"), None)
+    assert scores.confusion == [[1, 0], [1, 0]]
+
+
+def test_log_loss_stays_finite_where_the_truth_had_no_probability():
+    with np.errstate(divide="ignore"):
+        log_proba = np.log(np.array([[1.0, 0.0]]))
+    assert evaluate(np.array([1]), log_proba, ("a", "b"), None).log_loss == pytest.approx(
+        -np.log(2.0**-52)
+    )
+
+
+def test_order_of_rows_changes_no_score_and_no_interval():
+    true, log_proba = _answers(n=120)
+    groups = np.array([f"g{i // 4}" for i in range(120)])
+    order = np.random.default_rng(1).permutation(120)
+    straight = evaluate(true, log_proba, LABELS, groups.tolist(), seed=3)
+    shuffled = evaluate(true[order], log_proba[order], LABELS, groups[order].tolist(), seed=3)
+    ungrouped = evaluate(true, log_proba, LABELS, None, seed=3)
+    assert shuffled.intervals == straight.intervals
+    assert shuffled.accuracy == straight.accuracy
+    assert shuffled.macro.f1 == straight.macro.f1
+    assert (
+        evaluate(true[order], log_proba[order], LABELS, None, seed=3).intervals
+        == ungrouped.intervals
+    )
+
+
+def test_another_seed_moves_the_intervals_a_little():
+    true, log_proba = _answers()
+    one, other = (evaluate(true, log_proba, LABELS, None, seed=s).intervals for s in (0, 1))
+    assert one["macro_f1"] != other["macro_f1"]
+    assert one["macro_f1"].low == pytest.approx(other["macro_f1"].low, abs=0.01)
+
+
+def test_intervals_hold_the_scores():
+    scores = evaluate(*_answers(), LABELS, [str(i // 3) for i in range(300)])
+    accuracy, macro_f1 = scores.intervals["accuracy"], scores.intervals["macro_f1"]
+    assert accuracy.low < scores.accuracy < accuracy.high
+    assert macro_f1.low < scores.macro.f1 < macro_f1.high
+    assert accuracy.method == "bootstrap of 100 groups, 2,000 draws, expanded percentiles"
+
+
+def test_a_perfect_score_is_not_called_certain():
+    true = np.array([0, 1] * 20)
+    log_proba = np.log(np.where(np.eye(2)[true] == 1, 0.9, 0.1))
+    intervals = evaluate(true, log_proba, ("a", "b"), [str(i // 2) for i in range(40)]).intervals
+    assert intervals["accuracy"].low == pytest.approx(0.025 ** (1 / 20))
+    assert intervals["accuracy"].high == 1.0
+    assert intervals["accuracy"].method == "exact binomial bound: an error in none of 20 groups"
+    assert intervals["macro_f1"].low is None
+    assert intervals["macro_f1"].method == "none: without an error every draw gives 1"
+
+
+def test_one_group_gives_no_interval_and_says_why():
+    true, log_proba = _answers(n=12)
+    for interval in evaluate(true, log_proba, LABELS, ["g"] * 12).intervals.values():
+        assert (interval.low, interval.high) == (None, None)
+        assert interval.method == "none: a single one of groups can't be resampled"
+
+
+@pytest.mark.parametrize(
+    ("true", "log_proba", "message"),
+    [
+        ([], np.zeros((0, 2)), "there are no rows to judge"),
+        (
+            [0, 1],
+            np.zeros((2, 3)),
+            "the log-probabilities have the shape (2, 3); 2 rows and 2 labels need (2, 2)",
+        ),
+        ([0, 2], np.zeros((2, 2)), "a true label is number 2; 2 labels have the numbers 0 to 1"),
+        (
+            [0, 1],
+            np.array([[-1, -1], [np.nan, -1]]),
+            "the probabilities of row 1 (counted from 0) are not numbers",
+        ),
+    ],
+)
+def test_misfits_are_named(true, log_proba, message):
+    with pytest.raises(DataError) as error:
+        evaluate(np.array(true, dtype=np.int64), log_proba, ("a", "b"), None)
+    assert str(error.value) == message
+
+
+def test_as_many_groups_as_rows_are_asked_for():
+    with pytest.raises(DataError) as error:
+        evaluate(*_answers(n=3), LABELS, ["g1"])
+    assert str(error.value) == "1 groups were given for 3 rows"
+
+
+def test_importing_it_imports_neither_scikit_learn_nor_scipy():
+    code = (
+        "import sys, wordgate.evaluation.metrics, wordgate.evaluation.report_text;"
+        "print([m for m in ('sklearn', 'scipy', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
