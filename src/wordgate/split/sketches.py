@@ -1,0 +1,109 @@
+"""Weighted MinHash and locality-sensitive hashing: which texts are worth comparing at all."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.split.keys import remixed
+from wordgate.split.shingles import BITS, Shingles
+
+ROWS = 3  # minima that must all agree for two texts to share a bucket
+NEIGHBOURS = 3  # texts looked at on either side within a bucket: keeps the work linear
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each feature says: inverse document frequency, so that rare ones say most.
+
+    Attributes:
+        table: float32 [2**22].
+    """
+
+    table: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, shingles: Shingles) -> "Weights":
+        """Weigh the features by how many of the texts have them."""
+        n_texts = len(shingles.starts) - 1
+        counts = np.bincount(shingles.features, minlength=1 << BITS)
+        # A little more than nothing, so that what all texts share still weighs something.
+        table = np.log(max(1, n_texts) / np.maximum(counts, 1)) + 0.1
+        return cls(table.astype(np.float32))
+
+
+def band_keys(shingles: Shingles, weights: Weights, n_bands: int) -> NDArray[np.uint64]:
+    """Sketch texts so that alike ones fall into the same buckets.
+
+    A minimum agrees between two texts with the probability of their weighted Jaccard similarity:
+    each feature draws an exponential waiting time at the rate of its weight, and the first one
+    stands for the text (consistent weighted sampling for weights that belong to the feature).
+
+    Args:
+        shingles: The features of N texts.
+        weights: Their weights.
+        n_bands: How many sketches of ROWS minima to make.
+
+    Returns:
+        uint64 [n_bands, N]: the upper 32 bits name the bucket, the lower sort within it by one
+        more minimum, so that the most alike stand side by side.
+    """
+    used = np.flatnonzero(np.bincount(shingles.features, minlength=1))
+    compact = np.zeros(int(used.max(initial=0)) + 1, dtype=np.int32)
+    compact[used] = np.arange(len(used), dtype=np.int32)
+    numbers = compact[shingles.features]
+    rate = weights.table[used]
+    filled = np.flatnonzero(np.diff(shingles.starts) > 0)
+    starts = shingles.starts[filled]
+    keys = np.zeros((n_bands, len(shingles.starts) - 1), dtype=np.uint64)
+    for band in range(n_bands):
+        bucket = np.zeros(len(filled), dtype=np.uint64)
+        for row in range(ROWS + 1):
+            waiting = _waiting_times(used, rate, band * (ROWS + 1) + row)
+            minimum = np.minimum.reduceat(waiting[numbers], starts).view(np.uint32)
+            if row < ROWS:
+                bucket = remixed(bucket ^ minimum)
+        keys[band, filled] = (bucket & np.uint64(0xFFFFFFFF00000000)) | minimum
+        # Texts without features get buckets of their own.
+    empty = np.flatnonzero(np.diff(shingles.starts) == 0)
+    keys[:, empty] = remixed(empty.astype(np.uint64) + np.uint64(1 << 62))
+    return keys
+
+
+def neighbours(
+    keys_a: NDArray[np.uint64], keys_b: NDArray[np.uint64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Look up texts of one set in the buckets of another.
+
+    Args:
+        keys_a: uint64 [bands, A], of ``band_keys``.
+        keys_b: uint64 [bands, B].
+
+    Yields:
+        For each band, positions in a and in b of texts that share a bucket, each text of a with
+        at most NEIGHBOURS before and as many after it.
+    """
+    for key_a, key_b in zip(keys_a, keys_b, strict=True):
+        order = np.argsort(key_b, kind="stable")
+        ordered = key_b[order]
+        place = np.searchsorted(ordered, key_a)
+        found_a, found_b = [], []
+        # One more after it, since a text that is in both sets finds itself there.
+        for step in range(-NEIGHBOURS, NEIGHBOURS + 1):
+            at = place + step
+            inside = np.flatnonzero((at >= 0) & (at < len(ordered)))
+            same = key_a[inside] ^ ordered[at[inside]] < np.uint64(1 << 32)
+            found_a.append(inside[same])
+            found_b.append(order[at[inside[same]]])
+        yield np.concatenate(found_a), np.concatenate(found_b)
+
+
+def _waiting_times(
+    features: NDArray[np.int64], rate: NDArray[np.float32], draw: int
+) -> NDArray[np.float32]:
+    """Draw each feature's exponential waiting time from a hash of itself, float32 [features]."""
+    mixed = remixed(features.astype(np.uint64) ^ (np.uint64(draw + 1) << np.uint64(40)))
+    uniform = ((mixed >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) / np.float32(1 << 24)
+    waiting: NDArray[np.float32] = -np.log(uniform) / rate
+    return waiting
