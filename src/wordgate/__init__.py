@@ -1,1 +1,56 @@
-"""Train, judge and keep text classifiers that read word order."""
+"""Train, judge and keep text classifiers that read word order.
+
+>>> import wordgate
+>>> training = wordgate.train("tweets.csv", out="model")    # doctest: +SKIP
+>>> wordgate.load("model").predict(["a text"])              # doctest: +SKIP
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from wordgate.errors import (
+    BundleError,
+    DataError,
+    MissingExtraError,
+    SettingsError,
+    WordgateError,
+)
+
+if TYPE_CHECKING:
+    from wordgate.estimator import WordgateClassifier
+    from wordgate.prediction.predictor import Predictor, load
+    from wordgate.workflows.evaluate import evaluate
+    from wordgate.workflows.train import Training, train
+
+__all__ = [
+    "BundleError",
+    "DataError",
+    "MissingExtraError",
+    "Predictor",
+    "SettingsError",
+    "Training",
+    "WordgateClassifier",
+    "WordgateError",
+    "evaluate",
+    "load",
+    "train",
+]
+
+__version__ = version("wordgate")
+
+_HOMES = {
+    "Predictor": "wordgate.prediction.predictor",
+    "Training": "wordgate.workflows.train",
+    "WordgateClassifier": "wordgate.estimator",
+    "evaluate": "wordgate.workflows.evaluate",
+    "load": "wordgate.prediction.predictor",
+    "train": "wordgate.workflows.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `wordgate --help` stays quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'wordgate' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)

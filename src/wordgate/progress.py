@@ -3,8 +3,8 @@
 In a terminal and in a notebook the bar moves; in a log file only the lines are written.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -21,13 +21,8 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """Write lines that stay."""
 
-    def bar(self, total: int) -> "_BarContext":
+    def bar(self, total: int) -> AbstractContextManager[Bar]:
         """Show a live bar over `total` units of work."""
-
-
-class _BarContext(Protocol):
-    def __enter__(self) -> Bar: ...
-    def __exit__(self, *exception: object) -> bool | None: ...
 
 
 class Silent:
@@ -81,12 +76,8 @@ class _NoBar:
 
 
 class _RichBar:
-    def __init__(self, update: "_Update"):
+    def __init__(self, update: Callable[[str], None]):
         self._update = update
 
     def advance(self, label: str) -> None:
         self._update(label)
-
-
-class _Update(Protocol):
-    def __call__(self, label: str, /) -> None: ...

@@ -177,9 +177,9 @@ def _validated(values: Mapping[str, object], where: str) -> Settings:
         return Settings.model_validate(dict(values))
     except ValidationError as error:
         faults = [_fault(detail) for detail in error.errors()]
-        raise SettingsError("\n".join([f"{where} has settings that can't be used:", *faults])) from (
-            error
-        )
+        raise SettingsError(
+            "\n".join([f"{where} has settings that can't be used:", *faults])
+        ) from (error)
 
 
 def _fault(detail: Any) -> str:

@@ -39,9 +39,7 @@ class Config(BaseModel):
 def environment(*packages: str) -> dict[str, str]:
     """Name the versions of Python, wordgate and the packages given, where installed."""
     versions = {"python": platform.python_version(), "machine": platform.machine()}
-    for package in ("wordgate", "numpy", *packages):
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
+    installed = {distribution.name for distribution in metadata.distributions()}
+    for package in {"wordgate", "numpy", *packages} & installed:
+        versions[package] = metadata.version(package)
+    return dict(sorted(versions.items()))

@@ -63,9 +63,7 @@ training_options = _stack(
     ),
     click.option("--valid", metavar="FILE", help="A file of its own for validation."),
     click.option("--test", metavar="FILE", help="A file of its own for test."),
-    click.option(
-        "--split-column", metavar="COLUMN", help="Column that says train, valid or test."
-    ),
+    click.option("--split-column", metavar="COLUMN", help="Column that says train, valid or test."),
     click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0)),
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
     click.option(

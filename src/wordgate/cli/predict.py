@@ -53,19 +53,22 @@ def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
     if sys.stdin.isatty():
         click.echo("One text a line; end with Ctrl-D.", err=True)
         at_once = 1
-    lines = (line.rstrip("\r\n") for line in click.get_text_stream("stdin", "utf-8", "replace"))
+    stdin = click.get_text_stream("stdin", "utf-8", "replace")
+    lines = (line.rstrip("\r\n") for line in stdin)
     while chunk := list(islice(lines, at_once)):
         yield chunk
 
 
 def _answers(predictor: "Predictor", chunks: Iterable[list[str]]) -> Iterator[Answer]:
     for texts in chunks:
-        for text, row in zip(texts, predictor.predict_proba(texts)):
+        for text, row in zip(texts, predictor.predict_proba(texts), strict=True):
             label = predictor.labels[int(row.argmax())]
-            probabilities = dict(zip(predictor.labels, row.tolist()))
+            probabilities = dict(zip(predictor.labels, row.tolist(), strict=True))
             yield {"text": text, "label": label, "probabilities": probabilities}
 
 
 def _line(answer: Answer) -> str:
     likely_first = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
-    return "  ".join(f"{label} {share:.3f}" for label, share in likely_first) + f"\t{answer['text']}"
+    return (
+        "  ".join(f"{label} {share:.3f}" for label, share in likely_first) + f"\t{answer['text']}"
+    )

@@ -29,4 +29,4 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
         click.echo(json.dumps(training.metrics.model_dump(mode="json"), ensure_ascii=False))
         return
     click.echo(training_view(training))
-    click.echo(f"\nSaved in {options['out']}. Try: wordgate predict {options['out']} \"a text\"")
+    click.echo(f'\nSaved in {options["out"]}. Try: wordgate predict {options["out"]} "a text"')

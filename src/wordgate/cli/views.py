@@ -4,26 +4,172 @@ from typing import TYPE_CHECKING
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import Metrics, PairedDifference, SplitFacts
-from wordgate.evaluation.report_text import classification_report, confusion_table
+from wordgate.evaluation.report_text import UNDEFINED, classification_report, confusion_table
 
 if TYPE_CHECKING:
     from wordgate.bundle.folder import BundleFolder
     from wordgate.workflows.evaluate import Evaluation, Seen
     from wordgate.workflows.train import Training
 
-NAMES = {"lstm": "LSTM", "count": "word counts"}
+_FAMILY_NAMES = {"lstm": "LSTM", "count": "word counts"}
 
 
 def training_view(training: "Training") -> str:
-    """Show what a training came to: scores, ladder, verdict, leak, costs."""
-    metrics = training.metrics
+    """Show what a training came to: report, ladder, verdict, leak, costs."""
+    metrics, family = training.metrics, training.bundle.config.family
     parts = [
-        classification_report(metrics),
-        confusion_table(metrics),
-        ladder(training.bundle.config.family, metrics),
-        "\n".join([verdict(metrics.difference_to_count), leak(metrics.split)]),
+        classification_report(training.scores),
+        confusion_table(training.scores),
+        ladder(family, metrics),
+        f"{verdict(family, metrics.difference_to_count)}\n{leak(metrics.split)}",
+        *(f"Note: {remark}" for remark in training.remarks),
+        costs(metrics),
     ]
-    if training.remarks:
-        parts.append("\n".join(f"Note: {remark}" for remark in training.remarks))
-    parts.append(_costs(metrics))
     return "\n\n".join(parts)
+
+
+def evaluation_view(evaluation: "Evaluation") -> str:
+    """Show what a model came to on a file, memory first."""
+    parts = [
+        memory(evaluation.seen),
+        classification_report(evaluation.scores),
+        confusion_table(evaluation.scores),
+    ]
+    if evaluation.unseen is not None:
+        interval = evaluation.unseen.intervals["accuracy"]
+        parts.append(
+            f"On the {evaluation.unseen.n:,} unseen rows alone: accuracy"
+            f" {evaluation.unseen.accuracy:.3f}, 95 % interval {span(interval.low, interval.high)}"
+            f" (all rows: {evaluation.scores.accuracy:.3f})."
+        )
+    return "\n\n".join(parts)
+
+
+def info_view(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> str:
+    """Show a model's card."""
+    name = _FAMILY_NAMES.get(config.family, config.family)
+    versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
+    settings = ", ".join(f"{key} {value}" for key, value in config.settings.items())
+    lines = [
+        f"{folder.path}: {name}, {folder.size() / 1e6:.1f} MB",
+        f"labels: {', '.join(config.labels)}",
+        f"data: {config.data.get('source')}, {config.data.get('n_kept'):,} rows",
+        f"recipe: {config.recipe}, seed {config.seed}",
+        f"settings: {settings}",
+        f"trained with: {versions}",
+    ]
+    if metrics is None:
+        lines.append("It was never judged on test rows.")
+    else:
+        lines += [
+            f"split: {metrics.split.reason}",
+            leak(metrics.split),
+            *(f"Note: {warning}" for warning in metrics.split.warnings),
+            "",
+            ladder(config.family, metrics),
+            "",
+            verdict(config.family, metrics.difference_to_count),
+            costs(metrics),
+        ]
+    lines += [f"Warning: {name} was changed or lost." for name in folder.changed_files()]
+    return "\n".join(lines)
+
+
+def ladder(family: str, metrics: Metrics) -> str:
+    """Show the model below its baselines."""
+    majority, count = metrics.baselines.majority, metrics.baselines.count
+    interval = metrics.intervals["accuracy"]
+    name = _FAMILY_NAMES.get(family, family)
+    rows = [
+        ("on the test rows", "accuracy", "macro F1", "log loss", "95 % interval of accuracy"),
+        ("most frequent label", *_scores(majority.accuracy, majority.macro_f1, majority.log_loss)),
+        (
+            "word counts + logistic regression",
+            *_scores(count.accuracy, count.macro_f1, count.log_loss),
+        ),
+        (
+            f"this model ({name})",
+            *_scores(metrics.accuracy, metrics.macro_f1, metrics.log_loss),
+            span(interval.low, interval.high),
+        ),
+    ]
+    return "\n".join(_ladder_line(row) for row in rows)
+
+
+def verdict(family: str, difference: PairedDifference) -> str:
+    """Say bluntly whether the model is worth more than counting words."""
+    name = _FAMILY_NAMES.get(family, family)
+    points = 100 * difference.difference
+    bounds = "no interval"
+    if difference.low is not None and difference.high is not None:
+        bounds = f"95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
+    facts = f"{points:+.1f} points, {bounds}"
+    if difference.p_value is not None:
+        facts += f", p = {difference.p_value:.3f}"
+    if difference.low is not None and difference.low > 0:
+        return f"The {name} model beats word counts: {facts}."
+    if difference.high is not None and difference.high < 0:
+        return f"The {name} model is WORSE than word counts ({facts}): use --model count."
+    return (
+        f"The {name} model does NOT beat word counts by more than chance ({facts}):"
+        " --model count is as good, and simpler."
+    )
+
+
+def leak(split: SplitFacts) -> str:
+    """Say how many test rows the model could know from training."""
+    near = f"{split.near_duplicates_in_train:,} have a near copy there"
+    facts = (
+        f"Of {split.n_test:,} test rows {split.leaked_by_group:,} have their group in train,"
+        f" {near} ({split.near_duplicates_in_train / split.n_test:.1%})."
+    )
+    if split.leaked_by_group == 0:
+        return facts
+    return (
+        f"LEAK: {facts} So these scores are partly memory; --split grouped tells what the model"
+        " is worth on unseen groups."
+    )
+
+
+def memory(seen: "Seen") -> str:
+    """Say how much of a file had a part in the model's training."""
+    if seen.rows == 0:
+        return f"None of these {seen.n:,} rows had a part in the model's training."
+    counts = [f"{seen.texts:,} word for word", f"{seen.near_copies:,} as near copies"]
+    if seen.groups is not None:
+        counts.append(f"{seen.groups:,} by their group")
+    return (
+        f"{seen.rows:,} of these {seen.n:,} rows had a part in the model's training"
+        f" ({', '.join(counts)}): on them a score is memory."
+    )
+
+
+def costs(metrics: Metrics) -> str:
+    """Say what the training took."""
+    epochs = f" for {metrics.epochs} epochs (best: {metrics.best_epoch})" if metrics.epochs else ""
+    return (
+        f"Trained in {metrics.train_seconds:.1f} s{epochs}; {metrics.wall_seconds:.1f} s in all,"
+        f" {metrics.peak_memory_mb:,.0f} MB at most."
+    )
+
+
+def span(low: float | None, high: float | None) -> str:
+    """Write an interval of shares."""
+    return UNDEFINED if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _scores(accuracy: float, macro_f1: float | None, log_loss: float) -> tuple[str, str, str]:
+    return (
+        f"{accuracy:.3f}",
+        UNDEFINED if macro_f1 is None else f"{macro_f1:.3f}",
+        f"{log_loss:.3f}",
+    )
+
+
+def _ladder_line(cells: tuple[str, ...]) -> str:
+    name, *numbers = cells
+    return (
+        f"{name:<34}"
+        + "".join(f"{number:>10}" for number in numbers[:3])
+        + "".join(f"   {number}" for number in numbers[3:])
+    ).rstrip()

@@ -19,4 +19,4 @@ def model_from_state(family: str, description: Description, arrays: Arrays) -> M
     """
     if family not in _FAMILIES:
         raise BundleError(f"no family of models '{family}'{did_you_mean(family, _FAMILIES)}")
-    return _FAMILIES[family].from_state(description, arrays)
+    return _FAMILIES[family].from_state(dict(description), dict(arrays))

@@ -34,7 +34,7 @@ class LSTMModel:
             "output.weights": network.output_weights,
             "output.bias": network.output_bias,
         }
-        for name, direction in zip(_DIRECTIONS, network.directions):
+        for name, direction in zip(_DIRECTIONS, network.directions, strict=False):
             arrays[f"{name}.input_weights"] = direction.input_weights
             arrays[f"{name}.hidden_weights"] = direction.hidden_weights
             arrays[f"{name}.bias"] = direction.bias
@@ -80,7 +80,7 @@ def _check_fit(encoder: TextEncoder, network: Network) -> None:
         "embedding": (network.embedding, (len(encoder.vocabulary), embedding)),
     }
     features = 0
-    for name, direction in zip(_DIRECTIONS, network.directions):
+    for name, direction in zip(_DIRECTIONS, network.directions, strict=False):
         hidden = direction.hidden_weights.shape[-1]
         features += hidden * len(network.pooling)
         expected[f"{name}.input_weights"] = (direction.input_weights, (4 * hidden, embedding))

@@ -76,9 +76,10 @@ class Network:
         longest_first = np.argsort(-batch.lengths, kind="stable")
         lengths = batch.lengths[longest_first]
         ids = batch.ids[longest_first, : lengths[0]]
+        orders = (ids, _reversed(ids, lengths))
         pooled = [
             part
-            for direction, order in zip(self.directions, (ids, _reversed(ids, lengths)))
+            for direction, order in zip(self.directions, orders, strict=False)
             for part in _pooled(direction, self.embedding, order, lengths, self.pooling)
         ]
         logits = np.empty((len(ids), len(self.output_bias)), np.float32)
@@ -88,7 +89,8 @@ class Network:
 
 def _single_threaded_blas() -> AbstractContextManager[object]:
     """Keep BLAS to one thread: for products this small, handing out work costs more than work."""
-    return _thread_pools().limit(limits=1, user_api="blas")
+    limited: AbstractContextManager[object] = _thread_pools().limit(limits=1, user_api="blas")
+    return limited
 
 
 @cache

@@ -29,6 +29,15 @@ class Examples:
     targets: NDArray[np.int64]
     groups: Sequence[str] | None
 
+    def part(self, rows: NDArray[np.int64]) -> "Examples":
+        """Take the examples at int64 [m] positions, in their order."""
+        chosen = rows.tolist()
+        return Examples(
+            texts=[self.texts[row] for row in chosen],
+            targets=self.targets[rows],
+            groups=None if self.groups is None else [self.groups[row] for row in chosen],
+        )
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -98,6 +107,9 @@ def fit(
         from wordgate.training.count import fit_count
 
         return Fitted(fit_count(train.texts, train.targets, n_classes, seed=seed))
+    from wordgate.training import threads
+
+    threads.wait_asleep()
     from wordgate.training.lstm import fit_lstm
 
     return fit_lstm(

@@ -15,7 +15,7 @@ from wordgate.settings import Settings
 from wordgate.text.batches import Batch, bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training import initialisation, recurrent
-from wordgate.training.adam import MOMENTUM, SECOND_MOMENTUM, EPSILON, RowAdam, schedule_factor
+from wordgate.training.adam import EPSILON, MOMENTUM, SECOND_MOMENTUM, RowAdam, schedule_factor
 from wordgate.training.device import choose_device, use_available_cores
 from wordgate.training.fitting import Epoch, Examples, Fitted
 from wordgate.training.noise import dropout_mask, stream
@@ -183,9 +183,7 @@ class Trainer:
         )
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(
-            [*self.weights.tensors(), rows], self.settings.gradient_clip
-        )
+        torch.nn.utils.clip_grad_norm_([*self.weights.tensors(), rows], self.settings.gradient_clip)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * factor
         self.optimizer.step()
@@ -228,13 +226,9 @@ class Trainer:
         chance = stream(self.seed, "output weights")
         output = initialisation.glorot_uniform(chance, self.n_classes, features)
         bias = np.zeros(self.n_classes, np.float32)
-        return recurrent.Weights(
-            tuple(directions), self._parameter(output), self._parameter(bias)
-        )
+        return recurrent.Weights(tuple(directions), self._parameter(output), self._parameter(bias))
 
-    def _without_some_words(
-        self, batch: Batch, chance: np.random.Generator
-    ) -> NDArray[np.int64]:
+    def _without_some_words(self, batch: Batch, chance: np.random.Generator) -> NDArray[np.int64]:
         """Replace words at random by the unknown word, so that unknown words are no surprise."""
         if self.settings.word_dropout == 0.0 or self.unknown is None:
             return batch.ids
@@ -263,13 +257,17 @@ class Trainer:
 
 @dataclass
 class _Course:
-    """The epochs so far, judged on validation, and the best network among them."""
+    """The epochs so far, judged on validation, and the best network among them.
+
+    Between epochs of the same accuracy the lower loss is the better; patience asks for accuracy.
+    """
 
     encoded: EncodedTexts
     targets: NDArray[np.int64]
     settings: Settings
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
+    improved_epoch: int = 0
     best_network: Network = field(init=False)
 
     def judge(self, epoch: int, network: Network, record: dict[str, float]) -> None:
@@ -279,12 +277,15 @@ class _Course:
         accuracy = float((log_proba.argmax(axis=1) == self.targets).mean())
         entry = Epoch(epoch + 1, valid_loss=loss, valid_accuracy=accuracy, **record)
         self.history.append(entry)
-        if self.best_epoch == 0 or _rank(entry) > _rank(self.history[self.best_epoch - 1]):
+        best = self.history[self.best_epoch - 1] if self.best_epoch else None
+        if best is None or entry.valid_accuracy > best.valid_accuracy:
+            self.improved_epoch = entry.epoch
+        if best is None or _rank(entry) > _rank(best):
             self.best_epoch, self.best_network = entry.epoch, network
 
     def has_stalled(self, warm_epochs: float) -> bool:
         """Tell whether patience is over; it is not asked for while the rate still rises."""
-        counted_from = max(self.best_epoch, math.ceil(warm_epochs))
+        counted_from = max(self.improved_epoch, math.ceil(warm_epochs))
         return len(self.history) - counted_from >= self.settings.patience
 
     def line(self, n_epochs: int) -> str:

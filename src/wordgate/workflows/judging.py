@@ -33,20 +33,11 @@ class Exam:
     def scores(self, log_proba: NDArray[np.float64]) -> Scores:
         """Score float64 [n, classes]."""
         examples = self.examples
-        return evaluate(
-            examples.targets, log_proba, self.labels, examples.groups, seed=self.seed
-        )
+        return evaluate(examples.targets, log_proba, self.labels, examples.groups, seed=self.seed)
 
     def part(self, rows: NDArray[np.bool_]) -> "Exam":
         """Keep only some rows, bool [n]."""
-        chosen = np.flatnonzero(rows)
-        old = self.examples
-        examples = Examples(
-            texts=[old.texts[row] for row in chosen],
-            targets=old.targets[chosen],
-            groups=None if old.groups is None else [old.groups[row] for row in chosen],
-        )
-        return Exam(examples, self.labels, self.seed)
+        return Exam(self.examples.part(np.flatnonzero(rows)), self.labels, self.seed)
 
     def right(self, log_proba: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which rows are labelled right, bool [n]."""
@@ -105,9 +96,7 @@ def split_facts(study: Study) -> SplitFacts:
     )
 
 
-def _majority(
-    targets: NDArray[np.int64], n_classes: int, n_texts: int
-) -> NDArray[np.float64]:
+def _majority(targets: NDArray[np.int64], n_classes: int, n_texts: int) -> NDArray[np.float64]:
     """Predict every text by the labels' shares in train, float64 [n, classes]."""
     shares = (np.bincount(targets, minlength=n_classes) + 1.0) / (len(targets) + n_classes)
     return np.tile(np.log(shares), (n_texts, 1))
@@ -116,8 +105,7 @@ def _majority(
 def _baseline(scores: Scores, seconds: float) -> Baseline:
     return Baseline(
         accuracy=scores.accuracy,
-        macro_f1=scores.macro_f1,
+        macro_f1=scores.macro.f1,
         log_loss=scores.log_loss,
         train_seconds=seconds,
     )
-

@@ -1,9 +1,9 @@
 """A table cut into the three parts that fitting and judging take."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wordgate.data import Table
 from wordgate.errors import DataError
@@ -39,11 +39,28 @@ def make_study(table: Table, settings: Settings, seed: int) -> Study:
     """
     labels = tuple(sorted(set(table.labels or ())))
     split = _split(table, settings, seed)
-    train, valid, test = (
-        _examples(table, labels, rows) for rows in (split.train, split.valid, split.test)
-    )
+    numbers = {label: number for number, label in enumerate(labels)}
+    targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
+    everything = Examples(table.texts, targets, table.groups)
+    train, valid, test = map(everything.part, (split.train, split.valid, split.test))
     _check_labels(labels, train)
     return Study(labels, split, train, valid, test)
+
+
+def hold_out(
+    examples: Examples, labels: Sequence[str], share: float, seed: int
+) -> tuple[Examples, Examples]:
+    """Cut a share of the examples off, in whole groups, as a split cuts off test.
+
+    Returns:
+        What is left, and what was cut off.
+    """
+    names = [labels[target] for target in examples.targets.tolist()]
+    split = grouped_split(
+        examples.texts, names, examples.groups, test_size=share, valid_size=share, seed=seed
+    )
+    left = np.sort(np.concatenate([split.train, split.valid]))
+    return examples.part(left), examples.part(split.test)
 
 
 def _split(table: Table, settings: Settings, seed: int) -> Split:
@@ -55,16 +72,6 @@ def _split(table: Table, settings: Settings, seed: int) -> Split:
         )
     cut = random_split if settings.split == "random" else grouped_split
     return cut(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
-
-
-def _examples(table: Table, labels: tuple[str, ...], rows: NDArray[np.int64]) -> Examples:
-    numbers = {label: number for number, label in enumerate(labels)}
-    groups = table.groups
-    return Examples(
-        texts=[table.texts[row] for row in rows],
-        targets=np.array([numbers[(table.labels or [])[row]] for row in rows], np.int64),
-        groups=None if groups is None else [groups[row] for row in rows],
-    )
 
 
 def _check_labels(labels: tuple[str, ...], train: Examples) -> None:

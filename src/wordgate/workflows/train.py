@@ -10,9 +10,10 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, check_destination, write_bundle
-from wordgate.bundle.metrics import Epoch, Metrics, SplitFacts
+from wordgate.bundle.metrics import Metrics
 from wordgate.data import Table
 from wordgate.errors import SettingsError
+from wordgate.evaluation.metrics import Scores
 from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, load_settings
@@ -36,13 +37,15 @@ class Training:
 
     Attributes:
         predictor: The model, ready to use.
-        metrics: What it is worth on the test rows.
+        metrics: What it is worth on the test rows, as `metrics.json` has it.
+        scores: The scores among them, ready to be laid out.
         bundle: All that is kept of it.
         remarks: What a user should know about this run.
     """
 
     predictor: Predictor
     metrics: Metrics
+    scores: Scores
     bundle: Bundle
     remarks: Sequence[str]
 
@@ -113,7 +116,7 @@ def train(
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
     """
     clock = Clock(max_minutes=max_minutes)
-    told: Progress = progress or Console()
+    told: Progress = Console() if progress is None else progress
     overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
     plan = Plan(model, str(recipe), load_settings(recipe, overrides), _checked(seed), device)
     check_family(model)
@@ -138,11 +141,20 @@ def train_on_table(table: Table, plan: Plan, clock: Clock, progress: Progress) -
     fitted, seconds = _fit(study, plan, clock, progress)
 
     config = _config(table, study, plan)
-    predictor = Predictor(fitted.model, config)
-    metrics = _judge(predictor, exam, baselines, facts, fitted, seconds, clock)
+    log_proba = Predictor(fitted.model, config).log_proba(study.test.texts)
+    scores = exam.scores(log_proba)
+    metrics = Metrics.model_validate(
+        {
+            **scores.as_dict(),
+            "baselines": baselines.facts,
+            "difference_to_count": compare_to_count(exam, log_proba, baselines),
+            "split": facts,
+            **_course(fitted, seconds, clock),
+        }
+    )
     bundle = Bundle(config, fitted.model, metrics, _fingerprints(study))
-    judged = Predictor(fitted.model, config, metrics)
-    return Training(judged, metrics, bundle, (*study.split.warnings, *fitted.remarks))
+    predictor = Predictor(fitted.model, config, metrics)
+    return Training(predictor, metrics, scores, bundle, (*study.split.warnings, *fitted.remarks))
 
 
 def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> tuple[Fitted, float]:
@@ -161,31 +173,16 @@ def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> tuple[Fi
     return fitted, time.monotonic() - started
 
 
-def _judge(
-    predictor: Predictor,
-    exam: Exam,
-    baselines: JudgedBaselines,
-    facts: SplitFacts,
-    fitted: Fitted,
-    train_seconds: float,
-    clock: Clock,
-) -> Metrics:
-    """Judge with the predictor that ships."""
-    log_proba = predictor.log_proba(exam.examples.texts)
-    return Metrics.model_validate(
-        {
-            **exam.scores(log_proba).as_dict(),
-            "baselines": baselines.facts,
-            "difference_to_count": compare_to_count(exam, log_proba, baselines),
-            "split": facts,
-            "train_seconds": train_seconds,
-            "wall_seconds": clock.elapsed(),
-            "peak_memory_mb": peak_memory_mb(),
-            "epochs": len(fitted.history),
-            "best_epoch": fitted.best_epoch,
-            "history": [Epoch(**asdict(epoch)) for epoch in fitted.history],
-        }
-    )
+def _course(fitted: Fitted, train_seconds: float, clock: Clock) -> dict[str, object]:
+    """Gather what the training took."""
+    return {
+        "train_seconds": train_seconds,
+        "wall_seconds": clock.elapsed(),
+        "peak_memory_mb": peak_memory_mb(),
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch,
+        "history": [asdict(epoch) for epoch in fitted.history],
+    }
 
 
 def _config(table: Table, study: Study, plan: Plan) -> Config:

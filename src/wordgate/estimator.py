@@ -1,0 +1,167 @@
+"""A scikit-learn estimator over wordgate's models."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from wordgate.bundle.config import Config, environment
+from wordgate.bundle.folder import Bundle, write_bundle
+from wordgate.errors import DataError
+from wordgate.prediction.predictor import Predictor, checked_texts
+from wordgate.progress import Console, Progress, Silent
+from wordgate.settings import Settings, load_settings
+from wordgate.split.fingerprints import Fingerprints
+from wordgate.training.fitting import Examples, Fitted, fit
+from wordgate.workflows.study import hold_out
+
+
+class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A text classifier that reads word order, for scikit-learn's tools.
+
+    It works in pipelines, `clone`, `cross_val_score` and `GridSearchCV`. Part of what `fit` is
+    given is held out for validation, in whole groups if groups are given.
+
+    Args:
+        model: The family: ``lstm`` or ``count``.
+        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
+        settings: Single settings that beat the recipe's.
+        hidden_size: Beats the recipe's, like those that follow; None leaves it.
+        embedding_size: Size of the word vectors.
+        learning_rate: Adam's rate at its highest.
+        epochs: Passes over the training texts.
+        seed: Decides all that chance decides.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        verbose: Whether to tell the epochs on standard error.
+
+    Attributes:
+        classes_: The labels, sorted, in the order of the probabilities' columns.
+        predictor_: The fitted model.
+        history_: One record an epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = "lstm",
+        recipe: str | Path = "default",
+        settings: Mapping[str, object] | None = None,
+        hidden_size: int | None = None,
+        embedding_size: int | None = None,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        verbose: bool = False,
+    ):
+        self.model = model
+        self.recipe = recipe
+        self.settings = settings
+        self.hidden_size = hidden_size
+        self.embedding_size = embedding_size
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.seed = seed
+        self.device = device
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Iterable[str],  # noqa: N803
+        y: Iterable[Any],
+        groups: Sequence[Any] | None = None,
+    ) -> "WordgateClassifier":
+        """Fit the model.
+
+        Args:
+            X: The texts: a list, an array, a pandas or polars Series.
+            y: Their labels, of any type that can be sorted.
+            groups: Groups whose rows must not be parted between training and validation.
+
+        Returns:
+            Itself.
+
+        Raises:
+            DataError: Texts and labels don't fit together, or there is only one label.
+            SettingsError: A setting is unknown or out of range.
+        """
+        texts = checked_texts(X)
+        labels = np.asarray(list(y))
+        self.classes_, targets = np.unique(labels, return_inverse=True)
+        self._check(texts, labels)
+        names = [str(label) for label in self.classes_]
+        settings = load_settings(self.recipe, self._overrides())
+        keys = None if groups is None else [str(group) for group in groups]
+        examples = Examples(texts, targets.astype(np.int64), keys)
+        fitted = self._fitted(examples, names, settings)
+        config = Config(
+            family=self.model,
+            labels=tuple(names),
+            seed=self.seed,
+            recipe=str(self.recipe),
+            settings=settings.model_dump(mode="json"),
+            data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
+            environment=environment("torch", "scikit-learn"),
+        )
+        self.predictor_ = Predictor(fitted.model, config)
+        self.history_ = list(fitted.history)
+        self._bundle = Bundle(config, fitted.model, None, Fingerprints.of(texts, keys))
+        return self
+
+    def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
+        """Give each text its most probable label, as an array [n] of the labels' own type."""
+        return np.asarray(self.classes_[self.predict_log_proba(X).argmax(axis=1)])
+
+    def predict_proba(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
+        """Give float64 [n, classes]; the columns follow `classes_`."""
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_log_proba(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
+        """Give float64 [n, classes]; the columns follow `classes_`."""
+        check_is_fitted(self, "predictor_")
+        return self.predictor_.log_proba(X)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the fitted model as a bundle, which `wordgate.load` and the commands read.
+
+        Raises:
+            BundleError: There is something at `path` that may not be replaced.
+        """
+        check_is_fitted(self, "predictor_")
+        write_bundle(self._bundle, path, overwrite=overwrite)
+
+    def _fitted(self, examples: Examples, names: Sequence[str], settings: Settings) -> Fitted:
+        train, valid = hold_out(examples, names, settings.valid_size, self.seed)
+        progress: Progress = Console() if self.verbose else Silent()
+        return fit(
+            self.model,
+            train,
+            valid,
+            len(names),
+            settings,
+            seed=self.seed,
+            device=self.device,
+            progress=progress,
+            deadline=math.inf,
+        )
+
+    def _overrides(self) -> dict[str, object]:
+        named = {
+            "hidden_size": self.hidden_size,
+            "embedding_size": self.embedding_size,
+            "learning_rate": self.learning_rate,
+            "epochs": self.epochs,
+        }
+        given = {name: value for name, value in named.items() if value is not None}
+        return {**(self.settings or {}), **given}
+
+    def _check(self, texts: Sequence[str], labels: NDArray[Any]) -> None:
+        if len(texts) != len(labels):
+            raise DataError(f"there are {len(texts)} texts but {len(labels)} labels")
+        if len(self.classes_) < 2:
+            raise DataError(f"a classifier needs two labels or more; there is {self.classes_}")

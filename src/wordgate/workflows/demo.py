@@ -1,0 +1,78 @@
+"""The demo: a corpus in which only word order tells the label, read by counts and by an LSTM."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from wordgate.data.demo import demo_corpus, demo_sentences
+from wordgate.errors import BundleError
+from wordgate.progress import Progress
+from wordgate.workflows.train import Training, train
+
+CORPUS, MODEL = "corpus.csv", "model"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo made and found.
+
+    Attributes:
+        folder: Where `corpus.csv` and `model` stand.
+        training: The LSTM, trained on the corpus as any other file would be.
+        growing: Sentences that go on, each with its label and probability at every stage.
+    """
+
+    folder: Path
+    training: Training
+    growing: list[list[tuple[str, str, float]]]
+
+
+def run_demo(folder: str | Path, *, seed: int, progress: Progress) -> Demo:
+    """Write the corpus, train on it the ordinary way, and read sentences as they go on.
+
+    Args:
+        folder: The folder to make; one that an earlier demo made is replaced.
+        seed: Of the corpus and of the training.
+        progress: Where remarks go.
+
+    Raises:
+        BundleError: There is something else at `folder`.
+    """
+    folder = Path(folder)
+    _make(folder)
+    write_corpus(folder / CORPUS, seed)
+    training = train(
+        folder / CORPUS, out=folder / MODEL, overwrite=True, seed=seed, progress=progress
+    )
+    growing = [_read(training, stages) for stages in demo_sentences()]
+    return Demo(folder, training, growing)
+
+
+def write_corpus(file: Path, seed: int) -> None:
+    """Write the synthetic corpus as a CSV with a header: group, label, text."""
+    corpus = demo_corpus(seed)
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("group", "label", "text"))
+        writer.writerows(zip(corpus.groups, corpus.labels, corpus.texts, strict=True))
+
+
+def _make(folder: Path) -> None:
+    if folder.exists() and not {CORPUS, MODEL} >= {entry.name for entry in _entries(folder)}:
+        raise BundleError(f"{folder} exists and holds more than a demo; choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise BundleError(f"{folder} exists and is not a folder; choose another --out")
+    return list(folder.iterdir())
+
+
+def _read(training: Training, stages: tuple[str, ...]) -> list[tuple[str, str, float]]:
+    proba = training.predictor.predict_proba(stages)
+    labels = training.predictor.predict(stages)
+    return [
+        (stage, label, float(row.max()))
+        for stage, label, row in zip(stages, labels, proba, strict=True)
+    ]
