@@ -84,7 +84,7 @@ def test_paraphrases_of_training_tweets_are_noticed(twitter_training, movie_revi
         by_id.setdefault(row[0], []).append(row[3])
     asked = [texts[0] for texts in by_id.values() if len(texts) > 1]
     prints = Fingerprints.of([text for texts in by_id.values() for text in texts[1:]], None)
-    assert prints.near_copies(asked).mean() >= 0.8  # 0.88 of rows, fewer of ids with few rows
+    assert prints.near_copies(asked).mean() >= 0.85  # 0.87 when written
     with movie_reviews.open(encoding="utf-8", newline="") as lines:
         reviews = [row["text"] for row in csv.DictReader(lines)][:2000]
     assert prints.near_copies(reviews).mean() <= 0.005
