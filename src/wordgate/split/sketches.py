@@ -71,6 +71,27 @@ def band_keys(shingles: Shingles, weights: Weights, n_bands: int) -> NDArray[np.
     return keys
 
 
+def minima(shingles: Shingles, n_minima: int) -> NDArray[np.uint64]:
+    """Name the features that stand for each text, all features weighing the same.
+
+    Args:
+        shingles: The features of N texts.
+        n_minima: How many independent choices to make.
+
+    Returns:
+        uint64 [n_minima, N], hashes; two texts agree in one with the probability of the Jaccard
+        similarity of their features. 0 for a text without features.
+    """
+    filled = np.flatnonzero(np.diff(shingles.starts) > 0)
+    chosen = np.zeros((n_minima, len(shingles.starts) - 1), dtype=np.uint64)
+    features = shingles.features.astype(np.uint64)
+    for draw in range(n_minima if len(filled) else 0):
+        mixed = remixed(features ^ (np.uint64(draw + 1) << np.uint64(40)))
+        # Mixed again: the smallest of many has leading zeros.
+        chosen[draw, filled] = remixed(np.minimum.reduceat(mixed, shingles.starts[filled]))
+    return chosen
+
+
 def neighbours(
     keys_a: NDArray[np.uint64], keys_b: NDArray[np.uint64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
