@@ -53,9 +53,8 @@ def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
     if sys.stdin.isatty():
         click.echo("One text a line; end with Ctrl-D.", err=True)
         at_once = 1
-    stdin = click.get_text_stream("stdin", "utf-8", "replace")
-    lines = (line.rstrip("\r\n") for line in stdin)
-    while chunk := list(islice(lines, at_once)):
+    lines = click.get_text_stream("stdin", "utf-8", "replace")
+    while chunk := [line.rstrip("\r\n") for line in islice(lines, at_once)]:
         yield chunk
 
 

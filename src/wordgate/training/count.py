@@ -107,7 +107,7 @@ def _logistic_regression(
 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     model = LogisticRegression(C=c, max_iter=_MOST_STEPS, random_state=seed)
     # Vectors this short gain nothing from threads and lose much where cores are shared.
