@@ -1,5 +1,6 @@
 """`wordgate predict`: labels and probabilities of texts."""
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -53,7 +54,7 @@ def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
     if sys.stdin.isatty():
         click.echo("One text a line; end with Ctrl-D.", err=True)
         at_once = 1
-    lines = click.get_text_stream("stdin", "utf-8", "replace")
+    lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace")
     while chunk := [line.rstrip("\r\n") for line in islice(lines, at_once)]:
         yield chunk
 
