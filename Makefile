@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format clean bench-results bench-startup bench-predict
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -20,6 +20,9 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench-results bench-startup bench-predict: bench-%: $(VENV)/.train
+	$(BIN)/python benchmarks/$*.py
 
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
