@@ -82,6 +82,9 @@ class Settings(BaseModel):
         description="`balanced` gives every label the same weight in the loss"
     )
 
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        description="what the LSTM trains in; `auto` is bfloat16 where the hardware has it"
+    )
     batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
     epochs: Annotated[int, Field(ge=1)] = Field(description="passes over the training texts")
     min_updates: Annotated[int, Field(ge=0)] = Field(

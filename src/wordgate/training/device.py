@@ -1,6 +1,7 @@
 """Where torch computes, and with how many threads."""
 
 import os
+from pathlib import Path
 
 import torch
 
@@ -24,6 +25,30 @@ def choose_device(name: str) -> torch.device:
             f" {torch.cuda.device_count()} CUDA devices; use --device cpu"
         )
     return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Resolve ``auto``, ``float32`` or ``bfloat16``.
+
+    ``auto`` takes bfloat16 where the hardware multiplies it natively: CUDA devices that do, and
+    processors with AVX512-BF16 or AMX. Elsewhere it would be emulated, and slower.
+    """
+    if name != "auto":
+        return torch.bfloat16 if name == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = not processor_flags().isdisjoint(("avx512_bf16", "amx_bf16"))
+    return torch.bfloat16 if native else torch.float32
+
+
+def processor_flags() -> set[str]:
+    """Read the processor's features from Linux; empty on other systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith("flags") for flag in line.split()}
 
 
 def use_available_cores() -> int:

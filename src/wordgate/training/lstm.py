@@ -16,7 +16,7 @@ from wordgate.text.batches import Batch, bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training import initialisation, recurrent
 from wordgate.training.adam import EPSILON, MOMENTUM, SECOND_MOMENTUM, RowAdam, schedule_factor
-from wordgate.training.device import choose_device, use_available_cores
+from wordgate.training.device import choose_device, choose_precision, use_available_cores
 from wordgate.training.fitting import Epoch, Examples, Fitted
 from wordgate.training.noise import dropout_mask, stream
 
@@ -84,7 +84,7 @@ def fit_lstm(
     trainer.weigh_classes(train.targets)
     course = _Course(encoded_valid, valid.targets, settings)
     remarks = _truncation(encoded, settings)
-    progress.say(_announcement(encoder, plan, trainer.device))
+    progress.say(_announcement(encoder, plan, trainer))
     with progress.bar(plan.updates) as bar:
         for epoch in range(plan.epochs):
             record, complete = _run_epoch(trainer, encoded, train.targets, epoch, bar, deadline)
@@ -118,6 +118,7 @@ class Trainer:
         self.plan = plan
         self.seed = seed
         self.device = device
+        self.precision = choose_precision(settings.precision, device)
         self.unknown = encoder.vocabulary.unknown
         self.n_classes = n_classes
         vectors = initialisation.word_vectors(
@@ -174,6 +175,7 @@ class Trainer:
             self.weights,
             self.settings.pooling,
             self._masks(len(batch.rows), chance),
+            self.precision,
         )
         loss = torch.nn.functional.cross_entropy(
             scores,
@@ -361,11 +363,13 @@ def _truncation(encoded: EncodedTexts, settings: Settings) -> list[str]:
     ]
 
 
-def _announcement(encoder: TextEncoder, plan: Plan, device: torch.device) -> str:
-    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+def _announcement(encoder: TextEncoder, plan: Plan, trainer: Trainer) -> str:
+    threads = f", {torch.get_num_threads()} threads" if trainer.device.type == "cpu" else ""
+    precision = str(trainer.precision).removeprefix("torch.")
     return (
-        f"Training on {device}{threads}: {len(encoder.vocabulary):,} words, {plan.epochs} epochs"
-        f" of {plan.updates_per_epoch:,} updates with {plan.batch_size} texts each."
+        f"Training on {trainer.device}{threads}, {precision}: {len(encoder.vocabulary):,} words,"
+        f" {plan.epochs} epochs of {plan.updates_per_epoch:,} updates with {plan.batch_size}"
+        " texts each."
     )
 
 

@@ -77,6 +77,7 @@ def logits(
     weights: Weights,
     pooling: Sequence[str],
     masks: Masks,
+    precision: torch.dtype = torch.float32,
 ) -> Tensor:
     """Compute the scores of the labels.
 
@@ -87,6 +88,7 @@ def logits(
         weights: The network's weights.
         pooling: Of ``last``, ``max`` and ``mean``.
         masks: The dropout masks of this update.
+        precision: What the LSTMs compute in, forward and backward; all else is float32.
 
     Returns:
         float32 [batch, classes].
@@ -95,7 +97,10 @@ def logits(
     for index, direction in enumerate(weights.directions):
         order = positions if index == 0 else _reversed(positions, lengths)
         inputs = torch.nn.functional.embedding(order, word_vectors)
-        states = _states(inputs, direction, masks.inputs[index], masks.states[index])
+        input_weights = _masked(direction.input_weights, masks.inputs[index])
+        hidden_weights = _masked(direction.hidden_weights, masks.states[index])
+        tensors = (inputs, input_weights, hidden_weights, direction.bias)
+        states = _states(*(tensor.to(precision) for tensor in tensors)).float()
         pooled += [_pool(states, lengths, name) for name in pooling]
     features = torch.cat(pooled, dim=1)
     if masks.output is not None:
@@ -103,21 +108,18 @@ def logits(
     return torch.nn.functional.linear(features, weights.output_weights, weights.output_bias)
 
 
-def _states(
-    inputs: Tensor, weights: DirectionWeights, input_mask: Tensor | None, state_mask: Tensor | None
-) -> Tensor:
-    """Run the fused LSTM: float32 [batch, time, embedding] to float32 [batch, time, hidden]."""
-    input_weights, hidden_weights = weights.input_weights, weights.hidden_weights
-    if input_mask is not None:
-        input_weights = input_weights * input_mask
-    if state_mask is not None:
-        hidden_weights = hidden_weights * state_mask
+def _masked(weights: Tensor, mask: Tensor | None) -> Tensor:
+    """Drop columns of float32 [rows, columns] by a mask, float32 [columns]."""
+    return weights if mask is None else weights * mask
+
+
+def _states(inputs: Tensor, input_weights: Tensor, hidden_weights: Tensor, bias: Tensor) -> Tensor:
+    """Run the fused LSTM: [batch, time, embedding] to [batch, time, hidden]."""
     start = inputs.new_zeros(1, len(inputs), hidden_weights.shape[1])
-    parameters = [input_weights, hidden_weights, weights.bias, torch.zeros_like(weights.bias)]
     states, _, _ = torch.lstm(
         inputs,
         (start, start),
-        parameters,
+        [input_weights, hidden_weights, bias, torch.zeros_like(bias)],
         has_biases=True,
         num_layers=1,
         dropout=0.0,
