@@ -1,9 +1,16 @@
-"""Adam on the touched rows against torch's own, and the shape of the learning rate."""
+"""Adam, on all weights and on touched rows, against torch's own; the learning rate's shape."""
 
 import pytest
 import torch
 
-from wordgate.training.adam import EPSILON, MOMENTUM, SECOND_MOMENTUM, RowAdam, schedule_factor
+from wordgate.training.adam import (
+    EPSILON,
+    MOMENTUM,
+    SECOND_MOMENTUM,
+    Adam,
+    RowAdam,
+    schedule_factor,
+)
 
 TORCH = {"betas": (MOMENTUM, SECOND_MOMENTUM), "eps": EPSILON}
 RATES = [1e-2, 3e-3, 2e-2, 1e-3] * 5
@@ -88,6 +95,24 @@ def test_a_rate_of_zero_freezes_the_table():
     rows.grad = torch.ones(2, 3)
     adam.update(words, rows, 0.0)
     assert torch.equal(adam.table, made_table())
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_all_weights_move_as_by_torchs_adamw_to_the_bit(weight_decay):
+    ours = [made_table().requires_grad_(), torch.ones(5, requires_grad=True)]
+    theirs = [tensor.detach().clone().requires_grad_() for tensor in ours]
+    adam = Adam(ours, weight_decay)
+    optimizer = torch.optim.AdamW(theirs, **TORCH, weight_decay=weight_decay, foreach=False)
+    chance = torch.Generator().manual_seed(3)
+    for rate in RATES:
+        for one, other in zip(ours, theirs, strict=True):
+            one.grad = torch.randn(one.shape, generator=chance)
+            other.grad = one.grad.clone()
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.step()
+        adam.update(rate)
+        assert all(tensor.grad is None for tensor in ours)
+    assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
 
 
 def test_one_cycle_rises_and_anneals_to_zero():

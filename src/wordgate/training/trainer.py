@@ -12,7 +12,7 @@ from wordgate.settings import Settings
 from wordgate.text.batches import Batch
 from wordgate.text.encoder import TextEncoder
 from wordgate.training import initialisation, recurrent
-from wordgate.training.adam import EPSILON, MOMENTUM, SECOND_MOMENTUM, RowAdam, schedule_factor
+from wordgate.training.adam import Adam, RowAdam, schedule_factor
 from wordgate.training.noise import dropout_mask, stream
 
 SMALLEST_EPOCH = 20
@@ -68,13 +68,7 @@ class Trainer:
         )
         self.embedding = RowAdam.of(self._tensor(vectors))
         self.weights = self._initial_weights()
-        self.optimizer = torch.optim.AdamW(
-            self.weights.tensors(),
-            lr=settings.learning_rate,
-            betas=(MOMENTUM, SECOND_MOMENTUM),
-            eps=EPSILON,
-            weight_decay=settings.weight_decay,
-        )
+        self.optimizer = Adam(self.weights.tensors(), settings.weight_decay)
         self.class_weights: torch.Tensor | None = None
         self.updates = 0
 
@@ -127,12 +121,9 @@ class Trainer:
             weight=self.class_weights,
             label_smoothing=self.settings.label_smoothing,
         )
-        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_([*self.weights.tensors(), rows], self.settings.gradient_clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * factor
-        self.optimizer.step()
+        self.optimizer.update(self.settings.learning_rate * factor)
         self.embedding.update(words, rows, self.settings.embedding_learning_rate * factor)
         self.updates += 1
         right = int((scores.detach().argmax(dim=1).cpu().numpy() == targets).sum())
