@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wordgate.errors import DataError, SettingsError
+from wordgate.errors import DataError
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.network import Network
 from wordgate.progress import Bar, Progress
@@ -52,7 +52,7 @@ def fit_lstm(
 
     Raises:
         DataError: There are no texts to fit on, or none to choose the best epoch by.
-        SettingsError: The device doesn't exist, or the learning rate is far too high.
+        SettingsError: The device doesn't exist.
     """
     _check_not_empty(train, valid)
     use_available_cores()
@@ -162,12 +162,6 @@ def _run_epoch(
         if time.monotonic() > last_update:
             break
     seconds = time.perf_counter() - started
-    if not math.isfinite(loss):
-        rate = trainer.settings.learning_rate
-        raise SettingsError(
-            f"the training diverged: the loss is {loss} in epoch {epoch + 1};"
-            f" learning_rate is {rate:g}, lower it"
-        )
     return {
         "seconds": seconds,
         "texts_per_second": seen / seconds,
