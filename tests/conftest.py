@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from wordgate.training.threads import wait_asleep
+
+wait_asleep()  # before any test imports torch: a busy machine would spin for minutes
+
 REAL_DATA = Path(
     os.environ.get("WORDGATE_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")
 )

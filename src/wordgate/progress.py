@@ -51,7 +51,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """Write lines that stay, above the bar if there is one."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(text, markup=False, emoji=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, total: int) -> Iterator[Bar]:

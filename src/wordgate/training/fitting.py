@@ -99,6 +99,7 @@ def fit(
         The fitted model.
 
     Raises:
+        DataError: There are no texts to fit on.
         SettingsError: The family or the device doesn't exist.
         MissingExtraError: The family trains with torch, and torch is not installed.
     """
