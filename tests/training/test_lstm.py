@@ -219,6 +219,17 @@ def test_the_time_limit_is_kept(
     assert np.isfinite(fitted.model.log_proba(["w1 w2"])).all()
 
 
+def test_an_epoch_cut_short_is_the_last_even_if_validation_was_faster_than_feared(
+    examples, fit_model, monkeypatch
+):
+    Clock(monkeypatch, judging=0.0)
+    monkeypatch.setattr(lstm, "JUDGED_TEXTS_PER_SECOND", 10.0)  # 100 texts: 10 s
+    recorder = Recorder()
+    fitted = fit_model(examples(100), deadline=15.5, progress=recorder, epochs=3)
+    assert (len(recorder.labels), len(fitted.history)) == (6, 1)
+    assert fitted.remarks == ["The time limit ended the training in epoch 1."]
+
+
 def test_a_user_sees_the_plan_and_a_line_an_epoch(examples, fit_model, monkeypatch):
     Clock(monkeypatch, judging=0.0)
     recorder = Recorder()

@@ -228,6 +228,16 @@ def test_the_rate_follows_the_schedule_to_its_end(started):
     assert rates[-1] == 0.0
 
 
+def test_each_update_is_as_long_as_the_schedule_says(started):
+    """Adam's first step is as long as its rate, whatever the gradient."""
+    trainer, batches = started(learning_rate=0.1, embedding_learning_rate=0.2)
+    before = arrays(trainer)
+    trainer.update(*batches[0], 0)
+    steps = [np.abs(one - other).max() for one, other in zip(arrays(trainer), before, strict=True)]
+    assert steps[0] == pytest.approx(0.2 * 0.04, rel=1e-3)
+    assert steps[1:] == pytest.approx([0.1 * 0.04] * (len(steps) - 1), rel=1e-3)
+
+
 def test_the_network_keeps_the_weights_of_its_time(started):
     trainer, batches = started()
     network = trainer.network()
