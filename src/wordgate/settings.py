@@ -1,5 +1,6 @@
 """Settings of a training run, and the recipes: named, complete sets of them."""
 
+import operator
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -17,6 +18,7 @@ else:
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
+LARGEST_SEED = 2**32 - 1
 
 _NEEDED = {
     "bool_parsing": "true or false",
@@ -170,6 +172,21 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
             )
         pairs[key.strip()] = value.strip()
     return pairs
+
+
+def checked_seed(seed: int) -> int:
+    """Give a seed back as a plain integer.
+
+    Raises:
+        SettingsError: It is no whole number, or one that scikit-learn doesn't take.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= LARGEST_SEED:
+        raise SettingsError(f"seed is {seed!r}; it must be a whole number from 0 to {LARGEST_SEED}")
+    return number
 
 
 def _read_recipe(recipe: str | Path) -> dict[str, Any]:
