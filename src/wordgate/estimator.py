@@ -115,7 +115,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
         """Give each text its most probable label, as an array [n] of the labels' own type."""
-        return np.asarray(self.classes_[self.predict_log_proba(X).argmax(axis=1)])
+        best = self.predict_log_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
     def predict_proba(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
         """Give float64 [n, classes]; the columns follow `classes_`."""
@@ -185,8 +186,11 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
     for position, label in enumerate(labels):
         if _is_missing(label):
             raise DataError(f"label {position + 1} of {n_texts} is {label!r}, which is no label")
+    column = np.asarray(labels)
+    if column.ndim != 1:
+        raise DataError(f"one label for each text is needed, not {labels[0]!r}")
     try:
-        classes, targets = np.unique(np.asarray(labels), return_inverse=True)
+        classes, targets = np.unique(column, return_inverse=True)
     except TypeError as error:
         raise DataError(f"the labels can't be sorted: {error}") from error
     if len(classes) < 2:
