@@ -44,14 +44,14 @@ class Console:
     def __init__(self) -> None:
         from rich.console import Console as RichConsole
 
-        self._console = RichConsole(stderr=True, highlight=False)
+        self._console = RichConsole(stderr=True, highlight=False, emoji=False)
         self._live = self._console.is_terminal
         if self._console.is_jupyter:  # where rich moves things by widgets
             self._live = importlib.util.find_spec("ipywidgets") is not None
 
     def say(self, text: str) -> None:
         """Write lines that stay, above the bar if there is one."""
-        self._console.print(text, markup=False, emoji=False, soft_wrap=True)
+        self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, total: int) -> Iterator[Bar]:

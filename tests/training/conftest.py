@@ -19,7 +19,7 @@ SMALL = {
     "unknown_words": "id",
     "min_groups": 1,
     "min_count": 1,
-    "max_words": None,
+    "max_words": 100_000,
     "embedding_size": 6,
     "embedding_scale": 0.5,
     "hidden_size": 5,
