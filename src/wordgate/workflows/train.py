@@ -18,7 +18,7 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, load_settings
 from wordgate.split.fingerprints import Fingerprints
-from wordgate.training.fitting import Fitted, check_family, fit
+from wordgate.training.fitting import Fitted, check_device, check_family, fit
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.judging import (
     Exam,
@@ -121,6 +121,7 @@ def train(
     overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
     plan = Plan(model, str(recipe), load_settings(recipe, overrides), checked_seed(seed), device)
     check_family(model)
+    check_device(model, device)
     if out is not None:
         check_destination(out, overwrite=overwrite)
     sources = read_parts(data, valid=valid, test=test, split_column=split_column, **reading)
