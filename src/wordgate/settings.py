@@ -7,7 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from wordgate.errors import SettingsError, did_you_mean
 
@@ -137,6 +138,16 @@ class Settings(BaseModel):
             return value
         return tuple(part.strip() for part in value.split("+"))
 
+    @model_validator(mode="after")
+    def _refuse_what_has_no_effect(self) -> "Settings":
+        if self.word_dropout and self.unknown_words == "drop":
+            raise PydanticCustomError(
+                "no_effect",
+                "word_dropout puts the unknown word in a word's place, and with"
+                " unknown_words=drop there is none; set word_dropout=0 or unknown_words=id",
+            )
+        return self
+
 
 def recipe_names() -> list[str]:
     """Name the recipes that come with wordgate."""
@@ -228,6 +239,8 @@ def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
 
 def _fault(detail: Any) -> str:
     """Say one fault as pydantic found it in the words of a user."""
+    if detail["type"] == "no_effect":
+        return f"  {detail['msg']}"
     name = str(detail["loc"][0])
     if detail["type"] == "extra_forbidden":
         return f"  no setting '{name}'{did_you_mean(name, Settings.model_fields)}"

@@ -115,12 +115,6 @@ def test_dropped_words_become_the_unknown_word(started):
     assert moved.tolist() == [trainer.unknown]
 
 
-def test_words_are_not_dropped_where_unknown_words_have_no_id(started, heard):
-    trainer, batches = started(word_dropout=0.9, unknown_words="drop")
-    trainer.update(*batches[0], 0)
-    assert np.array_equal(np.unique(batches[0][0].ids)[heard[0][0]], batches[0][0].ids)
-
-
 def test_only_words_of_the_batch_move_and_padding_never_does(started):
     trainer, batches = started(bidirectional=True, pooling="last+max+mean", n=10)
     batch, targets = next(pair for pair in batches if (pair[0].ids == 0).any())
