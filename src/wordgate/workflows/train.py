@@ -152,7 +152,7 @@ def train_on_table(table: Table, plan: Plan, clock: Clock, progress: Progress) -
             **_course(fitted, seconds, clock),
         }
     )
-    bundle = Bundle(config, fitted.model, metrics, _fingerprints(study))
+    bundle = Bundle(config, fitted.model, metrics, _fingerprints(table, study))
     predictor = Predictor(fitted.model, config, metrics)
     return Training(predictor, metrics, scores, bundle, (*study.split.warnings, *fitted.remarks))
 
@@ -197,12 +197,13 @@ def _config(table: Table, study: Study, plan: Plan) -> Config:
     )
 
 
-def _fingerprints(study: Study) -> Fingerprints:
-    """Take the prints of every row that had a part in the model, validation included."""
-    texts = [*study.train.texts, *study.valid.texts]
-    if study.train.groups is None or study.valid.groups is None:
-        return Fingerprints.of(texts, None)
-    return Fingerprints.of(texts, [*study.train.groups, *study.valid.groups])
+def _fingerprints(table: Table, study: Study) -> Fingerprints:
+    """Take the prints of every row that had a part in the model, validation included.
+
+    The groups are those that the data names, which other files may name, too.
+    """
+    known = table.select([*study.split.train, *study.split.valid])
+    return Fingerprints.of(known.texts, known.groups)
 
 
 def _baseline_line(baselines: JudgedBaselines) -> str:
