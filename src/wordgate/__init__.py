@@ -20,10 +20,12 @@ from wordgate.errors import (
 if TYPE_CHECKING:
     from wordgate.estimator import WordgateClassifier
     from wordgate.prediction.predictor import Predictor, load
+    from wordgate.workflows.audit import Audit, audit
     from wordgate.workflows.evaluate import evaluate
     from wordgate.workflows.train import Training, train
 
 __all__ = [
+    "Audit",
     "BundleError",
     "DataError",
     "MissingExtraError",
@@ -32,6 +34,7 @@ __all__ = [
     "Training",
     "WordgateClassifier",
     "WordgateError",
+    "audit",
     "evaluate",
     "load",
     "train",
@@ -40,9 +43,11 @@ __all__ = [
 __version__ = version("wordgate")
 
 _HOMES = {
+    "Audit": "wordgate.workflows.audit",
     "Predictor": "wordgate.prediction.predictor",
     "Training": "wordgate.workflows.train",
     "WordgateClassifier": "wordgate.estimator",
+    "audit": "wordgate.workflows.audit",
     "evaluate": "wordgate.workflows.evaluate",
     "load": "wordgate.prediction.predictor",
     "train": "wordgate.workflows.train",

@@ -203,6 +203,7 @@ class Numbered:
 
     @classmethod
     def of(cls, keys: Sequence[str]) -> "Numbered":
+        """Number keys, one a row."""
         names = sorted(set(keys))
         place = {name: i for i, name in enumerate(names)}
         number = np.fromiter((place[key] for key in keys), np.int64, len(keys))
