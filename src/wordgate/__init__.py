@@ -20,6 +20,7 @@ from wordgate.errors import (
 if TYPE_CHECKING:
     from wordgate.estimator import WordgateClassifier
     from wordgate.prediction.predictor import Predictor, load
+    from wordgate.split.folds import GroupedSplit
     from wordgate.workflows.audit import Audit, audit
     from wordgate.workflows.evaluate import evaluate
     from wordgate.workflows.train import Training, train
@@ -28,6 +29,7 @@ __all__ = [
     "Audit",
     "BundleError",
     "DataError",
+    "GroupedSplit",
     "MissingExtraError",
     "Predictor",
     "SettingsError",
@@ -44,6 +46,7 @@ __version__ = version("wordgate")
 
 _HOMES = {
     "Audit": "wordgate.workflows.audit",
+    "GroupedSplit": "wordgate.split.folds",
     "Predictor": "wordgate.prediction.predictor",
     "Training": "wordgate.workflows.train",
     "WordgateClassifier": "wordgate.estimator",

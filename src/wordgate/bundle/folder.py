@@ -10,6 +10,7 @@ model.json                 tokenizer, vocabulary, what JSON can say        refus
 weights.safetensors        the arrays                                      refused
 fingerprints.safetensors   hashes of the training texts and groups         refused when judging
 metrics.json               what it is worth (absent until judged)          warned of
+audit.json                 copies in its data, and what splits would leak  warned of
 README.md                  the model card                                  warned of
 manifest.json              SHA-256 and size of each file above             the others don't fit
 =========================  ==============================================  =====================
@@ -53,12 +54,14 @@ class Bundle:
         model: The fitted model.
         metrics: What it is worth; None until judged.
         fingerprints: Hashes of what it was trained on.
+        audit: What was found in its data, without any text of it; None if nobody looked.
     """
 
     config: Config
     model: Model
     metrics: Metrics | None
     fingerprints: Fingerprints
+    audit: Mapping[str, object] | None = None
 
 
 def check_destination(path: str | Path, *, overwrite: bool) -> None:
@@ -228,6 +231,8 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
     }
     if bundle.metrics is not None:
         contents["metrics.json"] = _dump(bundle.metrics.model_dump(mode="json"))
+    if bundle.audit is not None:
+        contents["audit.json"] = _dump(bundle.audit)
     files = {
         name: {"bytes": len(content), "sha256": _sha256(content)}
         for name, content in sorted(contents.items())

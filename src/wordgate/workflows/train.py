@@ -19,6 +19,7 @@ from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, load_settings
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Fitted, check_family, fit
+from wordgate.workflows.audit import audit_table
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.judging import (
     Exam,
@@ -134,7 +135,7 @@ def train_on_table(table: Table, plan: Plan, clock: Clock, progress: Progress) -
     progress.say("\n".join(table.reading.lines()))
     study = make_study(table, plan.settings, plan.seed)
     progress.say("\n".join([study.split.reason, *study.split.warnings]))
-    facts = split_facts(study)
+    facts, found = split_facts(study), audit_table(table, study.copies)
     exam = Exam(study.test, study.labels, plan.seed)
     baselines = judge_baselines(study.train, exam)
     progress.say(_baseline_line(baselines))
@@ -152,7 +153,8 @@ def train_on_table(table: Table, plan: Plan, clock: Clock, progress: Progress) -
             **_course(fitted, seconds, clock),
         }
     )
-    bundle = Bundle(config, fitted.model, metrics, _fingerprints(table, study))
+    prints = _fingerprints(table, study)
+    bundle = Bundle(config, fitted.model, metrics, prints, found.facts())
     predictor = Predictor(fitted.model, config, metrics)
     return Training(predictor, metrics, scores, bundle, (*study.split.warnings, *fitted.remarks))
 
