@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, check_destination, write_bundle
-from wordgate.bundle.metrics import Metrics
+from wordgate.bundle.metrics import CrossValidation, Metrics
 from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.evaluation.metrics import Scores
@@ -21,6 +21,7 @@ from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Fitted, check_family, fit
 from wordgate.workflows.audit import audit_table
 from wordgate.workflows.clock import Clock, peak_memory_mb
+from wordgate.workflows.folds import check_folds, cross_validate
 from wordgate.workflows.judging import (
     Exam,
     JudgedBaselines,
@@ -68,6 +69,7 @@ class Plan:
     settings: Settings
     seed: int
     device: str
+    folds: int | None = None
 
 
 def train(
@@ -83,6 +85,7 @@ def train(
     valid: str | Path | None = None,
     test: str | Path | None = None,
     split_column: str | None = None,
+    folds: int | None = None,
     seed: int = 0,
     device: str = "auto",
     max_minutes: float | None = None,
@@ -104,6 +107,8 @@ def train(
         valid: A file of the same columns for validation.
         test: A file of the same columns for test.
         split_column: A column that says ``train``, ``valid`` or ``test``.
+        folds: Cross-validate as well: deal all rows to so many folds of whole groups, and judge a
+            model like the kept one on each fold. The model kept is that of the ordinary split.
         seed: Decides the split, the first weights, the order, the dropout, the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         max_minutes: End within so many minutes, with the best epoch until then.
@@ -119,8 +124,10 @@ def train(
     clock = Clock(max_minutes=max_minutes)
     told: Progress = Console() if progress is None else progress
     overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
-    plan = Plan(model, str(recipe), load_settings(recipe, overrides), _checked(seed), device)
+    plan = Plan(model, str(recipe), load_settings(recipe, overrides), _checked(seed), device, folds)
     check_family(model)
+    parts_given = any(part is not None for part in (valid, test, split_column))
+    check_folds(folds, plan.settings, parts_given=parts_given, max_minutes=max_minutes)
     if out is not None:
         check_destination(out, overwrite=overwrite)
     table = read_parts(data, valid=valid, test=test, split_column=split_column, **reading)
@@ -150,6 +157,7 @@ def train_on_table(table: Table, plan: Plan, clock: Clock, progress: Progress) -
             "baselines": baselines.facts,
             "difference_to_count": compare_to_count(exam, log_proba, baselines),
             "split": facts,
+            "folds": _folds(table, study, plan, progress),
             **_course(fitted, seconds, clock),
         }
     )
@@ -173,6 +181,21 @@ def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> tuple[Fi
         deadline=clock.fitting_deadline(len(study.test.texts)),
     )
     return fitted, time.monotonic() - started
+
+
+def _folds(table: Table, study: Study, plan: Plan, progress: Progress) -> CrossValidation | None:
+    if plan.folds is None:
+        return None
+    return cross_validate(
+        table,
+        study,
+        plan.folds,
+        family=plan.model,
+        settings=plan.settings,
+        seed=plan.seed,
+        device=plan.device,
+        progress=progress,
+    )
 
 
 def _course(fitted: Fitted, train_seconds: float, clock: Clock) -> dict[str, object]:
