@@ -1,13 +1,49 @@
 """What several tests share: where the real data lies, and the skip where it doesn't."""
 
+import csv
 import os
+import random
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+import wordgate
+from wordgate.progress import Silent
+
+TINY = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1}
+"""Settings of an LSTM that trains at once."""
+
 REAL_DATA = Path(
     os.environ.get("WORDGATE_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")
 )
+
+
+def review_rows(n_groups: int = 60, *, seed: int = 0) -> list[tuple[str, str, str]]:
+    """Make rows of id, label and text: of each id, five that differ in one word."""
+    chance = random.Random(seed)
+    things = ["kettle", "lamp", "camera", "mattress", "mirror", "bicycle", "chair", "radio"]
+    moods = {"good": ["love", "enjoy", "praise"], "bad": ["hate", "regret", "avoid"]}
+    places = ["kitchen", "garden", "office", "cellar", "attic", "hall", "studio", "shed"]
+    rows = []
+    for number in range(n_groups):
+        label = ("bad", "good")[number % 2]
+        thing, place, other = chance.choice(things), chance.choice(places), chance.choice(places)
+        for turn in ("today", "again", "still", "really", "now"):
+            mood = chance.choice(moods[label])
+            text = f"We {mood} this {thing} number {number} from the {place} or the {other} {turn}"
+            rows.append((f"r{number:03d}", label, text))
+    return rows
+
+
+def write_reviews(file: Path, rows=None, header=("id", "label", "text")) -> Path:
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        if header:
+            writer.writerow(header)
+        writer.writerows(review_rows() if rows is None else rows)
+    return file
 
 
 def _real(name: str) -> Path:
@@ -33,3 +69,64 @@ def twitter_validation() -> Path:
 def movie_reviews() -> Path:
     """10,662 one-sentence reviews with a header: text,label."""
     return _real("movie_reviews.csv")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A model that was trained once for many tests, which must not change its folder.
+
+    Attributes:
+        folder: The bundle.
+        data: The file it was trained on.
+        training: What `wordgate.train` gave.
+    """
+
+    folder: Path
+    data: Path
+    training: "wordgate.Training"
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory) -> Path:
+    """300 short reviews with the header id,label,text; five rows of much the same text an id."""
+    return write_reviews(tmp_path_factory.mktemp("data") / "reviews.csv")
+
+
+@pytest.fixture(scope="session")
+def count_model(tmp_path_factory, reviews) -> Kept:
+    folder = tmp_path_factory.mktemp("count") / "model"
+    training = wordgate.train(reviews, out=folder, model="count", progress=Silent())
+    return Kept(folder, reviews, training)
+
+
+@pytest.fixture(scope="session")
+def lstm_model(tmp_path_factory, reviews) -> Kept:
+    folder = tmp_path_factory.mktemp("lstm") / "model"
+    training = wordgate.train(reviews, out=folder, settings=TINY, progress=Silent())
+    return Kept(folder, reviews, training)
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Copy a model's folder, to do harm to the copy."""
+    return lambda kept: Path(shutil.copytree(kept.folder, tmp_path / "copy"))
+
+
+@pytest.fixture
+def make_file(tmp_path):
+    """Write rows to a CSV file of a name."""
+    return lambda rows, name="data.csv", header=("id", "label", "text"): write_reviews(
+        tmp_path / name, rows, header
+    )
+
+
+@pytest.fixture
+def make_rows():
+    """Make rows of id, label and text for so many ids."""
+    return review_rows
+
+
+@pytest.fixture
+def tiny():
+    """Settings of an LSTM that trains at once."""
+    return dict(TINY)

@@ -11,11 +11,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from wordgate.bundle.config import Config, environment
-from wordgate.bundle.folder import Bundle, write_bundle
+from wordgate.bundle.writing import Bundle, write_bundle
+from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError
 from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.progress import Console, Progress, Silent
-from wordgate.settings import Settings, load_settings
+from wordgate.settings import Settings, checked_seed, load_settings
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Examples, Fitted, fit
 from wordgate.workflows.study import hold_out
@@ -91,23 +92,22 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             SettingsError: A setting is unknown or out of range.
         """
         texts = checked_texts(X)
-        labels = np.asarray(list(y))
-        self.classes_, targets = np.unique(labels, return_inverse=True)
-        self._check(texts, labels)
-        names = [str(label) for label in self.classes_]
-        settings = load_settings(self.recipe, self._overrides())
+        classes, targets = _numbered(y, len(texts))
+        names = [without_surrogates(str(label)) for label in classes]
+        seed, settings = checked_seed(self.seed), load_settings(self.recipe, self._overrides())
         keys = None if groups is None else [str(group) for group in groups]
-        examples = Examples(texts, targets.astype(np.int64), keys)
-        fitted = self._fitted(examples, names, settings)
+        examples = Examples(texts, targets, keys)
+        fitted = self._fitted(examples, names, settings, seed)
         config = Config(
             family=self.model,
             labels=tuple(names),
-            seed=self.seed,
+            seed=seed,
             recipe=str(self.recipe),
             settings=settings.model_dump(mode="json"),
             data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
             environment=environment("torch", "scikit-learn"),
         )
+        self.classes_ = classes
         self.predictor_ = Predictor(fitted.model, config)
         self.history_ = list(fitted.history)
         self._bundle = Bundle(config, fitted.model, None, Fingerprints.of(texts, keys))
@@ -115,7 +115,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
         """Give each text its most probable label, as an array [n] of the labels' own type."""
-        return np.asarray(self.classes_[self.predict_log_proba(X).argmax(axis=1)])
+        best = self.predict_log_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
     def predict_proba(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
         """Give float64 [n, classes]; the columns follow `classes_`."""
@@ -135,8 +136,10 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "predictor_")
         write_bundle(self._bundle, path, overwrite=overwrite)
 
-    def _fitted(self, examples: Examples, names: Sequence[str], settings: Settings) -> Fitted:
-        train, valid = hold_out(examples, names, settings.valid_size, self.seed)
+    def _fitted(
+        self, examples: Examples, names: Sequence[str], settings: Settings, seed: int
+    ) -> Fitted:
+        train, valid = hold_out(examples, names, settings.valid_size, seed)
         progress: Progress = Console() if self.verbose else Silent()
         return fit(
             self.model,
@@ -144,11 +147,19 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             valid,
             len(names),
             settings,
-            seed=self.seed,
+            seed=seed,
             device=self.device,
             progress=progress,
             deadline=math.inf,
         )
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that this estimator takes texts, not numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
 
     def _overrides(self) -> dict[str, object]:
         named = {
@@ -160,8 +171,37 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         given = {name: value for name, value in named.items() if value is not None}
         return {**(self.settings or {}), **given}
 
-    def _check(self, texts: Sequence[str], labels: NDArray[Any]) -> None:
-        if len(texts) != len(labels):
-            raise DataError(f"there are {len(texts)} texts but {len(labels)} labels")
-        if len(self.classes_) < 2:
-            raise DataError(f"a classifier needs two labels or more; there is {self.classes_}")
+
+def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Give the distinct labels, sorted, and the number of each text's label, int64 [n].
+
+    Raises:
+        DataError: The labels are too many, too few, all the same, missing or not sortable.
+    """
+    if not isinstance(y, Iterable):
+        raise DataError(f"a label for each text is needed, not {y!r}")
+    labels = list(y)
+    if len(labels) != n_texts:
+        raise DataError(f"there are {n_texts:,} texts but {len(labels):,} labels")
+    for position, label in enumerate(labels):
+        if _is_missing(label):
+            raise DataError(f"label {position + 1} of {n_texts} is {label!r}, which is no label")
+    column = np.asarray(labels)
+    if column.ndim != 1:
+        raise DataError(f"one label for each text is needed, not {labels[0]!r}")
+    try:
+        classes, targets = np.unique(column, return_inverse=True)
+    except TypeError as error:
+        raise DataError(f"the labels can't be sorted: {error}") from error
+    if len(classes) < 2:
+        shown = f"; all are {classes[0]!r}" if len(classes) else ""
+        raise DataError(f"a classifier needs two labels or more{shown}")
+    return classes, targets.astype(np.int64)
+
+
+def _is_missing(label: Any) -> bool:
+    """Tell a missing value, which differs from itself, from a label."""
+    try:
+        return label is None or bool(label != label)
+    except (TypeError, ValueError):  # pandas.NA, or a row of several labels
+        return True

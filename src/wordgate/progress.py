@@ -43,7 +43,7 @@ class Console:
     def __init__(self) -> None:
         from rich.console import Console as RichConsole
 
-        self._console = RichConsole(stderr=True, highlight=False)
+        self._console = RichConsole(stderr=True, highlight=False, emoji=False)
         self._live = self._console.is_terminal or self._console.is_jupyter
 
     def say(self, text: str) -> None:

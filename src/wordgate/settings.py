@@ -1,9 +1,9 @@
 """Settings of a training run, and the recipes: named, complete sets of them."""
 
+import operator
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,27 @@ else:
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
+LARGEST_SEED = 2**32 - 1
+
+_NEEDED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "string_type": "a name",
+    "too_short": "one or several of 'last', 'max' and 'mean', joined by '+'",
+    "tuple_type": "one or several of 'last', 'max' and 'mean', joined by '+'",
+}
+"""What a setting must be, by the kind of fault pydantic finds."""
 
 
 class Settings(BaseModel):
@@ -26,7 +47,7 @@ class Settings(BaseModel):
     There are no defaults here: each recipe names every setting, so one file tells it all.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     split: Literal["grouped", "random"] = Field(
         description="keep groups together (`grouped`) or cut between any two rows (`random`)"
@@ -52,15 +73,17 @@ class Settings(BaseModel):
     min_count: Annotated[int, Field(ge=1)] = Field(
         description="a word enters the vocabulary if it stands so often in training texts"
     )
-    max_words: Annotated[int, Field(ge=1)] | None = Field(
+    max_words: Annotated[int, Field(ge=1)] = Field(
         description="size limit of the vocabulary; the most frequent words stay"
     )
 
-    embedding_size: Annotated[int, Field(ge=1)] = Field(description="numbers per word vector")
+    embedding_size: Annotated[int, Field(ge=1, le=4096)] = Field(
+        description="numbers per word vector"
+    )
     embedding_scale: Annotated[float, Field(gt=0.0)] = Field(
         description="standard deviation of the word vectors at the start"
     )
-    hidden_size: Annotated[int, Field(ge=1)] = Field(
+    hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
         description="numbers in the LSTM's state, per direction"
     )
     bidirectional: bool = Field(description="read the text from its end, too")
@@ -110,7 +133,9 @@ class Settings(BaseModel):
     @field_validator("pooling", mode="before")
     @classmethod
     def _split_pooling(cls, value: object) -> object:
-        return tuple(value.split("+")) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split("+"))
 
 
 def recipe_names() -> list[str]:
@@ -132,9 +157,7 @@ def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = N
     Raises:
         SettingsError: The recipe is unknown, or settings are; all faults are told at once.
     """
-    values = _read_recipe(recipe)
-    overrides = overrides or {}
-    return _validated({**values, **overrides}, f"recipe '{recipe}'")
+    return _validated({**_read_recipe(recipe), **(overrides or {})}, recipe)
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
@@ -154,35 +177,53 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
+def checked_seed(seed: int) -> int:
+    """Give a seed back as a plain integer.
+
+    Raises:
+        SettingsError: It is no whole number, or one that scikit-learn doesn't take.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= LARGEST_SEED:
+        raise SettingsError(f"seed is {seed!r}; it must be a whole number from 0 to {LARGEST_SEED}")
+    return number
+
+
 def _read_recipe(recipe: str | Path) -> dict[str, Any]:
-    file: Path | Traversable
-    if str(recipe) in recipe_names():
-        file = resources.files("wordgate") / "recipes" / f"{recipe}.toml"
-    else:
-        file = Path(recipe)
-        if file.suffix != ".toml" or not file.is_file():
-            raise SettingsError(
-                f"no recipe '{recipe}'{did_you_mean(str(recipe), recipe_names())}"
-                " (or give the path of a .toml file)"
-            )
-    return _parse_toml(file.read_text(encoding="utf-8"), str(recipe))
-
-
-def _parse_toml(text: str, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"recipe '{name}' is not valid TOML: {error}") from error
-
-
-def _validated(values: Mapping[str, object], where: str) -> Settings:
-    try:
-        return Settings.model_validate(dict(values))
-    except ValidationError as error:
-        faults = [_fault(detail) for detail in error.errors()]
+    name = str(recipe)
+    if name in recipe_names():
+        return _parsed(
+            (resources.files("wordgate") / "recipes" / f"{name}.toml").read_bytes(), name
+        )
+    if not name.endswith(".toml"):
         raise SettingsError(
-            "\n".join([f"{where} has settings that can't be used:", *faults])
-        ) from (error)
+            f"no recipe '{name}'"
+            + did_you_mean(name, [*recipe_names(), "the path of a .toml file of your own"])
+        )
+    try:
+        return _parsed(Path(recipe).read_bytes(), name)
+    except OSError as error:
+        raise SettingsError(f"the recipe '{name}' can't be read: {error.strerror}") from error
+
+
+def _parsed(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"the recipe '{name}' is not valid TOML: {error}") from error
+
+
+def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
+    try:
+        return Settings.model_validate({str(name): value for name, value in values.items()})
+    except ValidationError as error:
+        faults = "\n".join(_fault(detail) for detail in error.errors())
+        raise SettingsError(
+            f"these settings (recipe '{recipe}') can't be used:\n{faults}"
+        ) from error
 
 
 def _fault(detail: Any) -> str:
@@ -192,5 +233,7 @@ def _fault(detail: Any) -> str:
         return f"  no setting '{name}'{did_you_mean(name, Settings.model_fields)}"
     if detail["type"] == "missing":
         return f"  {name} is missing"
-    message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"  {name}: {message}, not {detail['input']!r}"
+    if detail["type"] not in _NEEDED:
+        return f"  {name}: {detail['msg']}, not {detail['input']!r}"
+    needed = _NEEDED[detail["type"]].format(**detail.get("ctx", {}))
+    return f"  {name} is {detail['input']!r}; it must be {needed}"

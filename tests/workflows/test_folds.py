@@ -44,7 +44,7 @@ def test_copies_are_kept_together_without_any_ids(frame):
 def test_a_random_split_tells_the_copies_it_leaks(frame):
     metrics = train(frame, split="random").metrics
     assert metrics.split.leaked_by_group == metrics.split.near_duplicates_in_train > 40
-    assert "groups" in metrics.intervals["accuracy"].method
+    assert "groups" in metrics.intervals.accuracy.method
 
 
 def test_a_bundle_carries_the_audit_without_texts_and_tells_if_it_was_changed(frame, tmp_path):

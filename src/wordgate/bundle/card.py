@@ -21,7 +21,7 @@ def _heading(config: Config) -> str:
 def _worth(metrics: Metrics | None) -> str:
     if metrics is None:
         return "## What it is worth\n\nIt has not been judged on test rows.\n"
-    interval = metrics.intervals["accuracy"]
+    interval = metrics.intervals.accuracy
     rows = [
         ("accuracy", _share(metrics.accuracy)),
         ("95 % interval", f"{_share(interval.low)} to {_share(interval.high)}"),
@@ -33,19 +33,20 @@ def _worth(metrics: Metrics | None) -> str:
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     return (
         f"## What it is worth\n\nOn {metrics.n:,} test rows.\n\n"
-        f"| | |\n|---|---|\n{table}\n\n{interval.method}\n"
+        f"| | |\n|---|---|\n{table}\n\nThe interval: {interval.method}.\n"
     )
 
 
 def _data(config: Config, metrics: Metrics | None) -> str:
-    lines = [f"- {key}: {value}" for key, value in config.data.items() if _is_plain(value)]
+    lines = [f"- source: {config.data.get('source')}", f"- rows: {config.data.get('n_kept')}"]
+    lines += [f"- {name}: {column}" for name, column in config.columns().items()]
     if metrics is not None:
         split = metrics.split
         lines += [
             f"- {split.reason}",
             f"- test rows whose group stands in train: {split.leaked_by_group:,}",
             f"- test rows with a near copy in train: {split.near_duplicates_in_train:,}",
-            *(f"- {warning}" for warning in split.warnings),
+            *(f"- {remark}" for remark in (*split.warnings, *metrics.remarks)),
         ]
     return "## The data\n\n" + "\n".join(lines) + "\n"
 
@@ -61,7 +62,3 @@ def _use(config: Config) -> str:
 
 def _share(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"
-
-
-def _is_plain(value: object) -> bool:
-    return isinstance(value, (str, int, float)) and not isinstance(value, bool)

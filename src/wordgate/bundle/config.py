@@ -2,9 +2,9 @@
 
 import platform
 from importlib import metadata
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SCHEMA_VERSION = 1
 """Of the bundle's whole layout. Raise it with every change that an older wordgate can't read."""
@@ -26,7 +26,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
     family: str
     labels: tuple[str, ...]
     seed: int
@@ -35,11 +35,33 @@ class Config(BaseModel):
     data: dict[str, Any]
     environment: dict[str, str]
 
+    @field_validator("labels")
+    @classmethod
+    def _two_or_more_different(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(labels) < 2 or len(set(labels)) < len(labels):
+            raise ValueError("there must be two labels or more, all different")
+        return labels
+
+    def columns(self) -> dict[str, str]:
+        """Name the columns that were read, or give their numbers, by the role they played."""
+        choices = self.data.get("columns")
+        found: dict[str, str] = {}
+        for choice in choices if isinstance(choices, list) else []:
+            if isinstance(choice, dict) and (column := choice.get("name") or choice.get("number")):
+                found[str(choice.get("role"))] = str(column)
+        return found
+
 
 def environment(*packages: str) -> dict[str, str]:
     """Name the versions of Python, wordgate and the packages given, where installed."""
+    found = {package: _version(package) for package in ("wordgate", "numpy", *packages)}
     versions = {"python": platform.python_version(), "machine": platform.machine()}
-    installed = {distribution.name for distribution in metadata.distributions()}
-    for package in {"wordgate", "numpy", *packages} & installed:
-        versions[package] = metadata.version(package)
+    versions.update({package: version for package, version in found.items() if version})
     return dict(sorted(versions.items()))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

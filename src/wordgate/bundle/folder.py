@@ -1,4 +1,4 @@
-"""Writing a bundle whole or not at all, and reading it back with every byte checked.
+"""Reading a bundle, with every byte checked before anything is made of it.
 
 The folder, as data:
 
@@ -15,91 +15,38 @@ README.md                  the model card                                  warne
 manifest.json              SHA-256 and size of each file above             the others don't fit
 =========================  ==============================================  =====================
 
-No file can carry code: nothing here is ever unpickled or run.
+No file can carry code: nothing here is ever unpickled or run. The hashes tell damage, not malice:
+who can write the folder can write the manifest. So what the files say is checked as well.
 """
 
 import hashlib
 import json
 import os
-import shutil
-import tempfile
+import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as dump_arrays
 
-from wordgate.bundle.card import model_card
 from wordgate.bundle.config import SCHEMA_VERSION, Config
 from wordgate.bundle.metrics import Metrics
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, WordgateError
 from wordgate.models.families import model_from_state
 from wordgate.models.protocol import Model
 from wordgate.split.fingerprints import Fingerprints
 
 MANIFEST = "manifest.json"
 READ_BY_PREDICTION = ("config.json", "model.json", "weights.safetensors")
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A model with all that is known of it.
-
-    Attributes:
-        config: How it came about.
-        model: The fitted model.
-        metrics: What it is worth; None until judged.
-        fingerprints: Hashes of what it was trained on.
-        audit: What was found in its data, without any text of it; None if nobody looked.
-    """
-
-    config: Config
-    model: Model
-    metrics: Metrics | None
-    fingerprints: Fingerprints
-    audit: Mapping[str, object] | None = None
-
-
-def check_destination(path: str | Path, *, overwrite: bool) -> None:
-    """Refuse early what `write_bundle` would refuse after the training.
-
-    Raises:
-        BundleError: There is something at `path` that may not be replaced.
-    """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise BundleError(f"there is no folder {path.parent} to write the model {path.name} into")
-    if not os.access(path.parent, os.W_OK):
-        raise BundleError(f"the folder {path.parent} can't be written to")
-    if not path.exists():
-        return
-    if not overwrite:
-        raise BundleError(f"{path} exists; choose another --out, or replace it with --overwrite")
-    if not (path / MANIFEST).is_file() and (not path.is_dir() or any(path.iterdir())):
-        raise BundleError(f"{path} exists and is not a wordgate model, so it won't be replaced")
-
-
-def write_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write a bundle beside its place, force it to the disk, and only then move it there.
-
-    Args:
-        bundle: What to write.
-        path: The folder to make.
-        overwrite: Replace a bundle that is there.
-
-    Raises:
-        BundleError: There is something at `path` that may not be replaced, or the disk refuses.
-    """
-    path = Path(path)
-    check_destination(path, overwrite=overwrite)
-    try:
-        _write_and_move(_contents(bundle), path)
-    except OSError as error:
-        raise BundleError(f"the model could not be written to {path}: {error}") from error
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+# What numpy, safetensors and the models raise over values that are of the wrong type or shape.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, WordgateError)
 
 
 @dataclass(frozen=True)
@@ -117,14 +64,16 @@ class BundleFolder:
             BundleError: There is no bundle, or its manifest is damaged.
         """
         path = Path(path)
-        if not path.exists():
+        if not os.path.exists(path):  # which takes a path too long for the system, too
             raise BundleError(f"there is no model at {path}")
+        if not path.is_dir():
+            raise BundleError(f"{path} is not a wordgate model, which is a folder")
         manifest = path / MANIFEST
         if not manifest.is_file():
             raise BundleError(f"{path} is not a wordgate model: it has no {MANIFEST}")
         content = _json(_bytes(manifest), manifest)
         files = content.get("files") if isinstance(content, dict) else None
-        if not isinstance(files, dict) or not all(_is_entry(entry) for entry in files.values()):
+        if not isinstance(files, dict) or not all(map(_is_entry, files.items())):
             raise BundleError(f"{manifest} is damaged: it does not list the model's files")
         return cls(path, files)
 
@@ -134,9 +83,12 @@ class BundleFolder:
         Raises:
             BundleError: The file is damaged, or a newer wordgate wrote it.
         """
-        content = _json(self.read("config.json"), self.path / "config.json")
+        file = self.path / "config.json"
+        content = _json(self.read("config.json"), file)
         version = content.get("schema_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version > SCHEMA_VERSION:
+        if type(version) is not int:
+            raise BundleError(f"{file} is damaged: it has no schema_version")
+        if version > SCHEMA_VERSION:
             raise BundleError(
                 f"{self.path} was written by a newer wordgate: its layout is version {version},"
                 f" this one reads up to {SCHEMA_VERSION}; pip install --upgrade wordgate"
@@ -144,46 +96,64 @@ class BundleFolder:
         try:
             return Config.model_validate(content)
         except ValidationError as error:
-            raise BundleError(f"{self.path / 'config.json'} is damaged: {error}") from error
+            raise BundleError(f"{file} is damaged: {_first_fault(error)}") from error
 
     def model(self, config: Config) -> Model:
-        """Read the model.
+        """Read the model, and see that it answers with a probability for each label.
 
         Raises:
             BundleError: A file is damaged, or the parts don't fit together.
         """
-        description = _json(self.read("model.json"), self.path / "model.json")
+        file = self.path / "model.json"
+        description, arrays = _json(self.read(file.name), file), self._weights()
         try:
-            return model_from_state(config.family, description, self._arrays("weights.safetensors"))
+            model = model_from_state(config.family, description, arrays)
+            with np.errstate(all="ignore"):
+                answer = model.log_proba(["a text"])
         except BundleError as error:
             raise BundleError(f"{self.path}: {error}") from error
+        except _MISFITS as error:
+            raise BundleError(
+                f"{self.path}: the parts of the model don't fit together ({error})"
+            ) from error
+        if answer.shape != (1, len(config.labels)) or np.isnan(answer).any():
+            raise BundleError(
+                f"{self.path}: the model gives {np.isfinite(answer).sum()} probabilities where"
+                f" config.json names {len(config.labels)} labels"
+            )
+        return model
 
     def metrics(self) -> Metrics | None:
         """Read what the model is worth; None if it was never judged.
 
         Raises:
-            BundleError: The file is damaged.
+            BundleError: The file is missing, truncated, altered or damaged.
         """
         if "metrics.json" not in self.files:
             return None
         file = self.path / "metrics.json"
         try:
-            return Metrics.model_validate(_json(_bytes(file), file))
+            return Metrics.model_validate(_json(self.read("metrics.json"), file))
         except ValidationError as error:
-            raise BundleError(f"{file} is damaged: {error}") from error
+            raise BundleError(f"{file} is damaged: {_first_fault(error)}") from error
 
     def fingerprints(self) -> Fingerprints:
         """Read the hashes of what the model was trained on.
 
         Raises:
-            BundleError: The file is damaged.
+            BundleError: The file is missing, truncated, altered or damaged.
         """
-        return Fingerprints.from_arrays(self._arrays("fingerprints.safetensors"))
+        name = "fingerprints.safetensors"
+        arrays = self._arrays(name)
+        try:
+            return Fingerprints.from_arrays(arrays)
+        except BundleError as error:
+            raise BundleError(f"{self.path / name} is damaged: {error}") from error
 
     def changed_files(self) -> list[str]:
         """Name the files that prediction doesn't read and that were changed or lost since."""
         others = sorted(set(self.files) - set(READ_BY_PREDICTION))
-        return [name for name in others if self._fault(name) is not None]
+        return [name for name in others if not self._is_intact(name)]
 
     def size(self) -> int:
         """Add up the sizes of the files, in bytes."""
@@ -195,95 +165,62 @@ class BundleFolder:
         Raises:
             BundleError: The file is missing, truncated or altered.
         """
-        fault = self._fault(name)
-        if fault is not None:
+        content, fault = self._look_at(name)
+        if fault:
             raise BundleError(f"{self.path / name} {fault}; copy or train the model again")
-        return _bytes(self.path / name)
+        return content
 
-    def _fault(self, name: str) -> str | None:
+    def _is_intact(self, name: str) -> bool:
+        _, fault = self._look_at(name)
+        return not fault
+
+    def _look_at(self, name: str) -> tuple[bytes, str]:
+        """Read a file; say what is wrong with it, or nothing."""
         if name not in self.files:
-            return f"is not listed in {MANIFEST}"
-        file = self.path / name
-        if not file.is_file():
-            return "is missing"
-        size, expected = file.stat().st_size, self.files[name]["bytes"]
+            return b"", f"is not listed in {MANIFEST}"
+        size, expected = _size(self.path / name), self.files[name]["bytes"]
+        if size is None:
+            return b"", "is missing"
         if size < expected:
-            return f"is truncated: {size:,} of {expected:,} bytes"
-        if _sha256(_bytes(file)) != self.files[name]["sha256"]:
-            return f"was altered: its SHA-256 is not the one in {MANIFEST}"
-        return None
+            return b"", f"is truncated: {size:,} of {expected:,} bytes"
+        if size > expected:
+            return b"", f"was altered: it has {size:,} bytes instead of {expected:,}"
+        content = _bytes(self.path / name)
+        if hashlib.sha256(content).hexdigest() != self.files[name]["sha256"]:
+            return b"", f"was altered: its SHA-256 is not the one in {MANIFEST}"
+        return content, ""
 
-    def _arrays(self, name: str) -> dict[str, Any]:
+    def _weights(self) -> dict[str, NDArray[Any]]:
+        arrays = self._arrays("weights.safetensors")
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise BundleError(
+                    f"{self.path / 'weights.safetensors'} is damaged: '{name}' holds values that"
+                    " are not finite"
+                )
+        return arrays
+
+    def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        content = self.read(name)
         try:
-            return load_arrays(self.read(name))
-        except SafetensorError as error:
+            return load_arrays(content)
+        except (SafetensorError, *_MISFITS) as error:
             raise BundleError(f"{self.path / name} is damaged: {error}") from error
 
 
-def _contents(bundle: Bundle) -> dict[str, bytes]:
-    description, arrays = bundle.model.state()
-    contents = {
-        "config.json": _dump(bundle.config.model_dump(mode="json")),
-        "model.json": _dump(description),
-        "weights.safetensors": dump_arrays(dict(arrays)),
-        "fingerprints.safetensors": dump_arrays(bundle.fingerprints.arrays()),
-        "README.md": model_card(bundle.config, bundle.metrics).encode(),
-    }
-    if bundle.metrics is not None:
-        contents["metrics.json"] = _dump(bundle.metrics.model_dump(mode="json"))
-    if bundle.audit is not None:
-        contents["audit.json"] = _dump(bundle.audit)
-    files = {
-        name: {"bytes": len(content), "sha256": _sha256(content)}
-        for name, content in sorted(contents.items())
-    }
-    return {**contents, MANIFEST: _dump({"files": files})}
-
-
-def _write_and_move(contents: Mapping[str, bytes], path: Path) -> None:
-    workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+def _size(file: Path) -> int | None:
+    """Give a file's size in bytes; None where there is no file that can be read to its end."""
     try:
-        fresh = workplace / "new"
-        fresh.mkdir()
-        for name, content in contents.items():
-            _write_through(fresh / name, content)
-        _sync_folder(fresh)
-        if path.exists():
-            path.rename(workplace / "old")
-        fresh.rename(path)
-        _sync_folder(path.parent)
-    finally:
-        if (workplace / "old").exists() and not path.exists():
-            (workplace / "old").rename(path)
-        shutil.rmtree(workplace)
-
-
-def _write_through(file: Path, content: bytes) -> None:
-    with file.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Force the names in a folder to the disk, where the system knows how (not on Windows)."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _dump(content: object) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _json(content: bytes, file: Path) -> Any:
     try:
         return json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{file} is damaged: it is not JSON ({error})") from error
 
 
@@ -294,13 +231,18 @@ def _bytes(file: Path) -> bytes:
         raise BundleError(f"{file} can't be read: {error.strerror}") from error
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _is_entry(entry: object) -> bool:
+def _is_entry(entry: tuple[str, object]) -> bool:
+    """Tell whether a manifest's entry names a file of the folder itself, its size and its hash."""
+    name, facts = entry
     return (
-        isinstance(entry, dict)
-        and isinstance(entry.get("bytes"), int)
-        and isinstance(entry.get("sha256"), str)
+        _FILE_NAME.fullmatch(name) is not None
+        and isinstance(facts, dict)
+        and type(facts.get("bytes")) is int
+        and isinstance(facts.get("sha256"), str)
     )
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    where = ".".join(map(str, fault["loc"]))
+    return f"{where}: {fault['msg']}"

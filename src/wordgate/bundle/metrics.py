@@ -17,6 +17,13 @@ class Interval(_Form):
     method: str
 
 
+class Intervals(_Form):
+    """The 95 % intervals of the scores that are most looked at."""
+
+    accuracy: Interval
+    macro_f1: Interval
+
+
 class LabelScore(_Form):
     """One label's scores; null where undefined (never predicted, or not in the test rows)."""
 
@@ -109,7 +116,7 @@ class Metrics(_Form):
     macro_over: list[str] = Field(description="labels that have test rows; the means are over them")
     weighted_f1: float | None
     log_loss: float
-    intervals: dict[Literal["accuracy", "macro_f1"], Interval]
+    intervals: Intervals
     per_class: list[LabelScore] = Field(description="in the labels' order")
     confusion: list[list[int]] = Field(description="rows true, columns predicted")
     n: int
@@ -125,6 +132,9 @@ class Metrics(_Form):
     epochs: int
     best_epoch: int
     history: list[Epoch]
+    remarks: list[str] = Field(
+        description="what a user should know about this run: truncated texts, an early end"
+    )
 
 
 def metrics_schema() -> dict[str, Any]:

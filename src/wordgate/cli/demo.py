@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from wordgate.workflows.demo import Demo
 
 
-@click.command()
+@click.command(short_help="See in a minute what reading word order is worth.")
 @click.option(
     "--out",
     metavar="FOLDER",

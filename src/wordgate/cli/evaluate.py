@@ -9,7 +9,7 @@ import click
 from wordgate.cli.options import json_option, reading_options
 
 
-@click.command()
+@click.command(short_help="Judge a model on a file.")
 @click.argument("bundle")
 @click.argument("data")
 @reading_options
@@ -19,17 +19,21 @@ def evaluate(bundle: str, data: str, *, as_json: bool, **reading: Any) -> None:
 
     Rows that had a part in the model's training are counted first: on them a score is memory.
     """
-    from wordgate.cli.views import evaluation_view
+    from wordgate.cli.views import change_warnings, evaluation_view
     from wordgate.workflows.evaluate import evaluate as evaluate_workflow
 
     evaluation = evaluate_workflow(bundle, data, **reading)
-    click.echo("\n".join(evaluation.reading.lines()), err=True)
+    remarks = [
+        *change_warnings(bundle, evaluation.predictor.changed_files),
+        *evaluation.reading.lines(),
+    ]
+    click.echo("\n".join(remarks), err=True)
     if not as_json:
         click.echo(evaluation_view(evaluation))
         return
     result = {
-        "scores": asdict(evaluation.scores),
-        "unseen": None if evaluation.unseen is None else asdict(evaluation.unseen),
         "seen": asdict(evaluation.seen),
+        "scores": evaluation.scores.as_dict(),
+        "unseen": None if evaluation.unseen is None else evaluation.unseen.as_dict(),
     }
     click.echo(json.dumps(result, ensure_ascii=False))

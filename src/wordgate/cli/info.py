@@ -7,23 +7,26 @@ import click
 from wordgate.cli.options import json_option
 
 
-@click.command()
+@click.command(short_help="Tell what a model is and what it is worth.")
 @click.argument("bundle")
 @json_option
 def info(bundle: str, *, as_json: bool) -> None:
     """Tell what the model in BUNDLE is: data, split, scores, settings, sizes."""
     from wordgate.bundle.folder import BundleFolder
-    from wordgate.cli.views import info_view
+    from wordgate.cli.views import change_warnings, info_view
 
     folder = BundleFolder.open(bundle)
-    config, metrics = folder.config(), folder.metrics()
-    if as_json:
-        result = {
-            "config": config.model_dump(mode="json"),
-            "metrics": None if metrics is None else metrics.model_dump(mode="json"),
-            "bytes": folder.size(),
-            "changed_files": folder.changed_files(),
-        }
-        click.echo(json.dumps(result, ensure_ascii=False))
+    config, changed = folder.config(), folder.changed_files()
+    metrics = None if "metrics.json" in changed else folder.metrics()
+    for warning in change_warnings(bundle, changed):
+        click.echo(warning, err=True)
+    if not as_json:
+        click.echo(info_view(folder, config, metrics))
         return
-    click.echo(info_view(folder, config, metrics))
+    result = {
+        "config": config.model_dump(mode="json"),
+        "metrics": None if metrics is None else metrics.model_dump(mode="json"),
+        "bytes": folder.size(),
+        "changed_files": changed,
+    }
+    click.echo(json.dumps(result, ensure_ascii=False))

@@ -45,9 +45,25 @@ def exit_code(arguments: list[str] | None = None) -> int:
         click.echo(f"wordgate: {error}", err=True)
         return FAILED
     except (KeyboardInterrupt, click.Abort):
-        click.echo("wordgate: interrupted; nothing was written", err=True)
+        click.echo("wordgate: interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has had enough, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         return 0
+    except OSError as error:
+        _abandon_output()
+        click.echo(f"wordgate: {error}", err=True)
+        return FAILED
+    except MemoryError:
+        click.echo("wordgate: there is not enough memory for this", err=True)
+        return FAILED
     return result if isinstance(result, int) else 0
+
+
+def _abandon_output() -> None:
+    """Keep Python from failing again over what it could not write, as it ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

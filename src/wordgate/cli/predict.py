@@ -1,6 +1,5 @@
 """`wordgate predict`: labels and probabilities of texts."""
 
-import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from wordgate.prediction.predictor import Predictor
 
 LINES_AT_ONCE = 256
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class Answer(TypedDict):
@@ -25,18 +25,25 @@ class Answer(TypedDict):
     probabilities: dict[str, float]
 
 
-@click.command()
+@click.command(short_help="Label texts.")
 @click.argument("bundle")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @json_option
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object a text.")
 def predict(bundle: str, texts: tuple[str, ...], *, as_json: bool, as_jsonl: bool) -> None:
-    """Label each TEXT, or each line of standard input, with the model in BUNDLE."""
+    """Label each TEXT, or each line of standard input, with the model in BUNDLE.
+
+    Prints a line a text: the labels with their probabilities, the most probable first, and after
+    a tab the text.
+    """
+    from wordgate.cli.views import change_warnings
     from wordgate.prediction.predictor import load
 
+    if as_json and as_jsonl:
+        raise click.UsageError("--json and --jsonl exclude each other.")
     predictor = load(bundle)
-    for name in predictor.changed_files:
-        click.echo(f"wordgate: warning: {bundle}/{name} was changed or lost", err=True)
+    for warning in change_warnings(bundle, predictor.changed_files):
+        click.echo(warning, err=True)
     answers = _answers(predictor, _chunks(texts))
     if as_json:
         click.echo(json.dumps({"predictions": list(answers)}, ensure_ascii=False))
@@ -47,16 +54,26 @@ def predict(bundle: str, texts: tuple[str, ...], *, as_json: bool, as_jsonl: boo
 
 def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
     """Give the texts in chunks: in a terminal each line is answered at once."""
+    from wordgate.data.decoding import without_surrogates
+
     if texts:
-        yield list(texts)
+        yield [without_surrogates(text) for text in texts]
         return
+    if sys.stdin is None:  # closed by the caller
+        raise click.UsageError("There is no TEXT, and standard input is closed.")
     at_once = LINES_AT_ONCE
     if sys.stdin.isatty():
         click.echo("One text a line; end with Ctrl-D.", err=True)
         at_once = 1
-    lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace")
-    while chunk := [line.rstrip("\r\n") for line in islice(lines, at_once)]:
+    lines = _lines()
+    while chunk := list(islice(lines, at_once)):
         yield chunk
+
+
+def _lines() -> Iterator[str]:
+    for number, raw in enumerate(sys.stdin.buffer):
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        yield line if number else line.removeprefix(BYTE_ORDER_MARK)
 
 
 def _answers(predictor: "Predictor", chunks: Iterable[list[str]]) -> Iterator[Answer]:
@@ -68,7 +85,8 @@ def _answers(predictor: "Predictor", chunks: Iterable[list[str]]) -> Iterator[An
 
 
 def _line(answer: Answer) -> str:
+    from wordgate.cli.views import one_line
+
     likely_first = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
-    return (
-        "  ".join(f"{label} {share:.3f}" for label, share in likely_first) + f"\t{answer['text']}"
-    )
+    shares = "  ".join(f"{one_line(label)} {share:.3f}" for label, share in likely_first)
+    return f"{shares}\t{one_line(answer['text'])}"

@@ -8,7 +8,7 @@ import click
 from wordgate.cli.options import json_option, reading_options, training_options
 
 
-@click.command()
+@click.command(short_help="Train a classifier, judge it and keep it.")
 @click.argument("data")
 @reading_options
 @training_options

@@ -1,5 +1,6 @@
 """Results as a terminal shows them. Every function gives a string; the commands print it."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from wordgate.bundle.config import Config
@@ -21,7 +22,7 @@ def training_view(training: "Training") -> str:
         classification_report(training.scores),
         confusion_table(training.scores),
         ladder(family, metrics),
-        f"{verdict(family, metrics.difference_to_count)}\n{leak(metrics.split)}",
+        "\n".join([*verdict(family, metrics.difference_to_count), leak(metrics.split)]),
         *(f"Note: {remark}" for remark in training.remarks),
         costs(metrics),
     ]
@@ -49,36 +50,56 @@ def info_view(folder: "BundleFolder", config: Config, metrics: Metrics | None) -
     """Show a model's card."""
     name = _FAMILY_NAMES.get(config.family, config.family)
     versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
-    settings = ", ".join(f"{key} {value}" for key, value in config.settings.items())
+    settings = ", ".join(f"{key}={_as_set(value)}" for key, value in config.settings.items())
     lines = [
-        f"{folder.path}: {name}, {folder.size() / 1e6:.1f} MB",
+        f"{folder.path}: {name}, {_size(folder.size())}",
         f"labels: {', '.join(config.labels)}",
-        f"data: {config.data.get('source')}, {config.data.get('n_kept'):,} rows",
+        f"data: {config.data.get('source')}, {config.data.get('n_kept')} rows",
         f"recipe: {config.recipe}, seed {config.seed}",
         f"settings: {settings}",
         f"trained with: {versions}",
+        *_worth(folder, config, metrics),
     ]
+    return "\n".join(map(one_line, lines))
+
+
+def _worth(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> list[str]:
+    if metrics is None and "metrics.json" in folder.files:
+        return ["What it is worth is not known any more: metrics.json was changed or lost."]
     if metrics is None:
-        lines.append("It was never judged on test rows.")
-    else:
-        lines += [
-            f"split: {metrics.split.reason}",
-            leak(metrics.split),
-            *(f"Note: {warning}" for warning in metrics.split.warnings),
-            "",
-            ladder(config.family, metrics),
-            "",
-            verdict(config.family, metrics.difference_to_count),
-            costs(metrics),
-        ]
-    lines += [f"Warning: {name} was changed or lost." for name in folder.changed_files()]
-    return "\n".join(lines)
+        return ["It was never judged on test rows."]
+    return [
+        f"split: {metrics.split.reason}",
+        leak(metrics.split),
+        *(f"Note: {remark}" for remark in (*metrics.split.warnings, *metrics.remarks)),
+        "",
+        *ladder(config.family, metrics).splitlines(),
+        "",
+        *verdict(config.family, metrics.difference_to_count),
+        costs(metrics),
+    ]
+
+
+def change_warnings(bundle: str, names: Iterable[str]) -> list[str]:
+    """Warn of files of a bundle that are not as they were written."""
+    return [
+        f"wordgate: warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
+        for name in names
+    ]
+
+
+def one_line(text: str) -> str:
+    r"""Keep a text from moving the cursor: line breaks and control characters become ``\x1b``."""
+    harmless = "\t\u200d\ufe0f"  # an emoji's joiner and selector are "unprintable" to Python
+    return "".join(
+        c if c.isprintable() or c in harmless else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def ladder(family: str, metrics: Metrics) -> str:
     """Show the model below its baselines."""
     majority, count = metrics.baselines.majority, metrics.baselines.count
-    interval = metrics.intervals["accuracy"]
+    interval = metrics.intervals.accuracy
     name = _FAMILY_NAMES.get(family, family)
     rows = [
         ("on the test rows", "accuracy", "macro F1", "log loss", "95 % interval of accuracy"),
@@ -96,51 +117,55 @@ def ladder(family: str, metrics: Metrics) -> str:
     return "\n".join(_ladder_line(row) for row in rows)
 
 
-def verdict(family: str, difference: PairedDifference) -> str:
-    """Say bluntly whether the model is worth more than counting words."""
+def verdict(family: str, difference: PairedDifference) -> list[str]:
+    """Say bluntly whether the model is worth more than counting words; nothing if it counts."""
+    if family == "count":
+        return []
     name = _FAMILY_NAMES.get(family, family)
-    points = 100 * difference.difference
     bounds = "no interval"
     if difference.low is not None and difference.high is not None:
         bounds = f"95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
-    facts = f"{points:+.1f} points, {bounds}"
+    facts = f"{100 * difference.difference:+.1f} points, {bounds}"
     if difference.p_value is not None:
         facts += f", p = {difference.p_value:.3f}"
     if difference.low is not None and difference.low > 0:
-        return f"The {name} model beats word counts: {facts}."
+        return [f"The {name} model beats word counts: {facts}."]
     if difference.high is not None and difference.high < 0:
-        return f"The {name} model is WORSE than word counts ({facts}): use --model count."
-    return (
+        return [f"The {name} model is WORSE than word counts ({facts}): use --model count."]
+    return [
         f"The {name} model does NOT beat word counts by more than chance ({facts}):"
         " --model count is as good, and simpler."
-    )
+    ]
 
 
 def leak(split: SplitFacts) -> str:
     """Say how many test rows the model could know from training."""
-    near = f"{split.near_duplicates_in_train:,} have a near copy there"
     facts = (
-        f"Of {split.n_test:,} test rows {split.leaked_by_group:,} have their group in train,"
-        f" {near} ({split.near_duplicates_in_train / split.n_test:.1%})."
+        f"Of {split.n_test:,} test rows {split.leaked_by_group:,}"
+        f" ({split.leaked_by_group / split.n_test:.1%}) have their group in train,"
+        f" {split.near_duplicates_in_train:,}"
+        f" ({split.near_duplicates_in_train / split.n_test:.1%}) have a near copy there."
     )
     if split.leaked_by_group == 0:
         return facts
-    return (
-        f"LEAK: {facts} So these scores are partly memory; --split grouped tells what the model"
-        " is worth on unseen groups."
-    )
+    remedy = {
+        "random": "; --split grouped tells what the model is worth on unseen groups",
+        "given": "; take these rows out of train to learn what the model is worth on unseen groups",
+    }.get(split.kind, "")
+    return f"LEAK: {facts} So these scores are partly memory{remedy}."
 
 
 def memory(seen: "Seen") -> str:
     """Say how much of a file had a part in the model's training."""
     if seen.rows == 0:
         return f"None of these {seen.n:,} rows had a part in the model's training."
-    counts = [f"{seen.texts:,} word for word", f"{seen.near_copies:,} as near copies"]
+    ways = [f"{seen.texts:,} by their text", f"{seen.near_copies:,} by it or a near copy of it"]
     if seen.groups is not None:
-        counts.append(f"{seen.groups:,} by their group")
+        ways.append(f"{seen.groups:,} by their group")
+    rows = f"All {seen.n:,}" if seen.rows == seen.n else f"{seen.rows:,} of these {seen.n:,}"
     return (
-        f"{seen.rows:,} of these {seen.n:,} rows had a part in the model's training"
-        f" ({', '.join(counts)}): on them a score is memory."
+        f"{rows} rows had a part in the model's training ({', '.join(ways)}):"
+        " on them a score is memory."
     )
 
 
@@ -156,6 +181,17 @@ def costs(metrics: Metrics) -> str:
 def span(low: float | None, high: float | None) -> str:
     """Write an interval of shares."""
     return UNDEFINED if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _as_set(value: object) -> str:
+    """Write a setting's value as `--set` takes it."""
+    if isinstance(value, list):
+        return "+".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:.0f} kB"
 
 
 def _scores(accuracy: float, macro_f1: float | None, log_loss: float) -> tuple[str, str, str]:

@@ -57,6 +57,7 @@ def read_table(
     labelled: bool = True,
     empty_text_as: str | None = None,
     min_labels: int = 2,
+    drop_if_there: bool = False,
 ) -> Table:
     """Read labelled texts, infer what is not said, and account for every row left out.
 
@@ -73,6 +74,8 @@ def read_table(
         labelled: False for texts to predict: a label column may be missing, labels may be empty.
         empty_text_as: What stands for an empty text; None to drop such rows.
         min_labels: How many different labels must remain where ``labelled``.
+        drop_if_there: True where labels to drop may be absent without a remark, as in a
+            further file of the same data.
 
     Returns:
         The table; its ``reading`` says what was inferred and why.
@@ -99,6 +102,7 @@ def read_table(
         empty_text_as=empty_text_as,
         limit=limit,
         min_labels=min_labels if labelled else 0,
+        drop_if_there=drop_if_there,
     )
     reading = _account(loaded, chosen, kept)
     return Table(kept.texts, kept.labels, kept.groups, kept.rows, kept.parts, reading)

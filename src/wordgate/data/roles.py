@@ -267,11 +267,14 @@ def _group_figures(column: Profile, records: Records, labels: Sequence[str | Non
     rows = f"{most:,} row" + ("" if most == 1 else "s")
     spread = f"each on {rows}" if least == most else f"on {least:,} to {rows} each"
     figures = f"{column.distinct:,} distinct values, {spread}"
-    if labels is None:
+    if labels is None or most == 1:
         return figures
     pure = _purity(column, records, labels)
-    always = "always with one label" if pure == 1 else f"{pure:.0%} of the repeated with one label"
-    return f"{figures}, {always}"
+    if pure == 1:
+        return f"{figures}, always with one label"
+    if pure == 0:
+        return f"{figures}, always with several labels"
+    return f"{figures}; of those on several rows, {pure:.0%} have one label only"
 
 
 def _choice(role: str, column: Profile, reason: str) -> Choice:

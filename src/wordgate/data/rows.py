@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wordgate.data.reading import Choice, Malformed, PreviewRow, shown
 from wordgate.data.records import Cell, Records
 from wordgate.data.source import near_miss
+from wordgate.data.table import own_group
 from wordgate.errors import DataError
 
 PREVIEW_ROWS = 3
@@ -60,6 +61,7 @@ def keep_rows(
     empty_text_as: str | None,
     limit: int | None,
     min_labels: int,
+    drop_if_there: bool = False,
 ) -> Rows:
     """Leave out what can't be used, count it, and check that enough remains.
 
@@ -72,6 +74,7 @@ def keep_rows(
         empty_text_as: What stands for an empty text; None to drop such rows.
         limit: How many rows to keep at most, or None.
         min_labels: How many different labels must remain.
+        drop_if_there: Whether labels to drop may be absent without a remark.
 
     Returns:
         The rows that remain.
@@ -83,7 +86,7 @@ def keep_rows(
     texts = _column(records, chosen, "text") or []
     labels = _column(records, chosen, "label")
     labels = None if labels is None else [None if v is None else v.strip() for v in labels]
-    warnings = _check_drop_labels(drop_labels, labels, source)
+    warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, source)
     kept, dropped, lacking = _sieve(
         texts, labels, labelled=labelled, drop_labels=drop_labels, empty_text_as=empty_text_as
     )
@@ -179,7 +182,7 @@ def _groups(
     """Give each row its group; a row without one is a group of its own."""
     if column is None:
         return None, []
-    groups = [(column[i] or "").strip() or f"(row {numbers[i]})" for i in kept]
+    groups = [(column[i] or "").strip() or own_group(numbers[i]) for i in kept]
     alone = sum(not (column[i] or "").strip() for i in kept)
     if not alone:
         return groups, []

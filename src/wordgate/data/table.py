@@ -8,6 +8,11 @@ from dataclasses import dataclass, replace
 from wordgate.data.reading import Reading
 
 
+def own_group(row: int) -> str:
+    """Name the group of a row whose group is empty: nobody else is in it."""
+    return f"(row {row})"
+
+
 @dataclass(frozen=True)
 class Table:
     """Texts with what is known of them; all lists are of one length and in the source's order.
@@ -30,6 +35,13 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def named_groups(self) -> list[str] | None:
+        """The groups as the source names them: empty where a row has none but itself."""
+        if self.groups is None:
+            return None
+        pairs = zip(self.groups, self.rows, strict=True)
+        return ["" if group == own_group(row) else group for group, row in pairs]
 
     def select(self, indices: Iterable[int]) -> Table:
         """Take some rows, in the order asked.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
+from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError
 from wordgate.models.protocol import Model
 
@@ -84,13 +85,21 @@ def load(path: str | Path) -> Predictor:
 
 
 def checked_texts(texts: Iterable[str]) -> list[str]:
-    """Make a list of the texts, and see that they are strings.
+    """Make a list of the texts, and see that they are strings that can be written down again.
+
+    Returns:
+        The texts. Lone surrogates, which no encoding can write, are replaced as in files.
 
     Raises:
-        DataError: `texts` is a single string, or holds something else than strings.
+        DataError: `texts` is a single string, a data frame or no list at all, or holds something
+            else than strings.
     """
     if isinstance(texts, str):
         raise DataError("a list of texts is needed, not a single string; write [text]")
+    if hasattr(texts, "columns"):
+        raise DataError("a column of texts is needed, not a whole data frame; write frame['text']")
+    if not isinstance(texts, Iterable):
+        raise DataError(f"a list of texts is needed, not {texts!r}")
     listed = list(texts)
     for position, text in enumerate(listed):
         if not isinstance(text, str):
@@ -98,4 +107,4 @@ def checked_texts(texts: Iterable[str]) -> list[str]:
                 f"text {position + 1} of {len(listed)} is {text!r} ({type(text).__name__}),"
                 " not a string"
             )
-    return listed
+    return [without_surrogates(text) for text in listed]

@@ -38,7 +38,8 @@ from wordgate.split.shingles import distinct
 NEAR = 0.5  # a pair of texts from here on is called a near copy
 JOINED = 0.43  # groups whose texts are this alike on average are joined
 MOST_OF_ROWS = 0.003  # no joined group is larger than this share of the rows...
-MOST_AT_LEAST = 12  # ...or this many rows, where that is more
+MOST_AT_LEAST = 12  # ...or this many rows, where that is more...
+MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must still be split
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,8 @@ def copy_groups(
         groups: One group a row (an empty string: none), or None. Rows without a group begin with
             their exact copies.
         least: The mean similarity from which groups are joined.
-        most_of_rows: No joining makes a group larger than this share of the rows (or than a dozen
-            rows, if that is more).
+        most_of_rows: No joining makes a group larger than this share of the rows; a dozen
+            rows are always allowed, but never more than a fifth of all.
 
     Returns:
         The groups, and what was joined and what stays apart.
@@ -167,6 +168,7 @@ def join_copies(
     sums, n_texts = _sums(said, ready, len(group.names))
     n_rows = np.bincount(group.number, minlength=len(group.names)).astype(np.int64)
     cap = max(MOST_AT_LEAST, int(most_of_rows * len(keys)))
+    cap = min(cap, int(MOST_AT_ALL * len(keys)))
     joined = average_linkage(
         sums,
         n_texts,

@@ -58,15 +58,17 @@ def write_corpus(file: Path, seed: int) -> None:
 
 
 def _make(folder: Path) -> None:
-    if folder.exists() and not {CORPUS, MODEL} >= {entry.name for entry in _entries(folder)}:
-        raise BundleError(f"{folder} exists and holds more than a demo; choose another --out")
-    folder.mkdir(parents=True, exist_ok=True)
-
-
-def _entries(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise BundleError(f"{folder} exists and is not a folder; choose another --out")
-    return list(folder.iterdir())
+    """Make the folder, or see that it holds nothing but an earlier demo."""
+    if folder.exists():
+        if not folder.is_dir():
+            raise BundleError(f"{folder} exists and is not a folder; choose another --out")
+        there = {entry.name for entry in folder.iterdir()}
+        if there and not {CORPUS} <= there <= {CORPUS, MODEL}:
+            raise BundleError(f"{folder} exists and is no earlier demo; choose another --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BundleError(f"the folder {folder} can't be made: {error.strerror}") from error
 
 
 def _read(training: Training, stages: tuple[str, ...]) -> list[tuple[str, str, float]]:

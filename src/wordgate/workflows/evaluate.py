@@ -1,6 +1,6 @@
 """Judging a kept model on a file, and telling which of its rows the model knows already."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Unpack
 
+from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import Reading, Table, read_table
 from wordgate.errors import DataError, did_you_mean
@@ -17,6 +18,9 @@ from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Examples
 from wordgate.workflows.judging import Exam
 from wordgate.workflows.reading import ReadingOptions
+
+MOSTLY_KNOWN = 0.5
+"""Share of a column's rows that must be of groups known from training for it to hold groups."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,14 @@ def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
-        BundleError: The model can't be loaded.
+        BundleError: The model can't be loaded, or its fingerprints of the training are damaged.
         DataError: The data can't be read, or has a label that the model doesn't know.
     """
     predictor = load(bundle)
-    table = read_table(data, **reading)
+    prints = BundleFolder.open(bundle).fingerprints()
+    table = _read(data, reading, predictor.config, prints)
     exam = Exam(_examples(table, predictor.labels), predictor.labels, predictor.config.seed)
     log_proba = predictor.log_proba(table.texts)
-    prints = BundleFolder.open(bundle).fingerprints()
     known, seen = _look_up(table, prints)
     unseen = None
     if 0 < seen.rows < seen.n:
@@ -81,13 +85,43 @@ def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -
     return Evaluation(exam.scores(log_proba), unseen, seen, table.reading, predictor)
 
 
+def _read(data: Any, reading: ReadingOptions, config: Config, prints: Fingerprints) -> Table:
+    """Read the data; where no column looks like groups, try the one that held them in training.
+
+    A file may hold one row of each group: by itself its ids look like any numbers. The column is
+    taken if most of its values stood in training.
+    """
+    table = read_table(data, min_labels=1, **reading)
+    column = config.columns().get("group")
+    if table.groups is not None or reading.get("group") is not None or column is None:
+        return table
+    with_groups = reading.copy()
+    with_groups["group"] = column
+    try:
+        grouped = read_table(data, min_labels=1, **with_groups)
+    except DataError:  # it has no such column, or can be read only once
+        return table
+    known = int(prints.seen_groups(grouped.groups or []).sum())
+    if known < MOSTLY_KNOWN * len(grouped):
+        return table
+    reason = f"the groups of {known:,} of {len(grouped):,} rows stood in training"
+    columns = [
+        replace(choice, reason=reason, given=False) if choice.role == "group" else choice
+        for choice in grouped.reading.columns
+    ]
+    return replace(grouped, reading=replace(grouped.reading, columns=columns))
+
+
 def _examples(table: Table, labels: tuple[str, ...]) -> Examples:
     numbers = {label: number for number, label in enumerate(labels)}
     given = table.labels or []
-    for label in sorted(set(given) - set(labels)):
+    unknown = sorted(set(given) - set(labels))
+    if unknown:
+        counted = ", ".join(f"'{label}' ({given.count(label):,} rows)" for label in unknown)
+        flags = " ".join(f"--drop-label '{label}'" for label in unknown)
         raise DataError(
-            f"the model doesn't know the label '{label}' of {given.count(label):,} rows"
-            f"{did_you_mean(label, labels)}; leave them out with --drop-label '{label}'"
+            f"labels the model doesn't know: {counted}{did_you_mean(unknown[0], labels)}\n"
+            f"To leave such rows out: {flags}"
         )
     targets = np.array([numbers[label] for label in given], np.int64)
     return Examples(table.texts, targets, table.groups)
@@ -96,7 +130,8 @@ def _examples(table: Table, labels: tuple[str, ...]) -> Examples:
 def _look_up(table: Table, prints: Fingerprints) -> tuple[NDArray[np.bool_], Seen]:
     texts = prints.seen_texts(table.texts)
     near = prints.near_copies(table.texts) | texts
-    groups = None if table.groups is None else prints.seen_groups(table.groups)
+    named = table.named_groups()
+    groups = None if named is None else prints.seen_groups(named)
     known = near if groups is None else near | groups
     seen = Seen(
         n=len(table.texts),

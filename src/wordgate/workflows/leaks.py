@@ -87,7 +87,8 @@ def _shares(split: Split, group: NDArray[np.int64], copies: Copies) -> list[floa
     by_exact_copy = _present(copies.text, split)
     by_copy = copies.stand_in(split.test, split.train)
     known = by_group | by_copy if copies.own_groups else by_copy
-    return [float(found.mean()) for found in (by_group, by_exact_copy, by_copy, known)]
+    n_test = max(1, len(split.test))
+    return [found.sum() / n_test for found in (by_group, by_exact_copy, by_copy, known)]
 
 
 def _present(number: NDArray[np.int64], split: Split) -> NDArray[np.bool_]:

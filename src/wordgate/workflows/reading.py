@@ -1,14 +1,16 @@
 """Reading what a workflow was given: one source, or several that name the parts of a split."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
 from typing_extensions import Unpack
 
-from wordgate.data import Table, read_table
-from wordgate.errors import SettingsError
+from wordgate.data import Reading, Table, read_table
+from wordgate.data.table import own_group
+from wordgate.errors import DataError, SettingsError
+from wordgate.split.keys import normalised
 
 
 class ReadingOptions(TypedDict, total=False):
@@ -31,6 +33,34 @@ class ReadingOptions(TypedDict, total=False):
     limit: int | None
 
 
+@dataclass(frozen=True)
+class Sources:
+    """What was read to train on.
+
+    Attributes:
+        table: The rows of all sources; `parts` says which is which if there are several.
+        others: How the files of validation and test were read, by part.
+    """
+
+    table: Table
+    others: Mapping[str, Reading]
+
+    def lines(self) -> list[str]:
+        """Say what was read, what was inferred and why."""
+        lines = self.table.reading.lines()
+        for part, reading in self.others.items():
+            lines += ["", f"for {part}:", *reading.lines()]
+        return lines
+
+    def facts(self) -> dict[str, object]:
+        """Give the facts as plain JSON values, without any text: a model is not its data."""
+        readings = {part: reading.to_json() for part, reading in self.others.items()}
+        facts = self.table.reading.to_json()
+        for reading in (facts, *readings.values()):
+            del reading["preview"]
+        return {**facts, "others": readings} if readings else facts
+
+
 def read_parts(
     data: Any,
     *,
@@ -38,8 +68,11 @@ def read_parts(
     test: str | Path | None = None,
     split_column: str | None = None,
     **options: Unpack[ReadingOptions],
-) -> Table:
+) -> Sources:
     """Read a source, and further files that are its validation and test.
+
+    The further files are read by the same columns as the source, whatever they look like by
+    themselves: a group must mean the same everywhere for a leak to be seen.
 
     Raises:
         DataError: A source can't be read.
@@ -49,22 +82,65 @@ def read_parts(
         raise SettingsError("--split-column names the parts already; leave out --valid and --test")
     table = read_table(data, split_column=split_column, **options)
     files = {"valid": valid, "test": test}
-    others = {part: read_table(file, **options) for part, file in files.items() if file is not None}
+    others = {
+        part: _read_like(table, file, options) for part, file in files.items() if file is not None
+    }
     if not others:
-        return table
-    tables = {"train": table, **others}
+        return Sources(table, {})
+    joined = _joined({"train": table, **others})
+    return Sources(joined, {part: other.reading for part, other in others.items()})
+
+
+def _read_like(table: Table, file: str | Path, options: ReadingOptions) -> Table:
+    """Read a file by the columns of a table; it may lack a group column that was inferred."""
+    like = options.copy()
+    like["text"], like["label"] = _column(table, "text"), _column(table, "label")
+    like["group"] = _column(table, "group")
+    try:
+        return read_table(file, min_labels=1, drop_if_there=True, **like)
+    except DataError:
+        if options.get("group") is not None or table.groups is None:
+            raise
+        like["group"] = "none"
+        return read_table(file, min_labels=1, drop_if_there=True, **like)
+
+
+def _column(table: Table, role: str) -> str:
+    """Give the name or number of the column that plays a role, ``none`` where there is none."""
+    choice = table.reading.choice(role)
+    if choice is None or choice.number is None:
+        return "none"
+    return choice.name or str(choice.number)
+
+
+def _joined(tables: Mapping[str, Table]) -> Table:
     return replace(
-        table,
-        texts=[text for one in tables.values() for text in one.texts],
-        labels=[label for one in tables.values() for label in one.labels or ()],
+        tables["train"],
+        texts=[text for table in tables.values() for text in table.texts],
+        labels=[label for table in tables.values() for label in table.labels or ()],
         groups=_joined_groups(tables),
-        rows=[row for one in tables.values() for row in one.rows],
-        parts=[part for part, one in tables.items() for _ in one.texts],
+        rows=[row for table in tables.values() for row in table.rows],
+        parts=[part for part, table in tables.items() for _ in table.texts],
     )
 
 
-def _joined_groups(tables: dict[str, Table]) -> list[str] | None:
-    """Join the groups, if every table has them: the same name is the same group everywhere."""
-    if any(table.groups is None for table in tables.values()):
+def _joined_groups(tables: Mapping[str, Table]) -> list[str] | None:
+    """Join the groups: the same name is the same group in every table.
+
+    A row of a further file without a group joins the group of a training row of the same text.
+    """
+    train = tables["train"]
+    if train.groups is None:
         return None
-    return [group for table in tables.values() for group in table.groups or ()]
+    of_text = dict(zip(map(normalised, train.texts), train.groups, strict=True))
+    groups = list(train.groups)
+    for part, table in tables.items():
+        if table is train:
+            continue
+        names = table.named_groups() or [""] * len(table)
+        rows = zip(names, table.texts, table.rows, strict=True)
+        groups += [
+            name or of_text.get(normalised(text), f"{part} {own_group(row)}")
+            for name, text, row in rows
+        ]
+    return groups

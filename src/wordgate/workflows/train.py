@@ -9,14 +9,14 @@ from typing import Any, Literal
 from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config, environment
-from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.bundle.metrics import CrossValidation, Metrics
+from wordgate.bundle.writing import Bundle, check_destination, write_bundle
 from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.evaluation.metrics import Scores
 from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
-from wordgate.settings import Settings, load_settings
+from wordgate.settings import Settings, checked_seed, load_settings
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Fitted, check_family, fit
 from wordgate.workflows.audit import audit_table
@@ -122,24 +122,36 @@ def train(
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
     """
     clock = Clock(max_minutes=max_minutes)
+    _refuse_idle_options(split, test_size, valid, test, split_column)
     told: Progress = Console() if progress is None else progress
     overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
-    plan = Plan(model, str(recipe), load_settings(recipe, overrides), _checked(seed), device, folds)
+    chosen = load_settings(recipe, overrides)
+    plan = Plan(model, str(recipe), chosen, checked_seed(seed), device, folds)
     check_family(model)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_folds(folds, plan.settings, parts_given=parts_given, max_minutes=max_minutes)
     if out is not None:
         check_destination(out, overwrite=overwrite)
-    table = read_parts(data, valid=valid, test=test, split_column=split_column, **reading)
-    training = train_on_table(table, plan, clock, told)
+    sources = read_parts(data, valid=valid, test=test, split_column=split_column, **reading)
+    told.say("\n".join(sources.lines()))
+    training = train_on_table(sources.table, sources.facts(), plan, clock, told)
     if out is not None:
         training.save(out, overwrite=overwrite)
     return training
 
 
-def train_on_table(table: Table, plan: Plan, clock: Clock, progress: Progress) -> Training:
-    """Split, fit the baselines and the model, and judge them."""
-    progress.say("\n".join(table.reading.lines()))
+def train_on_table(
+    table: Table, data: dict[str, object], plan: Plan, clock: Clock, progress: Progress
+) -> Training:
+    """Split, fit the baselines and the model, and judge them.
+
+    Args:
+        table: The rows.
+        data: What `config.json` says of them.
+        plan: What to train and how.
+        clock: The time since the command began.
+        progress: Where remarks go.
+    """
     study = make_study(table, plan.settings, plan.seed)
     progress.say("\n".join([study.split.reason, *study.split.warnings]))
     facts, found = split_facts(study), audit_table(table, study.copies)
@@ -148,7 +160,7 @@ def train_on_table(table: Table, plan: Plan, clock: Clock, progress: Progress) -
     progress.say(_baseline_line(baselines))
     fitted, seconds = _fit(study, plan, clock, progress)
 
-    config = _config(table, study, plan)
+    config = _config(data, study, plan)
     log_proba = Predictor(fitted.model, config).log_proba(study.test.texts)
     scores = exam.scores(log_proba)
     metrics = Metrics.model_validate(
@@ -178,7 +190,7 @@ def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> tuple[Fi
         seed=plan.seed,
         device=plan.device,
         progress=progress,
-        deadline=clock.fitting_deadline(len(study.test.texts)),
+        deadline=clock.fitting_deadline(len(study.valid.texts) + len(study.test.texts)),
     )
     return fitted, time.monotonic() - started
 
@@ -207,17 +219,18 @@ def _course(fitted: Fitted, train_seconds: float, clock: Clock) -> dict[str, obj
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch,
         "history": [asdict(epoch) for epoch in fitted.history],
+        "remarks": list(fitted.remarks),
     }
 
 
-def _config(table: Table, study: Study, plan: Plan) -> Config:
+def _config(data: dict[str, object], study: Study, plan: Plan) -> Config:
     return Config(
         family=plan.model,
         labels=study.labels,
         seed=plan.seed,
         recipe=plan.recipe,
         settings=plan.settings.model_dump(mode="json"),
-        data=table.reading.to_json(),
+        data=data,
         environment=environment("torch", "scikit-learn"),
     )
 
@@ -244,7 +257,18 @@ def _given(**options: object) -> dict[str, object]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _checked(seed: int) -> int:
-    if seed < 0:
-        raise SettingsError(f"seed is {seed}; it must be 0 or more")
-    return seed
+def _refuse_idle_options(
+    split: str | None,
+    test_size: float | None,
+    valid: str | Path | None,
+    test: str | Path | None,
+    split_column: str | None,
+) -> None:
+    """Refuse what would change nothing, since the parts are given."""
+    given = _given(**{"--valid": valid, "--test": test, "--split-column": split_column})
+    if split is not None and given:
+        raise SettingsError(
+            f"--split {split} has no effect with {' and '.join(given)}: leave it out"
+        )
+    if test_size is not None and test is not None:
+        raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")

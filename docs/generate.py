@@ -1,0 +1,50 @@
+"""Write the pages that are made from the code: `python docs/generate.py`."""
+
+import json
+from pathlib import Path
+
+from wordgate.bundle.metrics import metrics_schema
+from wordgate.settings import Settings, load_settings
+
+DOCS = Path(__file__).parent
+RECIPES = ("default", "notebook-fast")
+
+HEAD = """\
+# Settings
+
+Every setting of a training run, and what the recipes say. A recipe names every setting; single
+ones are changed with `--set NAME=VALUE`, or with `settings={"NAME": VALUE}` in Python. A recipe of
+your own is a `.toml` file with all of these names: `--recipe mine.toml`.
+
+"""
+
+
+def settings_page() -> str:
+    """Lay out the settings as a table in Markdown."""
+    recipes = [load_settings(name).model_dump(mode="json") for name in RECIPES]
+    lines = [f"| setting | {' | '.join(f'`{name}`' for name in RECIPES)} | what it does |"]
+    lines.append("|---|" + "---|" * len(RECIPES) + "---|")
+    for name, field in Settings.model_fields.items():
+        values = " | ".join(_value(recipe[name]) for recipe in recipes)
+        lines.append(f"| `{name}` | {values} | {field.description} |")
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """Give every page that is made from the code, by its file."""
+    return {
+        DOCS / "settings.md": settings_page(),
+        DOCS / "metrics.schema.json": json.dumps(metrics_schema(), indent=2) + "\n",
+    }
+
+
+def _value(value: object) -> str:
+    """Write a value as `--set` takes it."""
+    if isinstance(value, list):
+        return "+".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    for file, text in pages().items():
+        file.write_text(text, encoding="utf-8")

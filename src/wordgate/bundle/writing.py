@@ -1,0 +1,168 @@
+"""Writing a bundle: whole, or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors.numpy import save as dump_arrays
+
+from wordgate.bundle.card import model_card
+from wordgate.bundle.config import Config
+from wordgate.bundle.folder import MANIFEST, BundleFolder
+from wordgate.bundle.metrics import Metrics
+from wordgate.errors import BundleError
+from wordgate.models.protocol import Model
+from wordgate.split.fingerprints import Fingerprints
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model with all that is known of it.
+
+    Attributes:
+        config: How it came about.
+        model: The fitted model.
+        metrics: What it is worth; None until judged.
+        fingerprints: Hashes of what it was trained on.
+        audit: What was found in its data, without any text of it; None if nobody looked.
+    """
+
+    config: Config
+    model: Model
+    metrics: Metrics | None
+    fingerprints: Fingerprints
+    audit: Mapping[str, object] | None = None
+
+
+def check_destination(path: str | Path, *, overwrite: bool) -> None:
+    """Refuse before the training what `write_bundle` would refuse after it.
+
+    Raises:
+        BundleError: There is something at `path` that may not be replaced, or nothing can be
+            written there.
+    """
+    path = Path(path)
+    if not os.path.isdir(path.parent):
+        raise BundleError(f"there is no folder {path.parent} to write the model {path.name} into")
+    if os.path.lexists(path):
+        if not overwrite:
+            raise BundleError(
+                f"{path} exists; choose another --out, or replace it with --overwrite"
+            )
+        _check_replaceable(path)
+    try:
+        with _workplace(path):
+            pass
+    except OSError as error:
+        raise BundleError(f"the model can't be written to {path}: {error.strerror}") from error
+
+
+def write_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a bundle beside its place, force it to the disk, and only then move it there.
+
+    Args:
+        bundle: What to write.
+        path: The folder to make.
+        overwrite: Replace a bundle that is there.
+
+    Raises:
+        BundleError: There is something at `path` that may not be replaced, or the disk refuses.
+    """
+    path = Path(path)
+    check_destination(path, overwrite=overwrite)
+    contents = _contents(bundle)
+    try:
+        with _workplace(path) as workplace:
+            _write_and_move(contents, path, workplace)
+    except OSError as error:
+        raise BundleError(f"the model could not be written to {path}: {error.strerror}") from error
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to replace what is no bundle, or holds anything besides one."""
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    try:
+        own = {MANIFEST, *BundleFolder.open(path).files}
+    except BundleError as error:
+        raise BundleError(
+            f"{path} exists and is not a wordgate model, so it won't be replaced"
+        ) from error
+    others = sorted({entry.name for entry in path.iterdir()} - own)
+    if others:
+        raise BundleError(
+            f"{path} holds '{others[0]}' besides a wordgate model, so it won't be replaced"
+        )
+
+
+def _contents(bundle: Bundle) -> dict[str, bytes]:
+    description, arrays = bundle.model.state()
+    contents = {
+        "config.json": _dump(bundle.config.model_dump(mode="json")),
+        "model.json": _dump(description),
+        "weights.safetensors": dump_arrays(dict(arrays)),
+        "fingerprints.safetensors": dump_arrays(bundle.fingerprints.arrays()),
+        "README.md": model_card(bundle.config, bundle.metrics).encode(),
+    }
+    if bundle.metrics is not None:
+        contents["metrics.json"] = _dump(bundle.metrics.model_dump(mode="json"))
+    if bundle.audit is not None:
+        contents["audit.json"] = _dump(bundle.audit)
+    files = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in sorted(contents.items())
+    }
+    return {**contents, MANIFEST: _dump({"files": files})}
+
+
+@contextmanager
+def _workplace(path: Path) -> Iterator[Path]:
+    """Make a folder beside `path` that is gone in the end, and give `path` back what it took."""
+    workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield workplace
+    finally:
+        before = workplace / "old"
+        if before.exists() and not os.path.lexists(path):
+            before.rename(path)
+        shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _write_and_move(contents: Mapping[str, bytes], path: Path, workplace: Path) -> None:
+    fresh = workplace / "new"
+    fresh.mkdir()
+    for name, content in contents.items():
+        _write_through(fresh / name, content)
+    _sync_folder(fresh)
+    if os.path.lexists(path):
+        path.rename(workplace / "old")
+    fresh.rename(path)
+    _sync_folder(path.parent)
+
+
+def _write_through(file: Path, content: bytes) -> None:
+    with file.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk, where the system knows how (not on Windows)."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _dump(content: object) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()

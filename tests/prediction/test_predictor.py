@@ -1,0 +1,87 @@
+import subprocess
+import sys
+
+import numpy as np
+import pandas
+import polars
+import pytest
+
+import wordgate
+from wordgate.errors import DataError
+
+
+def refusal(model, texts):
+    with pytest.raises(DataError) as caught:
+        model.predict(texts)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module", params=["count", "lstm"])
+def model(request, count_model, lstm_model):
+    return wordgate.load({"count": count_model, "lstm": lstm_model}[request.param].folder)
+
+
+def test_probabilities_follow_the_labels_and_sum_to_one(model):
+    proba = model.predict_proba(["We love this lamp", "We hate it"])
+    assert model.labels == ("bad", "good")
+    assert proba.shape == (2, 2)
+    assert proba.dtype == np.float64
+    assert proba.sum(axis=1) == pytest.approx([1.0, 1.0])
+
+
+def test_the_label_is_the_most_probable_one(model):
+    texts = ["We love this lamp", "We hate it", ""]
+    best = model.predict_proba(texts).argmax(axis=1)
+    assert model.predict(texts) == [model.labels[i] for i in best]
+
+
+def test_any_column_of_texts_will_do(model):
+    texts = ["We love this lamp", "We hate it"]
+    expected = model.predict_proba(texts)
+    columns = [tuple(texts), np.array(texts), np.array(texts, object), pandas.Series(texts)]
+    for column in [*columns, polars.Series(texts), iter(texts)]:
+        assert (model.predict_proba(column) == expected).all()
+
+
+def test_no_texts_give_no_answers(model):
+    assert model.predict([]) == []
+    assert model.predict_proba([]).shape == (0, 2)
+
+
+def test_odd_texts_are_answered(model):
+    texts = ["", " \n\t", "\0", "\ud83d", "😀" * 500, "مرحبا", "word " * 5000, "x" * 100_000]
+    assert np.isfinite(model.log_proba(texts)).all()
+
+
+def test_what_is_no_column_of_texts_is_refused(model):
+    frame = pandas.DataFrame({"text": ["a"]})
+    assert refusal(model, "a text") == (
+        "a list of texts is needed, not a single string; write [text]"
+    )
+    assert refusal(model, frame) == (
+        "a column of texts is needed, not a whole data frame; write frame['text']"
+    )
+    assert refusal(model, polars.DataFrame({"text": ["a"]})).startswith("a column of texts is")
+    assert refusal(model, None) == "a list of texts is needed, not None"
+    assert refusal(model, ["a", None]) == "text 2 of 2 is None (NoneType), not a string"
+    assert refusal(model, pandas.Series(["a", float("nan")])) == (
+        "text 2 of 2 is nan (float), not a string"
+    )
+    assert refusal(model, [b"a"]) == "text 1 of 1 is b'a' (bytes), not a string"
+
+
+def test_a_loaded_model_tells_what_it_is_worth(count_model):
+    model = wordgate.load(count_model.folder)
+    assert model.metrics == count_model.training.metrics
+    assert model.config.recipe == "default"
+    assert model.changed_files == ()
+
+
+def test_prediction_imports_no_torch(lstm_model):
+    code = (
+        "import sys, wordgate\n"
+        f"print(wordgate.load({str(lstm_model.folder)!r}).predict(['We love it']))\n"
+        "assert 'torch' not in sys.modules"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout in ("['good']\n", "['bad']\n")

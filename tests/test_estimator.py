@@ -1,0 +1,276 @@
+import numpy as np
+import pandas
+import polars
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+import wordgate
+from wordgate import WordgateClassifier
+from wordgate.errors import BundleError, DataError, SettingsError
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Texts, labels and groups: what is good comes before what is bad, or after."""
+    rows = [
+        (f"We {mood} the {thing} {n} {turn}", label, f"g{n}")
+        for n in range(30)
+        for turn in ("today", "again", "still")
+        for label, mood in [(("bad", "good")[n % 2], ("hate", "love")[n % 2])]
+        for thing in [("lamp", "kettle", "radio")[n % 3]]
+    ]
+    texts, labels, groups = zip(*rows, strict=True)
+    return list(texts), list(labels), list(groups)
+
+
+def counting(**options):
+    return WordgateClassifier(model="count", **options)
+
+
+def refusal(error, act):
+    with pytest.raises(error) as caught:
+        act()
+    return str(caught.value)
+
+
+def test_parameters_are_got_set_and_cloned():
+    classifier = WordgateClassifier(hidden_size=9, settings={"epochs": 1}, seed=3)
+    parameters = classifier.get_params()
+    assert (parameters["hidden_size"], parameters["seed"], parameters["model"]) == (9, 3, "lstm")
+    copy = clone(classifier)
+    assert copy is not classifier
+    assert copy.get_params() == parameters
+    assert copy.set_params(epochs=2).epochs == 2
+    assert repr(classifier) == "WordgateClassifier(hidden_size=9, seed=3, settings={'epochs': 1})"
+    with pytest.raises(ValueError, match="Invalid parameter 'hiden_size'"):
+        classifier.set_params(hiden_size=3)
+
+
+def test_constructing_checks_and_changes_nothing():
+    settings = {"no_such": 1}
+    assert WordgateClassifier(settings=settings, seed=-1).settings is settings
+
+
+def test_it_must_be_fitted_first(tmp_path):
+    for act in ("predict", "predict_proba", "predict_log_proba"):
+        with pytest.raises(NotFittedError):
+            getattr(counting(), act)(["a"])
+    with pytest.raises(NotFittedError):
+        counting().save(tmp_path / "m")
+
+
+def test_fit_gives_itself_and_can_be_repeated(data):
+    texts, labels, _ = data
+    classifier = counting()
+    assert classifier.fit(texts, labels) is classifier
+    first = classifier.predict_proba(texts)
+    assert (classifier.fit(texts, labels).predict_proba(texts) == first).all()
+    classifier.fit(texts, [f"{label}!" for label in labels])
+    assert classifier.classes_.tolist() == ["bad!", "good!"]
+
+
+def test_probabilities_follow_the_classes(data):
+    texts, labels, _ = data
+    classifier = counting().fit(texts, labels)
+    proba = classifier.predict_proba(["We love it", "We hate it"])
+    assert classifier.classes_.tolist() == ["bad", "good"]
+    assert proba.sum(axis=1) == pytest.approx([1, 1])
+    assert proba[0, 1] > 0.5 > proba[1, 1]
+    assert np.exp(classifier.predict_log_proba(["We love it"]))[0] == pytest.approx(proba[0])
+    assert classifier.predict(["We love it", "We hate it"]).tolist() == ["good", "bad"]
+    assert classifier.score(texts, labels) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "kind"),
+    [(0, 1, "i"), (-5, 10, "i"), (False, True, "b"), (0.0, 2.0, "f"), ("b", "g", "U")],
+)
+def test_labels_come_back_in_their_type(data, bad, good, kind):
+    texts, labels, _ = data
+    labels = [good if label == "good" else bad for label in labels]
+    classifier = counting().fit(texts, np.array(labels))
+    predicted = classifier.predict(["We love it", "We hate it"])
+    assert predicted.dtype.kind == kind
+    assert predicted.tolist() == [good, bad]
+    assert classifier.score(texts, labels) > 0.9
+
+
+def test_many_whole_numbers_are_sorted_as_numbers(data):
+    texts, _, _ = data
+    labels = [(2, 10, 9)[i % 3] for i in range(len(texts))]
+    assert counting().fit(texts, labels).classes_.tolist() == [2, 9, 10]
+
+
+@pytest.mark.parametrize("series", [pandas.Series, polars.Series, np.array, tuple])
+def test_columns_of_all_kinds_will_do(data, series):
+    texts, labels, groups = data
+    expected = counting().fit(texts, labels, groups).predict_proba(texts)
+    classifier = counting().fit(series(texts), series(labels), groups=series(groups))
+    assert (classifier.predict_proba(series(texts)) == expected).all()
+    assert classifier.predict(series(texts)).dtype.kind == "U"
+
+
+def test_a_series_with_another_index_is_taken_by_position(data):
+    texts, labels, _ = data
+    index = range(len(texts), 0, -1)
+    classifier = counting().fit(pandas.Series(texts, index), pandas.Series(labels, index))
+    assert classifier.score(texts, labels) > 0.9
+
+
+def test_it_stands_at_the_end_of_a_pipeline(data):
+    texts, labels, _ = data
+    lower = FunctionTransformer(lambda column: [text.lower() for text in column])
+    pipeline = Pipeline([("lower", lower), ("model", counting())]).fit(texts, labels)
+    assert pipeline.predict(["WE LOVE IT"]).tolist() == ["good"]
+    assert pipeline.set_params(model__seed=5).get_params()["model__seed"] == 5
+
+
+def test_grid_search_tries_its_settings(data, tiny):
+    texts, labels, groups = data
+    search = GridSearchCV(
+        WordgateClassifier(settings=tiny | {"epochs": 1}), {"hidden_size": [2, 3]}, cv=GroupKFold(2)
+    )
+    search.fit(pandas.Series(texts), labels, groups=groups)
+    best = search.best_estimator_
+    assert search.cv_results_["mean_test_score"].shape == (2,)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert best.predictor_.config.settings["hidden_size"] == search.best_params_["hidden_size"]
+    assert len(best.history_) == 1
+
+
+def test_groups_reach_fit_by_parameters_and_by_routing(data):
+    texts, labels, groups = data
+    reached = []
+
+    class Noting(WordgateClassifier):
+        def fit(self, X, y, groups=None):
+            reached.append(None if groups is None else len(groups))
+            return super().fit(X, y, groups)
+
+    folds = {"cv": GroupKFold(2)}
+    assert cross_val_score(Noting(model="count"), texts, labels, groups=groups, **folds).min() > 0.8
+    assert reached == [None, None]  # scikit-learn keeps them for the folds unless told otherwise
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = Noting(model="count").set_fit_request(groups=True)
+        cross_val_score(routed, texts, labels, params={"groups": groups}, **folds)
+    assert reached[2:] == [45, 45]
+
+
+def test_groups_are_kept_whole_between_training_and_validation(data, monkeypatch):
+    from wordgate import estimator
+
+    texts, labels, groups = data
+    seen = {}
+
+    def note(family, train, valid, *args, **options):
+        seen.update(train=set(train.groups), valid=set(valid.groups))
+        return fit(family, train, valid, *args, **options)
+
+    fit = estimator.fit
+    monkeypatch.setattr(estimator, "fit", note)
+    counting().fit(texts, labels, groups)
+    assert seen["train"].isdisjoint(seen["valid"])
+    assert seen["train"] | seen["valid"] == set(groups)
+
+
+def test_a_saved_model_predicts_the_same_and_knows_its_texts(data, tmp_path, make_file):
+    texts, labels, groups = data
+    classifier = counting().fit(texts, [int(label == "good") for label in labels], groups)
+    classifier.save(tmp_path / "m")
+    model = wordgate.load(tmp_path / "m")
+    assert model.labels == ("0", "1")
+    assert (model.predict_proba(texts) == classifier.predict_proba(texts)).all()
+    rows = [
+        (group, str(int(label == "good")), text)
+        for text, label, group in zip(texts, labels, groups, strict=True)
+    ]
+    evaluation = wordgate.evaluate(tmp_path / "m", make_file(rows))
+    assert evaluation.seen.texts == evaluation.seen.groups == len(texts)
+    assert refusal(BundleError, lambda: classifier.save(tmp_path / "m")).endswith("--overwrite")
+    classifier.save(tmp_path / "m", overwrite=True)
+
+
+def test_the_same_seed_gives_the_same_lstm(data, tiny):
+    texts, labels, _ = data
+
+    def proba(seed):
+        return WordgateClassifier(settings=tiny, seed=seed).fit(texts, labels).predict_proba(texts)
+
+    first = proba(0)
+    assert (proba(0) == first).all()
+    assert not (proba(1) == first).all()
+
+
+def test_named_settings_beat_the_others(data):
+    texts, labels, _ = data
+    classifier = counting(settings={"epochs": 7, "hidden_size": 5}, hidden_size=6)
+    settings = classifier.fit(texts, labels).predictor_.config.settings
+    assert (settings["epochs"], settings["hidden_size"]) == (7, 6)
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "message"),
+    [
+        (["a", "b"], ["x"], "there are 2 texts but 1 labels"),
+        (["a", "b", "c"], ["x", "x", "x"], "a classifier needs two labels or more; all are "),
+        ([], [], "a classifier needs two labels or more"),
+        (["a", "b", "c"], ["x", None, "y"], "label 2 of 3 is None, which is no label"),
+        (["a", "b"], ["x", float("nan")], "label 2 of 2 is nan, which is no label"),
+        (["a", "b"], ["x", pandas.NA], "label 2 of 2 is <NA>, which is no label"),
+        (["a", "b"], [["x", "y"], ["z", "x"]], "one label for each text is needed, not ['x', 'y']"),
+        (["a", "b"], None, "a label for each text is needed, not None"),
+        (["a", None], ["x", "y"], "text 2 of 2 is None (NoneType), not a string"),
+        ("ab", ["x", "y"], "a list of texts is needed, not a single string; write [text]"),
+        (pandas.DataFrame({"t": ["a"]}), ["x"], "a column of texts is needed, not a whole data"),
+        (["a", "b"], ["x", "y"], "2 rows with 2 labels can't be split"),
+    ],
+)
+def test_texts_and_labels_that_do_not_fit_are_refused(texts, labels, message):
+    assert refusal(DataError, lambda: counting().fit(texts, labels)).startswith(message)
+
+
+def test_bad_settings_are_refused_when_fitting(data):
+    texts, labels, groups = data
+    assert refusal(SettingsError, lambda: counting(seed=-1).fit(texts, labels)) == (
+        "seed is -1; it must be a whole number from 0 to 4294967295"
+    )
+    assert "no setting 'hiden'" in refusal(
+        SettingsError, lambda: counting(settings={"hiden": 1}).fit(texts, labels)
+    )
+    assert refusal(SettingsError, lambda: WordgateClassifier(model="svm").fit(texts, labels)) == (
+        "no family of models 'svm'; there are: lstm, count"
+    )
+    assert refusal(DataError, lambda: counting().fit(texts, labels, groups[:3])) == (
+        "there are 90 texts but 3 groups"
+    )
+
+
+def test_scikit_learn_is_told_that_it_takes_texts():
+    tags = WordgateClassifier().__sklearn_tags__()
+    assert tags.estimator_type == "classifier"
+    assert tags.input_tags.string
+    assert not tags.input_tags.two_d_array
+
+
+def test_a_fitted_classifier_can_be_pickled_to_another_process(data):
+    import pickle
+
+    texts, labels, _ = data
+    classifier = counting().fit(texts, labels)
+    again = pickle.loads(pickle.dumps(classifier))
+    assert (again.predict_proba(texts) == classifier.predict_proba(texts)).all()
+
+
+def test_it_is_quiet_unless_asked(data, tiny, capfd):
+    texts, labels, _ = data
+    WordgateClassifier(settings=tiny).fit(texts, labels)
+    assert capfd.readouterr() == ("", "")
+    WordgateClassifier(settings=tiny, verbose=True).fit(texts, labels)
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "epoch 2/2" in told.err

@@ -1,0 +1,153 @@
+import csv
+
+import pytest
+
+import wordgate
+from wordgate.cli.views import evaluation_view
+from wordgate.errors import DataError
+from wordgate.progress import Silent
+
+
+def refusal(bundle, data, **options):
+    with pytest.raises(DataError) as caught:
+        wordgate.evaluate(bundle, data, **options)
+    return str(caught.value)
+
+
+def first_line(evaluation):
+    return evaluation_view(evaluation).splitlines()[0]
+
+
+def strangers(n):
+    """Make rows like none of the training's."""
+    words = ["amber", "basil", "cedar", "dune", "ember", "fjord", "grove", "heath", "iris", "jade"]
+    return [
+        (f"s{i}", ("bad", "good")[i % 2], " ".join(words[(i * k + k) % 10] for k in range(1, 9)))
+        for i in range(n)
+    ]
+
+
+def test_rows_of_the_training_are_counted_first(count_model):
+    evaluation = wordgate.evaluate(count_model.folder, count_model.data)
+    assert (evaluation.seen.n, evaluation.seen.texts, evaluation.seen.groups) == (300, 240, 240)
+    assert evaluation.seen.rows == 300
+    assert evaluation.unseen is None
+    assert first_line(evaluation) == (
+        "All 300 rows had a part in the model's training (240 by their text, 300 by it or a near"
+        " copy of it, 240 by their group): on them a score is memory."
+    )
+
+
+def test_unseen_rows_say_so(count_model, make_file):
+    evaluation = wordgate.evaluate(count_model.folder, make_file(strangers(40)))
+    assert evaluation.seen.rows == 0
+    assert evaluation.unseen is None
+    assert first_line(evaluation) == "None of these 40 rows had a part in the model's training."
+
+
+def test_unseen_rows_are_scored_apart(count_model, make_file, make_rows):
+    evaluation = wordgate.evaluate(count_model.folder, make_file([*make_rows(), *strangers(40)]))
+    alone = wordgate.evaluate(count_model.folder, make_file(strangers(40), "alone.csv"))
+    assert evaluation.seen.rows == 300
+    assert evaluation.unseen.as_dict() | {"intervals": None} == (
+        alone.scores.as_dict() | {"intervals": None}
+    )
+    assert first_line(evaluation).startswith("300 of these 340 rows had a part in the model's")
+    assert (
+        evaluation_view(evaluation)
+        .splitlines()[-1]
+        .startswith(
+            f"On the 40 unseen rows alone: accuracy {alone.scores.accuracy:.3f}, 95 % interval "
+        )
+    )
+
+
+def test_scores_are_those_of_the_training_where_the_rows_are_its_test_rows(
+    make_file, make_rows, tmp_path
+):
+    rows = make_rows()
+    train, test = make_file(rows[:200], "train.csv"), make_file(rows[200:], "test.csv")
+    training = wordgate.train(
+        train, test=test, out=tmp_path / "m", model="count", progress=Silent()
+    )
+    assert wordgate.evaluate(tmp_path / "m", test).scores == training.scores
+
+
+def test_ids_are_known_again_in_a_file_with_one_row_an_id(tmp_path, make_file, make_rows):
+    """The ids of such a file look like any numbers; in training their column had no name."""
+    rows = [(str(7000 + int(group[1:])), label, text) for group, label, text in make_rows()]
+    folder = tmp_path / "m"
+    wordgate.train(make_file(rows, header=None), out=folder, model="count", progress=Silent())
+    new_texts = [(rows[5 * i][0], *row[1:]) for i, row in enumerate(strangers(60))]
+    file = make_file(new_texts, "judged.csv", header=("No", "Target", "Twit"))
+    evaluation = wordgate.evaluate(folder, file)
+    assert (evaluation.seen.texts, evaluation.seen.groups) == (0, 48)
+    assert (
+        "group: column 1 'No' (the groups of 48 of 60 rows stood in training)"
+        in evaluation.reading.lines()
+    )
+    assert evaluation.unseen.n == 12
+    switched_off = wordgate.evaluate(folder, file, group="none")
+    assert switched_off.seen.groups is None
+    assert switched_off.seen.rows == 0
+
+
+def test_numbers_that_are_no_known_ids_are_no_groups(tmp_path, make_file, make_rows):
+    rows = [(str(7000 + int(group[1:])), label, text) for group, label, text in make_rows()]
+    folder = tmp_path / "m"
+    wordgate.train(make_file(rows, header=None), out=folder, model="count", progress=Silent())
+    numbers = [(str(i), *row[1:]) for i, row in enumerate(strangers(60))]
+    evaluation = wordgate.evaluate(folder, make_file(numbers, "judged.csv", header=None))
+    assert evaluation.seen.groups is None
+    assert evaluation.seen.rows == 0
+
+
+def test_rows_without_an_id_are_not_taken_for_those_of_the_training(tmp_path, make_file, make_rows):
+    rows = [("" if i < 150 else row[0], *row[1:]) for i, row in enumerate(make_rows())]
+    folder = tmp_path / "m"
+    wordgate.train(make_file(rows), out=folder, model="count", group="id", progress=Silent())
+    nameless = [("", *row[1:]) for row in strangers(40)]
+    evaluation = wordgate.evaluate(folder, make_file(nameless, "judged.csv"), group="id")
+    assert evaluation.seen.groups == 0
+
+
+def test_a_file_of_one_label_is_judged(count_model, make_file):
+    good = [row for row in strangers(40) if row[1] == "good"]
+    evaluation = wordgate.evaluate(count_model.folder, make_file(good))
+    assert evaluation.scores.n == 20
+    assert evaluation.scores.macro_over == ["good"]
+
+
+def test_labels_the_model_does_not_know_are_refused(count_model, make_file):
+    rows = [*strangers(40), ("a", "ugly", "x"), ("b", "ugly", "y"), ("c", "goood", "z")]
+    file = make_file(rows)
+    assert refusal(count_model.folder, file) == (
+        "labels the model doesn't know: 'goood' (1 rows), 'ugly' (2 rows); did you mean 'good'?\n"
+        "To leave such rows out: --drop-label 'goood' --drop-label 'ugly'"
+    )
+    evaluation = wordgate.evaluate(count_model.folder, file, drop_labels=["goood", "ugly"])
+    assert evaluation.scores.n == 40
+
+
+@pytest.mark.real_data
+def test_the_kaggle_validation_file_is_known_from_training(
+    twitter_training, twitter_validation, tmp_path
+):
+    """Every id of it stands in the training file; here in a part of it, to be quick."""
+    with twitter_training.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))[:5000]
+    with twitter_validation.open(encoding="utf-8-sig", newline="") as stream:
+        header, *judged = csv.reader(stream)
+    trained_ids = {row[0] for row in rows}
+    judged = [row for row in judged if row[0] in trained_ids]
+    train, valid = tmp_path / "train.csv", tmp_path / "valid.csv"
+    for file, content in ((train, rows), (valid, [header, *judged])):
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows(content)
+
+    folder = tmp_path / "m"
+    wordgate.train(train, out=folder, model="count", progress=Silent())
+    evaluation = wordgate.evaluate(folder, valid)
+    assert evaluation.seen.n == len(judged) > 50
+    assert evaluation.seen.groups > 0.7 * len(judged)
+    assert " by their group): on them a score is memory." in first_line(evaluation)

@@ -1,0 +1,138 @@
+import pytest
+
+import wordgate
+from wordgate.errors import DataError
+from wordgate.progress import Silent
+from wordgate.workflows.reading import read_parts
+
+
+def count(data, **options):
+    return wordgate.train(data, model="count", progress=Silent(), **options)
+
+
+@pytest.fixture
+def parts(make_rows):
+    """Rows of ids that are apart: of train, validation and test."""
+    rows = make_rows(80)
+    return rows[:300], rows[300:350], rows[350:]
+
+
+def test_files_of_their_own_are_the_parts(make_file, parts):
+    train, valid, test = parts
+    training = count(
+        make_file(train), valid=make_file(valid, "valid.csv"), test=make_file(test, "test.csv")
+    )
+    split = training.metrics.split
+    assert (split.kind, split.n_train, split.n_valid, split.n_test) == ("given", 300, 50, 50)
+    assert (split.leaked_by_group, split.n_test_groups) == (0, 10)
+
+
+def test_what_was_read_of_each_file_is_told_and_kept(make_file, parts):
+    train, _, test = parts
+    sources = read_parts(make_file(train), test=make_file(test, "test.csv"))
+    lines = sources.lines()
+    assert lines[lines.index("for test:") + 1].endswith("fields separated by comma")
+    facts = sources.facts()
+    assert facts["n_kept"] == 300
+    assert facts["others"]["test"]["n_kept"] == 50
+    assert "preview" not in facts["others"]["test"]
+
+
+def test_validation_is_cut_from_train_where_only_test_is_given(make_file, parts):
+    train, _, test = parts
+    split = count(make_file(train), test=make_file(test, "test.csv")).metrics.split
+    assert (split.n_train + split.n_valid, split.n_test) == (300, 50)
+    assert split.leaked_by_group == 0
+
+
+def test_a_test_file_with_one_row_an_id_is_read_with_its_ids(make_file, make_rows):
+    """By itself such a file has no column that repeats its values as an id does."""
+    rows = make_rows()
+    file = make_file([(g[1:], *rest) for g, *rest in rows], header=None)
+    test = make_file([(g[1:], *rest) for g, *rest in rows[::5]], "test.csv", header=None)
+    training = count(file, test=test)
+    assert training.metrics.split.leaked_by_group == 54
+    assert training.remarks[:2] == (
+        "54 of 60 (90.0%) test rows have another row of their group in train: the test score"
+        " measures memory as well as skill.",
+        "6 of 60 (10.0%) test rows have another row of their group in validation, which decides"
+        " when training stops.",
+    )
+
+
+def test_a_test_file_without_ids_is_compared_by_its_texts(make_file, make_rows, parts):
+    train, _, test = parts
+    known, unknown = train[:4], test[:6]
+    file = make_file(
+        [(label, text) for _, label, text in [*known, *unknown]], "test.csv", ("label", "text")
+    )
+    assert count(make_file(train), test=file).metrics.split.leaked_by_group == 4
+
+
+def test_a_test_file_must_have_a_group_column_that_was_asked_for(make_file, parts):
+    train, _, test = parts
+    file = make_file([row[1:] for row in test], "test.csv", ("label", "text"))
+    with pytest.raises(DataError) as caught:
+        count(make_file(train), test=file, group="id")
+    assert str(caught.value) == "no column 'id'; there are: label, text"
+
+
+def test_a_test_file_has_the_same_columns(make_file, parts):
+    train, _, test = parts
+    file = make_file(test, "test.csv", ("id", "label", "texts"))
+    with pytest.raises(DataError) as caught:
+        count(make_file(train), test=file)
+    assert str(caught.value) == "no column 'text'; did you mean 'texts'?"
+
+
+def test_rows_without_an_id_are_nobodys_group_across_files(make_file, parts):
+    train, _, test = parts
+    nameless = [("", *row[1:]) for row in test[:5]]
+    training = count(
+        make_file([*[("", *row[1:]) for row in train[:5]], *train[5:]]),
+        test=make_file([*nameless, *test[5:]], "test.csv"),
+        group="id",
+    )
+    assert training.metrics.split.leaked_by_group == 0
+
+
+def test_a_test_file_of_one_label_judges_that_label(make_file, parts):
+    train, _, test = parts
+    good = [row for row in test if row[1] == "good"]
+    training = count(make_file(train), test=make_file(good, "test.csv"))
+    assert training.metrics.n == len(good)
+    assert training.metrics.macro_over == ["good"]
+
+
+def test_a_label_that_train_has_not_is_refused(make_file, parts):
+    train, _, test = parts
+    file = make_file([*test, ("z", "ugly", "We never saw this")], "test.csv")
+    with pytest.raises(DataError) as caught:
+        count(make_file(train), test=file)
+    assert str(caught.value) == (
+        "no training row has the label 'ugly', which stands in validation or test;"
+        " give it training rows, or leave it out with --drop-label 'ugly'"
+    )
+    assert count(make_file(train), test=file, drop_labels=["ugly"]).metrics.n == len(test)
+
+
+def test_a_label_to_drop_may_be_absent_from_the_test_file(make_file, parts):
+    """Although one much like it is there, which would be a slip where it is nowhere else."""
+    train, _, test = parts
+    file = make_file([*train, ("z1", "goods", "a"), ("z2", "goods", "b")])
+    training = count(file, test=make_file(test, "test.csv"), drop_labels=["goods"])
+    assert training.predictor.labels == ("bad", "good")
+
+
+def test_a_column_names_the_parts(make_file, parts):
+    named = zip(("train", "dev", "Test"), parts, strict=True)
+    rows = [(*row, name) for name, rows in named for row in rows]
+    file = make_file(rows, header=("id", "label", "text", "fold"))
+    split = count(file, split_column="fold").metrics.split
+    assert (split.kind, split.n_train, split.n_valid, split.n_test) == ("given", 300, 50, 50)
+
+
+def test_a_limit_holds_for_each_file(make_file, parts):
+    train, _, test = parts
+    split = count(make_file(train), test=make_file(test, "test.csv"), limit=20).metrics.split
+    assert (split.n_train + split.n_valid, split.n_test) == (20, 20)
