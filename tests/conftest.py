@@ -11,6 +11,9 @@ import pytest
 
 import wordgate
 from wordgate.progress import Silent
+from wordgate.training.threads import wait_asleep
+
+wait_asleep()  # before any test imports torch: a busy machine would spin for minutes
 
 TINY = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1}
 """Settings of an LSTM that trains at once."""

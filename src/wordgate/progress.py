@@ -3,6 +3,7 @@
 In a terminal and in a notebook the bar moves; in a log file only the lines are written.
 """
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -44,7 +45,9 @@ class Console:
         from rich.console import Console as RichConsole
 
         self._console = RichConsole(stderr=True, highlight=False, emoji=False)
-        self._live = self._console.is_terminal or self._console.is_jupyter
+        self._live = self._console.is_terminal
+        if self._console.is_jupyter:  # where rich moves things by widgets
+            self._live = importlib.util.find_spec("ipywidgets") is not None
 
     def say(self, text: str) -> None:
         """Write lines that stay, above the bar if there is one."""

@@ -64,8 +64,8 @@ def test_the_destination_is_refused_where_something_stands(count_model, tmp_path
 
 def test_the_destinations_folder_must_exist(tmp_path):
     path = tmp_path / "no" / "model"
-    assert refusal(path) == f"there is no folder {path.parent} to write the model model into"
-    assert refusal("x" * 5000 + "/model").startswith("there is no folder xxx")
+    assert refusal(path) == f"there is no folder '{path.parent}' to write the model 'model' into"
+    assert refusal("x" * 5000 + "/model").startswith("there is no folder 'xxx")
 
 
 def test_a_place_that_takes_no_folder_is_refused(tmp_path):

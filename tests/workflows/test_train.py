@@ -208,6 +208,11 @@ def test_a_time_limit_that_is_over_at_once_still_gives_a_judged_model(reviews, t
         ({"seed": 2**32}, "seed is 4294967296; it must be a whole number from 0 to 4294967295"),
         ({"seed": 0.5}, "seed is 0.5; it must be a whole number from 0 to 4294967295"),
         ({"model": "lsmt"}, "no family of models 'lsmt'; did you mean 'lstm'?"),
+        ({"device": "gpu"}, "no device 'gpu'; there are: auto, cpu, cuda, cuda:N"),
+        (
+            {"device": "cuda", "model": "count"},
+            "device 'cuda' has no effect: word counts use the CPU alone",
+        ),
         ({"recipe": "dfault"}, "no recipe 'dfault'; did you mean 'default'?"),
         (
             {"split": "none"},
@@ -241,12 +246,6 @@ def test_a_bad_option_is_refused_before_the_data_is_read(options, message):
     with pytest.raises(SettingsError) as caught:
         wordgate.train("no such file.csv", **options)
     assert str(caught.value) == message
-
-
-def test_an_unknown_device_is_refused(reviews):
-    with pytest.raises(SettingsError) as caught:
-        wordgate.train(reviews, device="gpu", progress=Silent())
-    assert str(caught.value) == "no device 'gpu'; there are: auto, cpu, cuda, cuda:N"
 
 
 def test_numpy_integers_are_seeds(reviews):

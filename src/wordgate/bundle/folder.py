@@ -37,6 +37,7 @@ from safetensors.numpy import load as load_arrays
 
 from wordgate.bundle.config import SCHEMA_VERSION, Config
 from wordgate.bundle.metrics import Metrics
+from wordgate.data.reading import shown
 from wordgate.errors import BundleError, WordgateError
 from wordgate.models.families import model_from_state
 from wordgate.models.protocol import Model
@@ -65,7 +66,7 @@ class BundleFolder:
         """
         path = Path(path)
         if not os.path.exists(path):  # which takes a path too long for the system, too
-            raise BundleError(f"there is no model at {path}")
+            raise BundleError(f"there is no model at {shown(str(path), 200)}")
         if not path.is_dir():
             raise BundleError(f"{path} is not a wordgate model, which is a folder")
         manifest = path / MANIFEST

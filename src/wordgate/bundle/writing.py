@@ -49,7 +49,9 @@ def check_destination(path: str | Path, *, overwrite: bool) -> None:
     """
     path = Path(path)
     if not os.path.isdir(path.parent):
-        raise BundleError(f"there is no folder {path.parent} to write the model {path.name} into")
+        raise BundleError(
+            f"there is no folder '{path.parent}' to write the model '{path.name}' into"
+        )
     if os.path.lexists(path):
         if not overwrite:
             raise BundleError(

@@ -47,12 +47,12 @@ def exit_code(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("wordgate: interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has had enough, such as `head`
-        _abandon_output()
+    except SystemExit:  # click's way to end when the reader of our output has had enough
         return 0
     except OSError as error:
         _abandon_output()
-        click.echo(f"wordgate: {error}", err=True)
+        where = f": {error.filename}" if error.filename else ""
+        click.echo(f"wordgate: {error.strerror or error}{where}", err=True)
         return FAILED
     except MemoryError:
         click.echo("wordgate: there is not enough memory for this", err=True)

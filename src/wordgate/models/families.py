@@ -1,5 +1,7 @@
 """The families by name, to build a kept model again."""
 
+from collections.abc import Mapping
+
 from wordgate.errors import BundleError, did_you_mean
 from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel
@@ -19,4 +21,7 @@ def model_from_state(family: str, description: Description, arrays: Arrays) -> M
     """
     if family not in _FAMILIES:
         raise BundleError(f"no family of models '{family}'{did_you_mean(family, _FAMILIES)}")
+    if not isinstance(description, Mapping):
+        found = f"a {type(description).__name__}"
+        raise BundleError(f"the model's description is {found}, not an object of named parts")
     return _FAMILIES[family].from_state(dict(description), dict(arrays))

@@ -1,13 +1,14 @@
 """The family `lstm`: a text encoder and the network that reads what it encodes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.network import Direction, Floats, Network
+from wordgate.models.network import POOLINGS, Direction, Floats, Network
 from wordgate.models.protocol import Arrays, Description
 from wordgate.text.encoder import TextEncoder
 
@@ -47,52 +48,69 @@ class LSTMModel:
         Raises:
             BundleError: A part is missing, or the parts don't fit together.
         """
-        try:
-            encoder = TextEncoder.from_state(description["encoder"])
-            pooling = tuple(description["pooling"])
-            found = [name for name in _DIRECTIONS if f"{name}.bias" in arrays]
-            network = Network(
-                embedding=arrays["embedding"],
-                directions=tuple(_direction(name, arrays) for name in found),
-                output_weights=arrays["output.weights"],
-                output_bias=arrays["output.bias"],
-                pooling=pooling,
+        encoder, pooling = _part(description, "encoder"), _part(description, "pooling")
+        if not isinstance(encoder, Mapping):
+            raise BundleError(
+                f"the model's text encoder is {encoder!r:.80}, not an object of named fields"
             )
-        except KeyError as error:
-            raise BundleError(f"the model has no part {error}; train it again") from error
-        _check_fit(encoder, network)
-        return cls(encoder, network)
+        arrays = {name: np.asarray(array) for name, array in arrays.items()}
+        both = any(name.startswith("backward.") for name in arrays)
+        network = Network(
+            embedding=_part(arrays, "embedding"),
+            directions=tuple(_direction(name, arrays) for name in _DIRECTIONS[: 1 + both]),
+            output_weights=_part(arrays, "output.weights"),
+            output_bias=_part(arrays, "output.bias"),
+            pooling=_checked_pooling(pooling),
+        )
+        fitted_encoder = TextEncoder.from_state(encoder)
+        _check_shapes(network, len(fitted_encoder.vocabulary))
+        return cls(fitted_encoder, network)
+
+
+def _part(parts: Mapping[str, Any], name: str) -> Any:
+    if name not in parts:
+        raise BundleError(f"the model has no part '{name}'; train it again")
+    return parts[name]
 
 
 def _direction(name: str, arrays: Arrays) -> Direction:
     return Direction(
-        input_weights=arrays[f"{name}.input_weights"],
-        hidden_weights=arrays[f"{name}.hidden_weights"],
-        bias=arrays[f"{name}.bias"],
+        input_weights=_part(arrays, f"{name}.input_weights"),
+        hidden_weights=_part(arrays, f"{name}.hidden_weights"),
+        bias=_part(arrays, f"{name}.bias"),
     )
 
 
-def _check_fit(encoder: TextEncoder, network: Network) -> None:
+def _checked_pooling(pooling: object) -> tuple[str, ...]:
+    """Refuse poolings that this version can't compute."""
+    names = tuple(pooling) if isinstance(pooling, list | tuple) else ()
+    unknown = [name for name in names if name not in POOLINGS]
+    if unknown or not names:
+        raise BundleError(
+            f"the model pools by {unknown or pooling!r},"
+            f" and this wordgate only by {', '.join(POOLINGS)}"
+        )
+    return names
+
+
+def _check_shapes(network: Network, vocabulary: int) -> None:
     """Refuse weights that belong to another vocabulary or to another network."""
-    embedding = network.embedding.shape[-1]
-    classes = len(network.output_bias)
+    embedding, classes = network.embedding.shape[-1:], network.output_bias.shape[:1] or (1,)
     expected: dict[str, tuple[Floats, tuple[int, ...]]] = {
-        "embedding": (network.embedding, (len(encoder.vocabulary), embedding)),
+        "embedding": (network.embedding, (vocabulary, *embedding)),
     }
     features = 0
     for name, direction in zip(_DIRECTIONS, network.directions, strict=False):
-        hidden = direction.hidden_weights.shape[-1]
+        hidden = direction.bias.size // 4
         features += hidden * len(network.pooling)
-        expected[f"{name}.input_weights"] = (direction.input_weights, (4 * hidden, embedding))
-        expected[f"{name}.hidden_weights"] = (direction.hidden_weights, (4 * hidden, hidden))
         expected[f"{name}.bias"] = (direction.bias, (4 * hidden,))
-    expected["output.weights"] = (network.output_weights, (classes, features))
+        expected[f"{name}.input_weights"] = (direction.input_weights, (4 * hidden, *embedding))
+        expected[f"{name}.hidden_weights"] = (direction.hidden_weights, (4 * hidden, hidden))
+    expected["output.bias"] = (network.output_bias, classes)
+    expected["output.weights"] = (network.output_weights, (*classes, features))
     for name, (array, shape) in expected.items():
         if array.shape != shape or array.dtype != np.float32:
             raise BundleError(
                 f"the model's {name} is {array.dtype} {list(array.shape)}"
                 f" where float32 {list(shape)} belongs"
             )
-    unknown = set(network.pooling) - {"last", "max", "mean"}
-    if unknown or not network.directions:
-        raise BundleError(f"the model pools by {sorted(unknown)}, which this wordgate doesn't know")

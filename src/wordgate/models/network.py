@@ -18,6 +18,7 @@ from wordgate.text.encoder import EncodedTexts
 
 Floats = NDArray[np.float32]
 PREDICTION_BATCH = 256
+POOLINGS = ("last", "max", "mean")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Network:
         directions: The forward LSTM, and the backward one if the network has it.
         output_weights: float32 [classes, features].
         output_bias: float32 [classes].
-        pooling: What is pooled over time, of ``last``, ``max`` and ``mean``, in this order.
+        pooling: What is pooled over time, of `POOLINGS`, in this order.
     """
 
     embedding: Floats

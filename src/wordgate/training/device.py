@@ -1,6 +1,7 @@
 """Where torch computes, and with how many threads."""
 
 import os
+import re
 from pathlib import Path
 
 import torch
@@ -16,15 +17,18 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+    if name == "cpu":
+        return torch.device("cpu")
+    named = re.fullmatch(r"cuda(?::([0-9]+))?", name)
+    if named is None:
         raise SettingsError(f"no device '{name}'; there are: auto, cpu, cuda, cuda:N")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+    index, found = int(named[1] or 0), torch.cuda.device_count()
+    if index >= found:
         raise SettingsError(
             f"device '{name}' was asked for, but torch {torch.__version__} sees"
-            f" {torch.cuda.device_count()} CUDA devices; use --device cpu"
+            f" {found} CUDA devices; use --device cpu"
         )
-    return torch.device(name)
+    return torch.device("cuda", index)
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
@@ -52,8 +56,16 @@ def processor_flags() -> set[str]:
 
 
 def use_available_cores() -> int:
-    """Give torch as many threads as cores this process may use; more would slow it down."""
+    """Hold torch to the cores this process may use; more threads than cores slow it down.
+
+    Who has asked torch for fewer threads, by OMP_NUM_THREADS as joblib's workers do or by
+    `torch.set_num_threads`, keeps them.
+
+    Returns:
+        The number of threads.
+    """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    torch.set_num_threads(cores)
-    return cores
+    threads = min(cores, torch.get_num_threads())
+    torch.set_num_threads(threads)
+    return threads

@@ -99,6 +99,7 @@ def fit(
         The fitted model.
 
     Raises:
+        DataError: There are no texts to fit on.
         SettingsError: The family or the device doesn't exist.
         MissingExtraError: The family trains with torch, and torch is not installed.
     """
@@ -135,3 +136,23 @@ def check_family(family: str) -> None:
         raise SettingsError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
     if family == "lstm" and importlib.util.find_spec("torch") is None:
         raise MissingExtraError("training an LSTM", "train")
+
+
+def check_device(family: str, device: str) -> None:
+    """Refuse a device that doesn't exist, or has no effect, before any work is done.
+
+    Raises:
+        SettingsError: There is no such device, or the family computes on the CPU alone.
+    """
+    if device == "auto":
+        return
+    if family == "count":
+        if device != "cpu":
+            raise SettingsError(f"device '{device}' has no effect: word counts use the CPU alone")
+        return
+    from wordgate.training import threads
+
+    threads.wait_asleep()
+    from wordgate.training.device import choose_device
+
+    choose_device(device)

@@ -1,4 +1,4 @@
-"""Fitting the family `lstm`: epochs, early stopping, and the trainer that makes the updates."""
+"""Fitting the family `lstm`: epochs, early stopping, the time limit, the best epoch."""
 
 import math
 import time
@@ -8,43 +8,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordgate.errors import DataError
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.network import Direction, Network
+from wordgate.models.network import Network
 from wordgate.progress import Bar, Progress
 from wordgate.settings import Settings
-from wordgate.text.batches import Batch, bucketed
+from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
-from wordgate.training import initialisation, recurrent
-from wordgate.training.adam import EPSILON, MOMENTUM, SECOND_MOMENTUM, RowAdam, schedule_factor
-from wordgate.training.device import choose_device, choose_precision, use_available_cores
+from wordgate.training.device import choose_device, use_available_cores
 from wordgate.training.fitting import Epoch, Examples, Fitted
-from wordgate.training.noise import dropout_mask, stream
+from wordgate.training.noise import stream
+from wordgate.training.trainer import Plan, Trainer
 
-SMALLEST_EPOCH = 20
-"""Small data is cut into smaller batches so that an epoch makes at least so many updates."""
-MOST_EPOCHS_FOR_SMALL_DATA = 40
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the training texts are passed over."""
-
-    batch_size: int
-    epochs: int
-    updates_per_epoch: int
-
-    @classmethod
-    def of(cls, n_texts: int, settings: Settings) -> "Plan":
-        """Fit batches and epochs to the data: small data takes smaller batches, more passes."""
-        batch_size = max(1, min(settings.batch_size, n_texts // SMALLEST_EPOCH))
-        updates = math.ceil(n_texts / batch_size)
-        wanted = min(math.ceil(settings.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
-        return cls(batch_size, max(settings.epochs, wanted), updates)
-
-    @property
-    def updates(self) -> int:
-        """Count the updates of the whole training."""
-        return self.epochs * self.updates_per_epoch
+JUDGED_TEXTS_PER_SECOND = 4000.0
+"""What the first epoch assumes of validation, to end in time; later ones know."""
 
 
 def fit_lstm(
@@ -74,187 +51,39 @@ def fit_lstm(
         The fitted model of the best epoch.
 
     Raises:
+        DataError: There are no texts to fit on, or none to choose the best epoch by.
         SettingsError: The device doesn't exist.
     """
+    _check_not_empty(train, valid)
     use_available_cores()
+    torch_device = choose_device(device)
     encoder, encoded = _fit_encoder(train, settings)
     encoded_valid = encoder.encode(valid.texts)
     plan = Plan.of(len(encoded), settings)
-    trainer = Trainer(encoder, n_classes, settings, plan, seed, choose_device(device))
+    trainer = Trainer(encoder, n_classes, settings, plan, seed, torch_device)
     trainer.weigh_classes(train.targets)
     course = _Course(encoded_valid, valid.targets, settings)
     remarks = _truncation(encoded, settings)
     progress.say(_announcement(encoder, plan, trainer))
     with progress.bar(plan.updates) as bar:
         for epoch in range(plan.epochs):
-            record, complete = _run_epoch(trainer, encoded, train.targets, epoch, bar, deadline)
+            last_update = deadline - course.judging_seconds
+            record = _run_epoch(trainer, encoded, train.targets, epoch, bar, last_update)
             course.judge(epoch, trainer.network(), record)
             progress.say(course.line(plan.epochs))
-            if not complete:
+            if trainer.updates == plan.updates:
+                break
+            cut_short = trainer.updates < (epoch + 1) * plan.updates_per_epoch
+            if cut_short or time.monotonic() > deadline - course.judging_seconds:
                 remarks.append(f"The time limit ended the training in epoch {epoch + 1}.")
                 break
-            if course.has_stalled(warm_epochs=settings.warmup * plan.epochs):
+            if course.has_stalled(trainer.warm_epochs):
                 remarks.append(
                     f"No better validation accuracy in {settings.patience} epochs: stopped early."
                 )
                 break
     model = LSTMModel(encoder, course.best_network)
     return Fitted(model, course.history, course.best_epoch, remarks)
-
-
-class Trainer:
-    """Weights, moments and schedule of one training, one update at a time."""
-
-    def __init__(
-        self,
-        encoder: TextEncoder,
-        n_classes: int,
-        settings: Settings,
-        plan: Plan,
-        seed: int,
-        device: torch.device,
-    ):
-        self.settings = settings
-        self.plan = plan
-        self.seed = seed
-        self.device = device
-        self.precision = choose_precision(settings.precision, device)
-        self.unknown = encoder.vocabulary.unknown
-        self.n_classes = n_classes
-        vectors = initialisation.word_vectors(
-            stream(seed, "word vectors"),
-            len(encoder.vocabulary),
-            settings.embedding_size,
-            settings.embedding_scale,
-        )
-        self.embedding = RowAdam.of(self._tensor(vectors))
-        self.weights = self._initial_weights()
-        self.optimizer = torch.optim.AdamW(
-            self.weights.tensors(),
-            lr=settings.learning_rate,
-            betas=(MOMENTUM, SECOND_MOMENTUM),
-            eps=EPSILON,
-            weight_decay=settings.weight_decay,
-        )
-        self.class_weights: torch.Tensor | None = None
-        self.updates = 0
-
-    def weigh_classes(self, targets: NDArray[np.int64]) -> None:
-        """Give rare labels more weight in the loss, if the settings ask for it."""
-        if self.settings.class_weight == "balanced":
-            counts = np.maximum(np.bincount(targets, minlength=self.n_classes), 1)
-            weights = len(targets) / (self.n_classes * counts)
-            self.class_weights = self._tensor(weights.astype(np.float32))
-
-    @property
-    def learning_rate(self) -> float:
-        """Give the rate due now."""
-        return self.settings.learning_rate * self._factor()
-
-    def update(self, batch: Batch, targets: NDArray[np.int64], epoch: int) -> tuple[float, int]:
-        """Make one update.
-
-        Args:
-            batch: The texts.
-            targets: int64 [batch].
-            epoch: The epoch's number, from 0.
-
-        Returns:
-            The summed loss of the batch, and how many of its texts were labelled right.
-        """
-        factor = self._factor()
-        chance = stream(self.seed, "dropout", epoch, self.updates)
-        ids = self._without_some_words(batch, chance)
-        distinct, positions = np.unique(ids, return_inverse=True)
-        words = self._tensor(distinct)
-        rows = self.embedding.rows(words)
-        scores = recurrent.logits(
-            rows,
-            self._tensor(positions.reshape(ids.shape)),
-            self._tensor(batch.lengths),
-            self.weights,
-            self.settings.pooling,
-            self._masks(len(batch.rows), chance),
-            self.precision,
-        )
-        loss = torch.nn.functional.cross_entropy(
-            scores,
-            self._tensor(targets),
-            weight=self.class_weights,
-            label_smoothing=self.settings.label_smoothing,
-        )
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_([*self.weights.tensors(), rows], self.settings.gradient_clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * factor
-        self.optimizer.step()
-        self.embedding.update(words, rows, self.settings.embedding_learning_rate * factor)
-        self.updates += 1
-        right = int((scores.detach().argmax(dim=1).cpu().numpy() == targets).sum())
-        return loss.item() * len(targets), right
-
-    def network(self) -> Network:
-        """Copy the weights as they are now into the network that predicts."""
-        directions = tuple(
-            Direction(*(_array(tensor) for tensor in direction.tensors()))
-            for direction in self.weights.directions
-        )
-        return Network(
-            embedding=_array(self.embedding.table),
-            directions=directions,
-            output_weights=_array(self.weights.output_weights),
-            output_bias=_array(self.weights.output_bias),
-            pooling=self.settings.pooling,
-        )
-
-    def _factor(self) -> float:
-        progress = self.updates / self.plan.updates
-        return schedule_factor(self.settings.schedule, progress, self.settings.warmup)
-
-    def _initial_weights(self) -> recurrent.Weights:
-        settings = self.settings
-        hidden = settings.hidden_size
-        directions = []
-        for index in range(2 if settings.bidirectional else 1):
-            chance = stream(self.seed, "weights", index)
-            arrays = (
-                initialisation.glorot_uniform(chance, 4 * hidden, settings.embedding_size),
-                initialisation.orthogonal(chance, 4 * hidden, hidden),
-                initialisation.forget_gate_bias(hidden),
-            )
-            directions.append(recurrent.DirectionWeights(*map(self._parameter, arrays)))
-        features = hidden * len(directions) * len(settings.pooling)
-        chance = stream(self.seed, "output weights")
-        output = initialisation.glorot_uniform(chance, self.n_classes, features)
-        bias = np.zeros(self.n_classes, np.float32)
-        return recurrent.Weights(tuple(directions), self._parameter(output), self._parameter(bias))
-
-    def _without_some_words(self, batch: Batch, chance: np.random.Generator) -> NDArray[np.int64]:
-        """Replace words at random by the unknown word, so that unknown words are no surprise."""
-        if self.settings.word_dropout == 0.0 or self.unknown is None:
-            return batch.ids
-        dropped = chance.random(batch.ids.shape) < self.settings.word_dropout
-        return np.where(dropped, self.unknown, batch.ids)
-
-    def _masks(self, n_texts: int, chance: np.random.Generator) -> recurrent.Masks:
-        settings = self.settings
-
-        def mask(rate: float, *shape: int) -> torch.Tensor | None:
-            return self._tensor(dropout_mask(chance, shape, rate)) if rate else None
-
-        directions = range(len(self.weights.directions))
-        return recurrent.Masks(
-            inputs=[mask(settings.input_dropout, settings.embedding_size) for _ in directions],
-            states=[mask(settings.recurrent_dropout, settings.hidden_size) for _ in directions],
-            output=mask(settings.output_dropout, n_texts, self.weights.output_weights.shape[1]),
-        )
-
-    def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.device)
-
-    def _parameter(self, array: NDArray[np.float32]) -> torch.Tensor:
-        return self._tensor(array).requires_grad_()
 
 
 @dataclass
@@ -271,10 +100,16 @@ class _Course:
     best_epoch: int = 0
     improved_epoch: int = 0
     best_network: Network = field(init=False)
+    judging_seconds: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.judging_seconds = len(self.encoded) / JUDGED_TEXTS_PER_SECOND
 
     def judge(self, epoch: int, network: Network, record: dict[str, float]) -> None:
         """Score a network on validation, and keep it if it is the best so far."""
+        started = time.perf_counter()
         log_proba = network.log_proba(self.encoded)
+        self.judging_seconds = time.perf_counter() - started
         loss = -float(log_proba[np.arange(len(self.targets)), self.targets].mean())
         accuracy = float((log_proba.argmax(axis=1) == self.targets).mean())
         entry = Epoch(epoch + 1, valid_loss=loss, valid_accuracy=accuracy, **record)
@@ -314,29 +149,33 @@ def _run_epoch(
     targets: NDArray[np.int64],
     epoch: int,
     bar: Bar,
-    deadline: float,
-) -> tuple[dict[str, float], bool]:
-    """Pass over the training texts once, or until the deadline; tell whether it was whole."""
-    started = time.monotonic()
+    last_update: float,
+) -> dict[str, float]:
+    """Pass over the training texts once, or until the `time.monotonic()` of the last update."""
+    started = time.perf_counter()
     order = stream(trainer.seed, "order", epoch)
     loss, right, seen = 0.0, 0, 0
-    complete = True
     for batch in bucketed(encoded, batch_size=trainer.plan.batch_size, rng=order):
         batch_loss, batch_right = trainer.update(batch, targets[batch.rows], epoch)
         loss, right, seen = loss + batch_loss, right + batch_right, seen + len(batch.rows)
         bar.advance(f"epoch {epoch + 1} of {trainer.plan.epochs}")
-        if time.monotonic() > deadline:
-            complete = seen == len(encoded)
+        if time.monotonic() > last_update:
             break
-    seconds = time.monotonic() - started
-    record = {
+    seconds = time.perf_counter() - started
+    return {
         "seconds": seconds,
         "texts_per_second": seen / seconds,
         "learning_rate": trainer.learning_rate,
         "train_loss": loss / seen,
         "train_accuracy": right / seen,
     }
-    return record, complete
+
+
+def _check_not_empty(train: Examples, valid: Examples) -> None:
+    if not len(train.texts):
+        raise DataError("there are no texts to fit an LSTM on")
+    if not len(valid.texts):
+        raise DataError("there are no validation texts to choose the best epoch by")
 
 
 def _fit_encoder(train: Examples, settings: Settings) -> tuple[TextEncoder, EncodedTexts]:
@@ -371,7 +210,3 @@ def _announcement(encoder: TextEncoder, plan: Plan, trainer: Trainer) -> str:
         f" {plan.epochs} epochs of {plan.updates_per_epoch:,} updates with {plan.batch_size}"
         " texts each."
     )
-
-
-def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
-    return tensor.detach().cpu().numpy().copy()

@@ -18,7 +18,7 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, load_settings
 from wordgate.split.fingerprints import Fingerprints
-from wordgate.training.fitting import Fitted, check_family, fit
+from wordgate.training.fitting import Fitted, check_device, check_family, fit
 from wordgate.workflows.audit import audit_table
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate
@@ -128,6 +128,7 @@ def train(
     chosen = load_settings(recipe, overrides)
     plan = Plan(model, str(recipe), chosen, checked_seed(seed), device, folds)
     check_family(model)
+    check_device(model, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_folds(folds, plan.settings, parts_given=parts_given, max_minutes=max_minutes)
     if out is not None:

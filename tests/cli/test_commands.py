@@ -1,0 +1,186 @@
+import json
+
+import pytest
+
+import wordgate as package
+
+
+def test_help_names_the_commands(wordgate):
+    ended = wordgate("--help")
+    assert (ended.code, ended.err) == (0, "")
+    for command in ("demo", "train", "evaluate", "predict", "info"):
+        assert f"\n  {command} " in ended.out
+        assert wordgate(command, "-h").code == 0
+
+
+def test_the_version_is_told(wordgate):
+    assert wordgate("--version").out == f"wordgate, version {package.__version__}\n"
+
+
+@pytest.fixture
+def trained(wordgate, reviews, tmp_path):
+    """Train by the command line."""
+    return lambda *options: wordgate(
+        "train", reviews, "--model", "count", "--out", tmp_path / "m", *options
+    )
+
+
+def test_train_prints_the_result_and_tells_the_rest(trained, tmp_path):
+    ended = trained()
+    assert ended.code == 0
+    assert ended.out.startswith("             precision    recall  f1-score   support\n")
+    assert "\nOf 60 test rows 0 (0.0%) have their group in train, " in ended.out
+    assert f'\nSaved in {tmp_path}/m. Try: wordgate predict {tmp_path}/m "a text"\n' in ended.out
+    assert ended.err.startswith("read ")
+    assert "\nTo beat: 0.500 by the most frequent label alone, " in ended.err
+
+
+def test_train_says_what_a_random_split_leaks(trained):
+    out = trained("--split", "random").out
+    assert "\nLEAK: Of 60 test rows " in out
+    assert "; --split grouped tells what the model is worth on unseen groups.\n" in out
+
+
+def test_word_counts_are_not_compared_with_themselves(trained):
+    assert "beat word counts" not in trained().out
+
+
+def test_train_with_json_prints_one_object(trained, tmp_path):
+    ended = trained("--json")
+    metrics = json.loads(ended.out)
+    assert metrics["split"]["leaked_by_group"] == 0
+    assert metrics == json.loads((tmp_path / "m" / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_options_reach_the_training(wordgate, reviews, tmp_path, tiny):
+    settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
+    ended = wordgate(
+        "train", reviews, "--out", tmp_path / "m", "--seed", 7, "--set", "pooling=last+mean",
+        "--test-size", "0.3", "--group", "none", "--limit", 250, "--device", "cpu", *settings,
+    )  # fmt: skip
+    assert ended.code == 0
+    assert "epoch 2/2" in ended.err
+    model = package.load(tmp_path / "m")
+    assert model.config.seed == 7
+    assert model.config.settings["pooling"] == ["last", "mean"]
+    assert model.config.settings["test_size"] == 0.3
+    assert model.config.data["n_kept"] == 250
+    assert "group" not in model.config.columns()
+    assert any(line.startswith("The LSTM model ") for line in ended.out.splitlines())
+
+
+def test_overwrite_replaces(trained):
+    assert trained().code == 0
+    assert trained().code == 1
+    assert trained("--overwrite").code == 0
+
+
+def test_predict_labels_arguments_the_most_probable_label_first(wordgate, count_model):
+    ended = wordgate("predict", count_model.folder, "We love it", "We hate it")
+    lines = ended.out.splitlines()
+    assert (ended.code, ended.err) == (0, "")
+    assert lines[0].startswith("good 0.")
+    assert lines[0].endswith("\tWe love it")
+    assert lines[1].startswith("bad 0.")
+
+
+def test_predict_answers_every_line_of_standard_input(wordgate, count_model):
+    stdin = b"\xef\xbb\xbfWe love it\r\n\nWe hate it \xf0\x9f\x98\x80\na \xff byte and no end"
+    out = wordgate("predict", count_model.folder, stdin=stdin).out
+    assert [line.partition("\t")[2] for line in out.splitlines()] == [
+        "We love it",
+        "",
+        "We hate it 😀",
+        "a \ufffd byte and no end",
+    ]
+    assert wordgate("predict", count_model.folder).out == ""
+
+
+def test_predict_gives_the_same_by_line_json_and_jsonl(wordgate, count_model):
+    texts = ["We love it", "", 'a "quoted" 😀']
+    probabilities = package.load(count_model.folder).predict_proba(texts)
+    expected = [
+        {
+            "text": text,
+            "label": ("bad", "good")[row.argmax()],
+            "probabilities": {"bad": row[0], "good": row[1]},
+        }
+        for text, row in zip(texts, probabilities, strict=True)
+    ]
+    lines = wordgate("predict", count_model.folder, "--jsonl", *texts).out.splitlines()
+    assert [json.loads(line) for line in lines] == expected
+    whole = wordgate("predict", count_model.folder, "--json", *texts).out
+    assert json.loads(whole) == {"predictions": expected}
+    assert json.loads(wordgate("predict", count_model.folder, "--json").out) == {"predictions": []}
+
+
+def test_predict_keeps_a_text_on_its_line(wordgate, count_model):
+    ended = wordgate("predict", count_model.folder, "two\nlines \x1b[31mred \udcff")
+    assert ended.out.endswith("\ttwo\\nlines \\x1b[31mred \ufffd\n")
+
+
+def test_a_text_that_looks_like_an_option_stands_behind_two_dashes(wordgate, count_model):
+    assert wordgate("predict", count_model.folder, "--", "--json").out.endswith("\t--json\n")
+
+
+def test_changed_files_are_warned_of_on_standard_error(wordgate, count_model, copied):
+    folder = copied(count_model)
+    (folder / "README.md").write_text("changed")
+    warning = (
+        f"wordgate: warning: {folder}/README.md was changed or lost;"
+        " predictions don't depend on it\n"
+    )
+    predicted = wordgate("predict", folder, "We love it")
+    assert (predicted.code, predicted.err) == (0, warning)
+    assert predicted.out == wordgate("predict", count_model.folder, "We love it").out
+    assert wordgate("info", folder).err == warning
+    assert wordgate("evaluate", folder, count_model.data).err.startswith(warning)
+
+
+def test_evaluate_says_first_what_was_seen(wordgate, count_model):
+    ended = wordgate("evaluate", count_model.folder, count_model.data)
+    assert ended.code == 0
+    assert ended.out.startswith("All 300 rows had a part in the model's training (240 by their ")
+    assert ended.err.startswith("read ")
+    result = json.loads(wordgate("evaluate", count_model.folder, count_model.data, "--json").out)
+    assert result["seen"]["groups"] == 240
+    assert result["scores"]["n"] == 300
+    assert set(result["scores"]) < set(count_model.training.metrics.model_dump())
+    assert result["unseen"] is None
+
+
+def test_info_shows_the_card(wordgate, lstm_model):
+    out = wordgate("info", lstm_model.folder).out
+    metrics = lstm_model.training.metrics
+    lines = out.splitlines()
+    assert lines[0].startswith(f"{lstm_model.folder}: LSTM, ")
+    assert lines[1] == "labels: bad, good"
+    assert lines[2] == f"data: {lstm_model.data}, 300 rows"
+    assert "hidden_size=8, bidirectional=false, pooling=max" in lines[4]
+    assert f"split: {metrics.split.reason}" in lines
+    assert any(line.startswith("this model (LSTM)") for line in lines)
+    told = json.loads(wordgate("info", lstm_model.folder, "--json").out)
+    assert told["metrics"] == metrics.model_dump(mode="json")
+    assert told["config"]["labels"] == ["bad", "good"]
+    assert told["changed_files"] == []
+
+
+def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
+    folder = copied(count_model)
+    file = folder / "metrics.json"
+    file.write_text(file.read_text().replace('"accuracy": 0.9', '"accuracy": 1.0'))
+    ended = wordgate("info", folder)
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1] == (
+        "What it is worth is not known any more: metrics.json was changed or lost."
+    )
+    assert json.loads(wordgate("info", folder, "--json").out)["metrics"] is None
+
+
+def test_info_of_a_classifiers_bundle(wordgate, tmp_path):
+    texts = [f"{word} {i}" for i in range(20) for word in ("love", "hate")]
+    classifier = package.WordgateClassifier(model="count").fit(texts, ["good", "bad"] * 20)
+    classifier.save(tmp_path / "m")
+    out = wordgate("info", tmp_path / "m").out
+    assert "data: WordgateClassifier.fit, 40 rows" in out
+    assert out.endswith("It was never judged on test rows.\n")

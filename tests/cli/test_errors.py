@@ -1,0 +1,88 @@
+"""Bad calls: each ends in one clear message on standard error, and in its exit code."""
+
+import pytest
+
+CALLS = {
+    # called wrongly: 2
+    "": (2, "Usage: wordgate [OPTIONS] COMMAND [ARGS]..."),
+    "trian": (2, "No such command 'trian'. Did you mean 'train'?"),
+    "train": (2, "Missing argument 'DATA'."),
+    "train DATA": (2, "Missing option '--out'."),
+    "train DATA --out": (2, "Option '--out' requires an argument."),
+    "train DATA --out NEW --split even": (2, "'even' is not one of 'grouped', 'random'."),
+    "train DATA --out NEW --test-size abc": (2, "Invalid value for '--test-size'"),
+    "train DATA --out NEW --seed -1": (2, "Invalid value for '--seed'"),
+    "train DATA --out NEW --limit 0": (2, "Invalid value for '--limit'"),
+    "train DATA --out NEW --speed 3": (2, "No such option '--speed'"),
+    "predict": (2, "Missing argument 'BUNDLE'."),
+    "predict MODEL --json --jsonl hi": (2, "--json and --jsonl exclude each other."),
+    "evaluate MODEL": (2, "Missing argument 'DATA'."),
+    "info": (2, "Missing argument 'BUNDLE'."),
+    "demo --seed x": (2, "Invalid value for '--seed'"),
+    # can't be done: 1
+    "train no.csv --out NEW": (1, "no file 'no.csv'"),
+    "train nosuchset --out NEW": (1, "no file or named data set 'nosuchset'; there are: "),
+    "train FOLDER --out NEW": (1, "' is a folder; give one file of it"),
+    "train DATA --out MODEL": (1, " exists; choose another --out, or replace it with --overwrite"),
+    "train DATA --out FOLDER --overwrite": (1, " is not a wordgate model, so it won't be replaced"),
+    "train DATA --out DATA --overwrite": (1, " is not a wordgate model, so it won't be replaced"),
+    "train DATA --out NEW/a/b": (1, "there is no folder '"),
+    "train DATA --out /proc/m": (1, "the model can't be written to /proc/m: "),
+    "train DATA --out NEW --set epochs": (1, "'epochs' is not a setting; write KEY=VALUE"),
+    "train DATA --out NEW --set epoch=3": (1, "no setting 'epoch'; did you mean 'epochs'?"),
+    "train DATA --out NEW --set epochs=0": (1, "epochs is '0'; it must be at least 1"),
+    "train DATA --out NEW --recipe fast": (1, "no recipe 'fast'; there are: default, "),
+    "train DATA --out NEW --recipe my.toml": (1, "the recipe 'my.toml' can't be read: No such"),
+    "train DATA --out NEW --model lsmt": (1, "no family of models 'lsmt'; did you mean 'lstm'?"),
+    "train DATA --out NEW --test-size 2": (1, "test_size is 2.0; it must be below 1.0"),
+    "train DATA --out NEW --seed 9999999999": (1, "it must be a whole number from 0 to 4294967295"),
+    "train DATA --out NEW --max-minutes 0": (1, "max_minutes is 0.0; it must be more than 0"),
+    "train DATA --out NEW --device tpu": (1, "no device 'tpu'; there are: auto, cpu, cuda, cuda:N"),
+    "train DATA --out NEW --text txet": (1, "no column 'txet'; did you mean 'text'?"),
+    "train DATA --out NEW --label 9": (1, "no column 9 for the label: "),
+    "train DATA --out NEW --drop-label goood": (1, "no label 'goood' to drop in "),
+    "train DATA --out NEW --drop-label good": (1, "a classifier needs two labels or more"),
+    "train DATA --out NEW --encoding utf9": (1, "no encoding 'utf9'; did you mean 'utf-8'?"),
+    "train DATA --out NEW --test no.csv": (1, "no file 'no.csv'"),
+    "train DATA --out NEW --split-column part": (1, "no column 'part'; there are: id, label, text"),
+    "train DATA --out NEW --split random --test DATA": (1, "--split random has no effect with"),
+    "predict NEW hi": (1, "there is no model at "),
+    "predict DATA hi": (1, " is not a wordgate model, which is a folder"),
+    "predict FOLDER hi": (1, " is not a wordgate model: it has no manifest.json"),
+    "evaluate NEW DATA": (1, "there is no model at "),
+    "evaluate MODEL no.csv": (1, "no file 'no.csv'"),
+    "evaluate MODEL DATA --label id": (1, "labels the model doesn't know: 'r000' (5 rows), "),
+    "info FOLDER": (1, " is not a wordgate model: it has no manifest.json"),
+    "demo --out DATA": (1, " exists and is not a folder; choose another --out"),
+    "demo --out FOLDER": (1, " exists and is no earlier demo; choose another --out"),
+    "demo --out /proc/demo": (1, "the folder /proc/demo can't be made: "),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_bad_call_ends_in_a_message(wordgate, count_model, tmp_path, call):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    places = {
+        "DATA": count_model.data,
+        "MODEL": count_model.folder,
+        "FOLDER": folder,
+        "NEW": tmp_path / "new",
+        "NEW/a/b": tmp_path / "new" / "a" / "b",
+    }
+    code, message = CALLS[call]
+    ended = wordgate(*(places.get(word, word) for word in call.split()))
+    assert ended.code == code
+    assert ended.out == ""
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+    assert code == 2 or ended.err.startswith("wordgate: ")
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_text_in_place_of_the_model_is_shortened(wordgate):
+    ended = wordgate("predict", "a long text " * 1000)
+    assert ended.code == 1
+    assert ended.err.startswith("wordgate: there is no model at a long text a long text")
+    assert len(ended.err) < 300

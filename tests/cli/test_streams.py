@@ -1,0 +1,66 @@
+"""What needs a process of its own: signals, closed pipes, full disks."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = [sys.executable, "-c", "from wordgate.cli.main import run; run()"]
+
+
+def start(*arguments, **streams):
+    arguments = [str(argument) for argument in arguments]
+    return subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, **streams)
+
+
+def test_an_interrupted_training_leaves_nothing(reviews, tmp_path):
+    training = start(
+        "train", reviews, "--out", tmp_path / "m", "--set", "min_updates=100000",
+        "--set", "patience=1000", "--set", "learning_rate=1e-9", stdout=subprocess.PIPE,
+    )  # fmt: skip
+    for line in training.stderr:
+        if line.startswith("epoch "):
+            break
+    training.send_signal(signal.SIGINT)
+    out, err = training.communicate(timeout=30)
+    assert training.returncode == 130
+    assert out == ""
+    assert err.endswith("wordgate: interrupted\n")
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_had_enough_is_no_failure(count_model, tmp_path):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("We love it\n" * 50_000)
+    with (
+        texts.open() as stdin,
+        start("predict", count_model.folder, stdin=stdin, stdout=subprocess.PIPE) as predicting,
+    ):
+        assert predicting.stdout.readline().startswith("good ")
+        predicting.stdout.close()
+        assert predicting.stderr.read() == ""
+        assert predicting.wait(timeout=30) == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_under_the_output_is_told(count_model):
+    with open("/dev/full", "w") as full:
+        predicting = start("predict", count_model.folder, "We love it", stdout=full)
+    assert predicting.communicate(timeout=30)[1] == "wordgate: No space left on device\n"
+    assert predicting.returncode == 1
+
+
+def test_closed_standard_streams_end_in_a_message_or_in_silence(count_model):
+    shell = f'"$@" predict {count_model.folder}'
+    no_input = subprocess.run(
+        ["sh", "-c", f"{shell} <&-", "sh", *COMMAND], capture_output=True, text=True, check=False
+    )
+    assert no_input.returncode == 2
+    assert no_input.stderr.endswith("Error: There is no TEXT, and standard input is closed.\n")
+    no_output = subprocess.run(
+        ["sh", "-c", f"{shell} hi >&-", "sh", *COMMAND], capture_output=True, text=True, check=False
+    )
+    assert (no_output.returncode, no_output.stderr) == (0, "")

@@ -1,0 +1,99 @@
+"""Small settings and small examples that every test of training can change."""
+
+import math
+
+import numpy as np
+import pytest
+
+from wordgate.progress import Silent
+from wordgate.settings import Settings
+from wordgate.training.fitting import Examples, fit
+
+SMALL = {
+    "split": "grouped",
+    "test_size": 0.2,
+    "valid_size": 0.1,
+    "tokenizer": "messages",
+    "max_tokens": 50,
+    "truncate": "end",
+    "unknown_words": "id",
+    "min_groups": 1,
+    "min_count": 1,
+    "max_words": 100_000,
+    "embedding_size": 6,
+    "embedding_scale": 0.5,
+    "hidden_size": 5,
+    "bidirectional": False,
+    "pooling": "max",
+    "word_dropout": 0.0,
+    "input_dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "output_dropout": 0.0,
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+    "class_weight": "none",
+    "precision": "float32",
+    "batch_size": 8,
+    "epochs": 3,
+    "min_updates": 0,
+    "learning_rate": 1e-2,
+    "embedding_learning_rate": 1e-2,
+    "schedule": "one-cycle",
+    "warmup": 0.3,
+    "gradient_clip": 1.0,
+    "patience": 5,
+}
+WITH_ALL_CHANCE = {
+    "bidirectional": True,
+    "word_dropout": 0.2,
+    "input_dropout": 0.2,
+    "recurrent_dropout": 0.2,
+    "output_dropout": 0.2,
+}
+
+
+def make_settings(**changes):
+    return Settings(**{**SMALL, **changes})
+
+
+def make_examples(n, seed=0):
+    """Texts of 1 to 12 words of thirty; the label is whether `w0` to `w4` stand in them."""
+    rng = np.random.default_rng(seed)
+    rows = [rng.integers(0, 30, length) for length in rng.integers(1, 13, n)]
+    texts = [" ".join(f"w{word}" for word in row) for row in rows]
+    return Examples(texts, np.array([row.min() < 5 for row in rows], np.int64), None)
+
+
+def fit_small(train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, **changes):
+    return fit(
+        "lstm",
+        train,
+        train if valid is None else valid,
+        classes,
+        make_settings(**changes),
+        seed=seed,
+        device="cpu",
+        progress=Silent() if progress is None else progress,
+        deadline=deadline,
+    )
+
+
+@pytest.fixture
+def settings():
+    return make_settings
+
+
+@pytest.fixture
+def examples():
+    return make_examples
+
+
+@pytest.fixture
+def fit_model():
+    return fit_small
+
+
+@pytest.fixture
+def all_chance():
+    """Settings that leave no use of chance out."""
+    return WITH_ALL_CHANCE

@@ -1,0 +1,47 @@
+"""What fitting asks before it begins."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from wordgate.errors import DataError, MissingExtraError, SettingsError
+from wordgate.training.fitting import Examples, check_family
+
+
+@pytest.mark.parametrize(
+    ("family", "end"),
+    [("lstn", "; did you mean 'lstm'?"), ("forest", "; there are: lstm, count")],
+)
+def test_an_unknown_family_is_named(family, end):
+    with pytest.raises(SettingsError) as error:
+        check_family(family)
+    assert str(error.value) == f"no family of models '{family}'{end}"
+
+
+def test_without_torch_the_extra_is_named(monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "torch" else find_spec(name)
+    )
+    with pytest.raises(MissingExtraError) as error:
+        check_family("lstm")
+    assert str(error.value) == (
+        "training an LSTM needs the extra 'train': pip install 'wordgate[train]'"
+    )
+    check_family("count")
+
+
+def test_a_part_of_the_examples_keeps_its_order():
+    examples = Examples(["a", "b", "c"], np.array([0, 1, 2]), ["x", "y", "z"])
+    part = examples.part(np.array([2, 0]))
+    assert (part.texts, part.targets.tolist(), part.groups) == (["c", "a"], [2, 0], ["z", "x"])
+    assert Examples(["a"], np.array([0]), None).part(np.array([0])).groups is None
+
+
+def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(examples, fit_model):
+    with pytest.raises(DataError, match=r"^there are no texts to fit an LSTM on$"):
+        fit_model(examples(0), examples(5))
+    message = "^there are no validation texts to choose the best epoch by$"
+    with pytest.raises(DataError, match=message):
+        fit_model(examples(5), examples(0))
