@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check format clean bench-results bench-startup bench-predict
+.PHONY: demo test check format clean bench-results bench-startup bench-predict bench-copies bench-inflation
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -21,7 +21,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench-results bench-startup bench-predict: bench-%: $(VENV)/.train
+bench-results bench-startup bench-predict bench-copies bench-inflation: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
 $(VENV)/bin/pip:

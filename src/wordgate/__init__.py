@@ -20,18 +20,23 @@ from wordgate.errors import (
 if TYPE_CHECKING:
     from wordgate.estimator import WordgateClassifier
     from wordgate.prediction.predictor import Predictor, load
+    from wordgate.split.folds import GroupedSplit
+    from wordgate.workflows.audit import Audit, audit
     from wordgate.workflows.evaluate import evaluate
     from wordgate.workflows.train import Training, train
 
 __all__ = [
+    "Audit",
     "BundleError",
     "DataError",
+    "GroupedSplit",
     "MissingExtraError",
     "Predictor",
     "SettingsError",
     "Training",
     "WordgateClassifier",
     "WordgateError",
+    "audit",
     "evaluate",
     "load",
     "train",
@@ -40,9 +45,12 @@ __all__ = [
 __version__ = version("wordgate")
 
 _HOMES = {
+    "Audit": "wordgate.workflows.audit",
+    "GroupedSplit": "wordgate.split.folds",
     "Predictor": "wordgate.prediction.predictor",
     "Training": "wordgate.workflows.train",
     "WordgateClassifier": "wordgate.estimator",
+    "audit": "wordgate.workflows.audit",
     "evaluate": "wordgate.workflows.evaluate",
     "load": "wordgate.prediction.predictor",
     "train": "wordgate.workflows.train",

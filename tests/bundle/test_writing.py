@@ -25,6 +25,7 @@ def refusal(path, *, overwrite=False):
 def test_a_bundle_is_a_folder_of_plain_files(count_model):
     assert set(contents(count_model.folder)) == {
         "README.md",
+        "audit.json",
         "config.json",
         "fingerprints.safetensors",
         "manifest.json",

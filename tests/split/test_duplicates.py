@@ -122,6 +122,15 @@ def test_a_group_is_never_joined_beyond_its_cap():
     assert found.n_apart >= 40
 
 
+def test_little_data_is_never_joined_to_one_group():
+    rng = random.Random(0)
+    text = sentence(rng)
+    versions = [reworded(text, rng, changes=1) for _ in range(10)]
+    found = copy_groups([*versions, *(sentence(rng) for _ in range(20))], None)
+    assert 2 <= found.largest <= 6
+    assert found.n_apart == 10
+
+
 def test_scripts_without_spaces_are_compared_by_their_characters():
     texts = [
         "今天天气真好我们去公园散步吧",

@@ -10,6 +10,7 @@ model.json                 tokenizer, vocabulary, what JSON can say        refus
 weights.safetensors        the arrays                                      refused
 fingerprints.safetensors   hashes of the training texts and groups         refused when judging
 metrics.json               what it is worth (absent until judged)          warned of
+audit.json                 copies in its data, and what splits would leak  warned of
 README.md                  the model card                                  warned of
 manifest.json              SHA-256 and size of each file above             the others don't fit
 =========================  ==============================================  =====================

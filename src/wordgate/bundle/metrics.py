@@ -75,6 +75,23 @@ class SplitFacts(_Form):
     warnings: list[str]
 
 
+class Fold(_Form):
+    """One model of a cross-validation, judged on the fold it was not given."""
+
+    n_train: int = Field(description="validation rows included")
+    n_test: int
+    accuracy: float
+    macro_f1: float | None
+
+
+class CrossValidation(_Form):
+    """Models like the one kept, each fitted without one fold of the rows and judged on it."""
+
+    accuracy: float = Field(description="of all rows, each judged once")
+    interval: Interval = Field(description="of that accuracy; groups are resampled")
+    folds: list[Fold]
+
+
 class Epoch(_Form):
     """One pass over the training texts."""
 
@@ -106,6 +123,9 @@ class Metrics(_Form):
     baselines: Baselines
     difference_to_count: PairedDifference
     split: SplitFacts
+    folds: CrossValidation | None = Field(
+        default=None, description="cross-validation beside the ordinary split, if it was asked for"
+    )
     train_seconds: float = Field(description="fitting alone")
     wall_seconds: float = Field(description="the whole command")
     peak_memory_mb: float = Field(description="largest resident size of the process, 10^6 bytes")

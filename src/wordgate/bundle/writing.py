@@ -30,12 +30,14 @@ class Bundle:
         model: The fitted model.
         metrics: What it is worth; None until judged.
         fingerprints: Hashes of what it was trained on.
+        audit: What was found in its data, without any text of it; None if nobody looked.
     """
 
     config: Config
     model: Model
     metrics: Metrics | None
     fingerprints: Fingerprints
+    audit: Mapping[str, object] | None = None
 
 
 def check_destination(path: str | Path, *, overwrite: bool) -> None:
@@ -112,6 +114,8 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
     }
     if bundle.metrics is not None:
         contents["metrics.json"] = _dump(bundle.metrics.model_dump(mode="json"))
+    if bundle.audit is not None:
+        contents["audit.json"] = _dump(bundle.audit)
     files = {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in sorted(contents.items())

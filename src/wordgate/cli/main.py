@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from wordgate.cli.audit import audit
 from wordgate.cli.demo import demo
 from wordgate.cli.evaluate import evaluate
 from wordgate.cli.info import info
@@ -24,7 +25,7 @@ def wordgate() -> None:
     """
 
 
-for _command in (demo, train, evaluate, predict, info):
+for _command in (demo, audit, train, evaluate, predict, info):
     wordgate.add_command(_command)
 
 

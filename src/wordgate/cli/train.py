@@ -12,6 +12,13 @@ from wordgate.cli.options import json_option, reading_options, training_options
 @click.argument("data")
 @reading_options
 @training_options
+@click.option(
+    "--folds",
+    metavar="K",
+    type=click.IntRange(min=2),
+    help="Cross-validate, too: K more models, each judged on a fold of whole groups it has not"
+    " seen. The model kept is that of the ordinary split.",
+)
 @json_option
 def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Train a classifier on DATA, judge it on rows it has not seen, and keep it.
@@ -19,6 +26,7 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
     DATA is a CSV, TSV, JSONL or Parquet file (gzip or not), or a named data set such as
     twitter-entity-sentiment. What it holds is inferred, and said.
     """
+    from wordgate.cli.folds_view import folds_view
     from wordgate.cli.views import training_view
     from wordgate.settings import parse_assignments
     from wordgate.workflows.train import train as train_workflow
@@ -29,4 +37,6 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
         click.echo(json.dumps(training.metrics.model_dump(mode="json"), ensure_ascii=False))
         return
     click.echo(training_view(training))
+    if training.metrics.folds is not None:
+        click.echo(f"\n{folds_view(training.metrics.folds)}")
     click.echo(f'\nSaved in {options["out"]}. Try: wordgate predict {options["out"]} "a text"')

@@ -38,7 +38,8 @@ from wordgate.split.shingles import distinct
 NEAR = 0.5  # a pair of texts from here on is called a near copy
 JOINED = 0.43  # groups whose texts are this alike on average are joined
 MOST_OF_ROWS = 0.003  # no joined group is larger than this share of the rows...
-MOST_AT_LEAST = 12  # ...or this many rows, where that is more
+MOST_AT_LEAST = 12  # ...or this many rows, where that is more...
+MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must still be split
 
 
 @dataclass(frozen=True)
@@ -104,17 +105,13 @@ def near_pairs(
         Positions int64 [pairs, 2], the smaller first, sorted; similarity float32 [pairs], 1 for
         exact copies.
     """
-    text = _Numbered.of([normalised(text) for text in texts])
-    first = text.first_row
+    compared = Compared.of(texts, least=least)
+    text, first = compared.text, compared.text.first_row
     again = np.flatnonzero(first[text.number] != np.arange(len(texts)))
     exact = np.stack([first[text.number[again]], again], axis=1)
-    ready = Texts.of(text.names)
-    candidates = ready.candidates()
-    similarity = ready.similarity(candidates)
-    near = np.sort(first[candidates[similarity >= least]], axis=1)
+    near = np.sort(first[compared.pairs], axis=1)
     pairs = np.concatenate([exact, near])
-    ones = np.ones(len(exact), dtype=np.float32)
-    values = np.concatenate([ones, similarity[similarity >= least]])
+    values = np.concatenate([np.ones(len(exact), dtype=np.float32), compared.similarity])
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     return pairs[order], values[order]
 
@@ -137,32 +134,50 @@ def copy_groups(
         groups: One group a row (an empty string: none), or None. Rows without a group begin with
             their exact copies.
         least: The mean similarity from which groups are joined.
-        most_of_rows: No joining makes a group larger than this share of the rows (or than a dozen
-            rows, if that is more).
+        most_of_rows: No joining makes a group larger than this share of the rows; a dozen
+            rows are always allowed, but never more than a fifth of all.
 
     Returns:
         The groups, and what was joined and what stays apart.
     """
-    group = _Numbered.of(group_keys(texts, groups))
-    text = _Numbered.of([normalised(text) for text in texts])
-    ready = Texts.of(text.names)
-    candidates = ready.candidates()
-    similarity = ready.similarity(candidates)
+    compared = Compared.of(texts, least=min(least, NEAR))
+    return join_copies(compared, group_keys(texts, groups), least=least, most_of_rows=most_of_rows)
 
+
+def join_copies(
+    compared: "Compared",
+    keys: Sequence[str],
+    *,
+    least: float = JOINED,
+    most_of_rows: float = MOST_OF_ROWS,
+) -> CopyGroups:
+    """Join groups as `copy_groups` does, of texts that have been compared before.
+
+    Args:
+        compared: The texts, compared from ``min(least, NEAR)`` on.
+        keys: One group a row, none empty.
+        least: The mean similarity from which groups are joined.
+        most_of_rows: See `copy_groups`.
+
+    Returns:
+        The groups, and what was joined and what stays apart.
+    """
+    group, text, ready = Numbered.of(keys), compared.text, compared.ready
     members = _members(text, group)
     said = members[ready.n_words[members[:, 0]] >= MIN_WORDS]
     sums, n_texts = _sums(said, ready, len(group.names))
     n_rows = np.bincount(group.number, minlength=len(group.names)).astype(np.int64)
-    cap = max(MOST_AT_LEAST, int(most_of_rows * len(texts)))
+    cap = max(MOST_AT_LEAST, int(most_of_rows * len(keys)))
+    cap = min(cap, int(MOST_AT_ALL * len(keys)))
     joined = average_linkage(
         sums,
         n_texts,
         n_rows,
-        _group_edges(said, candidates[similarity >= least], len(text.names)),
+        _group_edges(said, compared.alike(least), len(text.names)),
         least=least,
         most_rows=cap,
     )
-    apart = _apart(joined[group.number], text.number, candidates[similarity >= NEAR], ready)
+    apart = _apart(joined[group.number], text.number, compared.alike(NEAR), ready)
     size = np.bincount(joined, weights=n_rows, minlength=len(group.names)).astype(np.int64)
     grown = size[joined] > n_rows  # [groups]: whether others were joined to it
     return CopyGroups(
@@ -175,7 +190,7 @@ def copy_groups(
 
 
 @dataclass(frozen=True)
-class _Numbered:
+class Numbered:
     """Keys of rows as numbers that follow the keys' order, whatever the order of the rows.
 
     Attributes:
@@ -189,7 +204,8 @@ class _Numbered:
     first_row: NDArray[np.int64]
 
     @classmethod
-    def of(cls, keys: Sequence[str]) -> "_Numbered":
+    def of(cls, keys: Sequence[str]) -> "Numbered":
+        """Number keys, one a row."""
         names = sorted(set(keys))
         place = {name: i for i, name in enumerate(names)}
         number = np.fromiter((place[key] for key in keys), np.int64, len(keys))
@@ -198,7 +214,38 @@ class _Numbered:
         return cls(names, number, first_row)
 
 
-def _members(text: _Numbered, group: _Numbered) -> NDArray[np.int64]:
+@dataclass(frozen=True)
+class Compared:
+    """Distinct texts, and which of them are alike: found once, for all that is asked of it.
+
+    Attributes:
+        text: The normalised texts, numbered.
+        ready: The distinct ones, ready to be compared, in the order of their numbers.
+        pairs: int64 [pairs, 2], numbers of texts that are alike, the smaller first, sorted.
+        similarity: float32 [pairs].
+    """
+
+    text: Numbered
+    ready: Texts
+    pairs: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, texts: Sequence[str], *, least: float = min(JOINED, NEAR)) -> "Compared":
+        """Compare texts, one a row; keep the pairs whose similarity is at least so much."""
+        text = Numbered.of([normalised(text) for text in texts])
+        ready = Texts.of(text.names)
+        candidates = ready.candidates()
+        similarity = ready.similarity(candidates)
+        kept = similarity >= least
+        return cls(text, ready, candidates[kept], similarity[kept])
+
+    def alike(self, least: float) -> NDArray[np.int64]:
+        """Give the pairs whose similarity is at least so much, int64 [pairs, 2]."""
+        return self.pairs[self.similarity >= least]
+
+
+def _members(text: Numbered, group: Numbered) -> NDArray[np.int64]:
     """List the distinct pairs of a text and a group that has it, int64 [pairs, 2], sorted."""
     n_groups = max(1, len(group.names))
     packed = distinct(text.number * n_groups + group.number)

@@ -10,7 +10,6 @@ from wordgate.bundle.metrics import Baseline, Baselines, PairedDifference, Split
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.metrics import Scores, evaluate
 from wordgate.models.protocol import Model
-from wordgate.split.duplicates import near_copies
 from wordgate.training.count import fit_count
 from wordgate.training.fitting import Examples
 from wordgate.workflows.study import Study
@@ -80,8 +79,9 @@ def compare_to_count(
 
 
 def split_facts(study: Study) -> SplitFacts:
-    """Gather what is known of the split, and look for test rows with a near copy in train."""
+    """Gather what is known of the split, near copies between its parts included."""
     split = study.split
+    near = study.copies.stand_in(split.test, split.train)
     return SplitFacts(
         kind=split.kind,
         seed=split.seed,
@@ -90,7 +90,7 @@ def split_facts(study: Study) -> SplitFacts:
         n_test=len(split.test),
         n_test_groups=split.n_test_groups,
         leaked_by_group=split.leaked_by_group,
-        near_duplicates_in_train=int(near_copies(study.test.texts, study.train.texts).sum()),
+        near_duplicates_in_train=int(near.sum()),
         reason=split.reason,
         warnings=list(split.warnings),
     )

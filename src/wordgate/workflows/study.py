@@ -1,13 +1,14 @@
 """A table cut into the three parts that fitting and judging take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wordgate.data import Table
 from wordgate.errors import DataError
 from wordgate.settings import Settings
+from wordgate.split.copies import Copies, find_copies
 from wordgate.split.splits import Split, given_split, grouped_split, random_split
 from wordgate.training.fitting import Examples
 
@@ -19,6 +20,7 @@ class Study:
     Attributes:
         labels: The labels by their numbers, sorted.
         split: How the rows were cut.
+        copies: Which rows copy which. The groups of the three parts are its joined groups.
         train: What everything is fitted on.
         valid: What chooses the best epoch.
         test: What only the finished model sees.
@@ -26,6 +28,7 @@ class Study:
 
     labels: tuple[str, ...]
     split: Split
+    copies: Copies
     train: Examples
     valid: Examples
     test: Examples
@@ -34,17 +37,21 @@ class Study:
 def make_study(table: Table, settings: Settings, seed: int) -> Study:
     """Cut a table as the settings say, or as the table itself names the parts.
 
+    Groups that copy each other are joined before, so that copies are never parted by a grouped
+    split, are counted as a leak by another, and stand together where an interval resamples groups.
+
     Raises:
         DataError: The rows can't be cut, or a label of test is unknown to train.
     """
     labels = tuple(sorted(set(table.labels or ())))
-    split = _split(table, settings, seed)
+    copies = find_copies(table.texts, table.groups)
+    split = _split(table, copies, settings, seed)
     numbers = {label: number for number, label in enumerate(labels)}
     targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
-    everything = Examples(table.texts, targets, table.groups)
+    everything = Examples(table.texts, targets, copies.joined.groups)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
     _check_labels(labels, train)
-    return Study(labels, split, train, valid, test)
+    return Study(labels, split, copies, train, valid, test)
 
 
 def hold_out(
@@ -63,15 +70,17 @@ def hold_out(
     return examples.part(left), examples.part(split.test)
 
 
-def _split(table: Table, settings: Settings, seed: int) -> Split:
-    rows = (table.texts, table.labels or [], table.groups)
+def _split(table: Table, copies: Copies, settings: Settings, seed: int) -> Split:
+    rows = (table.texts, table.labels or [], copies.joined.groups)
     test_size, valid_size = settings.test_size, settings.valid_size
     if table.parts is not None:
         return given_split(
             *rows, table.parts, test_size=test_size, valid_size=valid_size, seed=seed
         )
-    cut = random_split if settings.split == "random" else grouped_split
-    return cut(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
+    if settings.split == "random":
+        return random_split(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
+    split = grouped_split(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
+    return replace(split, reason=f"{split.reason} {copies.sentence()}")
 
 
 def _check_labels(labels: tuple[str, ...], train: Examples) -> None:

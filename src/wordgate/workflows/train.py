@@ -9,7 +9,7 @@ from typing import Any, Literal
 from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config, environment
-from wordgate.bundle.metrics import Metrics
+from wordgate.bundle.metrics import CrossValidation, Metrics
 from wordgate.bundle.writing import Bundle, check_destination, write_bundle
 from wordgate.data import Table
 from wordgate.errors import SettingsError
@@ -19,7 +19,9 @@ from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, load_settings
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Fitted, check_device, check_family, fit
+from wordgate.workflows.audit import audit_table
 from wordgate.workflows.clock import Clock, peak_memory_mb
+from wordgate.workflows.folds import check_folds, cross_validate
 from wordgate.workflows.judging import (
     Exam,
     JudgedBaselines,
@@ -67,6 +69,7 @@ class Plan:
     settings: Settings
     seed: int
     device: str
+    folds: int | None = None
 
 
 def train(
@@ -82,6 +85,7 @@ def train(
     valid: str | Path | None = None,
     test: str | Path | None = None,
     split_column: str | None = None,
+    folds: int | None = None,
     seed: int = 0,
     device: str = "auto",
     max_minutes: float | None = None,
@@ -103,6 +107,8 @@ def train(
         valid: A file of the same columns for validation.
         test: A file of the same columns for test.
         split_column: A column that says ``train``, ``valid`` or ``test``.
+        folds: Cross-validate as well: deal all rows to so many folds of whole groups, and judge a
+            model like the kept one on each fold. The model kept is that of the ordinary split.
         seed: Decides the split, the first weights, the order, the dropout, the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         max_minutes: End within so many minutes, with the best epoch until then.
@@ -119,9 +125,12 @@ def train(
     _refuse_idle_options(split, test_size, valid, test, split_column)
     told: Progress = Console() if progress is None else progress
     overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
-    plan = Plan(model, str(recipe), load_settings(recipe, overrides), checked_seed(seed), device)
+    chosen = load_settings(recipe, overrides)
+    plan = Plan(model, str(recipe), chosen, checked_seed(seed), device, folds)
     check_family(model)
     check_device(model, device)
+    parts_given = any(part is not None for part in (valid, test, split_column))
+    check_folds(folds, plan.settings, parts_given=parts_given, max_minutes=max_minutes)
     if out is not None:
         check_destination(out, overwrite=overwrite)
     sources = read_parts(data, valid=valid, test=test, split_column=split_column, **reading)
@@ -146,7 +155,7 @@ def train_on_table(
     """
     study = make_study(table, plan.settings, plan.seed)
     progress.say("\n".join([study.split.reason, *study.split.warnings]))
-    facts = split_facts(study)
+    facts, found = split_facts(study), audit_table(table, study.copies)
     exam = Exam(study.test, study.labels, plan.seed)
     baselines = judge_baselines(study.train, exam)
     progress.say(_baseline_line(baselines))
@@ -161,10 +170,12 @@ def train_on_table(
             "baselines": baselines.facts,
             "difference_to_count": compare_to_count(exam, log_proba, baselines),
             "split": facts,
+            "folds": _folds(table, study, plan, progress),
             **_course(fitted, seconds, clock),
         }
     )
-    bundle = Bundle(config, fitted.model, metrics, _fingerprints(study))
+    prints = _fingerprints(table, study)
+    bundle = Bundle(config, fitted.model, metrics, prints, found.facts())
     predictor = Predictor(fitted.model, config, metrics)
     return Training(predictor, metrics, scores, bundle, (*study.split.warnings, *fitted.remarks))
 
@@ -183,6 +194,21 @@ def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> tuple[Fi
         deadline=clock.fitting_deadline(len(study.valid.texts) + len(study.test.texts)),
     )
     return fitted, time.monotonic() - started
+
+
+def _folds(table: Table, study: Study, plan: Plan, progress: Progress) -> CrossValidation | None:
+    if plan.folds is None:
+        return None
+    return cross_validate(
+        table,
+        study,
+        plan.folds,
+        family=plan.model,
+        settings=plan.settings,
+        seed=plan.seed,
+        device=plan.device,
+        progress=progress,
+    )
 
 
 def _course(fitted: Fitted, train_seconds: float, clock: Clock) -> dict[str, object]:
@@ -210,12 +236,13 @@ def _config(data: dict[str, object], study: Study, plan: Plan) -> Config:
     )
 
 
-def _fingerprints(study: Study) -> Fingerprints:
-    """Take the prints of every row that had a part in the model, validation included."""
-    texts = [*study.train.texts, *study.valid.texts]
-    if study.train.groups is None or study.valid.groups is None:
-        return Fingerprints.of(texts, None)
-    return Fingerprints.of(texts, [*study.train.groups, *study.valid.groups])
+def _fingerprints(table: Table, study: Study) -> Fingerprints:
+    """Take the prints of every row that had a part in the model, validation included.
+
+    The groups are those that the data names, which other files may name, too.
+    """
+    known = table.select([*study.split.train, *study.split.valid])
+    return Fingerprints.of(known.texts, known.groups)
 
 
 def _baseline_line(baselines: JudgedBaselines) -> str:

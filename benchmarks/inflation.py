@@ -1,0 +1,76 @@
+"""What a split found without ids still inflates a score by: `make bench-inflation`.
+
+The tweets' ids are hidden, copies alone make the groups, and a model is judged on that split; its
+peers are the same model on the split by ids and on a random one. The share of test rows that have
+a paraphrase (a row of their id) in train tells what joining has missed; the accuracy on the other
+rows of the same test tells what these are worth without moving to another test.
+"""
+
+import dataclasses
+import math
+import sys
+
+import numpy as np
+
+from real_data import real_file
+from wordgate.data import read_table
+from wordgate.progress import Silent
+from wordgate.settings import load_settings
+from wordgate.training.fitting import fit
+from wordgate.workflows.study import Study, make_study
+
+SEEDS = (0, 1, 2)
+MODELS = (("count", "default"), ("lstm", "notebook-fast"))
+
+
+def main(options: list[str]) -> None:
+    """Print a table; `--seeds N` takes only the first N splits."""
+    seeds = SEEDS[: int(options[1])] if options[:1] == ["--seeds"] else SEEDS
+    with_ids = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
+    ids = np.array(with_ids.groups)
+    without = dataclasses.replace(with_ids, groups=None)
+    ways = [("by ids", with_ids, "grouped"), ("found without ids", without, "grouped"),
+            ("random", with_ids, "random")]  # fmt: skip
+    print("| model | split | seed | accuracy | paraphrase in train | accuracy on the others |")
+    print("|---|---|---|---|---|---|")
+    reached: dict[tuple[str, str], list[float]] = {}
+    for seed in seeds:
+        for way, table, kind in ways:
+            settings = load_settings("default", {"split": kind})
+            study = make_study(table, settings, seed)
+            known = np.isin(ids[study.split.test], ids[study.split.train])
+            for family, recipe in MODELS:
+                right = _right(study, family, recipe, seed)
+                others = "" if known.all() else f"{right[~known].mean():.3f}"
+                print(
+                    f"| {family} ({recipe}) | {way} | {seed} | {right.mean():.3f} |"
+                    f" {known.mean():.1%} | {others} |",
+                    flush=True,
+                )
+                reached.setdefault((family, way), []).append(float(right.mean()))
+    for family, recipe in MODELS:
+        honest = np.array(reached[family, "by ids"])
+        for way in ("found without ids", "random"):
+            points = 100 * (np.array(reached[family, way]) - honest)
+            print(f"{family} ({recipe}), {way}: {points.mean():+.1f} points over the split by ids"
+                  f" (splits: {', '.join(f'{one:+.1f}' for one in points)})")  # fmt: skip
+
+
+def _right(study: Study, family: str, recipe: str, seed: int) -> np.ndarray:
+    """Fit a model and tell which test rows it labels right, bool [n_test]."""
+    fitted = fit(
+        family,
+        study.train,
+        study.valid,
+        len(study.labels),
+        load_settings(recipe),
+        seed=seed,
+        device="auto",
+        progress=Silent(),
+        deadline=math.inf,
+    )
+    return fitted.model.log_proba(study.test.texts).argmax(axis=1) == study.test.targets
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,42 @@
+"""`wordgate audit`: what stands in the data twice, and what a split would leak by it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wordgate.cli.options import json_option, reading_options
+
+
+@click.command()
+@click.argument("data")
+@reading_options
+@json_option
+@click.option("--html", metavar="FILE", help="Write the audit as a web page, too.")
+def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None:
+    """Look for copies in DATA, and tell what a random split of it would leak.
+
+    Exact and near copies, their groups, labels in conflict among copies, texts too short to tell,
+    and the split to use. DATA is what 'wordgate train' takes; labels may be missing.
+    """
+    from wordgate.cli.audit_page import audit_page
+    from wordgate.cli.audit_view import audit_view
+    from wordgate.errors import DataError
+    from wordgate.workflows.audit import audit as audit_workflow
+
+    if html is not None and not Path(html).absolute().parent.is_dir():
+        raise DataError(f"there is no folder {Path(html).parent} to write {Path(html).name} into")
+    found = audit_workflow(data, **reading)
+    click.echo("\n".join(found.reading.lines()), err=True)
+    if html is not None:
+        try:
+            Path(html).write_text(audit_page(found), encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise DataError(f"the page can't be written to {html}: {error.strerror}") from error
+    if as_json:
+        click.echo(json.dumps(found.to_json(), ensure_ascii=False))
+        return
+    click.echo(audit_view(found))
+    if html is not None:
+        click.echo(f"\nThe same as a web page: {html}")

@@ -1,0 +1,141 @@
+"""Cross-validation that keeps groups and copies together: k folds, stratified by label."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import DataError, SettingsError
+from wordgate.split.copies import find_copies
+from wordgate.split.dealing import Deck
+from wordgate.split.keys import group_keys, hashed, numbered
+
+
+class GroupedSplit:
+    """A scikit-learn splitter: k folds of whole groups, stratified by label as groups allow.
+
+    It goes wherever scikit-learn takes ``cv``, such as ``cross_val_score(model, texts, labels,
+    cv=GroupedSplit(5), groups=ids)``. The order of the rows changes no fold.
+
+    Args:
+        n_splits: How many folds.
+        seed: Another seed, other folds.
+        join_copies: Whether groups whose texts copy each other are joined first. Without groups
+            this alone keeps near copies together; exact copies stay together anyway.
+    """
+
+    def __init__(self, n_splits: int = 5, *, seed: int = 0, join_copies: bool = True):
+        if n_splits < 2:
+            raise SettingsError(f"n_splits is {n_splits}; it must be 2 or more")
+        self.n_splits = n_splits
+        self.seed = seed
+        self.join_copies = join_copies
+
+    def __repr__(self) -> str:
+        return (
+            f"GroupedSplit(n_splits={self.n_splits}, seed={self.seed},"
+            f" join_copies={self.join_copies})"
+        )
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803
+        """Give the number of folds."""
+        return self.n_splits
+
+    def split(
+        self,
+        X: Any,  # noqa: N803
+        y: Any = None,
+        groups: Any = None,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Deal the rows.
+
+        Args:
+            X: The texts.
+            y: Their labels; None to stratify by nothing.
+            groups: Their groups, of any type; None: copies are the groups.
+
+        Yields:
+            Positions int64 of the rows to learn from and of those to be judged on; each row is
+            judged once.
+
+        Raises:
+            DataError: `X` does not hold texts, the columns differ in length, or there are fewer
+                groups than folds.
+        """
+        texts = _texts(X)
+        labels = [""] * len(texts) if y is None else [str(label) for label in y]
+        names = None if groups is None else [str(group) for group in groups]
+        _check_lengths(texts, labels, names)
+        keys = group_keys(texts, names)
+        if self.join_copies:
+            keys = find_copies(texts, names).joined.groups
+        fold = grouped_folds(keys, labels, self.n_splits, seed=self.seed)
+        for number in range(self.n_splits):
+            yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+
+
+def grouped_folds(
+    groups: Sequence[str], labels: Sequence[str], n_folds: int, *, seed: int
+) -> NDArray[np.int64]:
+    """Deal whole groups to folds of about equal size, and equal in each label.
+
+    Label by label, a group goes to the fold that has the fewest rows of groups of its commonest
+    label, large groups first; ties are broken by a hash, so the order of the rows changes nothing.
+
+    Args:
+        groups: One group a row.
+        labels: One label a row.
+        n_folds: How many folds.
+        seed: Another seed, other folds.
+
+    Returns:
+        The fold of each row, int64 [rows].
+
+    Raises:
+        DataError: There are fewer groups than folds.
+    """
+    group, group_names = numbered(groups)
+    if len(group_names) < n_folds:
+        raise DataError(
+            f"{len(group_names)} groups can't be dealt to {n_folds} folds: ask for fewer"
+        )
+    number = {name: place for place, name in enumerate(sorted(set(labels)))}
+    label = np.fromiter((number[name] for name in labels), np.int64, len(labels))
+    deck = Deck.of(group, label, hashed(map(str, group_names), key=f"fold {seed}"))
+    order = np.lexsort((deck.rank, -deck.size, deck.stratum))
+    fold_of_group = np.zeros(len(group_names), dtype=np.int64)
+    total = [0] * n_folds
+    stratum, heap = -1, [(0, 0, 0)]
+    for place in order.tolist():
+        if deck.stratum[place] != stratum:
+            stratum = deck.stratum[place]
+            # Each label starts with the fold that the labels before it have left the smallest.
+            heap = [(0, total[fold], fold) for fold in range(n_folds)]
+            heapq.heapify(heap)
+        own, _, fold = heapq.heappop(heap)
+        fold_of_group[place] = fold
+        size = int(deck.size[place])
+        total[fold] += size
+        heapq.heappush(heap, (own + size, total[fold], fold))
+    dealt: NDArray[np.int64] = fold_of_group[group]
+    return dealt
+
+
+def _texts(X: Any) -> list[str]:  # noqa: N803
+    """Check that there is one string a row."""
+    texts = list(X)
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(
+                f"GroupedSplit compares texts, but row {row} is a {type(text).__name__}: give it a"
+                " list of strings, or one column of a frame"
+            )
+    return texts
+
+
+def _check_lengths(texts: list[str], labels: list[str], groups: list[str] | None) -> None:
+    for name, column in (("labels", labels), ("groups", groups)):
+        if column is not None and len(column) != len(texts):
+            raise DataError(f"there are {len(texts)} texts but {len(column)} {name}")

@@ -1,0 +1,119 @@
+"""A few near copies to look at, side by side, and where they differ."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.data import Table
+from wordgate.split.copies import Copies
+
+SHOWN_CHARACTERS = 400
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """One row of a pair.
+
+    Attributes:
+        row: The record it came from, from 1.
+        text: Its text, cut after 400 characters.
+        label: Its label, if there are labels.
+        group: Its group, if there are groups.
+    """
+
+    row: int
+    text: str
+    label: str | None
+    group: str | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two rows that are near copies.
+
+    Attributes:
+        why: What the pair is an example of.
+        similarity: From 0.5 to 1.
+        first: The one of smaller row number.
+        second: The other.
+    """
+
+    why: str
+    similarity: float
+    first: ShownRow
+    second: ShownRow
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Words in a row that both texts have, or only one of them."""
+
+    where: Literal["same", "first", "second"]
+    words: str
+
+
+def example_pairs(table: Table, copies: Copies) -> list[Pair]:
+    """Choose near copies to show: hardly alike, much alike, across groups, of different labels.
+
+    Which texts are chosen does not depend on the order of the rows.
+    """
+    first_row = np.unique(copies.text, return_index=True)[1][copies.pairs]  # int64 [pairs, 2]
+    kinds = [
+        ("just alike enough to count", copies.similarity < 0.55),
+        ("much alike", copies.similarity >= 0.75),
+    ]
+    if copies.own_groups:
+        kinds.append(("in different groups", _differ(copies.keys, first_row)))
+    if table.labels is not None:
+        kinds.append(("with different labels", _differ(table.labels, first_row)))
+    rng = np.random.default_rng(0)
+    taken: list[int] = []
+    pairs = []
+    for why, fits in kinds:
+        free = np.setdiff1d(np.flatnonzero(fits), taken)
+        if len(free):
+            taken.append(int(rng.choice(free)))
+            ends = sorted(first_row[taken[-1]].tolist())
+            similarity = float(copies.similarity[taken[-1]])
+            pairs.append(Pair(why, similarity, _shown(table, ends[0]), _shown(table, ends[1])))
+    return pairs
+
+
+def differences(first: str, second: str) -> list[Piece]:
+    """Lay two texts over each other, word by word.
+
+    >>> differences("so good", "so very bad")
+    [Piece(where='same', words='so'), Piece(where='first', words='good'),\
+ Piece(where='second', words='very bad')]
+    """
+    a, b = first.split(), second.split()
+    pieces: list[Piece] = []
+    matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
+    for tag, a0, a1, b0, b1 in matcher.get_opcodes():
+        if tag == "equal":
+            pieces.append(Piece("same", " ".join(a[a0:a1])))
+            continue
+        if a1 > a0:
+            pieces.append(Piece("first", " ".join(a[a0:a1])))
+        if b1 > b0:
+            pieces.append(Piece("second", " ".join(b[b0:b1])))
+    return pieces
+
+
+def _differ(values: Sequence[str], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell at which pairs of rows, int64 [pairs, 2], two different values stand."""
+    ends = rows.tolist()
+    return np.fromiter((values[a] != values[b] for a, b in ends), np.bool_, len(ends))
+
+
+def _shown(table: Table, row: int) -> ShownRow:
+    return ShownRow(
+        row=table.rows[row],
+        text=table.texts[row][:SHOWN_CHARACTERS],
+        label=None if table.labels is None else table.labels[row],
+        group=None if table.groups is None else table.groups[row],
+    )
