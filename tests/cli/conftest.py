@@ -1,3 +1,4 @@
+import io
 import sys
 
 import pytest
@@ -17,8 +18,6 @@ def wordgate(capfd, monkeypatch):
     """Run a command in this process; `stdin` is what is piped to it, in bytes."""
 
     def run(*arguments, stdin=b""):
-        import io
-
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         capfd.readouterr()
         code = exit_code([str(argument) for argument in arguments])

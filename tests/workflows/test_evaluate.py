@@ -73,11 +73,18 @@ def test_scores_are_those_of_the_training_where_the_rows_are_its_test_rows(
     assert wordgate.evaluate(tmp_path / "m", test).scores == training.scores
 
 
-def test_ids_are_known_again_in_a_file_with_one_row_an_id(tmp_path, make_file, make_rows):
-    """The ids of such a file look like any numbers; in training their column had no name."""
+@pytest.fixture
+def trained_on_numbers(tmp_path, make_file, make_rows):
+    """A model that was trained without column names, on ids from 7000 to 7059."""
     rows = [(str(7000 + int(group[1:])), label, text) for group, label, text in make_rows()]
     folder = tmp_path / "m"
     wordgate.train(make_file(rows, header=None), out=folder, model="count", progress=Silent())
+    return folder, rows
+
+
+def test_ids_are_known_again_in_a_file_with_one_row_an_id(trained_on_numbers, make_file):
+    """The ids of such a file look like any numbers; in training their column had no name."""
+    folder, rows = trained_on_numbers
     new_texts = [(rows[5 * i][0], *row[1:]) for i, row in enumerate(strangers(60))]
     file = make_file(new_texts, "judged.csv", header=("No", "Target", "Twit"))
     evaluation = wordgate.evaluate(folder, file)
@@ -92,12 +99,20 @@ def test_ids_are_known_again_in_a_file_with_one_row_an_id(tmp_path, make_file, m
     assert switched_off.seen.rows == 0
 
 
-def test_numbers_that_are_no_known_ids_are_no_groups(tmp_path, make_file, make_rows):
-    rows = [(str(7000 + int(group[1:])), label, text) for group, label, text in make_rows()]
-    folder = tmp_path / "m"
-    wordgate.train(make_file(rows, header=None), out=folder, model="count", progress=Silent())
-    numbers = [(str(i), *row[1:]) for i, row in enumerate(strangers(60))]
-    evaluation = wordgate.evaluate(folder, make_file(numbers, "judged.csv", header=None))
+def test_a_few_ids_are_known_again_by_their_texts(trained_on_numbers, make_file):
+    folder, rows = trained_on_numbers
+    others = [(str(9000 + i), *row[1:]) for i, row in enumerate(strangers(60))]
+    file = make_file([*rows[:50:5], *others], "judged.csv", header=None)
+    evaluation = wordgate.evaluate(folder, file)
+    assert evaluation.seen.n == 70
+    assert 5 <= evaluation.seen.groups <= 10
+
+
+@pytest.mark.parametrize("first", [0, 7050])
+def test_numbers_are_not_taken_for_ids_by_chance(trained_on_numbers, make_file, first):
+    folder, _ = trained_on_numbers
+    rows = [(str(first + i), *row[1:]) for i, row in enumerate(strangers(60))]
+    evaluation = wordgate.evaluate(folder, make_file(rows, "judged.csv", header=None))
     assert evaluation.seen.groups is None
     assert evaluation.seen.rows == 0
 

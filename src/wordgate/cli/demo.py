@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import json_option
+from wordgate.cli.options import json_option, seed_option
 
 if TYPE_CHECKING:
     from wordgate.workflows.demo import Demo
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where to write the corpus and the model.",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@seed_option
 @json_option
 def demo(out: str, *, seed: int, as_json: bool) -> None:
     """Train on a small synthetic corpus in which only the order of words tells the label.

@@ -36,15 +36,31 @@ reading_options = _stack(
     click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Read only N rows."),
 )
 
+seed_option = click.option(
+    "--seed",
+    metavar="N",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Decides all that chance decides.",
+)
+
 training_options = _stack(
     click.option("--out", metavar="FOLDER", required=True, help="Where to write the model."),
     click.option("--overwrite", is_flag=True, help="Replace a model that is there."),
-    click.option("--model", default="lstm", show_default=True, help="Family: lstm or count."),
+    click.option(
+        "--model",
+        metavar="FAMILY",
+        default="lstm",
+        show_default=True,
+        help="What to train: lstm, or count for word counts with logistic regression.",
+    ),
     click.option(
         "--recipe",
+        metavar="NAME",
         default="default",
         show_default=True,
-        help="Settings by name: default or notebook-fast, or a .toml file of your own.",
+        help="Settings: default, notebook-fast, or a .toml file of your own.",
     ),
     click.option(
         "--set",
@@ -64,8 +80,14 @@ training_options = _stack(
     click.option("--valid", metavar="FILE", help="A file of its own for validation."),
     click.option("--test", metavar="FILE", help="A file of its own for test."),
     click.option("--split-column", metavar="COLUMN", help="Column that says train, valid or test."),
-    click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0)),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+    seed_option,
+    click.option(
+        "--device",
+        metavar="NAME",
+        default="auto",
+        show_default=True,
+        help="Where to compute: auto, cpu, cuda or cuda:N.",
+    ),
     click.option(
         "--max-minutes", metavar="M", type=float, help="End the whole command within M minutes."
     ),

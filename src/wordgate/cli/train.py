@@ -8,7 +8,10 @@ import click
 from wordgate.cli.options import json_option, reading_options, training_options
 
 
-@click.command(short_help="Train a classifier, judge it and keep it.")
+@click.command(
+    short_help="Train a classifier, judge it and keep it.",
+    epilog="Named data sets: twitter-entity-sentiment",
+)
 @click.argument("data")
 @reading_options
 @training_options
@@ -23,8 +26,8 @@ from wordgate.cli.options import json_option, reading_options, training_options
 def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Train a classifier on DATA, judge it on rows it has not seen, and keep it.
 
-    DATA is a CSV, TSV, JSONL or Parquet file (gzip or not), or a named data set such as
-    twitter-entity-sentiment. What it holds is inferred, and said.
+    DATA is a CSV, TSV, JSONL or Parquet file, gzipped or not, or the name of a data set. What it
+    holds is inferred, and said.
     """
     from wordgate.cli.folds_view import folds_view
     from wordgate.cli.views import training_view

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Unpack
 
-from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import Reading, Table, read_table
 from wordgate.errors import DataError, did_you_mean
@@ -19,8 +18,7 @@ from wordgate.training.fitting import Examples
 from wordgate.workflows.judging import Exam
 from wordgate.workflows.reading import ReadingOptions
 
-MOSTLY_KNOWN = 0.5
-"""Share of a column's rows that must be of groups known from training for it to hold groups."""
+MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -75,36 +73,46 @@ def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -
     """
     predictor = load(bundle)
     prints = BundleFolder.open(bundle).fingerprints()
-    table = _read(data, reading, predictor.config, prints)
+    table = read_table(data, min_labels=1, **reading)
+    near = prints.near_copies(table.texts)
+    column = predictor.config.columns().get("group")
+    if table.groups is None and reading.get("group") is None and column is not None:
+        table = _with_groups_of_training(table, data, reading, column, prints, near)
     exam = Exam(_examples(table, predictor.labels), predictor.labels, predictor.config.seed)
     log_proba = predictor.log_proba(table.texts)
-    known, seen = _look_up(table, prints)
+    known, seen = _look_up(table, prints, near)
     unseen = None
     if 0 < seen.rows < seen.n:
         unseen = exam.part(~known).scores(log_proba[~known])
     return Evaluation(exam.scores(log_proba), unseen, seen, table.reading, predictor)
 
 
-def _read(data: Any, reading: ReadingOptions, config: Config, prints: Fingerprints) -> Table:
-    """Read the data; where no column looks like groups, try the one that held them in training.
+def _with_groups_of_training(
+    table: Table,
+    data: Any,
+    reading: ReadingOptions,
+    column: str,
+    prints: Fingerprints,
+    near: NDArray[np.bool_],
+) -> Table:
+    """Try the column that held the groups in training, where no column looks like groups.
 
-    A file may hold one row of each group: by itself its ids look like any numbers. The column is
-    taken if most of its values stood in training.
+    A file may hold one row of each group: by itself its ids look like any numbers. They are taken
+    for those of the training if most of them stood in it, or if most of those that did have texts
+    much like the training's: numbers alone can agree by chance.
     """
-    table = read_table(data, min_labels=1, **reading)
-    column = config.columns().get("group")
-    if table.groups is not None or reading.get("group") is not None or column is None:
-        return table
-    with_groups = reading.copy()
-    with_groups["group"] = column
+    reading = reading.copy()
+    reading["group"] = column
     try:
-        grouped = read_table(data, min_labels=1, **with_groups)
+        grouped = read_table(data, min_labels=1, **reading)
     except DataError:  # it has no such column, or can be read only once
         return table
-    known = int(prints.seen_groups(grouped.groups or []).sum())
-    if known < MOSTLY_KNOWN * len(grouped):
+    known = prints.seen_groups(grouped.named_groups() or [])
+    if grouped.texts != table.texts or not known.any():
         return table
-    reason = f"the groups of {known:,} of {len(grouped):,} rows stood in training"
+    if known.mean() < MOSTLY and near[known].mean() < MOSTLY:
+        return table
+    reason = f"the groups of {known.sum():,} of {len(grouped):,} rows stood in training"
     columns = [
         replace(choice, reason=reason, given=False) if choice.role == "group" else choice
         for choice in grouped.reading.columns
@@ -127,9 +135,10 @@ def _examples(table: Table, labels: tuple[str, ...]) -> Examples:
     return Examples(table.texts, targets, table.groups)
 
 
-def _look_up(table: Table, prints: Fingerprints) -> tuple[NDArray[np.bool_], Seen]:
+def _look_up(
+    table: Table, prints: Fingerprints, near: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], Seen]:
     texts = prints.seen_texts(table.texts)
-    near = prints.near_copies(table.texts) | texts
     named = table.named_groups()
     groups = None if named is None else prints.seen_groups(named)
     known = near if groups is None else near | groups
