@@ -10,17 +10,18 @@ any copies. "Mixed" counts groups that hold several ids: many of them copy each 
 ======  ======================  =============  =====  ====================
 JOINED  same-id pairs together  largest group  mixed  movie reviews joined
 ======  ======================  =============  =====  ====================
-0.40    0.937                   155            198    1.1 %
-0.43    0.920                   152            168    0.7 %
-0.45    0.903                   146            158    0.5 %
-0.50    0.850                   139            134    0.3 %
+0.40    0.937                   155            197    1.1 %
+0.43    0.920                   152            167    0.7 %
+0.45    0.903                   146            156    0.5 %
+0.50    0.850                   139            133    0.3 %
 ======  ======================  =============  =====  ====================
 
-The level was chosen on these same data. At 0.43, of 100 random pairs joined across ids, 98 were
-read as copies or fill-ins of one template; but a few templates of many rows make most such pairs.
-Of one pair from each of 40 mixed groups, about half were strangers, mostly short texts of common
-words. Weights as TF-IDF has them (squares of inverse document frequencies) joined about twice as
-many movie reviews at the same recall: those share rare names, not sentences.
+The level was chosen on these same data. At 0.43, of 100 random pairs joined across ids, 97 were
+read as copies or fill-ins of one template; but four groups of many rows make most such pairs. Of
+one pair from each of 40 mixed groups, 31 were; the strangers are mostly short texts of common
+words. (`benchmarks/joined_pairs.md` has them all, `benchmarks/copies.py` makes the table.) Weights
+as TF-IDF has them (squares of inverse document frequencies) joined about twice as many movie
+reviews at the same recall: those share rare names, not sentences.
 """
 
 from collections.abc import Sequence
