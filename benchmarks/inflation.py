@@ -16,7 +16,7 @@ from real_data import real_file
 from wordgate.data import read_table
 from wordgate.progress import Silent
 from wordgate.settings import load_settings
-from wordgate.training.fitting import fit
+from wordgate.training.families import fit
 from wordgate.workflows.study import Study, make_study
 
 SEEDS = (0, 1, 2)

@@ -18,7 +18,8 @@ from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.progress import Console, Progress, Silent
 from wordgate.settings import Settings, checked_seed, load_settings
 from wordgate.split.fingerprints import Fingerprints
-from wordgate.training.fitting import Examples, Fitted, fit
+from wordgate.training.families import fit
+from wordgate.training.fitting import Examples, Fitted
 from wordgate.workflows.study import hold_out
 
 

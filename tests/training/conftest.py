@@ -7,7 +7,8 @@ import pytest
 
 from wordgate.progress import Silent
 from wordgate.settings import Settings
-from wordgate.training.fitting import Examples, fit
+from wordgate.training.families import fit
+from wordgate.training.fitting import Examples
 
 SMALL = {
     "split": "grouped",

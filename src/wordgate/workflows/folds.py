@@ -11,7 +11,8 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.split.folds import grouped_folds
-from wordgate.training.fitting import Examples, fit
+from wordgate.training.families import fit
+from wordgate.training.fitting import Examples
 from wordgate.workflows.judging import Exam
 from wordgate.workflows.study import Study, hold_out
 

@@ -18,7 +18,8 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, load_settings
 from wordgate.split.fingerprints import Fingerprints
-from wordgate.training.fitting import Fitted, check_device, check_family, fit
+from wordgate.training.families import check_device, check_family, fit
+from wordgate.training.fitting import Fitted
 from wordgate.workflows.audit import audit_table
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError, MissingExtraError, SettingsError
-from wordgate.training.fitting import Examples, check_family
+from wordgate.training.families import check_family
+from wordgate.training.fitting import Examples
 
 
 @pytest.mark.parametrize(

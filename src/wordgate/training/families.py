@@ -1,0 +1,98 @@
+"""Fitting a model of any family, by the family's name."""
+
+import importlib.util
+
+from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
+from wordgate.progress import Progress
+from wordgate.settings import Settings
+from wordgate.training.fitting import Examples, Fitted
+
+FAMILIES = ("lstm", "count")
+
+
+def fit(
+    family: str,
+    train: Examples,
+    valid: Examples,
+    n_classes: int,
+    settings: Settings,
+    *,
+    seed: int,
+    device: str,
+    progress: Progress,
+    deadline: float,
+) -> Fitted:
+    """Fit a model of a family.
+
+    Args:
+        family: One of `FAMILIES`.
+        train: What everything is fitted on, vocabulary included.
+        valid: What chooses among fits, such as the best epoch.
+        n_classes: How many labels there are.
+        settings: The recipe's settings.
+        seed: Decides all that chance decides.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        progress: Where the way is told.
+        deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
+
+    Returns:
+        The fitted model.
+
+    Raises:
+        DataError: There are no texts to fit on.
+        SettingsError: The family or the device doesn't exist.
+        MissingExtraError: The family trains with torch, and torch is not installed.
+    """
+    check_family(family)
+    if family == "count":
+        from wordgate.training.count import fit_count
+
+        return Fitted(fit_count(train.texts, train.targets, n_classes, seed=seed))
+    from wordgate.training import threads
+
+    threads.wait_asleep()
+    from wordgate.training.lstm import fit_lstm
+
+    return fit_lstm(
+        train,
+        valid,
+        n_classes,
+        settings,
+        seed=seed,
+        device=device,
+        progress=progress,
+        deadline=deadline,
+    )
+
+
+def check_family(family: str) -> None:
+    """Refuse an unknown family before any work is done.
+
+    Raises:
+        SettingsError: There is no such family.
+        MissingExtraError: It trains with torch, and torch is not installed.
+    """
+    if family not in FAMILIES:
+        raise SettingsError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
+    if family == "lstm" and importlib.util.find_spec("torch") is None:
+        raise MissingExtraError("training an LSTM", "train")
+
+
+def check_device(family: str, device: str) -> None:
+    """Refuse a device that doesn't exist, or has no effect, before any work is done.
+
+    Raises:
+        SettingsError: There is no such device, or the family computes on the CPU alone.
+    """
+    if device == "auto":
+        return
+    if family == "count":
+        if device != "cpu":
+            raise SettingsError(f"device '{device}' has no effect: word counts use the CPU alone")
+        return
+    from wordgate.training import threads
+
+    threads.wait_asleep()
+    from wordgate.training.device import choose_device
+
+    choose_device(device)
