@@ -103,11 +103,11 @@ def _copies(audit: "Audit") -> Section:
 def _conflicts(conflicts: "Conflicts") -> str:
     groups = ""
     if conflicts.groups is not None:
-        groups = f" {conflicts.groups:,} groups have more than one label."
+        groups = f" Groups with more than one label: {conflicts.groups:,}."
     return (
         f"Labels in conflict: {conflicts.exact_rows:,} rows share their text with a row of another"
-        f" label ({conflicts.exact_texts:,} different texts); so do {conflicts.near_pairs:,} pairs"
-        f" of near copies.{groups}"
+        f" label ({conflicts.exact_texts:,} different texts). Pairs of near copies with different"
+        f" labels: {conflicts.near_pairs:,}.{groups}"
     )
 
 
