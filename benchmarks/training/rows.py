@@ -1,0 +1,57 @@
+"""Write the rows that every peer of `make bench-train` trains on, as the notebook encodes them.
+
+    python rows.py ROWS.npz --seed 0
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from real_data import real_file
+from wordgate.data import read_table
+from wordgate.split.splits import random_split
+from wordgate.text.encoder import TextEncoder
+from wordgate.training import initialisation
+from wordgate.training.noise import stream
+
+
+def write_rows(file: Path, seed: int) -> None:
+    """Encode the tweets, cut them at random and draw the first word vectors.
+
+    The file holds `ids` int32 [total], `offsets` int64 [n + 1], `targets` int64 [n], the row
+    numbers `train`, `valid` and `test`, and `vectors` float32 [vocabulary, 300].
+    """
+    table = read_table(
+        real_file("twitter_training.csv"), drop_labels=["Irrelevant"], empty_text_as="nan"
+    )
+    labels = sorted(set(table.labels))
+    split = random_split(table.texts, table.labels, table.groups, seed=seed, stratify=False)
+    encoder, encoded = TextEncoder.fit(
+        table.texts, tokenizer="keras", max_tokens=96, truncate="front", unknown=False,
+        ties="first",
+    )  # fmt: skip
+    vectors = initialisation.word_vectors(
+        stream(seed, "word vectors"), len(encoder.vocabulary), 300, 0.1
+    )
+    np.savez(
+        file,
+        ids=encoded.ids,
+        offsets=encoded.offsets,
+        targets=np.array([labels.index(label) for label in table.labels], np.int64),
+        train=split.train,
+        valid=split.valid,
+        test=split.test,
+        vectors=vectors,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    write_rows(options.file, options.seed)
