@@ -44,8 +44,8 @@ def exit_code(arguments: list[str] | None = None) -> int:
     except WordgateError as error:
         click.echo(f"wordgate: {error}", err=True)
         return FAILED
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("wordgate: interrupted", err=True)
+    except (KeyboardInterrupt, click.Abort) as interruption:
+        click.echo(": ".join(["wordgate: interrupted", *interruption.args]), err=True)
         return INTERRUPTED
     except SystemExit:  # click's way to end when the reader of our output has had enough
         return 0
