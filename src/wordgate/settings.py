@@ -139,9 +139,9 @@ class Settings(BaseModel):
     embedding_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
         description="the same for the word vectors; 0 keeps them as they are"
     )
-    embedding_updates: Literal["batch", "all"] = Field(
-        description="the word vectors that an update moves: those in the `batch`, or `all`, the"
-        " others by their momentum, as a dense Adam does"
+    embedding_updates: Literal["batch", "keras"] = Field(
+        description="`batch` moves the word vectors of the batch; `keras`, as Keras on TensorFlow,"
+        " moves the others by their momentum, too, and squares the gradient of each occurrence"
     )
     schedule: Literal["one-cycle", "constant"] = Field(
         description="`one-cycle` warms up, then anneals to zero (Smith 2018)"

@@ -9,8 +9,8 @@ from wordgate.training.adam import (
     MOMENTUM,
     SECOND_MOMENTUM,
     Adam,
-    AllRows,
     BatchRows,
+    KerasRows,
     clip_gradients,
     schedule_factor,
 )
@@ -32,7 +32,7 @@ def moved(kind, words):
     table = kind(made_table())
     for rate, gradient in zip(RATES, gradients(words), strict=True):
         assert torch.equal(table.rows(words).detach(), table.vectors[words])
-        table.update(words, gradient, rate)
+        table.update(words, gradient, gradient**2, rate)
     return table
 
 
@@ -57,21 +57,21 @@ def dense_steps(words):
         yield rate, full
 
 
-@pytest.mark.parametrize("kind", [BatchRows, AllRows])
+@pytest.mark.parametrize("kind", [BatchRows, KerasRows])
 def test_rows_touched_at_every_step_move_by_the_formula(kind):
     words = torch.arange(8)
     expected = formula(made_table(), dense_steps(words))
     assert moved(kind, words).vectors.numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
-def test_a_dense_adam_moves_all_rows_by_the_formula():
+def test_a_table_moves_as_by_keras():
     """Words of the first steps only go on by their momentum, as in Keras."""
     early, late = torch.tensor([1, 4, 6]), torch.tensor([0, 4])
-    table, steps = AllRows(made_table()), []
+    table, steps = KerasRows(made_table()), []
     for number, rate in enumerate(RATES):
         words = early if number < 3 else late
         gradient = torch.randn(len(words), 3, generator=torch.Generator().manual_seed(number))
-        table.update(words, gradient, rate)
+        table.update(words, gradient, gradient**2, rate)
         full = np.zeros((8, 3))
         full[words.numpy()] = gradient.numpy()
         steps.append((rate, full))
@@ -85,7 +85,7 @@ def test_a_dense_adam_moves_tables_of_several_parts(monkeypatch):
     monkeypatch.setattr("wordgate.training.adam._ROWS_AT_ONCE", 3)
     words = torch.arange(8)
     expected = formula(made_table(), dense_steps(words))
-    assert moved(AllRows, words).vectors.numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    assert moved(KerasRows, words).vectors.numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 def test_rows_not_touched_do_not_move():
@@ -100,14 +100,14 @@ def test_rows_not_touched_do_not_move():
 def test_a_row_without_a_gradient_yet_stays_to_the_bit():
     table = BatchRows(made_table())
     gradient = torch.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
-    table.update(torch.tensor([0, 3]), gradient, 1e-2)
+    table.update(torch.tensor([0, 3]), gradient, None, 1e-2)
     assert torch.equal(table.vectors[0], made_table()[0])
 
 
-@pytest.mark.parametrize("kind", [BatchRows, AllRows])
+@pytest.mark.parametrize("kind", [BatchRows, KerasRows])
 def test_a_rate_of_zero_freezes_the_table(kind):
     table = kind(made_table())
-    table.update(torch.tensor([1, 2]), torch.ones(2, 3), 0.0)
+    table.update(torch.tensor([1, 2]), torch.ones(2, 3), None, 0.0)
     assert torch.equal(table.vectors, made_table())
 
 

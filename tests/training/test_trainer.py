@@ -82,10 +82,10 @@ def heard(monkeypatch):
     calls = []
     real = recurrent.logits
 
-    def listen(word_vectors, positions, lengths, weights, pooling, masks, precision):
+    def listen(word_vectors, positions, lengths, weights, pooling, masks, **options):
         given = [*masks.inputs, *masks.states, masks.output]
         calls.append([positions.numpy().copy(), *(None if m is None else m.numpy() for m in given)])
-        return real(word_vectors, positions, lengths, weights, pooling, masks, precision)
+        return real(word_vectors, positions, lengths, weights, pooling, masks, **options)
 
     monkeypatch.setattr(recurrent, "logits", listen)
     return calls

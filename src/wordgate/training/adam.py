@@ -3,12 +3,11 @@
 The form is the efficient one at the end of section 2 of Kingma & Ba 2015, in which epsilon is
 added before the bias of the second moment is corrected. Of a table of tens of thousands of word
 vectors a batch reads some hundreds; `BatchRows` updates just these, as TensorFlow's LazyAdam and
-torch's SparseAdam do, and `AllRows` the whole table, as a dense Adam does.
+torch's SparseAdam do, and `KerasRows` the whole table, as Keras does.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -60,30 +59,18 @@ class Adam:
         }
 
 
-class Table(Protocol):
-    """A table of word vectors with its moments: float32 [vocabulary, embedding] each."""
-
-    vectors: Tensor
-    updates: int
-
-    def rows(self, words: Tensor) -> Tensor:
-        """Copy the vectors of int64 [distinct] words, ready to receive a gradient."""
-
-    def update(self, words: Tensor, gradient: Tensor | None, learning_rate: float) -> None:
-        """Move word vectors against a gradient, float32 [distinct, embedding].
-
-        Args:
-            words: int64 [distinct], without repetition.
-            gradient: The gradient of their vectors; None if they had no part in the loss.
-            learning_rate: The step's length; 0 leaves the table as it is.
-        """
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Name all that an update changes, the count of updates aside."""
-
-
 class BatchRows:
-    """Moves the vectors of a batch's words and leaves all others where they are."""
+    """A table of word vectors of which an update moves those of the batch, and no others.
+
+    Attributes:
+        vectors: float32 [vocabulary, embedding].
+        first: float32 [vocabulary, embedding], running means of the gradients.
+        second: float32 [vocabulary, embedding], running means of their squares.
+        updates: How many updates were made.
+        wants_squares: Whether `update` needs the squares of each occurrence's gradient.
+    """
+
+    wants_squares = False
 
     def __init__(self, vectors: Tensor):
         self.vectors = vectors
@@ -96,10 +83,24 @@ class BatchRows:
         return self.vectors.index_select(0, words).requires_grad_()
 
     @torch.no_grad()
-    def update(self, words: Tensor, gradient: Tensor | None, learning_rate: float) -> None:
-        """Move the words' vectors; see `Table`."""
+    def update(
+        self,
+        words: Tensor,
+        gradient: Tensor,
+        squares: Tensor | None,  # noqa: ARG002 - only `KerasRows` wants them
+        learning_rate: float,
+    ) -> None:
+        """Move word vectors against a gradient.
+
+        Args:
+            words: int64 [distinct], without repetition.
+            gradient: float32 [distinct, embedding], summed over a word's occurrences.
+            squares: float32 [distinct, embedding], the squares of the gradients of a word's
+                occurrences, summed; None unless they are wanted.
+            learning_rate: The step's length; 0 leaves the table as it is.
+        """
         self.updates += 1
-        if gradient is None or learning_rate == 0.0:
+        if learning_rate == 0.0:
             return
         first = self.first.index_select(0, words)
         second = self.second.index_select(0, words)
@@ -113,23 +114,36 @@ class BatchRows:
 
     def tensors(self) -> dict[str, Tensor]:
         """Name all that an update changes, the count of updates aside."""
-        return _table_tensors(self.vectors, self.first, self.second)
+        return {
+            "embedding": self.vectors,
+            "embedding.first_moment": self.first,
+            "embedding.second_moment": self.second,
+        }
 
 
-class AllRows(BatchRows):
-    """Moves every vector at every update: those of other words by their momentum alone."""
+class KerasRows(BatchRows):
+    """A table as Keras 3 updates it on TensorFlow.
+
+    Every vector moves at every update, those of other words by their momentum alone. And the
+    gradient reaches the optimizer as one row an occurrence (`tf.IndexedSlices`), is squared so, and
+    only then summed over a word's occurrences: a word that stands n times in a batch moves up to
+    the square root of n times as far as by the textbook's Adam.
+    """
+
+    wants_squares = True
 
     @torch.no_grad()
-    def update(self, words: Tensor, gradient: Tensor | None, learning_rate: float) -> None:
-        """Move the whole table; see `Table`."""
+    def update(
+        self, words: Tensor, gradient: Tensor, squares: Tensor | None, learning_rate: float
+    ) -> None:
+        """Move the whole table; see `BatchRows.update`."""
         self.updates += 1
         if learning_rate == 0.0:
             return
-        self.first.mul_(MOMENTUM)
-        self.second.mul_(SECOND_MOMENTUM)
-        if gradient is not None:
-            self.first.index_add_(0, words, gradient, alpha=1.0 - MOMENTUM)
-            self.second.index_add_(0, words, gradient * gradient, alpha=1.0 - SECOND_MOMENTUM)
+        if squares is None:
+            raise ValueError("the squares of each occurrence's gradient are needed")
+        self.first.mul_(MOMENTUM).index_add_(0, words, gradient, alpha=1.0 - MOMENTUM)
+        self.second.mul_(SECOND_MOMENTUM).index_add_(0, words, squares, alpha=1.0 - SECOND_MOMENTUM)
         step = learning_rate * _bias_correction(self.updates)
         for start in range(0, len(self.vectors), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
@@ -137,13 +151,20 @@ class AllRows(BatchRows):
             self.vectors[part].addcdiv_(self.first[part], spread, value=-step)
 
 
-def clip_gradients(gradients: Sequence[Tensor], largest_norm: float) -> None:
-    """Shrink gradients together to a norm, if theirs is larger; 0 is no limit."""
-    if largest_norm:
-        norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
-        shrinkage = (largest_norm / (torch.linalg.vector_norm(norms) + 1e-6)).clamp(max=1.0)
-        for gradient in gradients:
-            gradient.mul_(shrinkage)
+def clip_gradients(gradients: Sequence[Tensor], largest_norm: float) -> Tensor | float:
+    """Shrink gradients together to a norm, if theirs is larger; 0 is no limit.
+
+    Returns:
+        By how much they were multiplied.
+    """
+    if not largest_norm:
+        return 1.0
+    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
+    norm = torch.linalg.vector_norm(norms)
+    shrinkage: Tensor = (largest_norm / (norm + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(shrinkage)
+    return shrinkage
 
 
 def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
@@ -171,11 +192,3 @@ def _move_moments(first: Tensor, second: Tensor, gradient: Tensor) -> None:
     """Let running means of the gradients and of their squares take in a new one."""
     first.lerp_(gradient, 1.0 - MOMENTUM)
     second.mul_(SECOND_MOMENTUM).addcmul_(gradient, gradient, value=1.0 - SECOND_MOMENTUM)
-
-
-def _table_tensors(vectors: Tensor, first: Tensor, second: Tensor) -> dict[str, Tensor]:
-    return {
-        "embedding": vectors,
-        "embedding.first_moment": first,
-        "embedding.second_moment": second,
-    }

@@ -12,6 +12,7 @@ a mask for each text are computed by `wordgate.training.packed` instead.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,6 +85,7 @@ def logits(
     pooling: Sequence[str],
     masks: Masks,
     precision: torch.dtype = torch.float32,
+    squares: Tensor | None = None,
 ) -> Tensor:
     """Compute the scores of the labels.
 
@@ -94,7 +96,9 @@ def logits(
         weights: The network's weights.
         pooling: Of ``last``, ``max`` and ``mean``.
         masks: The dropout masks of this update.
-        precision: What the LSTMs compute in, forward and backward; all else is float32.
+        precision: What the fused LSTMs compute in, forward and backward; all else is float32.
+        squares: float32 [distinct, embedding], to which the backward pass adds the squares of the
+            gradients of each word's occurrences; None if nobody asks.
 
     Returns:
         float32 [batch, classes].
@@ -103,10 +107,11 @@ def logits(
     for index, direction in enumerate(weights.directions):
         order = positions if index == 0 else _reversed(positions, lengths)
         input_mask, state_mask = masks.inputs[index], masks.states[index]
+        words = Words(word_vectors, order, squares)
         if state_mask is not None and state_mask.ndim == 3:
-            states = _packed(word_vectors, order, lengths, direction, input_mask, state_mask)
+            states = _packed(words, lengths, direction, input_mask, state_mask)
         else:
-            states = _fused(word_vectors, order, direction, input_mask, state_mask, precision)
+            states = _fused(words, direction, input_mask, state_mask, precision)
         pooled += [_pool(states, lengths, name).float() for name in pooling]
     features = torch.cat(pooled, dim=1)
     if masks.output is not None:
@@ -114,16 +119,48 @@ def logits(
     return linear(features, weights.output_weights, weights.output_bias)
 
 
+@dataclass(frozen=True)
+class Words:
+    """The words of a batch in the order they are read; the fields are those of `logits`."""
+
+    vectors: Tensor
+    positions: Tensor
+    squares: Tensor | None
+
+    def at(self, positions: Tensor) -> Tensor:
+        """Look word vectors up: [..., embedding]."""
+        if self.squares is None:
+            return embedding(positions, self.vectors)
+        found: Tensor = _Lookup.apply(  # type: ignore[no-untyped-call]
+            self.vectors, positions, self.squares
+        )
+        return found
+
+
+class _Lookup(torch.autograd.Function):
+    """Looks word vectors up, and counts the squares of the gradients that come back."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, positions: Tensor, squares: Tensor) -> Tensor:
+        ctx.positions, ctx.squares = positions, squares
+        return embedding(positions, vectors)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        places, gradients = ctx.positions.reshape(-1), upstream.flatten(end_dim=-2)
+        ctx.squares.index_add_(0, places, gradients * gradients)
+        return torch.zeros_like(ctx.squares).index_add_(0, places, gradients), None, None
+
+
 def _fused(
-    word_vectors: Tensor,
-    positions: Tensor,
+    words: Words,
     direction: DirectionWeights,
     input_mask: Tensor | None,
     state_mask: Tensor | None,
     precision: torch.dtype,
 ) -> Tensor:
     """Run the fused kernel over padded texts: [batch, time, hidden]."""
-    inputs = embedding(positions, word_vectors)
+    inputs = words.at(words.positions)
     input_weights, hidden_weights = direction.input_weights, direction.hidden_weights
     if input_mask is not None and input_mask.ndim == 3:
         inputs = inputs * input_mask
@@ -148,32 +185,26 @@ def _fused(
 
 
 def _packed(
-    word_vectors: Tensor,
-    positions: Tensor,
+    words: Words,
     lengths: Tensor,
     direction: DirectionWeights,
     input_mask: Tensor | None,
     state_mask: Tensor,
 ) -> Tensor:
     """Run the LSTM whose states have a mask for each text: float32 [batch, time, hidden]."""
-    packing = Packing.of(lengths.cpu().numpy())
+    packing, device = Packing.of(lengths.cpu().numpy()), words.positions.device
     hidden = direction.hidden_weights.shape[1]
-    padded = word_vectors.new_zeros(*positions.shape, hidden)
+    padded = words.vectors.new_zeros(*words.positions.shape, hidden)
     if not packing.counts:
         return padded
-    order, text, step = (
-        torch.from_numpy(places).to(positions.device)
-        for places in (packing.order, packing.text, packing.step)
-    )
-    rows = order[text]
-    words = positions[rows, step]
-    if input_mask is None:
-        projected = linear(word_vectors, direction.input_weights, direction.bias)[words]
-    else:
-        inputs = word_vectors[words][:, None] * input_mask[rows]
-        weights = direction.input_weights.view(input_mask.shape[1], -1, inputs.shape[-1])
-        parts = [linear(*both) for both in zip(inputs.unbind(1), weights, strict=True)]
-        projected = torch.cat(parts, dim=1) + direction.bias
+    order = torch.from_numpy(packing.order).to(device)
+    rows, step = order[packing.text], torch.from_numpy(packing.step).to(device)
+    inputs = words.at(words.positions[rows, step])[:, None]
+    if input_mask is not None:
+        inputs = inputs * input_mask[rows]
+    weights = direction.input_weights.view(inputs.shape[1], -1, inputs.shape[2])
+    parts = [linear(*both) for both in zip(inputs.unbind(1), weights, strict=True)]
+    projected = torch.cat(parts, dim=1) + direction.bias
     states = packed_states(projected, direction.hidden_weights, state_mask[order], packing.counts)
     return padded.index_put((rows, step), states)
 

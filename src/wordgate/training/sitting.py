@@ -97,11 +97,13 @@ class Sitting:
     def _end(self) -> list[str] | None:
         """Say why the training ends here; nothing if all epochs are over; None to go on."""
         trainer, state = self._trainer, self._trainer.state
-        if trainer.updates == trainer.plan.updates and not self._cut:
+        if state.batch or not state.history:
+            return None
+        if state.epoch == trainer.plan.epochs and not self._cut:
             return []
-        if self._cut or (self._is_late() and state.history and not state.batch):
-            return [f"The time limit ended the training in epoch {max(1, state.epoch)}."]
-        if not state.batch and self._course.has_stalled(state, trainer.warm_epochs):
+        if self._cut or self._is_late():
+            return [f"The time limit ended the training in epoch {state.epoch}."]
+        if self._course.has_stalled(state, trainer.warm_epochs):
             patience = trainer.settings.patience
             return [f"No better validation accuracy in {patience} epochs: stopped early."]
         return None

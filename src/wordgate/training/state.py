@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from wordgate.models.network import Network
 from wordgate.settings import Settings
 from wordgate.training import initialisation
-from wordgate.training.adam import Adam, AllRows, BatchRows, Table
+from wordgate.training.adam import Adam, BatchRows, KerasRows
 from wordgate.training.fitting import Epoch
 from wordgate.training.noise import stream
 from wordgate.training.recurrent import DirectionWeights, Weights
@@ -62,7 +62,7 @@ class State:
 
     weights: Weights
     optimizer: Adam
-    table: Table
+    table: BatchRows
     pooling: tuple[str, ...]
     epoch: int = 0
     batch: int = 0
@@ -88,7 +88,7 @@ class State:
         """
         size, scale = settings.embedding_size, settings.embedding_scale
         vectors = initialisation.word_vectors(stream(seed, "word vectors"), words, size, scale)
-        table = AllRows if settings.embedding_updates == "all" else BatchRows
+        table = KerasRows if settings.embedding_updates == "keras" else BatchRows
         weights = _initial_weights(n_classes, settings, seed, device)
         return cls(
             weights=weights,

@@ -150,6 +150,7 @@ class Trainer:
         """
         state, factor = self.state, self._factor()
         rows = state.table.rows(prepared.words)
+        squares = torch.zeros_like(rows) if state.table.wants_squares else None
         scores = recurrent.logits(
             rows,
             prepared.positions,
@@ -158,6 +159,7 @@ class Trainer:
             self.settings.pooling,
             prepared.masks,
             precision=self.precision,
+            squares=squares,
         )
         loss = torch.nn.functional.cross_entropy(
             scores,
@@ -166,12 +168,15 @@ class Trainer:
             label_smoothing=self.settings.label_smoothing,
         )
         loss.backward()  # type: ignore[no-untyped-call]
-        moved = [rows, *state.optimizer.weights.values()]
-        gradients = [tensor.grad for tensor in moved if tensor.grad is not None]
-        clip_gradients(gradients, self.settings.gradient_clip)
+        gradient = torch.zeros_like(rows) if rows.grad is None else rows.grad
+        others = [tensor.grad for tensor in state.optimizer.weights.values()]
+        gradients = [gradient, *(other for other in others if other is not None)]
+        shrinkage = clip_gradients(gradients, self.settings.gradient_clip)
+        if squares is not None:
+            squares *= shrinkage**2
         state.optimizer.update(self.settings.learning_rate * factor)
         rate = self.settings.embedding_learning_rate * factor
-        state.table.update(prepared.words, rows.grad, rate)
+        state.table.update(prepared.words, gradient, squares, rate)
         state.batch += 1
         right = (scores.detach().argmax(dim=1) == prepared.targets).sum()
         return torch.stack([loss.detach().double() * len(scores), right.double()])
