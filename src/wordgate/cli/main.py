@@ -45,7 +45,8 @@ def exit_code(arguments: list[str] | None = None) -> int:
         click.echo(f"wordgate: {error}", err=True)
         return FAILED
     except (KeyboardInterrupt, click.Abort) as interruption:
-        click.echo(": ".join(["wordgate: interrupted", *interruption.args]), err=True)
+        why = (interruption.__cause__ or interruption).args  # click raises an Abort of its own
+        click.echo(": ".join(["wordgate: interrupted", *map(str, why)]), err=True)
         return INTERRUPTED
     except SystemExit:  # click's way to end when the reader of our output has had enough
         return 0
