@@ -57,6 +57,6 @@ def import_keras(
         truncate=truncate,
         overwrite=overwrite,
     )
-    for note in imported.config.data["notes"]:
+    for note in imported.config.notes():
         click.echo(one_line(f"Note: {note}."), err=True)
     click.echo(f'Saved in {out}. Try: wordgate predict {out} "a text"')

@@ -17,7 +17,8 @@ from wordgate.data.reading import shown
 from wordgate.errors import BundleError, SettingsError
 from wordgate.interchange.hdf5 import ArrayFile, check_installed, open_arrays
 from wordgate.interchange.keras_archive import open_keras
-from wordgate.interchange.keras_layers import LARGEST, KerasNetwork, understood
+from wordgate.interchange.keras_config import KerasNetwork, understood
+from wordgate.interchange.keras_layers import LARGEST
 from wordgate.interchange.keras_tokenizer import read_vocabulary
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.network import Direction, Floats, Network
@@ -107,6 +108,8 @@ def _telling(file: Path) -> Iterator[None]:
         yield
     except BundleError as error:
         raise BundleError(f"{shown(str(file), 200)}: {error}") from error
+    except RecursionError as error:
+        raise BundleError(f"{shown(str(file), 200)}: its JSON is nested too deeply") from error
 
 
 def _listed(labels: Iterable[str]) -> tuple[str, ...]:
