@@ -6,7 +6,7 @@ import pytest
 
 import wordgate
 from wordgate.bundle.folder import BundleFolder
-from wordgate.errors import MissingExtraError, SettingsError
+from wordgate.errors import SettingsError
 
 MODELS = {
     "notebook": ("tokenizer.json", "abc", {}),
@@ -137,21 +137,12 @@ def test_a_model_that_stands_there_is_replaced_only_if_asked(imported, tmp_path)
     assert wordgate.load(out).labels == ("x", "y", "z")
 
 
-def test_without_h5py_the_extra_is_named(imported, monkeypatch):
-    monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(MissingExtraError) as caught:
-        imported()
-    assert str(caught.value) == (
-        "importing a Keras model needs the extra 'keras': pip install 'wordgate[keras]'"
-    )
-
-
-def test_neither_keras_nor_torch_is_imported(fixtures):
+def test_nothing_but_the_base_is_imported(fixtures):
     code = (
         "import sys, wordgate\n"
         f"wordgate.import_keras({str(fixtures / 'notebook.keras')!r},"
         f" {str(fixtures / 'tokenizer.json')!r}, labels=['a', 'b', 'c'])\n"
-        "print([n for n in ('keras', 'tensorflow', 'torch') if n in sys.modules])"
+        "print([n for n in ('keras', 'tensorflow', 'torch', 'h5py') if n in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"

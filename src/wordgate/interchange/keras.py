@@ -15,7 +15,7 @@ from wordgate.bundle.writing import Bundle, check_destination, write_bundle
 from wordgate.data.decoding import without_surrogates
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError, SettingsError
-from wordgate.interchange.hdf5 import ArrayFile, check_installed, open_arrays
+from wordgate.interchange.hdf5 import ArrayFile
 from wordgate.interchange.keras_archive import open_keras
 from wordgate.interchange.keras_config import KerasNetwork, understood
 from wordgate.interchange.keras_layers import LARGEST
@@ -66,9 +66,7 @@ def import_keras(
         BundleError: A file is missing or damaged, the model is of another shape, or `out` can't
             be written.
         SettingsError: `labels` or `max_tokens` don't fit the model.
-        MissingExtraError: h5py is not installed.
     """
-    check_installed()
     model, tokenizer, names = Path(model), Path(tokenizer), _listed(labels)
     if out is not None:
         check_destination(out, overwrite=overwrite)
@@ -78,8 +76,8 @@ def import_keras(
         sizes = understood(archive.config)
         _check_labels(names, sizes)
         encoder = _encoder(vocabulary, sizes, max_tokens, truncate)
-        with open_arrays(archive.weights, archive.weights_size) as arrays:
-            network = _network(arrays, sizes, len(vocabulary))
+        arrays = ArrayFile(archive.weights, archive.weights_size)
+        network = _network(arrays, sizes, len(vocabulary))
     config = Config(
         family="lstm",
         labels=names,

@@ -5,6 +5,7 @@ than deflate could honestly have packed into the bytes that are there.
 """
 
 import json
+import os
 import re
 import tempfile
 import zipfile
@@ -74,15 +75,17 @@ def open_keras(path: Path) -> Iterator[KerasArchive]:
                 size = _copy(archive, WEIGHTS, weights)
         except _DAMAGE as error:
             raise BundleError(f"the file is damaged: {shown(str(error), 200)}") from error
+        except OSError as error:  # among others, a seek to where a damaged zip leads
+            raise BundleError(f"the file can't be unpacked: {error.strerror}") from error
         weights.seek(0)
         yield KerasArchive(version, config, weights, size)
 
 
 def _check_kind(path: Path) -> None:
     """Refuse what is no zip, and say what it is instead."""
-    if path.is_dir():
+    if os.path.isdir(path):  # which takes a path too long for the system, too
         raise BundleError(f"this is a folder, not a .keras file; {RESAVE}")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BundleError("there is no such file")
     try:
         with path.open("rb") as file:

@@ -1,6 +1,7 @@
 """The vocabulary of Keras' legacy ``Tokenizer``, from what its ``to_json()`` writes."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,15 +58,14 @@ def read_vocabulary(path: Path) -> Vocabulary:
 
 
 def _json(path: Path) -> Any:
-    if not path.is_file():
+    if not os.path.isfile(path):  # which takes a path too long for the system, too
         raise BundleError("there is no such file")
+    if path.stat().st_size > LARGEST_FILE:
+        raise BundleError(f"the file has more than {LARGEST_FILE:,} bytes, which are not read")
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
+        content = path.read_bytes()
     except OSError as error:
         raise BundleError(f"the file can't be read: {error.strerror}") from error
-    if len(content) > LARGEST_FILE:
-        raise BundleError(f"the file has more than {LARGEST_FILE:,} bytes, which are not read")
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
