@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -82,9 +81,3 @@ def retokenized(tmp_path):
         return target
 
     return change
-
-
-@pytest.fixture
-def copied_fixtures(tmp_path):
-    """A folder of one's own with all that Keras saved."""
-    return Path(shutil.copytree(FIXTURES, tmp_path / "fixtures"))

@@ -78,25 +78,30 @@ def import_keras(
         encoder = _encoder(vocabulary, sizes, max_tokens, truncate)
         arrays = ArrayFile(archive.weights, archive.weights_size)
         network = _network(arrays, sizes, len(vocabulary))
-    config = Config(
-        family="lstm",
-        labels=names,
-        seed=0,
-        recipe="import-keras",
-        settings={},
-        data={
-            "source": without_surrogates(model.name),
-            "tokenizer": without_surrogates(tokenizer.name),
-            "training_texts": "unknown",
-            "notes": _notes(encoder, sizes),
-        },
-        environment={"keras": archive.version},
-    )
+    data: dict[str, object] = {
+        "source": without_surrogates(model.name),
+        "tokenizer": without_surrogates(tokenizer.name),
+        "training_texts": "unknown",
+        "notes": _notes(encoder, sizes),
+    }
+    config = _config(names, data, archive.version)
     ours = LSTMModel(encoder, network)
     if out is not None:
         bundle = Bundle(config, ours, metrics=None, fingerprints=Fingerprints.of([], None))
         write_bundle(bundle, out, overwrite=overwrite)
     return Predictor(ours, config)
+
+
+def _config(labels: tuple[str, ...], data: dict[str, object], version: str) -> Config:
+    return Config(
+        family="lstm",
+        labels=labels,
+        seed=0,
+        recipe="import-keras",
+        settings={},
+        data=data,
+        environment={"keras": version},
+    )
 
 
 @contextmanager
