@@ -8,6 +8,7 @@ import click
 from wordgate.cli.audit import audit
 from wordgate.cli.demo import demo
 from wordgate.cli.evaluate import evaluate
+from wordgate.cli.import_keras import import_keras
 from wordgate.cli.info import info
 from wordgate.cli.predict import predict
 from wordgate.cli.train import train
@@ -25,7 +26,7 @@ def wordgate() -> None:
     """
 
 
-for _command in (demo, audit, train, evaluate, predict, info):
+for _command in (demo, audit, train, evaluate, predict, info, import_keras):
     wordgate.add_command(_command)
 
 
