@@ -1,6 +1,6 @@
 """Write the rows that every peer of `make bench-train` trains on, as the notebook encodes them.
 
-    python rows.py ROWS.npz --seed 0
+python rows.py ROWS.npz --seed 0
 """
 
 import argparse
