@@ -159,7 +159,16 @@ class Bucketed(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         """Deal the batches anew."""
-        self.batches = bucketed(self.part, np.random) if self.drawn else by_length(self.part)
+        batches = bucketed(self.part, np.random) if self.drawn else by_length(self.part)
+        self.batches = self.widths_differ_first(batches)
+
+    def widths_differ_first(self, batches: list[np.ndarray]) -> list[np.ndarray]:
+        """Let the first two differ in width: Keras takes what they share for the shape of all."""
+        widths = [self.part.width(rows, MULTIPLE) for rows in batches]
+        other = next((place for place, width in enumerate(widths) if width != widths[0]), None)
+        if other is not None:
+            batches[1], batches[other] = batches[other], batches[1]
+        return batches
 
 
 class Recorder(keras.callbacks.Callback):
