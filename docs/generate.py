@@ -7,7 +7,7 @@ from wordgate.bundle.metrics import metrics_schema
 from wordgate.settings import Settings, load_settings
 
 DOCS = Path(__file__).parent
-RECIPES = ("default", "notebook-fast")
+RECIPES = ("default", "notebook-fast", "notebook")
 
 HEAD = """\
 # Settings

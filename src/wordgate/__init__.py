@@ -19,6 +19,7 @@ from wordgate.errors import (
 
 if TYPE_CHECKING:
     from wordgate.estimator import WordgateClassifier
+    from wordgate.interchange.keras import import_keras
     from wordgate.prediction.predictor import Predictor, load
     from wordgate.split.folds import GroupedSplit
     from wordgate.workflows.audit import Audit, audit
@@ -38,6 +39,7 @@ __all__ = [
     "WordgateError",
     "audit",
     "evaluate",
+    "import_keras",
     "load",
     "train",
 ]
@@ -52,6 +54,7 @@ _HOMES = {
     "WordgateClassifier": "wordgate.estimator",
     "audit": "wordgate.workflows.audit",
     "evaluate": "wordgate.workflows.evaluate",
+    "import_keras": "wordgate.interchange.keras",
     "load": "wordgate.prediction.predictor",
     "train": "wordgate.workflows.train",
 }

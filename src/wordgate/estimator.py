@@ -106,7 +106,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             recipe=str(self.recipe),
             settings=settings.model_dump(mode="json"),
             data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
-            environment=environment("torch", "scikit-learn"),
+            environment=environment("torch", "scikit-learn") | dict(fitted.engine),
         )
         self.classes_ = classes
         self.predictor_ = Predictor(fitted.model, config)
@@ -152,6 +152,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             device=self.device,
             progress=progress,
             deadline=math.inf,
+            vocabulary_of=examples if settings.vocabulary_from == "all" else None,
         )
 
     def __sklearn_tags__(self) -> Any:

@@ -22,8 +22,8 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """Write lines that stay."""
 
-    def bar(self, total: int) -> AbstractContextManager[Bar]:
-        """Show a live bar over `total` units of work."""
+    def bar(self, total: int, done: int = 0) -> AbstractContextManager[Bar]:
+        """Show a live bar over `total` units of work, of which some are done already."""
 
 
 class Silent:
@@ -33,7 +33,7 @@ class Silent:
         """Drop the text."""
 
     @contextmanager
-    def bar(self, total: int) -> Iterator[Bar]:  # noqa: ARG002
+    def bar(self, total: int, done: int = 0) -> Iterator[Bar]:  # noqa: ARG002
         """Show nothing."""
         yield _NoBar()
 
@@ -54,7 +54,7 @@ class Console:
         self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
-    def bar(self, total: int) -> Iterator[Bar]:
+    def bar(self, total: int, done: int = 0) -> Iterator[Bar]:
         """Show a bar with an estimate of the time left, where something can move."""
         if not self._live:
             yield _NoBar()
@@ -69,7 +69,7 @@ class Console:
             TextColumn("left"),
         )
         with Progress(*columns, console=self._console, transient=True) as progress:
-            task = progress.add_task("", total=total)
+            task = progress.add_task("", total=total, completed=done)
             yield _RichBar(lambda label: progress.update(task, advance=1, description=label))
 
 

@@ -59,12 +59,23 @@ class Settings(BaseModel):
     valid_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         description="share of the other rows that choose the best epoch"
     )
+    stratify: bool = Field(
+        description="a random split gives every label its share of each part; a grouped one always"
+        " does, as well as groups allow"
+    )
+    empty_texts: Literal["drop", "nan"] = Field(
+        description="rows without a text are left out, or kept as the word `nan`, as pandas'"
+        " `astype(str)` keeps them"
+    )
 
     tokenizer: Literal["messages", "keras"] = Field(
         description="`messages` knows URLs, @names and emoji; `keras` is the legacy tokenizer"
     )
     max_tokens: Annotated[int, Field(ge=1)] = Field(description="longer texts are truncated")
     truncate: Literal["end", "front"] = Field(description="where a long text loses its tokens")
+    vocabulary_from: Literal["train", "all"] = Field(
+        description="the rows whose words are known: those of `train`, or `all` rows, test included"
+    )
     unknown_words: Literal["id", "drop"] = Field(
         description="unknown words share one id, or vanish from the text"
     )
@@ -98,6 +109,10 @@ class Settings(BaseModel):
     input_dropout: Share = Field(description="share of word vector components dropped")
     recurrent_dropout: Share = Field(description="share of state components dropped between steps")
     output_dropout: Share = Field(description="share of pooled components dropped")
+    dropout_masks: Literal["batch", "text", "gate"] = Field(
+        description="who shares a mask of input and recurrent dropout: the texts of a `batch`"
+        " (fastest), the gates of a `text`, or nobody (`gate`, as Keras draws them)"
+    )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(
         description="decoupled weight decay of all weights but the word vectors (AdamW)"
     )
@@ -110,9 +125,13 @@ class Settings(BaseModel):
         description="what the LSTM trains in; `auto` is bfloat16 where the hardware has it"
     )
     batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
+    batches: Literal["similar", "shuffled"] = Field(
+        description="texts of `similar` length share a batch, or whichever chance puts there"
+    )
     epochs: Annotated[int, Field(ge=1)] = Field(description="passes over the training texts")
     min_updates: Annotated[int, Field(ge=0)] = Field(
-        description="small data is passed more often than `epochs` to make so many updates"
+        description="small data takes smaller batches and is passed more often than `epochs` to"
+        " make so many updates; 0 changes neither"
     )
     learning_rate: Annotated[float, Field(gt=0.0)] = Field(
         description="Adam's rate, at its highest"
@@ -120,15 +139,23 @@ class Settings(BaseModel):
     embedding_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
         description="the same for the word vectors; 0 keeps them as they are"
     )
+    embedding_updates: Literal["batch", "keras"] = Field(
+        description="`batch` moves the word vectors of the batch; `keras`, as Keras on TensorFlow,"
+        " moves the others by their momentum, too, and squares the gradient of each occurrence"
+    )
     schedule: Literal["one-cycle", "constant"] = Field(
         description="`one-cycle` warms up, then anneals to zero (Smith 2018)"
     )
     warmup: Share = Field(description="share of the updates in which one-cycle rises")
-    gradient_clip: Annotated[float, Field(gt=0.0)] = Field(
-        description="largest norm of the gradient"
+    gradient_clip: Annotated[float, Field(ge=0.0)] = Field(
+        description="largest norm of the gradient; 0 for no limit"
     )
     patience: Annotated[int, Field(ge=1)] = Field(
         description="stop after so many epochs without a better validation accuracy"
+    )
+    epoch_ties: Literal["loss", "first"] = Field(
+        description="between epochs of equal validation accuracy the lower `loss` is the best, or"
+        " the `first` of them, as in Keras"
     )
 
     @field_validator("pooling", mode="before")

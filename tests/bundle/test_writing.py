@@ -138,7 +138,7 @@ def test_a_full_disk_leaves_nothing_new_and_nothing_changed(
     path = tmp_path / "model"
     if there:
         shutil.copytree(lstm_model.folder, path)
-    failing(monkeypatch, writing, "_write_through", at_call=at_call, error=FULL)
+    failing(monkeypatch, writing, "write_through", at_call=at_call, error=FULL)
     with pytest.raises(BundleError) as caught:
         write_bundle(count_model.training.bundle, path, overwrite=True)
     assert str(caught.value) == f"the model could not be written to {path}: No space left on device"

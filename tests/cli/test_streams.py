@@ -15,7 +15,7 @@ def start(*arguments, **streams):
     return subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, **streams)
 
 
-def test_an_interrupted_training_leaves_nothing(reviews, tmp_path):
+def test_an_interrupted_training_leaves_its_checkpoint_alone(reviews, tmp_path):
     training = start(
         "train", reviews, "--out", tmp_path / "m", "--set", "min_updates=100000",
         "--set", "patience=1000", "--set", "learning_rate=1e-9", stdout=subprocess.PIPE,
@@ -27,9 +27,12 @@ def test_an_interrupted_training_leaves_nothing(reviews, tmp_path):
     out, err = training.communicate(timeout=30)
     assert training.returncode == 130
     assert out == ""
-    assert err.endswith("wordgate: interrupted\n")
+    assert err.endswith(
+        f"wordgate: interrupted: the training is kept in {tmp_path}/m.checkpoint;"
+        " the same command with --resume goes on from there\n"
+    )
     assert "Traceback" not in err
-    assert list(tmp_path.iterdir()) == []
+    assert [file.name for file in tmp_path.iterdir()] == ["m.checkpoint"]
 
 
 def test_a_reader_that_has_had_enough_is_no_failure(count_model, tmp_path):

@@ -14,9 +14,12 @@ SMALL = {
     "split": "grouped",
     "test_size": 0.2,
     "valid_size": 0.1,
+    "stratify": True,
+    "empty_texts": "drop",
     "tokenizer": "messages",
     "max_tokens": 50,
     "truncate": "end",
+    "vocabulary_from": "train",
     "unknown_words": "id",
     "min_groups": 1,
     "min_count": 1,
@@ -30,19 +33,23 @@ SMALL = {
     "input_dropout": 0.0,
     "recurrent_dropout": 0.0,
     "output_dropout": 0.0,
+    "dropout_masks": "batch",
     "weight_decay": 0.0,
     "label_smoothing": 0.0,
     "class_weight": "none",
     "precision": "float32",
     "batch_size": 8,
+    "batches": "similar",
     "epochs": 3,
-    "min_updates": 0,
+    "min_updates": 1,
     "learning_rate": 1e-2,
     "embedding_learning_rate": 1e-2,
+    "embedding_updates": "batch",
     "schedule": "one-cycle",
     "warmup": 0.3,
     "gradient_clip": 1.0,
     "patience": 5,
+    "epoch_ties": "loss",
 }
 WITH_ALL_CHANCE = {
     "bidirectional": True,
@@ -65,7 +72,10 @@ def make_examples(n, seed=0):
     return Examples(texts, np.array([row.min() < 5 for row in rows], np.int64), None)
 
 
-def fit_small(train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, **changes):
+def fit_small(
+    train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, keeping=None,
+    vocabulary_of=None, **changes,
+):  # fmt: skip
     return fit(
         "lstm",
         train,
@@ -76,6 +86,8 @@ def fit_small(train, valid=None, *, seed=0, deadline=math.inf, progress=None, cl
         device="cpu",
         progress=Silent() if progress is None else progress,
         deadline=deadline,
+        keeping=keeping,
+        vocabulary_of=vocabulary_of,
     )
 
 

@@ -1,5 +1,6 @@
-"""Adam, on all weights and on touched rows, against torch's own; the learning rate's shape."""
+"""Adam, on all weights and on touched rows, against the formula in float64; the rate's shape."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -8,11 +9,12 @@ from wordgate.training.adam import (
     MOMENTUM,
     SECOND_MOMENTUM,
     Adam,
-    RowAdam,
+    BatchRows,
+    KerasRows,
+    clip_gradients,
     schedule_factor,
 )
 
-TORCH = {"betas": (MOMENTUM, SECOND_MOMENTUM), "eps": EPSILON}
 RATES = [1e-2, 3e-3, 2e-2, 1e-3] * 5
 
 
@@ -23,96 +25,118 @@ def made_table():
 def gradients(words):
     """A gradient for each word and step: another size at every step."""
     chance = torch.Generator().manual_seed(1)
-    return [torch.randn(len(words), 3, generator=chance) * 2.0**-step for step in range(len(RATES))]
+    return [torch.randn(len(words), 3, generator=chance) * 4.0**-step for step in range(len(RATES))]
 
 
-def moved_by_rows(words):
-    adam = RowAdam.of(made_table())
+def moved(kind, words):
+    table = kind(made_table())
     for rate, gradient in zip(RATES, gradients(words), strict=True):
-        rows = adam.rows(words)
-        rows.grad = gradient
-        adam.update(words, rows, rate)
-    return adam
+        assert torch.equal(table.rows(words).detach(), table.vectors[words])
+        table.update(words, gradient, gradient**2, rate)
+    return table
 
 
-def moved_by_torch(optimizer_class, words, sparse):
-    table = made_table().requires_grad_()
-    optimizer = optimizer_class([table], **TORCH)
+def formula(weights, steps, weight_decay=0.0):
+    """Kingma & Ba's efficient form, as Keras writes it: epsilon beside the raw root."""
+    weights = weights.double().numpy().copy()
+    first, second = np.zeros_like(weights), np.zeros_like(weights)
+    for number, (rate, gradient) in enumerate(steps, start=1):
+        gradient = gradient.astype(np.float64)
+        first += (gradient - first) * (1 - MOMENTUM)
+        second += (gradient**2 - second) * (1 - SECOND_MOMENTUM)
+        weights *= 1 - rate * weight_decay
+        alpha = rate * np.sqrt(1 - SECOND_MOMENTUM**number) / (1 - MOMENTUM**number)
+        weights -= alpha * first / (np.sqrt(second) + EPSILON)
+    return weights
+
+
+def dense_steps(words):
     for rate, gradient in zip(RATES, gradients(words), strict=True):
-        full = torch.sparse_coo_tensor(words[None], gradient, table.shape, check_invariants=True)
-        table.grad = full if sparse else full.to_dense()
-        optimizer.param_groups[0]["lr"] = rate
-        optimizer.step()
-    return table.detach()
+        full = np.zeros((8, 3))
+        full[words.numpy()] = gradient.numpy()
+        yield rate, full
 
 
-def test_rows_touched_at_every_step_move_as_by_adam():
+@pytest.mark.parametrize("kind", [BatchRows, KerasRows])
+def test_rows_touched_at_every_step_move_by_the_formula(kind):
     words = torch.arange(8)
-    expected = moved_by_torch(torch.optim.Adam, words, sparse=False)
-    assert torch.allclose(moved_by_rows(words).table, expected, rtol=1e-5, atol=1e-6)
+    expected = formula(made_table(), dense_steps(words))
+    assert moved(kind, words).vectors.numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
-def test_rows_touched_now_and_then_move_as_by_sparse_adam():
-    table = made_table().requires_grad_()
-    optimizer = torch.optim.SparseAdam([table], lr=1e-2, **TORCH)
-    adam = RowAdam.of(made_table())
-    chance = torch.Generator().manual_seed(2)
-    for _ in range(40):
-        words = torch.randperm(8, generator=chance)[:3]
-        gradient = torch.randn(3, 3, generator=chance)
-        table.grad = torch.sparse_coo_tensor(
-            words[None], gradient, table.shape, check_invariants=True
-        )
-        optimizer.step()
-        rows = adam.rows(words)
-        rows.grad = gradient
-        adam.update(words, rows, 1e-2)
-    assert torch.allclose(adam.table, table.detach(), rtol=1e-4, atol=1e-5)
+def test_a_table_moves_as_by_keras():
+    """Words of the first steps only go on by their momentum, as in Keras."""
+    early, late = torch.tensor([1, 4, 6]), torch.tensor([0, 4])
+    table, steps = KerasRows(made_table()), []
+    for number, rate in enumerate(RATES):
+        words = early if number < 3 else late
+        gradient = torch.randn(len(words), 3, generator=torch.Generator().manual_seed(number))
+        table.update(words, gradient, gradient**2, rate)
+        full = np.zeros((8, 3))
+        full[words.numpy()] = gradient.numpy()
+        steps.append((rate, full))
+    expected = formula(made_table(), steps)
+    assert table.vectors.numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    untouched = [2, 3, 5, 7]
+    assert torch.equal(table.vectors[untouched], made_table()[untouched])
+
+
+def test_a_dense_adam_moves_tables_of_several_parts(monkeypatch):
+    monkeypatch.setattr("wordgate.training.adam._ROWS_AT_ONCE", 3)
+    words = torch.arange(8)
+    expected = formula(made_table(), dense_steps(words))
+    assert moved(KerasRows, words).vectors.numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 def test_rows_not_touched_do_not_move():
-    adam = moved_by_rows(torch.tensor([1, 4]))
+    table = moved(BatchRows, torch.tensor([1, 4]))
     others = [0, 2, 3, 5, 6, 7]
-    assert torch.equal(adam.table[others], made_table()[others])
-    assert not adam.first[others].any()
-    assert not adam.second[others].any()
-    assert not torch.isclose(adam.table[[1, 4]], made_table()[[1, 4]]).any()
+    assert torch.equal(table.vectors[others], made_table()[others])
+    assert not table.first[others].any()
+    assert not table.second[others].any()
+    assert not torch.isclose(table.vectors[[1, 4]], made_table()[[1, 4]]).any()
 
 
 def test_a_row_without_a_gradient_yet_stays_to_the_bit():
-    adam = RowAdam.of(made_table())
-    words = torch.tensor([0, 3])
-    rows = adam.rows(words)
-    rows.grad = torch.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
-    adam.update(words, rows, 1e-2)
-    assert torch.equal(adam.table[0], made_table()[0])
+    table = BatchRows(made_table())
+    gradient = torch.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+    table.update(torch.tensor([0, 3]), gradient, None, 1e-2)
+    assert torch.equal(table.vectors[0], made_table()[0])
 
 
-def test_a_rate_of_zero_freezes_the_table():
-    adam = RowAdam.of(made_table())
-    words = torch.tensor([1, 2])
-    rows = adam.rows(words)
-    rows.grad = torch.ones(2, 3)
-    adam.update(words, rows, 0.0)
-    assert torch.equal(adam.table, made_table())
+@pytest.mark.parametrize("kind", [BatchRows, KerasRows])
+def test_a_rate_of_zero_freezes_the_table(kind):
+    table = kind(made_table())
+    table.update(torch.tensor([1, 2]), torch.ones(2, 3), None, 0.0)
+    assert torch.equal(table.vectors, made_table())
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_all_weights_move_as_by_torchs_adamw_to_the_bit(weight_decay):
-    ours = [made_table().requires_grad_(), torch.ones(5, requires_grad=True)]
-    theirs = [tensor.detach().clone().requires_grad_() for tensor in ours]
+def test_all_weights_move_by_the_formula(weight_decay):
+    ours = {"a": made_table().requires_grad_(), "b": torch.ones(5, requires_grad=True)}
+    before = {name: tensor.detach().clone() for name, tensor in ours.items()}
     adam = Adam(ours, weight_decay)
-    optimizer = torch.optim.AdamW(theirs, **TORCH, weight_decay=weight_decay, foreach=False)
+    steps = {"a": [], "b": []}
     chance = torch.Generator().manual_seed(3)
     for rate in RATES:
-        for one, other in zip(ours, theirs, strict=True):
-            one.grad = torch.randn(one.shape, generator=chance)
-            other.grad = one.grad.clone()
-        optimizer.param_groups[0]["lr"] = rate
-        optimizer.step()
+        for name, tensor in ours.items():
+            tensor.grad = torch.randn(tensor.shape, generator=chance) * 1e-4
+            steps[name].append((rate, tensor.grad.numpy()))
         adam.update(rate)
-        assert all(tensor.grad is None for tensor in ours)
-    assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
+        assert all(tensor.grad is None for tensor in ours.values())
+    for name, tensor in ours.items():
+        expected = formula(before[name], steps[name], weight_decay)
+        assert tensor.detach().numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_gradients_are_shrunk_together_and_only_if_they_are_too_long():
+    gradients = [torch.full((4,), 3.0), torch.full((9,), -2.0)]
+    clip_gradients(gradients, 0.0)
+    clip_gradients(gradients, 100.0)
+    assert [gradient[0].item() for gradient in gradients] == [3.0, -2.0]
+    clip_gradients(gradients, 2.0)
+    assert torch.cat(gradients).norm().item() == pytest.approx(2.0)
+    assert gradients[0][0].item() / gradients[1][0].item() == pytest.approx(-1.5)
 
 
 def test_one_cycle_rises_and_anneals_to_zero():

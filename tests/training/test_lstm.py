@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from wordgate.errors import SettingsError
-from wordgate.training import lstm
+from wordgate.models.network import Network
+from wordgate.training import course, lstm, sitting
 from wordgate.training.fitting import Examples
 from wordgate.training.trainer import Trainer
 
@@ -18,14 +19,14 @@ class Recorder:
     """Keeps what it is told."""
 
     def __init__(self):
-        self.lines, self.labels, self.total = [], [], None
+        self.lines, self.labels, self.total, self.done = [], [], None, None
 
     def say(self, text):
         self.lines.append(text)
 
     @contextmanager
-    def bar(self, total):
-        self.total = total
+    def bar(self, total, done=0):
+        self.total, self.done = total, done
         yield self
 
     def advance(self, label):
@@ -60,13 +61,13 @@ def test_another_seed_gives_another_model(examples, fit_model):
 
 def test_the_order_is_decided_by_seed_and_epoch(examples, fit_model, monkeypatch):
     orders = []
-    real = Trainer.update
+    real = Trainer.prepare
 
-    def listen(trainer, batch, targets, epoch):
+    def listen(trainer, batch, targets, *, epoch, update):
         orders.append((trainer.seed, epoch, batch.rows.tolist()))
-        return real(trainer, batch, targets, epoch)
+        return real(trainer, batch, targets, epoch=epoch, update=update)
 
-    monkeypatch.setattr(Trainer, "update", listen)
+    monkeypatch.setattr(Trainer, "prepare", listen)
     train = examples(100)
     for seed in (0, 0, 1):
         fit_model(train, seed=seed, epochs=2)
@@ -182,9 +183,10 @@ class Clock:
     def __init__(self, monkeypatch, judging):
         self.now = 0.0
         clock = SimpleNamespace(monotonic=lambda: self.now, perf_counter=lambda: self.now)
-        monkeypatch.setattr(lstm, "time", clock)
+        for module in (course, sitting):
+            monkeypatch.setattr(module, "time", clock)
         self._slow_down(monkeypatch, Trainer, "update", 1.0)
-        self._slow_down(monkeypatch, lstm.Network, "log_proba", judging)
+        self._slow_down(monkeypatch, Network, "log_proba", judging)
 
     def _slow_down(self, monkeypatch, owner, name, seconds):
         real = getattr(owner, name)
@@ -223,7 +225,7 @@ def test_an_epoch_cut_short_is_the_last_even_if_validation_was_faster_than_feare
     examples, fit_model, monkeypatch
 ):
     Clock(monkeypatch, judging=0.0)
-    monkeypatch.setattr(lstm, "JUDGED_TEXTS_PER_SECOND", 10.0)  # 100 texts: 10 s
+    monkeypatch.setattr(course, "JUDGED_TEXTS_PER_SECOND", 10.0)  # 100 texts: 10 s
     recorder = Recorder()
     fitted = fit_model(examples(100), deadline=15.5, progress=recorder, epochs=3)
     assert (len(recorder.labels), len(fitted.history)) == (6, 1)
@@ -273,4 +275,6 @@ def test_an_unknown_device_is_refused_before_any_work(examples, settings):
             device="gpu",
             progress=Recorder(),
             deadline=math.inf,
+            vocabulary_of=None,
+            keeping=None,
         )

@@ -1,4 +1,4 @@
-"""The fused engine against a slow, obvious LSTM: outputs and all gradients, masks included.
+"""Both engines against a slow, obvious LSTM: outputs and all gradients, masks included.
 
 The slow LSTM reads one text at a time, one word at a time, without padding. It is written once and
 runs in numpy's float64, which anybody can check, and in torch's, which derives it.
@@ -21,17 +21,24 @@ CASES = 13
 
 
 def slow_states(lib, word_vectors, text, direction, input_mask, state_mask):
-    """Read one text: the state after each of its words, each [hidden]."""
+    """Read one text: the state after each of its words, each [hidden].
+
+    A mask is [1, size] for all gates or [4, size], one for each gate.
+    """
     input_weights, hidden_weights, bias = direction
     size = hidden_weights.shape[1]
     state = cell = lib.zeros(size, dtype=lib.float64)
     states = []
     for word in text:
-        gates = input_weights @ (word_vectors[word] * input_mask)
-        gates = gates + hidden_weights @ (state * state_mask) + bias
-        opened = 1.0 / (1.0 + lib.exp(-gates))
-        let_in, keep, let_out = (opened[gate * size : (gate + 1) * size] for gate in (0, 1, 3))
-        candidate = lib.tanh(gates[2 * size : 3 * size])
+        gates = []
+        for gate in range(4):
+            rows = slice(gate * size, (gate + 1) * size)
+            seen_input = word_vectors[word] * input_mask[gate % len(input_mask)]
+            seen_state = state * state_mask[gate % len(state_mask)]
+            sums = input_weights[rows] @ seen_input + hidden_weights[rows] @ seen_state + bias[rows]
+            gates.append(sums)
+        let_in, keep, let_out = (1.0 / (1.0 + lib.exp(-gates[gate])) for gate in (0, 1, 3))
+        candidate = lib.tanh(gates[2])
         cell = keep * cell + let_in * candidate
         state = let_out * lib.tanh(cell)
         states.append(state)
@@ -56,13 +63,18 @@ def slow_readings(lib, tensors, case):
                 word_vectors,
                 text[::-1] if index else text,
                 weights[3 * index : 3 * index + 3],
-                case["input_masks"][index],
-                case["state_masks"][index],
+                own_mask(case["input_masks"][index], number),
+                own_mask(case["state_masks"][index], number),
             )
             for index in range(case["directions"])
         ]
-        for text in case["texts"]
+        for number, text in enumerate(case["texts"])
     ]
+
+
+def own_mask(mask, text):
+    """The mask of one text: [masked, size], from the batch's [size] or [batch, masked, size]."""
+    return mask[text] if mask.ndim == 3 else mask[None]
 
 
 def slow_logits(lib, tensors, case):
@@ -76,9 +88,9 @@ def slow_logits(lib, tensors, case):
     return lib.stack(rows)
 
 
-def clear_cases(pooling, bidirectional):
+def clear_cases(pooling, bidirectional, sharing="batch"):
     """Draw cases, but none where a maximum over time is shared, almost: it has two gradients."""
-    cases = (drawn(seed, pooling, bidirectional) for seed in count())
+    cases = (drawn(seed, pooling, bidirectional, sharing) for seed in count())
     return (case for case in cases if "max" not in pooling or _least_lead(case) > 1e-5)
 
 
@@ -90,7 +102,7 @@ def _least_lead(case):
     return min((np.diff(two, axis=0).min() for two in highest), default=1.0)
 
 
-def drawn(seed, pooling, bidirectional):
+def drawn(seed, pooling, bidirectional, sharing="batch"):
     """Draw shapes, lengths and rates of dropout, and a case of them."""
     rng = np.random.default_rng([seed, len(pooling), bidirectional])
     time = int(rng.integers(1, 21))
@@ -104,13 +116,15 @@ def drawn(seed, pooling, bidirectional):
         pooling=pooling,
         directions=1 + bidirectional,
         rates=rng.choice([0.0, 0.25, 0.5], 3),
+        sharing=sharing,
     )
 
 
-def made(rng, *, lengths, padded_time, words, sizes, pooling, directions, rates):
-    """Draw texts, weights and masks; a mask of ones is None to the engine."""
+def made(rng, *, lengths, padded_time, words, sizes, pooling, directions, rates, sharing="batch"):
+    """Draw texts, weights and masks; a mask of ones is None to the fused engine."""
     embedding, hidden, classes = sizes
     features = hidden * directions * len(pooling)
+    shared = {"batch": (), "text": (len(lengths), 1), "gate": (len(lengths), 4)}[sharing]
 
     def mask(rate, *shape):
         return dropout_mask(rng, shape, rate).astype(np.float64)
@@ -123,8 +137,8 @@ def made(rng, *, lengths, padded_time, words, sizes, pooling, directions, rates)
         "directions": directions,
         "padded_time": padded_time,
         "texts": [rng.integers(0, words, length).tolist() for length in lengths],
-        "input_masks": [mask(rates[0], embedding) for _ in range(directions)],
-        "state_masks": [mask(rates[1], hidden) for _ in range(directions)],
+        "input_masks": [mask(rates[0], *shared, embedding) for _ in range(directions)],
+        "state_masks": [mask(rates[1], *shared, hidden) for _ in range(directions)],
         "output_mask": mask(rates[2], len(lengths), features),
         "tensors": [rng.normal(0.0, 0.7, shape).astype(np.float32) for shape in shapes],
         "loss_weights": rng.normal(size=(len(lengths), classes)),
@@ -143,7 +157,11 @@ def fused_logits(tensors, case, padding=0, **options):
     )
 
     def mask(array):
-        return None if (array == 1.0).all() else torch.tensor(array, dtype=torch.float32)
+        return (
+            None
+            if (array == 1.0).all() and array.ndim < 3
+            else torch.tensor(array, dtype=torch.float32)
+        )
 
     return recurrent.logits(
         word_vectors,
@@ -194,6 +212,39 @@ def test_outputs_and_all_gradients_are_those_of_a_slow_lstm(pooling, bidirection
         assert relative_error(found.detach().numpy(), expected.detach().numpy()) < 1e-4, number
         pairs = zip(derived(found, fused, case), derived(expected, slow, case), strict=True)
         assert max(relative_error(*pair) for pair in pairs) < 1e-4, number
+
+
+@pytest.mark.parametrize("sharing", ["text", "gate"])
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both ways"])
+@pytest.mark.parametrize("pooling", POOLINGS[:4], ids="+".join)
+def test_with_masks_of_each_text_too(pooling, bidirectional, sharing):
+    for number, case in enumerate(islice(clear_cases(pooling, bidirectional, sharing), CASES)):
+        slow, packed = parameters(case, torch.float64), parameters(case)
+        expected, found = slow_logits(torch, slow, in_torch(case)), fused_logits(packed, case)
+        assert relative_error(found.detach().numpy(), expected.detach().numpy()) < 1e-4, number
+        pairs = zip(derived(found, packed, case), derived(expected, slow, case), strict=True)
+        assert max(relative_error(*pair) for pair in pairs) < 1e-4, number
+
+
+def test_input_masks_of_each_text_alone_keep_the_fused_kernel():
+    case = next(clear_cases(("last",), False, "text"))
+    case["state_masks"] = [np.ones(mask.shape[-1]) for mask in case["state_masks"]]
+    slow, fused = parameters(case, torch.float64), parameters(case)
+    expected, found = slow_logits(torch, slow, in_torch(case)), fused_logits(fused, case)
+    pairs = zip(derived(found, fused, case), derived(expected, slow, case), strict=True)
+    assert max(relative_error(*pair) for pair in pairs) < 1e-4
+
+
+def test_a_batch_of_texts_without_words_has_zeros_for_its_states():
+    rng = np.random.default_rng(0)
+    case = made(
+        rng, lengths=[0, 0], padded_time=4, words=3, sizes=(5, 3, 2), pooling=("last",),
+        directions=1, rates=(0.5, 0.5, 0.0), sharing="gate",
+    )  # fmt: skip
+    tensors = parameters(case)
+    logits = fused_logits(tensors, case)
+    assert torch.equal(logits, tensors[-1].expand(2, -1))
+    derived(logits, tensors, case)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -28,8 +28,8 @@ class Told:
     def say(self, text):
         self.lines += text.splitlines()
 
-    def bar(self, total):
-        return Silent().bar(total)
+    def bar(self, total, done=0):
+        return Silent().bar(total, done)
 
 
 def count(data, **options):

@@ -38,8 +38,10 @@ def _worth(metrics: Metrics | None) -> str:
 
 
 def _data(config: Config, metrics: Metrics | None) -> str:
-    lines = [f"- source: {config.data.get('source')}", f"- rows: {config.data.get('n_kept')}"]
+    rows = config.data.get("n_kept") if config.knows_training() else "unknown, as it was imported"
+    lines = [f"- source: {config.data.get('source')}", f"- rows: {rows}"]
     lines += [f"- {name}: {column}" for name, column in config.columns().items()]
+    lines += [f"- {note}" for note in config.notes()]
     if metrics is not None:
         split = metrics.split
         lines += [

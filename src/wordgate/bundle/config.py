@@ -42,6 +42,18 @@ class Config(BaseModel):
             raise ValueError("there must be two labels or more, all different")
         return labels
 
+    def knows_training(self) -> bool:
+        """Tell whether the bundle's fingerprints are those of what the model was trained on.
+
+        Those of an imported model are empty, since another library trained it on unknown texts.
+        """
+        return self.data.get("training_texts") != "unknown"
+
+    def notes(self) -> list[str]:
+        """Give what an import took for granted."""
+        notes = self.data.get("notes")
+        return [str(note) for note in notes] if isinstance(notes, list) else []
+
     def columns(self) -> dict[str, str]:
         """Name the columns that were read, or give their numbers, by the role they played."""
         choices = self.data.get("columns")

@@ -17,6 +17,7 @@ from wordgate.bundle.config import Config
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.bundle.metrics import Metrics
 from wordgate.errors import BundleError
+from wordgate.files import sync_folder, write_through
 from wordgate.models.protocol import Model
 from wordgate.split.fingerprints import Fingerprints
 
@@ -140,30 +141,12 @@ def _write_and_move(contents: Mapping[str, bytes], path: Path, workplace: Path) 
     fresh = workplace / "new"
     fresh.mkdir()
     for name, content in contents.items():
-        _write_through(fresh / name, content)
-    _sync_folder(fresh)
+        write_through(fresh / name, content)
+    sync_folder(fresh)
     if os.path.lexists(path):
         path.rename(workplace / "old")
     fresh.rename(path)
-    _sync_folder(path.parent)
-
-
-def _write_through(file: Path, content: bytes) -> None:
-    with file.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Force the names in a folder to the disk, where the system knows how (not on Windows)."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def _dump(content: object) -> bytes:

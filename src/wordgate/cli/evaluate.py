@@ -17,7 +17,8 @@ from wordgate.cli.options import json_option, reading_options
 def evaluate(bundle: str, data: str, *, as_json: bool, **reading: Any) -> None:
     """Judge the model in BUNDLE on the labelled texts of DATA.
 
-    Rows that had a part in the model's training are counted first: on them a score is memory.
+    Rows that had a part in the model's training are counted first: on them a score is memory. Of a
+    model that was imported this can't be told, and it is said.
     """
     from wordgate.cli.views import change_warnings, evaluation_view
     from wordgate.workflows.evaluate import evaluate as evaluate_workflow
@@ -32,7 +33,7 @@ def evaluate(bundle: str, data: str, *, as_json: bool, **reading: Any) -> None:
         click.echo(evaluation_view(evaluation))
         return
     result = {
-        "seen": asdict(evaluation.seen),
+        "seen": None if evaluation.seen is None else asdict(evaluation.seen),
         "scores": evaluation.scores.as_dict(),
         "unseen": None if evaluation.unseen is None else evaluation.unseen.as_dict(),
     }

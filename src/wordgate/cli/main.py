@@ -8,6 +8,7 @@ import click
 from wordgate.cli.audit import audit
 from wordgate.cli.demo import demo
 from wordgate.cli.evaluate import evaluate
+from wordgate.cli.import_keras import import_keras
 from wordgate.cli.info import info
 from wordgate.cli.predict import predict
 from wordgate.cli.train import train
@@ -25,7 +26,7 @@ def wordgate() -> None:
     """
 
 
-for _command in (demo, audit, train, evaluate, predict, info):
+for _command in (demo, audit, train, evaluate, predict, info, import_keras):
     wordgate.add_command(_command)
 
 
@@ -44,8 +45,9 @@ def exit_code(arguments: list[str] | None = None) -> int:
     except WordgateError as error:
         click.echo(f"wordgate: {error}", err=True)
         return FAILED
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("wordgate: interrupted", err=True)
+    except (KeyboardInterrupt, click.Abort) as interruption:
+        why = (interruption.__cause__ or interruption).args  # click raises an Abort of its own
+        click.echo(": ".join(["wordgate: interrupted", *map(str, why)]), err=True)
         return INTERRUPTED
     except SystemExit:  # click's way to end when the reader of our output has had enough
         return 0

@@ -47,7 +47,12 @@ seed_option = click.option(
 
 training_options = _stack(
     click.option("--out", metavar="FOLDER", required=True, help="Where to write the model."),
-    click.option("--overwrite", is_flag=True, help="Replace a model that is there."),
+    click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Replace a model that is there; begin anew where a training was interrupted.",
+    ),
+    click.option("--resume", is_flag=True, help="Go on with the training that was interrupted."),
     click.option(
         "--model",
         metavar="FAMILY",
@@ -60,7 +65,7 @@ training_options = _stack(
         metavar="NAME",
         default="default",
         show_default=True,
-        help="Settings: default, notebook-fast, or a .toml file of your own.",
+        help="Settings: default, notebook, notebook-fast, or a .toml file of your own.",
     ),
     click.option(
         "--set",
@@ -89,7 +94,11 @@ training_options = _stack(
         help="Where to compute: auto, cpu, cuda or cuda:N.",
     ),
     click.option(
-        "--max-minutes", metavar="M", type=float, help="End the whole command within M minutes."
+        "--max-minutes",
+        metavar="M",
+        type=float,
+        help="End the whole command within M minutes; with --resume, 0 makes a model of the best"
+        " so far.",
     ),
 )
 

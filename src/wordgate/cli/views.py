@@ -54,13 +54,20 @@ def info_view(folder: "BundleFolder", config: Config, metrics: Metrics | None) -
     lines = [
         f"{folder.path}: {name}, {_size(folder.size())}",
         f"labels: {', '.join(config.labels)}",
-        f"data: {config.data.get('source')}, {config.data.get('n_kept')} rows",
+        _data(config),
         f"recipe: {config.recipe}, seed {config.seed}",
-        f"settings: {settings}",
+        *([f"settings: {settings}"] if settings else []),
         f"trained with: {versions}",
+        *(f"Note: {note}." for note in config.notes()),
         *_worth(folder, config, metrics),
     ]
     return "\n".join(map(one_line, lines))
+
+
+def _data(config: Config) -> str:
+    if not config.knows_training():
+        return f"data: unknown; the model was imported from {config.data.get('source')}"
+    return f"data: {config.data.get('source')}, {config.data.get('n_kept')} rows"
 
 
 def _worth(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> list[str]:
@@ -155,8 +162,13 @@ def leak(split: SplitFacts) -> str:
     return f"LEAK: {facts} So these scores are partly memory{remedy}."
 
 
-def memory(seen: "Seen") -> str:
+def memory(seen: "Seen | None") -> str:
     """Say how much of a file had a part in the model's training."""
+    if seen is None:
+        return (
+            "It can't be told which of these rows had a part in the model's training, since the"
+            " model was imported without its training texts: on such rows a score is memory."
+        )
     if seen.rows == 0:
         return f"None of these {seen.n:,} rows had a part in the model's training."
     ways = [f"{seen.texts:,} by their text", f"{seen.near_copies:,} by it or a near copy of it"]

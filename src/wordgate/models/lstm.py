@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.network import POOLINGS, Direction, Floats, Network
+from wordgate.models.network import DIRECTIONS, POOLINGS, Floats, Network
 from wordgate.models.protocol import Arrays, Description
 from wordgate.text.encoder import TextEncoder
-
-_DIRECTIONS = ("forward", "backward")
 
 
 @dataclass(frozen=True)
@@ -29,17 +27,10 @@ class LSTMModel:
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the encoder and the kinds of pooling, and the weights by their names."""
-        network = self.network
-        arrays = {
-            "embedding": network.embedding,
-            "output.weights": network.output_weights,
-            "output.bias": network.output_bias,
-        }
-        for name, direction in zip(_DIRECTIONS, network.directions, strict=False):
-            arrays[f"{name}.input_weights"] = direction.input_weights
-            arrays[f"{name}.hidden_weights"] = direction.hidden_weights
-            arrays[f"{name}.bias"] = direction.bias
-        return {"encoder": self.encoder.state(), "pooling": list(network.pooling)}, arrays
+        return {
+            "encoder": self.encoder.state(),
+            "pooling": list(self.network.pooling),
+        }, self.network.arrays()
 
     @classmethod
     def from_state(cls, description: Description, arrays: Arrays) -> "LSTMModel":
@@ -53,15 +44,7 @@ class LSTMModel:
             raise BundleError(
                 f"the model's text encoder is {encoder!r:.80}, not an object of named fields"
             )
-        arrays = {name: np.asarray(array) for name, array in arrays.items()}
-        both = any(name.startswith("backward.") for name in arrays)
-        network = Network(
-            embedding=_part(arrays, "embedding"),
-            directions=tuple(_direction(name, arrays) for name in _DIRECTIONS[: 1 + both]),
-            output_weights=_part(arrays, "output.weights"),
-            output_bias=_part(arrays, "output.bias"),
-            pooling=_checked_pooling(pooling),
-        )
+        network = _network(arrays, _checked_pooling(pooling))
         fitted_encoder = TextEncoder.from_state(encoder)
         _check_shapes(network, len(fitted_encoder.vocabulary))
         return cls(fitted_encoder, network)
@@ -69,16 +52,19 @@ class LSTMModel:
 
 def _part(parts: Mapping[str, Any], name: str) -> Any:
     if name not in parts:
-        raise BundleError(f"the model has no part '{name}'; train it again")
+        raise _missing(name)
     return parts[name]
 
 
-def _direction(name: str, arrays: Arrays) -> Direction:
-    return Direction(
-        input_weights=_part(arrays, f"{name}.input_weights"),
-        hidden_weights=_part(arrays, f"{name}.hidden_weights"),
-        bias=_part(arrays, f"{name}.bias"),
-    )
+def _missing(name: str) -> BundleError:
+    return BundleError(f"the model has no part '{name}'; train it again")
+
+
+def _network(arrays: Arrays, pooling: tuple[str, ...]) -> Network:
+    try:
+        return Network.from_arrays({n: np.asarray(a) for n, a in arrays.items()}, pooling)
+    except KeyError as error:
+        raise _missing(error.args[0]) from error
 
 
 def _checked_pooling(pooling: object) -> tuple[str, ...]:
@@ -100,7 +86,7 @@ def _check_shapes(network: Network, vocabulary: int) -> None:
         "embedding": (network.embedding, (vocabulary, *embedding)),
     }
     features = 0
-    for name, direction in zip(_DIRECTIONS, network.directions, strict=False):
+    for name, direction in zip(DIRECTIONS, network.directions, strict=False):
         hidden = direction.bias.size // 4
         features += hidden * len(network.pooling)
         expected[f"{name}.bias"] = (direction.bias, (4 * hidden,))

@@ -4,7 +4,7 @@ Shapes: ``batch`` texts, ``time`` steps, ``embedding`` numbers a word vector, ``
 a state, ``features`` pooled numbers (hidden x directions x poolings), ``classes`` labels.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +19,7 @@ from wordgate.text.encoder import EncodedTexts
 Floats = NDArray[np.float32]
 PREDICTION_BATCH = 256
 POOLINGS = ("last", "max", "mean")
+DIRECTIONS = ("forward", "backward")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,43 @@ class Network:
     output_weights: Floats
     output_bias: Floats
     pooling: tuple[str, ...]
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Floats], pooling: tuple[str, ...]) -> "Network":
+        """Build the network that `arrays` were taken from.
+
+        Raises:
+            KeyError: An array is missing.
+        """
+        both = any(name.startswith("backward.") for name in arrays)
+        directions = tuple(
+            Direction(
+                input_weights=arrays[f"{name}.input_weights"],
+                hidden_weights=arrays[f"{name}.hidden_weights"],
+                bias=arrays[f"{name}.bias"],
+            )
+            for name in DIRECTIONS[: 1 + both]
+        )
+        return cls(
+            embedding=arrays["embedding"],
+            directions=directions,
+            output_weights=arrays["output.weights"],
+            output_bias=arrays["output.bias"],
+            pooling=pooling,
+        )
+
+    def arrays(self) -> dict[str, Floats]:
+        """Name all arrays."""
+        arrays = {
+            "embedding": self.embedding,
+            "output.weights": self.output_weights,
+            "output.bias": self.output_bias,
+        }
+        for name, direction in zip(DIRECTIONS, self.directions, strict=False):
+            arrays[f"{name}.input_weights"] = direction.input_weights
+            arrays[f"{name}.hidden_weights"] = direction.hidden_weights
+            arrays[f"{name}.bias"] = direction.bias
+        return arrays
 
     def log_proba(self, encoded: EncodedTexts) -> NDArray[np.float64]:
         """Compute log-probabilities.

@@ -53,6 +53,7 @@ def bucketed(
     batch_size: int,
     rng: np.random.Generator | None,
     round_to: int = 4,
+    similar: bool = True,
 ) -> Iterator[Batch]:
     """Cut texts into batches of similar length; every text stands in exactly one of them.
 
@@ -63,6 +64,7 @@ def bucketed(
             every call. None, for prediction: all texts in order of length.
         round_to: The time of a batch is its longest text's length, rounded up to a multiple of
             this (and at least this): many different shapes fill oneDNN's cache of primitives.
+        similar: False to let chance alone, which is then needed, say who shares a batch.
 
     Returns:
         An iterator over the batches.
@@ -73,9 +75,12 @@ def bucketed(
     for name, value in {"batch_size": batch_size, "round_to": round_to}.items():
         if value < 1:
             raise SettingsError(f"{name} must be at least 1, not {value}")
-    order = _by_length(encoded.lengths, batch_size, rng)
+    if not similar and rng is not None:
+        order = rng.permutation(len(encoded))
+    else:
+        order = _by_length(encoded.lengths, batch_size, rng)
     starts = np.arange(0, len(encoded), batch_size)
-    if rng is not None:
+    if similar and rng is not None:
         rng.shuffle(starts)
     return (_pad(encoded, order[i : i + batch_size], round_to) for i in starts)
 

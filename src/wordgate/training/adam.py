@@ -1,13 +1,13 @@
-"""Adam for all weights, for word vectors by the rows of the batch; the learning rate's schedule.
+"""Adam as Keras and TensorFlow compute it, for all weights and for word vectors; the schedule.
 
-Of a table of tens of thousands of word vectors, a batch reads some hundreds. Updating the rest
-as well, as a dense Adam does by its decaying moments, costs more than the LSTM. Source: Kingma &
-Ba 2015; the rows' variant is what TensorFlow calls LazyAdam and torch SparseAdam.
+The form is the efficient one at the end of section 2 of Kingma & Ba 2015, in which epsilon is
+added before the bias of the second moment is corrected. Of a table of tens of thousands of word
+vectors a batch reads some hundreds; `BatchRows` updates just these, as TensorFlow's LazyAdam and
+torch's SparseAdam do, and `KerasRows` the whole table, as Keras does.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -15,66 +15,23 @@ from torch import Tensor
 MOMENTUM = 0.9
 SECOND_MOMENTUM = 0.999
 EPSILON = 1e-7
-
-
-@dataclass
-class RowAdam:
-    """A table of word vectors and its moments.
-
-    Attributes:
-        table: float32 [vocabulary, embedding].
-        first: float32 [vocabulary, embedding], running mean of the gradients.
-        second: float32 [vocabulary, embedding], running mean of their squares.
-        updates: How many updates were made.
-    """
-
-    table: Tensor
-    first: Tensor
-    second: Tensor
-    updates: int = 0
-
-    @classmethod
-    def of(cls, table: Tensor) -> "RowAdam":
-        """Begin with no moments."""
-        return cls(table, torch.zeros_like(table), torch.zeros_like(table))
-
-    def rows(self, words: Tensor) -> Tensor:
-        """Copy the rows of int64 [distinct] words, ready to receive a gradient."""
-        return self.table[words].requires_grad_()
-
-    @torch.no_grad()
-    def update(self, words: Tensor, rows: Tensor, learning_rate: float) -> None:
-        """Move the rows against their gradient.
-
-        Args:
-            words: int64 [distinct], without repetition.
-            rows: What `rows` gave for them, after the backward pass.
-            learning_rate: The step's length.
-        """
-        gradient = rows.grad
-        self.updates += 1
-        if gradient is None or learning_rate == 0.0:
-            return
-        first = self.first[words].lerp_(gradient, 1.0 - MOMENTUM)
-        second = self.second[words].mul_(SECOND_MOMENTUM)
-        second.addcmul_(gradient, gradient, value=1.0 - SECOND_MOMENTUM)
-        self.first[words] = first
-        self.second[words] = second
-        step = learning_rate / (1.0 - MOMENTUM**self.updates)
-        spread = (second / (1.0 - SECOND_MOMENTUM**self.updates)).sqrt_().add_(EPSILON)
-        self.table[words] = rows.detach() - step * first / spread
+_ROWS_AT_ONCE = 2048  # whose vectors and moments stay in the processor's cache
 
 
 class Adam:
     """Weights and their moments, with decoupled weight decay (Loshchilov & Hutter 2019).
 
-    To the bit what `torch.optim.AdamW` computes, which imports torch's compiler: 1.3 s a process.
+    `torch.optim` has the other form of epsilon, and imports torch's compiler: 1.3 s a process.
+
+    Attributes:
+        weights: The tensors that are moved, by name.
+        updates: How many updates were made.
     """
 
-    def __init__(self, weights: Sequence[Tensor], weight_decay: float):
-        self.weights = weights
-        self.first = [torch.zeros_like(tensor) for tensor in weights]
-        self.second = [torch.zeros_like(tensor) for tensor in weights]
+    def __init__(self, weights: Mapping[str, Tensor], weight_decay: float):
+        self.weights = dict(weights)
+        self.first = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
+        self.second = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
         self.weight_decay = weight_decay
         self.updates = 0
 
@@ -82,17 +39,132 @@ class Adam:
     def update(self, learning_rate: float) -> None:
         """Move the weights against their gradients, and clear these."""
         self.updates += 1
-        step = learning_rate / (1.0 - MOMENTUM**self.updates)
-        second_bias = math.sqrt(1.0 - SECOND_MOMENTUM**self.updates)
-        for tensor, first, second in zip(self.weights, self.first, self.second, strict=True):
+        step = learning_rate * _bias_correction(self.updates)
+        for name, tensor in self.weights.items():
             gradient, tensor.grad = tensor.grad, None
             if gradient is None:
                 continue
-            tensor.mul_(1.0 - learning_rate * self.weight_decay)
-            first.lerp_(gradient, 1.0 - MOMENTUM)
-            second.mul_(SECOND_MOMENTUM).addcmul_(gradient, gradient, value=1.0 - SECOND_MOMENTUM)
-            spread = (second.sqrt() / second_bias).add_(EPSILON)
-            tensor.addcdiv_(first, spread, value=-step)
+            first, second = self.first[name], self.second[name]
+            _move_moments(first, second, gradient)
+            if self.weight_decay:
+                tensor.mul_(1.0 - learning_rate * self.weight_decay)
+            tensor.addcdiv_(first, second.sqrt().add_(EPSILON), value=-step)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name all that an update changes, the count of updates aside."""
+        return {
+            **self.weights,
+            **{f"{name}.first_moment": tensor for name, tensor in self.first.items()},
+            **{f"{name}.second_moment": tensor for name, tensor in self.second.items()},
+        }
+
+
+class BatchRows:
+    """A table of word vectors of which an update moves those of the batch, and no others.
+
+    Attributes:
+        vectors: float32 [vocabulary, embedding].
+        first: float32 [vocabulary, embedding], running means of the gradients.
+        second: float32 [vocabulary, embedding], running means of their squares.
+        updates: How many updates were made.
+        wants_squares: Whether `update` needs the squares of each occurrence's gradient.
+    """
+
+    wants_squares = False
+
+    def __init__(self, vectors: Tensor):
+        self.vectors = vectors
+        self.first = torch.zeros_like(vectors)
+        self.second = torch.zeros_like(vectors)
+        self.updates = 0
+
+    def rows(self, words: Tensor) -> Tensor:
+        """Copy the vectors of int64 [distinct] words, ready to receive a gradient."""
+        return self.vectors.index_select(0, words).requires_grad_()
+
+    @torch.no_grad()
+    def update(
+        self,
+        words: Tensor,
+        gradient: Tensor,
+        squares: Tensor | None,  # noqa: ARG002 - only `KerasRows` wants them
+        learning_rate: float,
+    ) -> None:
+        """Move word vectors against a gradient.
+
+        Args:
+            words: int64 [distinct], without repetition.
+            gradient: float32 [distinct, embedding], summed over a word's occurrences.
+            squares: float32 [distinct, embedding], the squares of the gradients of a word's
+                occurrences, summed; None unless they are wanted.
+            learning_rate: The step's length; 0 leaves the table as it is.
+        """
+        self.updates += 1
+        if learning_rate == 0.0:
+            return
+        first = self.first.index_select(0, words)
+        second = self.second.index_select(0, words)
+        vectors = self.vectors.index_select(0, words)
+        _move_moments(first, second, gradient)
+        self.first.index_copy_(0, words, first)
+        self.second.index_copy_(0, words, second)
+        step = learning_rate * _bias_correction(self.updates)
+        vectors.addcdiv_(first, second.sqrt_().add_(EPSILON), value=-step)
+        self.vectors.index_copy_(0, words, vectors)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name all that an update changes, the count of updates aside."""
+        return {
+            "embedding": self.vectors,
+            "embedding.first_moment": self.first,
+            "embedding.second_moment": self.second,
+        }
+
+
+class KerasRows(BatchRows):
+    """A table as Keras 3 updates it on TensorFlow.
+
+    Every vector moves at every update, those of other words by their momentum alone. And the
+    gradient reaches the optimizer as one row an occurrence (`tf.IndexedSlices`), is squared so, and
+    only then summed over a word's occurrences: a word that stands n times in a batch moves up to
+    the square root of n times as far as by the textbook's Adam.
+    """
+
+    wants_squares = True
+
+    @torch.no_grad()
+    def update(
+        self, words: Tensor, gradient: Tensor, squares: Tensor | None, learning_rate: float
+    ) -> None:
+        """Move the whole table; see `BatchRows.update`."""
+        self.updates += 1
+        if learning_rate == 0.0:
+            return
+        if squares is None:
+            raise ValueError("the squares of each occurrence's gradient are needed")
+        self.first.mul_(MOMENTUM).index_add_(0, words, gradient, alpha=1.0 - MOMENTUM)
+        self.second.mul_(SECOND_MOMENTUM).index_add_(0, words, squares, alpha=1.0 - SECOND_MOMENTUM)
+        step = learning_rate * _bias_correction(self.updates)
+        for start in range(0, len(self.vectors), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            spread = self.second[part].sqrt().add_(EPSILON)
+            self.vectors[part].addcdiv_(self.first[part], spread, value=-step)
+
+
+def clip_gradients(gradients: Sequence[Tensor], largest_norm: float) -> Tensor | float:
+    """Shrink gradients together to a norm, if theirs is larger; 0 is no limit.
+
+    Returns:
+        By how much they were multiplied.
+    """
+    if not largest_norm:
+        return 1.0
+    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
+    norm = torch.linalg.vector_norm(norms)
+    shrinkage: Tensor = (largest_norm / (norm + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(shrinkage)
+    return shrinkage
 
 
 def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
@@ -110,3 +182,13 @@ def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
         return lowest + (1.0 - lowest) * (0.5 - 0.5 * math.cos(math.pi * progress / warmup))
     falling = (progress - warmup) / (1.0 - warmup)
     return 0.5 + 0.5 * math.cos(math.pi * falling)
+
+
+def _bias_correction(updates: int) -> float:
+    return math.sqrt(1.0 - SECOND_MOMENTUM**updates) / (1.0 - MOMENTUM**updates)
+
+
+def _move_moments(first: Tensor, second: Tensor, gradient: Tensor) -> None:
+    """Let running means of the gradients and of their squares take in a new one."""
+    first.lerp_(gradient, 1.0 - MOMENTUM)
+    second.mul_(SECOND_MOMENTUM).addcmul_(gradient, gradient, value=1.0 - SECOND_MOMENTUM)

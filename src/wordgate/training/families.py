@@ -5,7 +5,7 @@ import importlib.util
 from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
 from wordgate.progress import Progress
 from wordgate.settings import Settings
-from wordgate.training.fitting import Examples, Fitted
+from wordgate.training.fitting import Examples, Fitted, Keeping
 
 FAMILIES = ("lstm", "count")
 
@@ -21,12 +21,14 @@ def fit(
     device: str,
     progress: Progress,
     deadline: float,
+    vocabulary_of: Examples | None = None,
+    keeping: Keeping | None = None,
 ) -> Fitted:
     """Fit a model of a family.
 
     Args:
         family: One of `FAMILIES`.
-        train: What everything is fitted on, vocabulary included.
+        train: What everything is fitted on.
         valid: What chooses among fits, such as the best epoch.
         n_classes: How many labels there are.
         settings: The recipe's settings.
@@ -34,6 +36,9 @@ def fit(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: Where the way is told.
         deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
+        vocabulary_of: What the vocabulary is fitted on; None for `train`.
+        keeping: Where to keep the training against an interruption; None for nowhere. Word counts
+            are fitted in one piece and never kept.
 
     Returns:
         The fitted model.
@@ -42,6 +47,8 @@ def fit(
         DataError: There are no texts to fit on.
         SettingsError: The family or the device doesn't exist.
         MissingExtraError: The family trains with torch, and torch is not installed.
+        BundleError: The checkpoint can't be written, or the one to resume from can't be used.
+        KeyboardInterrupt: The training was interrupted, and is kept.
     """
     check_family(family)
     if family == "count":
@@ -58,10 +65,12 @@ def fit(
         valid,
         n_classes,
         settings,
+        vocabulary_of=vocabulary_of,
         seed=seed,
         device=device,
         progress=progress,
         deadline=deadline,
+        keeping=keeping,
     )
 
 

@@ -1,7 +1,9 @@
 """What fitting takes and gives, the same for every family."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,14 @@ class Examples:
     texts: Sequence[str]
     targets: NDArray[np.int64]
     groups: Sequence[str] | None
+
+    def digest(self) -> str:
+        """Give a SHA-256 that other texts, targets or groups, or another order, would change."""
+        content = hashlib.sha256(self.targets.tobytes())
+        for column in (self.texts, self.groups or ()):
+            lengths = np.fromiter(map(len, column), np.int64)
+            content.update(lengths.tobytes() + "".join(column).encode(errors="surrogatepass"))
+        return content.hexdigest()
 
     def part(self, rows: NDArray[np.int64]) -> "Examples":
         """Take the examples at int64 [m] positions, in their order."""
@@ -48,6 +58,19 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Keeping:
+    """Where a training is kept against an interruption.
+
+    Attributes:
+        file: The checkpoint.
+        resume: Whether to go on from it.
+    """
+
+    file: Path
+    resume: bool = False
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A fitted model and how it got there.
 
@@ -56,9 +79,13 @@ class Fitted:
         history: The epochs; none for a family that has no epochs.
         best_epoch: The number of the best one, from 1; 0 without epochs.
         remarks: What a user should know: truncation, an early end.
+        earlier_seconds: What fitting had taken before it was interrupted and resumed.
+        engine: What computed: device, precision, threads, processor, versions.
     """
 
     model: Model
     history: Sequence[Epoch] = ()
     best_epoch: int = 0
-    remarks: Sequence[str] = field(default_factory=tuple)
+    remarks: Sequence[str] = ()
+    earlier_seconds: float = 0.0
+    engine: Mapping[str, str] = field(default_factory=dict)

@@ -4,16 +4,22 @@ Shapes: ``batch`` texts, ``time`` steps, ``distinct`` different words of a batch
 numbers a word vector, ``hidden`` numbers a state, ``classes`` labels.
 
 Dropout of the inputs and of the states uses masks that are fixed over time (Gal & Ghahramani
-2016) and shared by the batch. Then ``(x * m) W = x (diag(m) W)``: the masks go into the weights,
-and the fused kernel of oneDNN or cuDNN runs unchanged. Batches are right-padded; a state is read
-at each text's own last step, so the kernel never needs a PackedSequence, which would leave it.
+2016). Shared by the batch, they go into the weights, since ``(x * m) W = x (diag(m) W)``, and the
+fused kernel of oneDNN or cuDNN runs unchanged. Batches are right-padded; a state is read at each
+text's own last step, so the kernel never needs a PackedSequence, which would leave it. States with
+a mask for each text are computed by `wordgate.training.packed` instead.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding, linear
+
+from wordgate.models.network import DIRECTIONS
+from wordgate.training.packed import Packing, packed_states
 
 
 @dataclass
@@ -30,10 +36,6 @@ class DirectionWeights:
     hidden_weights: Tensor
     bias: Tensor
 
-    def tensors(self) -> list[Tensor]:
-        """List the weights."""
-        return [self.input_weights, self.hidden_weights, self.bias]
-
 
 @dataclass
 class Weights:
@@ -49,10 +51,14 @@ class Weights:
     output_weights: Tensor
     output_bias: Tensor
 
-    def tensors(self) -> list[Tensor]:
-        """List the weights."""
-        directions = [tensor for direction in self.directions for tensor in direction.tensors()]
-        return [*directions, self.output_weights, self.output_bias]
+    def named(self) -> dict[str, Tensor]:
+        """Name the weights as the network that predicts does."""
+        named = {"output.weights": self.output_weights, "output.bias": self.output_bias}
+        for name, direction in zip(DIRECTIONS, self.directions, strict=False):
+            named[f"{name}.input_weights"] = direction.input_weights
+            named[f"{name}.hidden_weights"] = direction.hidden_weights
+            named[f"{name}.bias"] = direction.bias
+        return named
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,9 @@ class Masks:
     """Dropout masks of one update; None drops nothing.
 
     Attributes:
-        inputs: For each direction, float32 [embedding], or None.
-        states: For each direction, float32 [hidden], or None.
+        inputs: For each direction None, or float32 [embedding] for the whole batch, or
+            [batch, masked, embedding]: ``masked`` is 1 if the gates of a text share a mask, else 4.
+        states: For each direction None, or float32 [hidden], or [batch, masked, hidden].
         output: float32 [batch, features], or None.
     """
 
@@ -78,6 +85,7 @@ def logits(
     pooling: Sequence[str],
     masks: Masks,
     precision: torch.dtype = torch.float32,
+    squares: Tensor | None = None,
 ) -> Tensor:
     """Compute the scores of the labels.
 
@@ -88,7 +96,9 @@ def logits(
         weights: The network's weights.
         pooling: Of ``last``, ``max`` and ``mean``.
         masks: The dropout masks of this update.
-        precision: What the LSTMs compute in, forward and backward; all else is float32.
+        precision: What the fused LSTMs compute in, forward and backward; all else is float32.
+        squares: float32 [distinct, embedding], to which the backward pass adds the squares of the
+            gradients of each word's occurrences; None if nobody asks.
 
     Returns:
         float32 [batch, classes].
@@ -96,30 +106,74 @@ def logits(
     pooled = []
     for index, direction in enumerate(weights.directions):
         order = positions if index == 0 else _reversed(positions, lengths)
-        inputs = torch.nn.functional.embedding(order, word_vectors)
-        input_weights = _masked(direction.input_weights, masks.inputs[index])
-        hidden_weights = _masked(direction.hidden_weights, masks.states[index])
-        tensors = (inputs, input_weights, hidden_weights, direction.bias)
-        states = _states(*(tensor.to(precision) for tensor in tensors)).float()
-        pooled += [_pool(states, lengths, name) for name in pooling]
+        input_mask, state_mask = masks.inputs[index], masks.states[index]
+        words = Words(word_vectors, order, squares)
+        if state_mask is not None and state_mask.ndim == 3:
+            states = _packed(words, lengths, direction, input_mask, state_mask)
+        else:
+            states = _fused(words, direction, input_mask, state_mask, precision)
+        pooled += [_pool(states, lengths, name).float() for name in pooling]
     features = torch.cat(pooled, dim=1)
     if masks.output is not None:
         features = features * masks.output
-    return torch.nn.functional.linear(features, weights.output_weights, weights.output_bias)
+    return linear(features, weights.output_weights, weights.output_bias)
 
 
-def _masked(weights: Tensor, mask: Tensor | None) -> Tensor:
-    """Drop columns of float32 [rows, columns] by a mask, float32 [columns]."""
-    return weights if mask is None else weights * mask
+@dataclass(frozen=True)
+class Words:
+    """The words of a batch in the order they are read; the fields are those of `logits`."""
+
+    vectors: Tensor
+    positions: Tensor
+    squares: Tensor | None
+
+    def at(self, positions: Tensor) -> Tensor:
+        """Look word vectors up: [..., embedding]."""
+        if self.squares is None:
+            return embedding(positions, self.vectors)
+        found: Tensor = _Lookup.apply(  # type: ignore[no-untyped-call]
+            self.vectors, positions, self.squares
+        )
+        return found
 
 
-def _states(inputs: Tensor, input_weights: Tensor, hidden_weights: Tensor, bias: Tensor) -> Tensor:
-    """Run the fused LSTM: [batch, time, embedding] to [batch, time, hidden]."""
-    start = inputs.new_zeros(1, len(inputs), hidden_weights.shape[1])
+class _Lookup(torch.autograd.Function):
+    """Looks word vectors up, and counts the squares of the gradients that come back."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, positions: Tensor, squares: Tensor) -> Tensor:
+        ctx.positions, ctx.squares = positions, squares
+        return embedding(positions, vectors)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        places, gradients = ctx.positions.reshape(-1), upstream.flatten(end_dim=-2)
+        ctx.squares.index_add_(0, places, gradients * gradients)
+        return torch.zeros_like(ctx.squares).index_add_(0, places, gradients), None, None
+
+
+def _fused(
+    words: Words,
+    direction: DirectionWeights,
+    input_mask: Tensor | None,
+    state_mask: Tensor | None,
+    precision: torch.dtype,
+) -> Tensor:
+    """Run the fused kernel over padded texts: [batch, time, hidden]."""
+    inputs = words.at(words.positions)
+    input_weights, hidden_weights = direction.input_weights, direction.hidden_weights
+    if input_mask is not None and input_mask.ndim == 3:
+        inputs = inputs * input_mask
+    elif input_mask is not None:
+        input_weights = input_weights * input_mask
+    if state_mask is not None:
+        hidden_weights = hidden_weights * state_mask
+    bias = direction.bias.to(precision)
+    start = bias.new_zeros(1, len(inputs), hidden_weights.shape[1])
     states, _, _ = torch.lstm(
-        inputs,
+        inputs.to(precision),
         (start, start),
-        [input_weights, hidden_weights, bias, torch.zeros_like(bias)],
+        [input_weights.to(precision), hidden_weights.to(precision), bias, torch.zeros_like(bias)],
         has_biases=True,
         num_layers=1,
         dropout=0.0,
@@ -130,6 +184,31 @@ def _states(inputs: Tensor, input_weights: Tensor, hidden_weights: Tensor, bias:
     return states
 
 
+def _packed(
+    words: Words,
+    lengths: Tensor,
+    direction: DirectionWeights,
+    input_mask: Tensor | None,
+    state_mask: Tensor,
+) -> Tensor:
+    """Run the LSTM whose states have a mask for each text: float32 [batch, time, hidden]."""
+    packing, device = Packing.of(lengths.cpu().numpy()), words.positions.device
+    hidden = direction.hidden_weights.shape[1]
+    padded = words.vectors.new_zeros(*words.positions.shape, hidden)
+    if not packing.counts:
+        return padded
+    order = torch.from_numpy(packing.order).to(device)
+    rows, step = order[packing.text], torch.from_numpy(packing.step).to(device)
+    inputs = words.at(words.positions[rows, step])[:, None]
+    if input_mask is not None:
+        inputs = inputs * input_mask[rows]
+    weights = direction.input_weights.view(inputs.shape[1], -1, inputs.shape[2])
+    parts = [linear(*both) for both in zip(inputs.unbind(1), weights, strict=True)]
+    projected = torch.cat(parts, dim=1) + direction.bias
+    states = packed_states(projected, direction.hidden_weights, state_mask[order], packing.counts)
+    return padded.index_put((rows, step), states)
+
+
 def _reversed(positions: Tensor, lengths: Tensor) -> Tensor:
     """Turn every row around and leave its padding at the end."""
     steps = torch.arange(positions.shape[1], device=positions.device)
@@ -138,7 +217,7 @@ def _reversed(positions: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _pool(states: Tensor, lengths: Tensor, pooling: str) -> Tensor:
-    """Pool float32 [batch, time, hidden] over each text's own steps; a text of none gives zeros."""
+    """Pool [batch, time, hidden] over each text's own steps; a text of none gives zeros."""
     reading = torch.arange(states.shape[1], device=states.device) < lengths[:, None]
     if pooling == "last":
         rows = torch.arange(len(states), device=states.device)
@@ -147,4 +226,4 @@ def _pool(states: Tensor, lengths: Tensor, pooling: str) -> Tensor:
         below_any_state = -2.0
         highest = states.masked_fill(~reading[:, :, None], below_any_state).amax(dim=1)
         return highest * (lengths > 0)[:, None]
-    return (states * reading[:, :, None]).sum(dim=1) / lengths.clamp(min=1)[:, None]
+    return (states * reading[:, :, None]).float().sum(dim=1) / lengths.clamp(min=1)[:, None]

@@ -1,24 +1,26 @@
-"""The trainer of the family `lstm`: weights, moments and schedule, one update at a time."""
+"""One update at a time: what is prepared for it, what it computes, what it moves."""
 
 import math
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wordgate.models.network import Direction, Network
 from wordgate.settings import Settings
 from wordgate.text.batches import Batch
 from wordgate.text.encoder import TextEncoder
-from wordgate.training import initialisation, recurrent
-from wordgate.training.adam import Adam, RowAdam, schedule_factor
-from wordgate.training.device import choose_precision
+from wordgate.training import recurrent
+from wordgate.training.adam import clip_gradients, schedule_factor
+from wordgate.training.device import choose_precision, processor
 from wordgate.training.noise import dropout_mask, stream
+from wordgate.training.state import State
 
 SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
 MOST_EPOCHS_FOR_SMALL_DATA = 40
+GATES = 4
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,13 @@ class Plan:
 
     @classmethod
     def of(cls, n_texts: int, settings: Settings) -> "Plan":
-        """Fit batches and epochs to the data: small data takes smaller batches, more passes."""
-        batch_size = max(1, min(settings.batch_size, n_texts // SMALLEST_EPOCH))
+        """Fit batches and epochs to the data: small data takes smaller batches, more passes.
+
+        Unless `min_updates` is 0: then everything is as the settings say.
+        """
+        batch_size = settings.batch_size
+        if settings.min_updates:
+            batch_size = max(1, min(batch_size, n_texts // SMALLEST_EPOCH))
         updates = math.ceil(n_texts / batch_size)
         wanted = min(math.ceil(settings.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
         return cls(batch_size, max(settings.epochs, wanted), updates)
@@ -43,43 +50,53 @@ class Plan:
         return self.epochs * self.updates_per_epoch
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """Everything an update needs besides the weights.
+
+    Attributes:
+        words: int64 [distinct], the batch's different words.
+        positions: int64 [batch, time], places in `words`.
+        lengths: int64 [batch].
+        targets: int64 [batch].
+        masks: The dropout masks.
+    """
+
+    words: torch.Tensor
+    positions: torch.Tensor
+    lengths: torch.Tensor
+    targets: torch.Tensor
+    masks: recurrent.Masks
+
+
 class Trainer:
-    """Weights, moments and schedule of one training, one update at a time."""
+    """Makes the updates of one training; what changes by them stands in its state."""
 
     def __init__(
         self,
         encoder: TextEncoder,
+        targets: NDArray[np.int64],
         n_classes: int,
         settings: Settings,
-        plan: Plan,
         seed: int,
         device: torch.device,
     ):
         self.settings = settings
-        self.plan = plan
+        self.plan = Plan.of(len(targets), settings)
         self.seed = seed
         self.device = device
+        self.packed = settings.recurrent_dropout > 0 and settings.dropout_masks != "batch"
         self.precision = choose_precision(settings.precision, device)
+        if self.packed:
+            self.precision = torch.float32
         self.unknown = encoder.vocabulary.unknown
-        self.n_classes = n_classes
-        vectors = initialisation.word_vectors(
-            stream(seed, "word vectors"),
-            len(encoder.vocabulary),
-            settings.embedding_size,
-            settings.embedding_scale,
-        )
-        self.embedding = RowAdam.of(self._tensor(vectors))
-        self.weights = self._initial_weights()
-        self.optimizer = Adam(self.weights.tensors(), settings.weight_decay)
-        self.class_weights: torch.Tensor | None = None
-        self.updates = 0
+        self.state = State.initial(len(encoder.vocabulary), n_classes, settings, seed, device)
+        self.class_weights = self._class_weights(targets, n_classes)
 
-    def weigh_classes(self, targets: NDArray[np.int64]) -> None:
-        """Give rare labels more weight in the loss, if the settings ask for it."""
-        if self.settings.class_weight == "balanced":
-            counts = np.maximum(np.bincount(targets, minlength=self.n_classes), 1)
-            weights = len(targets) / (self.n_classes * counts)
-            self.class_weights = self._tensor(weights.astype(np.float32))
+    @property
+    def updates(self) -> int:
+        """Count the updates made."""
+        return self.state.epoch * self.plan.updates_per_epoch + self.state.batch
 
     @property
     def learning_rate(self) -> float:
@@ -92,81 +109,88 @@ class Trainer:
         one_cycle = self.settings.schedule == "one-cycle"
         return self.settings.warmup * self.plan.epochs if one_cycle else 0.0
 
-    def update(self, batch: Batch, targets: NDArray[np.int64], epoch: int) -> tuple[float, int]:
-        """Make one update.
+    def engine(self) -> dict[str, str]:
+        """Name what computes: it moves the last bits of a result."""
+        return {
+            "device": str(self.device),
+            "precision": str(self.precision).removeprefix("torch."),
+            "threads": str(torch.get_num_threads()),
+            "processor": processor(),
+            **{package: version(package) for package in ("numpy", "torch", "wordgate")},
+        }
+
+    def prepare(
+        self, batch: Batch, targets: NDArray[np.int64], *, epoch: int, update: int
+    ) -> Prepared:
+        """Prepare an update; nothing that updates change has a part in it.
 
         Args:
             batch: The texts.
             targets: int64 [batch].
             epoch: The epoch's number, from 0.
+            update: The update's number in the whole training, from 0.
+        """
+        chance = stream(self.seed, "dropout", epoch, update)
+        ids = self._without_some_words(batch, chance)
+        words, positions = np.unique(ids, return_inverse=True)
+        return Prepared(
+            words=self._tensor(words),
+            positions=self._tensor(positions.reshape(ids.shape)),
+            lengths=self._tensor(batch.lengths),
+            targets=self._tensor(targets),
+            masks=self._masks(len(batch.rows), chance),
+        )
+
+    def update(self, prepared: Prepared) -> torch.Tensor:
+        """Make one update.
 
         Returns:
-            The summed loss of the batch, and how many of its texts were labelled right.
+            float64 [2]: the summed loss of the batch, and how many of its texts were labelled
+            right; still on the device, so that nobody has to wait for it.
         """
-        factor = self._factor()
-        chance = stream(self.seed, "dropout", epoch, self.updates)
-        ids = self._without_some_words(batch, chance)
-        distinct, positions = np.unique(ids, return_inverse=True)
-        words = self._tensor(distinct)
-        rows = self.embedding.rows(words)
+        state, factor = self.state, self._factor()
+        rows = state.table.rows(prepared.words)
+        squares = torch.zeros_like(rows) if state.table.wants_squares else None
         scores = recurrent.logits(
             rows,
-            self._tensor(positions.reshape(ids.shape)),
-            self._tensor(batch.lengths),
-            self.weights,
+            prepared.positions,
+            prepared.lengths,
+            state.weights,
             self.settings.pooling,
-            self._masks(len(batch.rows), chance),
+            prepared.masks,
             precision=self.precision,
+            squares=squares,
         )
         loss = torch.nn.functional.cross_entropy(
             scores,
-            self._tensor(targets),
+            prepared.targets,
             weight=self.class_weights,
             label_smoothing=self.settings.label_smoothing,
         )
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_([*self.weights.tensors(), rows], self.settings.gradient_clip)
-        self.optimizer.update(self.settings.learning_rate * factor)
-        self.embedding.update(words, rows, self.settings.embedding_learning_rate * factor)
-        self.updates += 1
-        right = int((scores.detach().argmax(dim=1).cpu().numpy() == targets).sum())
-        return loss.item() * len(targets), right
-
-    def network(self) -> Network:
-        """Copy the weights as they are now into the network that predicts."""
-        directions = tuple(
-            Direction(*(_array(tensor) for tensor in direction.tensors()))
-            for direction in self.weights.directions
-        )
-        return Network(
-            embedding=_array(self.embedding.table),
-            directions=directions,
-            output_weights=_array(self.weights.output_weights),
-            output_bias=_array(self.weights.output_bias),
-            pooling=self.settings.pooling,
-        )
+        gradient = torch.zeros_like(rows) if rows.grad is None else rows.grad
+        others = [tensor.grad for tensor in state.optimizer.weights.values()]
+        gradients = [gradient, *(other for other in others if other is not None)]
+        shrinkage = clip_gradients(gradients, self.settings.gradient_clip)
+        if squares is not None:
+            squares *= shrinkage**2
+        state.optimizer.update(self.settings.learning_rate * factor)
+        rate = self.settings.embedding_learning_rate * factor
+        state.table.update(prepared.words, gradient, squares, rate)
+        state.batch += 1
+        right = (scores.detach().argmax(dim=1) == prepared.targets).sum()
+        return torch.stack([loss.detach().double() * len(scores), right.double()])
 
     def _factor(self) -> float:
         progress = self.updates / self.plan.updates
         return schedule_factor(self.settings.schedule, progress, self.settings.warmup)
 
-    def _initial_weights(self) -> recurrent.Weights:
-        settings = self.settings
-        hidden = settings.hidden_size
-        directions = []
-        for index in range(2 if settings.bidirectional else 1):
-            chance = stream(self.seed, "weights", index)
-            arrays = (
-                initialisation.glorot_uniform(chance, 4 * hidden, settings.embedding_size),
-                initialisation.orthogonal(chance, 4 * hidden, hidden),
-                initialisation.forget_gate_bias(hidden),
-            )
-            directions.append(recurrent.DirectionWeights(*map(self._parameter, arrays)))
-        features = hidden * len(directions) * len(settings.pooling)
-        chance = stream(self.seed, "output weights")
-        output = initialisation.glorot_uniform(chance, self.n_classes, features)
-        bias = np.zeros(self.n_classes, np.float32)
-        return recurrent.Weights(tuple(directions), self._parameter(output), self._parameter(bias))
+    def _class_weights(self, targets: NDArray[np.int64], n_classes: int) -> torch.Tensor | None:
+        """Give rare labels more weight in the loss, if the settings ask for it."""
+        if self.settings.class_weight == "none":
+            return None
+        counts = np.maximum(np.bincount(targets, minlength=n_classes), 1)
+        return self._tensor((len(targets) / (n_classes * counts)).astype(np.float32))
 
     def _without_some_words(self, batch: Batch, chance: np.random.Generator) -> NDArray[np.int64]:
         """Replace words at random by the unknown word, so that unknown words are no surprise."""
@@ -177,23 +201,22 @@ class Trainer:
 
     def _masks(self, n_texts: int, chance: np.random.Generator) -> recurrent.Masks:
         settings = self.settings
+        shared: tuple[int, ...] = ()
+        if settings.dropout_masks != "batch":
+            by_gate = settings.dropout_masks == "gate" and self.packed
+            shared = (n_texts, GATES if by_gate else 1)
 
         def mask(rate: float, *shape: int) -> torch.Tensor | None:
             return self._tensor(dropout_mask(chance, shape, rate)) if rate else None
 
-        directions = range(len(self.weights.directions))
+        directions = range(len(self.state.weights.directions))
+        embedding, hidden = settings.embedding_size, settings.hidden_size
+        features = self.state.weights.output_weights.shape[1]
         return recurrent.Masks(
-            inputs=[mask(settings.input_dropout, settings.embedding_size) for _ in directions],
-            states=[mask(settings.recurrent_dropout, settings.hidden_size) for _ in directions],
-            output=mask(settings.output_dropout, n_texts, self.weights.output_weights.shape[1]),
+            inputs=[mask(settings.input_dropout, *shared, embedding) for _ in directions],
+            states=[mask(settings.recurrent_dropout, *shared, hidden) for _ in directions],
+            output=mask(settings.output_dropout, n_texts, features),
         )
 
     def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)
-
-    def _parameter(self, array: NDArray[np.float32]) -> torch.Tensor:
-        return self._tensor(array).requires_grad_()
-
-
-def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
-    return tensor.detach().cpu().numpy().copy()

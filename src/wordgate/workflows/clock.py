@@ -18,13 +18,17 @@ class Clock:
     Attributes:
         started: The `time.monotonic()` at the beginning.
         max_minutes: When the whole command must have ended; None for no limit.
+        resumed: Whether it goes on with a training, of which 0 minutes make what there is.
     """
 
     started: float = field(default_factory=time.monotonic)
     max_minutes: float | None = None
+    resumed: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_minutes is not None and not self.max_minutes > 0:
+        if self.max_minutes is None or self.max_minutes > 0:
+            return
+        if not (self.resumed and self.max_minutes == 0):
             raise SettingsError(f"max_minutes is {self.max_minutes}; it must be more than 0")
 
     def elapsed(self) -> float:

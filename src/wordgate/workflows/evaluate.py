@@ -46,15 +46,17 @@ class Evaluation:
 
     Attributes:
         scores: On all rows.
-        unseen: On the rows that had no part in training; None if all or none of them are.
-        seen: How many rows did.
+        unseen: On the rows that had no part in training; None if all or none of them are, or if
+            it can't be told.
+        seen: How many rows did; None if it can't be told, since the model was imported without
+            its training texts.
         reading: How the file was read.
         predictor: The model.
     """
 
     scores: Scores
     unseen: Scores | None
-    seen: Seen
+    seen: Seen | None
     reading: Reading
     predictor: Predictor
 
@@ -80,11 +82,14 @@ def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -
         table = _with_groups_of_training(table, data, reading, column, prints, near)
     exam = Exam(_examples(table, predictor.labels), predictor.labels, predictor.config.seed)
     log_proba = predictor.log_proba(table.texts)
+    scores = exam.scores(log_proba)
+    if not predictor.config.knows_training():
+        return Evaluation(scores, None, None, table.reading, predictor)
     known, seen = _look_up(table, prints, near)
     unseen = None
     if 0 < seen.rows < seen.n:
         unseen = exam.part(~known).scores(log_proba[~known])
-    return Evaluation(exam.scores(log_proba), unseen, seen, table.reading, predictor)
+    return Evaluation(scores, unseen, seen, table.reading, predictor)
 
 
 def _with_groups_of_training(

@@ -92,6 +92,7 @@ def cross_validate(
             device=device,
             progress=progress,
             deadline=math.inf,
+            vocabulary_of=study.vocabulary_of,
         )
         examined = rows.part(test)
         log_proba[test] = fitted.model.log_proba(examined.texts)

@@ -67,6 +67,7 @@ def read_parts(
     valid: str | Path | None = None,
     test: str | Path | None = None,
     split_column: str | None = None,
+    empty_text_as: str | None = None,
     **options: Unpack[ReadingOptions],
 ) -> Sources:
     """Read a source, and further files that are its validation and test.
@@ -74,16 +75,26 @@ def read_parts(
     The further files are read by the same columns as the source, whatever they look like by
     themselves: a group must mean the same everywhere for a leak to be seen.
 
+    Args:
+        data: The source.
+        valid: A file for validation.
+        test: A file for test.
+        split_column: A column of the source that names the parts.
+        empty_text_as: What stands for an empty text; None to leave such rows out.
+        **options: How to read all of them.
+
     Raises:
         DataError: A source can't be read.
         SettingsError: Both files and a column say who is in which part.
     """
     if split_column is not None and (valid is not None or test is not None):
         raise SettingsError("--split-column names the parts already; leave out --valid and --test")
-    table = read_table(data, split_column=split_column, **options)
+    table = read_table(data, split_column=split_column, empty_text_as=empty_text_as, **options)
     files = {"valid": valid, "test": test}
     others = {
-        part: _read_like(table, file, options) for part, file in files.items() if file is not None
+        part: _read_like(table, file, empty_text_as, options)
+        for part, file in files.items()
+        if file is not None
     }
     if not others:
         return Sources(table, {})
@@ -91,18 +102,26 @@ def read_parts(
     return Sources(joined, {part: other.reading for part, other in others.items()})
 
 
-def _read_like(table: Table, file: str | Path, options: ReadingOptions) -> Table:
+def _read_like(
+    table: Table, file: str | Path, empty_text_as: str | None, options: ReadingOptions
+) -> Table:
     """Read a file by the columns of a table; it may lack a group column that was inferred."""
     like = options.copy()
     like["text"], like["label"] = _column(table, "text"), _column(table, "label")
     like["group"] = _column(table, "group")
+
+    def read() -> Table:
+        return read_table(
+            file, min_labels=1, drop_if_there=True, empty_text_as=empty_text_as, **like
+        )
+
     try:
-        return read_table(file, min_labels=1, drop_if_there=True, **like)
+        return read()
     except DataError:
         if options.get("group") is not None or table.groups is None:
             raise
         like["group"] = "none"
-        return read_table(file, min_labels=1, drop_if_there=True, **like)
+        return read()
 
 
 def _column(table: Table, role: str) -> str:

@@ -24,6 +24,7 @@ class Study:
         train: What everything is fitted on.
         valid: What chooses the best epoch.
         test: What only the finished model sees.
+        vocabulary_of: All rows, if the settings fit the vocabulary on them; else None.
     """
 
     labels: tuple[str, ...]
@@ -32,6 +33,7 @@ class Study:
     train: Examples
     valid: Examples
     test: Examples
+    vocabulary_of: Examples | None
 
 
 def make_study(table: Table, settings: Settings, seed: int) -> Study:
@@ -51,7 +53,8 @@ def make_study(table: Table, settings: Settings, seed: int) -> Study:
     everything = Examples(table.texts, targets, copies.joined.groups)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
     _check_labels(labels, train)
-    return Study(labels, split, copies, train, valid, test)
+    vocabulary_of = everything if settings.vocabulary_from == "all" else None
+    return Study(labels, split, copies, train, valid, test, vocabulary_of)
 
 
 def hold_out(
@@ -78,7 +81,13 @@ def _split(table: Table, copies: Copies, settings: Settings, seed: int) -> Split
             *rows, table.parts, test_size=test_size, valid_size=valid_size, seed=seed
         )
     if settings.split == "random":
-        return random_split(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
+        return random_split(
+            *rows,
+            test_size=test_size,
+            valid_size=valid_size,
+            seed=seed,
+            stratify=settings.stratify,
+        )
     split = grouped_split(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
     return replace(split, reason=f"{split.reason} {copies.sentence()}")
 

@@ -19,7 +19,7 @@ from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, load_settings
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.families import check_device, check_family, fit
-from wordgate.training.fitting import Fitted
+from wordgate.training.fitting import Fitted, Keeping
 from wordgate.workflows.audit import audit_table
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate
@@ -30,6 +30,7 @@ from wordgate.workflows.judging import (
     judge_baselines,
     split_facts,
 )
+from wordgate.workflows.keeping import check_keeping
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.study import Study, make_study
 
@@ -71,6 +72,7 @@ class Plan:
     seed: int
     device: str
     folds: int | None = None
+    keeping: Keeping | None = None
 
 
 def train(
@@ -78,6 +80,7 @@ def train(
     *,
     out: str | Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     model: str = "lstm",
     recipe: str | Path = "default",
     settings: Mapping[str, object] | None = None,
@@ -99,7 +102,9 @@ def train(
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
             or polars frame.
         out: The folder to write the bundle to; None keeps it in memory.
-        overwrite: Replace a bundle that is there.
+        overwrite: Replace a bundle that is there, and begin anew if a training into it was
+            interrupted.
+        resume: Go on with the training into `out` that was interrupted.
         model: The family: ``lstm`` or ``count``.
         recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
         settings: Single settings that beat the recipe's.
@@ -112,7 +117,8 @@ def train(
             model like the kept one on each fold. The model kept is that of the ordinary split.
         seed: Decides the split, the first weights, the order, the dropout, the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        max_minutes: End within so many minutes, with the best epoch until then.
+        max_minutes: End within so many minutes, with the best epoch until then; with `resume`, 0
+            makes a model of what there is.
         progress: Where remarks go; to standard error if not given.
         **reading: How to read the data: see `ReadingOptions`.
 
@@ -121,24 +127,35 @@ def train(
 
     Raises:
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
+        KeyboardInterrupt: The training was interrupted; its checkpoint stands beside `out`.
     """
-    clock = Clock(max_minutes=max_minutes)
+    clock = Clock(max_minutes=max_minutes, resumed=resume)
     _refuse_idle_options(split, test_size, valid, test, split_column)
     told: Progress = Console() if progress is None else progress
     overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
     chosen = load_settings(recipe, overrides)
-    plan = Plan(model, str(recipe), chosen, checked_seed(seed), device, folds)
+    keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
+    plan = Plan(model, str(recipe), chosen, checked_seed(seed), device, folds, keeping)
     check_family(model)
     check_device(model, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_folds(folds, plan.settings, parts_given=parts_given, max_minutes=max_minutes)
     if out is not None:
         check_destination(out, overwrite=overwrite)
-    sources = read_parts(data, valid=valid, test=test, split_column=split_column, **reading)
+    sources = read_parts(
+        data,
+        valid=valid,
+        test=test,
+        split_column=split_column,
+        empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
+        **reading,
+    )
     told.say("\n".join(sources.lines()))
     training = train_on_table(sources.table, sources.facts(), plan, clock, told)
     if out is not None:
         training.save(out, overwrite=overwrite)
+    if keeping is not None:
+        keeping.file.unlink(missing_ok=True)
     return training
 
 
@@ -162,7 +179,7 @@ def train_on_table(
     progress.say(_baseline_line(baselines))
     fitted, seconds = _fit(study, plan, clock, progress)
 
-    config = _config(data, study, plan)
+    config = _config(data, study, plan, fitted)
     log_proba = Predictor(fitted.model, config).log_proba(study.test.texts)
     scores = exam.scores(log_proba)
     metrics = Metrics.model_validate(
@@ -193,8 +210,10 @@ def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> tuple[Fi
         device=plan.device,
         progress=progress,
         deadline=clock.fitting_deadline(len(study.valid.texts) + len(study.test.texts)),
+        vocabulary_of=study.vocabulary_of,
+        keeping=plan.keeping,
     )
-    return fitted, time.monotonic() - started
+    return fitted, fitted.earlier_seconds + time.monotonic() - started
 
 
 def _folds(table: Table, study: Study, plan: Plan, progress: Progress) -> CrossValidation | None:
@@ -225,7 +244,7 @@ def _course(fitted: Fitted, train_seconds: float, clock: Clock) -> dict[str, obj
     }
 
 
-def _config(data: dict[str, object], study: Study, plan: Plan) -> Config:
+def _config(data: dict[str, object], study: Study, plan: Plan, fitted: Fitted) -> Config:
     return Config(
         family=plan.model,
         labels=study.labels,
@@ -233,7 +252,7 @@ def _config(data: dict[str, object], study: Study, plan: Plan) -> Config:
         recipe=plan.recipe,
         settings=plan.settings.model_dump(mode="json"),
         data=data,
-        environment=environment("torch", "scikit-learn"),
+        environment=environment("torch", "scikit-learn") | dict(fitted.engine),
     )
 
 

@@ -1,0 +1,62 @@
+"""`wordgate import-keras`: a trained Keras model becomes a wordgate model."""
+
+from typing import Literal
+
+import click
+
+
+@click.command("import-keras", short_help="Take over a trained Keras model.")
+@click.argument("model", metavar="MODEL.keras")
+@click.argument("tokenizer", metavar="TOKENIZER.json")
+@click.option(
+    "--labels",
+    metavar="A,B,...",
+    required=True,
+    help="The labels in the order of the model's outputs; scikit-learn's LabelEncoder sorts them.",
+)
+@click.option("--out", metavar="FOLDER", required=True, help="Where to write the model.")
+@click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
+@click.option(
+    "--max-tokens",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Tokens that each text was padded to in training, if the model does not fix them.",
+)
+@click.option(
+    "--truncate",
+    type=click.Choice(["front", "end"]),
+    default="front",
+    show_default=True,
+    help="Which end longer texts lost: front by pad_sequences' default, end by truncating='post'.",
+)
+def import_keras(
+    model: str,
+    tokenizer: str,
+    *,
+    labels: str,
+    out: str,
+    overwrite: bool,
+    max_tokens: int | None,
+    truncate: Literal["front", "end"],
+) -> None:
+    """Make a wordgate model out of a trained Keras 3 model.
+
+    MODEL.keras is what model.save('model.keras') wrote: Embedding with mask_zero, LSTM, Dense with
+    softmax, and dropouts between. TOKENIZER.json holds what the legacy Tokenizer's to_json() gave.
+    No code in them is run, and Keras is not needed.
+    """
+    from wordgate.cli.views import one_line
+    from wordgate.interchange.keras import import_keras as import_model
+
+    imported = import_model(
+        model,
+        tokenizer,
+        labels=[label.strip() for label in labels.split(",")],
+        out=out,
+        max_tokens=max_tokens,
+        truncate=truncate,
+        overwrite=overwrite,
+    )
+    for note in imported.config.notes():
+        click.echo(one_line(f"Note: {note}."), err=True)
+    click.echo(f'Saved in {out}. Try: wordgate predict {out} "a text"')

@@ -1,0 +1,43 @@
+"""Writing files so that a reader finds the old one whole or the new one whole."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write beside a file's place, force it to the disk, and only then move it there.
+
+    Raises:
+        OSError: The disk refuses; what stood there still stands there.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    aside = Path(name)
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_folder(file.parent)
+
+
+def write_through(file: Path, content: bytes) -> None:
+    """Write a file that is not there yet, and force it to the disk."""
+    with file.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk, where the system knows how (not on Windows)."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,216 @@
+"""A wordgate model out of a trained Keras model of the tutorial notebook's shape.
+
+Keras and wordgate lay an LSTM's gates out in the same order (input, forget, cell, output) and keep
+their kernels transposed to each other. What Keras masks, padding, wordgate never reads.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from wordgate.bundle.config import Config
+from wordgate.bundle.writing import Bundle, check_destination, write_bundle
+from wordgate.data.decoding import without_surrogates
+from wordgate.data.reading import shown
+from wordgate.errors import BundleError, SettingsError
+from wordgate.interchange.hdf5 import ArrayFile
+from wordgate.interchange.keras_archive import open_keras
+from wordgate.interchange.keras_config import KerasNetwork, understood
+from wordgate.interchange.keras_layers import LARGEST
+from wordgate.interchange.keras_tokenizer import read_vocabulary
+from wordgate.models.lstm import LSTMModel
+from wordgate.models.network import Direction, Floats, Network
+from wordgate.prediction.predictor import Predictor
+from wordgate.split.fingerprints import Fingerprints
+from wordgate.text.encoder import TextEncoder, Truncate
+from wordgate.text.tokenizers import KerasTokenizer
+from wordgate.text.vocabulary import Vocabulary
+
+_SORTED = "scikit-learn's LabelEncoder sorts them"
+_TRUNCATING: dict[Truncate, str] = {
+    "front": "lose their front, as by pad_sequences' default truncating='pre'",
+    "end": "lose their end, as by pad_sequences' truncating='post'",
+}
+
+
+def import_keras(
+    model: str | Path,
+    tokenizer: str | Path,
+    *,
+    labels: Iterable[str],
+    out: str | Path | None = None,
+    max_tokens: int | None = None,
+    truncate: Truncate = "front",
+    overwrite: bool = False,
+) -> Predictor:
+    """Take over a trained Keras 3 model: Embedding, LSTM and Dense over a legacy Tokenizer.
+
+    Nothing of the file is run, and Keras is not needed. What was taken for granted stands in
+    ``config.data["notes"]`` of the result.
+
+    Args:
+        model: The file that Keras' ``model.save("model.keras")`` wrote.
+        tokenizer: A file that holds what the tokenizer's ``to_json()`` gave.
+        labels: The labels, in the order of the model's outputs.
+        out: The folder to write the model to; None writes nothing.
+        max_tokens: How many tokens of a text are read, if the model does not say.
+        truncate: Which end of a longer text is lost, ``front`` or ``end``.
+        overwrite: Replace a model that is at `out`.
+
+    Returns:
+        The model, ready to predict. `wordgate.load(out)` gives it again.
+
+    Raises:
+        BundleError: A file is missing or damaged, the model is of another shape, or `out` can't
+            be written.
+        SettingsError: `labels` or `max_tokens` don't fit the model.
+    """
+    model, tokenizer, names = Path(model), Path(tokenizer), _listed(labels)
+    if out is not None:
+        check_destination(out, overwrite=overwrite)
+    with _telling(tokenizer):
+        vocabulary = read_vocabulary(tokenizer)
+    with _telling(model), open_keras(model) as archive:
+        sizes = understood(archive.config)
+        _check_labels(names, sizes)
+        encoder = _encoder(vocabulary, sizes, max_tokens, truncate)
+        arrays = ArrayFile(archive.weights, archive.weights_size)
+        network = _network(arrays, sizes, len(vocabulary))
+    data: dict[str, object] = {
+        "source": without_surrogates(model.name),
+        "tokenizer": without_surrogates(tokenizer.name),
+        "training_texts": "unknown",
+        "notes": _notes(encoder, sizes),
+    }
+    config = _config(names, data, archive.version)
+    ours = LSTMModel(encoder, network)
+    if out is not None:
+        bundle = Bundle(config, ours, metrics=None, fingerprints=Fingerprints.of([], None))
+        write_bundle(bundle, out, overwrite=overwrite)
+    return Predictor(ours, config)
+
+
+def _config(labels: tuple[str, ...], data: dict[str, object], version: str) -> Config:
+    return Config(
+        family="lstm",
+        labels=labels,
+        seed=0,
+        recipe="import-keras",
+        settings={},
+        data=data,
+        environment={"keras": version},
+    )
+
+
+@contextmanager
+def _telling(file: Path) -> Iterator[None]:
+    """Name the file in the errors over it."""
+    try:
+        yield
+    except BundleError as error:
+        raise BundleError(f"{shown(str(file), 200)}: {error}") from error
+    except RecursionError as error:
+        raise BundleError(f"{shown(str(file), 200)}: its JSON is nested too deeply") from error
+
+
+def _listed(labels: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(labels, str):
+        raise SettingsError(f"labels must be a list of labels, not the text {labels!r}")
+    names = tuple(without_surrogates(str(label)) for label in labels)
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice:
+        raise SettingsError(f"the label '{shown(twice[0], 60)}' is given more than once")
+    if "" in names:
+        raise SettingsError("a label is empty; give one to each output of the model")
+    return names
+
+
+def _check_labels(names: tuple[str, ...], sizes: KerasNetwork) -> None:
+    if sizes.classes < 2:
+        raise BundleError(
+            f"{sizes.output} has units={sizes.classes}; a classifier has two outputs or more"
+        )
+    if len(names) != sizes.classes:
+        raise SettingsError(
+            f"{len(names)} labels were given and the model has {sizes.classes} outputs; give its"
+            f" labels in the order of its outputs ({_SORTED})"
+        )
+
+
+def _encoder(
+    vocabulary: Vocabulary, sizes: KerasNetwork, max_tokens: int | None, truncate: Truncate
+) -> TextEncoder:
+    """Join the vocabulary with the length that the model or else the user sets."""
+    if sizes.words < len(vocabulary):
+        raise BundleError(
+            f"the embedding has {sizes.words:,} rows, and the tokenizer's vocabulary needs"
+            f" {len(vocabulary):,}; they don't belong together"
+        )
+    if max_tokens is not None and not 1 <= max_tokens <= LARGEST:
+        raise SettingsError(f"max_tokens is {max_tokens}; it must be from 1 to {LARGEST}")
+    length = sizes.length or max_tokens
+    if length is None:
+        raise SettingsError(
+            "the model takes texts of any length; say with --max-tokens to how many tokens its"
+            " texts were padded in training (pad_sequences' maxlen)"
+        )
+    if max_tokens not in (None, length):
+        raise SettingsError(
+            f"max_tokens is {max_tokens}, but the model's input has the fixed length {length}"
+        )
+    return TextEncoder(KerasTokenizer(), vocabulary, length, truncate)
+
+
+def _network(arrays: ArrayFile, sizes: KerasNetwork, words: int) -> Network:
+    """Read the weights and turn them as ours lie.
+
+    Keras 3 files them by a layer's class, not by its name (``_save_container_state`` in its
+    ``saving/saving_lib.py``).
+    """
+    gates = 4 * sizes.hidden
+    embedding = arrays.read("layers/embedding/vars/0", (sizes.words, sizes.embedding), rows=words)
+    cell, dense = "layers/lstm/cell/vars", "layers/dense/vars"
+    forward = Direction(
+        input_weights=_turned(arrays.read(f"{cell}/0", (sizes.embedding, gates))),
+        hidden_weights=_turned(arrays.read(f"{cell}/1", (sizes.hidden, gates))),
+        bias=_bias(arrays, f"{cell}/2", gates, present=sizes.lstm_bias),
+    )
+    return Network(
+        embedding=embedding,
+        directions=(forward,),
+        output_weights=_turned(arrays.read(f"{dense}/0", (sizes.hidden, sizes.classes))),
+        output_bias=_bias(arrays, f"{dense}/1", sizes.classes, present=sizes.output_bias),
+        pooling=("last",),
+    )
+
+
+def _turned(kernel: Floats) -> Floats:
+    return np.ascontiguousarray(kernel.T)
+
+
+def _bias(arrays: ArrayFile, path: str, size: int, *, present: bool) -> Floats:
+    return arrays.read(path, (size,)) if present else np.zeros(size, np.float32)
+
+
+def _notes(encoder: TextEncoder, sizes: KerasNetwork) -> list[str]:
+    """Say what was taken from the model and what was assumed of it."""
+    words, fixed = len(encoder.vocabulary), sizes.length is not None
+    notes = [
+        f"texts of more than {encoder.max_tokens} tokens"
+        f" ({'the fixed length of the model' if fixed else 'as given by max_tokens'})"
+        f" {_TRUNCATING[encoder.truncate]}",
+        "words that the vocabulary doesn't know are dropped"
+        if encoder.vocabulary.unknown is None
+        else "words that the vocabulary doesn't know are read as the tokenizer's oov_token",
+    ]
+    if sizes.words > words:
+        notes.append(
+            f"the embedding has {sizes.words:,} rows, of which the vocabulary needs {words:,}; the"
+            " others were left out"
+        )
+    mixed = sorted(sizes.policies - {"float32"})
+    if mixed:
+        notes.append(f"the model computed in {mixed[0]}, and here it computes in float32")
+    return notes

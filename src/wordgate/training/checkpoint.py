@@ -1,0 +1,145 @@
+"""The checkpoint: a training's state in a file, from which it can be taken up again.
+
+One safetensors file, written whole or not at all. Its arrays are the state's; what JSON can say
+stands in its metadata: the state's facts, what the training is of, and what it ran on.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from wordgate.errors import BundleError
+from wordgate.files import write_whole
+from wordgate.training.state import State
+
+_LAYOUT = 1
+_METADATA = "wordgate"
+# A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
+# 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds.
+_SHARE = 50.0
+_SOONEST = 2.0
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a training is, and what it runs on.
+
+    Attributes:
+        work: What decides the result: data, settings, seed. Another one is another training.
+        engine: What moves the result's last bits: versions, threads, precision, device.
+    """
+
+    work: Mapping[str, str]
+    engine: Mapping[str, str]
+
+
+class Checkpoint:
+    """A file that a training is kept in every few seconds."""
+
+    def __init__(self, file: Path, identity: Identity):
+        self.file = file
+        self.identity = identity
+        self._due = time.monotonic() + _SOONEST
+
+    def is_due(self) -> bool:
+        """Tell whether it is time to save again."""
+        return time.monotonic() >= self._due
+
+    def save(self, state: State) -> None:
+        """Keep a state in the file.
+
+        Raises:
+            BundleError: The disk refuses; the checkpoint before stays whole.
+        """
+        started = time.monotonic()
+        content = {
+            "layout": _LAYOUT,
+            "work": dict(self.identity.work),
+            "engine": dict(self.identity.engine),
+            "state": state.facts(),
+        }
+        try:
+            write_whole(self.file, save(state.arrays(), {_METADATA: json.dumps(content)}))
+        except OSError as error:
+            raise BundleError(
+                f"the checkpoint could not be written to {self.file}: {error.strerror}"
+            ) from error
+        ended = time.monotonic()
+        self._due = ended + max(_SOONEST, _SHARE * (ended - started))
+
+    def restore(self, state: State) -> list[str]:
+        """Bring a state to where the file has it.
+
+        Returns:
+            Warnings: what differs between then and now and may move the result's last bits.
+
+        Raises:
+            BundleError: The file can't be read, or keeps another training.
+        """
+        try:
+            with safe_open(self.file, framework="numpy") as kept:
+                content = json.loads((kept.metadata() or {})[_METADATA])
+                arrays = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
+            layout = content["layout"]
+        except OSError as error:
+            raise BundleError(f"{self.file} can't be read: {error.strerror or error}") from error
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise self._damaged(error) from error
+        if layout != _LAYOUT:
+            raise BundleError(
+                f"{self.file} is a checkpoint of layout {layout!r}, and this wordgate reads"
+                f" {_LAYOUT}; begin anew with --overwrite"
+            )
+        self._refuse_other_work(content)
+        try:
+            state.restore(arrays, content["state"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(error) from error
+        return self._differences(content)
+
+    def remove(self) -> None:
+        """Take the file away: its training is over."""
+        self.file.unlink(missing_ok=True)
+
+    def _damaged(self, error: Exception) -> BundleError:
+        return BundleError(
+            f"{self.file} is damaged or no checkpoint ({error}); begin anew with --overwrite"
+        )
+
+    def _refuse_other_work(self, content: Mapping[str, Any]) -> None:
+        other = _changed(self.identity.work, content.get("work"))
+        if other:
+            raise BundleError(
+                f"{self.file} keeps a training with {_listing(other)}; give the same command as"
+                " then, or begin anew with --overwrite"
+            )
+
+    def _differences(self, content: Mapping[str, Any]) -> list[str]:
+        other = _changed(self.identity.engine, content.get("engine"))
+        if not other:
+            return []
+        return [
+            f"The training was begun with {_listing(other)}:"
+            " its result may differ in the last bits from an uninterrupted one."
+        ]
+
+
+def _changed(now: Mapping[str, str], then: object) -> dict[str, tuple[str, str]]:
+    """Name what differs, with what it was then and is now."""
+    known = then if isinstance(then, Mapping) else {}
+    pairs = {name: (str(known.get(name, "unknown")), value) for name, value in now.items()}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _listing(changed: Mapping[str, tuple[str, str]]) -> str:
+    """Say it in a line: ``other data, seed 0 instead of 1``."""
+    return ", ".join(
+        f"other {name}" if len(then) > 40 else f"{name} {then} instead of {now}"
+        for name, (then, now) in changed.items()
+    )

@@ -1,0 +1,43 @@
+"""Being interrupted between two updates, and not in the middle of one."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """Whether the user has asked to stop, by Ctrl-C or a polite kill."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+
+@contextmanager
+def deferred_interruption() -> Iterator[Interruption]:
+    """Note the first SIGINT or SIGTERM instead of acting on it; a second one acts at once.
+
+    Outside the main thread, where Python takes no signals, nothing is ever noted.
+    """
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(*_: object) -> None:
+        interruption.asked = True
+        restore()
+
+    for number in _SIGNALS:
+        signal.signal(number, note)
+    try:
+        yield interruption
+    finally:
+        restore()

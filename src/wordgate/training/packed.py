@@ -1,0 +1,180 @@
+"""An LSTM over texts of any lengths with dropout masks of each text's own, and no padding at all.
+
+The fused kernels know no mask inside the recurrence, so this one is written out. It is slower than
+they are, and exact where they can't follow: a mask for each text, or for each text and gate.
+
+Shapes: ``total`` tokens of all texts together, first all first tokens, then all second ones and so
+on, each time the longest text's first (as in torch's PackedSequence); ``batch`` texts in that
+order; ``masked`` 1 if the gates of a text share its mask, else 4.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Where the tokens of a batch go when they are laid end to end, step by step.
+
+    Attributes:
+        order: int64 [batch], the texts, longest first.
+        text: int64 [total], each token's text: a place in `order`.
+        step: int64 [total], each token's place in its text.
+        counts: How many texts read at each step; the sum is ``total``.
+    """
+
+    order: NDArray[np.int64]
+    text: NDArray[np.int64]
+    step: NDArray[np.int64]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, lengths: NDArray[np.int64]) -> "Packing":
+        """Pack texts of int64 [batch] lengths; those of length 0 have no token."""
+        order = np.argsort(-lengths, kind="stable")
+        longest_first = lengths[order]
+        reading = np.arange(longest_first[0])[:, None] < longest_first
+        step, text = np.nonzero(reading)
+        return cls(order, text, step, tuple(reading.sum(axis=1).tolist()))
+
+
+def packed_states(
+    projected: Tensor, hidden_weights: Tensor, mask: Tensor, counts: tuple[int, ...]
+) -> Tensor:
+    """Run an LSTM.
+
+    Args:
+        projected: [total, 4 * hidden], the inputs times their weights, bias added; gates in
+            torch's order (input, forget, cell, output).
+        hidden_weights: [4 * hidden, hidden].
+        mask: [batch, masked, hidden], what of a text's state each gate may see.
+        counts: See `Packing`.
+
+    Returns:
+        The states, [total, hidden].
+    """
+    states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
+        projected, hidden_weights, mask, counts
+    )
+    return states
+
+
+class _Recurrence(torch.autograd.Function):
+    """The recurrence and its derivative, in whole steps over all texts that still read."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        projected: Tensor,
+        hidden_weights: Tensor,
+        mask: Tensor,
+        counts: tuple[int, ...],
+    ) -> Tensor:
+        total, hidden = len(projected), hidden_weights.shape[1]
+        gates = projected.clone().view(total, 4, hidden)
+        states, cells = gates.new_empty(total, hidden), gates.new_empty(total, hidden)
+        squashed = torch.empty_like(cells)
+        weights = hidden_weights.view(-1, 4 // mask.shape[1] * hidden, hidden).mT
+        before, start = 0, 0
+        for step, count in enumerate(counts):
+            now, past = slice(start, start + count), slice(before, before + count)
+            if step:
+                seen = states[past][:, None] * mask[:count]
+                _add_products(gates[now], seen, weights)
+            gates[now, :2].sigmoid_()
+            gates[now, 2].tanh_()
+            gates[now, 3].sigmoid_()
+            taken, kept, candidate, given = gates[now].unbind(1)
+            torch.mul(taken, candidate, out=cells[now])
+            if step:
+                cells[now].addcmul_(kept, cells[past])
+            torch.tanh(cells[now], out=squashed[now])
+            torch.mul(given, squashed[now], out=states[now])
+            before, start = start, start + count
+        ctx.save_for_backward(gates, states, cells, squashed, hidden_weights, mask)
+        ctx.counts = counts
+        return states
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        gates, states, cells, squashed, hidden_weights, mask = ctx.saved_tensors
+        total, _, hidden = gates.shape
+        earlier = _previous(ctx.counts, gates.device)
+        slopes = _slopes(gates, cells, squashed, earlier)
+        through_cell = (1.0 - squashed * squashed) * gates[:, 3]
+        weights = hidden_weights.view(-1, 4 // mask.shape[1] * hidden, hidden)
+        state_grad, cell_grad = upstream.new_zeros((2, ctx.counts[0], hidden))
+        start = total
+        for step in reversed(range(len(ctx.counts))):
+            count = ctx.counts[step]
+            start -= count
+            now = slice(start, start + count)
+            arrived, cell = state_grad[:count].add_(upstream[now]), cell_grad[:count]
+            cell.addcmul_(arrived, through_cell[now])
+            slopes[now, :3] *= cell[:, None]
+            slopes[now, 3] *= arrived
+            cell *= gates[now, 1]
+            if step:
+                seen = _products(slopes[now], weights) * mask[:count]
+                arrived.copy_(seen.sum(dim=1))
+        return (
+            slopes.view(total, -1),
+            _weights_gradient(slopes, states[earlier], mask, ctx.counts),
+            None,
+            None,
+        )
+
+
+def _by_mask(gates: Tensor, masked: int) -> Tensor:
+    """Put gates that share a mask side by side: [count, 4, hidden] to [count, masked, rest]."""
+    return gates.view(len(gates), masked, 4 // masked * gates.shape[-1])
+
+
+def _add_products(gates: Tensor, seen: Tensor, weights: Tensor) -> None:
+    """Add to [count, 4, hidden] what it sees, [count, masked, hidden], times its weights."""
+    for part, columns in enumerate(_by_mask(gates, seen.shape[1]).unbind(1)):
+        columns.addmm_(seen[:, part], weights[part])
+
+
+def _products(slopes: Tensor, weights: Tensor) -> Tensor:
+    """Lead gradients of the gates, [count, 4, hidden], back: [count, masked, hidden]."""
+    parts = _by_mask(slopes, len(weights))
+    return torch.stack([part @ own for part, own in zip(parts.unbind(1), weights, strict=True)], 1)
+
+
+def _slopes(gates: Tensor, cells: Tensor, squashed: Tensor, earlier: Tensor) -> Tensor:
+    """What a gate's input adds to its cell (the output gate's: to its state): [total, 4, hidden].
+
+    All that the derivative needs and the steps don't pass on, for all steps at once.
+    """
+    taken, _, candidate, _ = gates.unbind(1)
+    slopes = gates * (1.0 - gates)
+    slopes[:, 0] *= candidate
+    slopes[len(slopes) - len(earlier) :, 1] *= cells[earlier]
+    slopes[: len(slopes) - len(earlier), 1] = 0.0
+    torch.mul(1.0 - candidate * candidate, taken, out=slopes[:, 2])
+    slopes[:, 3] *= squashed
+    return slopes
+
+
+def _weights_gradient(
+    slopes: Tensor, before: Tensor, mask: Tensor, counts: tuple[int, ...]
+) -> Tensor:
+    """Sum over all steps what each hidden weight did: [4 * hidden, hidden]."""
+    text = torch.cat([torch.arange(count) for count in counts[1:]] or [torch.arange(0)])
+    seen = before[:, None] * mask[text.to(mask.device)]
+    parts = _by_mask(slopes[len(slopes) - len(seen) :], mask.shape[1])
+    products = [part.T @ own for part, own in zip(parts.unbind(1), seen.unbind(1), strict=True)]
+    return torch.cat(products)
+
+
+def _previous(counts: tuple[int, ...], device: torch.device) -> Tensor:
+    """Where the token before each token is, from the second step on: int64 [total - batch]."""
+    starts = np.cumsum((0, *counts[:-1])).tolist()
+    pieces = [torch.arange(start, start + n) for start, n in zip(starts, counts[1:], strict=False)]
+    return torch.cat(pieces or [torch.arange(0)]).to(device)

@@ -1,0 +1,186 @@
+"""The training state: all that a training is between two updates, in one object that can be kept.
+
+Chance needs no state: every draw comes from a stream of its own, named by the run's seed, the epoch
+and the update (`wordgate.training.noise`). So a training that is taken up from its state ends in
+the same bits as one that was never stopped.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wordgate.models.network import Network
+from wordgate.settings import Settings
+from wordgate.training import initialisation
+from wordgate.training.adam import Adam, BatchRows, KerasRows
+from wordgate.training.fitting import Epoch
+from wordgate.training.noise import stream
+from wordgate.training.recurrent import DirectionWeights, Weights
+
+_BEST = "best."
+
+
+@dataclass
+class Tally:
+    """What the updates of an unfinished epoch came to.
+
+    Attributes:
+        loss: The sum of the texts' losses, in nats.
+        right: How many texts were labelled right.
+        seen: How many texts there were.
+        seconds: How long it took.
+    """
+
+    loss: float = 0.0
+    right: int = 0
+    seen: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class State:
+    """All that a training is between two updates.
+
+    Attributes:
+        weights: All weights but the word vectors.
+        optimizer: Moves the weights; their moments.
+        table: The word vectors and their moments.
+        pooling: What the network pools.
+        epoch: Epochs that are over.
+        batch: Batches of the next epoch that are done.
+        tally: What these came to.
+        history: The epochs that are over.
+        best_epoch: The number of the best of them, from 1; 0 if there is none.
+        improved_epoch: The number of the last one that had a better validation accuracy.
+        best: The network after the best epoch; None if there is none.
+        seconds: What fitting has taken, in all the sittings there were.
+    """
+
+    weights: Weights
+    optimizer: Adam
+    table: BatchRows
+    pooling: tuple[str, ...]
+    epoch: int = 0
+    batch: int = 0
+    tally: Tally = field(default_factory=Tally)
+    history: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+    improved_epoch: int = 0
+    best: Network | None = None
+    seconds: float = 0.0
+
+    @classmethod
+    def initial(
+        cls, words: int, n_classes: int, settings: Settings, seed: int, device: torch.device
+    ) -> "State":
+        """Draw the weights that a training begins with.
+
+        Args:
+            words: The rows of the table of word vectors.
+            n_classes: How many labels there are.
+            settings: The recipe's settings.
+            seed: The run's seed.
+            device: Where the tensors live.
+        """
+        size, scale = settings.embedding_size, settings.embedding_scale
+        vectors = initialisation.word_vectors(stream(seed, "word vectors"), words, size, scale)
+        table = KerasRows if settings.embedding_updates == "keras" else BatchRows
+        weights = _initial_weights(n_classes, settings, seed, device)
+        return cls(
+            weights=weights,
+            optimizer=Adam(weights.named(), settings.weight_decay),
+            table=table(torch.from_numpy(vectors).to(device)),
+            pooling=settings.pooling,
+        )
+
+    def network(self) -> Network:
+        """Copy the weights as they are now into the network that predicts."""
+        return Network.from_arrays(_copies(self._network_tensors()), self.pooling)
+
+    def best_network(self) -> Network:
+        """Give the network after the best epoch.
+
+        Raises:
+            ValueError: No epoch is over.
+        """
+        if self.best is None:
+            raise ValueError("no epoch is over, so none is the best")
+        return self.best
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Copy all tensors, the best network's included, by their names."""
+        best = {} if self.best is None else self.best.arrays()
+        return {
+            **_copies({**self.table.tensors(), **self.optimizer.tensors()}),
+            **{f"{_BEST}{name}": array for name, array in best.items()},
+        }
+
+    def _network_tensors(self) -> dict[str, torch.Tensor]:
+        return {"embedding": self.table.vectors, **self.weights.named()}
+
+    def facts(self) -> dict[str, Any]:
+        """Give all the rest as plain JSON values."""
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "tally": asdict(self.tally),
+            "history": [asdict(epoch) for epoch in self.history],
+            "best_epoch": self.best_epoch,
+            "improved_epoch": self.improved_epoch,
+            "seconds": self.seconds,
+            "updates": [self.optimizer.updates, self.table.updates],
+        }
+
+    @torch.no_grad()
+    def restore(self, arrays: Mapping[str, NDArray[np.float32]], facts: Mapping[str, Any]) -> None:
+        """Become the state that `arrays` and `facts` were taken from.
+
+        Raises:
+            KeyError, TypeError, ValueError: They are of another training or incomplete.
+        """
+        for name, tensor in {**self.table.tensors(), **self.optimizer.tensors()}.items():
+            kept = torch.from_numpy(np.array(arrays[name]))
+            if kept.shape != tensor.shape or kept.dtype != tensor.dtype:
+                raise ValueError(f"{name} is {kept.dtype} {list(kept.shape)}")
+            tensor.copy_(kept)
+        self.epoch, self.batch = facts["epoch"], facts["batch"]
+        self.tally = Tally(**facts["tally"])
+        self.history = [Epoch(**epoch) for epoch in facts["history"]]
+        self.best_epoch, self.improved_epoch = facts["best_epoch"], facts["improved_epoch"]
+        self.seconds = facts["seconds"]
+        self.optimizer.updates, self.table.updates = facts["updates"]
+        best = {
+            name.removeprefix(_BEST): array
+            for name, array in arrays.items()
+            if name.startswith(_BEST)
+        }
+        self.best = Network.from_arrays(best, self.pooling) if best else None
+
+
+def _copies(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
+
+
+def _initial_weights(
+    n_classes: int, settings: Settings, seed: int, device: torch.device
+) -> Weights:
+    def parameter(array: NDArray[np.float32]) -> torch.Tensor:
+        return torch.from_numpy(array).to(device).requires_grad_()
+
+    hidden, directions = settings.hidden_size, []
+    for index in range(2 if settings.bidirectional else 1):
+        chance = stream(seed, "weights", index)
+        arrays = (
+            initialisation.glorot_uniform(chance, 4 * hidden, settings.embedding_size),
+            initialisation.orthogonal(chance, 4 * hidden, hidden),
+            initialisation.forget_gate_bias(hidden),
+        )
+        directions.append(DirectionWeights(*map(parameter, arrays)))
+    features = hidden * len(directions) * len(settings.pooling)
+    output = initialisation.glorot_uniform(stream(seed, "output weights"), n_classes, features)
+    bias = np.zeros(n_classes, np.float32)
+    return Weights(tuple(directions), parameter(output), parameter(bias))

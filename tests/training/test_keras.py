@@ -1,0 +1,99 @@
+"""The notebook's network and its training against real Keras: what record_keras.py has recorded."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from wordgate.settings import load_settings
+from wordgate.text.batches import Batch
+from wordgate.text.encoder import EncodedTexts, TextEncoder
+from wordgate.text.tokenizers import get_tokenizer
+from wordgate.text.vocabulary import Vocabulary
+from wordgate.training.trainer import Trainer
+
+STEPS = 4
+NO_DROPOUT = {"input_dropout": 0.0, "recurrent_dropout": 0.0, "output_dropout": 0.0}
+OURS = {
+    "embedding": "embedding",
+    "forward.input_weights": "kernel",
+    "forward.hidden_weights": "recurrent_kernel",
+    "forward.bias": "bias",
+    "output.weights": "output_kernel",
+    "output.bias": "output_bias",
+}
+"""Our names of Keras' weights; a kernel is ours transposed."""
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    with np.load(Path(__file__).parent / "fixtures" / "keras_lstm.npz") as file:
+        return dict(file)
+
+
+def ours(recorded, when):
+    """Keras' weights at a time, as we name and lay them out."""
+    keras = {name: recorded[f"{when}.{theirs}"] for name, theirs in OURS.items()}
+    return {name: array if name == "embedding" else array.T for name, array in keras.items()}
+
+
+def encoded(ids):
+    """Keras' rows, padded at the front, as texts laid end to end."""
+    lengths = (ids != 0).sum(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return EncodedTexts(ids[ids != 0].astype(np.int32), offsets)
+
+
+def batch_of(ids):
+    lengths = (ids != 0).sum(axis=1).astype(np.int64)
+    right_padded = np.zeros(ids.shape, np.int64)
+    right_padded[np.arange(ids.shape[1]) < lengths[:, None]] = ids[ids != 0]
+    return Batch(np.arange(len(ids)), right_padded, lengths)
+
+
+def begun(recorded, **changes):
+    """Recipe `notebook` in Keras' sizes, at Keras' first weights."""
+    words, embedding = recorded["initial.embedding"].shape
+    hidden, classes = recorded["initial.output_kernel"].shape
+    sizes = {"embedding_size": embedding, "hidden_size": hidden, **NO_DROPOUT, **changes}
+    settings = load_settings("notebook", sizes)
+    vocabulary = Vocabulary(tuple(map(str, range(1, words))), unknown=None)
+    encoder = TextEncoder(get_tokenizer("keras"), vocabulary, 96, "front")
+    targets = recorded["targets"].reshape(-1).astype(np.int64)
+    trainer = Trainer(encoder, targets, classes, settings, 0, torch.device("cpu"))
+    tensors = {"embedding": trainer.state.table.vectors, **trainer.state.weights.named()}
+    with torch.no_grad():
+        for name, array in ours(recorded, "initial").items():
+            tensors[name].copy_(torch.from_numpy(array.copy()))
+    return trainer
+
+
+@pytest.mark.parametrize("step", range(STEPS))
+def test_keras_weights_give_keras_probabilities(recorded, step):
+    log_proba = begun(recorded).state.network().log_proba(encoded(recorded["ids"][step]))
+    assert np.exp(log_proba) == pytest.approx(recorded["probabilities"][step], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "way", [{}, {"recurrent_dropout": 1e-12, "dropout_masks": "gate"}], ids=["fused", "packed"]
+)
+def test_a_step_of_training_gives_keras_weights(recorded, way):
+    """Both engines: a dropout that never drops makes the engine of masks per text run."""
+    trainer = begun(recorded, **way)
+    for step, (ids, targets) in enumerate(zip(recorded["ids"], recorded["targets"], strict=True)):
+        prepared = trainer.prepare(
+            batch_of(ids), targets.astype(np.int64), epoch=0, update=trainer.updates
+        )
+        loss, _ = trainer.update(prepared).tolist()
+        assert loss / len(ids) == pytest.approx(recorded["losses"][step], rel=1e-5)
+        if step + 1 in (1, STEPS):
+            found = trainer.state.network().arrays()
+            for name, array in ours(recorded, f"after_{step + 1}").items():
+                assert found[name] == pytest.approx(array, abs=1e-6), name
+
+
+def test_the_recorded_steps_move_more_than_the_tolerance(recorded):
+    for name, array in ours(recorded, "after_1").items():
+        moved = np.abs(array - ours(recorded, "initial")[name]).max()
+        assert moved > 0.9e-4, name

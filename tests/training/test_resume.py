@@ -1,0 +1,313 @@
+"""Keeping a training and taking it up again: in the same bits, from any update."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import threading
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from wordgate.errors import BundleError
+from wordgate.training import checkpoint as checkpoint_module
+from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.fitting import Keeping
+from wordgate.training.interruption import deferred_interruption
+from wordgate.training.trainer import Trainer
+
+WAYS = {
+    "default's": {},
+    "fast": {"pooling": "last", "unknown_words": "drop", "word_dropout": 0.0},
+    "notebook's": {
+        "dropout_masks": "gate",
+        "embedding_updates": "keras",
+        "batches": "shuffled",
+        "schedule": "constant",
+        "gradient_clip": 0.0,
+        "epoch_ties": "first",
+    },
+}
+
+
+class Listener:
+    """Keeps what it is told, and how far the bar was when it was opened."""
+
+    def __init__(self):
+        self.lines, self.done = [], None
+
+    def say(self, text):
+        self.lines.append(text)
+
+    def bar(self, total, done=0):
+        self.done = done
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def advance(self, label):
+        pass
+
+
+def outcome(fitted):
+    """All that must be the same: every array, the history but for its times, the best epoch."""
+    arrays = {name: array.tobytes() for name, array in fitted.model.state()[1].items()}
+    history = [
+        {name: value for name, value in vars(epoch).items() if "second" not in name}
+        for epoch in fitted.history
+    ]
+    return arrays, history, fitted.best_epoch, fitted.remarks
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return Keeping(tmp_path / "model.checkpoint")
+
+
+@pytest.fixture
+def every_update(monkeypatch):
+    """Make checkpoints due after every update, and keep a copy of each under its number."""
+    monkeypatch.setattr(Checkpoint, "is_due", lambda self: True)
+    real = Checkpoint.save
+
+    def save_and_copy(self, state):
+        real(self, state)
+        number = len(list(self.file.parent.glob("copy-*"))) + 1
+        shutil.copy(self.file, self.file.parent / f"copy-{number:03d}")
+
+    monkeypatch.setattr(Checkpoint, "save", save_and_copy)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_training_resumed_at_any_update_ends_in_the_same_bits(
+    way, examples, fit_model, all_chance, every_update, kept, monkeypatch
+):
+    train, valid = examples(90), examples(40, seed=1)
+    changes = {**all_chance, "epochs": 2, **WAYS[way]}
+    expected = outcome(fit_model(train, valid, keeping=kept, **changes))
+    assert outcome(fit_model(train, valid, **changes)) == expected
+    copies = sorted(kept.file.parent.glob("copy-*"))
+    assert len(copies) == 2 * math.ceil(90 / 4)
+    monkeypatch.undo()
+    for updates, copy in enumerate(copies, start=1):
+        listener = Listener()
+        resumed = fit_model(
+            train, valid, keeping=Keeping(copy, resume=True), progress=listener, **changes
+        )
+        assert outcome(resumed) == expected, updates
+        assert listener.done == updates
+        assert f"Resumed from {copy} after {updates} of {len(copies)} updates." in listener.lines
+
+
+def test_early_stopping_counts_on_through_an_interruption(
+    examples, fit_model, every_update, kept, monkeypatch
+):
+    """Validation labels are turned over: the first epoch stays the best, and patience ends."""
+    train = examples(60)
+    valid = type(train)(train.texts, 1 - train.targets, None)
+    changes = {"epochs": 12, "patience": 2, "warmup": 0.0, "learning_rate": 0.05}
+    expected = outcome(fit_model(train, valid, keeping=kept, **changes))
+    assert expected[-1] == ["No better validation accuracy in 2 epochs: stopped early."]
+    monkeypatch.undo()
+    for copy in sorted(kept.file.parent.glob("copy-*"))[::7]:
+        resumed = fit_model(train, valid, keeping=Keeping(copy, resume=True), **changes)
+        assert outcome(resumed) == expected
+
+
+def interrupt_after(monkeypatch, updates, number=signal.SIGINT):
+    """Send this process a signal in the middle of its n-th update."""
+    real, made = Trainer.update, []
+
+    def update(trainer, prepared):
+        made.append(1)
+        if len(made) == updates:
+            os.kill(os.getpid(), number)
+        return real(trainer, prepared)
+
+    monkeypatch.setattr(Trainer, "update", update)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("updates", [1, 17, 20, 40])
+def test_a_signal_ends_it_after_the_update_with_all_kept(
+    updates, number, examples, fit_model, kept, monkeypatch
+):
+    train = examples(100)
+    expected = outcome(fit_model(train, epochs=2))
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, updates, number)
+        with pytest.raises(KeyboardInterrupt) as interruption:
+            fit_model(train, epochs=2, keeping=kept)
+    assert interruption.value.args == (
+        f"the training is kept in {kept.file}; the same command with --resume goes on from there",
+    )
+    resumed = fit_model(train, epochs=2, keeping=Keeping(kept.file, resume=True))
+    assert outcome(resumed) == expected
+
+
+def test_what_was_spent_before_is_added(examples, fit_model, kept, monkeypatch):
+    train = examples(100)
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 30)
+        with pytest.raises(KeyboardInterrupt):
+            fit_model(train, epochs=2, keeping=kept)
+    resumed = fit_model(train, epochs=2, keeping=Keeping(kept.file, resume=True))
+    assert resumed.earlier_seconds > 0.0
+    assert fit_model(train, epochs=2).earlier_seconds == 0.0
+
+
+@pytest.mark.parametrize(
+    ("updates", "epochs"), [(7, 1), (20, 1), (33, 2)], ids=["no epoch yet", "one", "and a half"]
+)
+def test_without_time_a_resumed_training_gives_the_best_so_far(
+    updates, epochs, examples, fit_model, kept, monkeypatch
+):
+    train = examples(100)
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, updates)
+        with pytest.raises(KeyboardInterrupt):
+            fit_model(train, epochs=3, keeping=kept)
+    fitted = fit_model(train, epochs=3, keeping=Keeping(kept.file, resume=True), deadline=-math.inf)
+    assert len(fitted.history) == epochs
+    assert fitted.remarks == [f"The time limit ended the training in epoch {epochs}."]
+    assert np.isfinite(fitted.model.log_proba(["w1 w2"])).all()
+
+
+def refusal(fit_model, *arguments, **options):
+    with pytest.raises(BundleError) as refused:
+        fit_model(*arguments, **options)
+    return str(refused.value)
+
+
+@pytest.fixture
+def interrupted(examples, fit_model, kept, monkeypatch):
+    """A training that was interrupted after 30 updates of 60: its examples and its checkpoint."""
+    train = examples(100)
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 30)
+        with pytest.raises(KeyboardInterrupt):
+            fit_model(train, epochs=3, keeping=kept)
+    return train, Keeping(kept.file, resume=True)
+
+
+def test_another_training_is_refused(interrupted, examples, fit_model):
+    train, keeping = interrupted
+    end = "give the same command as then, or begin anew with --overwrite"
+    keeps = f"{keeping.file} keeps a training with"
+    assert refusal(fit_model, train, epochs=3, keeping=keeping, seed=1) == (
+        f"{keeps} seed 0 instead of 1; {end}"
+    )
+    assert refusal(fit_model, train, epochs=4, hidden_size=6, keeping=keeping) == (
+        f"{keeps} hidden_size 5 instead of 6, epochs 3 instead of 4; {end}"
+    )
+    assert refusal(fit_model, examples(100, seed=3), epochs=3, keeping=keeping) == (
+        f"{keeps} other data; {end}"
+    )
+    changed = train.targets.copy()
+    changed[50] = 1 - changed[50]
+    other = type(train)(train.texts, changed, None)
+    assert refusal(fit_model, other, epochs=3, keeping=keeping) == f"{keeps} other data; {end}"
+
+
+def test_another_engine_is_warned_of(interrupted, fit_model):
+    train, keeping = interrupted
+    with safe_open(keeping.file, framework="numpy") as kept:
+        content = json.loads(kept.metadata()["wordgate"])
+    content["engine"] |= {"threads": "64", "torch": "1.0"}
+    save_file(load_file(keeping.file), keeping.file, {"wordgate": json.dumps(content)})
+    listener = Listener()
+    fit_model(train, epochs=3, keeping=keeping, progress=listener)
+    said = "\n".join(listener.lines)
+    assert "The training was begun with threads 64 instead of " in said
+    assert "torch 1.0 instead of " in said
+    assert "its result may differ in the last bits from an uninterrupted one." in said
+
+
+def test_a_damaged_checkpoint_is_refused(interrupted, fit_model):
+    train, keeping = interrupted
+    whole = keeping.file.read_bytes()
+    for size in (0, 7, 100, len(whole) // 2, len(whole) - 1):
+        keeping.file.write_bytes(whole[:size])
+        message = refusal(fit_model, train, epochs=3, keeping=keeping)
+        assert message.startswith(f"{keeping.file} is damaged or no checkpoint (")
+        assert message.endswith("; begin anew with --overwrite")
+    save_file({"a": np.zeros(3)}, keeping.file)
+    assert "is damaged or no checkpoint" in refusal(fit_model, train, epochs=3, keeping=keeping)
+
+
+def test_a_checkpoint_of_another_layout_is_refused(interrupted, fit_model):
+    train, keeping = interrupted
+    save_file({}, keeping.file, {"wordgate": json.dumps({"layout": 99})})
+    assert refusal(fit_model, train, epochs=3, keeping=keeping) == (
+        f"{keeping.file} is a checkpoint of layout 99, and this wordgate reads 1;"
+        " begin anew with --overwrite"
+    )
+
+
+def test_a_full_disk_is_said_and_the_checkpoint_before_stays(interrupted, fit_model, monkeypatch):
+    train, keeping = interrupted
+    before = keeping.file.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("wordgate.files.os.fsync", full)
+    monkeypatch.setattr(Checkpoint, "is_due", lambda self: True)
+    assert refusal(fit_model, train, epochs=3, keeping=keeping) == (
+        f"the checkpoint could not be written to {keeping.file}: No space left on device"
+    )
+    assert keeping.file.read_bytes() == before
+    assert [file.name for file in keeping.file.parent.iterdir()] == [keeping.file.name]
+
+
+def test_checkpoints_take_a_fiftieth_of_the_time(monkeypatch, tmp_path):
+    class State:
+        def facts(self):
+            return {}
+
+        def arrays(self):
+            clock[0] += 3.0
+            return {}
+
+    clock = [100.0]
+    monkeypatch.setattr(checkpoint_module.time, "monotonic", lambda: clock[0])
+    kept = Checkpoint(tmp_path / "file", checkpoint_module.Identity({}, {}))
+    clock[0] += 1.9
+    assert not kept.is_due()
+    clock[0] += 0.1
+    assert kept.is_due()
+    kept.save(State())
+    clock[0] += 149.9
+    assert not kept.is_due()
+    clock[0] += 0.1
+    assert kept.is_due()
+
+
+def test_a_second_signal_acts_at_once():
+    with deferred_interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.asked
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_threads_leave_signals_alone():
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def enter():
+        with deferred_interruption() as interruption:
+            seen.append((interruption.asked, signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [(False, before)]

@@ -1,0 +1,147 @@
+"""An interrupted `wordgate train`: what it leaves, and what becomes of it."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import wordgate
+from wordgate.errors import BundleError, SettingsError
+from wordgate.progress import Silent
+from wordgate.training.trainer import Trainer
+
+RUN = [sys.executable, "-c", "from wordgate.cli.main import run; run()"]
+# Some seconds of training: long enough for a checkpoint to be left on the way.
+LONG = {"epochs": 100, "patience": 100, "min_updates": 1, "hidden_size": 8, "embedding_size": 8,
+        "min_groups": 1, "recurrent_dropout": 0.2}  # fmt: skip
+
+
+def command(data, out, *options):
+    settings = [word for name, value in LONG.items() for word in ("--set", f"{name}={value}")]
+    return [*RUN, "train", str(data), "--out", str(out), "--seed", "3", *settings, *options]
+
+
+def weights(folder):
+    return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+
+
+def start_and_stop(data, out, number):
+    """Start a training, wait for its first checkpoint, and end it by a signal."""
+    kept = out.with_name(f"{out.name}.checkpoint")
+    with subprocess.Popen(command(data, out), stderr=subprocess.PIPE, text=True) as process:
+        limit = time.monotonic() + 120
+        while not kept.exists() and process.poll() is None and time.monotonic() < limit:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    assert kept.exists(), told
+    assert not out.exists()
+    return process.returncode, told
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(reviews, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "model"
+    subprocess.run(command(reviews, out), check=True, capture_output=True)
+    return out
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_command_resumed_writes_the_same_model(number, reviews, uninterrupted, tmp_path):
+    out = tmp_path / "model"
+    code, told = start_and_stop(reviews, out, number)
+    if number == signal.SIGKILL:
+        assert code == -signal.SIGKILL
+    else:
+        assert code == 130
+        assert told.endswith(
+            f"wordgate: interrupted: the training is kept in {out}.checkpoint;"
+            " the same command with --resume goes on from there\n"
+        )
+    again = subprocess.run(command(reviews, out), capture_output=True, text=True)
+    assert again.returncode == 1
+    assert again.stderr == (
+        f"wordgate: a training into {out} was interrupted and left {out}.checkpoint: go on with it"
+        " by --resume, or begin anew with --overwrite\n"
+    )
+    resumed = subprocess.run(command(reviews, out, "--resume"), capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"Resumed from {out}.checkpoint after " in resumed.stderr
+    assert weights(out) == weights(uninterrupted)
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.fixture
+def interrupted(reviews, tiny, tmp_path, monkeypatch):
+    """A training into `model` that was interrupted in its first epoch."""
+    real = Trainer.update
+
+    def update(trainer, prepared):
+        if trainer.updates == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(trainer, prepared)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "update", update)
+        with pytest.raises(KeyboardInterrupt):
+            wordgate.train(reviews, out=tmp_path / "model", settings=tiny, progress=Silent())
+    assert (tmp_path / "model.checkpoint").exists()
+    return tmp_path / "model"
+
+
+def train(data, out, tiny, **options):
+    return wordgate.train(data, out=out, settings=tiny, progress=Silent(), **options)
+
+
+def test_zero_minutes_make_a_model_of_the_best_so_far(interrupted, reviews, tiny):
+    training = train(reviews, interrupted, tiny, resume=True, max_minutes=0)
+    assert training.metrics.epochs == 1
+    assert training.metrics.remarks == ["The time limit ended the training in epoch 1."]
+    assert wordgate.load(interrupted).predict(["We love this lamp"])
+    assert not interrupted.with_name("model.checkpoint").exists()
+
+
+def test_overwrite_begins_anew(interrupted, reviews, tiny, lstm_model):
+    train(reviews, interrupted, tiny, overwrite=True)
+    assert weights(interrupted) == weights(lstm_model.folder)
+    assert not interrupted.with_name("model.checkpoint").exists()
+
+
+def test_resume_replaces_a_model_only_with_overwrite(interrupted, reviews, tiny, lstm_model):
+    train(reviews, interrupted.with_name("other"), tiny)
+    interrupted.with_name("other").rename(interrupted)
+    with pytest.raises(BundleError, match="exists; choose another --out, or replace it with"):
+        train(reviews, interrupted, tiny, resume=True)
+    train(reviews, interrupted, tiny, resume=True, overwrite=True)
+    assert weights(interrupted) == weights(lstm_model.folder)
+
+
+def test_a_training_that_ends_well_leaves_no_checkpoint(reviews, tiny, tmp_path):
+    train(reviews, tmp_path / "model", tiny)
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def refusal(kind, *arguments, **options):
+    with pytest.raises(kind) as refused:
+        train(*arguments, **options)
+    return str(refused.value)
+
+
+def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
+    out = tmp_path / "model"
+    assert refusal(BundleError, reviews, out, tiny, resume=True) == (
+        f"there is no {out}.checkpoint to resume from; leave --resume out to begin"
+    )
+    assert refusal(SettingsError, reviews, out, {}, resume=True, model="count") == (
+        "--resume has no effect: word counts are fitted in one piece"
+    )
+    assert refusal(SettingsError, reviews, None, tiny, resume=True) == (
+        "to resume a training, say by `out` which one"
+    )
+    assert refusal(SettingsError, reviews, out, tiny, max_minutes=0) == (
+        "max_minutes is 0; it must be more than 0"
+    )

@@ -1,0 +1,72 @@
+"""Recipe `notebook`: the notebook's way with rows, vocabulary and split, and that it is said."""
+
+import pytest
+
+import wordgate
+from wordgate.bundle.folder import BundleFolder
+from wordgate.data import read_table
+from wordgate.progress import Silent
+from wordgate.settings import load_settings
+from wordgate.workflows.study import make_study
+
+QUICK = {"hidden_size": 8, "embedding_size": 8, "epochs": 2}
+
+
+@pytest.fixture
+def with_empty_texts(make_rows, make_file):
+    rows = make_rows(40)
+    rows[3] = (*rows[3][:2], "")
+    rows[77] = (*rows[77][:2], "")
+    rows[150] = (*rows[150][:2], "onlyhere")
+    return make_file(rows)
+
+
+def test_empty_texts_are_the_word_nan_and_test_words_are_known(with_empty_texts, tmp_path):
+    training = wordgate.train(
+        with_empty_texts, recipe="notebook", settings=QUICK, out=tmp_path / "m", progress=Silent()
+    )
+    metrics, config = training.metrics, BundleFolder.open(tmp_path / "m").config()
+    assert config.data["n_kept"] == 200
+    assert (metrics.split.kind, metrics.split.n_test) == ("random", 40)
+    assert metrics.split.leaked_by_group > 0
+    assert metrics.remarks[0] == (
+        "The vocabulary was fitted on all rows, test included (vocabulary_from=all): the model"
+        " knows words of the test texts that it could not know of new ones."
+    )
+    words = training.bundle.model.state()[0]["encoder"]["words"]
+    assert {"nan", "onlyhere"} <= set(words)
+    assert config.environment["precision"] == "float32"
+    assert int(config.environment["threads"]) >= 1
+
+
+def test_the_vocabulary_is_train_s_alone_unless_the_recipe_says_otherwise(with_empty_texts):
+    training = wordgate.train(
+        with_empty_texts, settings={**QUICK, "min_groups": 1}, progress=Silent()
+    )
+    study_rows = read_table(with_empty_texts)
+    study = make_study(study_rows, load_settings("default"), 0)
+    known = set(training.bundle.model.state()[0]["encoder"]["words"])
+    trained_on = " ".join(study.train.texts).lower().split()
+    assert study.vocabulary_of is None
+    assert known <= {word.strip(".,") for word in trained_on} | set(trained_on)
+
+
+def test_a_grouped_split_beats_the_recipe_s(with_empty_texts):
+    training = wordgate.train(
+        with_empty_texts, recipe="notebook", split="grouped", settings=QUICK, progress=Silent()
+    )
+    assert training.metrics.split.kind == "grouped"
+    assert training.metrics.split.leaked_by_group == 0
+
+
+@pytest.mark.real_data
+def test_the_tweets_are_cut_as_the_notebook_cuts_them(twitter_training):
+    """348 batches of 128 an epoch: the notebook's 347, and the first tweet that it lost."""
+    table = read_table(twitter_training, drop_labels=["Irrelevant"], empty_text_as="nan")
+    study = make_study(table, load_settings("notebook"), 0)
+    sizes = [len(part.texts) for part in (study.train, study.valid, study.test)]
+    assert sum(sizes) == 61_692
+    assert sizes == [44_419, 4_935, 12_338]
+    assert -(-sizes[0] // 128) == 348
+    assert study.vocabulary_of is not None
+    assert study.vocabulary_of.texts.count("nan") >= 571
