@@ -26,7 +26,7 @@ def main() -> None:
     options = asked_for(recipe_names(), __doc__)
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
-    train, valid, test = parts(options)
+    everything, (train, valid, test) = parts(options)
     settings, clock = settings_of(options), Clock()
     fitted = fit(
         "lstm",
@@ -38,23 +38,22 @@ def main() -> None:
         device="cpu",
         progress=clock,
         deadline=math.inf,
+        vocabulary_of=everything if settings.vocabulary_from == "all" else None,
     )
     record_history(options, fitted, clock.spans(len(fitted.history)))
     scores = {}
     if not options.timed:
         chosen = fitted.model.log_proba(test.texts).argmax(axis=1)
         scores["test_accuracy"] = float((chosen == test.targets).mean())
-    record_end(
-        options.results, **scores, best_epoch=fitted.best_epoch, precision=precision(settings)
-    )
+    record_end(options.results, **scores, best_epoch=fitted.best_epoch, **fitted.engine)
 
 
-def parts(options: Namespace) -> list[Examples]:
-    """Cut the tweets as the rows' file does: train, valid and test."""
+def parts(options: Namespace) -> tuple[Examples, list[Examples]]:
+    """Give all tweets, and cut as the rows' file does: train, valid and test."""
     table, targets = tweets()
     everything = Examples(table.texts, targets, groups=None)
     rows = np.load(options.rows)
-    return [everything.part(rows[name]) for name in ("train", "valid", "test")]
+    return everything, [everything.part(rows[name]) for name in ("train", "valid", "test")]
 
 
 def settings_of(options: Namespace) -> Settings:
@@ -76,16 +75,6 @@ def record_history(options: Namespace, fitted: Fitted, spans: list[float]) -> No
             val_accuracy=epoch.valid_accuracy,
             val_loss=epoch.valid_loss,
         )
-
-
-def precision(settings: Settings) -> str:
-    """Name what the LSTM was trained in."""
-    import torch
-
-    from wordgate.training.device import choose_precision
-
-    chosen = choose_precision(settings.precision, torch.device("cpu"))
-    return str(chosen).removeprefix("torch.")
 
 
 class Clock(Silent):
