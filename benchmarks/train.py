@@ -28,9 +28,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training import tables
-from training.figures import GOALS, Figures, figures_of
+from training.figures import Figures, figures_of
 from training.peers import PEERS, Peer
-from training.phases import draw_curves, rows_file, take_times
+from training.phases import GOALS, draw_curves, rows_file, take_times
 
 RESULTS = Path(__file__).parent / "results" / "train"
 OURS, THEIRS = "wordgate-notebook-fast", ("keras-notebook", "keras-best")

@@ -10,9 +10,8 @@ import numpy as np
 
 from training.journal import read_results
 from training.peers import Peer
-from training.phases import REPEATS, ceiling_file, curve_file, timing_file
+from training.phases import GOALS, REPEATS, ceiling_file, curve_file, timing_file
 
-GOALS = (0.85, 0.90)
 HIDDEN = 128
 
 

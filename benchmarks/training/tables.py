@@ -8,9 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 from statistics import mean, median
 
-from training.figures import GOALS, Curve, Figures, work_of_an_epoch
+from training.figures import Curve, Figures, work_of_an_epoch
 from training.peers import versions
-from training.phases import start_file
+from training.phases import GOALS, start_file
 
 METHOD = """\
 Each peer trains on the same rows from the same first word vectors, on all cores, in a process of
