@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check format clean bench-results bench-startup bench-predict bench-copies bench-inflation
+.PHONY: demo test check format clean bench-results bench-startup bench-predict bench-copies bench-inflation \
+        bench-train
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -24,6 +25,22 @@ format: $(VENV)/.dev
 bench-results bench-startup bench-predict bench-copies bench-inflation: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
+# Keras in environments of its own, unless these settings name interpreters that have it.
+bench-train: $(VENV)/.train \
+             $(if $(WORDGATE_BENCH_KERAS),,.venv-keras/.done) \
+             $(if $(WORDGATE_BENCH_KERAS_TORCH),,.venv-keras-torch/.done)
+	$(BIN)/python benchmarks/train.py $(BENCH)
+
+.venv-keras/.done:
+	$(PYTHON) -m venv .venv-keras
+	.venv-keras/bin/pip install --quiet tensorflow keras
+	touch $@
+
+.venv-keras-torch/.done: constraints.txt
+	$(PYTHON) -m venv .venv-keras-torch
+	.venv-keras-torch/bin/pip install --quiet -c constraints.txt torch keras
+	touch $@
+
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
@@ -37,4 +54,4 @@ $(VENV)/.dev: $(VENV)/.train
 	touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-keras .venv-keras-torch

@@ -4,13 +4,16 @@ Runs in an environment of its own that has Keras with TensorFlow or torch, but n
 reads the rows and the first word vectors from a file that `rows.py` has written, and appends one
 JSON object an epoch to the file of results, and one in the end with the accuracy on test.
 
+``notebook`` is the notebook's program to the letter: padded to 96, recurrent dropout, Adam at
+1e-4. ``best`` is what Keras can do: no recurrent dropout, 2e-3, batches of similar length. Tried
+for it on TensorFlow and not faster: XLA (`jit_compile`), `mixed_bfloat16`, several steps per
+execution, lengths rounded to 2 or 8, and no mask but the state read at the last real step.
+
     KERAS_BACKEND=tensorflow python keras_peer.py notebook ROWS.npz RESULTS.jsonl --seed 0
 """
 
 import argparse
-import json
 import os
-import resource
 import time
 from pathlib import Path
 
@@ -18,61 +21,27 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from journal import asked_for, record, record_end
+from parts import BATCH, LONGEST, Part, bucketed, by_length, read_parts
 
-TIME = 96
-BATCH = 128
+MULTIPLE = 4
+WARM_UP_BATCHES = 20
 
 
 def main() -> None:
     """Train one model, and write down what each epoch came to."""
-    options = parsed()
+    options = asked_for(["notebook", "best"], __doc__)
     limit_threads(options.threads)
     keras.utils.set_random_seed(options.seed)
-    rows = dict(np.load(options.rows))
-    parts = {name: Part.of(rows, name) for name in ("train", "valid", "test")}
-    model = build(rows["vectors"], int(rows["targets"].max()) + 1, options.variant)
-    callbacks = [
-        Recorder(options.results, options.stop_at),
-        keras.callbacks.EarlyStopping(
-            monitor="val_accuracy", patience=5, restore_best_weights=True
-        ),
-    ]
-    if options.variant == "notebook":
-        train, valid, test = (part.padded() for part in parts.values())
-        model.fit(
-            *train, batch_size=BATCH, epochs=options.epochs, validation_data=valid, verbose=0,
-            callbacks=callbacks,
-        )  # fmt: skip
+    parts, vectors = read_parts(options.rows)
+    model = build(vectors, int(parts["train"].targets.max()) + 1, options.variant)
+    recorder = Recorder(options.results, options.stop_at)
+    if options.timed:
+        time_epochs(model, parts, options, recorder)
+        scores = {}
     else:
-        sets = {name: Trimmed(part, shuffled=name == "train") for name, part in parts.items()}
-        test = (sets["test"],)
-        model.fit(
-            sets["train"], epochs=options.epochs, validation_data=sets["valid"], verbose=0,
-            callbacks=callbacks,
-        )  # fmt: skip
-    loss, accuracy = model.evaluate(*test, verbose=0)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    record(
-        options.results,
-        test_loss=loss,
-        test_accuracy=accuracy,
-        peak_memory_mb=peak,
-        keras=keras.__version__,
-        backend=keras.backend.backend(),
-    )
-
-
-def parsed() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("variant", choices=["notebook", "best"])
-    parser.add_argument("rows", type=Path)
-    parser.add_argument("results", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=35)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--stop-at", type=float, default=2.0)
-    return parser.parse_args()
+        scores = train_whole(model, parts, options, recorder)
+    record_end(options.results, **scores, keras=keras.__version__, backend=keras.backend.backend())
 
 
 def limit_threads(threads: int) -> None:
@@ -96,7 +65,7 @@ def build(vectors: np.ndarray, n_classes: int, variant: str) -> keras.Model:
     at_best = variant == "best"
     model = keras.Sequential(
         [
-            keras.Input((None if at_best else TIME,), dtype="int32"),
+            keras.Input((None if at_best else LONGEST,), dtype="int32"),
             keras.layers.Embedding(words, size, mask_zero=True, name="embedding"),
             keras.layers.LSTM(128, dropout=0.2, recurrent_dropout=0.0 if at_best else 0.2),
             keras.layers.Dropout(0.2),
@@ -112,61 +81,94 @@ def build(vectors: np.ndarray, n_classes: int, variant: str) -> keras.Model:
     return model
 
 
-class Part:
-    """Texts of one part of the split, as word ids laid end to end."""
-
-    def __init__(self, ids: np.ndarray, offsets: np.ndarray, targets: np.ndarray):
-        self.ids, self.offsets, self.targets = ids, offsets, targets
-        self.lengths = np.diff(offsets)
-
-    @classmethod
-    def of(cls, rows: dict[str, np.ndarray], name: str) -> "Part":
-        """Take a part of the file's rows."""
-        chosen, offsets = rows[name], rows["offsets"]
-        pieces = [rows["ids"][offsets[row] : offsets[row + 1]] for row in chosen]
-        starts = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
-        return cls(np.concatenate(pieces), starts, rows["targets"][chosen])
-
-    def padded(self, chosen: np.ndarray | None = None, time: int = TIME) -> tuple:
-        """Pad at the front, as `pad_sequences` does: ids int32 [n, time], targets int64 [n]."""
-        chosen = np.arange(len(self.targets)) if chosen is None else chosen
-        ids = np.zeros((len(chosen), time), np.int32)
-        for place, row in enumerate(chosen):
-            text = self.ids[self.offsets[row] : self.offsets[row + 1]]
-            if len(text):
-                ids[place, -len(text) :] = text
-        return ids, self.targets[chosen]
+def train_whole(
+    model: keras.Model,
+    parts: dict[str, Part],
+    options: argparse.Namespace,
+    recorder: "Recorder",
+) -> dict[str, float]:
+    """Train until validation has stalled or is good enough, and judge the best epoch on test."""
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="val_accuracy", patience=options.patience, restore_best_weights=True
+    )
+    fit(model, parts, options.variant, options.epochs, [recorder, stopping])
+    test = fed(parts["test"], options.variant, drawn=False)
+    loss, accuracy = model.evaluate(*test, verbose=0)
+    return {"test_loss": loss, "test_accuracy": accuracy}
 
 
-class Trimmed(keras.utils.PyDataset):
-    """Batches of similar length, padded to the longest, rounded up to a multiple of eight."""
+def time_epochs(
+    model: keras.Model,
+    parts: dict[str, Part],
+    options: argparse.Namespace,
+    recorder: "Recorder",
+) -> None:
+    """Have everything compiled by a few batches of all lengths, then time whole epochs."""
+    few = {name: spread(part, WARM_UP_BATCHES) for name, part in parts.items()}
+    fit(model, few, options.variant, 1, [])
+    fit(model, parts, options.variant, options.timed, [recorder])
 
-    def __init__(self, part: Part, *, shuffled: bool):
-        super().__init__()
-        self.part, self.shuffled = part, shuffled
+
+def spread(part: Part, batches: int) -> Part:
+    """Take a few batches' worth of a part, from the shortest texts to the longest."""
+    rows = np.argsort(part.lengths, kind="stable")
+    chosen = np.linspace(0, len(rows) - 1, min(batches * BATCH, len(rows))).astype(int)
+    return part.some(rows[chosen])
+
+
+def fit(
+    model: keras.Model, parts: dict[str, Part], variant: str, epochs: int, callbacks: list
+) -> None:
+    """Run Keras' own loop; the notebook has it shuffle, bucketed batches come ready."""
+    valid = fed(parts["valid"], variant, drawn=False)
+    model.fit(
+        *fed(parts["train"], variant, drawn=True),
+        batch_size=BATCH if variant == "notebook" else None,
+        epochs=epochs,
+        validation_data=valid if variant == "notebook" else valid[0],
+        callbacks=callbacks,
+        verbose=0,
+    )
+
+
+def fed(part: Part, variant: str, *, drawn: bool) -> tuple:
+    """Give a part as the variant has it: ids [n, 96] and targets [n], or a set of batches."""
+    if variant == "best":
+        return (Bucketed(part, drawn=drawn),)
+    return part.padded(np.arange(len(part)), LONGEST, "front"), part.targets
+
+
+class Bucketed(keras.utils.PyDataset):
+    """Batches of similar length, padded at the front to the longest, rounded up."""
+
+    def __init__(self, part: Part, *, drawn: bool):
+        # With one worker, tf.data's autotuner holds up the end of each epoch for some seconds.
+        super().__init__(workers=2)
+        self.part, self.drawn = part, drawn
         self.on_epoch_end()
 
     def __len__(self) -> int:
         """Count the batches."""
         return len(self.batches)
 
-    def __getitem__(self, index: int) -> tuple:
-        """Pad a batch."""
-        chosen = self.batches[index]
-        longest = max(1, int(self.part.lengths[chosen].max()))
-        return self.part.padded(chosen, time=-(-longest // 8) * 8)
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pad a batch: ids int32 [batch, time], targets int64 [batch]."""
+        rows = self.batches[index]
+        time = self.part.width(rows, MULTIPLE)
+        return self.part.padded(rows, time, "front"), self.part.targets[rows]
 
     def on_epoch_end(self) -> None:
-        """Draw the batches anew: sorted by length within fifty batches' worth of shuffled rows."""
-        n = len(self.part.targets)
-        order = np.random.permutation(n) if self.shuffled else np.arange(n)
-        chunks = [order[i : i + 50 * BATCH] for i in range(0, n, 50 * BATCH)]
-        ordered = np.concatenate(
-            [chunk[np.argsort(self.part.lengths[chunk], kind="stable")] for chunk in chunks]
-        )
-        self.batches = [ordered[i : i + BATCH] for i in range(0, n, BATCH)]
-        if self.shuffled:
-            np.random.shuffle(self.batches)
+        """Deal the batches anew."""
+        batches = bucketed(self.part, np.random) if self.drawn else by_length(self.part)
+        self.batches = self.widths_differ_first(batches)
+
+    def widths_differ_first(self, batches: list[np.ndarray]) -> list[np.ndarray]:
+        """Let the first two differ in width: Keras takes what they share for the shape of all."""
+        widths = [self.part.width(rows, MULTIPLE) for rows in batches]
+        other = next((place for place, width in enumerate(widths) if width != widths[0]), None)
+        if other is not None:
+            batches[1], batches[other] = batches[other], batches[1]
+        return batches
 
 
 class Recorder(keras.callbacks.Callback):
@@ -176,12 +178,12 @@ class Recorder(keras.callbacks.Callback):
         super().__init__()
         self.results, self.stop_at = results, stop_at
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:  # noqa: ARG002
         """Start the clock."""
         self.started = time.perf_counter()
         self.updated = self.started
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:  # noqa: ARG002
         """Stop the clock of the updates."""
         self.updated = time.perf_counter()
 
@@ -196,12 +198,6 @@ class Recorder(keras.callbacks.Callback):
         )
         if logs["val_accuracy"] >= self.stop_at:
             self.model.stop_training = True
-
-
-def record(results: Path, **facts: object) -> None:
-    """Append one JSON object."""
-    with results.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(facts) + "\n")
 
 
 if __name__ == "__main__":

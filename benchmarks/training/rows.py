@@ -12,11 +12,20 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from real_data import real_file
-from wordgate.data import read_table
+from wordgate.data import Table, read_table
 from wordgate.split.splits import random_split
 from wordgate.text.encoder import TextEncoder
 from wordgate.training import initialisation
 from wordgate.training.noise import stream
+
+
+def tweets() -> tuple[Table, np.ndarray]:
+    """Read the tweets as the notebook does, and number their labels: int64 [n]."""
+    table = read_table(
+        real_file("twitter_training.csv"), drop_labels=["Irrelevant"], empty_text_as="nan"
+    )
+    labels = sorted(set(table.labels))
+    return table, np.array([labels.index(label) for label in table.labels], np.int64)
 
 
 def write_rows(file: Path, seed: int) -> None:
@@ -25,10 +34,7 @@ def write_rows(file: Path, seed: int) -> None:
     The file holds `ids` int32 [total], `offsets` int64 [n + 1], `targets` int64 [n], the row
     numbers `train`, `valid` and `test`, and `vectors` float32 [vocabulary, 300].
     """
-    table = read_table(
-        real_file("twitter_training.csv"), drop_labels=["Irrelevant"], empty_text_as="nan"
-    )
-    labels = sorted(set(table.labels))
+    table, targets = tweets()
     split = random_split(table.texts, table.labels, table.groups, seed=seed, stratify=False)
     encoder, encoded = TextEncoder.fit(
         table.texts, tokenizer="keras", max_tokens=96, truncate="front", unknown=False,
@@ -37,16 +43,18 @@ def write_rows(file: Path, seed: int) -> None:
     vectors = initialisation.word_vectors(
         stream(seed, "word vectors"), len(encoder.vocabulary), 300, 0.1
     )
+    unfinished = file.with_suffix(".unfinished.npz")
     np.savez(
-        file,
+        unfinished,
         ids=encoded.ids,
         offsets=encoded.offsets,
-        targets=np.array([labels.index(label) for label in table.labels], np.int64),
+        targets=targets,
         train=split.train,
         valid=split.valid,
         test=split.test,
         vectors=vectors,
     )
+    unfinished.rename(file)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""wordgate itself in `make bench-train`: a recipe, fitted on the rows that its peers have.
+
+Its texts are those of the rows' file, and so are train, validation and test; words and first word
+vectors are found and drawn as the recipe says, by the same seed.
+
+    python wordgate_peer.py notebook-fast ROWS.npz RESULTS.jsonl --seed 0
+"""
+
+import math
+import os
+import time
+from argparse import Namespace
+
+import numpy as np
+from journal import asked_for, record, record_end
+from rows import tweets
+
+from wordgate.progress import Silent
+from wordgate.settings import Settings, load_settings, recipe_names
+from wordgate.training.families import fit
+from wordgate.training.fitting import Examples, Fitted
+
+
+def main() -> None:
+    """Train one model, and write down what each epoch came to."""
+    options = asked_for(recipe_names(), __doc__)
+    if options.threads:
+        os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    everything, (train, valid, test) = parts(options)
+    settings, clock = settings_of(options), Clock()
+    fitted = fit(
+        "lstm",
+        train,
+        valid,
+        int(train.targets.max()) + 1,
+        settings,
+        seed=options.seed,
+        device="cpu",
+        progress=clock,
+        deadline=math.inf,
+        vocabulary_of=everything if settings.vocabulary_from == "all" else None,
+    )
+    record_history(options, fitted, clock.spans(len(fitted.history)))
+    scores = {}
+    if not options.timed:
+        chosen = fitted.model.log_proba(test.texts).argmax(axis=1)
+        scores["test_accuracy"] = float((chosen == test.targets).mean())
+    record_end(options.results, **scores, best_epoch=fitted.best_epoch, **fitted.engine)
+
+
+def parts(options: Namespace) -> tuple[Examples, list[Examples]]:
+    """Give all tweets, and cut as the rows' file does: train, valid and test."""
+    table, targets = tweets()
+    everything = Examples(table.texts, targets, groups=None)
+    rows = np.load(options.rows)
+    return everything, [everything.part(rows[name]) for name in ("train", "valid", "test")]
+
+
+def settings_of(options: Namespace) -> Settings:
+    """Take the recipe as it is; for the clock, only as many epochs as are timed, and one before."""
+    few = {"epochs": 1 + options.timed, "min_updates": 0}
+    return load_settings(options.variant, few if options.timed else {})
+
+
+def record_history(options: Namespace, fitted: Fitted, spans: list[float]) -> None:
+    """Write the epochs; the one that warms up is left out."""
+    for epoch, span in list(zip(fitted.history, spans, strict=True))[options.timed > 0 :]:
+        record(
+            options.results,
+            epoch=epoch.epoch,
+            seconds=epoch.seconds,
+            seconds_with_validation=span,
+            accuracy=epoch.train_accuracy,
+            loss=epoch.train_loss,
+            val_accuracy=epoch.valid_accuracy,
+            val_loss=epoch.valid_loss,
+        )
+
+
+class Clock(Silent):
+    """Notes when something is told: once before the first epoch, and after each validation."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def say(self, text: str) -> None:  # noqa: ARG002
+        """Note the time."""
+        self.times.append(time.perf_counter())
+
+    def spans(self, epochs: int) -> list[float]:
+        """Give the seconds of each epoch, validation included."""
+        return np.diff(self.times[-epochs - 1 :]).tolist()
+
+
+if __name__ == "__main__":
+    main()
