@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .PHONY: demo test check format clean bench-results bench-startup bench-predict bench-copies bench-inflation \
-        bench-train
+        bench-train bench-engine bench-masks
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -22,7 +22,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench-results bench-startup bench-predict bench-copies bench-inflation: bench-%: $(VENV)/.train
+bench-results bench-startup bench-predict bench-copies bench-inflation bench-engine bench-masks: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
 # Keras in environments of its own, unless these settings name interpreters that have it.

@@ -1,0 +1,162 @@
+"""What each idea of the training engine gives: `make bench-engine`.
+
+The peer is the engine itself with one idea taken away (or a further one added), on the rows of
+`make bench-train`, recipe `notebook-fast`. Each variant runs in a process of its own, an epoch to
+warm up and one that counts, three times in turn; the table has the medians. Beside each ratio
+stands what was predicted before it was measured, by counting multiplications and bytes.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "training"))
+
+REPEATS = 3
+RECIPE = "notebook-fast"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The engine with something changed.
+
+    Attributes:
+        name: What was changed.
+        predicted: How many times the whole engine's epoch it was expected to take.
+        settings: Settings that differ from the recipe's.
+        environment: Variables of the process that differ.
+        patch: What is replaced inside the process, if settings don't reach it.
+    """
+
+    name: str
+    predicted: float
+    settings: dict[str, object] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    patch: Callable[[], None] | None = None
+
+
+def one_by_one() -> None:
+    """Prepare each batch when it is asked for, in the same thread."""
+    from wordgate.training import sitting
+
+    @contextmanager
+    def as_they_come(items: Iterable[Any]) -> Iterator[Iterator[Any]]:
+        yield iter(items)
+
+    sitting.prepared_ahead = as_they_come
+
+
+def distinct_projection() -> None:
+    """Project each distinct word of a batch once; which takes a recurrence without the kernel."""
+    import torch
+
+    from wordgate.training import recurrent
+    from wordgate.training.packed import Packing, packed_states
+
+    def states(words, direction, input_mask, state_mask, precision):
+        batch, time = words.positions.shape
+        packing = Packing.of(np.full(batch, time))
+        weights = direction.input_weights * input_mask
+        table = torch.nn.functional.linear(words.vectors, weights, direction.bias).to(precision)
+        projected = table[words.positions.T.reshape(-1)]
+        hidden = (direction.hidden_weights * state_mask).to(precision)
+        nothing = torch.ones(batch, 1, hidden.shape[1], dtype=precision)
+        return packed_states(projected, hidden, nothing, packing.counts).view(
+            time, batch, -1
+        ).transpose(0, 1)  # fmt: skip
+
+    recurrent._fused = states
+
+
+def to_the_letter() -> None:
+    """Pad each batch to its longest text exactly, so that many shapes occur."""
+    from wordgate.training import sitting
+
+    real = sitting.bucketed
+    sitting.bucketed = lambda *arguments, **options: real(*arguments, **options, round_to=1)
+
+
+WHOLE = Variant("the whole engine", 1.0)
+VARIANTS = [
+    WHOLE,
+    Variant("float32, not bfloat16", 1.4, {"precision": "float32"}),
+    Variant("one thread, not all cores", 1.8, environment={"OMP_NUM_THREADS": "1"}),
+    Variant("texts of any length share a batch", 2.5, {"batches": "shuffled"}),
+    Variant("dropout masks of each text's own, outside the kernel", 3.0, {"dropout_masks": "text"}),
+    Variant("every word vector moved, not the batch's", 1.8, {"embedding_updates": "keras"}),
+    Variant("lengths not rounded up", 1.05, patch=to_the_letter),
+    Variant("batches prepared when they are needed", 1.05, patch=one_by_one),
+    Variant("threads that spin while they wait", 1.0, environment={"OMP_WAIT_POLICY": "ACTIVE"}),
+    Variant("added: each distinct word projected once", 0.8, patch=distinct_projection),
+]
+
+
+def main() -> None:
+    """Print the table, or run one variant and print its seconds."""
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(seconds_of(VARIANTS[int(sys.argv[2])], Path(sys.argv[3]))))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        from rows import write_rows
+
+        rows = Path(folder) / "rows-0.npz"
+        write_rows(rows, 0)
+        runs = [[run(number, rows) for number in range(len(VARIANTS))] for _ in range(REPEATS)]
+    print_table([statistics.median(taken) for taken in zip(*runs, strict=True)])
+
+
+def run(number: int, rows: Path) -> float:
+    """Time a variant in a process of its own."""
+    command = [sys.executable, __file__, "--one", str(number), str(rows)]
+    environment = {**os.environ, **VARIANTS[number].environment}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return float(json.loads(done.stdout))
+
+
+def seconds_of(variant: Variant, rows: Path) -> float:
+    """Train for two epochs and give the seconds of the second."""
+    from wordgate.training.threads import wait_asleep
+
+    wait_asleep()
+    from argparse import Namespace
+
+    from wordgate_peer import parts
+
+    from wordgate.progress import Silent
+    from wordgate.settings import load_settings
+    from wordgate.training.families import fit
+
+    if variant.patch is not None:
+        variant.patch()
+    _, (train, valid, _) = parts(Namespace(rows=rows))
+    fitted = fit(
+        "lstm", train, valid, 3, load_settings(RECIPE, {"epochs": 2, "min_updates": 0,
+        **variant.settings}), seed=0, device="cpu", progress=Silent(), deadline=float("inf"),
+    )  # fmt: skip
+    return fitted.history[-1].seconds
+
+
+def print_table(medians: list[float]) -> None:
+    """Print seconds an epoch and what they are of the whole engine's."""
+    from wordgate.training.device import available_cores, processor
+
+    print(f"{processor()}, {available_cores()} cores; recipe {RECIPE}, medians of {REPEATS}\n")
+    print("| engine | s an epoch | times the whole engine's | predicted |\n|---|---|---|---|")
+    for variant, seconds in zip(VARIANTS, medians, strict=True):
+        ratio = seconds / medians[0]
+        print(f"| {variant.name} | {seconds:.2f} | {ratio:.2f} | {variant.predicted:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
