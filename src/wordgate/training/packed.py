@@ -79,13 +79,13 @@ class _Recurrence(torch.autograd.Function):
         gates = projected.clone().view(total, 4, hidden)
         states, cells = gates.new_empty(total, hidden), gates.new_empty(total, hidden)
         squashed = torch.empty_like(cells)
-        weights = hidden_weights.view(-1, 4 // mask.shape[1] * hidden, hidden).mT
+        masks, weights = _by_gates(mask, hidden_weights)
         before, start = 0, 0
         for step, count in enumerate(counts):
             now, past = slice(start, start + count), slice(before, before + count)
             if step:
-                seen = states[past][:, None] * mask[:count]
-                _add_products(gates[now], seen, weights)
+                seen = torch.bmm(states[past] * masks[:, :count], weights.mT)
+                gates[now] += seen.transpose(0, 1).reshape(count, 4, hidden)
             gates[now, :2].sigmoid_()
             gates[now, 2].tanh_()
             gates[now, 3].sigmoid_()
@@ -96,18 +96,17 @@ class _Recurrence(torch.autograd.Function):
             torch.tanh(cells[now], out=squashed[now])
             torch.mul(given, squashed[now], out=states[now])
             before, start = start, start + count
-        ctx.save_for_backward(gates, states, cells, squashed, hidden_weights, mask)
+        ctx.save_for_backward(gates, states, cells, squashed, weights, masks)
         ctx.counts = counts
         return states
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        gates, states, cells, squashed, hidden_weights, mask = ctx.saved_tensors
+        gates, states, cells, squashed, weights, masks = ctx.saved_tensors
         total, _, hidden = gates.shape
         earlier = _previous(ctx.counts, gates.device)
         slopes = _slopes(gates, cells, squashed, earlier)
         through_cell = (1.0 - squashed * squashed) * gates[:, 3]
-        weights = hidden_weights.view(-1, 4 // mask.shape[1] * hidden, hidden)
         state_grad, cell_grad = upstream.new_zeros((2, ctx.counts[0], hidden))
         start = total
         for step in reversed(range(len(ctx.counts))):
@@ -120,31 +119,25 @@ class _Recurrence(torch.autograd.Function):
             slopes[now, 3] *= arrived
             cell *= gates[now, 1]
             if step:
-                seen = _products(slopes[now], weights) * mask[:count]
-                arrived.copy_(seen.sum(dim=1))
-        return (
-            slopes.view(total, -1),
-            _weights_gradient(slopes, states[earlier], mask, ctx.counts),
-            None,
-            None,
-        )
+                seen = torch.bmm(_by_mask(slopes[now], masks), weights) * masks[:, :count]
+                torch.sum(seen, dim=0, out=arrived)
+        later = slopes[ctx.counts[0] :]
+        text = torch.cat([torch.arange(count) for count in (0, *ctx.counts[1:])])
+        seen = states[earlier] * masks[:, text.to(masks.device)]
+        weights_gradient = torch.bmm(_by_mask(later, masks).mT, seen).view(4 * hidden, hidden)
+        return slopes.view(total, -1), weights_gradient, None, None
 
 
-def _by_mask(gates: Tensor, masked: int) -> Tensor:
-    """Put gates that share a mask side by side: [count, 4, hidden] to [count, masked, rest]."""
-    return gates.view(len(gates), masked, 4 // masked * gates.shape[-1])
+def _by_gates(mask: Tensor, hidden_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Put the gates that share a mask first, for products of each: both [masked, ..., hidden]."""
+    masks = mask.transpose(0, 1).contiguous()
+    return masks, hidden_weights.view(len(masks), -1, hidden_weights.shape[1])
 
 
-def _add_products(gates: Tensor, seen: Tensor, weights: Tensor) -> None:
-    """Add to [count, 4, hidden] what it sees, [count, masked, hidden], times its weights."""
-    for part, columns in enumerate(_by_mask(gates, seen.shape[1]).unbind(1)):
-        columns.addmm_(seen[:, part], weights[part])
-
-
-def _products(slopes: Tensor, weights: Tensor) -> Tensor:
-    """Lead gradients of the gates, [count, 4, hidden], back: [count, masked, hidden]."""
-    parts = _by_mask(slopes, len(weights))
-    return torch.stack([part @ own for part, own in zip(parts.unbind(1), weights, strict=True)], 1)
+def _by_mask(slopes: Tensor, masks: Tensor) -> Tensor:
+    """Lay [count, 4, hidden] out likewise: [masked, count, rest]."""
+    masked, rest = len(masks), 4 // len(masks) * slopes.shape[-1]
+    return slopes.view(len(slopes), masked, rest).transpose(0, 1)
 
 
 def _slopes(gates: Tensor, cells: Tensor, squashed: Tensor, earlier: Tensor) -> Tensor:
@@ -160,17 +153,6 @@ def _slopes(gates: Tensor, cells: Tensor, squashed: Tensor, earlier: Tensor) -> 
     torch.mul(1.0 - candidate * candidate, taken, out=slopes[:, 2])
     slopes[:, 3] *= squashed
     return slopes
-
-
-def _weights_gradient(
-    slopes: Tensor, before: Tensor, mask: Tensor, counts: tuple[int, ...]
-) -> Tensor:
-    """Sum over all steps what each hidden weight did: [4 * hidden, hidden]."""
-    text = torch.cat([torch.arange(count) for count in counts[1:]] or [torch.arange(0)])
-    seen = before[:, None] * mask[text.to(mask.device)]
-    parts = _by_mask(slopes[len(slopes) - len(seen) :], mask.shape[1])
-    products = [part.T @ own for part, own in zip(parts.unbind(1), seen.unbind(1), strict=True)]
-    return torch.cat(products)
 
 
 def _previous(counts: tuple[int, ...], device: torch.device) -> Tensor:
