@@ -14,7 +14,9 @@ from safetensors.numpy import load_file, save_file
 
 from wordgate.errors import BundleError
 from wordgate.training import checkpoint as checkpoint_module
+from wordgate.training import sitting
 from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.course import Course
 from wordgate.training.fitting import Keeping
 from wordgate.training.interruption import deferred_interruption
 from wordgate.training.trainer import Trainer
@@ -178,6 +180,37 @@ def test_without_time_a_resumed_training_gives_the_best_so_far(
     assert len(fitted.history) == epochs
     assert fitted.remarks == [f"The time limit ended the training in epoch {epochs}."]
     assert np.isfinite(fitted.model.log_proba(["w1 w2"])).all()
+
+
+def test_an_epoch_cut_by_the_time_limit_and_interrupted_is_resumed_in_its_middle(
+    examples, fit_model, kept, monkeypatch
+):
+    train = examples(100)
+    expected = outcome(fit_model(train, epochs=2))
+    real, made = Trainer.update, []
+
+    def update(trainer, prepared):
+        made.append(1)
+        if len(made) == 27:
+            monkeypatch.setattr(sitting.Sitting, "_is_late", lambda self: True)
+        return real(trainer, prepared)
+
+    def judge(course, state, learning_rate):
+        if state.epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return judged(course, state, learning_rate)
+
+    judged = Course.judge
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "update", update)
+        patched.setattr(Course, "judge", judge)
+        with pytest.raises(KeyboardInterrupt):
+            fit_model(train, epochs=2, keeping=kept)
+    monkeypatch.undo()
+    listener = Listener()
+    resumed = fit_model(train, epochs=2, keeping=Keeping(kept.file, resume=True), progress=listener)
+    assert listener.done == 27
+    assert outcome(resumed) == expected
 
 
 def refusal(fit_model, *arguments, **options):

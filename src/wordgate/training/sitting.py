@@ -117,7 +117,6 @@ class Sitting:
         trainer, state = self._trainer, self._trainer.state
         sums = torch.tensor([state.tally.loss, state.tally.right], dtype=torch.float64)
         sums = sums.to(trainer.device)
-        last = trainer.plan.updates_per_epoch
         label = f"epoch {state.epoch + 1} of {trainer.plan.epochs}"
         self._clock = time.perf_counter()
         with prepared_ahead(self._prepared()) as updates:
@@ -132,7 +131,9 @@ class Sitting:
                     self._stop_if_asked(interruption)
                     self._keep()
         self._settle(sums)
-        self._cut = state.batch < last
+        self._cut = state.batch < trainer.plan.updates_per_epoch
+        if self._cut:
+            self._keep()  # as it is now: once it is judged, nothing tells that it was cut
 
     def _prepared(self) -> Iterator[Prepared]:
         """Prepare the updates of this epoch that are not made yet."""
@@ -166,7 +167,8 @@ class Sitting:
 
     def _stop_if_asked(self, interruption: Interruption) -> None:
         if interruption.asked and self._checkpoint is not None:
-            self._keep()
+            if not self._cut:
+                self._keep()
             raise KeyboardInterrupt(
                 f"the training is kept in {self._checkpoint.file};"
                 " the same command with --resume goes on from there"
