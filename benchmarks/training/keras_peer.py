@@ -6,8 +6,9 @@ JSON object an epoch to the file of results, and one in the end with the accurac
 
 ``notebook`` is the notebook's program to the letter: padded to 96, recurrent dropout, Adam at
 1e-4. ``best`` is what Keras can do: no recurrent dropout, 2e-3, batches of similar length. Tried
-for it on TensorFlow and not faster: XLA (`jit_compile`), `mixed_bfloat16`, several steps per
-execution, lengths rounded to 2 or 8, and no mask but the state read at the last real step.
+for it on TensorFlow: XLA (`jit_compile`) was slower; `mixed_bfloat16`, several steps per execution,
+lengths rounded to 8, and no mask but the state read at the last real step made no difference that
+stood out on a busy machine.
 
     KERAS_BACKEND=tensorflow python keras_peer.py notebook ROWS.npz RESULTS.jsonl --seed 0
 """

@@ -56,7 +56,7 @@ PEERS = [
     ),
     Peer(
         "keras-best", "Keras on TensorFlow at its best", "keras_peer.py", "best", KERAS,
-        TENSORFLOW,
+        TENSORFLOW, seeds=(0, 1, 2),
     ),
     Peer(
         "keras-torch", "Keras on torch at its best", "keras_peer.py", "best", KERAS_ON_TORCH,
@@ -74,7 +74,10 @@ PEERS = [
         "torch-packed", "torch nn.LSTM, PackedSequence", "torch_peer.py", "packed",
         environment=SLEEPY, timed=1,
     ),
-    Peer("wordgate-notebook-fast", "wordgate, notebook-fast", "wordgate_peer.py", "notebook-fast"),
+    Peer(
+        "wordgate-notebook-fast", "wordgate, notebook-fast", "wordgate_peer.py", "notebook-fast",
+        seeds=(0, 1, 2),
+    ),
     Peer(
         "wordgate-notebook", "wordgate, notebook", "wordgate_peer.py", "notebook",
         seeds=(0, 1, 2), whole=True,

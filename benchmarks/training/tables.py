@@ -1,7 +1,6 @@
 """What `make bench-train` prints."""
 
 import json
-import os
 import platform
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -11,16 +10,18 @@ from statistics import mean, median
 from training.figures import Curve, Figures, work_of_an_epoch
 from training.peers import versions
 from training.phases import GOALS, start_file
+from wordgate.training.device import available_cores, processor
 
 METHOD = """\
-Each peer trains on the same rows from the same first word vectors, on all cores, in a process of
-its own. How many epochs it takes to a validation accuracy depends on the seed and not on the
-clock, so it is read from trainings made before (the median where there are several seeds), whose
-times are not used. Seconds an epoch are of the updates alone, over whole epochs after a warm-up,
-in repeats that take the peers in turn; the table shows medians over the repeats. Seconds to an
-accuracy are epochs times seconds an epoch; in brackets, with each epoch's validation. The share is
-of the rate at which this machine multiplies matrices, measured just before, in the precision named;
-padding counts as no work."""
+Each peer trains on the same rows, on all cores, in a process of its own, from the same first word
+vectors; notebook-fast, whose vocabulary is train's alone, from vectors drawn likewise. How many
+epochs it takes to a validation accuracy depends on the seed and not on the clock, so it is read
+from trainings made before (the median where there are several seeds), whose times are not used.
+Seconds an epoch are of the updates alone, over whole epochs after a warm-up, in repeats that take
+the peers in turn; the table shows medians over the repeats. Seconds to an accuracy are epochs times
+seconds an epoch; in brackets, with each epoch's validation. The share is of the rate at which this
+machine multiplies matrices, measured just before, in the precision named; padding counts as no
+work."""
 
 
 def main_table(all_figures: Sequence[Figures]) -> str:
@@ -66,16 +67,15 @@ def ratios(ours: Figures, theirs: Figures, goal: float) -> str:
     pair = f"{ours.peer.name} against {theirs.peer.name}, to {goal:.2f}"
     seconds = [figures.typical("seconds") for figures in (theirs, ours)]
     epochs = [figures.epochs_to(goal) for figures in (theirs, ours)]
-    for figures, needed in zip((theirs, ours), epochs, strict=True):
-        if needed is None:
-            state = f"{_epochs(figures, goal)} epochs" if figures.curves else "not trained"
-            return f"{pair}: {figures.peer.key}: {state}"
-    if None in seconds:
-        return f"{pair}: not timed"
+    if None in (*seconds, epochs[1]):
+        return f"{pair}: not known yet"
+    bound = ""
+    if epochs[0] is None:  # the peer never got there, so it takes more than it was given
+        bound, epochs[0] = "more than ", max(len(one.val_accuracy) for one in theirs.curves)
     engine, schedule = seconds[0] / seconds[1], epochs[0] / epochs[1]
     return (
-        f"{pair}: engine: {engine:.1f} times faster an epoch; schedule: {schedule:.1f} times fewer"
-        f" epochs; together: {engine * schedule:.1f} times faster"
+        f"{pair}: engine: {engine:.1f} times faster an epoch; schedule: {bound}{schedule:.1f} times"
+        f" fewer epochs; together: {bound}{engine * schedule:.1f} times faster"
     )
 
 
@@ -133,7 +133,7 @@ def circumstances(all_figures: Sequence[Figures], folder: Path) -> dict[str, obj
     measured = [timing.ceiling for figures in all_figures for timing in figures.timings]
     start = start_file(folder)
     return {
-        "machine": f"{processor()}, {cores()} cores, {platform.system()}",
+        "machine": f"{processor()}, {available_cores()} cores, {platform.system()}",
         "an epoch": f"{texts:,} texts, {operations / 1e12:.2f} TFLOP",
         "2048-cubed matrix products": _rates(measured),
         "timing": json.loads(start.read_text(encoding="utf-8")) if start.exists() else {},
@@ -164,19 +164,3 @@ def _rates(measured: Sequence[dict[str, float]]) -> str:
         for precision in ("float32", "bfloat16")
     ]
     return f"{', '.join(rates)}, {measured[0]['threads']} threads"
-
-
-def processor() -> str:
-    """Name the processor."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            names = (line.partition(":")[2].strip() for line in lines if "model name" in line)
-            return next(names, platform.machine())
-    except OSError:
-        return platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
