@@ -2,21 +2,24 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_whole(file: Path, content: bytes) -> None:
-    """Write beside a file's place, force it to the disk, and only then move it there.
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Give the path of a file to write beside another's place; then force it there.
 
     Raises:
-        OSError: The disk refuses; what stood there still stands there.
+        OSError: The disk refuses; what stood in that place still stands there.
     """
     descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    os.close(descriptor)
     aside = Path(name)
     try:
-        with open(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
+        yield aside
+        with aside.open("rb+") as stream:
             os.fsync(stream.fileno())
         aside.replace(file)
     finally:

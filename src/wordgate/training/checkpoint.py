@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save_file
 
 from wordgate.errors import BundleError
-from wordgate.files import write_whole
+from wordgate.files import replacing
 from wordgate.training.state import State
 
 _LAYOUT = 1
@@ -65,10 +65,12 @@ class Checkpoint:
             "state": state.facts(),
         }
         try:
-            write_whole(self.file, save(state.arrays(), {_METADATA: json.dumps(content)}))
-        except OSError as error:
+            with replacing(self.file) as aside:
+                save_file(state.arrays(), aside, {_METADATA: json.dumps(content)})
+        except (OSError, SafetensorError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
             raise BundleError(
-                f"the checkpoint could not be written to {self.file}: {error.strerror}"
+                f"the checkpoint could not be written to {self.file}: {why}"
             ) from error
         ended = time.monotonic()
         self._due = ended + max(_SOONEST, _SHARE * (ended - started))

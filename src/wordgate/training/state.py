@@ -99,7 +99,9 @@ class State:
 
     def network(self) -> Network:
         """Copy the weights as they are now into the network that predicts."""
-        return Network.from_arrays(_copies(self._network_tensors()), self.pooling)
+        arrays = _arrays({"embedding": self.table.vectors, **self.weights.named()})
+        copies = {name: array.copy() for name, array in arrays.items()}
+        return Network.from_arrays(copies, self.pooling)
 
     def best_network(self) -> Network:
         """Give the network after the best epoch.
@@ -112,15 +114,12 @@ class State:
         return self.best
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Copy all tensors, the best network's included, by their names."""
+        """Name all arrays, the best network's included; the next update changes them."""
         best = {} if self.best is None else self.best.arrays()
         return {
-            **_copies({**self.table.tensors(), **self.optimizer.tensors()}),
+            **_arrays({**self.table.tensors(), **self.optimizer.tensors()}),
             **{f"{_BEST}{name}": array for name, array in best.items()},
         }
-
-    def _network_tensors(self) -> dict[str, torch.Tensor]:
-        return {"embedding": self.table.vectors, **self.weights.named()}
 
     def facts(self) -> dict[str, Any]:
         """Give all the rest as plain JSON values."""
@@ -161,8 +160,8 @@ class State:
         self.best = Network.from_arrays(best, self.pooling) if best else None
 
 
-def _copies(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
+def _arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
 
 
 def _initial_weights(
