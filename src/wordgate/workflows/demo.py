@@ -7,6 +7,7 @@ from pathlib import Path
 from wordgate.data.demo import demo_corpus, demo_sentences
 from wordgate.errors import BundleError
 from wordgate.progress import Progress
+from wordgate.workflows.keeping import checkpoint_of
 from wordgate.workflows.train import Training, train
 
 CORPUS, MODEL = "corpus.csv", "model"
@@ -63,7 +64,7 @@ def _make(folder: Path) -> None:
         if not folder.is_dir():
             raise BundleError(f"{folder} exists and is not a folder; choose another --out")
         there = {entry.name for entry in folder.iterdir()}
-        if there and not {CORPUS} <= there <= {CORPUS, MODEL}:
+        if there and not {CORPUS} <= there <= {CORPUS, MODEL, checkpoint_of(MODEL).name}:
             raise BundleError(f"{folder} exists and is no earlier demo; choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)

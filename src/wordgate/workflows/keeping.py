@@ -6,12 +6,15 @@ from wordgate.errors import BundleError, SettingsError
 from wordgate.training.fitting import Keeping
 
 
+def checkpoint_of(out: str | Path) -> Path:
+    """Name the checkpoint of a training into a folder: ``model`` has ``model.checkpoint``."""
+    return Path(f"{Path(out)}.checkpoint")
+
+
 def check_keeping(
     out: str | Path | None, family: str, *, resume: bool, overwrite: bool
 ) -> Keeping | None:
     """Say where a training is kept, and refuse to pass over one that was interrupted.
-
-    The checkpoint stands beside the model to be: ``model`` has ``model.checkpoint``.
 
     Args:
         out: Where the model is to be written; None for memory alone, which keeps nothing.
@@ -30,7 +33,7 @@ def check_keeping(
         raise SettingsError("to resume a training, say by `out` which one")
     if out is None or family == "count":
         return None
-    file = Path(f"{Path(out)}.checkpoint")
+    file = checkpoint_of(out)
     if resume and not file.exists():
         raise BundleError(f"there is no {file} to resume from; leave --resume out to begin")
     if file.exists() and not resume:
