@@ -93,7 +93,11 @@ VARIANTS = [
     Variant("float32, not bfloat16", 1.4, {"precision": "float32"}),
     Variant("one thread, not all cores", 1.8, environment={"OMP_NUM_THREADS": "1"}),
     Variant("texts of any length share a batch", 2.5, {"batches": "shuffled"}),
-    Variant("dropout masks of each text's own, outside the kernel", 3.0, {"dropout_masks": "text"}),
+    Variant(
+        "dropout masks of each text's own, outside the kernel, in float32",
+        3.0,
+        {"dropout_masks": "text"},
+    ),
     Variant("every word vector moved, not the batch's", 1.8, {"embedding_updates": "keras"}),
     Variant("lengths not rounded up", 1.05, patch=to_the_letter),
     Variant("batches prepared when they are needed", 1.05, patch=one_by_one),
@@ -149,7 +153,7 @@ def seconds_of(variant: Variant, rows: Path) -> float:
 
 def print_table(medians: list[float]) -> None:
     """Print seconds an epoch and what they are of the whole engine's."""
-    from wordgate.training.device import available_cores, processor
+    from wordgate.training.processor import available_cores, processor
 
     print(f"{processor()}, {available_cores()} cores; recipe {RECIPE}, medians of {REPEATS}\n")
     print("| engine | s an epoch | times the whole engine's | predicted |\n|---|---|---|---|")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -102,7 +103,9 @@ def run(peer: Peer, rows: Path, results: Path, seed: int, *options: str) -> bool
 
 
 def versions(python: str) -> dict[str, str]:
-    """Ask an interpreter for its version and its packages'."""
+    """Ask an interpreter for its version and its packages'; nothing if it is not there."""
+    if shutil.which(python) is None:
+        return {}
     code = (
         "import json, platform\n"
         "from importlib.metadata import distributions\n"

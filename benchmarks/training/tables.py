@@ -10,7 +10,7 @@ from statistics import mean, median
 from training.figures import Curve, Figures, work_of_an_epoch
 from training.peers import versions
 from training.phases import GOALS, start_file
-from wordgate.training.device import available_cores, processor
+from wordgate.training.processor import available_cores, processor
 
 METHOD = """\
 Each peer trains on the same rows, on all cores, in a process of its own, from the same first word
@@ -67,11 +67,12 @@ def ratios(ours: Figures, theirs: Figures, goal: float) -> str:
     pair = f"{ours.peer.name} against {theirs.peer.name}, to {goal:.2f}"
     seconds = [figures.typical("seconds") for figures in (theirs, ours)]
     epochs = [figures.epochs_to(goal) for figures in (theirs, ours)]
-    if None in (*seconds, epochs[1]):
+    if not theirs.curves or None in (*seconds, epochs[1]):
         return f"{pair}: not known yet"
     bound = ""
-    if epochs[0] is None:  # the peer never got there, so it takes more than it was given
-        bound, epochs[0] = "more than ", max(len(one.val_accuracy) for one in theirs.curves)
+    if epochs[0] is None:  # a seed that never got there takes more than it was given
+        given = [one.epochs_to(goal) or len(one.val_accuracy) for one in theirs.curves]
+        bound, epochs[0] = "more than ", median(given)
     engine, schedule = seconds[0] / seconds[1], epochs[0] / epochs[1]
     return (
         f"{pair}: engine: {engine:.1f} times faster an epoch; schedule: {bound}{schedule:.1f} times"

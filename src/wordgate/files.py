@@ -1,7 +1,6 @@
 """Writing files so that a reader finds the old one whole or the new one whole."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +13,7 @@ def replacing(file: Path) -> Iterator[Path]:
     Raises:
         OSError: The disk refuses; what stood in that place still stands there.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    os.close(descriptor)
-    aside = Path(name)
+    aside = file.with_name(f".{file.name}.new")  # one name: what a kill leaves, the next replaces
     try:
         yield aside
         with aside.open("rb+") as stream:

@@ -122,7 +122,8 @@ class Settings(BaseModel):
     )
 
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        description="what the LSTM trains in; `auto` is bfloat16 where the hardware has it"
+        description="what the LSTM trains in; `auto` is bfloat16 where the hardware has it, float32"
+        " where it has not and where each text has recurrent dropout masks of its own"
     )
     batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
     batches: Literal["similar", "shuffled"] = Field(
@@ -172,6 +173,19 @@ class Settings(BaseModel):
                 "no_effect",
                 "word_dropout puts the unknown word in a word's place, and with"
                 " unknown_words=drop there is none; set word_dropout=0 or unknown_words=id",
+            )
+        if self.bidirectional and self.embedding_updates == "keras":
+            raise PydanticCustomError(
+                "no_effect",
+                "embedding_updates=keras squares the gradient of each occurrence, which reading a"
+                " text twice takes apart; set bidirectional=false or embedding_updates=batch",
+            )
+        own_masks = self.recurrent_dropout > 0 and self.dropout_masks != "batch"
+        if own_masks and self.precision == "bfloat16":
+            raise PydanticCustomError(
+                "no_effect",
+                f"dropout_masks={self.dropout_masks} with recurrent_dropout computes in float32;"
+                " set precision=float32 or dropout_masks=batch",
             )
         return self
 

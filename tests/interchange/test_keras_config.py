@@ -253,6 +253,12 @@ FUNCTIONAL_REFUSALS = {
         "layer 'spatial_dropout1d' (SpatialDropout1D) is not part of one chain from the input to"
         " the output",
     ),
+    "nothing but a mask": (
+        lambda config: config["config"].update(
+            layers=[entry for entry in layers(config) if entry["class_name"] == "NotEqual"]
+        ),
+        "the model is not part of one chain from the input to the output",
+    ),
     "two outputs": (
         lambda config: config["config"].update(output_layers=[["a", 0, 0], ["b", 0, 0]]),
         "the model has the output_layers [['a', 0, 0], ['b', 0, 0]]; there must be one",

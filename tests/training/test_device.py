@@ -7,6 +7,7 @@ import torch
 
 from wordgate.errors import SettingsError
 from wordgate.training import device as device_module
+from wordgate.training import processor as processor_module
 from wordgate.training.device import choose_device, choose_precision, use_available_cores
 from wordgate.training.threads import wait_asleep
 
@@ -126,7 +127,7 @@ def groups(tmp_path):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "cpu.max").write_text(limit)
         (tmp_path / "own").write_text(f"1:cpu:/old\n0::{own}\n")
-        return device_module._quotas(tmp_path / "own", root)
+        return processor_module._quotas(tmp_path / "own", root)
 
     return lay_out
 
@@ -142,12 +143,12 @@ def test_what_is_no_quota_limits_nothing(groups, limit):
 
 
 def test_without_control_groups_there_is_no_quota(tmp_path):
-    assert device_module._quotas(tmp_path / "none", tmp_path) == []
+    assert processor_module._quotas(tmp_path / "none", tmp_path) == []
 
 
 def test_a_quota_holds_the_threads_down_and_never_below_one(threads, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     for quota, expected in ((1.5, 2), (0.2, 1), (16.0, 3)):
-        monkeypatch.setattr(device_module, "_quotas", lambda *_, q=quota: [q])
+        monkeypatch.setattr(processor_module, "_quotas", lambda *_, q=quota: [q])
         threads(3)
         assert use_available_cores() == expected

@@ -1,4 +1,4 @@
-"""The notebook's network and its training against real Keras: what record_keras.py has recorded."""
+"""The notebook's training against real Keras: what record_keras.py has recorded."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import torch
 
 from wordgate.settings import load_settings
 from wordgate.text.batches import Batch
-from wordgate.text.encoder import EncodedTexts, TextEncoder
+from wordgate.text.encoder import TextEncoder
 from wordgate.text.tokenizers import get_tokenizer
 from wordgate.text.vocabulary import Vocabulary
 from wordgate.training.trainer import Trainer
@@ -38,13 +38,6 @@ def ours(recorded, when):
     return {name: array if name == "embedding" else array.T for name, array in keras.items()}
 
 
-def encoded(ids):
-    """Keras' rows, padded at the front, as texts laid end to end."""
-    lengths = (ids != 0).sum(axis=1)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return EncodedTexts(ids[ids != 0].astype(np.int32), offsets)
-
-
 def batch_of(ids):
     lengths = (ids != 0).sum(axis=1).astype(np.int64)
     right_padded = np.zeros(ids.shape, np.int64)
@@ -67,12 +60,6 @@ def begun(recorded, **changes):
         for name, array in ours(recorded, "initial").items():
             tensors[name].copy_(torch.from_numpy(array.copy()))
     return trainer
-
-
-@pytest.mark.parametrize("step", range(STEPS))
-def test_keras_weights_give_keras_probabilities(recorded, step):
-    log_proba = begun(recorded).state.network().log_proba(encoded(recorded["ids"][step]))
-    assert np.exp(log_proba) == pytest.approx(recorded["probabilities"][step], abs=1e-5)
 
 
 @pytest.mark.parametrize(

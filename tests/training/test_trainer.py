@@ -244,3 +244,16 @@ def test_the_network_keeps_the_weights_of_its_time(started):
     update(trainer, *batches[0])
     assert np.array_equal(network.embedding, kept)
     assert {array.dtype for array in arrays(trainer)} == {np.dtype(np.float32)}
+
+
+def test_a_clipped_gradient_is_squared_as_clipped(started):
+    """The second moment takes a thousandth of the squares, those of each occurrence."""
+    seconds = {}
+    for limit in (0.0, 1e-3):
+        trainer, batches = started(gradient_clip=limit, embedding_updates="keras")
+        update(trainer, *batches[0])
+        first = [*trainer.state.optimizer.first.values(), trainer.state.table.first]
+        norm = 10.0 * float(torch.stack([part.norm() for part in first]).norm())
+        seconds[limit] = trainer.state.table.second.numpy() / norm**2
+    assert seconds[0.0].max() > 0.0
+    assert seconds[1e-3] == pytest.approx(seconds[0.0], rel=1e-2, abs=1e-9)

@@ -29,7 +29,6 @@ def test_a_demo_makes_a_corpus_a_model_and_growing_sentences(tmp_path):
     for stages in outcome.growing:
         texts = [text for text, _, _ in stages]
         assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
-    (tmp_path / "demo" / "model.checkpoint").touch()  # as an interrupted demo leaves it
     demo.run_demo(tmp_path / "demo", seed=0, progress=Silent())
 
 

@@ -1,6 +1,7 @@
 """An interrupted `wordgate train`: what it leaves, and what becomes of it."""
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -8,14 +9,21 @@ import sys
 import time
 
 import pytest
+from safetensors import safe_open
 
 import wordgate
 from wordgate.errors import BundleError, SettingsError
 from wordgate.progress import Silent
 from wordgate.training.trainer import Trainer
 
-RUN = [sys.executable, "-c", "from wordgate.cli.main import run; run()"]
-# Some seconds of training: long enough for a checkpoint to be left on the way.
+RUN = [
+    sys.executable,
+    "-c",
+    "from wordgate.training import threads; threads.wait_asleep();"
+    "from wordgate.training import checkpoint; checkpoint._SOONEST = 0.0;"
+    "from wordgate.cli.main import run; run()",
+]
+# Some seconds of training, with checkpoints as often as they may come.
 LONG = {"epochs": 100, "patience": 100, "min_updates": 1, "hidden_size": 8, "embedding_size": 8,
         "min_groups": 1, "recurrent_dropout": 0.2}  # fmt: skip
 
@@ -98,11 +106,22 @@ def train(data, out, tiny, **options):
 
 
 def test_zero_minutes_make_a_model_of_the_best_so_far(interrupted, reviews, tiny):
+    with safe_open(interrupted.with_name("model.checkpoint"), framework="numpy") as kept:
+        spent = json.loads(kept.metadata()["wordgate"])["state"]["seconds"]
     training = train(reviews, interrupted, tiny, resume=True, max_minutes=0)
+    assert training.metrics.train_seconds > spent > 0.0
     assert training.metrics.epochs == 1
     assert training.metrics.remarks == ["The time limit ended the training in epoch 1."]
     assert wordgate.load(interrupted).predict(["We love this lamp"])
     assert not interrupted.with_name("model.checkpoint").exists()
+
+
+def test_an_overwriting_command_that_fails_leaves_the_checkpoint(interrupted, reviews, tiny):
+    kept = interrupted.with_name("model.checkpoint")
+    for options in ({"device": "gpu"}, {"model": "lsmt"}, {"text": "nowhere"}):
+        with pytest.raises(wordgate.WordgateError):
+            train(reviews, interrupted, tiny, overwrite=True, **options)
+        assert kept.exists()
 
 
 def test_overwrite_begins_anew(interrupted, reviews, tiny, lstm_model):

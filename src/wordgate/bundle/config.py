@@ -1,10 +1,11 @@
 """The form of `config.json`: how the model came about, and what it needs to be read again."""
 
 import platform
-from importlib import metadata
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from wordgate.versions import installed
 
 SCHEMA_VERSION = 1
 """Of the bundle's whole layout. Raise it with every change that an older wordgate can't read."""
@@ -66,14 +67,5 @@ class Config(BaseModel):
 
 def environment(*packages: str) -> dict[str, str]:
     """Name the versions of Python, wordgate and the packages given, where installed."""
-    found = {package: _version(package) for package in ("wordgate", "numpy", *packages)}
     versions = {"python": platform.python_version(), "machine": platform.machine()}
-    versions.update({package: version for package, version in found.items() if version})
-    return dict(sorted(versions.items()))
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    return dict(sorted({**versions, **installed("wordgate", "numpy", *packages)}.items()))

@@ -65,8 +65,8 @@ training_options = _stack(
         metavar="NAME",
         default="default",
         show_default=True,
-        help="Settings: default; notebook, the tutorial's to the letter; notebook-fast, its network"
-        " on a better schedule; or a .toml file of your own.",
+        help="Settings: default; notebook, the tutorial's without its pretrained vectors;"
+        " notebook-fast, its network on a better schedule; or a .toml file of your own.",
     ),
     click.option(
         "--set",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LARGEST_PIECE = 2**20  # of what describes arrays; the arrays themselves have no such bound
 _MOST_NODES, _WIDEST = 1000, 1000  # of a group's tree, and members of one of them
 _MOST_MESSAGES = 1000  # of an object
@@ -74,7 +74,7 @@ class ArrayFile:
 
     def _root(self) -> int:
         """Give the address of the root group."""
-        if self.size < len(_SIGNATURE) or self._at(0, len(_SIGNATURE)) != _SIGNATURE:
+        if self.size < len(SIGNATURE) or self._at(0, len(SIGNATURE)) != SIGNATURE:
             raise BundleError("the weights are no HDF5 file")
         superblock, offsets, lengths = self._fields("<8xB4xBB", 0)
         base, end, root = self._fields("<Q8xQ16xQ", 24)

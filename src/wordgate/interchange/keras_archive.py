@@ -18,6 +18,8 @@ from typing import IO, Any
 
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
+from wordgate.interchange.hdf5 import SIGNATURE
+from wordgate.interchange.keras_layers import brief
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 LIMITS = {METADATA: 2**20, CONFIG: 2**24, WEIGHTS: 2**33}
@@ -28,7 +30,6 @@ SMALL = 2**20
 """Members of so many bytes may outgrow it more."""
 RESAVE = "load it in Keras 3 and save it with model.save('model.keras')"
 _BLOCK = 2**20
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _VERSION = re.compile(r"(\d{1,4})(\.[0-9A-Za-z]{1,16}){1,5}")
@@ -89,10 +90,10 @@ def _check_kind(path: Path) -> None:
         raise BundleError("there is no such file")
     try:
         with path.open("rb") as file:
-            start = file.read(len(_HDF5))
+            start = file.read(len(SIGNATURE))
     except OSError as error:
         raise BundleError(f"the file can't be read: {error.strerror}") from error
-    if start == _HDF5:
+    if start == SIGNATURE:
         raise BundleError(f"this is an HDF5 file, the older format of Keras; {RESAVE}")
     if not zipfile.is_zipfile(path):
         raise BundleError("this is not a .keras file, which is a zip, or it is cut off")
@@ -103,7 +104,7 @@ def _version(metadata: Mapping[str, Any]) -> str:
     version = metadata.get("keras_version")
     match = _VERSION.fullmatch(version) if isinstance(version, str) else None
     if match is None:
-        raise BundleError(f"{METADATA} has the keras_version {_brief(version)}, which is none")
+        raise BundleError(f"{METADATA} has the keras_version {brief(version)}, which is none")
     if match[1] != "3":
         raise BundleError(f"it was saved by Keras {match[0]}, and only Keras 3 is read; {RESAVE}")
     return match[0]
@@ -120,7 +121,7 @@ def _object(archive: zipfile.ZipFile, name: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{name} in it is not JSON ({shown(str(error), 200)})") from error
     if not isinstance(value, dict):
-        raise BundleError(f"{name} in it is not a JSON object but {_brief(value)}")
+        raise BundleError(f"{name} in it is not a JSON object but {brief(value)}")
     return value
 
 
@@ -161,7 +162,3 @@ def _checked(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
             " ones, as a zip bomb does"
         )
     return info
-
-
-def _brief(value: object) -> str:
-    return shown(repr(value), 60)

@@ -93,7 +93,7 @@ def _functional(described: Sequence[Any], fields: Mapping[str, Any]) -> list[Lay
         if name == first:
             break
         name = _source(layer, {_mask_name(entry, first) for entry in masks})
-    if len(chain) < len(others) or chain[0].name != first:
+    if not chain or len(chain) < len(others) or chain[0].name != first:
         stray = next((layer for layer in others if layer not in chain), "the model")
         raise BundleError(f"{stray} is not part of one chain from the input to the output")
     return chain

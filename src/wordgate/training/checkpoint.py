@@ -32,7 +32,7 @@ class Identity:
 
     Attributes:
         work: What decides the result: data, settings, seed. Another one is another training.
-        engine: What moves the result's last bits: versions, threads, precision, device.
+        engine: What moves the result a little: versions, threads, precision, device.
     """
 
     work: Mapping[str, str]
@@ -79,7 +79,7 @@ class Checkpoint:
         """Bring a state to where the file has it.
 
         Returns:
-            Warnings: what differs between then and now and may move the result's last bits.
+            Warnings: what differs between then and now and may move the result a little.
 
         Raises:
             BundleError: The file can't be read, or keeps another training.
@@ -105,10 +105,6 @@ class Checkpoint:
             raise self._damaged(error) from error
         return self._differences(content)
 
-    def remove(self) -> None:
-        """Take the file away: its training is over."""
-        self.file.unlink(missing_ok=True)
-
     def _damaged(self, error: Exception) -> BundleError:
         return BundleError(
             f"{self.file} is damaged or no checkpoint ({error}); begin anew with --overwrite"
@@ -128,7 +124,7 @@ class Checkpoint:
             return []
         return [
             f"The training was begun with {_listing(other)}:"
-            " its result may differ in the last bits from an uninterrupted one."
+            " its result may differ a little from an uninterrupted one's."
         ]
 
 

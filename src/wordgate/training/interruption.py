@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LEFT_ALONE = (None, signal.SIG_IGN)
 
 
 class Interruption:
@@ -19,13 +20,15 @@ class Interruption:
 def deferred_interruption() -> Iterator[Interruption]:
     """Note the first SIGINT or SIGTERM instead of acting on it; a second one acts at once.
 
-    Outside the main thread, where Python takes no signals, nothing is ever noted.
+    Outside the main thread, where Python takes no signals, nothing is ever noted; nor is a signal
+    that this process was started to ignore, or that something besides Python handles.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {n: handler for n, handler in handlers.items() if handler not in _LEFT_ALONE}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -35,7 +38,7 @@ def deferred_interruption() -> Iterator[Interruption]:
         interruption.asked = True
         restore()
 
-    for number in _SIGNALS:
+    for number in before:
         signal.signal(number, note)
     try:
         yield interruption

@@ -116,8 +116,8 @@ def _vocabulary_remark(vocabulary_of: Examples | None) -> list[str]:
     if vocabulary_of is None:
         return []
     return [
-        "The vocabulary was fitted on all rows, test included (vocabulary_from=all): the model"
-        " knows words of the test texts that it could not know of new ones."
+        "The vocabulary was fitted on all rows, not on train alone (vocabulary_from=all): the model"
+        " knows words of the rows that judge it, as it could not know those of new texts."
     ]
 
 

@@ -1,8 +1,8 @@
 """The training state: all that a training is between two updates, in one object that can be kept.
 
 Chance needs no state: every draw comes from a stream of its own, named by the run's seed, the epoch
-and the update (`wordgate.training.noise`). So a training that is taken up from its state ends in
-the same bits as one that was never stopped.
+and the update (`wordgate.training.noise`). So on a processor a training that is taken up from its
+state ends in the same bits as one that was never stopped; CUDA's sums are not so strict.
 """
 
 from collections.abc import Mapping
@@ -142,7 +142,7 @@ class State:
             KeyError, TypeError, ValueError: They are of another training or incomplete.
         """
         for name, tensor in {**self.table.tensors(), **self.optimizer.tensors()}.items():
-            kept = torch.from_numpy(np.array(arrays[name]))
+            kept = torch.from_numpy(arrays[name])
             if kept.shape != tensor.shape or kept.dtype != tensor.dtype:
                 raise ValueError(f"{name} is {kept.dtype} {list(kept.shape)}")
             tensor.copy_(kept)

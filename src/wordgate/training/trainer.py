@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import numpy as np
 import torch
@@ -13,9 +12,11 @@ from wordgate.text.batches import Batch
 from wordgate.text.encoder import TextEncoder
 from wordgate.training import recurrent
 from wordgate.training.adam import clip_gradients, schedule_factor
-from wordgate.training.device import choose_precision, processor
+from wordgate.training.device import choose_precision, device_name
 from wordgate.training.noise import dropout_mask, stream
+from wordgate.training.processor import processor
 from wordgate.training.state import State
+from wordgate.versions import installed
 
 SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
@@ -112,11 +113,11 @@ class Trainer:
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""
         return {
-            "device": str(self.device),
+            "device": device_name(self.device),
             "precision": str(self.precision).removeprefix("torch."),
             "threads": str(torch.get_num_threads()),
             "processor": processor(),
-            **{package: version(package) for package in ("numpy", "torch", "wordgate")},
+            **installed("numpy", "torch", "wordgate"),
         }
 
     def prepare(

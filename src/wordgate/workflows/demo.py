@@ -4,10 +4,10 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from wordgate.bundle.writing import check_destination
 from wordgate.data.demo import demo_corpus, demo_sentences
 from wordgate.errors import BundleError
 from wordgate.progress import Progress
-from wordgate.workflows.keeping import checkpoint_of
 from wordgate.workflows.train import Training, train
 
 CORPUS, MODEL = "corpus.csv", "model"
@@ -42,9 +42,9 @@ def run_demo(folder: str | Path, *, seed: int, progress: Progress) -> Demo:
     folder = Path(folder)
     _make(folder)
     write_corpus(folder / CORPUS, seed)
-    training = train(
-        folder / CORPUS, out=folder / MODEL, overwrite=True, seed=seed, progress=progress
-    )
+    check_destination(folder / MODEL, overwrite=True)
+    training = train(folder / CORPUS, seed=seed, progress=progress)
+    training.save(folder / MODEL, overwrite=True)
     growing = [_read(training, stages) for stages in demo_sentences()]
     return Demo(folder, training, growing)
 
@@ -64,7 +64,7 @@ def _make(folder: Path) -> None:
         if not folder.is_dir():
             raise BundleError(f"{folder} exists and is not a folder; choose another --out")
         there = {entry.name for entry in folder.iterdir()}
-        if there and not {CORPUS} <= there <= {CORPUS, MODEL, checkpoint_of(MODEL).name}:
+        if there and not {CORPUS} <= there <= {CORPUS, MODEL}:
             raise BundleError(f"{folder} exists and is no earlier demo; choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)

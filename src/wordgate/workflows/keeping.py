@@ -6,21 +6,18 @@ from wordgate.errors import BundleError, SettingsError
 from wordgate.training.fitting import Keeping
 
 
-def checkpoint_of(out: str | Path) -> Path:
-    """Name the checkpoint of a training into a folder: ``model`` has ``model.checkpoint``."""
-    return Path(f"{Path(out)}.checkpoint")
-
-
 def check_keeping(
     out: str | Path | None, family: str, *, resume: bool, overwrite: bool
 ) -> Keeping | None:
     """Say where a training is kept, and refuse to pass over one that was interrupted.
 
+    The checkpoint stands beside the model to be: ``model`` has ``model.checkpoint``.
+
     Args:
         out: Where the model is to be written; None for memory alone, which keeps nothing.
         family: The family of the model; word counts are fitted in one piece and never kept.
         resume: Whether to go on with the training that is kept.
-        overwrite: Whether to begin anew, whatever is kept.
+        overwrite: Whether to begin anew; what is kept stays until something newer is.
 
     Raises:
         SettingsError: There is nothing that could ever be resumed.
@@ -33,14 +30,12 @@ def check_keeping(
         raise SettingsError("to resume a training, say by `out` which one")
     if out is None or family == "count":
         return None
-    file = checkpoint_of(out)
+    file = Path(f"{Path(out)}.checkpoint")
     if resume and not file.exists():
         raise BundleError(f"there is no {file} to resume from; leave --resume out to begin")
-    if file.exists() and not resume:
-        if not overwrite:
-            raise BundleError(
-                f"a training into {out} was interrupted and left {file}: go on with it by"
-                " --resume, or begin anew with --overwrite"
-            )
-        file.unlink()
+    if file.exists() and not resume and not overwrite:
+        raise BundleError(
+            f"a training into {out} was interrupted and left {file}: go on with it by --resume, or"
+            " begin anew with --overwrite"
+        )
     return Keeping(file, resume)
