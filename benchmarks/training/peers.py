@@ -81,7 +81,7 @@ PEERS = [
     ),
     Peer(
         "wordgate-notebook", "wordgate, notebook", "wordgate_peer.py", "notebook",
-        seeds=(0, 1, 2), whole=True,
+        seeds=(0, 1, 2), whole=True, timed=1,
     ),
 ]  # fmt: skip
 
