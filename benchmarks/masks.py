@@ -20,7 +20,7 @@ from wordgate.training.families import fit
 from wordgate.workflows.study import make_study
 
 RECIPE, MARGIN, SEEDS = "notebook-fast", 0.3, 5
-WAYS = ("batch", "text")
+WAYS = ("batch", "part", "text")
 
 
 def main() -> None:
