@@ -98,7 +98,6 @@ VARIANTS = [
         3.0,
         {"dropout_masks": "text"},
     ),
-    Variant("dropout masks of a quarter of the batch each", 1.2, {"dropout_masks": "part"}),
     Variant("every word vector moved, not the batch's", 1.8, {"embedding_updates": "keras"}),
     Variant("lengths not rounded up", 1.05, patch=to_the_letter),
     Variant("batches prepared when they are needed", 1.05, patch=one_by_one),

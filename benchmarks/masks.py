@@ -20,7 +20,7 @@ from wordgate.training.families import fit
 from wordgate.workflows.study import make_study
 
 RECIPE, MARGIN, SEEDS = "notebook-fast", 0.3, 5
-WAYS = ("batch", "part", "text")
+WAYS = ("batch", "text")
 
 
 def main() -> None:

@@ -19,8 +19,6 @@ else:
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
-OWN_MASKS = ("text", "gate")
-"""Ways to share dropout masks in which each text has its own."""
 LARGEST_SEED = 2**32 - 1
 
 _NEEDED = {
@@ -111,10 +109,9 @@ class Settings(BaseModel):
     input_dropout: Share = Field(description="share of word vector components dropped")
     recurrent_dropout: Share = Field(description="share of state components dropped between steps")
     output_dropout: Share = Field(description="share of pooled components dropped")
-    dropout_masks: Literal["batch", "part", "text", "gate"] = Field(
+    dropout_masks: Literal["batch", "text", "gate"] = Field(
         description="who shares a mask of input and recurrent dropout: the texts of a `batch`"
-        " (fastest), of a quarter of it (`part`), the gates of a `text`, or nobody (`gate`, as"
-        " Keras draws them)"
+        " (fastest), the gates of a `text`, or nobody (`gate`, as Keras draws them)"
     )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(
         description="decoupled weight decay of all weights but the word vectors (AdamW)"
@@ -183,7 +180,7 @@ class Settings(BaseModel):
                 "embedding_updates=keras squares the gradient of each occurrence, which reading a"
                 " text twice takes apart; set bidirectional=false or embedding_updates=batch",
             )
-        own_masks = self.recurrent_dropout > 0 and self.dropout_masks in OWN_MASKS
+        own_masks = self.recurrent_dropout > 0 and self.dropout_masks != "batch"
         if own_masks and self.precision == "bfloat16":
             raise PydanticCustomError(
                 "no_effect",

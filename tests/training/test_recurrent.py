@@ -63,8 +63,8 @@ def slow_readings(lib, tensors, case):
                 word_vectors,
                 text[::-1] if index else text,
                 weights[3 * index : 3 * index + 3],
-                own_mask(case["input_masks"][index], number, len(case["texts"])),
-                own_mask(case["state_masks"][index], number, len(case["texts"])),
+                own_mask(case["input_masks"][index], number),
+                own_mask(case["state_masks"][index], number),
             )
             for index in range(case["directions"])
         ]
@@ -72,9 +72,9 @@ def slow_readings(lib, tensors, case):
     ]
 
 
-def own_mask(mask, text, batch):
-    """The mask of one text, [masked, size], from [parts, size] or [batch, masked, size]."""
-    return mask[text] if mask.ndim == 3 else mask[text // -(-batch // len(mask))][None]
+def own_mask(mask, text):
+    """The mask of one text: [masked, size], from the batch's [size] or [batch, masked, size]."""
+    return mask[text] if mask.ndim == 3 else mask[None]
 
 
 def slow_logits(lib, tensors, case):
@@ -124,9 +124,7 @@ def made(rng, *, lengths, padded_time, words, sizes, pooling, directions, rates,
     """Draw texts, weights and masks; a mask of ones is None to the fused engine."""
     embedding, hidden, classes = sizes
     features = hidden * directions * len(pooling)
-    shared = {"batch": (1,), "part": (3,), "text": (len(lengths), 1), "gate": (len(lengths), 4)}[
-        sharing
-    ]
+    shared = {"batch": (), "text": (len(lengths), 1), "gate": (len(lengths), 4)}[sharing]
 
     def mask(rate, *shape):
         return dropout_mask(rng, shape, rate).astype(np.float64)
@@ -216,10 +214,10 @@ def test_outputs_and_all_gradients_are_those_of_a_slow_lstm(pooling, bidirection
         assert max(relative_error(*pair) for pair in pairs) < 1e-4, number
 
 
-@pytest.mark.parametrize("sharing", ["part", "text", "gate"])
+@pytest.mark.parametrize("sharing", ["text", "gate"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both ways"])
 @pytest.mark.parametrize("pooling", POOLINGS[:4], ids="+".join)
-def test_with_masks_of_each_part_or_text_too(pooling, bidirectional, sharing):
+def test_with_masks_of_each_text_too(pooling, bidirectional, sharing):
     for number, case in enumerate(islice(clear_cases(pooling, bidirectional, sharing), CASES)):
         slow, packed = parameters(case, torch.float64), parameters(case)
         expected, found = slow_logits(torch, slow, in_torch(case)), fused_logits(packed, case)
@@ -230,7 +228,7 @@ def test_with_masks_of_each_part_or_text_too(pooling, bidirectional, sharing):
 
 def test_input_masks_of_each_text_alone_keep_the_fused_kernel():
     case = next(clear_cases(("last",), False, "text"))
-    case["state_masks"] = [np.ones((1, mask.shape[-1])) for mask in case["state_masks"]]
+    case["state_masks"] = [np.ones(mask.shape[-1]) for mask in case["state_masks"]]
     slow, fused = parameters(case, torch.float64), parameters(case)
     expected, found = slow_logits(torch, slow, in_torch(case)), fused_logits(fused, case)
     pairs = zip(derived(found, fused, case), derived(expected, slow, case), strict=True)
@@ -287,7 +285,7 @@ def test_what_a_mask_drops_has_no_part_and_learns_nothing(name, tensor):
     case = plain_case()
     whole = fused_logits(parameters(case), case)
     size = case["tensors"][tensor].shape[1]
-    mask = dropped((7, size), 0) if name == "output_mask" else [dropped((1, size), 0)] * 2
+    mask = dropped((7, size), 0) if name == "output_mask" else [dropped(size, 0)] * 2
     masked, tensors = case | {name: mask}, parameters(case)
     logits = fused_logits(tensors, masked)
     assert not torch.allclose(logits, whole, atol=1e-2)
@@ -300,7 +298,7 @@ def test_each_direction_has_its_own_masks():
     case = plain_case()
     for name, tensor in (("input_masks", 1), ("state_masks", 2)):
         size = case["tensors"][tensor].shape[1]
-        one, other = dropped((1, size), 0), np.ones((1, size))
+        one, other = dropped(size, 0), np.ones(size)
         logits = [
             fused_logits(parameters(case), case | {name: masks})
             for masks in ([one, other], [other, one])

@@ -66,10 +66,9 @@ class Masks:
     """Dropout masks of one update; None drops nothing.
 
     Attributes:
-        inputs: For each direction None, or float32 [parts, embedding], a mask for each part of the
-            batch, or [batch, masked, embedding]: ``masked`` is 1 if the gates of a text share a
-            mask, else 4.
-        states: For each direction None, or float32 [parts, hidden], or [batch, masked, hidden].
+        inputs: For each direction None, or float32 [embedding] for the whole batch, or
+            [batch, masked, embedding]: ``masked`` is 1 if the gates of a text share a mask, else 4.
+        states: For each direction None, or float32 [hidden], or [batch, masked, hidden].
         output: float32 [batch, features], or None.
     """
 
@@ -112,7 +111,7 @@ def logits(
         if state_mask is not None and state_mask.ndim == 3:
             states = _packed(words, lengths, direction, input_mask, state_mask)
         else:
-            states = _in_parts(words, direction, input_mask, state_mask, precision)
+            states = _fused(words, direction, input_mask, state_mask, precision)
         pooled += [_pool(states, lengths, name).float() for name in pooling]
     features = torch.cat(pooled, dim=1)
     if masks.output is not None:
@@ -151,33 +150,6 @@ class _Lookup(torch.autograd.Function):
         places, gradients = ctx.positions.reshape(-1), upstream.flatten(end_dim=-2)
         ctx.squares.index_add_(0, places, gradients * gradients)
         return torch.zeros_like(ctx.squares).index_add_(0, places, gradients), None, None
-
-
-def _in_parts(
-    words: Words,
-    direction: DirectionWeights,
-    input_mask: Tensor | None,
-    state_mask: Tensor | None,
-    precision: torch.dtype,
-) -> Tensor:
-    """Run the fused kernel over each part of the batch that shares masks: [batch, time, hidden]."""
-    shared = [mask for mask in (input_mask, state_mask) if mask is not None and mask.ndim == 2]
-    parts = len(shared[0]) if shared else 1
-    states = [
-        _fused(
-            Words(words.vectors, positions, words.squares),
-            direction,
-            _of_part(input_mask, part),
-            _of_part(state_mask, part),
-            precision,
-        )
-        for part, positions in enumerate(words.positions.chunk(parts))
-    ]
-    return states[0] if len(states) == 1 else torch.cat(states)
-
-
-def _of_part(mask: Tensor | None, part: int) -> Tensor | None:
-    return mask[part] if mask is not None and mask.ndim == 2 else mask
 
 
 def _fused(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wordgate.settings import OWN_MASKS, Settings
+from wordgate.settings import Settings
 from wordgate.text.batches import Batch
 from wordgate.text.encoder import TextEncoder
 from wordgate.training import recurrent
@@ -22,8 +22,6 @@ SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
 MOST_EPOCHS_FOR_SMALL_DATA = 40
 GATES = 4
-PARTS = 4
-"""Of a batch, each with dropout masks of its own, where the settings ask for it."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Trainer:
         self.plan = Plan.of(len(targets), settings)
         self.seed = seed
         self.device = device
-        self.packed = settings.recurrent_dropout > 0 and settings.dropout_masks in OWN_MASKS
+        self.packed = settings.recurrent_dropout > 0 and settings.dropout_masks != "batch"
         self.precision = choose_precision(settings.precision, device)
         if self.packed:
             self.precision = torch.float32
@@ -204,10 +202,8 @@ class Trainer:
 
     def _masks(self, n_texts: int, chance: np.random.Generator) -> recurrent.Masks:
         settings = self.settings
-        shared: tuple[int, ...] = (1,)
-        if settings.dropout_masks == "part":
-            shared = (PARTS,)
-        elif settings.dropout_masks != "batch":
+        shared: tuple[int, ...] = ()
+        if settings.dropout_masks != "batch":
             by_gate = settings.dropout_masks == "gate" and self.packed
             shared = (n_texts, GATES if by_gate else 1)
 
