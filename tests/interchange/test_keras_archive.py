@@ -90,9 +90,10 @@ def test_members_with_paths_are_never_unpacked(fixtures, rewritten, tmp_path):
     assert list(tmp_path.iterdir()) == [model]
 
 
-def test_a_file_that_was_zipped_again_is_read(fixtures, rewritten):
+def test_a_file_that_was_zipped_again_is_read(fixtures, rewritten, expected):
     model = rewritten({}, compression=zipfile.ZIP_DEFLATED)
-    wordgate.import_keras(model, fixtures / "tokenizer.json", labels=["a", "b", "c"])
+    imported = wordgate.import_keras(model, fixtures / "tokenizer.json", labels=["a", "b", "c"])
+    assert abs(imported.predict_proba(expected["texts"]) - expected["notebook"]).max() < 1e-6
 
 
 def test_packing_that_keras_never_does_is_refused(refusal, rewritten):

@@ -305,6 +305,7 @@ def test_older_notations_are_read(reconfigured, fixtures, expected):
     assert abs(imported.predict_proba(expected["texts"]) - expected["functional"]).max() < 1e-6
 
 
-def test_stateful_changes_nothing(reconfigured, fixtures):
+def test_stateful_changes_nothing(reconfigured, fixtures, expected):
     model = reconfigured(with_field(2, "stateful", True))
-    wordgate.import_keras(model, fixtures / "tokenizer.json", labels=["a", "b", "c"])
+    imported = wordgate.import_keras(model, fixtures / "tokenizer.json", labels=["a", "b", "c"])
+    assert abs(imported.predict_proba(expected["texts"]) - expected["notebook"]).max() < 1e-6
