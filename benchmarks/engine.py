@@ -72,7 +72,7 @@ def distinct_projection() -> None:
         projected = table[words.positions.T.reshape(-1)]
         hidden = (direction.hidden_weights * state_mask).to(precision)
         nothing = torch.ones(batch, 1, hidden.shape[1], dtype=precision)
-        return packed_states(projected, hidden, nothing, packing.counts).view(
+        return packed_states(projected, hidden, nothing, packing).view(
             time, batch, -1
         ).transpose(0, 1)  # fmt: skip
 

@@ -166,6 +166,11 @@ class Settings(BaseModel):
             return value
         return tuple(part.strip() for part in value.split("+"))
 
+    @property
+    def states_have_own_masks(self) -> bool:
+        """Whether each text has recurrent dropout masks of its own, which no fused kernel knows."""
+        return self.recurrent_dropout > 0 and self.dropout_masks != "batch"
+
     @model_validator(mode="after")
     def _refuse_what_has_no_effect(self) -> "Settings":
         if self.word_dropout and self.unknown_words == "drop":
@@ -180,8 +185,7 @@ class Settings(BaseModel):
                 "embedding_updates=keras squares the gradient of each occurrence, which reading a"
                 " text twice takes apart; set bidirectional=false or embedding_updates=batch",
             )
-        own_masks = self.recurrent_dropout > 0 and self.dropout_masks != "batch"
-        if own_masks and self.precision == "bfloat16":
+        if self.states_have_own_masks and self.precision == "bfloat16":
             raise PydanticCustomError(
                 "no_effect",
                 f"dropout_masks={self.dropout_masks} with recurrent_dropout computes in float32;"

@@ -27,10 +27,8 @@ class LSTMModel:
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the encoder and the kinds of pooling, and the weights by their names."""
-        return {
-            "encoder": self.encoder.state(),
-            "pooling": list(self.network.pooling),
-        }, self.network.arrays()
+        description = {"encoder": self.encoder.state(), "pooling": list(self.network.pooling)}
+        return description, self.network.arrays()
 
     @classmethod
     def from_state(cls, description: Description, arrays: Arrays) -> "LSTMModel":

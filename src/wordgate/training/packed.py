@@ -26,12 +26,14 @@ class Packing:
         text: int64 [total], each token's text: a place in `order`.
         step: int64 [total], each token's place in its text.
         counts: How many texts read at each step; the sum is ``total``.
+        earlier: int64 [total - those of the first step], where the token before each token is.
     """
 
     order: NDArray[np.int64]
     text: NDArray[np.int64]
     step: NDArray[np.int64]
     counts: tuple[int, ...]
+    earlier: NDArray[np.int64]
 
     @classmethod
     def of(cls, lengths: NDArray[np.int64]) -> "Packing":
@@ -40,11 +42,14 @@ class Packing:
         longest_first = lengths[order]
         reading = np.arange(longest_first[0])[:, None] < longest_first
         step, text = np.nonzero(reading)
-        return cls(order, text, step, tuple(reading.sum(axis=1).tolist()))
+        counts = reading.sum(axis=1)
+        later = step > 0
+        earlier = (np.cumsum(counts) - counts)[step[later] - 1] + text[later]
+        return cls(order, text, step, tuple(counts.tolist()), earlier)
 
 
 def packed_states(
-    projected: Tensor, hidden_weights: Tensor, mask: Tensor, counts: tuple[int, ...]
+    projected: Tensor, hidden_weights: Tensor, mask: Tensor, packing: Packing
 ) -> Tensor:
     """Run an LSTM.
 
@@ -53,13 +58,13 @@ def packed_states(
             torch's order (input, forget, cell, output).
         hidden_weights: [4 * hidden, hidden].
         mask: [batch, masked, hidden], what of a text's state each gate may see.
-        counts: See `Packing`.
+        packing: Where the tokens are.
 
     Returns:
         The states, [total, hidden].
     """
     states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
-        projected, hidden_weights, mask, counts
+        projected, hidden_weights, mask, packing
     )
     return states
 
@@ -73,7 +78,7 @@ class _Recurrence(torch.autograd.Function):
         projected: Tensor,
         hidden_weights: Tensor,
         mask: Tensor,
-        counts: tuple[int, ...],
+        packing: Packing,
     ) -> Tensor:
         total, hidden = len(projected), hidden_weights.shape[1]
         gates = projected.clone().view(total, 4, hidden)
@@ -81,7 +86,7 @@ class _Recurrence(torch.autograd.Function):
         squashed = torch.empty_like(cells)
         masks, weights = _by_gates(mask, hidden_weights)
         before, start = 0, 0
-        for step, count in enumerate(counts):
+        for step, count in enumerate(packing.counts):
             now, past = slice(start, start + count), slice(before, before + count)
             if step:
                 seen = torch.bmm(states[past] * masks[:, :count], weights.mT)
@@ -97,20 +102,20 @@ class _Recurrence(torch.autograd.Function):
             torch.mul(given, squashed[now], out=states[now])
             before, start = start, start + count
         ctx.save_for_backward(gates, states, cells, squashed, weights, masks)
-        ctx.counts = counts
+        ctx.packing = packing
         return states
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
         gates, states, cells, squashed, weights, masks = ctx.saved_tensors
         total, _, hidden = gates.shape
-        earlier = _previous(ctx.counts, gates.device)
+        counts, text = ctx.packing.counts, ctx.packing.text
+        earlier = torch.from_numpy(ctx.packing.earlier).to(gates.device)
         slopes = _slopes(gates, cells, squashed, earlier)
         through_cell = (1.0 - squashed * squashed) * gates[:, 3]
-        state_grad, cell_grad = upstream.new_zeros((2, ctx.counts[0], hidden))
+        state_grad, cell_grad = upstream.new_zeros((2, counts[0], hidden))
         start = total
-        for step in reversed(range(len(ctx.counts))):
-            count = ctx.counts[step]
+        for step, count in reversed(list(enumerate(counts))):
             start -= count
             now = slice(start, start + count)
             arrived, cell = state_grad[:count].add_(upstream[now]), cell_grad[:count]
@@ -121,10 +126,11 @@ class _Recurrence(torch.autograd.Function):
             if step:
                 seen = torch.bmm(_by_mask(slopes[now], masks), weights) * masks[:, :count]
                 torch.sum(seen, dim=0, out=arrived)
-        later = slopes[ctx.counts[0] :]
-        text = torch.cat([torch.arange(count) for count in (0, *ctx.counts[1:])])
-        seen = states[earlier] * masks[:, text.to(masks.device)]
-        weights_gradient = torch.bmm(_by_mask(later, masks).mT, seen).view(4 * hidden, hidden)
+        later = slice(counts[0], total)
+        seen = states[earlier] * masks[:, text[later]]
+        weights_gradient = torch.bmm(_by_mask(slopes[later], masks).mT, seen).view(
+            4 * hidden, hidden
+        )
         return slopes.view(total, -1), weights_gradient, None, None
 
 
@@ -153,10 +159,3 @@ def _slopes(gates: Tensor, cells: Tensor, squashed: Tensor, earlier: Tensor) -> 
     torch.mul(1.0 - candidate * candidate, taken, out=slopes[:, 2])
     slopes[:, 3] *= squashed
     return slopes
-
-
-def _previous(counts: tuple[int, ...], device: torch.device) -> Tensor:
-    """Where the token before each token is, from the second step on: int64 [total - batch]."""
-    starts = np.cumsum((0, *counts[:-1])).tolist()
-    pieces = [torch.arange(start, start + n) for start, n in zip(starts, counts[1:], strict=False)]
-    return torch.cat(pieces or [torch.arange(0)]).to(device)

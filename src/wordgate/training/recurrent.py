@@ -205,7 +205,7 @@ def _packed(
     weights = direction.input_weights.view(inputs.shape[1], -1, inputs.shape[2])
     parts = [linear(*both) for both in zip(inputs.unbind(1), weights, strict=True)]
     projected = torch.cat(parts, dim=1) + direction.bias
-    states = packed_states(projected, direction.hidden_weights, state_mask[order], packing.counts)
+    states = packed_states(projected, direction.hidden_weights, state_mask[order], packing)
     return padded.index_put((rows, step), states)
 
 

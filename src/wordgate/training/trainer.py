@@ -86,9 +86,8 @@ class Trainer:
         self.plan = Plan.of(len(targets), settings)
         self.seed = seed
         self.device = device
-        self.packed = settings.recurrent_dropout > 0 and settings.dropout_masks != "batch"
         self.precision = choose_precision(settings.precision, device)
-        if self.packed:
+        if settings.states_have_own_masks:
             self.precision = torch.float32
         self.unknown = encoder.vocabulary.unknown
         self.state = State.initial(len(encoder.vocabulary), n_classes, settings, seed, device)
@@ -204,7 +203,7 @@ class Trainer:
         settings = self.settings
         shared: tuple[int, ...] = ()
         if settings.dropout_masks != "batch":
-            by_gate = settings.dropout_masks == "gate" and self.packed
+            by_gate = settings.dropout_masks == "gate" and settings.states_have_own_masks
             shared = (n_texts, GATES if by_gate else 1)
 
         def mask(rate: float, *shape: int) -> torch.Tensor | None:
