@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .PHONY: demo test check format clean bench-results bench-startup bench-predict bench-copies bench-inflation \
-        bench-train bench-engine bench-masks
+        bench-train bench-engine bench-masks bench-pretrained bench-embedding
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -23,6 +23,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 bench-results bench-startup bench-predict bench-copies bench-inflation bench-engine bench-masks: bench-%: $(VENV)/.train
+	$(BIN)/python benchmarks/$*.py
+
+# With word vectors that wordgate distils from a sentence-transformer.
+bench-pretrained bench-embedding: bench-%: $(VENV)/.distill
 	$(BIN)/python benchmarks/$*.py
 
 # Keras in environments of its own, unless these settings name interpreters that have it.

@@ -16,10 +16,11 @@ from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError
 from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.progress import Console, Progress, Silent
-from wordgate.settings import Settings, checked_seed, load_settings
+from wordgate.settings import checked_seed
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.families import fit
-from wordgate.training.fitting import Examples, Fitted
+from wordgate.training.fitting import Examples
+from wordgate.workflows.resolving import resolve
 from wordgate.workflows.study import hold_out
 
 
@@ -33,6 +34,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model: The family: ``lstm`` or ``count``.
         recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
         settings: Single settings that beat the recipe's.
+        vectors: A file of pretrained word vectors, or the name of a public one.
         hidden_size: Beats the recipe's, like those that follow; None leaves it.
         embedding_size: Size of the word vectors.
         learning_rate: Adam's rate at its highest.
@@ -45,6 +47,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes_: The labels, sorted, in the order of the probabilities' columns.
         predictor_: The fitted model.
         history_: One record an epoch.
+        coverage_: How many words had a pretrained vector; None without `vectors`.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model: str = "lstm",
         recipe: str | Path = "default",
         settings: Mapping[str, object] | None = None,
+        vectors: str | Path | None = None,
         hidden_size: int | None = None,
         embedding_size: int | None = None,
         learning_rate: float | None = None,
@@ -64,6 +68,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.model = model
         self.recipe = recipe
         self.settings = settings
+        self.vectors = vectors
         self.hidden_size = hidden_size
         self.embedding_size = embedding_size
         self.learning_rate = learning_rate
@@ -95,10 +100,27 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts = checked_texts(X)
         classes, targets = _numbered(y, len(texts))
         names = [without_surrogates(str(label)) for label in classes]
-        seed, settings = checked_seed(self.seed), load_settings(self.recipe, self._overrides())
+        seed = checked_seed(self.seed)
+        progress: Progress = Console() if self.verbose else Silent()
+        settings, vectors = resolve(
+            self.recipe, self._overrides(), self.vectors, family=self.model, progress=progress
+        )
         keys = None if groups is None else [str(group) for group in groups]
         examples = Examples(texts, targets, keys)
-        fitted = self._fitted(examples, names, settings, seed)
+        train, valid = hold_out(examples, names, settings.valid_size, seed)
+        fitted = fit(
+            self.model,
+            train,
+            valid,
+            len(names),
+            settings,
+            seed=seed,
+            device=self.device,
+            progress=progress,
+            deadline=math.inf,
+            vocabulary_of=examples if settings.vocabulary_from == "all" else None,
+            vectors=vectors,
+        )
         config = Config(
             family=self.model,
             labels=tuple(names),
@@ -106,11 +128,13 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             recipe=str(self.recipe),
             settings=settings.model_dump(mode="json"),
             data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
+            vectors=None if vectors is None else vectors.name,
             environment=environment("torch", "scikit-learn") | dict(fitted.engine),
         )
         self.classes_ = classes
         self.predictor_ = Predictor(fitted.model, config)
         self.history_ = list(fitted.history)
+        self.coverage_ = fitted.coverage
         self._bundle = Bundle(config, fitted.model, None, Fingerprints.of(texts, keys))
         return self
 
@@ -136,24 +160,6 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "predictor_")
         write_bundle(self._bundle, path, overwrite=overwrite)
-
-    def _fitted(
-        self, examples: Examples, names: Sequence[str], settings: Settings, seed: int
-    ) -> Fitted:
-        train, valid = hold_out(examples, names, settings.valid_size, seed)
-        progress: Progress = Console() if self.verbose else Silent()
-        return fit(
-            self.model,
-            train,
-            valid,
-            len(names),
-            settings,
-            seed=seed,
-            device=self.device,
-            progress=progress,
-            deadline=math.inf,
-            vocabulary_of=examples if settings.vocabulary_from == "all" else None,
-        )
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that this estimator takes texts, not numbers."""

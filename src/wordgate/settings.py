@@ -89,11 +89,35 @@ class Settings(BaseModel):
         description="size limit of the vocabulary; the most frequent words stay"
     )
 
-    embedding_size: Annotated[int, Field(ge=1, le=4096)] = Field(
-        description="numbers per word vector"
+    embedding_size: Annotated[int, Field(ge=1, le=8192)] = Field(
+        description="numbers per word vector; pretrained vectors bring their own size"
     )
     embedding_scale: Annotated[float, Field(gt=0.0)] = Field(
         description="standard deviation of the word vectors at the start"
+    )
+    vectors_spelling: Literal["exact", "any"] = Field(
+        description="where pretrained word vectors are given, a word is looked for as it is"
+        " (`exact`), or in another case, with its digits as `#`, without the sign of a hashtag,"
+        " with stretched letters shortened, too (`any`)"
+    )
+    vectors_missing: Literal["zeros", "spread"] = Field(
+        description="a word that has no pretrained vector begins with `zeros`, or with numbers"
+        " drawn from the `spread` of the vectors of those that have"
+    )
+    vectors_scale: Annotated[float, Field(ge=0.0)] = Field(
+        description="standard deviation that pretrained vectors are brought to; 0 leaves them as"
+        " they are"
+    )
+    vectors_extra_size: Annotated[int, Field(ge=0, le=4096)] = Field(
+        description="numbers that each word vector has besides the pretrained ones; they are drawn"
+        " and trained as without pretrained vectors"
+    )
+    vectors_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
+        description="Adam's rate for pretrained numbers; 0 keeps them as they are"
+    )
+    vectors_frozen_epochs: Annotated[int, Field(ge=0)] = Field(
+        description="so many epochs keep pretrained numbers as they are, before these move at their"
+        " rate"
     )
     hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
         description="numbers in the LSTM's state, per direction"
@@ -138,7 +162,7 @@ class Settings(BaseModel):
         description="Adam's rate, at its highest"
     )
     embedding_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
-        description="the same for the word vectors; 0 keeps them as they are"
+        description="the same for word vectors that were drawn; 0 keeps them as they are"
     )
     embedding_updates: Literal["batch", "keras"] = Field(
         description="`batch` moves the word vectors of the batch; `keras`, as Keras on TensorFlow,"
@@ -171,6 +195,10 @@ class Settings(BaseModel):
         """Whether each text has recurrent dropout masks of its own, which no fused kernel knows."""
         return self.recurrent_dropout > 0 and self.dropout_masks != "batch"
 
+    def with_vectors_of(self, size: int) -> "Settings":
+        """Give the same settings with the embedding that pretrained vectors of a size bring."""
+        return self.model_copy(update={"embedding_size": size + self.vectors_extra_size})
+
     @model_validator(mode="after")
     def _refuse_what_has_no_effect(self) -> "Settings":
         if self.word_dropout and self.unknown_words == "drop":
@@ -184,6 +212,12 @@ class Settings(BaseModel):
                 "no_effect",
                 "embedding_updates=keras squares the gradient of each occurrence, which reading a"
                 " text twice takes apart; set bidirectional=false or embedding_updates=batch",
+            )
+        if self.vectors_frozen_epochs and not self.vectors_learning_rate:
+            raise PydanticCustomError(
+                "no_effect",
+                "vectors_frozen_epochs says when pretrained numbers begin to move, and with"
+                " vectors_learning_rate=0 they never do; set vectors_frozen_epochs=0 or a rate",
             )
         if self.states_have_own_masks and self.precision == "bfloat16":
             raise PydanticCustomError(

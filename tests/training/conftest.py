@@ -26,6 +26,12 @@ SMALL = {
     "max_words": 100_000,
     "embedding_size": 6,
     "embedding_scale": 0.5,
+    "vectors_spelling": "any",
+    "vectors_missing": "spread",
+    "vectors_scale": 0.0,
+    "vectors_extra_size": 0,
+    "vectors_learning_rate": 0.0,
+    "vectors_frozen_epochs": 0,
     "hidden_size": 5,
     "bidirectional": False,
     "pooling": "max",
@@ -74,7 +80,7 @@ def make_examples(n, seed=0):
 
 def fit_small(
     train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, keeping=None,
-    vocabulary_of=None, **changes,
+    vocabulary_of=None, vectors=None, **changes,
 ):  # fmt: skip
     return fit(
         "lstm",
@@ -88,6 +94,7 @@ def fit_small(
         deadline=deadline,
         keeping=keeping,
         vocabulary_of=vocabulary_of,
+        vectors=vectors,
     )
 
 

@@ -11,6 +11,7 @@ from wordgate.training.adam import (
     Adam,
     BatchRows,
     KerasRows,
+    Rates,
     clip_gradients,
     schedule_factor,
 )
@@ -32,7 +33,7 @@ def moved(kind, words):
     table = kind(made_table())
     for rate, gradient in zip(RATES, gradients(words), strict=True):
         assert torch.equal(table.rows(words).detach(), table.vectors[words])
-        table.update(words, gradient, gradient**2, rate)
+        table.update(words, gradient, gradient**2, Rates(rate))
     return table
 
 
@@ -71,7 +72,7 @@ def test_a_table_moves_as_by_keras():
     for number, rate in enumerate(RATES):
         words = early if number < 3 else late
         gradient = torch.randn(len(words), 3, generator=torch.Generator().manual_seed(number))
-        table.update(words, gradient, gradient**2, rate)
+        table.update(words, gradient, gradient**2, Rates(rate))
         full = np.zeros((8, 3))
         full[words.numpy()] = gradient.numpy()
         steps.append((rate, full))
@@ -100,15 +101,33 @@ def test_rows_not_touched_do_not_move():
 def test_a_row_without_a_gradient_yet_stays_to_the_bit():
     table = BatchRows(made_table())
     gradient = torch.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
-    table.update(torch.tensor([0, 3]), gradient, None, 1e-2)
+    table.update(torch.tensor([0, 3]), gradient, None, Rates(1e-2))
     assert torch.equal(table.vectors[0], made_table()[0])
 
 
 @pytest.mark.parametrize("kind", [BatchRows, KerasRows])
 def test_a_rate_of_zero_freezes_the_table(kind):
     table = kind(made_table())
-    table.update(torch.tensor([1, 2]), torch.ones(2, 3), None, 0.0)
+    table.update(torch.tensor([1, 2]), torch.ones(2, 3), None, Rates(0.0, 1.0))
     assert torch.equal(table.vectors, made_table())
+
+
+@pytest.mark.parametrize("kind", [BatchRows, KerasRows])
+@pytest.mark.parametrize(("drawn", "pretrained"), [(1e-2, 3e-3), (0.0, 1e-2), (1e-2, 0.0)])
+def test_pretrained_numbers_move_at_a_rate_of_their_own(kind, drawn, pretrained):
+    words, mask = torch.arange(8), torch.zeros(8, 3, dtype=torch.bool)
+    mask[2:5, :2] = True
+    table = kind(made_table(), mask)
+    at_rates = {rate: kind(made_table()) for rate in (drawn, pretrained)}
+    for gradient in gradients(words):
+        table.update(words, gradient, gradient**2, Rates(drawn, pretrained))
+        for rate, whole in at_rates.items():
+            whole.update(words, gradient, gradient**2, Rates(rate))
+    expected = torch.where(mask, at_rates[pretrained].vectors, at_rates[drawn].vectors)
+    torch.testing.assert_close(table.vectors, expected)
+    for rate, numbers in ((drawn, ~mask), (pretrained, mask)):
+        moved_at_all = table.vectors[numbers] != made_table()[numbers]
+        assert moved_at_all.all() if rate else not moved_at_all.any()
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])

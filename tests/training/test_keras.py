@@ -8,9 +8,8 @@ import torch
 
 from wordgate.settings import load_settings
 from wordgate.text.batches import Batch
-from wordgate.text.encoder import TextEncoder
-from wordgate.text.tokenizers import get_tokenizer
 from wordgate.text.vocabulary import Vocabulary
+from wordgate.training.first_vectors import drawn_vectors
 from wordgate.training.trainer import Trainer
 
 STEPS = 4
@@ -52,9 +51,9 @@ def begun(recorded, **changes):
     sizes = {"embedding_size": embedding, "hidden_size": hidden, **NO_DROPOUT, **changes}
     settings = load_settings("notebook", sizes)
     vocabulary = Vocabulary(tuple(map(str, range(1, words))), unknown=None)
-    encoder = TextEncoder(get_tokenizer("keras"), vocabulary, 96, "front")
+    first = drawn_vectors(vocabulary, settings, 0)
     targets = recorded["targets"].reshape(-1).astype(np.int64)
-    trainer = Trainer(encoder, targets, classes, settings, 0, torch.device("cpu"))
+    trainer = Trainer(None, first, targets, classes, settings, 0, torch.device("cpu"))
     tensors = {"embedding": trainer.state.table.vectors, **trainer.state.weights.named()}
     with torch.no_grad():
         for name, array in ours(recorded, "initial").items():

@@ -7,6 +7,7 @@ import torch
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training import recurrent
+from wordgate.training.first_vectors import drawn_vectors
 from wordgate.training.trainer import Plan, Trainer
 
 
@@ -18,7 +19,9 @@ def started(settings, examples):
         chosen, train = settings(**changes), examples(n)
         unknown = chosen.unknown_words == "id"
         encoder, encoded = TextEncoder.fit(train.texts, max_tokens=50, unknown=unknown)
-        trainer = Trainer(encoder, train.targets, classes, chosen, seed, torch.device("cpu"))
+        vocabulary, device = encoder.vocabulary, torch.device("cpu")
+        first = drawn_vectors(vocabulary, chosen, seed)
+        trainer = Trainer(vocabulary.unknown, first, train.targets, classes, chosen, seed, device)
         batches = bucketed(encoded, batch_size=8, rng=np.random.default_rng(0))
         return trainer, [(batch, train.targets[batch.rows]) for batch in batches]
 

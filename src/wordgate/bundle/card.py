@@ -49,6 +49,7 @@ def _data(config: Config, metrics: Metrics | None) -> str:
             f"- test rows whose group stands in train: {split.leaked_by_group:,}",
             f"- test rows with a near copy in train: {split.near_duplicates_in_train:,}",
             *(f"- {remark}" for remark in (*split.warnings, *metrics.remarks)),
+            *([] if metrics.vectors is None else [f"- {metrics.vectors.sentence()}"]),
         ]
     return "## The data\n\n" + "\n".join(lines) + "\n"
 

@@ -22,6 +22,7 @@ class Config(BaseModel):
         recipe: The recipe's name.
         settings: Every setting of the run, recipe and overrides together.
         data: What was read, and how: source, columns, counts.
+        vectors: The file of pretrained word vectors it began with; None if they were drawn.
         environment: Versions of what trained it.
     """
 
@@ -34,6 +35,7 @@ class Config(BaseModel):
     recipe: str
     settings: dict[str, Any]
     data: dict[str, Any]
+    vectors: str | None = None
     environment: dict[str, str]
 
     @field_validator("labels")

@@ -92,6 +92,40 @@ class CrossValidation(_Form):
     folds: list[Fold]
 
 
+class WordCount(_Form):
+    """So many different words of the vocabulary, and how often they stand in training texts."""
+
+    types: int
+    tokens: int
+
+
+class MissedWord(_Form):
+    """A word of the vocabulary that has no pretrained vector."""
+
+    word: str
+    tokens: int
+
+
+class VectorFacts(_Form):
+    """Which pretrained word vectors the training began with, and how many words had one."""
+
+    file: str
+    format: str
+    size: int = Field(description="numbers a vector")
+    vocabulary: WordCount
+    found: WordCount
+    rules: dict[str, WordCount] = Field(description="by the spelling that was found")
+    missed: list[MissedWord] = Field(description="the most frequent words without a vector")
+
+    def sentence(self) -> str:
+        """Say it in one sentence."""
+        return (
+            f"It began with the word vectors of {self.file}: {self.found.types:,} of"
+            f" {self.vocabulary.types:,} words had one, {self.found.tokens / self.vocabulary.tokens:.1%}"
+            " of their occurrences."
+        )
+
+
 class Epoch(_Form):
     """One pass over the training texts."""
 
@@ -125,6 +159,9 @@ class Metrics(_Form):
     split: SplitFacts
     folds: CrossValidation | None = Field(
         default=None, description="cross-validation beside the ordinary split, if it was asked for"
+    )
+    vectors: VectorFacts | None = Field(
+        default=None, description="the pretrained word vectors, if any were given"
     )
     train_seconds: float = Field(description="fitting alone")
     wall_seconds: float = Field(description="the whole command")

@@ -76,6 +76,12 @@ training_options = _stack(
         help="Change one setting of the recipe; may be repeated.",
     ),
     click.option(
+        "--vectors",
+        metavar="FILE",
+        help="Pretrained word vectors to begin with: word2vec, fastText or GloVe, or the name of a"
+        " public table, such as googlenews; 'wordgate vectors' makes some for your own words.",
+    ),
+    click.option(
         "--split",
         type=click.Choice(["grouped", "random"]),
         help="Keep groups together, or cut anywhere and see what leaks.  [default: the recipe's]",

@@ -26,6 +26,8 @@ def training_view(training: "Training") -> str:
         *(f"Note: {remark}" for remark in training.remarks),
         costs(metrics),
     ]
+    if metrics.vectors is not None:
+        parts.insert(-1, metrics.vectors.sentence())
     return "\n\n".join(parts)
 
 
@@ -83,6 +85,7 @@ def _worth(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> l
         *ladder(config.family, metrics).splitlines(),
         "",
         *verdict(config.family, metrics.difference_to_count),
+        *([] if metrics.vectors is None else [metrics.vectors.sentence()]),
         costs(metrics),
     ]
 

@@ -8,6 +8,7 @@ torch's SparseAdam do, and `KerasRows` the whole table, as Keras does.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -59,11 +60,25 @@ class Adam:
         }
 
 
+@dataclass(frozen=True)
+class Rates:
+    """The learning rates of word vectors at an update.
+
+    Attributes:
+        drawn: Of the numbers that were drawn at random.
+        pretrained: Of those that were pretrained.
+    """
+
+    drawn: float
+    pretrained: float = 0.0
+
+
 class BatchRows:
     """A table of word vectors of which an update moves those of the batch, and no others.
 
     Attributes:
         vectors: float32 [vocabulary, embedding].
+        pretrained: bool [vocabulary, embedding], the numbers with a rate of their own; or None.
         first: float32 [vocabulary, embedding], running means of the gradients.
         second: float32 [vocabulary, embedding], running means of their squares.
         updates: How many updates were made.
@@ -72,8 +87,9 @@ class BatchRows:
 
     wants_squares = False
 
-    def __init__(self, vectors: Tensor):
+    def __init__(self, vectors: Tensor, pretrained: Tensor | None = None):
         self.vectors = vectors
+        self.pretrained = pretrained
         self.first = torch.zeros_like(vectors)
         self.second = torch.zeros_like(vectors)
         self.updates = 0
@@ -88,7 +104,7 @@ class BatchRows:
         words: Tensor,
         gradient: Tensor,
         squares: Tensor | None,  # noqa: ARG002 - only `KerasRows` wants them
-        learning_rate: float,
+        rates: Rates,
     ) -> None:
         """Move word vectors against a gradient.
 
@@ -97,10 +113,10 @@ class BatchRows:
             gradient: float32 [distinct, embedding], summed over a word's occurrences.
             squares: float32 [distinct, embedding], the squares of the gradients of a word's
                 occurrences, summed; None unless they are wanted.
-            learning_rate: The step's length; 0 leaves the table as it is.
+            rates: The steps' lengths; where one is 0, nothing moves.
         """
         self.updates += 1
-        if learning_rate == 0.0:
+        if not self._moves(rates):
             return
         first = self.first.index_select(0, words)
         second = self.second.index_select(0, words)
@@ -108,9 +124,19 @@ class BatchRows:
         _move_moments(first, second, gradient)
         self.first.index_copy_(0, words, first)
         self.second.index_copy_(0, words, second)
-        step = learning_rate * _bias_correction(self.updates)
-        vectors.addcdiv_(first, second.sqrt_().add_(EPSILON), value=-step)
+        _step(vectors, first, second.sqrt_(), self._rate(rates, words), self.updates)
         self.vectors.index_copy_(0, words, vectors)
+
+    def _moves(self, rates: Rates) -> bool:
+        """Tell whether anything moves at these rates."""
+        return rates.drawn > 0.0 or (self.pretrained is not None and rates.pretrained > 0.0)
+
+    def _rate(self, rates: Rates, rows: Tensor | slice) -> Tensor | float:
+        """Give the rate of each number of some rows: [rows, embedding], or one for all of them."""
+        if self.pretrained is None or rates.drawn == rates.pretrained:
+            return rates.drawn
+        both = self.vectors.new_tensor([rates.drawn, rates.pretrained])
+        return torch.where(self.pretrained[rows], both[1], both[0])
 
     def tensors(self) -> dict[str, Tensor]:
         """Name all that an update changes, the count of updates aside."""
@@ -134,21 +160,20 @@ class KerasRows(BatchRows):
 
     @torch.no_grad()
     def update(
-        self, words: Tensor, gradient: Tensor, squares: Tensor | None, learning_rate: float
+        self, words: Tensor, gradient: Tensor, squares: Tensor | None, rates: Rates
     ) -> None:
         """Move the whole table; see `BatchRows.update`."""
         self.updates += 1
-        if learning_rate == 0.0:
+        if not self._moves(rates):
             return
         if squares is None:
             raise ValueError("the squares of each occurrence's gradient are needed")
         self.first.mul_(MOMENTUM).index_add_(0, words, gradient, alpha=1.0 - MOMENTUM)
         self.second.mul_(SECOND_MOMENTUM).index_add_(0, words, squares, alpha=1.0 - SECOND_MOMENTUM)
-        step = learning_rate * _bias_correction(self.updates)
         for start in range(0, len(self.vectors), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
-            spread = self.second[part].sqrt().add_(EPSILON)
-            self.vectors[part].addcdiv_(self.first[part], spread, value=-step)
+            spread, rate = self.second[part].sqrt(), self._rate(rates, part)
+            _step(self.vectors[part], self.first[part], spread, rate, self.updates)
 
 
 def clip_gradients(gradients: Sequence[Tensor], largest_norm: float) -> Tensor | float:
@@ -182,6 +207,18 @@ def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
         return lowest + (1.0 - lowest) * (0.5 - 0.5 * math.cos(math.pi * progress / warmup))
     falling = (progress - warmup) / (1.0 - warmup)
     return 0.5 + 0.5 * math.cos(math.pi * falling)
+
+
+def _step(
+    vectors: Tensor, first: Tensor, spread: Tensor, rate: Tensor | float, updates: int
+) -> None:
+    """Move vectors [rows, embedding] by their moments, at one rate or at one for each number."""
+    spread.add_(EPSILON)
+    correction = _bias_correction(updates)
+    if isinstance(rate, float):
+        vectors.addcdiv_(first, spread, value=-rate * correction)
+    else:
+        vectors.addcdiv_(first * rate, spread, value=-correction)
 
 
 def _bias_correction(updates: int) -> float:

@@ -6,6 +6,7 @@ from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.fitting import Examples, Fitted, Keeping
+from wordgate.vectors.pretrained import Pretrained
 
 FAMILIES = ("lstm", "count")
 
@@ -22,6 +23,7 @@ def fit(
     progress: Progress,
     deadline: float,
     vocabulary_of: Examples | None = None,
+    vectors: Pretrained | None = None,
     keeping: Keeping | None = None,
 ) -> Fitted:
     """Fit a model of a family.
@@ -37,6 +39,7 @@ def fit(
         progress: Where the way is told.
         deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
         vocabulary_of: What the vocabulary is fitted on; None for `train`.
+        vectors: The word vectors to begin with; None to draw them. Word counts need none.
         keeping: Where to keep the training against an interruption; None for nowhere. Word counts
             are fitted in one piece and never kept.
 
@@ -44,7 +47,7 @@ def fit(
         The fitted model.
 
     Raises:
-        DataError: There are no texts to fit on.
+        DataError: There are no texts to fit on, or the file of word vectors can't be used.
         SettingsError: The family or the device doesn't exist.
         MissingExtraError: The family trains with torch, and torch is not installed.
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
@@ -66,6 +69,7 @@ def fit(
         n_classes,
         settings,
         vocabulary_of=vocabulary_of,
+        vectors=vectors,
         seed=seed,
         device=device,
         progress=progress,

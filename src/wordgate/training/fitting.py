@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.models.protocol import Model
+from wordgate.vectors.coverage import Coverage
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Fitted:
         remarks: What a user should know: truncation, an early end.
         earlier_seconds: What fitting had taken before it was interrupted and resumed.
         engine: What computed: device, precision, threads, processor, versions.
+        coverage: How many words had a pretrained vector; None if none were given.
     """
 
     model: Model
@@ -89,3 +91,4 @@ class Fitted:
     remarks: Sequence[str] = ()
     earlier_seconds: float = 0.0
     engine: Mapping[str, str] = field(default_factory=dict)
+    coverage: Coverage | None = None

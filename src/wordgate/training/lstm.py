@@ -1,5 +1,6 @@
 """Fitting the family `lstm`: from examples to the network of the best epoch."""
 
+import numpy as np
 import torch
 
 from wordgate.errors import DataError
@@ -10,9 +11,12 @@ from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training.checkpoint import Checkpoint, Identity
 from wordgate.training.course import Course
 from wordgate.training.device import choose_device, use_available_cores
+from wordgate.training.first_vectors import FirstVectors, drawn_vectors, pretrained_vectors
 from wordgate.training.fitting import Examples, Fitted, Keeping
 from wordgate.training.sitting import Sitting
 from wordgate.training.trainer import Trainer
+from wordgate.vectors.coverage import Coverage
+from wordgate.vectors.pretrained import Pretrained
 
 
 def fit_lstm(
@@ -22,6 +26,7 @@ def fit_lstm(
     settings: Settings,
     *,
     vocabulary_of: Examples | None,
+    vectors: Pretrained | None,
     seed: int,
     device: str,
     progress: Progress,
@@ -36,6 +41,7 @@ def fit_lstm(
         n_classes: How many labels there are.
         settings: The recipe's settings.
         vocabulary_of: What the vocabulary is fitted on; None for `train`.
+        vectors: The word vectors to begin with; None to draw them.
         seed: Decides the weights to begin with, the order and the dropout.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: Where the epochs are told.
@@ -46,7 +52,8 @@ def fit_lstm(
         The fitted model of the best epoch.
 
     Raises:
-        DataError: There are no texts to fit on, or none to choose the best epoch by.
+        DataError: There are no texts to fit on, or none to choose the best epoch by; or the file
+            of word vectors can't be used.
         SettingsError: The device doesn't exist.
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
@@ -55,11 +62,13 @@ def fit_lstm(
     use_available_cores()
     torch_device = choose_device(device)
     encoder, encoded = _fit_encoder(train, vocabulary_of, settings)
-    trainer = Trainer(encoder, train.targets, n_classes, settings, seed, torch_device)
+    first, coverage = _first_vectors(encoder, encoded, vectors, settings, seed, progress)
+    unknown = encoder.vocabulary.unknown
+    trainer = Trainer(unknown, first, train.targets, n_classes, settings, seed, torch_device)
     course = Course(encoder.encode(valid.texts), valid.targets, settings)
     checkpoint = None
     if keeping is not None:
-        work = _identity(train, valid, vocabulary_of, settings, seed)
+        work = _identity(train, valid, vocabulary_of, first, settings, seed)
         checkpoint = Checkpoint(keeping.file, Identity(work, trainer.engine()))
     sitting = Sitting(trainer, course, encoded, train.targets, progress, deadline, checkpoint)
     progress.say(_announcement(encoder, trainer))
@@ -69,7 +78,9 @@ def fit_lstm(
     remarks = [*_vocabulary_remark(vocabulary_of), *_truncation(encoded, settings), *sitting.run()]
     state = trainer.state
     model = LSTMModel(encoder, state.best_network())
-    return Fitted(model, state.history, state.best_epoch, remarks, earlier, trainer.engine())
+    return Fitted(
+        model, state.history, state.best_epoch, remarks, earlier, trainer.engine(), coverage
+    )
 
 
 def _check_not_empty(train: Examples, valid: Examples) -> None:
@@ -98,10 +109,30 @@ def _fit_encoder(
     return encoder, encoded if source is train else encoder.encode(train.texts)
 
 
+def _first_vectors(
+    encoder: TextEncoder,
+    encoded: EncodedTexts,
+    vectors: Pretrained | None,
+    settings: Settings,
+    seed: int,
+    progress: Progress,
+) -> tuple[FirstVectors, Coverage | None]:
+    """Draw word vectors, or find pretrained ones and say how many words have one."""
+    vocabulary = encoder.vocabulary
+    if vectors is None:
+        return drawn_vectors(vocabulary, settings, seed), None
+    found = vectors.look_up(vocabulary.words, settings.vectors_spelling, progress)
+    tokens = np.bincount(encoded.ids, minlength=len(vocabulary))[vocabulary.first_id :]
+    coverage = Coverage.of(vocabulary.words, tokens, found)
+    progress.say("\n".join(coverage.lines()))
+    return pretrained_vectors(vocabulary, found, settings, seed), coverage
+
+
 def _identity(
     train: Examples,
     valid: Examples,
     vocabulary_of: Examples | None,
+    first: FirstVectors,
     settings: Settings,
     seed: int,
 ) -> dict[str, str]:
@@ -109,7 +140,8 @@ def _identity(
     parts = [train, valid, *([] if vocabulary_of is None else [vocabulary_of])]
     digests = "".join(part.digest() for part in parts)
     changeable = {name: str(value) for name, value in settings.model_dump(mode="json").items()}
-    return {"data": digests, "seed": str(seed), **changeable}
+    vectors = "drawn" if first.pretrained is None else first.digest()
+    return {"data": digests, "word vectors": vectors, "seed": str(seed), **changeable}
 
 
 def _vocabulary_remark(vocabulary_of: Examples | None) -> list[str]:

@@ -17,6 +17,7 @@ from wordgate.models.network import Network
 from wordgate.settings import Settings
 from wordgate.training import initialisation
 from wordgate.training.adam import Adam, BatchRows, KerasRows
+from wordgate.training.first_vectors import FirstVectors
 from wordgate.training.fitting import Epoch
 from wordgate.training.noise import stream
 from wordgate.training.recurrent import DirectionWeights, Weights
@@ -75,25 +76,27 @@ class State:
 
     @classmethod
     def initial(
-        cls, words: int, n_classes: int, settings: Settings, seed: int, device: torch.device
+        cls, first: FirstVectors, n_classes: int, settings: Settings, seed: int, device: torch.device
     ) -> "State":
-        """Draw the weights that a training begins with.
+        """Draw the other weights that a training begins with.
 
         Args:
-            words: The rows of the table of word vectors.
+            first: The word vectors to begin with; they are copied.
             n_classes: How many labels there are.
             settings: The recipe's settings.
             seed: The run's seed.
             device: Where the tensors live.
         """
-        size, scale = settings.embedding_size, settings.embedding_scale
-        vectors = initialisation.word_vectors(stream(seed, "word vectors"), words, size, scale)
         table = KerasRows if settings.embedding_updates == "keras" else BatchRows
+        vectors = torch.from_numpy(first.vectors.copy()).to(device)
+        pretrained = None
+        if first.pretrained is not None:
+            pretrained = torch.from_numpy(first.pretrained).to(device)
         weights = _initial_weights(n_classes, settings, seed, device)
         return cls(
             weights=weights,
             optimizer=Adam(weights.named(), settings.weight_decay),
-            table=table(torch.from_numpy(vectors).to(device)),
+            table=table(vectors, pretrained),
             pooling=settings.pooling,
         )
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from wordgate.settings import Settings
 from wordgate.text.batches import Batch
-from wordgate.text.encoder import TextEncoder
 from wordgate.training import recurrent
-from wordgate.training.adam import clip_gradients, schedule_factor
+from wordgate.training.adam import Rates, clip_gradients, schedule_factor
 from wordgate.training.device import choose_precision, device_name
+from wordgate.training.first_vectors import FirstVectors
 from wordgate.training.noise import dropout_mask, stream
 from wordgate.training.processor import processor
 from wordgate.training.state import State
@@ -71,11 +71,22 @@ class Prepared:
 
 
 class Trainer:
-    """Makes the updates of one training; what changes by them stands in its state."""
+    """Makes the updates of one training; what changes by them stands in its state.
+
+    Args:
+        unknown: The id of the unknown word; None where unknown words have none.
+        first: The word vectors to begin with.
+        targets: int64 [n], the targets of the training texts.
+        n_classes: How many labels there are.
+        settings: The recipe's settings.
+        seed: The run's seed.
+        device: Where to compute.
+    """
 
     def __init__(
         self,
-        encoder: TextEncoder,
+        unknown: int | None,
+        first: FirstVectors,
         targets: NDArray[np.int64],
         n_classes: int,
         settings: Settings,
@@ -89,8 +100,8 @@ class Trainer:
         self.precision = choose_precision(settings.precision, device)
         if settings.states_have_own_masks:
             self.precision = torch.float32
-        self.unknown = encoder.vocabulary.unknown
-        self.state = State.initial(len(encoder.vocabulary), n_classes, settings, seed, device)
+        self.unknown = unknown
+        self.state = State.initial(first, n_classes, settings, seed, device)
         self.class_weights = self._class_weights(targets, n_classes)
 
     @property
@@ -175,8 +186,7 @@ class Trainer:
         if squares is not None:
             squares *= shrinkage**2
         state.optimizer.update(self.settings.learning_rate * factor)
-        rate = self.settings.embedding_learning_rate * factor
-        state.table.update(prepared.words, gradient, squares, rate)
+        state.table.update(prepared.words, gradient, squares, self._word_vector_rates(factor))
         state.batch += 1
         right = (scores.detach().argmax(dim=1) == prepared.targets).sum()
         return torch.stack([loss.detach().double() * len(scores), right.double()])
@@ -184,6 +194,14 @@ class Trainer:
     def _factor(self) -> float:
         progress = self.updates / self.plan.updates
         return schedule_factor(self.settings.schedule, progress, self.settings.warmup)
+
+    def _word_vector_rates(self, factor: float) -> Rates:
+        settings = self.settings
+        frozen = self.state.epoch < settings.vectors_frozen_epochs
+        return Rates(
+            drawn=settings.embedding_learning_rate * factor,
+            pretrained=0.0 if frozen else settings.vectors_learning_rate * factor,
+        )
 
     def _class_weights(self, targets: NDArray[np.int64], n_classes: int) -> torch.Tensor | None:
         """Give rare labels more weight in the loss, if the settings ask for it."""

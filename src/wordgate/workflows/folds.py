@@ -13,6 +13,7 @@ from wordgate.settings import Settings
 from wordgate.split.folds import grouped_folds
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples
+from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.judging import Exam
 from wordgate.workflows.study import Study, hold_out
 
@@ -52,6 +53,7 @@ def cross_validate(
     settings: Settings,
     seed: int,
     device: str,
+    vectors: Pretrained | None,
     progress: Progress,
 ) -> CrossValidation:
     """Deal all rows to folds of whole groups; fit a model without each fold and judge it there.
@@ -64,6 +66,7 @@ def cross_validate(
         settings: The recipe's settings; `valid_size` of the rows to learn from choose the epoch.
         seed: Decides all that chance decides.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        vectors: The word vectors that each model begins with; None to draw them.
         progress: Where the way is told.
 
     Raises:
@@ -93,6 +96,7 @@ def cross_validate(
             progress=progress,
             deadline=math.inf,
             vocabulary_of=study.vocabulary_of,
+            vectors=vectors,
         )
         examined = rows.part(test)
         log_proba[test] = fitted.model.log_proba(examined.texts)

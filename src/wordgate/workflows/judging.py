@@ -6,12 +6,20 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.metrics import Baseline, Baselines, PairedDifference, SplitFacts
+from wordgate.bundle.metrics import (
+    Baseline,
+    Baselines,
+    PairedDifference,
+    SplitFacts,
+    VectorFacts,
+)
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.metrics import Scores, evaluate
 from wordgate.models.protocol import Model
 from wordgate.training.count import fit_count
 from wordgate.training.fitting import Examples
+from wordgate.vectors.coverage import Coverage
+from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.study import Study
 
 
@@ -93,6 +101,16 @@ def split_facts(study: Study) -> SplitFacts:
         near_duplicates_in_train=int(near.sum()),
         reason=split.reason,
         warnings=list(split.warnings),
+    )
+
+
+def vector_facts(vectors: Pretrained | None, coverage: Coverage | None) -> VectorFacts | None:
+    """Gather where pretrained word vectors came from, and how many words had one."""
+    if vectors is None or coverage is None:
+        return None
+    file = vectors.file
+    return VectorFacts(
+        file=vectors.name, format=file.format, size=file.size, **asdict(coverage)
     )
 
 

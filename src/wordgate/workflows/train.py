@@ -16,11 +16,12 @@ from wordgate.errors import SettingsError
 from wordgate.evaluation.metrics import Scores
 from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
-from wordgate.settings import Settings, checked_seed, load_settings
+from wordgate.settings import Settings, checked_seed
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.families import check_device, check_family, fit
 from wordgate.training.fitting import Fitted, Keeping
 from wordgate.workflows.audit import audit_table
+from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate
 from wordgate.workflows.judging import (
@@ -29,9 +30,11 @@ from wordgate.workflows.judging import (
     compare_to_count,
     judge_baselines,
     split_facts,
+    vector_facts,
 )
 from wordgate.workflows.keeping import check_keeping
 from wordgate.workflows.reading import ReadingOptions, read_parts
+from wordgate.workflows.resolving import resolve
 from wordgate.workflows.study import Study, make_study
 
 
@@ -71,6 +74,7 @@ class Plan:
     settings: Settings
     seed: int
     device: str
+    vectors: Pretrained | None = None
     folds: int | None = None
     keeping: Keeping | None = None
 
@@ -84,6 +88,7 @@ def train(
     model: str = "lstm",
     recipe: str | Path = "default",
     settings: Mapping[str, object] | None = None,
+    vectors: str | Path | None = None,
     split: Literal["grouped", "random"] | None = None,
     test_size: float | None = None,
     valid: str | Path | None = None,
@@ -108,6 +113,7 @@ def train(
         model: The family: ``lstm`` or ``count``.
         recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
         settings: Single settings that beat the recipe's.
+        vectors: A file of pretrained word vectors, or the name of a public one.
         split: ``grouped`` or ``random``; else what the recipe says.
         test_size: The share of rows for test; else what the recipe says.
         valid: A file of the same columns for validation.
@@ -133,10 +139,10 @@ def train(
     _refuse_idle_options(split, test_size, valid, test, split_column)
     told: Progress = Console() if progress is None else progress
     overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
-    chosen = load_settings(recipe, overrides)
-    keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
-    plan = Plan(model, str(recipe), chosen, checked_seed(seed), device, folds, keeping)
     check_family(model)
+    chosen, pretrained = resolve(recipe, overrides, vectors, family=model, progress=told)
+    keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
+    plan = Plan(model, str(recipe), chosen, checked_seed(seed), device, pretrained, folds, keeping)
     check_device(model, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_folds(folds, plan.settings, parts_given=parts_given, max_minutes=max_minutes)
@@ -189,6 +195,7 @@ def train_on_table(
             "difference_to_count": compare_to_count(exam, log_proba, baselines),
             "split": facts,
             "folds": _folds(table, study, plan, progress),
+            "vectors": vector_facts(plan.vectors, fitted.coverage),
             **_course(fitted, seconds, clock),
         }
     )
@@ -211,6 +218,7 @@ def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> tuple[Fi
         progress=progress,
         deadline=clock.fitting_deadline(len(study.valid.texts) + len(study.test.texts)),
         vocabulary_of=study.vocabulary_of,
+        vectors=plan.vectors,
         keeping=plan.keeping,
     )
     return fitted, fitted.earlier_seconds + time.monotonic() - started
@@ -227,6 +235,7 @@ def _folds(table: Table, study: Study, plan: Plan, progress: Progress) -> CrossV
         settings=plan.settings,
         seed=plan.seed,
         device=plan.device,
+        vectors=plan.vectors,
         progress=progress,
     )
 
@@ -252,6 +261,7 @@ def _config(data: dict[str, object], study: Study, plan: Plan, fitted: Fitted) -
         recipe=plan.recipe,
         settings=plan.settings.model_dump(mode="json"),
         data=data,
+        vectors=None if plan.vectors is None else plan.vectors.name,
         environment=environment("torch", "scikit-learn") | dict(fitted.engine),
     )
 

@@ -1,0 +1,80 @@
+"""How pretrained word vectors should be trained: `make bench-embedding`.
+
+Recipe `default` over word vectors distilled from MiniLM, each way on the same four inner folds of
+whole groups of the rows that seed 0's split does not test with. What chose `default` is the mean
+accuracy on the validation parts of these folds; the folds themselves tell whether it was right.
+"""
+
+import math
+
+import numpy as np
+
+from real_data import real_file
+from word_vectors import distilled
+from wordgate.data import read_table
+from wordgate.progress import Silent
+from wordgate.settings import load_settings
+from wordgate.split.folds import grouped_folds
+from wordgate.training.families import fit
+from wordgate.training.fitting import Examples
+from wordgate.vectors.pretrained import Pretrained
+from wordgate.workflows.study import hold_out, make_study
+
+TWEETS, FOLDS = "twitter_training.csv", 4
+OWN = {"vectors_extra_size": 0}
+WAYS = {
+    "no vectors": None,
+    "frozen": {**OWN, "vectors_learning_rate": 0},
+    "trained at a lower rate, 5e-5": {**OWN, "vectors_learning_rate": 5e-5},
+    "trained as drawn ones, 5e-4": {**OWN, "vectors_learning_rate": 5e-4},
+    "frozen for 2 epochs, then 5e-5": {
+        **OWN, "vectors_learning_rate": 5e-5, "vectors_frozen_epochs": 2,
+    },
+    "frozen, beside 50 drawn numbers": {"vectors_extra_size": 50, "vectors_learning_rate": 0},
+    "at 5e-5, beside 50 drawn numbers": {"vectors_extra_size": 50, "vectors_learning_rate": 5e-5},
+    "default": {},
+    "default, exact words alone": {"vectors_spelling": "exact"},
+    "default, zeros for words without": {"vectors_missing": "zeros"},
+}  # fmt: skip
+
+
+def main() -> None:
+    """Print a row for each way."""
+    table = read_table(real_file(TWEETS), drop_labels=["Irrelevant"])
+    study = make_study(table, load_settings("default"), 0)
+    kept = np.sort(np.concatenate([study.split.train, study.split.valid]))
+    names = [table.labels[row] for row in kept]
+    targets = np.array([study.labels.index(name) for name in names], np.int64)
+    groups = [study.copies.joined.groups[row] for row in kept]
+    rows = Examples([table.texts[row] for row in kept], targets, groups)
+    fold_of_row = grouped_folds(groups, names, FOLDS, seed=0)
+    vectors = Pretrained.open(distilled(TWEETS), Silent())
+    print(f"Tweets: {len(rows.texts):,} rows in {FOLDS} inner folds, accuracy\n")
+    print("| word vectors | validation | unseen fold | each fold |\n|---|---|---|---|")
+    for way, changes in WAYS.items():
+        valid, test = [], []
+        for fold in range(FOLDS):
+            rest = rows.part(np.flatnonzero(fold_of_row != fold))
+            examined = rows.part(np.flatnonzero(fold_of_row == fold))
+            fitted = fit_way(rest, study.labels, vectors, changes)
+            valid.append(fitted.history[fitted.best_epoch - 1].valid_accuracy)
+            chosen = fitted.model.log_proba(examined.texts).argmax(axis=1)
+            test.append((chosen == examined.targets).mean())
+        each = ", ".join(f"{accuracy:.4f}" for accuracy in test)
+        print(f"| {way} | {np.mean(valid):.4f} | {np.mean(test):.4f} | {each} |", flush=True)
+
+
+def fit_way(rest, labels, vectors, changes):
+    """Fit recipe `default` with some settings changed; without vectors if there are none."""
+    settings = load_settings("default", changes)
+    if changes is not None:
+        settings = settings.with_vectors_of(vectors.size)
+    train, valid = hold_out(rest, labels, settings.valid_size, 0)
+    return fit(
+        "lstm", train, valid, len(labels), settings, seed=0, device="cpu", progress=Silent(),
+        deadline=math.inf, vectors=None if changes is None else vectors,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""What distilled word vectors are worth on unseen groups: `make bench-pretrained`.
+
+Recipe `default` with and without word vectors distilled from MiniLM, beside word counts with
+logistic regression and TF-IDF of words and characters with a linear SVM, on the same folds of whole
+groups: five of the tweets, copies joined as `wordgate train --folds 5` joins them, and ten of the
+movie reviews. Every row is judged once; differences are paired by group.
+"""
+
+import sys
+import time
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.svm import LinearSVC
+
+from real_data import real_file
+from word_vectors import distilled
+from wordgate import WordgateClassifier
+from wordgate.data import read_table
+from wordgate.evaluation.intervals import paired_difference
+from wordgate.split.copies import find_copies
+from wordgate.split.folds import grouped_folds
+
+OURS = "default with distilled vectors"
+DATA = {
+    "tweets": ("twitter_training.csv", {"drop_labels": ["Irrelevant"]}, 5),
+    "reviews": ("movie_reviews.csv", {}, 10),
+}
+
+
+class SVM:
+    """TF-IDF of 1 to 3 words and 2 to 5 characters with a linear SVM."""
+
+    def fit(self, texts, labels, groups):
+        """Fit it; groups have no part."""
+        words = TfidfVectorizer(ngram_range=(1, 3), sublinear_tf=True, min_df=2)
+        characters = TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2
+        )
+        self.model = make_pipeline(make_union(words, characters), LinearSVC(C=0.1))
+        self.model.fit(texts, labels)
+        return self
+
+    def predict(self, texts):
+        """Give each text its label."""
+        return self.model.predict(texts)
+
+
+def main() -> None:
+    """Print a table for each data set named, or for all."""
+    for name in sys.argv[1:] or DATA:
+        file, reading, n_folds = DATA[name]
+        table = read_table(real_file(file), **reading)
+        vectors = distilled(file)
+        peers = {
+            OURS: lambda vectors=vectors: WordgateClassifier(vectors=vectors),
+            "default without": WordgateClassifier,
+            "word counts": lambda: WordgateClassifier(model="count"),
+            "TF-IDF words and characters, linear SVM": SVM,
+        }
+        judge(name, table, n_folds, peers)
+
+
+def judge(name, table, n_folds, peers) -> None:
+    """Cross-validate every peer on the same folds, and print what they come to."""
+    texts, labels = np.array(table.texts, object), np.array(table.labels)
+    groups = np.array(find_copies(table.texts, table.groups).joined.groups, object)
+    fold_of_row = grouped_folds(list(groups), table.labels, n_folds, seed=0)
+    print(f"\n{name}: {len(texts):,} rows, {n_folds} folds of whole groups\n")
+    print("| model | accuracy | lowest and highest fold | ours less this | p | fit s a fold |")
+    print("|---|---|---|---|---|---|")
+    right = {}
+    for peer, made in peers.items():
+        right[peer], seconds = np.zeros(len(texts), bool), []
+        for fold in range(n_folds):
+            test = fold_of_row == fold
+            started = time.monotonic()
+            model = made().fit(list(texts[~test]), labels[~test], groups=list(groups[~test]))
+            seconds.append(time.monotonic() - started)
+            right[peer][test] = model.predict(list(texts[test])) == labels[test]
+        folds = [right[peer][fold_of_row == fold].mean() for fold in range(n_folds)]
+        less, p = "", ""
+        if peer != OURS:
+            paired = paired_difference(right[OURS], right[peer], list(groups), seed=0)
+            less = f"{100 * paired.difference:+.2f} ({100 * paired.low:+.2f} to {100 * paired.high:+.2f})"
+            p = f"{paired.p_value:.4f}"
+        print(
+            f"| {peer} | {np.mean(folds):.4f} | {min(folds):.4f}, {max(folds):.4f} | {less} | {p} |"
+            f" {np.median(seconds):.0f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

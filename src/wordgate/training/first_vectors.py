@@ -1,0 +1,70 @@
+"""The word vectors a training begins with: pretrained where there are some, drawn where not."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.settings import Settings
+from wordgate.text.vocabulary import PADDING, Vocabulary
+from wordgate.training.initialisation import Floats, word_vectors
+from wordgate.training.noise import stream
+from wordgate.vectors.matching import Found
+
+
+@dataclass(frozen=True)
+class FirstVectors:
+    """Word vectors before the first update.
+
+    Attributes:
+        vectors: float32 [vocabulary, embedding]; row 0, the padding, is zeros.
+        pretrained: bool [vocabulary, embedding], which numbers are pretrained; None if none are.
+    """
+
+    vectors: Floats
+    pretrained: NDArray[np.bool_] | None = None
+
+    def digest(self) -> str:
+        """Give a SHA-256 that other vectors would change."""
+        return hashlib.sha256(np.ascontiguousarray(self.vectors).data).hexdigest()
+
+
+def drawn_vectors(vocabulary: Vocabulary, settings: Settings, seed: int) -> FirstVectors:
+    """Draw a vector for every word."""
+    return FirstVectors(_drawn(len(vocabulary), settings.embedding_size, settings, seed))
+
+
+def pretrained_vectors(
+    vocabulary: Vocabulary, found: Found, settings: Settings, seed: int
+) -> FirstVectors:
+    """Lay pretrained vectors beside and among drawn ones, as the settings say.
+
+    Args:
+        vocabulary: The vocabulary.
+        found: The vectors found for its words, in their order.
+        settings: The recipe's settings; `embedding_size` is that of the pretrained vectors and
+            `vectors_extra_size` together.
+        seed: The run's seed.
+    """
+    size, first = found.vectors.shape[1], vocabulary.first_id
+    known = np.zeros(len(vocabulary), bool)
+    known[first:] = found.known
+    table = found.vectors[found.known]
+    if settings.vectors_scale:
+        table = table * np.float32(settings.vectors_scale / (table.std() or 1.0))
+    vectors = _drawn(len(vocabulary), settings.embedding_size, settings, seed)
+    if settings.vectors_missing == "zeros":
+        vectors[~known, :size] = 0.0
+    else:  # drawn with the mean and the standard deviation of each number
+        standard = vectors[~known, :size] / np.float32(settings.embedding_scale)
+        vectors[~known, :size] = table.mean(axis=0) + standard * table.std(axis=0)
+    vectors[known, :size] = table
+    vectors[PADDING] = 0.0
+    pretrained = np.zeros(vectors.shape, bool)
+    pretrained[known, :size] = True
+    return FirstVectors(vectors, pretrained)
+
+
+def _drawn(words: int, size: int, settings: Settings, seed: int) -> Floats:
+    return word_vectors(stream(seed, "word vectors"), words, size, settings.embedding_scale)

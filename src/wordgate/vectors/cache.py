@@ -1,0 +1,92 @@
+"""What was found in a large file of word vectors, kept so that the next run needn't read it again."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from wordgate.files import replacing
+from wordgate.vectors.matching import RULES, Found
+
+CACHE_HOME_VARIABLE = "WORDGATE_CACHE_HOME"
+LARGEST_CACHE = 2_000_000_000
+"""Bytes; what was not used for longest goes first."""
+
+_LAYOUT = 1
+_DIGEST = "sha256"
+
+
+def cache_folder() -> Path:
+    """Give the folder of what was found in word vectors; it may be emptied at any time."""
+    home = os.environ.get(CACHE_HOME_VARIABLE)
+    return (Path(home) if home else Path(platformdirs.user_cache_dir("wordgate"))) / "vectors"
+
+
+def question_key(file: Path, words: Sequence[str], spelling: str) -> str:
+    """Name a question by all that decides its answer: the file as it is, the words, the rules.
+
+    Raises:
+        OSError: There is no such file.
+    """
+    facts = file.stat()
+    question = [_LAYOUT, str(file.resolve()), facts.st_size, facts.st_mtime_ns, spelling, *RULES]
+    content = json.dumps([*question, list(words)])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def kept_answer(key: str) -> Found | None:
+    """Give the answer that was kept; None if there is none, or none that is whole."""
+    file = cache_folder() / f"{key}.safetensors"
+    try:
+        with safe_open(file, framework="np") as stored:
+            metadata = stored.metadata() or {}
+            known, rules = stored.get_tensor("vectors"), stored.get_tensor("rules")
+        os.utime(file)
+    except (OSError, SafetensorError):
+        return None
+    if metadata.get(_DIGEST) != _digest(known, rules):
+        return None
+    vectors = np.zeros((len(rules), known.shape[1]), np.float32)
+    vectors[rules >= 0] = known
+    return Found(vectors, rules)
+
+
+def keep_answer(key: str, found: Found) -> Path:
+    """Keep an answer, and let go of what was not used for longest if all is too large.
+
+    Returns:
+        The folder it is kept in.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {"vectors": found.vectors[found.known], "rules": found.rules}
+    with replacing(folder / f"{key}.safetensors") as aside:
+        aside.write_bytes(save(arrays, {_DIGEST: _digest(*arrays.values())}))
+    _shrink(folder)
+    return folder
+
+
+def _digest(known: np.ndarray, rules: np.ndarray) -> str:
+    content = hashlib.sha256(f"{known.dtype}{known.shape}{rules.dtype}{rules.shape}".encode())
+    content.update(np.ascontiguousarray(known).data)
+    content.update(rules.data)
+    return content.hexdigest()
+
+
+def _shrink(folder: Path) -> None:
+    files = [(file, file.stat()) for file in folder.glob("*.safetensors")]
+    files.sort(key=lambda entry: entry[1].st_mtime_ns, reverse=True)
+    total = 0
+    for file, facts in files:
+        total += facts.st_size
+        if total > LARGEST_CACHE:
+            file.unlink(missing_ok=True)

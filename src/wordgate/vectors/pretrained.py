@@ -1,0 +1,79 @@
+"""A file of word vectors as a training uses it: opened early, read once, remembered."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wordgate.errors import DataError
+from wordgate.progress import Progress
+from wordgate.vectors import cache
+from wordgate.vectors.matching import Found, Spelling, find_words
+from wordgate.vectors.named import locate_vectors
+from wordgate.vectors.reading import VectorFile, open_vectors
+
+WORTH_KEEPING = 1.0
+"""Seconds of reading from which on an answer is kept for the next run."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Word vectors to begin a training with.
+
+    Attributes:
+        file: The file they stand in.
+    """
+
+    file: VectorFile
+
+    @classmethod
+    def open(cls, vectors: str | Path, progress: Progress) -> "Pretrained":
+        """Find word vectors by file or by name, and see what kind they are; nothing more is read.
+
+        Raises:
+            DataError: There is no such file or name, it can't be fetched, or it is no such file.
+            MissingExtraError: It needs fetching, and kagglehub isn't installed.
+        """
+        return cls(open_vectors(locate_vectors(vectors, progress)))
+
+    @property
+    def size(self) -> int:
+        """Numbers a vector."""
+        return self.file.size
+
+    @property
+    def name(self) -> str:
+        """The file's name, without its folder."""
+        return self.file.path.name
+
+    def look_up(self, words: Sequence[str], spelling: Spelling, progress: Progress) -> Found:
+        """Find a vocabulary's words: in what an earlier run kept, else in the file.
+
+        Raises:
+            DataError: The file is broken, or has none of the words.
+        """
+        key = cache.question_key(self.file.path, words, spelling)
+        found = cache.kept_answer(key)
+        if found is not None:
+            progress.say(f"Word vectors of {self.file.path}, as an earlier run found them.")
+            return found
+        started = time.monotonic()
+        progress.say(f"Looking {len(words):,} words up in {self.file.path}.")
+        found = find_words(self.file, words, spelling)
+        if not found.known.any():
+            raise DataError(
+                f"none of the vocabulary's {len(words):,} words has a vector in {self.file.path}:"
+                " are they of the same language, and in its spelling?"
+            )
+        if time.monotonic() - started >= WORTH_KEEPING:
+            self._keep(key, found, progress)
+        return found
+
+    @staticmethod
+    def _keep(key: str, found: Found, progress: Progress) -> None:
+        try:
+            folder = cache.keep_answer(key, found)
+        except OSError as error:
+            progress.say(f"The vectors found could not be kept for the next run: {error}")
+            return
+        progress.say(f"The vectors found are kept for the next run in {folder}.")

@@ -1,0 +1,75 @@
+"""The word vectors a training begins with, and which of their numbers move."""
+
+import numpy as np
+import pytest
+
+from wordgate.text.vocabulary import Vocabulary
+from wordgate.training.first_vectors import drawn_vectors, pretrained_vectors
+from wordgate.vectors.matching import Found
+
+WORDS = Vocabulary(tuple(f"w{number}" for number in range(400)))
+KNOWN = np.arange(400) % 4 != 0
+
+
+@pytest.fixture
+def found():
+    """Three quarters of the words, around a mean of 5 with a deviation of 2."""
+    vectors = np.random.default_rng(0).normal(5.0, 2.0, (400, 6)).astype(np.float32)
+    vectors[~KNOWN] = 0.0
+    return Found(vectors, np.where(KNOWN, 0, -1).astype(np.int8))
+
+
+def first(settings, found, seed=0, **changes):
+    chosen = settings(**changes).with_vectors_of(6)
+    return pretrained_vectors(WORDS, found, chosen, seed)
+
+
+def test_words_found_begin_with_their_vectors_as_they_are(settings, found):
+    vectors = first(settings, found).vectors
+    assert vectors.dtype == np.float32
+    assert np.array_equal(vectors[2:][KNOWN], found.vectors[KNOWN])
+    assert not vectors[0].any()
+
+
+def test_words_not_found_are_drawn_from_the_spread_of_those_found(settings, found):
+    vectors = first(settings, found).vectors
+    missing = vectors[2:][~KNOWN]
+    assert missing.mean() == pytest.approx(5.0, abs=0.3)
+    assert missing.std() == pytest.approx(2.0, abs=0.2)
+    other = first(settings, found, seed=1).vectors
+    assert not np.isclose(other[2:][~KNOWN], missing).any()
+    assert np.array_equal(other[2:][KNOWN], vectors[2:][KNOWN])
+
+
+def test_words_not_found_begin_with_zeros_where_asked(settings, found):
+    vectors = first(settings, found, vectors_missing="zeros").vectors
+    assert not vectors[:2].any()
+    assert not vectors[2:][~KNOWN].any()
+
+
+def test_vectors_are_brought_to_a_scale(settings, found):
+    vectors = first(settings, found, vectors_scale=0.25).vectors[2:][KNOWN]
+    assert vectors.std() == pytest.approx(0.25, rel=1e-4)
+    shrinkage = vectors / found.vectors[KNOWN]
+    assert np.allclose(shrinkage, shrinkage[0, 0])
+
+
+def test_vectors_are_widened_by_drawn_numbers(settings, found):
+    wide = first(settings, found, vectors_extra_size=3)
+    assert wide.vectors.shape == (402, 9)
+    assert wide.vectors[2:, 6:].std() == pytest.approx(0.5, rel=0.1)  # embedding_scale
+    assert np.array_equal(wide.vectors[2:, :6][KNOWN], found.vectors[KNOWN])
+
+
+def test_it_is_known_which_numbers_are_pretrained(settings, found):
+    wide = first(settings, found, vectors_extra_size=3).pretrained
+    expected = np.zeros((402, 9), bool)
+    expected[2:, :6] = KNOWN[:, None]
+    assert np.array_equal(wide, expected)
+    assert drawn_vectors(WORDS, settings(), 0).pretrained is None
+
+
+def test_other_vectors_are_another_training(settings, found):
+    same, other = first(settings, found), first(settings, found)
+    other.vectors[7, 3] += 1e-6
+    assert first(settings, found).digest() == same.digest() != other.digest()
