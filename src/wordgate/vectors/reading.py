@@ -26,7 +26,7 @@ _LOOKED_AT = 2**20  # bytes that a file is recognised by
 _LINES_LOOKED_AT = 100  # to learn the size from
 _FIRST_LINES = 5  # to tell text from binary
 _HEADER = re.compile(rb"(\d{1,18})[ \t]+(\d{1,18})[ \t]*\r?\n")
-_LIKE_HEADER = re.compile(rb"[-+]?\d[\d_,.]*[ \t]+[-+]?\d+[ \t]*\r?\n")
+_LIKE_HEADER = re.compile(rb"[-+]?\d[\d_,.eE+]*[ \t]+[-+]?\d+[ \t]*\r?\n")
 _NUMBER = re.compile(
     rb"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)", re.IGNORECASE
 )
@@ -131,7 +131,7 @@ def _is_number(field: bytes) -> bool:
 
 def _refuse_tabs(path: Path, line: bytes) -> None:
     """Refuse lines whose numbers stand after tabs."""
-    if b"\t" in line and sum(map(_is_number, line.split(b"\t"))) > line.count(b" "):
+    if _numbers_at_end(line.replace(b"\t", b" ")) > _numbers_at_end(line):
         raise DataError(
             f"'{path}' has tabs between its numbers, where single spaces belong:"
             f" tr '\\t' ' ' < '{path}' > NEW makes a file that can be read"

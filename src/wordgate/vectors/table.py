@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import compress
@@ -102,9 +103,16 @@ class TableFile:
     def _vectors(self, table: Any, first: int, end: int) -> NDArray[np.float32]:
         """Read rows of the table, float32 [end - first, size]."""
         vectors: NDArray[np.float32] = table[first:end].astype(np.float32)
-        width = 4 * self.size
-        check_finite(self.path, vectors, lambda i: (first + i + 1, (first + i) * width))
+        check_finite(self.path, vectors, lambda i: (first + i + 1, self._first_byte(first + i)))
         return vectors
+
+    def _first_byte(self, row: int) -> int:
+        """Give the place of a vector in the file; the library keeps it to itself."""
+        with self.path.open("rb") as file:
+            length = header_length(file.read(LENGTH_BYTES))
+            entry = json.loads(file.read(length))["vectors"]
+        start, end = entry["data_offsets"]
+        return int(LENGTH_BYTES + length + start + (end - start) // self.count * row)
 
 
 def header_length(start: bytes) -> int:

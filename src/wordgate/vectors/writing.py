@@ -103,6 +103,8 @@ def _checked(
                 f"row {row + first + 1:,} can't be written to '{path}': its vector is not finite"
             )
         row += n
+        if row > count:
+            raise DataError(f"more rows came for '{path}' than the {count:,} announced")
         yield block
     if row != count:
         raise DataError(f"{row:,} rows came for '{path}', where {count:,} were announced")
