@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .PHONY: demo test check format clean bench-results bench-startup bench-predict bench-copies bench-inflation \
-        bench-train bench-engine bench-masks
+        bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -24,6 +24,18 @@ format: $(VENV)/.dev
 
 bench-results bench-startup bench-predict bench-copies bench-inflation bench-engine bench-masks: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
+
+# gensim in an environment of its own, unless the setting names an interpreter that has it.
+bench-vectors: $(VENV)/.train $(if $(WORDGATE_BENCH_GENSIM),,.venv-gensim/.done)
+	$(BIN)/python benchmarks/vectors.py
+
+bench-vectors-fuzz: $(VENV)/.train
+	$(BIN)/python benchmarks/vectors_fuzz.py
+
+.venv-gensim/.done:
+	$(PYTHON) -m venv .venv-gensim
+	.venv-gensim/bin/pip install --quiet gensim
+	touch $@
 
 # Keras in environments of its own, unless these settings name interpreters that have it.
 bench-train: $(VENV)/.train \
@@ -54,4 +66,4 @@ $(VENV)/.dev: $(VENV)/.train
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-keras .venv-keras-torch
+	rm -rf $(VENV) .venv-keras .venv-keras-torch .venv-gensim

@@ -95,11 +95,11 @@ def test_numbers_too_large_for_float32(refusal):
 
 
 def test_rows_of_another_width(refusal):
-    few = "has 2 numbers in row 3 (byte 23), where 3 belong: the file is damaged or cut off"
+    few = "has 2 of 3 numbers in row 3 (byte 23): the file is damaged or cut off"
     for extra in (b"", b" ", b"\r"):
         assert refusal(b"3 3\na .1 .2 .3\nb 1 2 3\nc 4 5%b\n" % extra) == few
     assert refusal(b"a .1 .2 .3\nb 1 2 3\nc 4 5\nd 4 5 6\n") == (
-        "has 2 numbers in row 3 (byte 19), where 3 belong: the file is damaged or cut off"
+        "has 2 of 3 numbers in row 3 (byte 19): the file is damaged or cut off"
     )
     many = "has more than 3 numbers in row 3 (byte {}), where 3 belong: the file is damaged"
     for number in (b"0.123", b"-.4567", b"1e-05", b"1.5e+3"):
@@ -113,7 +113,7 @@ def test_rows_and_header_that_differ(refusal):
         "ends at byte 46 within row 4 of 4: it was cut off; fetch it again"
     )
     assert refusal(b"2" + HEADED[1:]) == (
-        "declares 2 rows and goes on after them at byte 29: its header or a row is damaged"
+        "declares 2 rows and goes on after them at byte 27: its header or a row is damaged"
     )
     assert refusal(b"3000000 300\nthe 0.1 0.2\n") == (
         "declares 3,000,000 rows of 300 numbers, at least 1,803,000,011 bytes, and has 24: it was"

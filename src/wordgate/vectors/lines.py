@@ -132,7 +132,7 @@ class LinesFile:
         starts = np.concatenate(([0], breaks[:-1] + 1))
         ends = breaks - (array[breaks - 1] == _RETURN)
         trailing = (array[ends - 1] == _SPACE).astype(np.int64)  # as fastText has it
-        twice = (trailing == 1) & (array[ends - 2] == _SPACE)
+        twice = (trailing == 1) & (array[np.maximum(ends - 2, 0)] == _SPACE)
         until = np.searchsorted(spaces, breaks)
         in_line = np.diff(until, prepend=0)
         usual = (in_line - trailing == self.size) & ~twice
@@ -159,8 +159,8 @@ class LinesFile:
                 raise self._empty_line(row - 1, position)
             if len(numbers) < self.size:
                 raise DataError(
-                    f"'{self.path}' has {len(numbers):,} numbers in row {row:,} (byte"
-                    f" {position:,}), where {self.size:,} belong: the file is damaged or cut off"
+                    f"'{self.path}' has {len(numbers):,} of {self.size:,} numbers in row {row:,}"
+                    f" (byte {position:,}): the file is damaged or cut off"
                 )
             if has_stray_number(word):
                 raise DataError(
