@@ -32,7 +32,8 @@ ADDRESSES = 2 * 2**30
 WORDS = [b"</s>", b"the", b"caf\xe9", b"New_York", b"the", b"w" * 40, b"of"]
 SIZE = 5
 CLAIMS = [b"0", b"1", b"6", b"8", b"65536", b"65537", b"3000000", b"4294967296",
-          b"9223372036854775807", b"18446744073709551616", b"9" * 40, b"-1", b"1e9", b"7.0"]  # fmt: skip
+          b"9223372036854775807", b"18446744073709551616", b"9" * 40, b"-1", b"1e9",
+          b"7.0"]  # fmt: skip
 PIECES = [b"\n", b" ", b"  ", b"\t", b"\r\n", b"\0", b"\xff" * 9, b"nan", b"inf", b"-1e999", b"1_0",
           b"0.125", b"9" * 300, b"x" * 11_000, b"\x1f\x8b", b"\x80\x04", b"{"]  # fmt: skip
 
@@ -44,9 +45,9 @@ def main(options: list[str]) -> None:
         print(json.dumps(_part(*map(int, chosen["--part"].split(",")))))
         return
     if "--case" in chosen:
-        print(
-            _outcome(Path(_fast_folder()) / "case", _content(_whole_files(), int(chosen["--case"])))
-        )
+        content = _content(_whole_files(), int(chosen["--case"]))
+        with tempfile.TemporaryDirectory() as folder:
+            print(content, _outcome(Path(folder) / "case", content), sep="\n")
         return
     sys.exit(_all(int(chosen.get("--cases", CASES))))
 
@@ -72,9 +73,12 @@ def _all(cases: int) -> int:
     print(f"| outcome | of {cases:,} cases |\n|---|---|")
     for outcome, n in outcomes.most_common():
         print(f"| {outcome} | {n:,} |")
-    print(f"\nslowest: case {slowest[1]} in {slowest[0]:.3f} s; all in"
-          f" {time.perf_counter() - started:.0f} s by {parts} processes of 2 GiB of addresses, at most"
-          f" {max((result['peak_mb'] for result in results), default=0):.0f} MB each in memory")  # fmt: skip
+    seconds = time.perf_counter() - started
+    peak = max((result["peak_mb"] for result in results), default=0)
+    print(
+        f"\nslowest: case {slowest[1]} in {slowest[0]:.3f} s; all in {seconds:.0f} s by {parts}"
+        f" processes of 2 GiB of addresses, at most {peak:.0f} MB of memory each"
+    )
     print(
         f"neither vectors nor a sentence: {len(failures)}; processes that crashed: {len(crashed)}"
     )

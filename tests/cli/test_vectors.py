@@ -73,7 +73,10 @@ def test_convert_there_and_back_keeps_every_byte(wordgate, file, tmp_path):
         opened = open_vectors(after)
         assert (opened.format, opened.compressed) == (form, name.endswith("GZ"))
         before = after
-    again = b"5 2\nthe 0.5 0.5\nNew York -1.5 2.0\ncaf\xe9 0.0 0.0\nthe 3.0 4.0\n\xc3\x89t\xc3\xa9 0.0 1.0\n"
+    again = (
+        b"5 2\nthe 0.5 0.5\nNew York -1.5 2.0\ncaf\xe9 0.0 0.0\nthe 3.0 4.0\n"
+        b"\xc3\x89t\xc3\xa9 0.0 1.0\n"
+    )
     assert before.read_bytes() == again
 
 

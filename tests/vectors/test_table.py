@@ -128,8 +128,8 @@ def test_headers_that_lie(refusal):
     content = packed()
     (length,) = struct.unpack("<Q", content[:8])
     assert refusal(struct.pack("<Q", 2**40) + content[8:]) == (
-        f"declares a header of {2**40:,} bytes, where up to {len(content) - 8:,} are possible: it is"
-        " damaged, or no table of word vectors"
+        f"declares a header of {2**40:,} bytes, where up to {len(content) - 8:,} are possible: it"
+        " is damaged, or no table of word vectors"
     )
     header = json.loads(content[8 : 8 + length])
     header["vectors"]["shape"] = [2**40, 2]

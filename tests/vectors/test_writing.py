@@ -42,7 +42,9 @@ def test_the_layout_is_gensims(tmp_path):
 
 
 @pytest.mark.parametrize(("form", "end"), FILES)
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_words_and_numbers_come_back_as_they_were(tmp_path, form, end, data):
     # A first row that tells the size of text without a header beyond doubt, twice.
@@ -122,7 +124,8 @@ def test_calls_that_can_not_be_right(tmp_path):
         f"'{tmp_path / 'v.GZ'}' can't be gzipped safetensors: leave '.gz' off its name"
     )
     assert message(DataError, file, "glove", count=0) == (
-        f"0 rows of 5 numbers can't be written to '{file}': 1 row or more of 1 to 65,536 numbers can"
+        f"0 rows of 5 numbers can't be written to '{file}': 1 row or more of 1 to 65,536 numbers"
+        " can"
     )
     assert message(DataError, file, "glove", count=6) == (
         f"5 rows came for '{file}', where 6 were announced"
