@@ -38,8 +38,8 @@ GENSIM = os.environ.get("WORDGATE_BENCH_GENSIM") or str(
 SIZE, REPEATS, GENSIM_REPEATS = 300, 7, 3
 BLOCK = 20_000
 PREDICTED = (
-    "predicted before the first whole run, the reader being written: wordgate 3.3 times cat and 60 MB"
-    " at 30,000 of 3,000,000; gensim 20 s and 4,300 MB"
+    "predicted before the first whole run, the reader being written: wordgate 3.3 times cat and"
+    " 60 MB at 30,000 of 3,000,000; gensim 20 s and 4,300 MB"
 )
 WORDGATE_PEER = """
 import sys, time, json, hashlib

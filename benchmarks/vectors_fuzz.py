@@ -2,7 +2,8 @@
 
 Files of every format, plain and gzipped, with headers that lie, bytes changed, put in or taken out,
 and ends cut off. Each is opened and read both ways in a process that may use 2 GiB of addresses;
-it must end in vectors or in one sentence (`DataError`), within a second.
+it must end in vectors or in one sentence (`DataError`), within a second. A case over a tenth of
+that is read twice and the faster counts, since a busy machine stops any process now and then.
 
     python benchmarks/vectors_fuzz.py                 all cases
     python benchmarks/vectors_fuzz.py --cases 10000   fewer
@@ -27,7 +28,7 @@ from wordgate.errors import DataError
 from wordgate.vectors.reading import FORMATS, Block, open_vectors
 from wordgate.vectors.writing import write_vectors
 
-CASES, SLOW, HANGS = 500_000, 1.0, 20.0
+CASES, SLOW, UNUSUAL, HANGS = 500_000, 1.0, 0.1, 20.0
 ADDRESSES = 2 * 2**30
 WORDS = [b"</s>", b"the", b"caf\xe9", b"New_York", b"the", b"w" * 40, b"of"]
 SIZE = 5
@@ -95,15 +96,21 @@ def _part(part: int, parts: int, cases: int) -> dict[str, object]:
         file = Path(folder) / "case"
         for case in range(part, cases, parts):
             content = _content(whole, case)
-            started = time.perf_counter()
-            outcome = _outcome(file, content)
-            slowest = max(slowest, (time.perf_counter() - started, case))
+            outcome, seconds = _timed(file, content)
+            if seconds > UNUSUAL:
+                seconds = min(seconds, _timed(file, content)[1])
+            slowest = max(slowest, (seconds, case))
             if outcome in ("vectors", "a sentence"):
                 outcomes[outcome] += 1
             else:
                 failures.append(f"case {case}: {outcome}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     return {"outcomes": outcomes, "failures": failures, "slowest": slowest, "peak_mb": peak}
+
+
+def _timed(file: Path, content: bytes) -> tuple[str, float]:
+    started = time.perf_counter()
+    return _outcome(file, content), time.perf_counter() - started
 
 
 def _fast_folder() -> str | None:
@@ -191,7 +198,7 @@ def _lying(content: bytes, chance: np.random.Generator) -> bytes:
     if content[8:9] == b"{":  # safetensors: its length, or one of its numbers
         if chance.random() < 0.3:
             return chance.bytes(int(chance.integers(1, 9))).ljust(8, b"\0") + content[8:]
-        numbers = [b"[7,", b", 5]", b"[7]", b"[0, 56]", b"[56, 196]", b'"F32"', b'"I64"', b'"U8"']
+        numbers = [b"[7,", b", 5]", b"[7]", b"[0, 140]", b"[140, 196]", b'"F32"', b'"I64"', b'"U8"']
         claim = CLAIMS[chance.integers(len(CLAIMS))]
         old = numbers[chance.integers(len(numbers))]
         return content.replace(old, old[:1] + claim + old[-1:])

@@ -145,3 +145,17 @@ def test_calls_that_can_not_be_right(tmp_path):
         f"row 4 can't be written to '{file}': its vector is not finite"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_header_that_lies_makes_nothing_large(tmp_path):
+    lying = tmp_path / "lying.gz"
+    lying.write_bytes(gzip.compress(b"900000000000000000 2\na 1 2\nb 3 4\n"))
+    opened = open_vectors(lying)
+    file = tmp_path / "v.safetensors"
+    with pytest.raises(DataError) as caught:
+        write(file, "safetensors", opened.blocks(), opened.rows(), 2)
+    assert str(caught.value) == (
+        f"'{lying}' ends at byte 33 within row 3 of 900,000,000,000,000,000: it was cut off; fetch"
+        " it again"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["lying.gz"]

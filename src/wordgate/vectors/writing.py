@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wordgate.data.source import is_file
 from wordgate.errors import DataError, SettingsError, did_you_mean
@@ -168,35 +167,31 @@ def _text(block: Block) -> bytes:
 
 
 def _write_table(file: BufferedIOBase, blocks: Iterable[Block], count: int, size: int) -> None:
-    """Write a safetensors file: word ends, vectors as they come, words, and the header last."""
-    ends, letters = np.zeros(count, np.int64), bytearray()
-    first_vector = _HEADER_ROOM + ends.nbytes
-    file.seek(first_vector)
-    row = 0
+    """Write a safetensors file: vectors as they come, word ends, words, and the header last.
+
+    Nothing is set aside for `count` rows, which may be what the header of a damaged file claims.
+    """
+    ends, letters = bytearray(), bytearray()
+    file.seek(_HEADER_ROOM)
     for block in blocks:
         lengths = np.fromiter(map(len, block.words), np.int64, len(block.words))
-        ends[row : row + len(lengths)] = len(letters) + np.cumsum(lengths)
+        ends += (len(letters) + np.cumsum(lengths)).astype("<i8").tobytes()
         letters += b"".join(block.words)
-        row += len(lengths)
         file.write(np.ascontiguousarray(block.vectors, "<f4").tobytes())
+    file.write(ends)
     file.write(letters)
     file.seek(0)
     file.write(_table_header(count, size, len(letters)))
-    file.write(_little_endian(ends))
-
-
-def _little_endian(ends: NDArray[np.int64]) -> bytes:
-    return ends.astype("<i8").tobytes()
 
 
 def _table_header(count: int, size: int, letters: int) -> bytes:
     """Make the header, filled up with spaces to the room that was left for it."""
-    at_vectors = 8 * count
-    at_words = at_vectors + 4 * count * size
+    at_ends = 4 * count * size
+    at_words = at_ends + 8 * count
     header = {
         "__metadata__": METADATA,
-        "word_ends": _entry("I64", [count], 0, at_vectors),
-        "vectors": _entry("F32", [count, size], at_vectors, at_words),
+        "vectors": _entry("F32", [count, size], 0, at_ends),
+        "word_ends": _entry("I64", [count], at_ends, at_words),
         "words": _entry("U8", [letters], at_words, at_words + letters),
     }
     room = _HEADER_ROOM - LENGTH_BYTES
