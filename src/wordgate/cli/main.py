@@ -12,6 +12,7 @@ from wordgate.cli.import_keras import import_keras
 from wordgate.cli.info import info
 from wordgate.cli.predict import predict
 from wordgate.cli.train import train
+from wordgate.cli.vectors import vectors
 from wordgate.errors import WordgateError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -26,7 +27,7 @@ def wordgate() -> None:
     """
 
 
-for _command in (demo, audit, train, evaluate, predict, info, import_keras):
+for _command in (demo, audit, train, evaluate, predict, info, import_keras, vectors):
     wordgate.add_command(_command)
 
 

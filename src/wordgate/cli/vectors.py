@@ -1,0 +1,130 @@
+"""`wordgate vectors`: files of pretrained word vectors."""
+
+import dataclasses
+import json
+import os
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from wordgate.cli.options import json_option
+
+if TYPE_CHECKING:
+    from wordgate.vectors.block import Block, VectorFile
+    from wordgate.vectors.summary import Summary
+
+_FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")
+_BY_ENDING = {
+    ".bin": "word2vec",
+    ".vec": "word2vec-text",
+    ".txt": "word2vec-text",
+    ".safetensors": "safetensors",
+}
+
+
+@click.group(short_help="Look into, convert and make word vectors.")
+def vectors() -> None:
+    """Look into, convert and make files of pretrained word vectors.
+
+    Read are word2vec (binary or text), fastText's .vec, GloVe's text, each gzipped or not, and
+    safetensors files that 'convert' writes. All commands that train take them: --vectors FILE.
+    """
+
+
+@vectors.command(short_help="Tell what a file of word vectors holds.")
+@click.argument("file")
+@json_option
+def info(file: str, *, as_json: bool) -> None:
+    """Tell what the word vectors in FILE are: format, rows, size, spread, words."""
+    from wordgate.vectors.reading import open_vectors
+    from wordgate.vectors.summary import summarise
+
+    opened = open_vectors(file)
+    summary = summarise(opened, lambda blocks: _watched(opened, blocks, "reading"))
+    if as_json:
+        click.echo(json.dumps({"file": file, **dataclasses.asdict(summary)}, ensure_ascii=False))
+        return
+    click.echo(_view(file, summary))
+
+
+@vectors.command(short_help="Write word vectors in another format.")
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT")
+@click.option(
+    "--to",
+    "format_",
+    type=click.Choice(_FORMATS),
+    help="The format of OUT.  [default: by its ending: .bin, .vec, .txt or .safetensors]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -> None:
+    """Write the word vectors in IN to OUT, in another format.
+
+    Words and numbers stay what they are, to the byte. OUT is gzipped if it ends in .gz. A word that
+    a format can't hold, such as one with a space in word2vec's binary, is refused.
+    """
+    from wordgate.errors import SettingsError
+    from wordgate.vectors.reading import open_vectors
+    from wordgate.vectors.writing import write_vectors
+
+    format_ = format_ or _by_ending(target)
+    if os.path.lexists(target) and not overwrite:
+        raise SettingsError(
+            f"'{target}' exists; choose another OUT, or replace it with --overwrite"
+        )
+    opened = open_vectors(source)
+    count = opened.rows()
+    blocks = _watched(opened, opened.blocks(), "converting")
+    write_vectors(target, blocks, format=format_, count=count, size=opened.size)
+    click.echo(f"Wrote {count:,} vectors of {opened.size:,} numbers to {target} ({format_}).")
+
+
+def _by_ending(target: str) -> str:
+    """Guess a format where a file's ending is plain."""
+    from wordgate.errors import SettingsError
+
+    name = target.lower().removesuffix(".gz")
+    for ending, form in _BY_ENDING.items():
+        if name.endswith(ending):
+            return form
+    raise SettingsError(
+        f"the ending of '{target}' names no format; give --to with one of {', '.join(_FORMATS)}"
+    )
+
+
+def _watched(file: "VectorFile", blocks: "Iterable[Block]", doing: str) -> "Iterator[Block]":
+    """Pass on the blocks of a file, with a bar over the file's bytes."""
+    from wordgate.progress import Console
+
+    with Console().bar(100) as bar:
+        shown = 0
+        for block in blocks:
+            yield block
+            while shown < int(100 * file.share_read):
+                shown += 1
+                bar.advance(f"{doing} {file.path.name}")
+
+
+def _view(file: str, summary: "Summary") -> str:
+    """Show what a file holds."""
+    from wordgate.cli.views import one_line
+
+    packed = ", gzipped" if summary.compressed else ""
+    rows = f"{summary.rows:,} rows" if summary.declared is None else _declared(summary)
+    lines = [
+        f"{file}: {summary.format}{packed}",
+        f"vectors: {rows}, {summary.size:,} numbers each",
+        f"numbers: standard deviation {summary.standard_deviation:.4f},"
+        f" mean length of a vector {summary.mean_norm:.3f}",
+        f"words: {summary.upper_case:.1%} with upper case, {summary.duplicates:,} repeated,"
+        f" {summary.with_spaces:,} with spaces, {summary.not_utf8:,} not UTF-8",
+        f"first words: {'  '.join(summary.first_words)}",
+        f"Try: wordgate train DATA --vectors {shlex.quote(file)} --out model",
+    ]
+    return "\n".join(map(one_line, lines))
+
+
+def _declared(summary: "Summary") -> str:
+    return f"{summary.rows:,} rows, as declared"

@@ -1,0 +1,154 @@
+"""What every format of word vectors has in common: blocks of rows, bounds, one check of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import DataError
+
+LARGEST_SIZE = 65_536  # numbers a vector; real ones have 25 to 4,096
+LONGEST_WORD = 10_000  # bytes; a longer one means that the file is not read where it should be
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of a file of word vectors.
+
+    Attributes:
+        words: Their words, as they stand in the file.
+        vectors: float32 [len(words), size].
+    """
+
+    words: list[bytes]
+    vectors: NDArray[np.float32]
+
+
+class VectorFile(Protocol):
+    """A file of word vectors whose format is known; reading it begins anew with every pass.
+
+    Attributes:
+        path: Where it lies.
+        format: One of `wordgate.vectors.reading.FORMATS`.
+        compressed: Whether it is gzipped.
+        size: Numbers a vector.
+        share_read: How much of the file the pass under way has read, from 0 to 1.
+    """
+
+    path: Path
+    format: str
+    compressed: bool
+    size: int
+    share_read: float
+
+    @property
+    def count(self) -> int | None:
+        """Rows that the header declares; None where the format has no header."""
+
+    def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
+        """Read the vectors of some words in one pass over the whole file.
+
+        Args:
+            words: The words, as bytes; any other is passed over.
+
+        Yields:
+            Each word that is there, in the file's order, with its vector, float32 [size]; where a
+            word occurs again, the first vector counts, as in gensim.
+
+        Raises:
+            DataError: The file is damaged, or a wanted vector is not finite.
+        """
+
+    def blocks(self) -> Iterator[Block]:
+        """Read all rows, some at a time.
+
+        Yields:
+            Blocks of rows in the file's order, in bounded memory.
+
+        Raises:
+            DataError: The file is damaged, or a number is not finite.
+        """
+
+    def rows(self) -> int:
+        """Give the rows the header declares; where there is none, count them in a pass."""
+
+
+def check_finite(
+    path: Path, vectors: NDArray[np.float32], place: Callable[[int], tuple[int, int]]
+) -> None:
+    """Refuse vectors with NaN or infinity.
+
+    Args:
+        path: The file, for the message.
+        vectors: float32 [m, size].
+        place: Gives the row in the file, from 1, and the first byte of vector `i`.
+
+    Raises:
+        DataError: With the place of the first one.
+    """
+    finite = np.isfinite(vectors)
+    if finite.all():
+        return
+    first = int(np.flatnonzero(~finite.all(axis=1))[0])
+    value = vectors[first][~finite[first]][0]
+    row, position = place(first)
+    raise DataError(
+        f"'{path}' holds {value} in the vector of row {row:,} (byte {position:,}), where only"
+        " finite numbers belong: the file is damaged or its training failed"
+    )
+
+
+def check_header(path: Path, count: int, size: int) -> None:
+    """Refuse a header that no file of word vectors can have.
+
+    Raises:
+        DataError: No rows, no numbers, or more numbers a vector than there can be.
+    """
+    if not 1 <= size <= LARGEST_SIZE:
+        raise DataError(
+            f"'{path}' declares vectors of {size:,} numbers, where 1 to {LARGEST_SIZE:,} are"
+            " possible: its header is damaged"
+        )
+    if count < 1:
+        raise DataError(f"'{path}' declares {count:,} rows: there is no vector in it")
+
+
+def check_room(path: Path, count: int, size: int, *, needed: int, there: int) -> None:
+    """Refuse a header that declares more than the file's bytes can hold.
+
+    Args:
+        path: The file, for the message.
+        count: Rows declared.
+        size: Numbers a vector.
+        needed: The fewest bytes that so many rows take.
+        there: The file's bytes.
+
+    Raises:
+        DataError: There are fewer than needed.
+    """
+    if needed > there:
+        raise DataError(
+            f"'{path}' declares {count:,} rows of {size:,} numbers, at least {needed:,} bytes, and"
+            f" has {there:,}: it was cut off, or its header is damaged; fetch it again"
+        )
+
+
+def too_few(path: Path, declared: int, found: int, position: int) -> DataError:
+    """Say that a file ends before its last declared row is whole."""
+    return DataError(
+        f"'{path}' ends at byte {position:,} within row {found + 1:,} of {declared:,}: it was cut"
+        " off; fetch it again"
+    )
+
+
+def too_many(path: Path, declared: int, position: int) -> DataError:
+    """Say that a file goes on after its last declared row."""
+    return DataError(
+        f"'{path}' declares {declared:,} rows and goes on after them at byte {position:,}: its"
+        " header or a row is damaged"
+    )

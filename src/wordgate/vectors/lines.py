@@ -1,0 +1,280 @@
+"""Text formats: a word and its numbers on each line, separated by single spaces.
+
+word2vec's and fastText's begin with a line of rows and size, GloVe's does not. fastText ends its
+lines with a space. A word can hold spaces, so numbers are counted from the right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import compress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import DataError
+from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, too_few, too_many
+from wordgate.vectors.source import Source, open_source
+
+_ROOM = 2**20  # bytes read at a time
+_NUMBER_ROOM = 64  # bytes that one number can take on the average; float64's repr takes 25
+_IN_NUMBERS = b"0123456789+-.eE "
+_SPACE, _BREAK, _RETURN = b" \n\r"
+# A last field of a word that was written as one of the numbers: 0.0123, but not version 3.5.
+_STRAY_NUMBER = re.compile(rb"[-+]?\d*\.\d{3,}(?:[eE][-+]?\d+)?|[-+]?\d+(?:\.\d+)?[eE][-+]?\d+")
+
+
+class LinesFile:
+    """A text file, see `wordgate.vectors.block.VectorFile`."""
+
+    def __init__(self, path: Path, *, compressed: bool, header: int, count: int | None, size: int):
+        """Take over what recognising the file found; `header` is the bytes of its first line."""
+        self.path, self.compressed, self.count, self.size = path, compressed, count, size
+        self.format = "glove" if count is None else "word2vec-text"
+        self.share_read = 0.0
+        self._header = header
+
+    def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
+        """Read the vectors of some words, see `VectorFile`."""
+        left = set(words)
+        for stretch in self._stretches():
+            here = left.intersection(stretch.words)
+            left -= here
+            for i in compress(range(len(stretch.words)), map(here.__contains__, stretch.words)):
+                word = stretch.words[i]
+                if word in here:  # and not a second time
+                    here.remove(word)
+                    yield word, self._vectors(stretch, [i])[0]
+
+    def blocks(self) -> Iterator[Block]:
+        """Read all rows, see `VectorFile`."""
+        for stretch in self._stretches():
+            yield Block(stretch.words, self._vectors(stretch, range(len(stretch.words))))
+
+    def rows(self) -> int:
+        """Give the rows the header declares; where there is none, count them in a pass."""
+        if self.count is not None:
+            return self.count
+        return sum(len(stretch.words) for stretch in self._stretches())
+
+    def _vectors(self, stretch: _Stretch, picked: Collection[int]) -> NDArray[np.float32]:
+        """Parse the numbers of some lines, float32 [len(picked), size]."""
+        rows = list(picked)
+        texts = [stretch.numbers(i) for i in rows]
+        try:
+            vectors = _parsed(b" ".join(texts), (len(rows), self.size))
+        except ValueError:
+            raise self._no_number(stretch, rows, texts) from None
+        check_finite(self.path, vectors, lambda i: stretch.place(rows[i]))
+        return vectors
+
+    def _no_number(self, stretch: _Stretch, rows: list[int], texts: list[bytes]) -> DataError:
+        """Name the first field that is no number."""
+        i, field = next(
+            (i, field)
+            for i, text in zip(rows, texts, strict=True)
+            for field in text.split(b" ")
+            if not _is_number(field)
+        )
+        row, position = stretch.place(i)
+        return DataError(
+            f"'{self.path}' has '{_shown(field)}' among the numbers of row {row:,} (byte"
+            f" {position:,}), where only finite numbers belong, each after one space"
+        )
+
+    def _stretches(self) -> Iterator[_Stretch]:
+        """Walk the file in whole lines, each of which is known to have enough fields."""
+        row, ended = 0, None  # the byte at which empty lines began
+        with open_source(self.path) as source:
+            source.read_fully(self._header)
+            for position, block in self._whole_lines(source):
+                stretch = self._cut(block, row, position)
+                self.share_read = source.share_read
+                n = len(stretch.words)
+                if ended is not None and n:
+                    raise self._empty_line(row, ended)
+                ended = stretch.ended if ended is None else ended
+                if self.count is not None and row + n > self.count:
+                    raise too_many(self.path, self.count, stretch.place(self.count - row)[1])
+                row += n
+                if n:
+                    yield stretch
+            if self.count is not None and row < self.count:
+                raise too_few(self.path, self.count, row, source.position)
+
+    def _whole_lines(self, source: Source) -> Iterator[tuple[int, bytes]]:
+        """Give pieces of the file that end with a line break, each with its first byte's place."""
+        longest = LONGEST_WORD + _NUMBER_ROOM * self.size
+        rest = b""
+        while piece := source.read_fully(_ROOM):
+            rest += piece
+            end = rest.rfind(b"\n") + 1
+            if end:
+                yield source.position - len(rest), rest[:end]
+                rest = rest[end:]
+            if len(rest) > longest:
+                raise DataError(
+                    f"'{self.path}' has a line of more than {longest:,} bytes (at byte"
+                    f" {source.position - len(rest):,}), too long for a word and {self.size:,}"
+                    " numbers: the file is damaged"
+                )
+        if rest:
+            yield source.position - len(rest), rest + b"\n"
+
+    def _cut(self, block: bytes, row: int, position: int) -> _Stretch:
+        """Find where each line's word and numbers end, counting spaces of all lines at once."""
+        array = np.frombuffer(block, np.uint8)
+        breaks = np.flatnonzero(array == _BREAK)
+        spaces = np.flatnonzero(array == _SPACE)
+        starts = np.concatenate(([0], breaks[:-1] + 1))
+        ends = breaks - (array[breaks - 1] == _RETURN)
+        trailing = (array[ends - 1] == _SPACE).astype(np.int64)  # as fastText has it
+        twice = (trailing == 1) & (array[np.maximum(ends - 2, 0)] == _SPACE)
+        until = np.searchsorted(spaces, breaks)
+        in_line = np.diff(until, prepend=0)
+        usual = (in_line - trailing == self.size) & ~twice
+        word_ends = starts.copy()
+        word_ends[usual] = spaces[(until - self.size - trailing)[usual]]
+        ends -= trailing
+        stretch = _Stretch(block, starts, word_ends, ends, row + 1, position)
+        if not usual.all():
+            stretch = self._with_unusual(stretch, np.flatnonzero(~usual))
+        self._check_words(stretch)
+        return stretch
+
+    def _with_unusual(self, stretch: _Stretch, unusual: NDArray[np.int64]) -> _Stretch:
+        """Look at lines with words that hold spaces; refuse those with too many or few numbers."""
+        last = _last_line(stretch.block)
+        for i in map(int, unusual):
+            start = int(stretch.starts[i])
+            line = stretch.block[start : int(stretch.ends[i])].rstrip(b" \r")
+            if not line and start >= last:  # nothing but empty lines follows
+                return stretch.before(i)
+            word, *numbers = line.rsplit(b" ", self.size)
+            row, position = stretch.place(i)
+            if not line:
+                raise self._empty_line(row - 1, position)
+            if len(numbers) < self.size:
+                raise DataError(
+                    f"'{self.path}' has {len(numbers):,} of {self.size:,} numbers in row {row:,}"
+                    f" (byte {position:,}): the file is damaged or cut off"
+                )
+            if has_stray_number(word):
+                raise DataError(
+                    f"'{self.path}' has more than {self.size:,} numbers in row {row:,} (byte"
+                    f" {position:,}), where {self.size:,} belong: the file is damaged"
+                )
+            stretch.word_ends[i] = start + len(word)
+            stretch.ends[i] = start + len(line)
+        return stretch
+
+    def _check_words(self, stretch: _Stretch) -> None:
+        """Refuse words that can't be words."""
+        too_long = np.flatnonzero(stretch.word_ends - stretch.starts > LONGEST_WORD)
+        if len(too_long):
+            row, position = stretch.place(int(too_long[0]))
+            raise DataError(
+                f"'{self.path}' has no word of up to {LONGEST_WORD:,} bytes at row {row:,} (byte"
+                f" {position:,}): the file is damaged"
+            )
+
+    def _empty_line(self, row: int, position: int) -> DataError:
+        return DataError(
+            f"'{self.path}' has an empty line after row {row:,} (byte {position:,}), and more rows"
+            " below: the file is damaged"
+        )
+
+
+@dataclass
+class _Stretch:
+    """Whole lines.
+
+    Attributes:
+        block: Their bytes.
+        starts: Where each begins, int64 [lines].
+        word_ends: Where its word ends, int64 [lines].
+        ends: Where its numbers end, int64 [lines].
+        row: The number of the first in the file, from 1.
+        position: The byte of the file at which the block begins.
+        ended: The byte of the file at which only empty lines begin, if they do.
+    """
+
+    block: bytes
+    starts: NDArray[np.int64]
+    word_ends: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    row: int
+    position: int
+    ended: int | None = None
+
+    def __post_init__(self) -> None:
+        self._words: list[bytes] | None = None
+
+    @property
+    def words(self) -> list[bytes]:
+        """Their words."""
+        if self._words is None:
+            pairs = zip(self.starts.tolist(), self.word_ends.tolist(), strict=True)
+            self._words = [self.block[start:end] for start, end in pairs]
+        return self._words
+
+    def numbers(self, i: int) -> bytes:
+        """Give the text of a line's numbers."""
+        return self.block[int(self.word_ends[i]) + 1 : int(self.ends[i])]
+
+    def place(self, i: int) -> tuple[int, int]:
+        """Give a line's row in the file, and the byte where it begins."""
+        return self.row + i, self.position + int(self.starts[i])
+
+    def before(self, i: int) -> _Stretch:
+        """Keep the lines before one, after which there are only empty ones."""
+        return _Stretch(
+            self.block,
+            self.starts[:i],
+            self.word_ends[:i],
+            self.ends[:i],
+            self.row,
+            self.position,
+            ended=self.place(i)[1],
+        )
+
+
+def has_stray_number(word: bytes) -> bool:
+    """Tell whether what stands before a line's numbers ends in one more of them."""
+    _, space, last = word.rpartition(b" ")
+    return bool(space) and _STRAY_NUMBER.fullmatch(last) is not None
+
+
+def _last_line(block: bytes) -> int:
+    """Give the place after the last line that is not empty."""
+    return len(block.rstrip(b" \r\n"))
+
+
+def _parsed(text: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Parse numbers that are separated by single spaces.
+
+    Raises:
+        ValueError: One is no plain decimal number (Python's float also takes ``nan`` and ``1_0``),
+            or there are not as many as the shape asks for.
+    """
+    if text.translate(None, _IN_NUMBERS):
+        raise ValueError
+    numbers = list(map(float, text.split(b" ")))
+    with np.errstate(over="ignore"):  # the infinity this makes is refused
+        return np.array(numbers, dtype=np.float32).reshape(shape)
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        _parsed(field, (1,))
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(field: bytes) -> str:
+    text = field[:40].decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

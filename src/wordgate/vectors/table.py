@@ -1,0 +1,186 @@
+"""Our own format: a safetensors file of a table, its words and where each word ends.
+
+``vectors`` float32 or float16 [n, size]; ``words`` uint8 [bytes], the words one after another;
+``word_ends`` int64 [n]. Its metadata say ``format: wordgate-vectors`` and ``version: 1``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import DataError
+from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, check_header
+
+METADATA = {"format": "wordgate-vectors", "version": "1"}
+LENGTH_BYTES = 8  # of the header, before it
+LONGEST_HEADER = 2**16  # bytes; ours takes some hundred
+_WORDS_AT_ONCE = 2**14
+_NUMBERS_AT_ONCE = 2**20
+
+
+class TableFile:
+    """A safetensors file, see `wordgate.vectors.block.VectorFile`."""
+
+    format = "safetensors"
+    compressed = False
+
+    def __init__(self, path: Path):
+        """Look into the file's header.
+
+        Raises:
+            DataError: The header is damaged, or the file is another kind of safetensors file.
+        """
+        self.path = path
+        self.share_read = 0.0
+        _check_length(path)
+        with _opened(path) as file:
+            self.count, self.size, self._letters = _checked(path, file)
+
+    def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
+        """Read the vectors of some words, see `VectorFile`."""
+        left = set(words)
+        with _opened(self.path) as file:
+            vectors = file.get_slice("vectors")
+            for row, found in self._words(file, _WORDS_AT_ONCE):
+                here = left.intersection(found)
+                left -= here
+                for i in compress(range(len(found)), map(here.__contains__, found)):
+                    if found[i] in here:  # and not a second time
+                        here.remove(found[i])
+                        yield found[i], self._vectors(vectors, row + i, row + i + 1)[0]
+
+    def blocks(self) -> Iterator[Block]:
+        """Read all rows, see `VectorFile`."""
+        with _opened(self.path) as file:
+            vectors = file.get_slice("vectors")
+            for row, words in self._words(file, max(1, _NUMBERS_AT_ONCE // self.size)):
+                yield Block(words, self._vectors(vectors, row, row + len(words)))
+
+    def rows(self) -> int:
+        """Give the rows of the table."""
+        return self.count
+
+    def _words(self, file: Any, at_once: int) -> Iterator[tuple[int, list[bytes]]]:
+        """Walk the words, some at a time, each time with the row of the first, from 0."""
+        letters, ends = file.get_slice("words"), file.get_slice("word_ends")
+        start = 0
+        for row in range(0, self.count, at_once):
+            until = min(row + at_once, self.count)
+            here = np.concatenate(([start], ends[row:until]))
+            self._check_ends(here, row)
+            end = int(here[-1])
+            text = letters[start:end].tobytes() if end > start else b""
+            pairs = zip((here[:-1] - start).tolist(), (here[1:] - start).tolist(), strict=True)
+            start = end
+            self.share_read = until / self.count
+            yield row, [text[begin:end] for begin, end in pairs]
+        if start != self._letters:
+            raise DataError(
+                f"'{self.path}' has {self._letters:,} bytes of words, and its last word ends at"
+                f" {start:,}: the file is damaged"
+            )
+
+    def _check_ends(self, ends: NDArray[np.int64], row: int) -> None:
+        """Refuse words that end before they begin, are too long, or lie outside the file."""
+        lengths = np.diff(ends)
+        wrong = (lengths < 0) | (lengths > LONGEST_WORD) | (ends[1:] > self._letters)
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            raise DataError(
+                f"'{self.path}' has no word of up to {LONGEST_WORD:,} bytes at row"
+                f" {row + first + 1:,} (bytes {int(ends[first]):,} to {int(ends[first + 1]):,} of"
+                f" {self._letters:,}): the file is damaged"
+            )
+
+    def _vectors(self, table: Any, first: int, end: int) -> NDArray[np.float32]:
+        """Read rows of the table, float32 [end - first, size]."""
+        vectors: NDArray[np.float32] = table[first:end].astype(np.float32)
+        check_finite(self.path, vectors, lambda i: (first + i + 1, self._first_byte(first + i)))
+        return vectors
+
+    def _first_byte(self, row: int) -> int:
+        """Give the place of a vector in the file; the library keeps it to itself."""
+        with self.path.open("rb") as file:
+            length = header_length(file.read(LENGTH_BYTES))
+            entry = json.loads(file.read(length))["vectors"]
+        start, end = entry["data_offsets"]
+        return int(LENGTH_BYTES + length + start + (end - start) // self.count * row)
+
+
+def header_length(start: bytes) -> int:
+    """Give the length of the header that a safetensors file of these first bytes has."""
+    return int.from_bytes(start[:LENGTH_BYTES], "little")
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a header that is longer than ours ever is, or than the file."""
+    try:
+        there = path.stat().st_size - LENGTH_BYTES
+        with path.open("rb") as file:
+            declared = header_length(file.read(LENGTH_BYTES))
+    except OSError as error:
+        raise DataError(f"can't read '{path}': {error.strerror or error}") from error
+    if declared > min(there, LONGEST_HEADER):
+        raise DataError(
+            f"'{path}' declares a header of {declared:,} bytes, where up to"
+            f" {max(0, min(there, LONGEST_HEADER)):,} are possible: it is damaged, or no table of"
+            " word vectors"
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open the file; what the library finds wrong with it becomes a sentence."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except SafetensorError as error:
+        raise DataError(
+            f"'{path}' is a damaged safetensors file ({error}): fetch it again"
+        ) from error
+
+
+def _checked(path: Path, file: Any) -> tuple[int, int, int]:
+    """Check the tables' names, types and shapes; give rows, size and bytes of words."""
+    metadata = file.metadata() or {}
+    if metadata.get("format") != METADATA["format"]:
+        names = ", ".join(f"'{name}'" for name in sorted(file.keys())[:3]) or "nothing"
+        raise DataError(
+            f"'{path}' is a safetensors file of other things than word vectors (it holds {names});"
+            " give one that 'wordgate vectors convert' wrote, or any other format of word vectors"
+        )
+    if metadata.get("version") != METADATA["version"]:
+        raise DataError(
+            f"'{path}' has version '{metadata.get('version')}' of the format wordgate-vectors,"
+            f" where {METADATA['version']} is known: update wordgate"
+        )
+    shapes = {}
+    for name, types in (("vectors", ("F32", "F16")), ("words", ("U8",)), ("word_ends", ("I64",))):
+        if name not in file.keys():  # noqa: SIM118 - the library's object is no mapping
+            raise DataError(f"'{path}' lacks the tensor '{name}': the file is damaged")
+        tensor = file.get_slice(name)
+        shapes[name], found = tensor.get_shape(), tensor.get_dtype()
+        rank = 2 if name == "vectors" else 1
+        if found not in types or len(shapes[name]) != rank:
+            raise DataError(
+                f"'{path}' has a tensor '{name}' of type {found} and shape {shapes[name]}, where"
+                f" {' or '.join(types)} of {rank} dimension{'s' * (rank > 1)} belongs: the file is"
+                " damaged"
+            )
+    count, size = shapes["vectors"]
+    check_header(path, count, size)
+    if shapes["word_ends"] != [count]:
+        raise DataError(
+            f"'{path}' has {count:,} vectors and {shapes['word_ends'][0]:,} words: it is damaged"
+        )
+    return count, size, shapes["words"][0]

@@ -1,0 +1,202 @@
+"""Files of word vectors, written as gensim, fastText and GloVe do, or as our own table."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import BufferedIOBase
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from wordgate.data.source import is_file
+from wordgate.errors import DataError, SettingsError, did_you_mean
+from wordgate.files import replacing
+from wordgate.vectors.block import LARGEST_SIZE, LONGEST_WORD, Block
+from wordgate.vectors.lines import has_stray_number
+from wordgate.vectors.reading import FORMATS
+from wordgate.vectors.table import LENGTH_BYTES, METADATA
+
+_HEADER_ROOM = 512  # bytes before the table: its header is written last, when all is known
+
+
+def write_vectors(
+    path: str | Path,
+    blocks: Iterable[Block],
+    *,
+    format: str,  # noqa: A002
+    count: int,
+    size: int,
+) -> None:
+    """Write word vectors; what stands at the path is replaced once all are written.
+
+    Args:
+        path: The file; ``.gz`` at its end compresses it.
+        blocks: The rows.
+        format: One of `wordgate.vectors.reading.FORMATS`.
+        count: How many rows there are.
+        size: Numbers a vector.
+
+    Raises:
+        SettingsError: The format is unknown, or can't be compressed.
+        DataError: A word can't be written in this format, a number is not finite, the rows are not
+            as announced, or the folder is missing.
+        OSError: The disk refuses.
+    """
+    path = Path(path)
+    _check_call(path, format, count, size)
+    rows = _checked(path, blocks, _unfit(format), count, size)
+    with replacing(path) as aside, aside.open("wb") as file:
+        if format == "safetensors":
+            _write_table(file, rows, count, size)
+            return
+        with _packed(file, compress=path.name.lower().endswith(".gz")) as stream:
+            if format != "glove":
+                stream.write(b"%d %d\n" % (count, size))
+            encode = _binary if format == "word2vec" else _text
+            for block in rows:
+                stream.write(encode(block))
+
+
+def _check_call(path: Path, form: str, count: int, size: int) -> None:
+    if form not in FORMATS:
+        raise SettingsError(f"no format '{form}' of word vectors{did_you_mean(form, FORMATS)}")
+    if form == "safetensors" and path.name.lower().endswith(".gz"):
+        raise SettingsError(f"'{path}' can't be gzipped safetensors: leave '.gz' off its name")
+    if count < 1 or not 1 <= size <= LARGEST_SIZE:
+        raise DataError(
+            f"{count:,} rows of {size:,} numbers can't be written to '{path}': 1 row or more of"
+            f" 1 to {LARGEST_SIZE:,} numbers can"
+        )
+    if not is_file(path.parent):
+        raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' in")
+
+
+def _checked(
+    path: Path,
+    blocks: Iterable[Block],
+    unfit: Callable[[bytes], str | None],
+    count: int,
+    size: int,
+) -> Iterator[Block]:
+    """Pass on the blocks; refuse rows that would not be read again as they are."""
+    row = 0
+    for block in blocks:
+        n = len(block.words)
+        if block.vectors.shape != (n, size):
+            raise DataError(
+                f"vectors of shape {list(block.vectors.shape)} came for '{path}' after row {row:,},"
+                f" where {[n, size]} belongs"
+            )
+        for i, word in enumerate(block.words):
+            if why := unfit(word):
+                raise DataError(
+                    f"row {row + i + 1:,} can't be written to '{path}': {why}; write another format"
+                )
+        if not np.isfinite(block.vectors).all():
+            first = int(np.flatnonzero(~np.isfinite(block.vectors).all(axis=1))[0])
+            raise DataError(
+                f"row {row + first + 1:,} can't be written to '{path}': its vector is not finite"
+            )
+        row += n
+        if row > count:
+            raise DataError(f"more rows came for '{path}' than the {count:,} announced")
+        yield block
+    if row != count:
+        raise DataError(f"{row:,} rows came for '{path}', where {count:,} were announced")
+
+
+def _unfit(form: str) -> Callable[[bytes], str | None]:
+    """Give what tells why a word can't stand in a format, or None where it can."""
+
+    def in_binary(word: bytes) -> str | None:
+        if b" " in word:
+            return f"its word {_shown(word)} holds a space, at which words end in word2vec's binary"
+        if word.startswith(b"\n"):
+            return f"its word {_shown(word)} begins with a line break, which readers drop"
+        return too_long(word)
+
+    def in_text(word: bytes) -> str | None:
+        if b"\n" in word:
+            return f"its word {_shown(word)} holds a line break, at which rows end in text"
+        if b" " in word and has_stray_number(word):
+            return f"its word {_shown(word)} ends in what would be read as one of the numbers"
+        return too_long(word)
+
+    def too_long(word: bytes) -> str | None:
+        if len(word) > LONGEST_WORD:
+            return f"its word has {len(word):,} bytes, where {LONGEST_WORD:,} are possible"
+        return None
+
+    return {"word2vec": in_binary, "safetensors": too_long}.get(form, in_text)
+
+
+def _shown(word: bytes) -> str:
+    return repr(word[:60].decode("utf-8", "backslashreplace"))
+
+
+@contextmanager
+def _packed(file: BufferedIOBase, *, compress: bool) -> Iterator[BufferedIOBase]:
+    """Give a stream that writes to a file, through gzip if asked; the same rows, the same bytes."""
+    if not compress:
+        yield file
+        return
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as stream:
+        yield cast("BufferedIOBase", stream)
+
+
+def _binary(block: Block) -> bytes:
+    """Lay rows out as gensim does: no line break after a vector."""
+    vectors = np.ascontiguousarray(block.vectors, "<f4")
+    pieces: list[bytes] = []
+    for word, vector in zip(block.words, vectors, strict=True):
+        pieces += (word, b" ", vector.tobytes())
+    return b"".join(pieces)
+
+
+def _text(block: Block) -> bytes:
+    """Lay rows out as lines, each number the shortest that is read as the same float32."""
+    lines = (
+        b"%b %b\n" % (word, " ".join(map(str, vector)).encode("ascii"))
+        for word, vector in zip(block.words, np.asarray(block.vectors, np.float32), strict=True)
+    )
+    return b"".join(lines)
+
+
+def _write_table(file: BufferedIOBase, blocks: Iterable[Block], count: int, size: int) -> None:
+    """Write a safetensors file: vectors as they come, word ends, words, and the header last.
+
+    Nothing is set aside for `count` rows, which may be what the header of a damaged file claims.
+    """
+    ends, letters = bytearray(), bytearray()
+    file.seek(_HEADER_ROOM)
+    for block in blocks:
+        lengths = np.fromiter(map(len, block.words), np.int64, len(block.words))
+        ends += (len(letters) + np.cumsum(lengths)).astype("<i8").tobytes()
+        letters += b"".join(block.words)
+        file.write(np.ascontiguousarray(block.vectors, "<f4").tobytes())
+    file.write(ends)
+    file.write(letters)
+    file.seek(0)
+    file.write(_table_header(count, size, len(letters)))
+
+
+def _table_header(count: int, size: int, letters: int) -> bytes:
+    """Make the header, filled up with spaces to the room that was left for it."""
+    at_ends = 4 * count * size
+    at_words = at_ends + 8 * count
+    header = {
+        "__metadata__": METADATA,
+        "vectors": _entry("F32", [count, size], 0, at_ends),
+        "word_ends": _entry("I64", [count], at_ends, at_words),
+        "words": _entry("U8", [letters], at_words, at_words + letters),
+    }
+    room = _HEADER_ROOM - LENGTH_BYTES
+    return room.to_bytes(LENGTH_BYTES, "little") + json.dumps(header).encode().ljust(room)
+
+
+def _entry(dtype: str, shape: list[int], start: int, end: int) -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}

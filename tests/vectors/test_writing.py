@@ -1,0 +1,161 @@
+"""What is written is read again to the byte, and lies as gensim would lay it."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from wordgate.errors import DataError, SettingsError
+from wordgate.vectors.reading import FORMATS, Block, open_vectors
+from wordgate.vectors.writing import write_vectors
+
+FIXTURES = Path(__file__).parent / "fixtures"
+WORDS = [b"</s>", b"the", b"New_York", "café".encode(), b"##"]
+TABLE = np.load(FIXTURES / "expected.npy")
+BLOCKS = [Block(WORDS[:2], TABLE[:2]), Block(WORDS[2:], TABLE[2:])]
+FILES = [(form, end) for form in FORMATS for end in ("", ".gz") if form + end != "safetensors.gz"]
+
+
+def write(file, form, blocks=BLOCKS, count=5, size=5):
+    write_vectors(file, blocks, format=form, count=count, size=size)
+    return file
+
+
+def whole(file):
+    blocks = list(open_vectors(file).blocks())
+    return [w for block in blocks for w in block.words], np.concatenate(
+        [block.vectors for block in blocks]
+    )
+
+
+def test_the_layout_is_gensims(tmp_path):
+    for form, name in (("word2vec", "gensim.bin"), ("word2vec-text", "gensim.txt")):
+        expected = (FIXTURES / name).read_bytes()
+        assert write(tmp_path / name, form).read_bytes() == expected
+        assert gzip.decompress(write(tmp_path / f"{name}.gz", form).read_bytes()) == expected
+    without_header = (FIXTURES / "gensim.txt").read_bytes().partition(b"\n")[2]
+    assert write(tmp_path / "glove", "glove").read_bytes() == without_header
+
+
+@pytest.mark.parametrize(("form", "end"), FILES)
+@settings(
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_words_and_numbers_come_back_as_they_were(tmp_path, form, end, data):
+    # A first row that tells the size of text without a header beyond doubt, twice.
+    words = data.draw(st.lists(st.binary(max_size=12), max_size=8)) + [b"w", b"w", b"w"] * 8
+    size = data.draw(st.integers(2, 6))
+    finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
+    table = data.draw(arrays(np.float32, (len(words), size), elements=finite))
+    if form == "word2vec":
+        words = [word.lstrip(b"\n").replace(b" ", b"_") for word in words]
+    elif form != "safetensors":
+        words = [word.replace(b"\n", b"_").replace(b" ", b"_") for word in words]
+        words = [b"w", *words]
+        table = np.concatenate([table[-1:], table])
+    file = tmp_path / f"v{end}"
+    write(file, form, [Block(words, table)], len(words), size)
+    opened = open_vectors(file)
+    assert (opened.format, opened.compressed) == (form, bool(end))
+    found, vectors = whole(file)
+    assert found == words
+    np.testing.assert_array_equal(vectors, table)
+
+
+def test_words_with_spaces_go_where_they_can(tmp_path):
+    words = [b"the", b". . .", b"New York", b"windows 95", b"and"]
+    for form in ("word2vec-text", "glove", "safetensors"):
+        assert whole(write(tmp_path / "v", form, [Block(words, TABLE)]))[0] == words
+
+
+@pytest.mark.parametrize(
+    ("form", "word", "why"),
+    [
+        (
+            "word2vec",
+            b". .",
+            "its word '. .' holds a space, at which words end in word2vec's binary",
+        ),
+        (
+            "word2vec",
+            b"\na",
+            "its word '\\na' begins with a line break, which readers drop",
+        ),
+        ("glove", b"a\nb", "its word 'a\\nb' holds a line break, at which rows end in text"),
+        (
+            "word2vec-text",
+            b"\xff 0.125",
+            "its word '\\\\xff 0.125' ends in what would be read as one of the numbers",
+        ),
+        (
+            "safetensors",
+            b"x" * 10_001,
+            "its word has 10,001 bytes, where 10,000 are possible",
+        ),
+    ],
+)
+def test_words_that_would_not_come_back_are_refused(tmp_path, form, word, why):
+    file = tmp_path / "v"
+    file.write_bytes(b"before")
+    with pytest.raises(DataError) as caught:
+        write(file, form, [*BLOCKS, Block([word], TABLE[:1])], 6)
+    assert str(caught.value) == (f"row 6 can't be written to '{file}': {why}; write another format")
+    assert [path.name for path in tmp_path.iterdir()] == ["v"]
+    assert file.read_bytes() == b"before"
+
+
+def message(kind, *arguments, **options):
+    with pytest.raises(kind) as caught:
+        write(*arguments, **options)
+    return str(caught.value)
+
+
+def test_calls_that_can_not_be_right(tmp_path):
+    file = tmp_path / "v"
+    assert message(SettingsError, file, "word2vek") == (
+        "no format 'word2vek' of word vectors; did you mean 'word2vec'?"
+    )
+    assert message(SettingsError, tmp_path / "v.GZ", "safetensors") == (
+        f"'{tmp_path / 'v.GZ'}' can't be gzipped safetensors: leave '.gz' off its name"
+    )
+    assert message(DataError, file, "glove", count=0) == (
+        f"0 rows of 5 numbers can't be written to '{file}': 1 row or more of 1 to 65,536 numbers"
+        " can"
+    )
+    assert message(DataError, file, "glove", count=6) == (
+        f"5 rows came for '{file}', where 6 were announced"
+    )
+    assert message(DataError, file, "safetensors", count=4) == (
+        f"more rows came for '{file}' than the 4 announced"
+    )
+    assert message(DataError, file, "glove", size=4) == (
+        f"vectors of shape [2, 5] came for '{file}' after row 0, where [2, 4] belongs"
+    )
+    assert message(DataError, tmp_path / "no" / "v", "glove") == (
+        f"there is no folder '{tmp_path / 'no'}' to write 'v' in"
+    )
+    broken = TABLE.copy()
+    broken[3, 1] = np.nan
+    assert message(DataError, file, "glove", [Block(WORDS, broken)]) == (
+        f"row 4 can't be written to '{file}': its vector is not finite"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_header_that_lies_makes_nothing_large(tmp_path):
+    lying = tmp_path / "lying.gz"
+    lying.write_bytes(gzip.compress(b"900000000000000000 2\na 1 2\nb 3 4\n"))
+    opened = open_vectors(lying)
+    file = tmp_path / "v.safetensors"
+    with pytest.raises(DataError) as caught:
+        write(file, "safetensors", opened.blocks(), opened.rows(), 2)
+    assert str(caught.value) == (
+        f"'{lying}' ends at byte 33 within row 3 of 900,000,000,000,000,000: it was cut off; fetch"
+        " it again"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["lying.gz"]
