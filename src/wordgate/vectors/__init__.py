@@ -1,0 +1,1 @@
+"""Pretrained word vectors: their files, finding words in them, and making them."""
