@@ -43,6 +43,16 @@ def make(data, tiny_teacher, tmp_path):
     return run
 
 
+class Told(Silent):
+    """Keeps what is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
 def read(file):
     """Read word2vec's binary format, one word after another."""
     header, _, rest = file.read_bytes().partition(b"\n")
@@ -116,16 +126,18 @@ def test_a_size_may_be_asked_for(make):
 
 
 def test_the_way_is_told(make):
-    class Told(Silent):
-        lines = ()
-
-        def say(self, text):
-            self.lines = (*self.lines, text)
-
     told = Told()
     make(progress=told)
     assert "rows: 3 read, 3 kept" in told.lines[0]
     assert told.lines[1] == "words: 9 different ones; loading the teacher"
+
+
+def test_what_is_too_long_for_a_word_is_left_out_and_said(make, tmp_path):
+    told = Told()
+    source = write(tmp_path / "data.csv", [("pos", "good " + "ab" * 501), ("neg", "lamp bad")])
+    made = make(source, progress=told, teacher_words=False)
+    assert read(made.out)[0] == ["bad", "good", "lamp"]
+    assert told.lines[1] == "left out: 1 of more than 1,000 characters"
 
 
 @pytest.fixture

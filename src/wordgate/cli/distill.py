@@ -98,4 +98,5 @@ def _left_out(unknown: list[str]) -> str:
 
     some = ", ".join(shown(word, 30) for word in unknown[:_SHOWN])
     more = ", ..." if len(unknown) > _SHOWN else ""
-    return f"left out: {len(unknown):,} words of which the teacher knows nothing ({some}{more})"
+    words = "1 word" if len(unknown) == 1 else f"{len(unknown):,} words"
+    return f"left out: {words} of which the teacher knows nothing ({some}{more})"

@@ -168,7 +168,7 @@ def _principal_components(
     vectors = np.concatenate(
         [(block @ chosen).astype(np.float32) for block in _centred(rows, centre)]
     )
-    return vectors, float(kept.sum() / variances.sum())
+    return vectors, min(1.0, float(kept.sum() / variances.sum()))
 
 
 def _centred(

@@ -18,6 +18,9 @@ from wordgate.vectors.teachers import SentenceTeacher, check_extra, load_teacher
 from wordgate.vectors.writing import Block, format_by_name, write_vectors
 from wordgate.workflows.reading import ReadingOptions
 
+LONGEST_WORD = 1000
+"""Characters of a word; what is longer is no word, and no format of vectors holds it for sure."""
+
 
 @dataclass(frozen=True)
 class Distilled:
@@ -92,7 +95,7 @@ def distill(
     check_extra()
     cut = get_tokenizer(tokenizer)
     folder = locate_teacher(teacher)
-    words = _words(_read(data, reading, told), cut)
+    words = _words(_read(data, reading, told), cut, told)
     told.say(f"words: {len(words):,} different ones; loading the teacher")
     loaded = _load(folder, str(teacher))
     more = _further(loaded, words, cut) if teacher_words else []
@@ -125,12 +128,16 @@ def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Ta
         yield table
 
 
-def _words(tables: Iterable[Table], cut: Tokenizer) -> list[str]:
+def _words(tables: Iterable[Table], cut: Tokenizer, progress: Progress) -> list[str]:
     """Give the words of all texts, the most frequent first; equals in order of code points."""
     counts = Counter(word for table in tables for text in table.texts for word in cut(text))
-    if not counts:
+    words = [word for word in counts if len(word) <= LONGEST_WORD]
+    if not words:
         raise DataError("there are no words in the texts")
-    return sorted(counts, key=lambda word: (-counts[word], word))
+    if len(words) < len(counts):
+        n_long = len(counts) - len(words)
+        progress.say(f"left out: {n_long:,} of more than {LONGEST_WORD:,} characters")
+    return sorted(words, key=lambda word: (-counts[word], word))
 
 
 def _load(folder: Path, name: str) -> SentenceTeacher:
