@@ -133,3 +133,28 @@ def make_rows():
 def tiny():
     """Settings of an LSTM that trains at once."""
     return dict(TINY)
+
+
+TEACHER_WORDS = ("good", "bad", "lamp", "kettle", "the", "##s", "##ly")
+
+
+@pytest.fixture(scope="session")
+def tiny_teacher(tmp_path_factory) -> Path:
+    """A sentence-transformer of random weights, 16 numbers wide, that knows `TEACHER_WORDS`."""
+    pytest.importorskip("sentence_transformers", reason="needs the extra 'distill'")
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    raw, made = tmp_path_factory.mktemp("bert"), tmp_path_factory.mktemp("teacher")
+    words = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *TEACHER_WORDS)
+    BertTokenizer(vocab={word: i for i, word in enumerate(words)}).save_pretrained(raw)
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16, max_position_embeddings=32,
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(config).save_pretrained(raw)
+    SentenceTransformer(str(raw), local_files_only=True).save(str(made), create_model_card=False)
+    return made

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wordgate.prediction.predictor import Predictor, load
     from wordgate.split.folds import GroupedSplit
     from wordgate.workflows.audit import Audit, audit
+    from wordgate.workflows.distill import Distilled, distill
     from wordgate.workflows.evaluate import evaluate
     from wordgate.workflows.train import Training, train
 
@@ -30,6 +31,7 @@ __all__ = [
     "Audit",
     "BundleError",
     "DataError",
+    "Distilled",
     "GroupedSplit",
     "MissingExtraError",
     "Predictor",
@@ -38,6 +40,7 @@ __all__ = [
     "WordgateClassifier",
     "WordgateError",
     "audit",
+    "distill",
     "evaluate",
     "import_keras",
     "load",
@@ -48,11 +51,13 @@ __version__ = version("wordgate")
 
 _HOMES = {
     "Audit": "wordgate.workflows.audit",
+    "Distilled": "wordgate.workflows.distill",
     "GroupedSplit": "wordgate.split.folds",
     "Predictor": "wordgate.prediction.predictor",
     "Training": "wordgate.workflows.train",
     "WordgateClassifier": "wordgate.estimator",
     "audit": "wordgate.workflows.audit",
+    "distill": "wordgate.workflows.distill",
     "evaluate": "wordgate.workflows.evaluate",
     "import_keras": "wordgate.interchange.keras",
     "load": "wordgate.prediction.predictor",

@@ -1,0 +1,179 @@
+"""Vectors for words out of a model that was trained on sentences.
+
+A word's vector is what a teacher makes of the word alone: the average of its pieces' outputs. All
+of them together are centred and turned to their principal components, of which the first are kept.
+Nothing enters but the words themselves: no sentence that they stand in, no label. A row held out
+for test can leave no trace but that its words exist.
+
+Shapes: n words, width numbers of the teacher's outputs, size numbers of a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import DataError, SettingsError
+from wordgate.progress import Progress
+
+DEFAULT_SIZE = 300
+SPREAD = 0.1  # the root mean square of all numbers of the vectors
+_AT_ONCE = 128  # words: larger batches are no faster
+_ROWS_AT_ONCE = 4096  # in float64
+_NO_VARIANCE = 1e-10  # of the squared length of an output: what float32 makes of equal outputs
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a teacher makes of words.
+
+    Attributes:
+        means: float32 [n, width], the average output of each word's pieces.
+        known: bool [n], False where the teacher knows no piece of a word.
+    """
+
+    means: NDArray[np.float32]
+    known: NDArray[np.bool_]
+
+
+class Teacher(Protocol):
+    """A model that can be asked what it makes of single words."""
+
+    name: str
+    width: int
+
+    def pieces(self, words: Sequence[str]) -> list[int]:
+        """Count the pieces that each word is cut into: what it costs."""
+
+    def outputs(self, words: Sequence[str]) -> Outputs:
+        """Pass each word through the teacher alone."""
+
+
+@dataclass(frozen=True)
+class WordVectors:
+    """Words that have vectors.
+
+    Attributes:
+        words: The words, in the order they were given in.
+        vectors: float32 [n, size].
+        unknown: Words left out, since the teacher knows no piece of them.
+        variance: The share of the outputs' variance that the vectors keep.
+    """
+
+    words: list[str]
+    vectors: NDArray[np.float32]
+    unknown: list[str]
+    variance: float
+
+
+def distill_words(
+    words: Sequence[str], teacher: Teacher, *, size: int | None = None, progress: Progress
+) -> WordVectors:
+    """Give each word a vector.
+
+    Args:
+        words: The words, each once.
+        teacher: The model to ask.
+        size: Numbers a vector; None for 300, or for as many as there can be.
+        progress: Where to show how far it is.
+
+    Returns:
+        The vectors, of root mean square `SPREAD`.
+
+    Raises:
+        SettingsError: The size is below 1, or above what teacher and words can give.
+        DataError: There are fewer than two words, or the teacher gives numbers that are no use.
+    """
+    _check_size(size, teacher)
+    outputs = _ask(words, teacher, progress)
+    known = np.flatnonzero(outputs.known).tolist()
+    most = min(teacher.width, len(known) - 1)
+    if most < 1:
+        raise DataError(
+            f"the teacher '{teacher.name}' knows {len(known)} of {len(words):,} words: vectors"
+            " need two words or more"
+        )
+    if size is not None and size > most:
+        raise SettingsError(
+            f"size is {size}, but {len(known):,} words give {most} components at most"
+        )
+    means = outputs.means[known]
+    if means.var(axis=0).sum() <= _NO_VARIANCE * np.square(means).sum(axis=1).max():
+        raise DataError(f"the teacher '{teacher.name}' gives the same output for every word")
+    vectors, variance = _principal_components(means, size or min(DEFAULT_SIZE, most))
+    return WordVectors(
+        words=[words[i] for i in known],
+        vectors=vectors,
+        unknown=[words[i] for i in np.flatnonzero(~outputs.known).tolist()],
+        variance=variance,
+    )
+
+
+def _check_size(size: int | None, teacher: Teacher) -> None:
+    """Refuse before the work what would be refused after it."""
+    if size is not None and not 1 <= size <= teacher.width:
+        raise SettingsError(
+            f"size is {size}, but the outputs of the teacher '{teacher.name}' have"
+            f" {teacher.width} numbers: give 1 to {teacher.width}"
+        )
+
+
+def _ask(words: Sequence[str], teacher: Teacher, progress: Progress) -> Outputs:
+    """Pass all words through the teacher; words of as many pieces together, the longest first."""
+    pieces = teacher.pieces(words)
+    order = sorted(range(len(words)), key=lambda i: -pieces[i])
+    batches = [order[i : i + _AT_ONCE] for i in range(0, len(order), _AT_ONCE)]
+    means = np.zeros((len(words), teacher.width), np.float32)
+    known = np.zeros(len(words), np.bool_)
+    done = 0
+    with progress.bar(len(batches)) as bar:
+        for batch in batches:
+            outputs = teacher.outputs([words[i] for i in batch])
+            wrong = ~np.isfinite(outputs.means).all(axis=1)
+            if wrong.any():
+                word = words[batch[int(wrong.argmax())]]
+                raise DataError(
+                    f"the teacher '{teacher.name}' gives numbers that are not finite for the word"
+                    f" '{word}': its weights are damaged"
+                )
+            means[batch], known[batch] = outputs.means, outputs.known
+            done += len(batch)
+            bar.advance(f"{done:,} of {len(words):,} words")
+    return Outputs(means, known)
+
+
+def _principal_components(
+    rows: NDArray[np.float32], size: int
+) -> tuple[NDArray[np.float32], float]:
+    """Keep the directions of most variance.
+
+    Args:
+        rows: float32 [n, width].
+        size: How many directions.
+
+    Returns:
+        float32 [n, size] of root mean square `SPREAD`, and the share of the variance kept.
+    """
+    centre = rows.mean(axis=0, dtype=np.float64)
+    covariance = sum(block.T @ block for block in _centred(rows, centre)) / len(rows)
+    variances, directions = np.linalg.eigh(covariance)
+    kept, chosen = variances[::-1][:size], directions[:, ::-1][:, :size]
+    # A direction and its opposite are as good: this rule makes them the same everywhere.
+    chosen = chosen * np.sign(chosen[np.abs(chosen).argmax(axis=0), np.arange(size)])
+    chosen = chosen * (SPREAD / np.sqrt(kept.mean()))
+    vectors = np.concatenate(
+        [(block @ chosen).astype(np.float32) for block in _centred(rows, centre)]
+    )
+    return vectors, min(1.0, float(kept.sum() / variances.sum()))
+
+
+def _centred(
+    rows: NDArray[np.float32], centre: NDArray[np.float64]
+) -> Iterator[NDArray[np.float64]]:
+    """Give the rows less their centre, float64 [m, width], a block at a time."""
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        yield rows[start : start + _ROWS_AT_ONCE] - centre

