@@ -40,9 +40,11 @@ def make_study(table: Table, settings: Settings, seed: int) -> Study:
     """Cut a table as the settings say, or as the table itself names the parts.
 
     Copies are sought in the bodies alone, so that a topic in front makes no two texts alike and
-    hides no copy. Groups that copy each other are joined before, so that copies are never parted
-    by a grouped split, are counted as a leak by another, and stand together where an interval
-    resamples groups.
+    hides no copy. (In the Kaggle tweets joined to their entities, with ids hidden, 1,945 rows would
+    stand apart from the same tweet, and 520 groups instead of 370 would mix ids.)
+
+    Groups that copy each other are joined before, so that copies are never parted by a grouped
+    split, are counted as a leak by another, and stand together where an interval resamples groups.
 
     Raises:
         DataError: The rows can't be cut, or a label of test is unknown to train.
