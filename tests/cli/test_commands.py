@@ -1,3 +1,4 @@
+import io
 import json
 
 import pytest
@@ -184,3 +185,47 @@ def test_info_of_a_classifiers_bundle(wordgate, tmp_path):
     out = wordgate("info", tmp_path / "m").out
     assert "data: WordgateClassifier.fit, 40 rows" in out
     assert out.endswith("It was never judged on test rows.\n")
+
+
+@pytest.fixture
+def topics(make_file, make_rows):
+    """Reviews with a topic."""
+    rows = [(g, f"topic {i % 3}", *rest) for i, (g, *rest) in enumerate(make_rows())]
+    return make_file(rows, header=("id", "topic", "label", "text"))
+
+
+def test_a_model_of_several_columns_says_how_its_texts_are_written(wordgate, topics, tmp_path):
+    folder = tmp_path / "m"
+    ended = wordgate("train", topics, "--text", "topic,text", "--model", "count", "--out", folder)
+    assert "\ntext: columns 2 'topic' and 4 'text' (as given)\n" in ended.err
+    assert "\n  row 1: r000 [bad] topic 0 | We " in ended.err
+    assert ended.out.endswith(f'Try: wordgate predict {folder} "topic | text"\n')
+    assert "\ntexts: written as topic | text\n" in wordgate("info", folder).out
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "- text: topic, text\n" in card
+    assert "joined to one text: write `topic | text`. What is not known is left out" in card
+    assert "wordgate predict PATH_OF_THIS_FOLDER 'topic | text'\n" in card
+    assert 'model.predict(["topic | text"])\n' in card
+    assert wordgate("predict", folder, "topic 1 | We love it").code == 0
+    told = wordgate("evaluate", folder, topics).err
+    assert "\ntext: columns 2 'topic' and 4 'text' (as in training)\n" in told
+
+
+def test_audit_takes_several_columns(wordgate, topics):
+    ended = wordgate("audit", topics, "--text", "2,4", "--json")
+    assert json.loads(ended.out)["reading"]["columns"][0]["before"] == [
+        {"number": 2, "name": "topic"}
+    ]
+
+
+def test_predict_asks_a_terminal_for_texts_of_the_model_s_form(
+    wordgate, topics, count_model, tmp_path, monkeypatch
+):
+    folder = tmp_path / "m"
+    wordgate("train", topics, "--text", "topic,text", "--model", "count", "--out", folder)
+    terminal = type("Terminal", (io.TextIOWrapper,), {"isatty": lambda self: True})
+    monkeypatch.setattr(io, "TextIOWrapper", terminal)
+    assert wordgate("predict", folder).err == (
+        "One text a line, written as topic | text; end with Ctrl-D.\n"
+    )
+    assert wordgate("predict", count_model.folder).err == "One text a line; end with Ctrl-D.\n"

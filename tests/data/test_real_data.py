@@ -56,3 +56,18 @@ def test_reviews_have_a_header_and_no_group(movie_reviews):
     assert (len(table), table.reading.header) == (10_662, True)
     assert columns(table) == {"text": 1, "label": 2, "group": None}
     assert table.groups is None
+
+
+def test_the_entity_stands_in_front_of_its_tweet(twitter_training):
+    alone = read_table(twitter_training, drop_labels=["Irrelevant"])
+    table = read_table(twitter_training, text="2,4", drop_labels=["Irrelevant"])
+    assert (table.rows, table.bodies, table.groups) == (alone.rows, alone.texts, alone.groups)
+    assert table.reading.dropped == alone.reading.dropped
+    assert "text: columns 2 and 4 (as given)" in table.reading.lines()
+    assert table.reading.warnings == alone.reading.warnings
+    assert [row.text for row in table.reading.preview] == [
+        "Borderlands | im getting on borderlands and i will murder you all ,",
+        "Borderlands | I am coming to the borders and I will kill you all,",
+        "Borderlands | im getting on borderlands and i will kill you all,",
+    ]
+    assert len({text.split(" | ")[0] for text in table.texts}) == 32

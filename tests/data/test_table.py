@@ -28,6 +28,7 @@ def test_the_account_adds_up_and_is_json(write):
         "name": "text",
         "reason": "by its name; 2.0 words on average, 3 distinct values",
         "given": False,
+        "before": [],
     }
     assert (facts["n_malformed"], facts["malformed"]) == (
         1,

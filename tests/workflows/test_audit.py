@@ -6,6 +6,7 @@ import random
 import pandas as pd
 import pytest
 
+from wordgate.cli.audit_view import sections
 from wordgate.errors import DataError
 from wordgate.workflows.audit import audit
 from wordgate.workflows.pairs import Piece, differences
@@ -156,3 +157,29 @@ def test_differences_are_told_word_by_word():
         Piece("second", "very bad"),
         Piece("same", "to me"),
     ]
+
+
+def test_copies_are_those_of_the_text_under_any_topic(strangers):
+    """A topic in front hides no copy, and makes no two texts alike."""
+    long_topic = "the very same topic of many words in front"
+    alone = audit(strangers)
+    same = audit(strangers.assign(topic=long_topic), text="topic,text")
+    assert same.duplicates == alone.duplicates
+    assert same.duplicates.near_pairs == 0
+    assert same.lengths == alone.lengths
+    twice = pd.concat([strangers.assign(topic="a"), strangers.assign(topic="b")])
+    found = audit(twice, text="topic,text")
+    assert found.duplicates.exact_rows == 120
+    assert found.groups.joined.n_groups == 60
+    assert found.leaks[2].known == 0
+    assert found.reading.preview[0].text.startswith("a | ")
+
+
+def test_labels_of_copies_may_differ_by_topic_and_it_is_said(strangers):
+    sentence = (
+        "Copies are sought in column 2 'text' alone; with another value of column 3 'topic', each"
+        " of their labels may be right."
+    )
+    found = audit(strangers.assign(topic="a"), text="topic,text")
+    assert sections(found)[2].sentences[-1] == sentence
+    assert not any("sought" in line for line in sections(audit(strangers))[2].sentences)

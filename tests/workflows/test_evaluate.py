@@ -166,3 +166,72 @@ def test_the_kaggle_validation_file_is_known_from_training(
     assert evaluation.seen.n == len(judged) > 50
     assert evaluation.seen.groups > 0.7 * len(judged)
     assert " by their group): on them a score is memory." in first_line(evaluation)
+
+
+@pytest.fixture
+def trained_on_topics(tmp_path, make_file, make_rows):
+    """A model that reads the topic in front of the text, and the rows it was trained on."""
+    rows = [(g, f"topic {i % 3}", *rest) for i, (g, *rest) in enumerate(make_rows())]
+    file, folder = make_file(rows, header=("id", "topic", "label", "text")), tmp_path / "m"
+    wordgate.train(file, out=folder, model="count", text="topic,text", progress=Silent())
+    return folder, rows
+
+
+def test_a_file_is_read_by_the_columns_the_model_joins(trained_on_topics, make_file):
+    folder, rows = trained_on_topics
+    turned = [(text, label, topic) for _, topic, label, text in rows]
+    file = make_file(turned, "judged.csv", ("text", "label", "topic"))
+    evaluation = wordgate.evaluate(folder, file)
+    assert "text: columns 3 'topic' and 1 'text' (as in training)" in evaluation.reading.lines()
+    assert evaluation.reading.preview[0].text == f"topic 0 | {rows[0][3]}"
+    named = wordgate.evaluate(folder, file, text="topic,text")
+    assert "text: columns 3 'topic' and 1 'text' (as given)" in named.reading.lines()
+    assert named.scores == evaluation.scores
+
+
+def test_texts_of_the_training_are_known_under_another_topic(trained_on_topics, make_file):
+    folder, rows = trained_on_topics
+    moved = [(f"x{i}", "elsewhere", *row[2:]) for i, row in enumerate(rows)]
+    file = make_file(moved, "judged.csv", header=("id", "topic", "label", "text"))
+    seen = wordgate.evaluate(folder, file, group="none").seen
+    assert (seen.texts, seen.near_copies) == (240, 300)
+    assert wordgate.evaluate(folder, file, text="text", group="none").seen == seen
+
+
+def test_groups_of_the_training_are_known_where_columns_are_joined(trained_on_topics, make_file):
+    folder, rows = trained_on_topics
+    file = make_file(rows[::5], "judged.csv", header=("id", "topic", "label", "text"))
+    evaluation = wordgate.evaluate(folder, file, group="id")
+    assert evaluation.seen.groups == 48
+
+
+def test_a_file_without_the_columns_the_model_joins_is_asked_about(
+    trained_on_topics, make_file, make_rows
+):
+    folder, _ = trained_on_topics
+    file = make_file(make_rows(), "judged.csv")
+    assert refusal(folder, file) == (
+        "no column 'topic'; there are: id, label, text\n"
+        "The model reads 'topic | text': name these columns of the data with --text"
+    )
+    assert wordgate.evaluate(folder, file, text="text").scores.n == 300
+    assert refusal(folder, "nowhere.csv") == "no file 'nowhere.csv'"
+
+
+def test_another_flag_that_is_wrong_is_told_alone(trained_on_topics, make_file):
+    folder, rows = trained_on_topics
+    file = make_file(rows, header=("id", "topic", "label", "text"))
+    assert refusal(folder, file, label="labl") == "no column 'labl'; did you mean 'label'?"
+
+
+def test_groups_found_again_leave_the_columns_their_reason(tmp_path, make_file, make_rows):
+    rows = [(str(7000 + int(g[1:])), f"t{i % 3}", *rest)
+            for i, (g, *rest) in enumerate(make_rows())]  # fmt: skip
+    folder = tmp_path / "m"
+    file = make_file(rows, header=None)
+    wordgate.train(file, out=folder, model="count", text="2,4", progress=Silent())
+    judged = [(rows[5 * i][0], "t", *row[1:]) for i, row in enumerate(strangers(60))]
+    file = make_file(judged, "judged.csv", header=("No", "Topic", "Target", "Twit"))
+    lines = wordgate.evaluate(folder, file).reading.lines()
+    assert "text: columns 2 'Topic' and 4 'Twit' (as in training)" in lines
+    assert "group: column 1 'No' (the groups of 48 of 60 rows stood in training)" in lines

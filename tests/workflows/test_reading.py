@@ -136,3 +136,48 @@ def test_a_limit_holds_for_each_file(make_file, parts):
     train, _, test = parts
     split = count(make_file(train), test=make_file(test, "test.csv"), limit=20).metrics.split
     assert (split.n_train + split.n_valid, split.n_test) == (20, 20)
+
+
+def with_topics(rows):
+    return [(group, f"topic {i % 3}", *rest) for i, (group, *rest) in enumerate(rows)]
+
+
+TOPICS = ("id", "topic", "label", "text")
+
+
+def test_all_files_are_read_by_the_same_columns_as_text(make_file, parts):
+    train, valid, test = map(with_topics, parts)
+    sources = read_parts(
+        make_file(train, header=TOPICS),
+        valid=make_file(valid, "valid.csv", TOPICS),
+        test=make_file([(t, i, words, label) for i, t, label, words in test], "test.csv",
+                       ("topic", "id", "text", "label")),
+        text="topic,text",
+    )  # fmt: skip
+    assert len(sources.table.texts) == len(sources.table.bodies) == 400
+    for first, (_, topic, _, body) in zip(
+        (0, 300, 350), (train[0], valid[0], test[0]), strict=True
+    ):
+        assert sources.table.texts[first] == f"{topic} | {body}"
+        assert sources.table.bodies[first] == body
+    assert "text: columns 1 'topic' and 3 'text' (as given)" in sources.lines()
+
+
+def test_a_file_must_have_all_columns_of_the_text(make_file, parts):
+    train, _, test = parts
+    file = make_file(with_topics(train), "train.csv", TOPICS)
+    with pytest.raises(DataError) as caught:
+        read_parts(file, test=make_file(test), text="topic,text")
+    assert str(caught.value) == "no column 'topic'; there are: id, label, text"
+
+
+def test_rows_without_ids_join_the_group_of_their_text_whatever_its_topic(make_file, parts):
+    train, _, test = parts
+    judged = [("other", label, text) for _, label, text in [*train[:4], *test[:6]]]
+    training = count(
+        make_file(with_topics(train), header=TOPICS),
+        test=make_file(judged, "test.csv", ("topic", "label", "text")),
+        text="topic,text",
+    )
+    assert training.metrics.split.leaked_by_group == 4
+    assert training.metrics.split.near_duplicates_in_train >= 4

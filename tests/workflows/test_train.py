@@ -76,7 +76,8 @@ def test_metrics_fit_their_published_schema(lstm_model, count_model):
 
 def test_config_has_how_it_was_read_and_no_row_of_it(count_model):
     config = BundleFolder.open(count_model.folder).config()
-    assert config.columns() == {"text": "text", "label": "label", "group": "id"}
+    assert config.columns() == {"text": ("text",), "label": ("label",), "group": ("id",)}
+    assert config.text_form() is None
     assert config.data["n_kept"] == 300
     assert "preview" not in config.data
     assert config.environment["wordgate"] == wordgate.__version__
@@ -275,3 +276,25 @@ def test_data_of_one_label_is_refused(make_file, make_rows):
     rows = [(group, "good", text) for group, _, text in make_rows()]
     with pytest.raises(DataError, match="a classifier needs two labels or more"):
         count(make_file(rows))
+
+
+def test_a_topic_in_front_moves_no_row_to_another_part(make_file, make_rows):
+    """So that models with and without it are judged on the same rows."""
+    rows = [(g, f"topic {i % 7}", *rest) for i, (g, *rest) in enumerate(make_rows())]
+    file = make_file(rows, header=("id", "topic", "label", "text"))
+    alone, joined = count(file, text="text"), count(file, text="topic,text")
+    assert alone.metrics.split == joined.metrics.split
+    assert joined.predictor.config.columns()["text"] == ("topic", "text")
+    assert joined.predictor.config.text_form() == "topic | text"
+
+
+def test_the_topic_can_tell_the_label(make_file, make_rows):
+    rows = [(f"g{i}", label, ("bad", "good")[i % 2], text)
+            for i, (_, label, text) in enumerate(make_rows())]  # fmt: skip
+    file = make_file(
+        [(g, label, label, "we said so " + text[-9:]) for g, label, _, text in rows],
+        header=("id", "topic", "label", "text"),
+    )
+    training = count(file, text="topic,text", group="none")
+    assert training.metrics.accuracy == 1
+    assert training.predictor.predict(["good | we said so", "bad | we said so"]) == ["good", "bad"]

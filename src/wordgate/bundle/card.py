@@ -1,5 +1,8 @@
 """The model card: the `README.md` inside a bundle (Mitchell et al. 2019)."""
 
+import json
+import shlex
+
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import Metrics
 
@@ -40,7 +43,7 @@ def _worth(metrics: Metrics | None) -> str:
 def _data(config: Config, metrics: Metrics | None) -> str:
     rows = config.data.get("n_kept") if config.knows_training() else "unknown, as it was imported"
     lines = [f"- source: {config.data.get('source')}", f"- rows: {rows}"]
-    lines += [f"- {name}: {column}" for name, column in config.columns().items()]
+    lines += [f"- {role}: {', '.join(names)}" for role, names in config.columns().items()]
     lines += [f"- {note}" for note in config.notes()]
     if metrics is not None:
         split = metrics.split
@@ -55,11 +58,23 @@ def _data(config: Config, metrics: Metrics | None) -> str:
 
 
 def _use(config: Config) -> str:
+    form = config.text_form()
+    text = json.dumps(form or "a text", ensure_ascii=False)
     return (
-        "## Use\n\n```sh\nwordgate predict PATH_OF_THIS_FOLDER 'a text'\n```\n\n"
+        f"## Use\n\n{_how_to_write(form)}"
+        f"```sh\nwordgate predict PATH_OF_THIS_FOLDER {shlex.quote(form or 'a text')}\n```\n\n"
         "```python\nimport wordgate\n\nmodel = wordgate.load('PATH_OF_THIS_FOLDER')\n"
-        "model.predict(['a text'])\n```\n\n"
+        f"model.predict([{text}])\n```\n\n"
         f"Recipe `{config.recipe}`, seed {config.seed}; every setting stands in `config.json`.\n"
+    )
+
+
+def _how_to_write(form: str | None) -> str:
+    if form is None:
+        return ""
+    return (
+        f"It learned from several columns, joined to one text: write `{form}`. What is not known"
+        " is left out with its marker.\n\n"
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from wordgate.data.joining import form
 from wordgate.versions import installed
 
 SCHEMA_VERSION = 1
@@ -57,14 +58,28 @@ class Config(BaseModel):
         notes = self.data.get("notes")
         return [str(note) for note in notes] if isinstance(notes, list) else []
 
-    def columns(self) -> dict[str, str]:
-        """Name the columns that were read, or give their numbers, by the role they played."""
-        choices = self.data.get("columns")
-        found: dict[str, str] = {}
-        for choice in choices if isinstance(choices, list) else []:
-            if isinstance(choice, dict) and (column := choice.get("name") or choice.get("number")):
-                found[str(choice.get("role"))] = str(column)
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """Name the columns that were read, or give their numbers, by the role they played.
+
+        Each role has one column; the text may have several, in the order they are joined.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for choice in _dicts(self.data.get("columns")):
+            columns = [*_dicts(choice.get("before")), choice]
+            flags = [column.get("name") or column.get("number") for column in columns]
+            if all(flags):
+                found[str(choice.get("role"))] = tuple(map(str, flags))
         return found
+
+    def text_form(self) -> str | None:
+        """Show how a text is written that joins several columns; None where one column is it."""
+        columns = self.columns().get("text", ())
+        return form(columns) if len(columns) > 1 else None
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    """Take the objects of a JSON list; nothing of anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def environment(*packages: str) -> dict[str, str]:

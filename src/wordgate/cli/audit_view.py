@@ -8,6 +8,7 @@ from wordgate.data.reading import shown
 from wordgate.workflows.pairs import Pair, ShownRow, differences
 
 if TYPE_CHECKING:
+    from wordgate.data import Choice
     from wordgate.workflows.audit import Audit, Conflicts, GroupSizes
 
 MOST_LABELS = 20
@@ -97,7 +98,18 @@ def _copies(audit: "Audit") -> Section:
     ]
     if audit.conflicts is not None:
         sentences.append(_conflicts(audit.conflicts))
-    return Section("Copies", sentences)
+    return Section("Copies", [*sentences, *_where_sought(audit.reading.choice("text"))])
+
+
+def _where_sought(text: "Choice | None") -> list[str]:
+    """Say that copies are those of one column, where several are the text."""
+    if text is None or not text.before:
+        return []
+    fronts = " and ".join(column.called() for column in text.before)
+    return [
+        f"Copies are sought in column {text.columns[-1].called()} alone; with another value of"
+        f" column {fronts}, each of their labels may be right."
+    ]
 
 
 def _conflicts(conflicts: "Conflicts") -> str:

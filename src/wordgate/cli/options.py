@@ -18,7 +18,12 @@ def _stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 
 reading_options = _stack(
-    click.option("--text", metavar="COLUMN", help="Column of the texts: a name or a number."),
+    click.option(
+        "--text",
+        metavar="COLUMN",
+        help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
+        " 'entity | text'; the last is the text itself, in which copies are sought.",
+    ),
     click.option("--label", metavar="COLUMN", help="Column of the labels."),
     click.option(
         "--group",

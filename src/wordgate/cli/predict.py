@@ -34,7 +34,8 @@ def predict(bundle: str, texts: tuple[str, ...], *, as_json: bool, as_jsonl: boo
     """Label each TEXT, or each line of standard input, with the model in BUNDLE.
 
     Prints a line a text: the labels with their probabilities, the most probable first, and after
-    a tab the text.
+    a tab the text. A model of several columns takes them in one TEXT, in the form that 'wordgate
+    info' shows, such as 'entity | text'.
     """
     from wordgate.cli.views import change_warnings
     from wordgate.prediction.predictor import load
@@ -44,7 +45,7 @@ def predict(bundle: str, texts: tuple[str, ...], *, as_json: bool, as_jsonl: boo
     predictor = load(bundle)
     for warning in change_warnings(bundle, predictor.changed_files):
         click.echo(warning, err=True)
-    answers = _answers(predictor, _chunks(texts))
+    answers = _answers(predictor, _chunks(texts, predictor.config.text_form()))
     if as_json:
         click.echo(json.dumps({"predictions": list(answers)}, ensure_ascii=False))
         return
@@ -52,8 +53,9 @@ def predict(bundle: str, texts: tuple[str, ...], *, as_json: bool, as_jsonl: boo
         click.echo(json.dumps(answer, ensure_ascii=False) if as_jsonl else _line(answer))
 
 
-def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
+def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
     """Give the texts in chunks: in a terminal each line is answered at once."""
+    from wordgate.cli.views import one_line
     from wordgate.data.decoding import without_surrogates
 
     if texts:
@@ -63,7 +65,8 @@ def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
         raise click.UsageError("There is no TEXT, and standard input is closed.")
     at_once = LINES_AT_ONCE
     if sys.stdin.isatty():
-        click.echo("One text a line; end with Ctrl-D.", err=True)
+        written = "" if form is None else f", written as {one_line(form)}"
+        click.echo(f"One text a line{written}; end with Ctrl-D.", err=True)
         at_once = 1
     lines = _lines()
     while chunk := list(islice(lines, at_once)):

@@ -30,7 +30,7 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
     holds is inferred, and said.
     """
     from wordgate.cli.folds_view import folds_view
-    from wordgate.cli.views import training_view
+    from wordgate.cli.views import one_line, training_view
     from wordgate.settings import parse_assignments
     from wordgate.workflows.train import train as train_workflow
 
@@ -42,4 +42,5 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
     click.echo(training_view(training))
     if training.metrics.folds is not None:
         click.echo(f"\n{folds_view(training.metrics.folds)}")
-    click.echo(f'\nSaved in {options["out"]}. Try: wordgate predict {options["out"]} "a text"')
+    text = one_line(training.predictor.config.text_form() or "a text")
+    click.echo(f'\nSaved in {options["out"]}. Try: wordgate predict {options["out"]} "{text}"')

@@ -57,6 +57,7 @@ def info_view(folder: "BundleFolder", config: Config, metrics: Metrics | None) -
         f"{folder.path}: {name}, {_size(folder.size())}",
         f"labels: {', '.join(config.labels)}",
         _data(config),
+        *([] if (form := config.text_form()) is None else [f"texts: written as {form}"]),
         f"recipe: {config.recipe}, seed {config.seed}",
         *([f"settings: {settings}"] if settings else []),
         f"trained with: {versions}",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wordgate.data.decoding import Decoded, decode
 from wordgate.data.delimited import read_delimited
+from wordgate.data.flags import Columns, as_flag, names_among
 from wordgate.data.jsonl import looks_like_jsonl, read_jsonl
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.reading import Choice, Reading
@@ -47,7 +48,7 @@ class _Loaded:
 def read_table(
     source: Any,
     *,
-    text: str | int | None = None,
+    text: Columns | None = None,
     label: str | int | None = None,
     group: str | int | None = None,
     drop_labels: Sequence[str] = (),
@@ -64,8 +65,10 @@ def read_table(
     Args:
         source: The path of a CSV, TSV, JSONL or Parquet file, gzipped or not; the name of a data
             set; or a pandas or polars DataFrame.
-        text: The text column, a name or a number counted from 1; None to infer it.
-        label: The label column, likewise.
+        text: The text column, a name or a number counted from 1; None to infer it. Several, in a
+            list or with commas between, are joined by `joining.MARKER`; the last is the text
+            itself: where it is empty the row is left out, and copies are sought in it alone.
+        label: The label column, a name or a number.
         group: The column whose equal values must stay together, likewise; ``"none"`` for none.
         drop_labels: Labels whose rows are left out.
         encoding: How the file's bytes are read; None to find out.
@@ -86,9 +89,9 @@ def read_table(
     """
     if limit is not None and limit < 1:
         raise DataError(f"the limit is {limit}: keep at least 1 row")
-    given = {"text": _flag(text), "label": _flag(label), "group": _flag(group)}
+    given = {"text": as_flag(text), "label": _flag(label), "group": _flag(group)}
     split = _flag(split_column)
-    loaded = _load(source, encoding, _names_among((*given.values(), split)))
+    loaded = _load(source, encoding, names_among((*given.values(), split)))
     records, called = loaded.records, f"'{loaded.source}'"
     chosen = choose_roles(
         records, given, known=loaded.known, split=split, labelled=labelled, source=called
@@ -105,16 +108,19 @@ def read_table(
         drop_if_there=drop_if_there,
     )
     reading = _account(loaded, chosen, kept)
-    return Table(kept.texts, kept.labels, kept.groups, kept.rows, kept.parts, reading)
+    return Table(
+        texts=kept.texts,
+        bodies=kept.bodies,
+        labels=kept.labels,
+        groups=kept.groups,
+        rows=kept.rows,
+        parts=kept.parts,
+        reading=reading,
+    )
 
 
 def _flag(value: str | int | None) -> str | None:
     return None if value is None else str(value).strip()
-
-
-def _names_among(flags: Iterable[str | None]) -> set[str]:
-    """Keep the flags that can only be column names; a number may stand in the data as well."""
-    return {flag for flag in flags if flag and not flag.isdigit() and flag.lower() != "none"}
 
 
 def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:

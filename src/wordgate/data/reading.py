@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 MALFORMED_SHOWN = 5
 MALFORMED_IN_JSON = 100
 PREVIEW_WIDTH = 72
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column by its 1-based number, and its name where the source names it."""
+
+    number: int
+    name: str | None
+
+    def called(self) -> str:
+        """Call it as lines and messages do: ``2 'entity'``."""
+        return f"{self.number} '{self.name}'" if self.name else str(self.number)
+
+    def flag(self) -> str:
+        """Name it as a flag does."""
+        return self.name or str(self.number)
 
 
 @dataclass(frozen=True)
@@ -21,6 +37,8 @@ class Choice:
         name: The column's name, or None where the source names none.
         reason: One clause with figures.
         given: True where a flag said so, False where it was inferred.
+        before: Columns whose cells are joined in front of this one's, in order; the text alone
+            has such.
     """
 
     role: str
@@ -28,13 +46,19 @@ class Choice:
     name: str | None
     reason: str
     given: bool
+    before: list[Column] = field(default_factory=list)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns that play the role, the main one last; none where no column does."""
+        return () if self.number is None else (*self.before, Column(self.number, self.name))
 
     def line(self) -> str:
         """Say it in one line."""
-        if self.number is None:
-            return f"{self.role}: none ({self.reason})"
-        name = f" '{self.name}'" if self.name else ""
-        return f"{self.role}: column {self.number}{name} ({self.reason})"
+        *others, last = [column.called() for column in self.columns] or ["none"]
+        if others:
+            return f"{self.role}: columns {', '.join(others)} and {last} ({self.reason})"
+        return f"{self.role}: {'column ' if self.columns else ''}{last} ({self.reason})"
 
 
 @dataclass(frozen=True)

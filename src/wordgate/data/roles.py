@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from wordgate.data.flags import given_column
+from wordgate.data.flags import Flag, given_columns
 from wordgate.data.names import GROUP_NAMES, LABEL_NAMES, LABEL_VALUES, TEXT_NAMES, rank
 from wordgate.data.profile import Profile, profiles
-from wordgate.data.reading import Choice, shown
+from wordgate.data.reading import Choice, Column, shown
 from wordgate.data.records import Records
 from wordgate.errors import DataError
 
@@ -33,7 +33,7 @@ _PURE = 0.9
 
 def choose_roles(
     records: Records,
-    given: dict[str, str | None],
+    given: Mapping[str, Flag | None],
     *,
     known: dict[str, str],
     split: str | None,
@@ -45,7 +45,7 @@ def choose_roles(
     Args:
         records: What was read.
         given: The flags for ``"text"``, ``"label"`` and ``"group"``: a name, a number, or None to
-            infer; ``"none"`` as the group switches grouping off.
+            infer; several for the text; ``"none"`` as the group switches grouping off.
         known: Roles known of a named data set, used where no flag is given.
         split: The flag for the split column, or None.
         labelled: Whether a label column must be found.
@@ -64,7 +64,7 @@ def choose_roles(
         flag, reason = given.get(role), "as given"
         if flag is None and role in known:
             flag, reason = known[role], "known of this data set"
-        if role == "group" and flag is not None and flag.strip().lower() == "none":
+        if role == "group" and isinstance(flag, str) and flag.strip().lower() == "none":
             chosen[role] = Choice(role, None, None, "switched off", given=True)
         elif flag is not None:
             chosen[role] = _by_flag(records, role, flag, reason, source)
@@ -81,7 +81,7 @@ def _infer_rest(
     source: str,
 ) -> dict[str, Choice]:
     def free() -> list[Profile]:
-        taken = {choice.number for choice in chosen.values()}
+        taken = {column.number for choice in chosen.values() for column in choice.columns}
         return [column for column in columns if column.index + 1 not in taken]
 
     if "text" not in chosen:
@@ -100,22 +100,23 @@ def _infer_rest(
     return chosen
 
 
-def _by_flag(records: Records, role: str, flag: str, reason: str, source: str) -> Choice:
-    index = given_column(records, role, flag, source)
-    return Choice(role, index + 1, records.name(index), reason, given=reason == "as given")
+def _by_flag(records: Records, role: str, flag: Flag, reason: str, source: str) -> Choice:
+    indices = given_columns(records, role, flag, source)
+    *before, main = [Column(index + 1, records.name(index)) for index in indices]
+    given = reason == "as given"
+    return Choice(role, main.number, main.name, reason, given=given, before=before)
 
 
 def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
     users: dict[int, str] = {}
     for role, choice in chosen.items():
-        if choice.number is None:
-            continue
-        if choice.number in users:
-            raise DataError(
-                f"{records.called(choice.number - 1)} is asked for twice, as the "
-                f"{users[choice.number]} and as the {role}: name another one"
-            )
-        users[choice.number] = role
+        for number in [column.number for column in choice.columns]:
+            if number in users:
+                raise DataError(
+                    f"{records.called(number - 1)} is asked for twice, as the {users[number]} "
+                    f"and as the {role}: name another one"
+                )
+            users[number] = role
 
 
 def _undecided(role: str, why: str, columns: Sequence[Profile], source: str) -> DataError:

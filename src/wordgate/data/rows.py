@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wordgate.data.joining import joined
 from wordgate.data.reading import Choice, Malformed, PreviewRow, shown
 from wordgate.data.records import Cell, Records
 from wordgate.data.source import near_miss
@@ -30,6 +31,7 @@ class Rows:
     """The rows that remain, as in ``Table``, with an account of those that don't."""
 
     texts: list[str]
+    bodies: list[str]
     labels: list[str] | None
     groups: list[str] | None
     rows: list[int]
@@ -83,12 +85,12 @@ def keep_rows(
         DataError: No rows or too few labels remain, a label to drop was probably misspelt, or the
             split column holds something else than train, valid and test.
     """
-    texts = _column(records, chosen, "text") or []
+    cells = _column(records, chosen, "text") or []
     labels = _column(records, chosen, "label")
     labels = None if labels is None else [None if v is None else v.strip() for v in labels]
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, source)
     kept, dropped, lacking = _sieve(
-        texts, labels, labelled=labelled, drop_labels=drop_labels, empty_text_as=empty_text_as
+        cells, labels, labelled=labelled, drop_labels=drop_labels, empty_text_as=empty_text_as
     )
     malformed = [
         Malformed(records.lines[i], f"no key '{chosen[role].name}'") for i, role in lacking
@@ -99,15 +101,18 @@ def keep_rows(
     if not kept:
         raise DataError(_nothing_left(source, dropped, malformed, records))
     groups, group_warnings = _groups(_column(records, chosen, "group"), kept, records.rows)
+    bodies = [cells[i] or empty_text_as or "" for i in kept]
+    texts, text_warnings = _texts(records, chosen["text"], bodies, kept)
     rows = Rows(
-        texts=[texts[i] or empty_text_as or "" for i in kept],
+        texts=texts,
+        bodies=bodies,
         labels=None if labels is None else [labels[i] or "" for i in kept],
         groups=groups,
         rows=[records.rows[i] for i in kept],
         parts=_parts(_column(records, chosen, "split"), kept, records, source),
         dropped=dropped,
         malformed=malformed,
-        warnings=warnings + group_warnings,
+        warnings=warnings + text_warnings + group_warnings,
     )
     _check_labels(rows, min_labels, source, chosen)
     rows.warnings.extend(_oddities(rows))
@@ -119,6 +124,24 @@ def _column(records: Records, chosen: dict[str, Choice], role: str) -> list[Cell
     if choice is None or choice.number is None:
         return None
     return records.columns[choice.number - 1]
+
+
+def _texts(
+    records: Records, choice: Choice, bodies: list[str], kept: list[int]
+) -> tuple[list[str], list[str]]:
+    """Put the other columns of the text in front of the bodies; remark where one is empty."""
+    if not choice.before:
+        return bodies, []
+    fronts = [[records.columns[column.number - 1][i] for i in kept] for column in choice.before]
+    texts = [joined(cells, body) for *cells, body in zip(*fronts, bodies, strict=True)]
+    warnings = []
+    for column, cells in zip(choice.before, fronts, strict=True):
+        missing = sum(not (cell or "").strip() for cell in cells)
+        if missing:
+            warnings.append(
+                f"{missing:,} texts have nothing in column {column.called()}: they stand without it"
+            )
+    return texts, warnings
 
 
 def _sieve(
@@ -236,7 +259,7 @@ def _check_labels(rows: Rows, least: int, source: str, chosen: dict[str, Choice]
 def _oddities(rows: Rows) -> list[str]:
     """Say what looks unintended about the rows kept."""
     warnings = []
-    blank = sum(not text.strip() for text in rows.texts)
+    blank = sum(not body.strip() for body in rows.bodies)
     if blank:
         warnings.append(f"{blank:,} texts hold nothing but white space; they are kept")
     by_lower: dict[str, list[str]] = {}

@@ -18,7 +18,9 @@ class Table:
     """Texts with what is known of them; all lists are of one length and in the source's order.
 
     Attributes:
-        texts: What is classified.
+        texts: What is classified; several columns joined, if so asked.
+        bodies: Each text without what other columns put in front of it: what copies are sought in,
+            since a tweet is the same tweet under another topic.
         labels: One label a text, or None where there are none.
         groups: What must stay together in a split, or None without a group column.
         rows: 1-based number of the record each text came from; a header is not counted.
@@ -27,6 +29,7 @@ class Table:
     """
 
     texts: list[str]
+    bodies: list[str]
     labels: list[str] | None
     groups: list[str] | None
     rows: list[int]
@@ -60,6 +63,7 @@ class Table:
         return replace(
             self,
             texts=[self.texts[i] for i in chosen],
+            bodies=[self.bodies[i] for i in chosen],
             labels=pick(self.labels),
             groups=pick(self.groups),
             rows=[self.rows[i] for i in chosen],

@@ -24,6 +24,8 @@ MOSTLY = 0.5  # ... and of this share it is most of what a score measures
 class Lengths:
     """How long the texts are, in words: runs of letters and digits.
 
+    Where several columns are the text, only the last is measured.
+
     Attributes:
         median: Half of the texts have so many words at most.
         percentile_90: Nine of ten have.
@@ -75,6 +77,9 @@ class Duplicates:
 @dataclass(frozen=True)
 class Conflicts:
     """Copies that bear different labels: at most one of them can be right.
+
+    Where several columns are the text, copies are those of the last one: under different topics
+    both labels may be right.
 
     Attributes:
         exact_rows: Rows whose text stands in another row with another label.
@@ -184,7 +189,7 @@ def audit(data: Any, **reading: Unpack[ReadingOptions]) -> Audit:
         table = read_table(data, **reading)
     except DataError:
         table = read_table(data, **reading, labelled=False)
-    return audit_table(table, find_copies(table.texts, table.groups))
+    return audit_table(table, find_copies(table.bodies, table.groups))
 
 
 def audit_table(table: Table, copies: Copies) -> Audit:
@@ -221,7 +226,7 @@ def _lengths(table: Table, copies: Copies) -> Lengths:
         percentile_99=ninety_nine,
         longest=int(words.max()),
         empty=table.reading.dropped.get("empty text", 0),
-        blank=sum(not text.strip() for text in table.texts),
+        blank=sum(not body.strip() for body in table.bodies),
         short=int((words < MIN_WORDS).sum()),
     )
 

@@ -1,5 +1,6 @@
 """Judging a kept model on a file, and telling which of its rows the model knows already."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Unpack
 
+from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
-from wordgate.data import Reading, Table, read_table
+from wordgate.data import ColumnError, Reading, Table, read_table
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
 from wordgate.prediction.predictor import Predictor, load
@@ -64,6 +66,9 @@ class Evaluation:
 def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -> Evaluation:
     """Judge a model on labelled texts.
 
+    A model that was trained on several columns as text reads the same ones here, unless others are
+    named.
+
     Args:
         bundle: The model's folder.
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
@@ -75,11 +80,11 @@ def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -
     """
     predictor = load(bundle)
     prints = BundleFolder.open(bundle).fingerprints()
-    table = read_table(data, min_labels=1, **reading)
-    near = prints.near_copies(table.texts)
+    table, reading = _read(data, predictor.config, reading)
+    near = prints.near_copies(table.bodies)
     column = predictor.config.columns().get("group")
     if table.groups is None and reading.get("group") is None and column is not None:
-        table = _with_groups_of_training(table, data, reading, column, prints, near)
+        table = _with_groups_of_training(table, data, reading, column[0], prints, near)
     exam = Exam(_examples(table, predictor.labels), predictor.labels, predictor.config.seed)
     log_proba = predictor.log_proba(table.texts)
     scores = exam.scores(log_proba)
@@ -90,6 +95,38 @@ def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -
     if 0 < seen.rows < seen.n:
         unseen = exam.part(~known).scores(log_proba[~known])
     return Evaluation(scores, unseen, seen, table.reading, predictor)
+
+
+def _read(data: Any, config: Config, reading: ReadingOptions) -> tuple[Table, ReadingOptions]:
+    """Read the columns that were the text in training, where they were several and none is named.
+
+    Returns:
+        The table, and the options it was read by.
+    """
+    reading, form = reading.copy(), config.text_form()
+    if reading.get("text") is not None or form is None:
+        return read_table(data, min_labels=1, **reading), reading
+    reading["text"] = config.columns()["text"]
+    try:
+        table = read_table(data, min_labels=1, **reading)
+    except ColumnError as error:
+        if error.role != "text":
+            raise
+        raise DataError(
+            f"{error}\nThe model reads '{form}': name these columns of the data with --text"
+        ) from error
+    return _with_reasons(table, {"text": "as in training"}), reading
+
+
+def _with_reasons(table: Table, reasons: Mapping[str, str]) -> Table:
+    """Say by role why columns were chosen that no flag of the user named."""
+    columns = [
+        replace(choice, reason=reasons[choice.role], given=False)
+        if choice.role in reasons
+        else choice
+        for choice in table.reading.columns
+    ]
+    return replace(table, reading=replace(table.reading, columns=columns))
 
 
 def _with_groups_of_training(
@@ -118,11 +155,8 @@ def _with_groups_of_training(
     if known.mean() < MOSTLY and near[known].mean() < MOSTLY:
         return table
     reason = f"the groups of {known.sum():,} of {len(grouped):,} rows stood in training"
-    columns = [
-        replace(choice, reason=reason, given=False) if choice.role == "group" else choice
-        for choice in grouped.reading.columns
-    ]
-    return replace(grouped, reading=replace(grouped.reading, columns=columns))
+    reasons = {choice.role: choice.reason for choice in table.reading.columns if not choice.given}
+    return _with_reasons(grouped, {**reasons, "group": reason})
 
 
 def _examples(table: Table, labels: tuple[str, ...]) -> Examples:
@@ -143,7 +177,7 @@ def _examples(table: Table, labels: tuple[str, ...]) -> Examples:
 def _look_up(
     table: Table, prints: Fingerprints, near: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], Seen]:
-    texts = prints.seen_texts(table.texts)
+    texts = prints.seen_texts(table.bodies)
     named = table.named_groups()
     groups = None if named is None else prints.seen_groups(named)
     known = near if groups is None else near | groups

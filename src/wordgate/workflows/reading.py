@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from typing_extensions import Unpack
 
-from wordgate.data import Reading, Table, read_table
+from wordgate.data import Columns, Reading, Table, read_table
 from wordgate.data.table import own_group
 from wordgate.errors import DataError, SettingsError
 from wordgate.split.keys import normalised
@@ -17,7 +17,8 @@ class ReadingOptions(TypedDict, total=False):
     """How to read labelled texts; whatever is left out is inferred, and said.
 
     Attributes:
-        text: The column of the texts, by name or number.
+        text: The column of the texts, by name or number. Several, in a list or with commas
+            between, are joined as in ``entity | text``; the last is the text itself.
         label: The column of the labels.
         group: The column of the groups; ``none`` for no groups.
         drop_labels: Labels whose rows are left out.
@@ -25,7 +26,7 @@ class ReadingOptions(TypedDict, total=False):
         limit: Read only so many rows.
     """
 
-    text: str | None
+    text: Columns | None
     label: str | None
     group: str | None
     drop_labels: Sequence[str]
@@ -107,8 +108,8 @@ def _read_like(
 ) -> Table:
     """Read a file by the columns of a table; it may lack a group column that was inferred."""
     like = options.copy()
-    like["text"], like["label"] = _column(table, "text"), _column(table, "label")
-    like["group"] = _column(table, "group")
+    like["text"] = _columns(table, "text")
+    like["label"], like["group"] = _column(table, "label"), _column(table, "group")
 
     def read() -> Table:
         return read_table(
@@ -126,16 +127,20 @@ def _read_like(
 
 def _column(table: Table, role: str) -> str:
     """Give the name or number of the column that plays a role, ``none`` where there is none."""
+    columns = _columns(table, role)
+    return columns[0] if columns else "none"
+
+
+def _columns(table: Table, role: str) -> list[str]:
     choice = table.reading.choice(role)
-    if choice is None or choice.number is None:
-        return "none"
-    return choice.name or str(choice.number)
+    return [] if choice is None else [column.flag() for column in choice.columns]
 
 
 def _joined(tables: Mapping[str, Table]) -> Table:
     return replace(
         tables["train"],
         texts=[text for table in tables.values() for text in table.texts],
+        bodies=[body for table in tables.values() for body in table.bodies],
         labels=[label for table in tables.values() for label in table.labels or ()],
         groups=_joined_groups(tables),
         rows=[row for table in tables.values() for row in table.rows],
@@ -151,15 +156,15 @@ def _joined_groups(tables: Mapping[str, Table]) -> list[str] | None:
     train = tables["train"]
     if train.groups is None:
         return None
-    of_text = dict(zip(map(normalised, train.texts), train.groups, strict=True))
+    of_text = dict(zip(map(normalised, train.bodies), train.groups, strict=True))
     groups = list(train.groups)
     for part, table in tables.items():
         if table is train:
             continue
         names = table.named_groups() or [""] * len(table)
-        rows = zip(names, table.texts, table.rows, strict=True)
+        rows = zip(names, table.bodies, table.rows, strict=True)
         groups += [
-            name or of_text.get(normalised(text), f"{part} {own_group(row)}")
-            for name, text, row in rows
+            name or of_text.get(normalised(body), f"{part} {own_group(row)}")
+            for name, body, row in rows
         ]
     return groups

@@ -39,6 +39,10 @@ class Study:
 def make_study(table: Table, settings: Settings, seed: int) -> Study:
     """Cut a table as the settings say, or as the table itself names the parts.
 
+    Copies are sought in the bodies alone, so that a topic in front makes no two texts alike and
+    hides no copy. (In the Kaggle tweets joined to their entities, with ids hidden, 1,945 rows would
+    stand apart from the same tweet, and 520 groups instead of 370 would mix ids.)
+
     Groups that copy each other are joined before, so that copies are never parted by a grouped
     split, are counted as a leak by another, and stand together where an interval resamples groups.
 
@@ -46,7 +50,7 @@ def make_study(table: Table, settings: Settings, seed: int) -> Study:
         DataError: The rows can't be cut, or a label of test is unknown to train.
     """
     labels = tuple(sorted(set(table.labels or ())))
-    copies = find_copies(table.texts, table.groups)
+    copies = find_copies(table.bodies, table.groups)
     split = _split(table, copies, settings, seed)
     numbers = {label: number for number, label in enumerate(labels)}
     targets = np.array([numbers[label] for label in table.labels or ()], np.int64)

@@ -272,7 +272,7 @@ def _fingerprints(table: Table, study: Study) -> Fingerprints:
     The groups are those that the data names, which other files may name, too.
     """
     known = table.select([*study.split.train, *study.split.valid])
-    return Fingerprints.of(known.texts, known.groups)
+    return Fingerprints.of(known.bodies, known.groups)
 
 
 def _baseline_line(baselines: JudgedBaselines) -> str:
