@@ -32,7 +32,7 @@ DATA = {
 class SVM:
     """TF-IDF of 1 to 3 words and 2 to 5 characters with a linear SVM."""
 
-    def fit(self, texts, labels, groups):
+    def fit(self, texts, labels, groups):  # noqa: ARG002
         """Fit it; groups have no part."""
         words = TfidfVectorizer(ngram_range=(1, 3), sublinear_tf=True, min_df=2)
         characters = TfidfVectorizer(
@@ -83,7 +83,8 @@ def judge(name, table, n_folds, peers) -> None:
         less, p = "", ""
         if peer != OURS:
             paired = paired_difference(right[OURS], right[peer], list(groups), seed=0)
-            less = f"{100 * paired.difference:+.2f} ({100 * paired.low:+.2f} to {100 * paired.high:+.2f})"
+            points = [100 * share for share in (paired.difference, paired.low, paired.high)]
+            less = "{:+.2f} ({:+.2f} to {:+.2f})".format(*points)
             p = f"{paired.p_value:.4f}"
         print(
             f"| {peer} | {np.mean(folds):.4f} | {min(folds):.4f}, {max(folds):.4f} | {less} | {p} |"

@@ -276,5 +276,6 @@ def test_an_unknown_device_is_refused_before_any_work(examples, settings):
             progress=Recorder(),
             deadline=math.inf,
             vocabulary_of=None,
+            vectors=None,
             keeping=None,
         )

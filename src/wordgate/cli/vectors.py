@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wordgate.cli.distill import distill
 from wordgate.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     from wordgate.vectors.summary import Summary
 
 _FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")
-_BY_ENDING = {
-    ".bin": "word2vec",
-    ".vec": "word2vec-text",
-    ".txt": "word2vec-text",
-    ".safetensors": "safetensors",
-}
 
 
 @click.group(short_help="Look into, convert and make word vectors.")
@@ -31,6 +26,9 @@ def vectors() -> None:
     Read are word2vec (binary or text), fastText's .vec, GloVe's text, each gzipped or not, and
     safetensors files that 'convert' writes. All commands that train take them: --vectors FILE.
     """
+
+
+vectors.add_command(distill)
 
 
 @vectors.command(short_help="Tell what a file of word vectors holds.")
@@ -67,9 +65,9 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     """
     from wordgate.errors import SettingsError
     from wordgate.vectors.reading import open_vectors
-    from wordgate.vectors.writing import write_vectors
+    from wordgate.vectors.writing import format_by_name, write_vectors
 
-    format_ = format_ or _by_ending(target)
+    format_ = format_ or format_by_name(target)
     if os.path.lexists(target) and not overwrite:
         raise SettingsError(
             f"'{target}' exists; choose another OUT, or replace it with --overwrite"
@@ -79,19 +77,6 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     blocks = _watched(opened, opened.blocks(), "converting")
     write_vectors(target, blocks, format=format_, count=count, size=opened.size)
     click.echo(f"Wrote {count:,} vectors of {opened.size:,} numbers to {target} ({format_}).")
-
-
-def _by_ending(target: str) -> str:
-    """Guess a format where a file's ending is plain."""
-    from wordgate.errors import SettingsError
-
-    name = target.lower().removesuffix(".gz")
-    for ending, form in _BY_ENDING.items():
-        if name.endswith(ending):
-            return form
-    raise SettingsError(
-        f"the ending of '{target}' names no format; give --to with one of {', '.join(_FORMATS)}"
-    )
 
 
 def _watched(file: "VectorFile", blocks: "Iterable[Block]", doing: str) -> "Iterator[Block]":

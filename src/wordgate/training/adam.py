@@ -159,9 +159,7 @@ class KerasRows(BatchRows):
     wants_squares = True
 
     @torch.no_grad()
-    def update(
-        self, words: Tensor, gradient: Tensor, squares: Tensor | None, rates: Rates
-    ) -> None:
+    def update(self, words: Tensor, gradient: Tensor, squares: Tensor | None, rates: Rates) -> None:
         """Move the whole table; see `BatchRows.update`."""
         self.updates += 1
         if not self._moves(rates):

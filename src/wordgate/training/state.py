@@ -76,7 +76,12 @@ class State:
 
     @classmethod
     def initial(
-        cls, first: FirstVectors, n_classes: int, settings: Settings, seed: int, device: torch.device
+        cls,
+        first: FirstVectors,
+        n_classes: int,
+        settings: Settings,
+        seed: int,
+        device: torch.device,
     ) -> "State":
         """Draw the other weights that a training begins with.
 

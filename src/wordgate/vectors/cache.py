@@ -1,4 +1,4 @@
-"""What was found in a large file of word vectors, kept so that the next run needn't read it again."""
+"""What was found in a large file of word vectors, kept so that the next run needn't read it."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -68,14 +69,15 @@ def keep_answer(key: str, found: Found) -> Path:
     """
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {"vectors": found.vectors[found.known], "rules": found.rules}
+    known, rules = found.vectors[found.known], found.rules
     with replacing(folder / f"{key}.safetensors") as aside:
-        aside.write_bytes(save(arrays, {_DIGEST: _digest(*arrays.values())}))
+        content = save({"vectors": known, "rules": rules}, {_DIGEST: _digest(known, rules)})
+        aside.write_bytes(content)
     _shrink(folder)
     return folder
 
 
-def _digest(known: np.ndarray, rules: np.ndarray) -> str:
+def _digest(known: NDArray[np.float32], rules: NDArray[np.int8]) -> str:
     content = hashlib.sha256(f"{known.dtype}{known.shape}{rules.dtype}{rules.shape}".encode())
     content.update(np.ascontiguousarray(known).data)
     content.update(rules.data)

@@ -53,9 +53,7 @@ class Coverage:
             tokens: int64 [words], how often each stands in the training texts.
             found: What a table has for them.
         """
-        by_rule = {
-            rule: _count(found.rules == number, tokens) for number, rule in enumerate(RULES)
-        }
+        by_rule = {rule: _count(found.rules == number, tokens) for number, rule in enumerate(RULES)}
         without = np.flatnonzero(~found.known)
         most_frequent = without[np.argsort(-tokens[without], kind="stable")][:MISSED_SHOWN]
         return cls(
@@ -68,10 +66,11 @@ class Coverage:
     def lines(self) -> list[str]:
         """Say it for a terminal."""
         found, vocabulary = self.found, self.vocabulary
+        tokens = _share(found.tokens, vocabulary.tokens)
         lines = [
             f"{found.types:,} of {vocabulary.types:,} words have a vector"
-            f" ({_share(found.types, vocabulary.types)}), and with them"
-            f" {_share(found.tokens, vocabulary.tokens)} of their occurrences in the training texts."
+            f" ({_share(found.types, vocabulary.types)}), and with them {tokens} of their"
+            " occurrences in the training texts."
         ]
         others = [f"{count.types:,} {rule}" for rule, count in self.rules.items()]
         if set(self.rules) - {"exact"}:

@@ -1,7 +1,8 @@
 """Finding a vocabulary's words in a table of word vectors that may spell them otherwise.
 
-GoogleNews, for one, knows cases apart and writes the digits of longer numbers as ``#``. So a word is
-looked for under several spellings, the nearest to its own first; what each rule found is counted.
+GoogleNews, for one, knows cases apart and writes the digits of longer numbers as ``#``. So a word
+is looked for under several spellings, the nearest to its own first; what each rule found is
+counted.
 """
 
 import re
@@ -103,9 +104,7 @@ def _bases(word: str) -> Iterator[tuple[str, str]]:
     yield "stretched", _STRETCHED.sub(r"\1", word)
 
 
-def _wanted(
-    words: Sequence[str], spelling: Spelling
-) -> dict[bytes, list[tuple[int, int, int]]]:
+def _wanted(words: Sequence[str], spelling: Spelling) -> dict[bytes, list[tuple[int, int, int]]]:
     """Say for each spelling which words it stands for: places of (word, rank, rule)."""
     wanted: dict[bytes, list[tuple[int, int, int]]] = {}
     for place, word in enumerate(words):

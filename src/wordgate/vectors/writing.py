@@ -20,7 +20,30 @@ from wordgate.vectors.lines import has_stray_number
 from wordgate.vectors.reading import FORMATS
 from wordgate.vectors.table import LENGTH_BYTES, METADATA
 
+ENDINGS = {
+    ".bin": "word2vec",
+    ".vec": "word2vec-text",
+    ".txt": "word2vec-text",
+    ".safetensors": "safetensors",
+}
+"""The format that a file's ending means, ``.gz`` aside."""
+
 _HEADER_ROOM = 512  # bytes before the table: its header is written last, when all is known
+
+
+def format_by_name(path: str | Path) -> str:
+    """Tell by a file's ending which format it is to have.
+
+    Raises:
+        SettingsError: The ending tells none.
+    """
+    name = str(path).lower().removesuffix(".gz")
+    for ending, form in ENDINGS.items():
+        if name.endswith(ending):
+            return form
+    raise SettingsError(
+        f"the ending of '{path}' names no format of word vectors; there are: {', '.join(ENDINGS)}"
+    )
 
 
 def write_vectors(

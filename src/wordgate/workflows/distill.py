@@ -13,9 +13,10 @@ from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
 from wordgate.progress import Console, Progress
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
+from wordgate.vectors.block import Block
 from wordgate.vectors.distilling import WordVectors, distill_words
 from wordgate.vectors.teachers import SentenceTeacher, check_extra, load_teacher, locate_teacher
-from wordgate.vectors.writing import Block, format_by_name, write_vectors
+from wordgate.vectors.writing import format_by_name, write_vectors
 from wordgate.workflows.reading import ReadingOptions
 
 LONGEST_WORD = 1000

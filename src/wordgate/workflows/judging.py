@@ -109,9 +109,7 @@ def vector_facts(vectors: Pretrained | None, coverage: Coverage | None) -> Vecto
     if vectors is None or coverage is None:
         return None
     file = vectors.file
-    return VectorFacts(
-        file=vectors.name, format=file.format, size=file.size, **asdict(coverage)
-    )
+    return VectorFacts(file=vectors.name, format=file.format, size=file.size, **asdict(coverage))
 
 
 def _majority(targets: NDArray[np.int64], n_classes: int, n_texts: int) -> NDArray[np.float64]:

@@ -20,8 +20,8 @@ from wordgate.settings import Settings, checked_seed
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.families import check_device, check_family, fit
 from wordgate.training.fitting import Fitted, Keeping
-from wordgate.workflows.audit import audit_table
 from wordgate.vectors.pretrained import Pretrained
+from wordgate.workflows.audit import audit_table
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate
 from wordgate.workflows.judging import (
