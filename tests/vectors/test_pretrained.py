@@ -1,0 +1,127 @@
+"""Word vectors to begin a training with: looked up once, kept for the next run, never believed."""
+
+import os
+
+import numpy as np
+import pytest
+
+from wordgate.errors import DataError
+from wordgate.progress import Silent
+from wordgate.vectors import cache, pretrained
+from wordgate.vectors.block import Block
+from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.writing import write_vectors
+
+WORDS = ("kettle", "lamp", "teapot")
+
+
+class Told(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+@pytest.fixture(autouse=True)
+def cache_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORDGATE_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "vectors"
+
+
+@pytest.fixture
+def all_worth_keeping(monkeypatch):
+    monkeypatch.setattr(pretrained, "WORTH_KEEPING", 0.0)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return written(tmp_path / "words.bin", {"lamp": 1.0, "Kettle": 2.0, "stove": 3.0})
+
+
+def written(path, numbers):
+    vectors = np.array([[number, -number] for number in numbers.values()], np.float32)
+    words = [word.encode() for word in numbers]
+    write_vectors(path, [Block(words, vectors)], format="word2vec", count=len(words), size=2)
+    return path
+
+
+def look_up(file, words=WORDS, spelling="any"):
+    told = Told()
+    return Pretrained.open(file, told).look_up(words, spelling, told), told.lines
+
+
+def test_a_vocabulary_is_looked_up(file):
+    found, lines = look_up(file)
+    assert found.vectors.tolist() == [[2.0, -2.0], [1.0, -1.0], [0.0, 0.0]]
+    assert found.known.tolist() == [True, True, False]
+    assert lines == [f"Looking 3 words up in {file}."]
+
+
+def test_what_was_read_quickly_is_not_kept(file, cache_home):
+    look_up(file)
+    assert not cache_home.exists()
+
+
+def test_the_second_run_reads_what_the_first_kept(file, cache_home, all_worth_keeping, monkeypatch):
+    first, lines = look_up(file)
+    assert lines[1] == f"The vectors found are kept for the next run in {cache_home}."
+    monkeypatch.setattr(pretrained, "find_words", None)
+    second, lines = look_up(file)
+    assert lines == [f"Word vectors of {file}, as an earlier run found them."]
+    assert np.array_equal(first.vectors, second.vectors)
+    assert np.array_equal(first.rules, second.rules)
+
+
+@pytest.mark.parametrize("change", ["words", "order", "spelling", "file"])
+def test_another_question_is_answered_anew(file, all_worth_keeping, change):
+    look_up(file)
+    if change == "file":
+        written(file, {"lamp": 5.0, "Kettle": 2.0, "stove": 3.0})
+    words = {"words": (*WORDS, "stove"), "order": WORDS[::-1]}.get(change, WORDS)
+    found, lines = look_up(file, words, "exact" if change == "spelling" else "any")
+    assert lines[0].startswith("Looking")
+    assert found.vectors[list(words).index("lamp"), 0] == (5.0 if change == "file" else 1.0)
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "emptied"])
+def test_a_damaged_answer_is_not_believed(file, cache_home, all_worth_keeping, harm):
+    look_up(file)
+    (kept,) = cache_home.iterdir()
+    content = kept.read_bytes()
+    changed = {"cut": content[:-1], "changed": content[:-1] + b"\x07", "emptied": b""}
+    kept.write_bytes(changed[harm])
+    found, lines = look_up(file)
+    assert lines[0].startswith("Looking")
+    assert found.vectors.tolist() == [[2.0, -2.0], [1.0, -1.0], [0.0, 0.0]]
+    assert kept.read_bytes() == content
+
+
+def test_a_cache_that_can_t_be_written_is_said(file, cache_home, all_worth_keeping):
+    cache_home.parent.mkdir()
+    cache_home.write_text("a file where the folder belongs")
+    _, lines = look_up(file)
+    assert lines[1].startswith("The vectors found could not be kept for the next run: ")
+
+
+def test_what_was_not_used_for_longest_goes_first(tmp_path, cache_home, monkeypatch):
+    files = [written(tmp_path / f"{name}.bin", {"lamp": 1.0}) for name in "abc"]
+    monkeypatch.setattr(pretrained, "WORTH_KEEPING", 0.0)
+    keys = [cache.question_key(file, WORDS, "any") for file in files]
+    for number, (file, key) in enumerate(zip(files[:2], keys[:2], strict=True)):
+        look_up(file)
+        os.utime(cache_home / f"{key}.safetensors", (number, number))
+    look_up(files[0])  # used again
+    size = (cache_home / f"{keys[0]}.safetensors").stat().st_size
+    monkeypatch.setattr(cache, "LARGEST_CACHE", int(2.5 * size))
+    look_up(files[2])
+    assert {kept.stem for kept in cache_home.iterdir()} == {keys[0], keys[2]}
+
+
+def test_vectors_of_other_words_are_refused(file):
+    with pytest.raises(DataError) as error:
+        look_up(file, ("haus", "hof"))
+    assert str(error.value) == (
+        f"none of the vocabulary's 2 words has a vector in {file}: are they of the same language,"
+        " and in its spelling?"
+    )

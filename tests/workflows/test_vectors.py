@@ -1,0 +1,191 @@
+"""Training from pretrained word vectors: by every way in, told, kept, and refused where idle."""
+
+import json
+
+import numpy as np
+import pytest
+
+import wordgate
+from wordgate.bundle.folder import BundleFolder
+from wordgate.errors import BundleError, DataError, SettingsError
+from wordgate.progress import Silent
+from wordgate.vectors.block import Block
+from wordgate.vectors.writing import write_vectors
+
+SIZE = 4
+WITH_VECTORS = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "min_groups": 1}
+
+
+def known_words():
+    """Some of the reviews' words, two of them in another case."""
+    return ["love", "hate", "kettle", "lamp", "this", "number", "We", "FROM", "unheard"]
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory):
+    path = tmp_path_factory.mktemp("vectors") / "words.bin"
+    words = [word.encode() for word in known_words()]
+    numbers = np.random.default_rng(0).normal(0, 2, (len(words), SIZE)).astype(np.float32)
+    write_vectors(path, [Block(words, numbers)], format="word2vec", count=len(words), size=SIZE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, reviews, vectors):
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    training = wordgate.train(
+        reviews, out=folder, vectors=vectors, settings=WITH_VECTORS, progress=Silent()
+    )
+    return training, folder
+
+
+def embedding(training, word):
+    words = training.bundle.model.encoder.vocabulary
+    return training.bundle.model.network.embedding[words.id(word)]
+
+
+def table(vectors):
+    from wordgate.vectors.reading import open_vectors
+
+    return dict(open_vectors(vectors).wanted({word.encode() for word in known_words()}))
+
+
+def test_coverage_stands_in_the_metrics(trained):
+    _, folder = trained
+    facts = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["vectors"]
+    assert (facts["file"], facts["format"], facts["size"]) == ("words.bin", "word2vec", SIZE)
+    assert facts["found"]["types"] == 8
+    rules = {rule: count["types"] for rule, count in facts["rules"].items()}
+    assert rules == {"exact": 6, "title": 1, "upper": 1}
+    assert sum(count["tokens"] for count in facts["rules"].values()) == facts["found"]["tokens"]
+    assert 0 < facts["found"]["tokens"] < facts["vocabulary"]["tokens"]
+    assert {missed["word"] for missed in facts["missed"]} >= {"the", "or"}
+
+
+def test_the_model_says_which_vectors_it_began_with(trained):
+    training, folder = trained
+    config = BundleFolder.open(folder).config()
+    assert config.vectors == "words.bin"
+    assert config.settings["embedding_size"] == SIZE + config.settings["vectors_extra_size"]
+    sentence = training.metrics.vectors.sentence()
+    assert sentence.startswith("It began with the word vectors of words.bin: 8 of ")
+    assert sentence in (folder / "README.md").read_text(encoding="utf-8")
+    assert wordgate.load(folder).predict(["We love this kettle"])
+
+
+def test_frozen_vectors_stay_and_drawn_ones_move(reviews, vectors):
+    frozen = {**WITH_VECTORS, "vectors_learning_rate": 0.0, "vectors_scale": 0.0}
+    one, two = (
+        wordgate.train(
+            reviews, vectors=vectors, settings={**frozen, "epochs": epochs}, progress=Silent()
+        )
+        for epochs in (1, 2)
+    )
+    known = table(vectors)
+    for word in ("love", "kettle"):
+        for training in (one, two):
+            assert np.array_equal(embedding(training, word)[:SIZE], known[word.encode()])
+        assert not np.array_equal(embedding(one, word)[SIZE:], embedding(two, word)[SIZE:])
+    assert not np.array_equal(embedding(one, "the"), embedding(two, "the"))
+
+
+def test_vectors_are_released_after_their_epochs(reviews, vectors):
+    settings = {
+        **WITH_VECTORS, "vectors_learning_rate": 1e-2, "vectors_frozen_epochs": 1,
+        "vectors_scale": 0.0, "schedule": "constant", "epochs": 1,
+    }  # fmt: skip
+    frozen = wordgate.train(reviews, vectors=vectors, settings=settings, progress=Silent())
+    assert np.array_equal(embedding(frozen, "love")[:SIZE], table(vectors)[b"love"])
+    released = wordgate.train(
+        reviews, vectors=vectors, settings={**settings, "epochs": 4}, progress=Silent()
+    )
+    assert released.metrics.best_epoch > 1
+    assert not np.array_equal(embedding(released, "love")[:SIZE], table(vectors)[b"love"])
+
+
+def test_the_notebook_s_rule_is_exact_words_and_zeros(reviews, vectors):
+    quick = {"hidden_size": 8, "epochs": 1, "learning_rate": 1e-30}
+    quick["embedding_learning_rate"] = quick["vectors_learning_rate"] = 0.0
+    training = wordgate.train(
+        reviews, recipe="notebook", vectors=vectors, settings=quick, progress=Silent()
+    )
+    assert set(training.metrics.vectors.rules) == {"exact"}
+    assert training.metrics.vectors.found.types == 6
+    assert np.array_equal(embedding(training, "love"), table(vectors)[b"love"])
+    assert not embedding(training, "from").any()
+
+
+def test_folds_and_the_estimator_take_vectors(reviews, vectors, make_rows):
+    folds = wordgate.train(
+        reviews, vectors=vectors, settings=WITH_VECTORS, folds=2, progress=Silent()
+    ).metrics.folds
+    assert len(folds.folds) == 2
+    _, labels, texts = zip(*make_rows(), strict=True)
+    classifier = wordgate.WordgateClassifier(vectors=vectors, settings=WITH_VECTORS)
+    classifier.fit(texts, labels)
+    assert classifier.coverage_.found.types == 8
+    assert classifier.predictor_.config.vectors == "words.bin"
+
+
+def test_other_vectors_are_another_training(reviews, vectors, tmp_path):
+    out = tmp_path / "model"
+    with pytest.raises(KeyboardInterrupt):
+        wordgate.train(
+            reviews, out=out, vectors=vectors, settings=WITH_VECTORS, progress=Interrupting()
+        )
+    with pytest.raises(BundleError, match="word vectors"):
+        wordgate.train(
+            reviews, out=out, resume=True, settings={**WITH_VECTORS, "embedding_size": 54},
+            progress=Silent(),
+        )  # fmt: skip
+    resumed = wordgate.train(
+        reviews, out=out, resume=True, vectors=vectors, settings=WITH_VECTORS, progress=Silent()
+    )
+    whole = wordgate.train(reviews, vectors=vectors, settings=WITH_VECTORS, progress=Silent())
+    assert np.array_equal(embedding(resumed, "love"), embedding(whole, "love"))
+
+
+class Interrupting(Silent):
+    """Presses Ctrl-C when the first epoch is told."""
+
+    def say(self, text):
+        import os
+        import signal
+
+        if text.startswith("epoch"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "count"}, "--vectors {} has no effect: word counts read no word vectors"),
+        (
+            {"settings": {"embedding_size": 100}},
+            "embedding_size has no effect with --vectors, which bring their own size: leave it out,"
+            " or widen them by vectors_extra_size",
+        ),
+        (
+            {"settings": {"vectors_frozen_epochs": 1, "vectors_learning_rate": 0}},
+            "these settings (recipe 'default') can't be used:\n  vectors_frozen_epochs says when"
+            " pretrained numbers begin to move, and with vectors_learning_rate=0 they never do; set"
+            " vectors_frozen_epochs=0 or a rate",
+        ),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(reviews, vectors, options, message):
+    with pytest.raises(SettingsError) as error:
+        wordgate.train(reviews, vectors=vectors, progress=Silent(), **options)
+    assert str(error.value) == message.format(vectors)
+
+
+def test_a_broken_file_ends_in_one_sentence_before_any_training(reviews, vectors, tmp_path):
+    cut = tmp_path / "cut.bin"
+    cut.write_bytes(vectors.read_bytes()[:-3])
+    with pytest.raises(DataError, match=r"cut\.bin' ends at byte 195 within row 9 of 9: it"):
+        wordgate.train(reviews, vectors=cut, progress=Silent())
+
+
+def test_no_file_and_no_name(reviews):
+    with pytest.raises(DataError, match=r"^no file or word vectors 'googlenew'; did you mean"):
+        wordgate.train(reviews, vectors="googlenew", progress=Silent())
