@@ -75,6 +75,16 @@ def test_a_prompt_of_the_model_is_for_sentences(teacher, changed):
     np.testing.assert_array_equal(prompted.outputs(["lamp"]).means, teacher.outputs(["lamp"]).means)
 
 
+def test_bfloat16_is_near_float32(teacher, tiny_teacher):
+    words = ["good", "lamps", "kettle", "goodly"]
+    exact = teacher.outputs(words).means
+    rough = load_teacher(tiny_teacher, "rough", precision="bfloat16").outputs(words).means
+    assert rough.dtype == np.float32
+    error = np.linalg.norm(rough - exact, axis=1) / np.linalg.norm(exact, axis=1)
+    assert (error > 0).all()
+    assert (error < 0.02).all()
+
+
 def test_own_words_are_those_that_begin_and_end_a_word(teacher):
     assert teacher.own_words() == ["good", "bad", "lamp", "kettle", "the"]
 

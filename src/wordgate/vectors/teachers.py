@@ -137,12 +137,13 @@ def locate_teacher(name: str | Path) -> Path:
     return folder
 
 
-def load_teacher(folder: Path, name: str) -> SentenceTeacher:
+def load_teacher(folder: Path, name: str, *, precision: str = "float32") -> SentenceTeacher:
     """Load a sentence-transformer from a folder, without pickles, code of its own or the network.
 
     Args:
         folder: Where it lies, as `locate_teacher` gives it.
         name: What the user calls it.
+        precision: What it computes in, ``float32`` or ``bfloat16``.
 
     Returns:
         The teacher, on the graphics card if there is one.
@@ -159,7 +160,7 @@ def load_teacher(folder: Path, name: str) -> SentenceTeacher:
                 str(folder),
                 local_files_only=True,
                 trust_remote_code=False,
-                model_kwargs={"use_safetensors": True, "dtype": "float32"},
+                model_kwargs={"use_safetensors": True, "dtype": precision},
             )
     except Exception as error:
         reason = shown(f"{type(error).__name__}: {error}", _REASON_WIDTH)

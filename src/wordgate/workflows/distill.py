@@ -142,15 +142,19 @@ def _words(tables: Iterable[Table], cut: Tokenizer, progress: Progress) -> list[
 
 
 def _load(folder: Path, name: str) -> SentenceTeacher:
-    """Load the teacher, with torch's threads as training has them."""
+    """Load the teacher, with the threads and the precision that training would take.
+
+    bfloat16, where the hardware multiplies it natively, takes less than half the time; it moves the
+    vectors by 1 % of their spread.
+    """
     from wordgate.training import threads
 
     threads.wait_asleep()
-    loaded = load_teacher(folder, name)
-    from wordgate.training.device import use_available_cores
+    from wordgate.training.device import choose_device, choose_precision, use_available_cores
 
     use_available_cores()
-    return loaded
+    precision = choose_precision("auto", choose_device("auto"))
+    return load_teacher(folder, name, precision=str(precision).removeprefix("torch."))
 
 
 def _further(teacher: SentenceTeacher, words: list[str], cut: Tokenizer) -> list[str]:
