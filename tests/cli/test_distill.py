@@ -1,10 +1,6 @@
 import json
 
-import click
 import pytest
-
-from wordgate.cli import main
-from wordgate.cli.distill import distill
 
 
 @pytest.fixture
@@ -14,13 +10,6 @@ def run(wordgate, tiny_teacher, tmp_path, monkeypatch):
     (tmp_path / "data.csv").write_text('label,text\npos,good lamp 🤣\nneg,"bad lamps, good"\n')
     (tmp_path / "teacher").symlink_to(tiny_teacher)
     return lambda *arguments: wordgate("vectors", "distill", *arguments)
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    """Put the command where it belongs."""
-    group = click.Group("vectors", commands={"distill": distill})
-    monkeypatch.setitem(main.wordgate.commands, "vectors", group)
 
 
 USUAL = ("--teacher", "teacher", "--data", "data.csv", "--out", "words.bin")
