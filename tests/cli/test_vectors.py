@@ -111,8 +111,8 @@ def test_messages(wordgate, file, tmp_path):
         " which words end in word2vec's binary; write another format\n"
     )
     assert wordgate("vectors", "convert", file, tmp_path / "out").err == (
-        f"wordgate: the ending of '{tmp_path / 'out'}' names no format; give --to with one of"
-        " word2vec, word2vec-text, glove, safetensors\n"
+        f"wordgate: the ending of '{tmp_path / 'out'}' names no format of word"
+        " vectors; there are: .bin, .vec, .txt, .safetensors\n"
     )
     assert wordgate("vectors", "convert", file, binary, "--to", "hdf5").code == 2
     assert wordgate("vectors", "info", tmp_path / "my vectors.vek").err == (
