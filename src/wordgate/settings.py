@@ -112,6 +112,10 @@ class Settings(BaseModel):
         description="numbers that each word vector has besides the pretrained ones; they are drawn"
         " and trained as without pretrained vectors"
     )
+    vectors_more_words: Annotated[int, Field(ge=0)] = Field(
+        description="so many words that the vocabulary hasn't enter it with their pretrained"
+        " vectors, the first of the table, for the texts to come"
+    )
     vectors_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
         description="Adam's rate for pretrained numbers; 0 keeps them as they are"
     )

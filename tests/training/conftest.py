@@ -30,6 +30,7 @@ SMALL = {
     "vectors_missing": "spread",
     "vectors_scale": 0.0,
     "vectors_extra_size": 0,
+    "vectors_more_words": 0,
     "vectors_learning_rate": 0.0,
     "vectors_frozen_epochs": 0,
     "hidden_size": 5,

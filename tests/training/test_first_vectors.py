@@ -69,6 +69,14 @@ def test_it_is_known_which_numbers_are_pretrained(settings, found):
     assert drawn_vectors(WORDS, settings(), 0).pretrained is None
 
 
+def test_words_of_the_table_alone_have_zeros_beside_their_vectors(settings, found):
+    chosen = settings(vectors_extra_size=3).with_vectors_of(6)
+    vectors = pretrained_vectors(WORDS, found, chosen, 0, n_more=150).vectors
+    assert not vectors[-150:, 6:].any()
+    assert vectors[-151, 6:].all()
+    assert np.array_equal(vectors[2:, :6][KNOWN], found.vectors[KNOWN])
+
+
 def test_other_vectors_are_another_training(settings, found):
     same, other = first(settings, found), first(settings, found)
     other.vectors[7, 3] += 1e-6

@@ -118,6 +118,34 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path, cache_home, monkeypa
     assert {kept.stem for kept in cache_home.iterdir()} == {keys[0], keys[2]}
 
 
+@pytest.mark.parametrize(
+    ("limit", "spelling", "more"),
+    [
+        (9, "any", ["stove", "us", "x-ray"]),
+        (2, "any", ["stove", "us"]),
+        (9, "exact", ["stove", "x-ray"]),
+        (0, "any", []),
+    ],
+)
+def test_words_of_the_table_are_named_that_texts_could_have(tmp_path, limit, spelling, more):
+    """Not what is known, is cut in two, is a phrase, or could not be found again."""
+    entries = ["lamp", "Kettle", "stove", "New York", "new_york", "iPhone", "US", "us!", "x-ray"]
+    words = [word.encode() for word in entries] + [b"caf\xe9"]
+    blocks = [Block(words, np.ones((10, 2), np.float32))]
+    write_vectors(tmp_path / "words.vec", blocks, format="word2vec-text", count=10, size=2)
+    opened = Pretrained.open(tmp_path / "words.vec", Silent())
+    assert opened.more_words(Cut(), {"kettle", "lamp"}, limit, spelling) == more
+
+
+class Cut:
+    """A tokenizer that cuts at spaces and exclamation marks, and lower-cases."""
+
+    name = "cut"
+
+    def __call__(self, text):
+        return text.lower().replace("!", " !").split()
+
+
 def test_vectors_of_other_words_are_refused(file):
     with pytest.raises(DataError) as error:
         look_up(file, ("haus", "hof"))

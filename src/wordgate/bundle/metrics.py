@@ -116,6 +116,7 @@ class VectorFacts(_Form):
     found: WordCount
     rules: dict[str, WordCount] = Field(description="by the spelling that was found")
     missed: list[MissedWord] = Field(description="the most frequent words without a vector")
+    more: int = Field(description="words that the vocabulary got from the table")
 
     def sentence(self) -> str:
         """Say it in one sentence."""

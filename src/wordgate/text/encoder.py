@@ -4,7 +4,7 @@ Shapes: ``n`` texts, ``total`` tokens of all of them together, laid end to end.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import Any, Literal
 
@@ -154,6 +154,11 @@ class TextEncoder:
         )
         encoder = cls(get_tokenizer(tokenizer), vocabulary, max_tokens, truncate)
         return encoder, encoder._to_ids(token_lists)
+
+    def knowing(self, more: Sequence[str]) -> "TextEncoder":
+        """Give an encoder that knows more words; the ids of the others stay."""
+        words = (*self.vocabulary.words, *more)
+        return replace(self, vocabulary=Vocabulary(words, self.vocabulary.unknown))
 
     def encode(self, texts: Iterable[str]) -> EncodedTexts:
         """Turn texts into word ids.

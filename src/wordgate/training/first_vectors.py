@@ -36,7 +36,7 @@ def drawn_vectors(vocabulary: Vocabulary, settings: Settings, seed: int) -> Firs
 
 
 def pretrained_vectors(
-    vocabulary: Vocabulary, found: Found, settings: Settings, seed: int
+    vocabulary: Vocabulary, found: Found, settings: Settings, seed: int, n_more: int = 0
 ) -> FirstVectors:
     """Lay pretrained vectors beside and among drawn ones, as the settings say.
 
@@ -46,6 +46,8 @@ def pretrained_vectors(
         settings: The recipe's settings; `embedding_size` is that of the pretrained vectors and
             `vectors_extra_size` together.
         seed: The run's seed.
+        n_more: So many last words come from the table alone; the drawn numbers of their vectors
+            are zeros, since training will see few of these words or none.
     """
     size, first = found.vectors.shape[1], vocabulary.first_id
     known = np.zeros(len(vocabulary), bool)
@@ -60,6 +62,7 @@ def pretrained_vectors(
         standard = vectors[~known, :size] / np.float32(settings.embedding_scale)
         vectors[~known, :size] = table.mean(axis=0) + standard * table.std(axis=0)
     vectors[known, :size] = table
+    vectors[len(vocabulary) - n_more :, size:] = 0.0
     vectors[PADDING] = 0.0
     pretrained = np.zeros(vectors.shape, bool)
     pretrained[known, :size] = True

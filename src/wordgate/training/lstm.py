@@ -1,5 +1,7 @@
 """Fitting the family `lstm`: from examples to the network of the best epoch."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -17,6 +19,23 @@ from wordgate.training.sitting import Sitting
 from wordgate.training.trainer import Trainer
 from wordgate.vectors.coverage import Coverage
 from wordgate.vectors.pretrained import Pretrained
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What is known before the first update.
+
+    Attributes:
+        encoder: What turns texts into ids.
+        encoded: The training texts.
+        first: The word vectors to begin with.
+        coverage: How many words have a pretrained vector; None if there are none.
+    """
+
+    encoder: TextEncoder
+    encoded: EncodedTexts
+    first: FirstVectors
+    coverage: Coverage | None = None
 
 
 def fit_lstm(
@@ -61,14 +80,21 @@ def fit_lstm(
     _check_not_empty(train, valid)
     use_available_cores()
     torch_device = choose_device(device)
-    encoder, encoded = _fit_encoder(train, vocabulary_of, settings)
-    first, coverage = _first_vectors(encoder, encoded, vectors, settings, seed, progress)
-    unknown = encoder.vocabulary.unknown
-    trainer = Trainer(unknown, first, train.targets, n_classes, settings, seed, torch_device)
+    begun = _begin(train, vocabulary_of, vectors, settings, seed, progress)
+    encoder, encoded = begun.encoder, begun.encoded
+    trainer = Trainer(
+        encoder.vocabulary.unknown,
+        begun.first,
+        train.targets,
+        n_classes,
+        settings,
+        seed,
+        torch_device,
+    )
     course = Course(encoder.encode(valid.texts), valid.targets, settings)
     checkpoint = None
     if keeping is not None:
-        work = _identity(train, valid, vocabulary_of, first, settings, seed)
+        work = _identity(train, valid, vocabulary_of, begun.first, settings, seed)
         checkpoint = Checkpoint(keeping.file, Identity(work, trainer.engine()))
     sitting = Sitting(trainer, course, encoded, train.targets, progress, deadline, checkpoint)
     progress.say(_announcement(encoder, trainer))
@@ -79,7 +105,7 @@ def fit_lstm(
     state = trainer.state
     model = LSTMModel(encoder, state.best_network())
     return Fitted(
-        model, state.history, state.best_epoch, remarks, earlier, trainer.engine(), coverage
+        model, state.history, state.best_epoch, remarks, earlier, trainer.engine(), begun.coverage
     )
 
 
@@ -109,23 +135,30 @@ def _fit_encoder(
     return encoder, encoded if source is train else encoder.encode(train.texts)
 
 
-def _first_vectors(
-    encoder: TextEncoder,
-    encoded: EncodedTexts,
+def _begin(
+    train: Examples,
+    vocabulary_of: Examples | None,
     vectors: Pretrained | None,
     settings: Settings,
     seed: int,
     progress: Progress,
-) -> tuple[FirstVectors, Coverage | None]:
-    """Draw word vectors, or find pretrained ones and say how many words have one."""
-    vocabulary = encoder.vocabulary
+) -> Beginning:
+    """Fit the vocabulary, and draw its vectors or find pretrained ones."""
+    encoder, encoded = _fit_encoder(train, vocabulary_of, settings)
     if vectors is None:
-        return drawn_vectors(vocabulary, settings, seed), None
-    found = vectors.look_up(vocabulary.words, settings.vectors_spelling, progress)
-    tokens = np.bincount(encoded.ids, minlength=len(vocabulary))[vocabulary.first_id :]
-    coverage = Coverage.of(vocabulary.words, tokens, found)
+        return Beginning(encoder, encoded, drawn_vectors(encoder.vocabulary, settings, seed))
+    learned = encoder.vocabulary
+    spelling, limit = settings.vectors_spelling, settings.vectors_more_words
+    more = vectors.more_words(encoder.tokenizer, learned.index, limit, spelling)
+    if more:
+        encoder = encoder.knowing(more)
+        encoded = encoder.encode(train.texts)
+    found = vectors.look_up(encoder.vocabulary.words, spelling, progress)
+    tokens = np.bincount(encoded.ids, minlength=len(learned))[learned.first_id : len(learned)]
+    coverage = Coverage.of(learned.words, tokens, found.first(len(learned.words)), len(more))
     progress.say("\n".join(coverage.lines()))
-    return pretrained_vectors(vocabulary, found, settings, seed), coverage
+    first = pretrained_vectors(encoder.vocabulary, found, settings, seed, n_more=len(more))
+    return Beginning(encoder, encoded, first, coverage)
 
 
 def _identity(

@@ -37,21 +37,26 @@ class Coverage:
         found: Those that have a vector.
         rules: Those that each rule of `wordgate.vectors.matching.RULES` found, where it found any.
         missed: The most frequent words without a vector.
+        more: Words that the vocabulary got from the table, not from the training texts.
     """
 
     vocabulary: Count
     found: Count
     rules: dict[str, Count]
     missed: list[Missed]
+    more: int = 0
 
     @classmethod
-    def of(cls, words: Sequence[str], tokens: NDArray[np.int64], found: Found) -> "Coverage":
+    def of(
+        cls, words: Sequence[str], tokens: NDArray[np.int64], found: Found, more: int = 0
+    ) -> "Coverage":
         """Count what was found.
 
         Args:
-            words: The vocabulary.
+            words: The words learned from the training texts.
             tokens: int64 [words], how often each stands in the training texts.
             found: What a table has for them.
+            more: How many words the vocabulary got from the table.
         """
         by_rule = {rule: _count(found.rules == number, tokens) for number, rule in enumerate(RULES)}
         without = np.flatnonzero(~found.known)
@@ -61,6 +66,7 @@ class Coverage:
             found=_count(found.known, tokens),
             rules={rule: count for rule, count in by_rule.items() if count.types},
             missed=[Missed(words[i], int(tokens[i])) for i in most_frequent],
+            more=more,
         )
 
     def lines(self) -> list[str]:
@@ -78,6 +84,8 @@ class Coverage:
         if self.missed:
             told = ", ".join(f"{m.word} ({m.tokens:,})" for m in self.missed[:_MISSED_TOLD])
             lines.append(f"The most frequent without: {told}.")
+        if self.more:
+            lines.append(f"{self.more:,} more words of the table are known, for texts to come.")
         return lines
 
 

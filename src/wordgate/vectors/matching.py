@@ -51,6 +51,10 @@ class Found:
         """Which words were found: bool [words]."""
         return self.rules >= 0
 
+    def first(self, n: int) -> "Found":
+        """Give what was found for the first n words."""
+        return Found(self.vectors[:n], self.rules[:n])
+
 
 def find_words(table: Table, words: Sequence[str], spelling: Spelling) -> Found:
     """Look a vocabulary's words up in one pass over a table.
@@ -76,13 +80,14 @@ def find_words(table: Table, words: Sequence[str], spelling: Spelling) -> Found:
     return found
 
 
-def spellings(word: str) -> Iterator[tuple[str, str]]:
+def ways(word: str, spelling: Spelling) -> dict[str, str]:
     """Spell a word in all the ways it is looked for, nearest first.
 
-    Yields:
-        The rule, of `RULES`, and the spelling; one spelling may come twice.
+    Returns:
+        The rule, of `RULES`, by the spelling.
     """
-    for base_rule, base in _bases(word):
+    found = {word: "exact"}
+    for base_rule, base in _bases(word) if spelling == "any" else ():
         cases = {
             "exact": base,
             "lower": base.lower(),
@@ -90,7 +95,9 @@ def spellings(word: str) -> Iterator[tuple[str, str]]:
             "upper": base.upper(),
         }
         for case, spelled in cases.items():
-            yield (case if base_rule == "exact" else base_rule), spelled
+            found.setdefault(spelled, case if base_rule == "exact" else base_rule)
+    found.pop("", None)
+    return found
 
 
 def _bases(word: str) -> Iterator[tuple[str, str]]:
@@ -108,11 +115,7 @@ def _wanted(words: Sequence[str], spelling: Spelling) -> dict[bytes, list[tuple[
     """Say for each spelling which words it stands for: places of (word, rank, rule)."""
     wanted: dict[bytes, list[tuple[int, int, int]]] = {}
     for place, word in enumerate(words):
-        ways = spellings(word) if spelling == "any" else iter([("exact", word)])
-        seen: set[str] = set()
-        for rank, (rule, spelled) in enumerate(ways):
-            if spelled and spelled not in seen:
-                seen.add(spelled)
-                key = spelled.encode(errors="surrogatepass")
-                wanted.setdefault(key, []).append((place, rank, RULES.index(rule)))
+        for rank, (spelled, rule) in enumerate(ways(word, spelling).items()):
+            key = spelled.encode(errors="surrogatepass")
+            wanted.setdefault(key, []).append((place, rank, RULES.index(rule)))
     return wanted

@@ -1,14 +1,15 @@
 """A file of word vectors as a training uses it: opened early, read once, remembered."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.errors import DataError
 from wordgate.progress import Progress
+from wordgate.text.tokenizers import Tokenizer
 from wordgate.vectors import cache
-from wordgate.vectors.matching import Found, Spelling, find_words
+from wordgate.vectors.matching import Found, Spelling, find_words, ways
 from wordgate.vectors.named import locate_vectors
 from wordgate.vectors.reading import VectorFile, open_vectors
 
@@ -68,6 +69,40 @@ class Pretrained:
         if time.monotonic() - started >= WORTH_KEEPING:
             self._keep(key, found, progress)
         return found
+
+    def more_words(
+        self, tokenizer: Tokenizer, known: Collection[str], limit: int, spelling: Spelling
+    ) -> list[str]:
+        """Name the first words of the table that texts could have and a vocabulary hasn't.
+
+        Phrases, joined by ``_``, are left out, and so is what `look_up` would not find again.
+
+        Args:
+            tokenizer: What cuts the texts; a word counts if it cuts it into one token.
+            known: The vocabulary.
+            limit: How many words to name at most.
+            spelling: How `look_up` will look for them.
+
+        Returns:
+            The words as the tokenizer gives them.
+
+        Raises:
+            DataError: The file is broken.
+        """
+        if not limit:
+            return []
+        more: dict[str, None] = {}
+        for block in self.file.blocks():
+            for entry in block.words:
+                word = entry.decode(errors="replace")
+                tokens = tokenizer(word)
+                if len(tokens) != 1 or "_" in tokens[0] or tokens[0] in known:
+                    continue
+                if word in ways(tokens[0], spelling) and word.encode() == entry:
+                    more[tokens[0]] = None
+                if len(more) == limit:
+                    return list(more)
+        return list(more)
 
     @staticmethod
     def _keep(key: str, found: Found, progress: Progress) -> None:
