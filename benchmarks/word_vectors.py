@@ -1,24 +1,24 @@
-"""The word vectors of the benchmarks: distilled from MiniLM, once, by the command users have."""
+"""The word vectors of the benchmarks: distilled from MiniLM, once, as users would."""
 
+import csv
 import os
-import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from real_data import real_file
+import wordgate
+from wordgate.progress import Silent
 
 RESULTS = Path(__file__).parent / "results"
 TEACHER = os.environ.get("WORDGATE_BENCH_TEACHER", "minilm")
 
 
-def distilled(data: str) -> Path:
-    """Give the vectors of a data file's words; distil them if they are not there yet."""
+def distilled(name: str, texts: Sequence[str]) -> Path:
+    """Give vectors for the words of some texts; distil them if there is no file of that name."""
     RESULTS.mkdir(exist_ok=True)
-    out = RESULTS / f"{Path(data).stem}.bin"
+    out, data = RESULTS / f"{name}.bin", RESULTS / f"{name}.csv"
     if not out.exists():
-        command = [
-            Path(sys.executable).parent / "wordgate", "vectors", "distill",
-            "--teacher", TEACHER, "--data", real_file(data), "--out", out,
-        ]  # fmt: skip
-        subprocess.run(command, check=True)
+        with data.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows([["text"], *([text] for text in texts)])
+        wordgate.distill(data, teacher=TEACHER, out=out, text="text", progress=Silent())
+        data.unlink()
     return out

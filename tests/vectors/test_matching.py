@@ -105,6 +105,16 @@ def test_coverage_counts_types_and_tokens_by_rule():
     ]
 
 
+def test_a_table_that_knows_few_words_is_remarked_on():
+    words, tokens = ["der", "die", "das"], np.array([30, 20, 51])
+    known = find_words(MemoryTable("der", "die"), words, "any")
+    assert Coverage.of(words, tokens, known).remarks() == [
+        "Only 49.5% of the words in the training texts, as often as they occur, have a vector: is"
+        " the table of the same language, and is its spelling that of the tokenizer?"
+    ]
+    assert Coverage.of(words, np.array([31, 20, 51]), known).remarks() == []
+
+
 def test_coverage_of_everything_says_no_more_than_that():
     words = ["good", "bad"]
     coverage = Coverage.of(words, np.array([2, 1]), find_words(MemoryTable(*words), words, "any"))

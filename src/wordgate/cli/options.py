@@ -70,7 +70,7 @@ training_options = _stack(
         metavar="NAME",
         default="default",
         show_default=True,
-        help="Settings: default; notebook, the tutorial's without its pretrained vectors;"
+        help="Settings: default; notebook, the tutorial's, whose vectors are --vectors googlenews;"
         " notebook-fast, its network on a better schedule; or a .toml file of your own.",
     ),
     click.option(
@@ -83,8 +83,9 @@ training_options = _stack(
     click.option(
         "--vectors",
         metavar="FILE",
-        help="Pretrained word vectors to begin with: word2vec, fastText or GloVe, or the name of a"
-        " public table, such as googlenews; 'wordgate vectors' makes some for your own words.",
+        help="Pretrained word vectors to begin with: a word2vec, fastText or GloVe file; or"
+        " googlenews, glove, glove-twitter or fasttext, which are fetched. 'wordgate vectors"
+        " distill' makes some for your own words.",
     ),
     click.option(
         "--split",

@@ -101,7 +101,9 @@ def fit_lstm(
     if checkpoint is not None and keeping is not None and keeping.resume:
         progress.say("\n".join(sitting.take_up(checkpoint)))
     earlier = trainer.state.seconds
-    remarks = [*_vocabulary_remark(vocabulary_of), *_truncation(encoded, settings), *sitting.run()]
+    remarks = [*_vocabulary_remark(vocabulary_of), *_truncation(encoded, settings)]
+    remarks += [] if begun.coverage is None else begun.coverage.remarks()
+    remarks += sitting.run()
     state = trainer.state
     model = LSTMModel(encoder, state.best_network())
     return Fitted(
