@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from itertools import accumulate, compress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,10 +19,10 @@ from wordgate.errors import DataError
 from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, too_few, too_many
 from wordgate.vectors.source import open_source
 
-# Bytes read at a time: a buffer that stays in the processor's cache when words are picked, and
-# fewer, larger blocks when every row is kept.
-_SWEEP, _GATHER = 2**19, 2**22
+_ROOM = 2**19  # bytes read at a time: a buffer that stays in the processor's cache
 _AT_ONCE = (64, 8, 1)  # rows that one match takes
+_GATHERED = 2**20  # numbers of a block
+_PICKED = 256  # vectors that are checked together
 _Finder: TypeAlias = Callable[[bytearray, int, int], "re.Match[bytes] | None"]
 
 
@@ -40,87 +39,67 @@ class Word2VecFile:
 
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words, see `VectorFile`."""
-        left = set(words)
-        for stretch in self._stretches(_SWEEP):
-            here = left.intersection(stretch.words)
+        left = set(frozenset(words))  # a set made of a set is packed tightly: fewer cache misses
+        picked = _Gathered(self)
+        for run in self._runs():
+            here = left.intersection(run.words)
             if here:
                 left -= here
-                yield from self._picked(stretch, here)
+                for i in sorted(map(run.words.index, here)):
+                    picked.add(run, i)
+                if len(picked.words) >= _PICKED:
+                    yield from picked.pairs()
+        yield from picked.pairs()
 
     def blocks(self) -> Iterator[Block]:
         """Read all rows, see `VectorFile`."""
-        for stretch in self._stretches(_GATHER):
-            yield Block(stretch.words, self._vectors(stretch, range(len(stretch.words))))
+        gathered = _Gathered(self)
+        for run in self._runs():
+            for i in range(len(run.words)):
+                gathered.add(run, i)
+            if len(gathered.words) * self.size >= _GATHERED:
+                yield gathered.block()
+        if gathered.words:
+            yield gathered.block()
 
     def rows(self) -> int:
         """Give the rows the header declares."""
         return self.count
 
-    def _picked(
-        self, stretch: _Stretch, here: set[bytes]
-    ) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-        """Give the first vector of each of some words of a stretch."""
-        picked = list(compress(range(len(stretch.words)), map(here.__contains__, stretch.words)))
-        if len(picked) > len(here):
-            firsts = {stretch.words[i]: i for i in reversed(picked)}
-            picked = sorted(firsts.values())
-        yield from zip(
-            map(stretch.words.__getitem__, picked), self._vectors(stretch, picked), strict=True
-        )
-
-    def _vectors(self, stretch: _Stretch, picked: Collection[int]) -> NDArray[np.float32]:
-        """Copy vectors out of a stretch, float32 [len(picked), size]."""
-        width = 4 * self.size
-        after_words = stretch.vector_starts()
-        starts = [after_words[i] + i * (width + 1) for i in picked]
-        pieces = [stretch.buffer[start : start + width] for start in starts]
-        vectors = np.frombuffer(b"".join(pieces), "<f4").astype(np.float32).reshape(-1, self.size)
-        rows = list(picked)
-        check_finite(
-            self.path,
-            vectors,
-            lambda i: (stretch.row + rows[i], stretch.position + starts[i]),
-        )
-        return vectors
-
-    def _stretches(self, room: int) -> Iterator[_Stretch]:
-        """Walk the file; each stretch is valid until the next is asked for.
-
-        A row longer than the buffer has room for is no row: its word can't be one.
-        """
+    def _runs(self) -> Iterator[_Run]:
+        """Walk the file in runs of whole rows; each is valid until the next is asked for."""
         finders = _finders(self.size)
         longest = LONGEST_WORD + 1 + 4 * self.size
-        buffer = bytearray(longest + room)
+        buffer = bytearray(longest + _ROOM)
         view = memoryview(buffer)
         row = held = 0
         with open_source(self.path) as source:
             source.read_fully(self._header)
-            while got := source.readinto(view[held : held + room]):
-                end = held + got
+            while got := source.readinto(view[held : held + _ROOM]):
+                end, used = held + got, 0
                 position = source.position - end
-                words, used = _find_words(finders, buffer, end)
                 self.share_read = source.share_read
-                if words:
-                    letters = b"".join(words)
-                    self._check(words, letters, row, position)
-                    yield _Stretch(buffer, words, letters, row + 1, position)
-                row += len(words)
+                for find in finders:
+                    while found := find(buffer, used, end):
+                        run = _Run(found, row, position)
+                        self._check(run)
+                        yield run
+                        row += len(run.words)
+                        used = found.end()
                 held = end - used
                 if held > longest:
                     raise self._no_word(row, position + used)
                 buffer[:held] = buffer[used:end]
             self._check_end(bytes(buffer[:held]), row, source.position)
 
-    def _check(self, words: list[bytes], letters: bytes, row: int, position: int) -> None:
+    def _check(self, run: _Run) -> None:
         """Refuse rows beyond the last, and words that can't be words."""
-        if row + len(words) > self.count:
-            after = words[: self.count - row]
-            at = position + sum(map(len, after)) + len(after) * (4 * self.size + 1)
-            raise too_many(self.path, self.count, at)
-        if len(letters) > LONGEST_WORD and max(map(len, words)) > LONGEST_WORD:
-            first = next(i for i, word in enumerate(words) if len(word) > LONGEST_WORD)
-            at = position + sum(map(len, words[:first])) + first * (4 * self.size + 1)
-            raise self._no_word(row + first, at)
+        if run.row + len(run.words) > self.count:
+            raise too_many(self.path, self.count, run.place(self.count - run.row))
+        if run.letters > LONGEST_WORD:
+            for i, word in enumerate(run.words):
+                if len(word) > LONGEST_WORD:
+                    raise self._no_word(run.row + i, run.place(i))
 
     def _check_end(self, rest: bytes, row: int, position: int) -> None:
         """Refuse a file that ends within a row, or after more than its rows."""
@@ -136,6 +115,70 @@ class Word2VecFile:
         )
 
 
+class _Run:
+    """Whole rows that follow one another in the buffer.
+
+    Attributes:
+        found: The match that found them; each of its groups is a word.
+        words: Their words, without the line breaks that ended the vectors before them.
+        letters: The bytes of all their words.
+        row: How many rows stand before them in the file.
+    """
+
+    __slots__ = ("_position", "found", "letters", "row", "words")
+
+    def __init__(self, found: re.Match[bytes], row: int, position: int):
+        """Look at what was found in a buffer that begins at byte `position` of the file."""
+        self.found, self.row, self._position = found, row, position
+        self.words = found.groups()
+        letters = b"".join(self.words)
+        self.letters = len(letters)
+        if b"\n" in letters:
+            self.words = tuple(word.lstrip(b"\n") for word in self.words)
+
+    def place(self, i: int) -> int:
+        """Give the byte of the file at which a row begins."""
+        return self._position + self.found.start(i + 1)
+
+    def vector(self, i: int, width: int) -> bytes:
+        """Copy the bytes of a row's vector."""
+        start = self.found.end(i + 1) + 1
+        return self.found.string[start : start + width]
+
+
+class _Gathered:
+    """Rows copied out of runs, until they are handed on."""
+
+    def __init__(self, file: Word2VecFile):
+        self._file, self._width = file, 4 * file.size
+        self._empty()
+
+    def _empty(self) -> None:
+        self.words: list[bytes] = []
+        self._vectors: list[bytes] = []
+        self._places: list[tuple[int, int]] = []
+
+    def add(self, run: _Run, i: int) -> None:
+        """Copy a row."""
+        self.words.append(run.words[i])
+        self._vectors.append(run.vector(i, self._width))
+        self._places.append((run.row + i + 1, run.place(i)))
+
+    def block(self) -> Block:
+        """Hand on what was gathered, once it is known to be finite."""
+        words, places = self.words, self._places
+        numbers = np.frombuffer(bytearray().join(self._vectors), "<f4")
+        vectors = numbers.astype(np.float32, copy=False).reshape(-1, self._file.size)
+        self._empty()
+        check_finite(self._file.path, vectors, places.__getitem__)
+        return Block(words, vectors)
+
+    def pairs(self) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
+        """Hand on what was gathered, row by row."""
+        block = self.block()
+        return zip(block.words, block.vectors, strict=True)
+
+
 def _finders(size: int) -> list[_Finder]:
     """Make what finds the words of so many rows that follow one another.
 
@@ -144,36 +187,3 @@ def _finders(size: int) -> list[_Finder]:
     """
     row = rb"([^ ]*) .{%d}" % (4 * size)
     return [re.compile(row * n, re.DOTALL).match for n in _AT_ONCE]
-
-
-def _find_words(finders: list[_Finder], buffer: bytearray, end: int) -> tuple[list[bytes], int]:
-    """Find the words of the whole rows in a buffer; tell where the last of these rows ends."""
-    words: list[bytes] = []
-    at = 0
-    for find in finders:
-        while found := find(buffer, at, end):
-            words += found.groups()
-            at = found.end()
-    return words, at
-
-
-class _Stretch:
-    """Whole rows that stand in the buffer.
-
-    Attributes:
-        buffer: Begins with the first row.
-        words: Their words, without the line breaks that ended the vectors before them.
-        row: The number of the first in the file, from 1.
-        position: The byte of the file at which the buffer begins.
-    """
-
-    def __init__(
-        self, buffer: bytearray, found: list[bytes], letters: bytes, row: int, position: int
-    ):
-        self.buffer, self.row, self.position = buffer, row, position
-        self._found = found
-        self.words = [word.lstrip(b"\n") for word in found] if b"\n" in letters else found
-
-    def vector_starts(self) -> list[int]:
-        """Tell where vector `i` starts in the buffer, less `i` times a row without its word."""
-        return list(accumulate(map(len, self._found), initial=1))[1:]
