@@ -8,6 +8,7 @@ before the next word; GoogleNews and gensim have none. A word can't hold a space
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -19,8 +20,9 @@ from wordgate.errors import DataError
 from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, too_few, too_many
 from wordgate.vectors.source import open_source
 
-_ROOM = 2**19  # bytes read at a time: a buffer that stays in the processor's cache
-_AT_ONCE = (64, 8, 1)  # rows that one match takes
+_ROOM = 2**20  # bytes read at a time: a buffer that stays in the processor's cache
+_AT_ONCE = 128  # rows that one match takes
+_WHOLE = b"+" if sys.version_info >= (3, 11) else b""  # no step back is ever needed, nor kept
 _GATHERED = 2**20  # numbers of a block
 _PICKED = 256  # vectors that are checked together
 _Finder: TypeAlias = Callable[[bytearray, int, int], "re.Match[bytes] | None"]
@@ -67,27 +69,40 @@ class Word2VecFile:
         return self.count
 
     def _runs(self) -> Iterator[_Run]:
-        """Walk the file in runs of whole rows; each is valid until the next is asked for."""
-        finders = _finders(self.size)
+        """Walk the file in runs of whole rows; each is valid until the next is asked for.
+
+        Runs are of one length, so rows at the buffer's end wait for more; the last rows of the file
+        come one by one, and so do those where the buffer is full of less than a run.
+        """
         longest = LONGEST_WORD + 1 + 4 * self.size
-        buffer = bytearray(longest + _ROOM)
+        at_once = max(1, min(_AT_ONCE, _ROOM // (4 * self.size)))
+        find_many, find_one = _finder(self.size, at_once), _finder(self.size, 1)
+        buffer = bytearray(at_once * longest + _ROOM)
         view = memoryview(buffer)
         row = held = 0
         with open_source(self.path) as source:
             source.read_fully(self._header)
-            while got := source.readinto(view[held : held + _ROOM]):
-                end, used = held + got, 0
+            more = True
+            while more:
+                got = source.readinto(view[held : held + _ROOM])
+                end, used, more = held + got, 0, got > 0
                 position = source.position - end
                 self.share_read = source.share_read
-                for find in finders:
-                    while found := find(buffer, used, end):
+                find = find_many
+                while True:
+                    found = find(buffer, used, end)
+                    if found:
                         run = _Run(found, row, position)
                         self._check(run)
                         yield run
                         row += len(run.words)
                         used = found.end()
+                    elif find is find_many and (not more or end - used > at_once * longest):
+                        find = find_one
+                    else:
+                        break
                 held = end - used
-                if held > longest:
+                if held > at_once * longest:
                     raise self._no_word(row, position + used)
                 buffer[:held] = buffer[used:end]
             self._check_end(bytes(buffer[:held]), row, source.position)
@@ -179,11 +194,11 @@ class _Gathered:
         return zip(block.words, block.vectors, strict=True)
 
 
-def _finders(size: int) -> list[_Finder]:
+def _finder(size: int, rows: int) -> _Finder:
     """Make what finds the words of so many rows that follow one another.
 
     A regular expression takes the steps from word to word in C: in a loop of Python they would take
     twice the time of all else.
     """
-    row = rb"([^ ]*) .{%d}" % (4 * size)
-    return [re.compile(row * n, re.DOTALL).match for n in _AT_ONCE]
+    row = rb"([^ ]*%b) .{%d}%b" % (_WHOLE, 4 * size, _WHOLE)
+    return re.compile(row * rows, re.DOTALL).match
