@@ -113,6 +113,10 @@ def test_a_header_that_claims_more_than_there_is(refusal):
 
 
 def test_more_rows_than_declared(refusal):
+    for more in (5, 800_000, 3_000_000):
+        assert refusal(PLAIN + b"\xff" * more) == (
+            "declares 3 rows and goes on after them at byte 41: its header or a row is damaged"
+        )
     assert refusal(b"2" + PLAIN[1:]) == (
         "declares 2 rows and goes on after them at byte 29: its header or a row is damaged"
     )

@@ -76,34 +76,28 @@ class Word2VecFile:
         """
         longest = LONGEST_WORD + 1 + 4 * self.size
         at_once = max(1, min(_AT_ONCE, _ROOM // (4 * self.size)))
-        find_many, find_one = _finder(self.size, at_once), _finder(self.size, 1)
+        many, one = _finder(self.size, at_once), _finder(self.size, 1)
         buffer = bytearray(at_once * longest + _ROOM)
         view = memoryview(buffer)
         row = held = 0
+        got = 1
         with open_source(self.path) as source:
             source.read_fully(self._header)
-            more = True
-            while more:
+            while got:
                 got = source.readinto(view[held : held + _ROOM])
-                end, used, more = held + got, 0, got > 0
+                end, used = held + got, 0
                 position = source.position - end
                 self.share_read = source.share_read
-                find = find_many
-                while True:
-                    found = find(buffer, used, end)
-                    if found:
-                        run = _Run(found, row, position)
-                        self._check(run)
-                        yield run
-                        row += len(run.words)
-                        used = found.end()
-                    elif find is find_many and (not more or end - used > at_once * longest):
-                        find = find_one
-                    else:
-                        break
+                room = at_once * longest if got else 0
+                for found in _matches(many, one, buffer, end, room):
+                    run = _Run(found, row, position)
+                    self._check(run)
+                    yield run
+                    row += len(run.words)
+                    used = found.end()
                 held = end - used
-                if held > at_once * longest:
-                    raise self._no_word(row, position + used)
+                if held > max(room, longest):
+                    raise self._no_row(row, position + used)
                 buffer[:held] = buffer[used:end]
             self._check_end(bytes(buffer[:held]), row, source.position)
 
@@ -122,6 +116,12 @@ class Word2VecFile:
             raise too_few(self.path, self.count, row, position)
         if rest.strip(b"\r\n"):
             raise too_many(self.path, self.count, position - len(rest))
+
+    def _no_row(self, row: int, position: int) -> DataError:
+        """Say what is wrong with more bytes than any row has."""
+        if row >= self.count:
+            return too_many(self.path, self.count, position)
+        return self._no_word(row, position)
 
     def _no_word(self, row: int, position: int) -> DataError:
         return DataError(
@@ -192,6 +192,20 @@ class _Gathered:
         """Hand on what was gathered, row by row."""
         block = self.block()
         return zip(block.words, block.vectors, strict=True)
+
+
+def _matches(
+    many: _Finder, one: _Finder, buffer: bytearray, end: int, room: int
+) -> Iterator[re.Match[bytes]]:
+    """Find whole rows in a buffer, one by one only where more than `room` bytes are left over."""
+    at = 0
+    while found := many(buffer, at, end):
+        yield found
+        at = found.end()
+    if end - at > room:
+        while found := one(buffer, at, end):
+            yield found
+            at = found.end()
 
 
 def _finder(size: int, rows: int) -> _Finder:
