@@ -8,7 +8,8 @@ which stand at the beginning. Smaller files show gzip and text.
 Peers: the system's `cat` or `gzip -dc`, which only read the file, and gensim, which loads it whole
 and then picks; WORDGATE_BENCH_GENSIM names an interpreter that has it. Each reads in a process of
 its own, in turn, with the file in the page cache. Seconds are from opening the file to the vectors
-in one float32 array [words, 300], without the start of the interpreter and its imports. Memory is
+in one float32 array [words, 300], without the start of the interpreter and its imports; CPU seconds
+of the same stretch stand beside them for a machine that others use, too. Memory is
 the largest RssAnon that /proc shows of the process, looked at 200 times a second: what it
 allocated, its imports included, without pages of files, which the system can drop. That both picked
 the same vectors is checked.
@@ -47,15 +48,16 @@ import numpy as np
 from wordgate.vectors.reading import open_vectors
 file, words = sys.argv[1:]
 wanted = open(words, "rb").read().split(b"\\n")
-started = time.perf_counter()
+started, worked = time.perf_counter(), time.process_time()
 opened = open_vectors(file)
-rows, table = {}, np.empty((len(wanted), opened.size), np.float32)
-for word, vector in opened.wanted(wanted):
-    table[len(rows)] = vector
-    rows[word] = len(rows)
-seconds = time.perf_counter() - started
+found, table = [], np.empty((len(wanted), opened.size), np.float32)
+for row, (word, vector) in enumerate(opened.wanted(wanted)):
+    table[row] = vector
+    found.append(word)
+seconds = [time.perf_counter() - started, time.process_time() - worked]
+rows = {word: row for row, word in enumerate(found)}
 table = table[[rows[word] for word in wanted]]
-print(json.dumps([seconds, hashlib.sha256(table.tobytes()).hexdigest()]))
+print(json.dumps([*seconds, hashlib.sha256(table.tobytes()).hexdigest()]))
 """
 GENSIM_PEER = """
 import sys, time, json, hashlib
@@ -63,11 +65,11 @@ import numpy as np
 from gensim.models import KeyedVectors
 file, words = sys.argv[1:]
 wanted = open(words, "rb").read().decode().split("\\n")
-started = time.perf_counter()
+started, worked = time.perf_counter(), time.process_time()
 vectors = KeyedVectors.load_word2vec_format(file, binary=".bin" in file)
 table = vectors[wanted]
-seconds = time.perf_counter() - started
-print(json.dumps([seconds, hashlib.sha256(table.tobytes()).hexdigest()]))
+seconds = [time.perf_counter() - started, time.process_time() - worked]
+print(json.dumps([*seconds, hashlib.sha256(table.tobytes()).hexdigest()]))
 """
 
 
@@ -76,6 +78,7 @@ class Cost:
     """One reading of a file."""
 
     seconds: float
+    cpu_seconds: float
     anonymous_mb: float
     picked: str  # a digest of the vectors
 
@@ -86,7 +89,8 @@ def main(options: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("WORDGATE_BENCH_TMP")) as name:
         folder = Path(name)
         print(
-            "| file | reader | s | times the first row | peak anonymous MB |\n|---|---|---|---|---|"
+            "| file | reader | s | times | CPU s | times | peak anonymous MB |\n"
+            "|---|---|---|---|---|---|---|"
         )
         ratios = [
             _compare(_binary(folder / "v.bin", 3_000_000 // share), 30_000 // share),
@@ -158,18 +162,21 @@ def _compare(file: Path, n_wanted: int) -> str:
     if costs["wordgate"][0].picked != costs["gensim"][0].picked:
         sys.exit(f"{file.name}: wordgate and gensim picked different vectors")
     seconds = {name: median(cost.seconds for cost in several) for name, several in costs.items()}
+    worked = {name: median(cost.cpu_seconds for cost in several) for name, several in costs.items()}
     memory = {name: max(cost.anonymous_mb for cost in several) for name, several in costs.items()}
     reader, size = next(iter(peers)), file.stat().st_size / 1e9
     for name in peers:
         print(
             f"| {file.suffixes[-1]}, {size:.2f} GB, {n_wanted:,} wanted | {name} |"
             f" {seconds[name]:.2f} | {seconds[name] / seconds[reader]:.1f} |"
+            f" {worked[name]:.2f} | {worked[name] / max(0.01, worked[reader]):.1f} |"
             f" {memory[name]:,.0f} |",
             flush=True,
         )
     file.unlink()
     return (
-        f"- {file.suffixes[-1]}: {seconds['wordgate'] / seconds[reader]:.1f} times {reader};"
+        f"- {file.suffixes[-1]}: {seconds['wordgate'] / seconds[reader]:.1f} times {reader}"
+        f" ({worked['wordgate'] / max(0.01, worked[reader]):.1f} in CPU seconds);"
         f" {seconds['gensim'] / seconds['wordgate']:.1f} times faster than gensim, with"
         f" {memory['gensim'] / memory['wordgate']:.1f} times less memory"
     )
@@ -193,9 +200,12 @@ def _wanted(file: Path, n: int) -> Path:
 def _run(command: list[str | Path]) -> Cost:
     """Read once in a process of its own, watching its memory."""
     if command[0] not in (sys.executable, GENSIM):
-        started = time.perf_counter()
+        started, before = time.perf_counter(), os.times()
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-        return Cost(time.perf_counter() - started, 0.0, "")
+        seconds, after = time.perf_counter() - started, os.times()
+        worked = after.children_user + after.children_system
+        worked -= before.children_user + before.children_system
+        return Cost(seconds, worked, 0.0, "")
     environment, peak = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}, 0.0
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         while process.poll() is None:
@@ -204,8 +214,8 @@ def _run(command: list[str | Path]) -> Cost:
         output = process.stdout.read() if process.stdout else b""
     if process.returncode:
         sys.exit(f"{command[0]} failed")
-    seconds, picked = json.loads(output)
-    return Cost(seconds, peak, picked)
+    seconds, worked, picked = json.loads(output)
+    return Cost(seconds, worked, peak, picked)
 
 
 def _anonymous_mb(process: int) -> float:

@@ -53,8 +53,9 @@ def test_vectors_are_given_away(made):
 
 @pytest.mark.parametrize("room", [1, 7, 60, 1000])
 def test_rows_are_cut_anywhere_by_the_buffer(made, rows, wanted, monkeypatch, room):
-    monkeypatch.setattr(word2vec, "_SWEEP", room)
-    monkeypatch.setattr(word2vec, "_GATHER", room)
+    monkeypatch.setattr(word2vec, "_ROOM", room)
+    monkeypatch.setattr(word2vec, "_GATHERED", room)
+    monkeypatch.setattr(word2vec, "_PICKED", room)
     chance = np.random.default_rng(0)
     words = [b"w%d" % chance.integers(0, 150) for _ in range(300)]
     table = chance.standard_normal((300, 3)).astype(np.float32)
@@ -112,6 +113,10 @@ def test_a_header_that_claims_more_than_there_is(refusal):
 
 
 def test_more_rows_than_declared(refusal):
+    for more in (5, 800_000, 3_000_000):
+        assert refusal(PLAIN + b"\xff" * more) == (
+            "declares 3 rows and goes on after them at byte 41: its header or a row is damaged"
+        )
     assert refusal(b"2" + PLAIN[1:]) == (
         "declares 2 rows and goes on after them at byte 29: its header or a row is damaged"
     )
@@ -131,7 +136,7 @@ def test_a_file_cut_within_its_last_row(refusal, lost):
 def test_numbers_that_are_not_finite(made, refusal, value):
     content = b"2 2\n" + row(b"a", 1, 2) + row(b"b", 3, float(value))
     assert refusal(content, words=[b"b"]) == (
-        f"holds {value} in the vector of row 2 (byte 16), where only finite numbers belong: the"
+        f"holds {value} in the vector of row 2 (byte 14), where only finite numbers belong: the"
         " file is damaged or its training failed"
     )
     assert [word for word, _ in made(content).wanted([b"a"])] == [b"a"]

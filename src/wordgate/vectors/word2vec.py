@@ -8,8 +8,8 @@ before the next word; GoogleNews and gensim have none. A word can't hold a space
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator
-from itertools import accumulate, compress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,10 +20,15 @@ from wordgate.errors import DataError
 from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, too_few, too_many
 from wordgate.vectors.source import open_source
 
-# Bytes read at a time: a buffer that stays in the processor's cache when words are picked, and
-# fewer, larger blocks when every row is kept.
-_SWEEP, _GATHER = 2**19, 2**22
-_AT_ONCE = (64, 8, 1)  # rows that one match takes
+_ROOM = 2**20  # bytes read at a time: a buffer that stays in the processor's cache
+_AT_ONCE = 128  # rows that one match takes
+_WHOLE = b"+" if sys.version_info >= (3, 11) else b""  # no step back is ever needed, nor kept
+_GATHERED = 2**20  # numbers of a block
+_PICKED = 256  # vectors that are checked together
+# Rows that follow one another: their words, without the line breaks that ended the vectors before
+# them; the match that found them, whose groups are the words; how many rows stand before them in
+# the file; and at which of its bytes the buffer begins.
+_Run: TypeAlias = "tuple[tuple[bytes, ...], re.Match[bytes], int, int]"
 _Finder: TypeAlias = Callable[[bytearray, int, int], "re.Match[bytes] | None"]
 
 
@@ -40,87 +45,79 @@ class Word2VecFile:
 
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words, see `VectorFile`."""
-        left = set(words)
-        for stretch in self._stretches(_SWEEP):
-            here = left.intersection(stretch.words)
+        left = set(frozenset(words))  # a set made of a set is packed tightly: fewer cache misses
+        picked = _Gathered(self)
+        for run in self._runs():
+            here = left.intersection(run[0])
             if here:
                 left -= here
-                yield from self._picked(stretch, here)
+                for i in sorted(map(run[0].index, here)):
+                    picked.add(run, i)
+                if len(picked.words) >= _PICKED:
+                    yield from picked.pairs()
+        yield from picked.pairs()
 
     def blocks(self) -> Iterator[Block]:
         """Read all rows, see `VectorFile`."""
-        for stretch in self._stretches(_GATHER):
-            yield Block(stretch.words, self._vectors(stretch, range(len(stretch.words))))
+        gathered = _Gathered(self)
+        for run in self._runs():
+            for i in range(len(run[0])):
+                gathered.add(run, i)
+            if len(gathered.words) * self.size >= _GATHERED:
+                yield gathered.block()
+        if gathered.words:
+            yield gathered.block()
 
     def rows(self) -> int:
         """Give the rows the header declares."""
         return self.count
 
-    def _picked(
-        self, stretch: _Stretch, here: set[bytes]
-    ) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-        """Give the first vector of each of some words of a stretch."""
-        picked = list(compress(range(len(stretch.words)), map(here.__contains__, stretch.words)))
-        if len(picked) > len(here):
-            firsts = {stretch.words[i]: i for i in reversed(picked)}
-            picked = sorted(firsts.values())
-        yield from zip(
-            map(stretch.words.__getitem__, picked), self._vectors(stretch, picked), strict=True
-        )
+    def _runs(self) -> Iterator[_Run]:
+        """Walk the file in runs of whole rows; each is valid until the next is asked for.
 
-    def _vectors(self, stretch: _Stretch, picked: Collection[int]) -> NDArray[np.float32]:
-        """Copy vectors out of a stretch, float32 [len(picked), size]."""
-        width = 4 * self.size
-        after_words = stretch.vector_starts()
-        starts = [after_words[i] + i * (width + 1) for i in picked]
-        pieces = [stretch.buffer[start : start + width] for start in starts]
-        vectors = np.frombuffer(b"".join(pieces), "<f4").astype(np.float32).reshape(-1, self.size)
-        rows = list(picked)
-        check_finite(
-            self.path,
-            vectors,
-            lambda i: (stretch.row + rows[i], stretch.position + starts[i]),
-        )
-        return vectors
-
-    def _stretches(self, room: int) -> Iterator[_Stretch]:
-        """Walk the file; each stretch is valid until the next is asked for.
-
-        A row longer than the buffer has room for is no row: its word can't be one.
+        Runs are of one length, so rows at the buffer's end wait for more; the last rows of the file
+        come one by one, and so do those where the buffer is full of less than a run.
         """
-        finders = _finders(self.size)
         longest = LONGEST_WORD + 1 + 4 * self.size
-        buffer = bytearray(longest + room)
+        at_once = max(1, min(_AT_ONCE, _ROOM // (4 * self.size)))
+        many, one = _finder(self.size, at_once), _finder(self.size, 1)
+        buffer = bytearray(at_once * longest + _ROOM)
         view = memoryview(buffer)
         row = held = 0
+        got = 1
         with open_source(self.path) as source:
             source.read_fully(self._header)
-            while got := source.readinto(view[held : held + room]):
-                end = held + got
+            while got:
+                got = source.readinto(view[held : held + _ROOM])
+                end, used = held + got, 0
                 position = source.position - end
-                words, used = _find_words(finders, buffer, end)
                 self.share_read = source.share_read
-                if words:
+                room = at_once * longest if got else 0
+                for found in _matches(many, one, buffer, end, room):
+                    words = found.groups()
                     letters = b"".join(words)
-                    self._check(words, letters, row, position)
-                    yield _Stretch(buffer, words, letters, row + 1, position)
-                row += len(words)
+                    if row + len(words) > self.count or len(letters) > LONGEST_WORD:
+                        self._check(words, found, row, position)
+                    if b"\n" in letters:
+                        words = tuple(word.lstrip(b"\n") for word in words)
+                    yield words, found, row, position
+                    row += len(words)
+                    used = found.end()
                 held = end - used
-                if held > longest:
-                    raise self._no_word(row, position + used)
+                if held > max(room, longest):
+                    raise self._no_row(row, position + used)
                 buffer[:held] = buffer[used:end]
             self._check_end(bytes(buffer[:held]), row, source.position)
 
-    def _check(self, words: list[bytes], letters: bytes, row: int, position: int) -> None:
+    def _check(
+        self, words: tuple[bytes, ...], found: re.Match[bytes], row: int, position: int
+    ) -> None:
         """Refuse rows beyond the last, and words that can't be words."""
         if row + len(words) > self.count:
-            after = words[: self.count - row]
-            at = position + sum(map(len, after)) + len(after) * (4 * self.size + 1)
-            raise too_many(self.path, self.count, at)
-        if len(letters) > LONGEST_WORD and max(map(len, words)) > LONGEST_WORD:
-            first = next(i for i, word in enumerate(words) if len(word) > LONGEST_WORD)
-            at = position + sum(map(len, words[:first])) + first * (4 * self.size + 1)
-            raise self._no_word(row + first, at)
+            raise too_many(self.path, self.count, position + found.start(self.count - row + 1))
+        for i, word in enumerate(words):
+            if len(word) > LONGEST_WORD:
+                raise self._no_word(row + i, position + found.start(i + 1))
 
     def _check_end(self, rest: bytes, row: int, position: int) -> None:
         """Refuse a file that ends within a row, or after more than its rows."""
@@ -129,6 +126,12 @@ class Word2VecFile:
         if rest.strip(b"\r\n"):
             raise too_many(self.path, self.count, position - len(rest))
 
+    def _no_row(self, row: int, position: int) -> DataError:
+        """Say what is wrong with more bytes than any row has."""
+        if row >= self.count:
+            return too_many(self.path, self.count, position)
+        return self._no_word(row, position)
+
     def _no_word(self, row: int, position: int) -> DataError:
         return DataError(
             f"'{self.path}' has no word of up to {LONGEST_WORD:,} bytes at row {row + 1:,} (byte"
@@ -136,44 +139,60 @@ class Word2VecFile:
         )
 
 
-def _finders(size: int) -> list[_Finder]:
+class _Gathered:
+    """Rows copied out of runs, until they are handed on."""
+
+    def __init__(self, file: Word2VecFile):
+        self._file, self._width = file, 4 * file.size
+        self._empty()
+
+    def _empty(self) -> None:
+        self.words: list[bytes] = []
+        self._vectors: list[bytes] = []
+        self._places: list[tuple[int, int]] = []
+
+    def add(self, run: _Run, i: int) -> None:
+        """Copy a row."""
+        words, found, row, position = run
+        start, end = found.span(i + 1)
+        self.words.append(words[i])
+        self._vectors.append(found.string[end + 1 : end + 1 + self._width])
+        self._places.append((row + i + 1, position + start))
+
+    def block(self) -> Block:
+        """Hand on what was gathered, once it is known to be finite."""
+        words, places = self.words, self._places
+        numbers = np.frombuffer(bytearray().join(self._vectors), "<f4")
+        vectors = numbers.astype(np.float32, copy=False).reshape(-1, self._file.size)
+        self._empty()
+        check_finite(self._file.path, vectors, places.__getitem__)
+        return Block(words, vectors)
+
+    def pairs(self) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
+        """Hand on what was gathered, row by row."""
+        block = self.block()
+        return zip(block.words, block.vectors, strict=True)
+
+
+def _matches(
+    many: _Finder, one: _Finder, buffer: bytearray, end: int, room: int
+) -> Iterator[re.Match[bytes]]:
+    """Find whole rows in a buffer, one by one only where more than `room` bytes are left over."""
+    at = 0
+    while found := many(buffer, at, end):
+        yield found
+        at = found.end()
+    if end - at > room:
+        while found := one(buffer, at, end):
+            yield found
+            at = found.end()
+
+
+def _finder(size: int, rows: int) -> _Finder:
     """Make what finds the words of so many rows that follow one another.
 
     A regular expression takes the steps from word to word in C: in a loop of Python they would take
     twice the time of all else.
     """
-    row = rb"([^ ]*) .{%d}" % (4 * size)
-    return [re.compile(row * n, re.DOTALL).match for n in _AT_ONCE]
-
-
-def _find_words(finders: list[_Finder], buffer: bytearray, end: int) -> tuple[list[bytes], int]:
-    """Find the words of the whole rows in a buffer; tell where the last of these rows ends."""
-    words: list[bytes] = []
-    at = 0
-    for find in finders:
-        while found := find(buffer, at, end):
-            words += found.groups()
-            at = found.end()
-    return words, at
-
-
-class _Stretch:
-    """Whole rows that stand in the buffer.
-
-    Attributes:
-        buffer: Begins with the first row.
-        words: Their words, without the line breaks that ended the vectors before them.
-        row: The number of the first in the file, from 1.
-        position: The byte of the file at which the buffer begins.
-    """
-
-    def __init__(
-        self, buffer: bytearray, found: list[bytes], letters: bytes, row: int, position: int
-    ):
-        self.buffer, self.row, self.position = buffer, row, position
-        self._found = found
-        self.words = [word.lstrip(b"\n") for word in found] if b"\n" in letters else found
-
-    def vector_starts(self) -> list[int]:
-        """Tell where vector `i` starts in the buffer, less `i` times a row without its word."""
-        return list(accumulate(map(len, self._found), initial=1))[1:]
+    row = rb"([^ ]*%b) .{%d}%b" % (_WHOLE, 4 * size, _WHOLE)
+    return re.compile(row * rows, re.DOTALL).match
