@@ -33,7 +33,14 @@ DATA = {
 
 
 class SVM:
-    """TF-IDF of 1 to 3 words and 2 to 5 characters with a linear SVM."""
+    """TF-IDF of 1 to 3 words and 2 to 5 characters with a linear SVM.
+
+    `C` is its regularisation: 1 is scikit-learn's default, 0.1 was the best of 0.03, 0.1, 0.3 and 1
+    on these very folds, which flatters it.
+    """
+
+    def __init__(self, C=1.0):  # noqa: N803
+        self.C = C
 
     def fit(self, texts, labels, groups):  # noqa: ARG002
         """Fit it; groups have no part."""
@@ -41,7 +48,7 @@ class SVM:
         characters = TfidfVectorizer(
             analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2
         )
-        self.model = make_pipeline(make_union(words, characters), LinearSVC(C=0.1))
+        self.model = make_pipeline(make_union(words, characters), LinearSVC(C=self.C))
         self.model.fit(texts, labels)
         return self
 
@@ -68,6 +75,7 @@ PEERS = {
     "default without": WordgateClassifier,
     "word counts + logistic regression": lambda: WordgateClassifier(model="count"),
     "TF-IDF of words and characters + linear SVM": SVM,
+    "the same, regularised (C = 0.1)": lambda: SVM(C=0.1),
 }
 
 
@@ -101,7 +109,7 @@ def judge(name, table, n_folds) -> None:
         if peer != OURS:
             paired = paired_difference(right[OURS], right[peer], list(groups), seed=0)
             points = [100 * share for share in (paired.difference, paired.low, paired.high)]
-            less, p = "{:+.2f} ({:+.2f} to {:+.2f})".format(*points), f"{paired.p_value:.4f}"
+            less, p = "{:+.2f} ({:+.2f} to {:+.2f})".format(*points), f"{max(paired.p_value, 1e-4):.4f}"
         print(
             f"| {peer} | {np.mean(folds):.4f} | {each} | {less} | {p} | {median(seconds):.0f} |",
             flush=True,

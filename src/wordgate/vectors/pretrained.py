@@ -13,7 +13,7 @@ from wordgate.vectors.matching import Found, Spelling, find_words, ways
 from wordgate.vectors.named import locate_vectors
 from wordgate.vectors.reading import VectorFile, open_vectors
 
-WORTH_KEEPING = 1.0
+WORTH_KEEPING = 0.2
 """Seconds of reading from which on an answer is kept for the next run."""
 
 
