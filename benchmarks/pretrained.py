@@ -109,7 +109,10 @@ def judge(name, table, n_folds) -> None:
         if peer != OURS:
             paired = paired_difference(right[OURS], right[peer], list(groups), seed=0)
             points = [100 * share for share in (paired.difference, paired.low, paired.high)]
-            less, p = "{:+.2f} ({:+.2f} to {:+.2f})".format(*points), f"{max(paired.p_value, 1e-4):.4f}"
+            less, p = (
+                "{:+.2f} ({:+.2f} to {:+.2f})".format(*points),
+                f"{max(paired.p_value, 1e-4):.4f}",
+            )
         print(
             f"| {peer} | {np.mean(folds):.4f} | {each} | {less} | {p} | {median(seconds):.0f} |",
             flush=True,

@@ -119,6 +119,10 @@ class Settings(BaseModel):
     vectors_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
         description="Adam's rate for pretrained numbers; 0 keeps them as they are"
     )
+    vectors_drawn_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
+        description="the same for all other numbers of word vectors, where some are pretrained; it"
+        " takes the place of `embedding_learning_rate`"
+    )
     vectors_frozen_epochs: Annotated[int, Field(ge=0)] = Field(
         description="so many epochs keep pretrained numbers as they are, before these move at their"
         " rate"
@@ -166,7 +170,7 @@ class Settings(BaseModel):
         description="Adam's rate, at its highest"
     )
     embedding_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
-        description="the same for word vectors that were drawn; 0 keeps them as they are"
+        description="the same for the word vectors; 0 keeps them as they are"
     )
     embedding_updates: Literal["batch", "keras"] = Field(
         description="`batch` moves the word vectors of the batch; `keras`, as Keras on TensorFlow,"
@@ -200,8 +204,13 @@ class Settings(BaseModel):
         return self.recurrent_dropout > 0 and self.dropout_masks != "batch"
 
     def with_vectors_of(self, size: int) -> "Settings":
-        """Give the same settings with the embedding that pretrained vectors of a size bring."""
-        return self.model_copy(update={"embedding_size": size + self.vectors_extra_size})
+        """Give the same settings for an embedding that pretrained vectors of a size begin."""
+        return self.model_copy(
+            update={
+                "embedding_size": size + self.vectors_extra_size,
+                "embedding_learning_rate": self.vectors_drawn_learning_rate,
+            }
+        )
 
     @model_validator(mode="after")
     def _refuse_what_has_no_effect(self) -> "Settings":

@@ -32,6 +32,7 @@ SMALL = {
     "vectors_extra_size": 0,
     "vectors_more_words": 0,
     "vectors_learning_rate": 0.0,
+    "vectors_drawn_learning_rate": 1e-2,
     "vectors_frozen_epochs": 0,
     "hidden_size": 5,
     "bidirectional": False,

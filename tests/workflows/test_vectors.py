@@ -105,7 +105,7 @@ def test_vectors_are_released_after_their_epochs(reviews, vectors):
 
 def test_the_notebook_s_rule_is_exact_words_and_zeros(reviews, vectors):
     quick = {"hidden_size": 8, "epochs": 1, "learning_rate": 1e-30}
-    quick["embedding_learning_rate"] = quick["vectors_learning_rate"] = 0.0
+    quick["vectors_drawn_learning_rate"] = quick["vectors_learning_rate"] = 0.0
     training = wordgate.train(
         reviews, recipe="notebook", vectors=vectors, settings=quick, progress=Silent()
     )
@@ -162,8 +162,13 @@ class Interrupting(Silent):
         ({"model": "count"}, "--vectors {} has no effect: word counts read no word vectors"),
         (
             {"settings": {"embedding_size": 100}},
-            "embedding_size has no effect with --vectors, which bring their own size: leave it out,"
-            " or widen them by vectors_extra_size",
+            "embedding_size has no effect with --vectors; set vectors_extra_size, by which they are"
+            " wider than in their file",
+        ),
+        (
+            {"settings": {"embedding_learning_rate": 1e-3}},
+            "embedding_learning_rate has no effect with --vectors; set vectors_learning_rate, or"
+            " vectors_drawn_learning_rate",
         ),
         (
             {"settings": {"vectors_frozen_epochs": 1, "vectors_learning_rate": 0}},

@@ -8,6 +8,12 @@ from wordgate.progress import Progress
 from wordgate.settings import Settings, load_settings
 from wordgate.vectors.pretrained import Pretrained
 
+_IN_PLACE = {
+    "embedding_size": "vectors_extra_size, by which they are wider than in their file",
+    "embedding_learning_rate": "vectors_learning_rate, or vectors_drawn_learning_rate",
+}
+"""What to set where there are pretrained vectors."""
+
 
 def resolve(
     recipe: str | Path,
@@ -40,10 +46,8 @@ def resolve(
         return settings, None
     if family == "count":
         raise SettingsError(f"--vectors {vectors} has no effect: word counts read no word vectors")
-    if "embedding_size" in overrides:
-        raise SettingsError(
-            "embedding_size has no effect with --vectors, which bring their own size: leave it out,"
-            " or widen them by vectors_extra_size"
-        )
+    for setting, instead in _IN_PLACE.items():
+        if setting in overrides:
+            raise SettingsError(f"{setting} has no effect with --vectors; set {instead}")
     pretrained = Pretrained.open(vectors, progress)
     return settings.with_vectors_of(pretrained.size), pretrained
