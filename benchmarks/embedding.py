@@ -2,7 +2,8 @@
 
 Recipe `default` over word vectors distilled from MiniLM, each way on the same four inner folds of
 whole groups of the rows that seed 0's split does not test with. What chose `default` is the mean
-accuracy on the validation parts of these folds; the folds themselves tell whether it was right.
+accuracy on the validation parts of these folds; the folds themselves tell whether it was right. The
+vectors are distilled for the words of all these rows, a judged fold's included.
 """
 
 import math

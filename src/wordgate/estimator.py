@@ -18,9 +18,9 @@ from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.progress import Console, Progress, Silent
 from wordgate.settings import checked_seed
 from wordgate.split.fingerprints import Fingerprints
-from wordgate.training.families import fit
+from wordgate.training.families import check_family, fit
 from wordgate.training.fitting import Examples
-from wordgate.workflows.resolving import resolve
+from wordgate.workflows.resolving import resolve_settings, resolve_vectors
 from wordgate.workflows.study import hold_out
 
 
@@ -36,7 +36,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings: Single settings that beat the recipe's.
         vectors: A file of pretrained word vectors, or the name of a public one.
         hidden_size: Beats the recipe's, like those that follow; None leaves it.
-        embedding_size: Size of the word vectors.
+        embedding_size: Size of the word vectors; not with `vectors`, which have their own.
         learning_rate: Adam's rate at its highest.
         epochs: Passes over the training texts.
         seed: Decides all that chance decides.
@@ -94,17 +94,18 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Itself.
 
         Raises:
-            DataError: Texts and labels don't fit together, or there is only one label.
-            SettingsError: A setting is unknown or out of range.
+            DataError: Texts and labels don't fit together, there is only one label, or the word
+                vectors can't be found or read.
+            SettingsError: A setting is unknown, out of range or without effect.
         """
         texts = checked_texts(X)
         classes, targets = _numbered(y, len(texts))
         names = [without_surrogates(str(label)) for label in classes]
         seed = checked_seed(self.seed)
         progress: Progress = Console() if self.verbose else Silent()
-        settings, vectors = resolve(
-            self.recipe, self._overrides(), self.vectors, family=self.model, progress=progress
-        )
+        check_family(self.model)
+        settings = resolve_settings(self.recipe, self._overrides(), self.vectors, family=self.model)
+        settings, vectors = resolve_vectors(self.vectors, settings, progress)
         keys = None if groups is None else [str(group) for group in groups]
         examples = Examples(texts, targets, keys)
         train, valid = hold_out(examples, names, settings.valid_size, seed)

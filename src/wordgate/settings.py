@@ -20,6 +20,7 @@ else:
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
 LARGEST_SEED = 2**32 - 1
+LARGEST_EMBEDDING = 8192
 
 _NEEDED = {
     "bool_parsing": "true or false",
@@ -89,7 +90,7 @@ class Settings(BaseModel):
         description="size limit of the vocabulary; the most frequent words stay"
     )
 
-    embedding_size: Annotated[int, Field(ge=1, le=8192)] = Field(
+    embedding_size: Annotated[int, Field(ge=1, le=LARGEST_EMBEDDING)] = Field(
         description="numbers per word vector; pretrained vectors bring their own size"
     )
     embedding_scale: Annotated[float, Field(gt=0.0)] = Field(
@@ -114,7 +115,7 @@ class Settings(BaseModel):
     )
     vectors_more_words: Annotated[int, Field(ge=0)] = Field(
         description="so many words that the vocabulary hasn't enter it with their pretrained"
-        " vectors, the first of the table, for the texts to come"
+        " vectors, beyond `max_words`; the first of the table, for the texts to come"
     )
     vectors_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
         description="Adam's rate for pretrained numbers; 0 keeps them as they are"

@@ -5,7 +5,6 @@ import os
 import numpy as np
 import pytest
 
-from wordgate.errors import DataError
 from wordgate.progress import Silent
 from wordgate.vectors import cache, pretrained
 from wordgate.vectors.block import Block
@@ -146,10 +145,10 @@ class Cut:
         return text.lower().replace("!", " !").split()
 
 
-def test_vectors_of_other_words_are_refused(file):
-    with pytest.raises(DataError) as error:
-        look_up(file, ("haus", "hof"))
-    assert str(error.value) == (
-        f"none of the vocabulary's 2 words has a vector in {file}: are they of the same language,"
-        " and in its spelling?"
-    )
+def test_another_file_of_the_same_size_and_time_is_read(file, all_worth_keeping):
+    look_up(file)
+    facts = file.stat()
+    written(file, {"lamp": 5.0, "Kettle": 2.0, "stove": 3.0})
+    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert file.stat().st_size == facts.st_size
+    assert look_up(file)[0].vectors[1, 0] == 5.0

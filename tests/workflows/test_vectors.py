@@ -156,6 +156,77 @@ class Interrupting(Silent):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_a_table_of_other_words_is_no_resumption(reviews, tmp_path):
+    """Words of the table enter the vocabulary, so others are another training."""
+    table, out = tmp_path / "words.vec", tmp_path / "model"
+    rare = {**WITH_VECTORS, "min_groups": 2}
+
+    def train(extra, **options):
+        words = [b"love", b"hate", *extra]
+        blocks = [Block(words, np.ones((len(words), 2), np.float32))]
+        write_vectors(table, blocks, format="word2vec-text", count=len(words), size=2)
+        return wordgate.train(reviews, out=out, vectors=table, settings=rare, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        train([b"sofa", b"settee"], progress=Interrupting())
+    with pytest.raises(BundleError, match="word vectors"):
+        train([b"000", b"001"], resume=True, progress=Silent())
+
+
+def test_a_table_of_another_language_is_refused(reviews, tmp_path, make_rows):
+    table = tmp_path / "german.vec"
+    blocks = [Block([b"haus", b"hof"], np.ones((2, 2), np.float32))]
+    write_vectors(table, blocks, format="word2vec-text", count=2, size=2)
+    message = (
+        rf"^none of the vocabulary's \d+ words has a vector in {table}: are they of the same"
+        r" language, and in its spelling\?$"
+    )
+    with pytest.raises(DataError, match=message):
+        wordgate.train(reviews, vectors=table, progress=Silent())
+    _, labels, texts = zip(*make_rows(), strict=True)
+    with pytest.raises(DataError, match=message):
+        wordgate.WordgateClassifier(vectors=table).fit(texts, labels)
+
+
+def test_texts_without_a_common_word_still_have_the_table_s(reviews, vectors, tmp_path):
+    training = wordgate.train(
+        reviews, vectors=vectors, settings={**WITH_VECTORS, "min_groups": 1000},
+        out=tmp_path / "model", progress=Silent(),
+    )  # fmt: skip
+    facts = training.metrics.vectors
+    assert (facts.vocabulary.types, facts.more) == (0, 9)
+    assert facts.sentence().endswith(" 0 of 0 words had one, 0.0% of their occurrences.")
+
+
+def test_nothing_is_fetched_for_a_training_that_can_t_be(reviews, lstm_model, monkeypatch):
+    monkeypatch.setattr("wordgate.vectors.named.fetch", None)
+    with pytest.raises(BundleError, match="exists"):
+        wordgate.train(reviews, out=lstm_model.folder, vectors="googlenews", progress=Silent())
+    with pytest.raises(DataError, match="no file"):
+        wordgate.train("nofile.csv", vectors="googlenews", progress=Silent())
+    with pytest.raises(SettingsError, match="no family"):
+        wordgate.WordgateClassifier(model="lstn", vectors="googlenews").fit(["a", "b"], [0, 1])
+
+
+def test_vectors_larger_than_any_are_refused(reviews, tmp_path):
+    table = tmp_path / "wide.bin"
+    blocks = [Block([b"love"], np.ones((1, 8190), np.float32))]
+    write_vectors(table, blocks, format="word2vec", count=1, size=8190)
+    with pytest.raises(SettingsError) as error:
+        wordgate.train(reviews, vectors=table, progress=Silent())
+    assert str(error.value) == (
+        "the word vectors have 8,190 numbers, 8,240 with vectors_extra_size; the most is 8,192"
+    )
+
+
+def test_settings_of_vectors_have_no_effect_without(reviews):
+    with pytest.raises(SettingsError) as error:
+        wordgate.train(reviews, settings={"vectors_scale": 0.7}, progress=Silent())
+    assert str(error.value) == (
+        "vectors_scale has no effect without --vectors: give some, or leave it out"
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -120,7 +120,7 @@ class VectorFacts(_Form):
 
     def sentence(self) -> str:
         """Say it in one sentence."""
-        occurrences = self.found.tokens / self.vocabulary.tokens
+        occurrences = self.found.tokens / max(1, self.vocabulary.tokens)
         return (
             f"It began with the word vectors of {self.file}: {self.found.types:,} of"
             f" {self.vocabulary.types:,} words had one, {occurrences:.1%} of their occurrences."

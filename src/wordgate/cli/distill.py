@@ -1,6 +1,7 @@
 """`wordgate vectors distill`: vectors for your words, out of a sentence-transformer."""
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,7 +50,9 @@ _SHOWN = 5
     show_default=True,
     help="What cuts texts into words: messages, as the default recipe does, or keras.",
 )
-@click.option("--text", metavar="COLUMN", help="Column of the texts: a name or a number.")
+@click.option(
+    "--text", metavar="COLUMN", help="Column of the texts: a name or a number; several by commas."
+)
 @click.option("--label", metavar="COLUMN", help="Column of the labels, for --drop-label.")
 @click.option(
     "--drop-label",
@@ -87,7 +90,7 @@ def _view(distilled: "Distilled") -> str:
     ]
     if distilled.unknown:
         lines.append(_left_out(distilled.unknown))
-    out = distilled.out
+    out = shlex.quote(str(distilled.out))
     return "\n".join(
         [*lines, f"Saved in {out}. Try: wordgate train DATA --vectors {out} --out model"]
     )

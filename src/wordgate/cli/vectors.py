@@ -24,7 +24,7 @@ def vectors() -> None:
     """Look into, convert and make files of pretrained word vectors.
 
     Read are word2vec (binary or text), fastText's .vec, GloVe's text, each gzipped or not, and
-    safetensors files that 'convert' writes. All commands that train take them: --vectors FILE.
+    safetensors files that 'convert' writes. 'wordgate train' begins with them: --vectors FILE.
     """
 
 
@@ -36,10 +36,12 @@ vectors.add_command(distill)
 @json_option
 def info(file: str, *, as_json: bool) -> None:
     """Tell what the word vectors in FILE are: format, rows, size, spread, words."""
+    from wordgate.progress import Console
+    from wordgate.vectors.named import locate_vectors
     from wordgate.vectors.reading import open_vectors
     from wordgate.vectors.summary import summarise
 
-    opened = open_vectors(file)
+    opened = open_vectors(locate_vectors(file, Console()))
     summary = summarise(opened, lambda blocks: _watched(opened, blocks, "reading"))
     if as_json:
         click.echo(json.dumps({"file": file, **dataclasses.asdict(summary)}, ensure_ascii=False))
@@ -64,6 +66,8 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     a format can't hold, such as one with a space in word2vec's binary, is refused.
     """
     from wordgate.errors import SettingsError
+    from wordgate.progress import Console
+    from wordgate.vectors.named import locate_vectors
     from wordgate.vectors.reading import open_vectors
     from wordgate.vectors.writing import format_by_name, write_vectors
 
@@ -72,7 +76,7 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
         raise SettingsError(
             f"'{target}' exists; choose another OUT, or replace it with --overwrite"
         )
-    opened = open_vectors(source)
+    opened = open_vectors(locate_vectors(source, Console()))
     count = opened.rows()
     blocks = _watched(opened, opened.blocks(), "converting")
     write_vectors(target, blocks, format=format_, count=count, size=opened.size)

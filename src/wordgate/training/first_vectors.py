@@ -1,6 +1,5 @@
 """The word vectors a training begins with: pretrained where there are some, drawn where not."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,10 +23,6 @@ class FirstVectors:
 
     vectors: Floats
     pretrained: NDArray[np.bool_] | None = None
-
-    def digest(self) -> str:
-        """Give a SHA-256 that other vectors would change."""
-        return hashlib.sha256(np.ascontiguousarray(self.vectors).data).hexdigest()
 
 
 def drawn_vectors(vocabulary: Vocabulary, settings: Settings, seed: int) -> FirstVectors:
@@ -54,13 +49,15 @@ def pretrained_vectors(
     known[first:] = found.known
     table = found.vectors[found.known]
     if settings.vectors_scale:
-        table = table * np.float32(settings.vectors_scale / (table.std() or 1.0))
+        spread = float(table.std(dtype=np.float64))
+        table = table * np.float32(settings.vectors_scale / (spread or 1.0))
     vectors = _drawn(len(vocabulary), settings.embedding_size, settings, seed)
     if settings.vectors_missing == "zeros":
         vectors[~known, :size] = 0.0
     else:  # drawn with the mean and the standard deviation of each number
         standard = vectors[~known, :size] / np.float32(settings.embedding_scale)
-        vectors[~known, :size] = table.mean(axis=0) + standard * table.std(axis=0)
+        mean, spreads = table.mean(axis=0, dtype=np.float64), table.std(axis=0, dtype=np.float64)
+        vectors[~known, :size] = mean + standard * spreads
     vectors[known, :size] = table
     vectors[len(vocabulary) - n_more :, size:] = 0.0
     vectors[PADDING] = 0.0

@@ -1,5 +1,6 @@
 """Fitting the family `lstm`: from examples to the network of the best epoch."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from wordgate.training.fitting import Examples, Fitted, Keeping
 from wordgate.training.sitting import Sitting
 from wordgate.training.trainer import Trainer
 from wordgate.vectors.coverage import Coverage
+from wordgate.vectors.matching import Found
 from wordgate.vectors.pretrained import Pretrained
 
 
@@ -36,6 +38,15 @@ class Beginning:
     encoded: EncodedTexts
     first: FirstVectors
     coverage: Coverage | None = None
+
+    def digest(self) -> str:
+        """Give a SHA-256 that another vocabulary or other vectors would change."""
+        content = hashlib.sha256(self.first.vectors.data)
+        if self.first.pretrained is not None:
+            content.update(self.first.pretrained.data)
+        words = "\0".join(self.encoder.vocabulary.words)
+        content.update(words.encode(errors="surrogatepass"))
+        return content.hexdigest()
 
 
 def fit_lstm(
@@ -94,7 +105,7 @@ def fit_lstm(
     course = Course(encoder.encode(valid.texts), valid.targets, settings)
     checkpoint = None
     if keeping is not None:
-        work = _identity(train, valid, vocabulary_of, begun.first, settings, seed)
+        work = _identity(train, valid, vocabulary_of, begun, settings, seed)
         checkpoint = Checkpoint(keeping.file, Identity(work, trainer.engine()))
     sitting = Sitting(trainer, course, encoded, train.targets, progress, deadline, checkpoint)
     progress.say(_announcement(encoder, trainer))
@@ -156,6 +167,7 @@ def _begin(
         encoder = encoder.knowing(more)
         encoded = encoder.encode(train.texts)
     found = vectors.look_up(encoder.vocabulary.words, spelling, progress)
+    _check_found(found, len(learned.words), vectors)
     tokens = np.bincount(encoded.ids, minlength=len(learned))[learned.first_id : len(learned)]
     coverage = Coverage.of(learned.words, tokens, found.first(len(learned.words)), len(more))
     progress.say("\n".join(coverage.lines()))
@@ -163,11 +175,21 @@ def _begin(
     return Beginning(encoder, encoded, first, coverage)
 
 
+def _check_found(found: Found, n_learned: int, vectors: Pretrained) -> None:
+    """Refuse a table that has none of the words learned from the training texts."""
+    learned = found.first(n_learned) if n_learned else found
+    if not learned.known.any():
+        raise DataError(
+            f"none of the vocabulary's {n_learned:,} words has a vector in {vectors.file.path}: are"
+            " they of the same language, and in its spelling?"
+        )
+
+
 def _identity(
     train: Examples,
     valid: Examples,
     vocabulary_of: Examples | None,
-    first: FirstVectors,
+    begun: Beginning,
     settings: Settings,
     seed: int,
 ) -> dict[str, str]:
@@ -175,7 +197,7 @@ def _identity(
     parts = [train, valid, *([] if vocabulary_of is None else [vocabulary_of])]
     digests = "".join(part.digest() for part in parts)
     changeable = {name: str(value) for name, value in settings.model_dump(mode="json").items()}
-    vectors = "drawn" if first.pretrained is None else first.digest()
+    vectors = "drawn" if begun.coverage is None else begun.digest()
     return {"data": digests, "word vectors": vectors, "seed": str(seed), **changeable}
 
 

@@ -86,14 +86,14 @@ class State:
         """Draw the other weights that a training begins with.
 
         Args:
-            first: The word vectors to begin with; they are copied.
+            first: The word vectors to begin with; on a processor these very numbers are trained.
             n_classes: How many labels there are.
             settings: The recipe's settings.
             seed: The run's seed.
             device: Where the tensors live.
         """
         table = KerasRows if settings.embedding_updates == "keras" else BatchRows
-        vectors = torch.from_numpy(first.vectors.copy()).to(device)
+        vectors = torch.from_numpy(first.vectors).to(device)
         pretrained = None
         if first.pretrained is not None:
             pretrained = torch.from_numpy(first.pretrained).to(device)

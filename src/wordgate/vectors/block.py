@@ -74,6 +74,13 @@ class VectorFile(Protocol):
             DataError: The file is damaged, or a number is not finite.
         """
 
+    def words(self) -> Iterator[list[bytes]]:
+        """Read the words alone, some at a time, in the file's order.
+
+        Raises:
+            DataError: The file is damaged.
+        """
+
     def rows(self) -> int:
         """Give the rows the header declares; where there is none, count them in a pass."""
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ CACHE_HOME_VARIABLE = "WORDGATE_CACHE_HOME"
 LARGEST_CACHE = 2_000_000_000
 """Bytes; what was not used for longest goes first."""
 
-_LAYOUT = 1
+_LAYOUT = 1  # raise it with every change of the form, or of how a word is spelled
 _DIGEST = "sha256"
 
 
@@ -36,8 +37,9 @@ def question_key(file: Path, words: Sequence[str], spelling: str) -> str:
         OSError: There is no such file.
     """
     facts = file.stat()
-    question = [_LAYOUT, str(file.resolve()), facts.st_size, facts.st_mtime_ns, spelling, *RULES]
-    content = json.dumps([*question, list(words)])
+    file_as_it_is = [str(file.resolve()), facts.st_size, facts.st_mtime_ns]
+    file_as_it_is += [facts.st_ctime_ns, facts.st_ino]  # which no copying keeps
+    content = json.dumps([_LAYOUT, *file_as_it_is, spelling, *RULES, list(words)])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -48,11 +50,12 @@ def kept_answer(key: str) -> Found | None:
         with safe_open(file, framework="np") as stored:
             metadata = stored.metadata() or {}
             known, rules = stored.get_tensor("vectors"), stored.get_tensor("rules")
-        os.utime(file)
     except (OSError, SafetensorError):
         return None
     if metadata.get(_DIGEST) != _digest(known, rules):
         return None
+    with suppress(OSError):  # of another user, perhaps
+        os.utime(file)
     vectors = np.zeros((len(rules), known.shape[1]), np.float32)
     vectors[rules >= 0] = known
     return Found(vectors, rules)
@@ -85,10 +88,13 @@ def _digest(known: NDArray[np.float32], rules: NDArray[np.int8]) -> str:
 
 
 def _shrink(folder: Path) -> None:
-    files = [(file, file.stat()) for file in folder.glob("*.safetensors")]
-    files.sort(key=lambda entry: entry[1].st_mtime_ns, reverse=True)
+    files = []
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):  # another process shrinks, too
+            facts = file.stat()
+            files.append((facts.st_mtime_ns, facts.st_size, file))
     total = 0
-    for file, facts in files:
-        total += facts.st_size
+    for _, size, file in sorted(files, reverse=True):
+        total += size
         if total > LARGEST_CACHE:
             file.unlink(missing_ok=True)

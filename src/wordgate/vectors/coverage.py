@@ -73,10 +73,11 @@ class Coverage:
         """Say what a user should know before trusting the model: that most words have no vector."""
         if 2 * self.found.tokens >= self.vocabulary.tokens:
             return []
+        share = _share(self.found.tokens, self.vocabulary.tokens)
         return [
-            f"Only {_share(self.found.tokens, self.vocabulary.tokens)} of the words in the training"
-            " texts, as often as they occur, have a vector: is the table of the same language, and"
-            " is its spelling that of the tokenizer?"
+            f"Only {share} of the vocabulary's words, as"
+            " often as they occur, have a vector: is the table of the same language, and is its"
+            " spelling that of the tokenizer?"
         ]
 
     def lines(self) -> list[str]:

@@ -54,6 +54,11 @@ class LinesFile:
         for stretch in self._stretches():
             yield Block(stretch.words, self._vectors(stretch, range(len(stretch.words))))
 
+    def words(self) -> Iterator[list[bytes]]:
+        """Read the words alone, see `VectorFile`."""
+        for stretch in self._stretches():
+            yield stretch.words
+
     def rows(self) -> int:
         """Give the rows the header declares; where there is none, count them in a pass."""
         if self.count is not None:

@@ -105,7 +105,7 @@ def _bases(word: str) -> Iterator[tuple[str, str]]:
     yield "exact", word
     yield "digits", _NUMBER.sub(lambda number: "#" * len(number.group()), word)
     if word.startswith("#"):
-        for _, rest in _bases(word[1:]):
+        for _, rest in _bases(word.lstrip("#")):
             yield "hashtag", rest
     yield "stretched", _STRETCHED.sub(r"\1\1", word)
     yield "stretched", _STRETCHED.sub(r"\1", word)

@@ -80,7 +80,7 @@ def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -
         names = ", ".join(NAMED_VECTORS)
         raise DataError(f"the name of the word vectors is empty: give a file or one of {names}")
     path = Path(name).expanduser()
-    if _stands(path, Path.is_file):
+    if _stands(path, Path.exists) and not _stands(path, Path.is_dir):
         return path
     if name in NAMED_VECTORS:
         named = NAMED_VECTORS[name]

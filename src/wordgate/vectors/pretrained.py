@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.errors import DataError
 from wordgate.progress import Progress
 from wordgate.text.tokenizers import Tokenizer
 from wordgate.vectors import cache
@@ -51,7 +50,7 @@ class Pretrained:
         """Find a vocabulary's words: in what an earlier run kept, else in the file.
 
         Raises:
-            DataError: The file is broken, or has none of the words.
+            DataError: The file is broken.
         """
         key = cache.question_key(self.file.path, words, spelling)
         found = cache.kept_answer(key)
@@ -61,11 +60,6 @@ class Pretrained:
         started = time.monotonic()
         progress.say(f"Looking {len(words):,} words up in {self.file.path}.")
         found = find_words(self.file, words, spelling)
-        if not found.known.any():
-            raise DataError(
-                f"none of the vocabulary's {len(words):,} words has a vector in {self.file.path}:"
-                " are they of the same language, and in its spelling?"
-            )
         if time.monotonic() - started >= WORTH_KEEPING:
             self._keep(key, found, progress)
         return found
@@ -92,8 +86,8 @@ class Pretrained:
         if not limit:
             return []
         more: dict[str, None] = {}
-        for block in self.file.blocks():
-            for entry in block.words:
+        for words in self.file.words():
+            for entry in words:
                 word = entry.decode(errors="replace")
                 tokens = tokenizer(word)
                 if len(tokens) != 1 or "_" in tokens[0] or tokens[0] in known:

@@ -64,6 +64,12 @@ class TableFile:
             for row, words in self._words(file, max(1, _NUMBERS_AT_ONCE // self.size)):
                 yield Block(words, self._vectors(vectors, row, row + len(words)))
 
+    def words(self) -> Iterator[list[bytes]]:
+        """Read the words alone, see `VectorFile`."""
+        with _opened(self.path) as file:
+            for _, words in self._words(file, _WORDS_AT_ONCE):
+                yield words
+
     def rows(self) -> int:
         """Give the rows of the table."""
         return self.count

@@ -68,6 +68,11 @@ class Word2VecFile:
         if gathered.words:
             yield gathered.block()
 
+    def words(self) -> Iterator[list[bytes]]:
+        """Read the words alone, see `VectorFile`."""
+        for words, *_ in self._runs():
+            yield list(words)
+
     def rows(self) -> int:
         """Give the rows the header declares."""
         return self.count

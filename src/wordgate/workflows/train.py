@@ -34,7 +34,7 @@ from wordgate.workflows.judging import (
 )
 from wordgate.workflows.keeping import check_keeping
 from wordgate.workflows.reading import ReadingOptions, read_parts
-from wordgate.workflows.resolving import resolve
+from wordgate.workflows.resolving import resolve_settings, resolve_vectors
 from wordgate.workflows.study import Study, make_study
 
 
@@ -140,12 +140,12 @@ def train(
     told: Progress = Console() if progress is None else progress
     overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
     check_family(model)
-    chosen, pretrained = resolve(recipe, overrides, vectors, family=model, progress=told)
+    chosen = resolve_settings(recipe, overrides, vectors, family=model)
     keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
-    plan = Plan(model, str(recipe), chosen, checked_seed(seed), device, pretrained, folds, keeping)
+    seed = checked_seed(seed)
     check_device(model, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
-    check_folds(folds, plan.settings, parts_given=parts_given, max_minutes=max_minutes)
+    check_folds(folds, chosen, parts_given=parts_given, max_minutes=max_minutes)
     if out is not None:
         check_destination(out, overwrite=overwrite)
     sources = read_parts(
@@ -157,6 +157,8 @@ def train(
         **reading,
     )
     told.say("\n".join(sources.lines()))
+    chosen, pretrained = resolve_vectors(vectors, chosen, told)
+    plan = Plan(model, str(recipe), chosen, seed, device, pretrained, folds, keeping)
     training = train_on_table(sources.table, sources.facts(), plan, clock, told)
     if out is not None:
         training.save(out, overwrite=overwrite)
