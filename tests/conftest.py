@@ -4,6 +4,7 @@ import csv
 import os
 import random
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import wordgate
 from wordgate.progress import Silent
 from wordgate.training.threads import wait_asleep
 
+# A shell that runs the tests in the background has them ignore Ctrl-C, which some of them press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 wait_asleep()  # before any test imports torch: a busy machine would spin for minutes
 
 TINY = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1}

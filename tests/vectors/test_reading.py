@@ -19,8 +19,8 @@ FIXTURES = Path(__file__).parent / "fixtures"
 GENSIM = [b"</s>", b"the", b"New_York", "café".encode(), b"##"]
 TABLE = np.load(FIXTURES / "expected.npy")
 SAVE = (
-    "in Python with gensim, KeyedVectors.load(path).save_word2vec_format('vectors.bin',"
-    " binary=True) saves it as word2vec, which can be read"
+    "in Python with gensim, v = KeyedVectors.load(path); getattr(v, 'wv', v)"
+    ".save_word2vec_format('vectors.bin', binary=True) saves it as word2vec, which can be read"
 )
 PICKLE = f"is a pickle, which could run code; if it is gensim's own format: {SAVE}"
 UNKNOWN = (

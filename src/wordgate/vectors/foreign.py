@@ -8,8 +8,8 @@ from pathlib import Path
 from wordgate.errors import DataError
 
 _AS_WORD2VEC = (
-    "in Python with gensim, KeyedVectors.load(path).save_word2vec_format('vectors.bin',"
-    " binary=True) saves it as word2vec, which can be read"
+    "in Python with gensim, v = KeyedVectors.load(path); getattr(v, 'wv', v)"
+    ".save_word2vec_format('vectors.bin', binary=True) saves it as word2vec, which can be read"
 )
 _PICKLE = f"a pickle, which could run code; if it is gensim's own format: {_AS_WORD2VEC}"
 _UNPACK = "unpack it, or use gzip"
