@@ -138,7 +138,7 @@ def verdict(family: str, difference: PairedDifference) -> list[str]:
         bounds = f"95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
     facts = f"{100 * difference.difference:+.1f} points, {bounds}"
     if difference.p_value is not None:
-        facts += f", p = {difference.p_value:.3f}"
+        facts += f", p = {difference.p_value:.3f}" if difference.p_value >= 5e-4 else ", p < 0.001"
     if difference.low is not None and difference.low > 0:
         return [f"The {name} model beats word counts: {facts}."]
     if difference.high is not None and difference.high < 0:
