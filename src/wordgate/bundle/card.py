@@ -52,7 +52,7 @@ def _data(config: Config, metrics: Metrics | None) -> str:
             f"- test rows whose group stands in train: {split.leaked_by_group:,}",
             f"- test rows with a near copy in train: {split.near_duplicates_in_train:,}",
             *(f"- {remark}" for remark in (*split.warnings, *metrics.remarks)),
-            *([] if metrics.vectors is None else [f"- {metrics.vectors.sentence()}"]),
+            *(f"- {sentence}" for sentence in metrics.word_vectors_told()),
         ]
     return "## The data\n\n" + "\n".join(lines) + "\n"
 

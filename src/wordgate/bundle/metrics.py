@@ -174,6 +174,10 @@ class Metrics(_Form):
         description="what a user should know about this run: truncated texts, an early end"
     )
 
+    def word_vectors_told(self) -> list[str]:
+        """Say in a sentence what word vectors it began with; nothing if they were drawn."""
+        return [] if self.vectors is None else [self.vectors.sentence()]
+
 
 def metrics_schema() -> dict[str, Any]:
     """Give the JSON Schema of `metrics.json`."""

@@ -101,10 +101,10 @@ def _view(file: str, summary: "Summary") -> str:
     from wordgate.cli.views import one_line
 
     packed = ", gzipped" if summary.compressed else ""
-    rows = f"{summary.rows:,} rows" if summary.declared is None else _declared(summary)
+    declared = "" if summary.declared is None else ", as declared"  # else it had been refused
     lines = [
         f"{file}: {summary.format}{packed}",
-        f"vectors: {rows}, {summary.size:,} numbers each",
+        f"vectors: {summary.rows:,} rows{declared}, {summary.size:,} numbers each",
         f"numbers: standard deviation {summary.standard_deviation:.4f},"
         f" mean length of a vector {summary.mean_norm:.3f}",
         f"words: {summary.upper_case:.1%} with upper case, {summary.duplicates:,} repeated,"
@@ -113,7 +113,3 @@ def _view(file: str, summary: "Summary") -> str:
         f"Try: wordgate train DATA --vectors {shlex.quote(file)} --out model",
     ]
     return "\n".join(map(one_line, lines))
-
-
-def _declared(summary: "Summary") -> str:
-    return f"{summary.rows:,} rows, as declared"

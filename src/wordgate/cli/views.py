@@ -24,10 +24,9 @@ def training_view(training: "Training") -> str:
         ladder(family, metrics),
         "\n".join([*verdict(family, metrics.difference_to_count), leak(metrics.split)]),
         *(f"Note: {remark}" for remark in training.remarks),
+        *metrics.word_vectors_told(),
         costs(metrics),
     ]
-    if metrics.vectors is not None:
-        parts.insert(-1, metrics.vectors.sentence())
     return "\n\n".join(parts)
 
 
@@ -86,7 +85,7 @@ def _worth(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> l
         *ladder(config.family, metrics).splitlines(),
         "",
         *verdict(config.family, metrics.difference_to_count),
-        *([] if metrics.vectors is None else [metrics.vectors.sentence()]),
+        *metrics.word_vectors_told(),
         costs(metrics),
     ]
 

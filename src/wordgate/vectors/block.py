@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Protocol
 
@@ -83,6 +84,23 @@ class VectorFile(Protocol):
 
     def rows(self) -> int:
         """Give the rows the header declares; where there is none, count them in a pass."""
+
+
+def take_first(left: set[bytes], words: Sequence[bytes]) -> list[int]:
+    """Take words out of those still looked for; give the place where each first stands.
+
+    Args:
+        left: The words still looked for; those found are taken out.
+        words: Words of a file, in its order.
+    """
+    here = left.intersection(words)
+    left -= here
+    places = []
+    for i in compress(range(len(words)), map(here.__contains__, words)):
+        if words[i] in here:  # and not a second time
+            here.remove(words[i])
+            places.append(i)
+    return places
 
 
 def check_finite(

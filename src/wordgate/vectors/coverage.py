@@ -75,9 +75,8 @@ class Coverage:
             return []
         share = _share(self.found.tokens, self.vocabulary.tokens)
         return [
-            f"Only {share} of the vocabulary's words, as"
-            " often as they occur, have a vector: is the table of the same language, and is its"
-            " spelling that of the tokenizer?"
+            f"Only {share} of the vocabulary's words, as often as they occur, have a vector: is the"
+            " table of the same language, and is its spelling that of the tokenizer?"
         ]
 
     def lines(self) -> list[str]:

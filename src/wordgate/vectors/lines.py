@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import compress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, too_few, too_many
+from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, take_first, too_few, too_many
 from wordgate.vectors.source import Source, open_source
 
 _ROOM = 2**20  # bytes read at a time
@@ -41,13 +40,8 @@ class LinesFile:
         """Read the vectors of some words, see `VectorFile`."""
         left = set(words)
         for stretch in self._stretches():
-            here = left.intersection(stretch.words)
-            left -= here
-            for i in compress(range(len(stretch.words)), map(here.__contains__, stretch.words)):
-                word = stretch.words[i]
-                if word in here:  # and not a second time
-                    here.remove(word)
-                    yield word, self._vectors(stretch, [i])[0]
+            for i in take_first(left, stretch.words):
+                yield stretch.words[i], self._vectors(stretch, [i])[0]
 
     def blocks(self) -> Iterator[Block]:
         """Read all rows, see `VectorFile`."""

@@ -6,12 +6,14 @@ counted.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wordgate.vectors.block import VectorFile
 
 Spelling = Literal["exact", "any"]
 
@@ -21,17 +23,6 @@ hashtag; letters that stand three times or more in a row standing twice, or once
 
 _NUMBER = re.compile(r"\d{2,}")
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
-
-
-class Table(Protocol):
-    """A table of word vectors that can be passed over: a `wordgate.vectors.reading.VectorFile`."""
-
-    @property
-    def size(self) -> int:
-        """Numbers a vector."""
-
-    def wanted(self, words: Mapping[bytes, object]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-        """Yield those of some words that stand in the table, each once."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ class Found:
         return Found(self.vectors[:n], self.rules[:n])
 
 
-def find_words(table: Table, words: Sequence[str], spelling: Spelling) -> Found:
+def find_words(table: VectorFile, words: Sequence[str], spelling: Spelling) -> Found:
     """Look a vocabulary's words up in one pass over a table.
 
     Args:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, check_header
+from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, check_header, take_first
 
 METADATA = {"format": "wordgate-vectors", "version": "1"}
 LENGTH_BYTES = 8  # of the header, before it
@@ -50,12 +49,8 @@ class TableFile:
         with _opened(self.path) as file:
             vectors = file.get_slice("vectors")
             for row, found in self._words(file, _WORDS_AT_ONCE):
-                here = left.intersection(found)
-                left -= here
-                for i in compress(range(len(found)), map(here.__contains__, found)):
-                    if found[i] in here:  # and not a second time
-                        here.remove(found[i])
-                        yield found[i], self._vectors(vectors, row + i, row + i + 1)[0]
+                for i in take_first(left, found):
+                    yield found[i], self._vectors(vectors, row + i, row + i + 1)[0]
 
     def blocks(self) -> Iterator[Block]:
         """Read all rows, see `VectorFile`."""
