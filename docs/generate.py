@@ -41,7 +41,7 @@ def pages() -> dict[Path, str]:
 def _value(value: object) -> str:
     """Write a value as `--set` takes it."""
     if isinstance(value, list):
-        return "+".join(value)
+        return "+".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -90,7 +90,7 @@ def test_several_faults_are_told_at_once():
         (
             "pooling",
             [],
-            "pooling is []; it must be one or several of 'last', 'max' and 'mean', joined by '+'",
+            "pooling is []; it must be one or several values, joined by '+'",
         ),
         ("split", "grouping", "split is 'grouping'; it must be 'grouped' or 'random'"),
     ],

@@ -19,6 +19,7 @@ else:
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
+Strengths = tuple[Annotated[float, Field(gt=0.0)], ...]
 LARGEST_SEED = 2**32 - 1
 LARGEST_EMBEDDING = 8192
 
@@ -37,8 +38,8 @@ _NEEDED = {
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
     "string_type": "a name",
-    "too_short": "one or several of 'last', 'max' and 'mean', joined by '+'",
-    "tuple_type": "one or several of 'last', 'max' and 'mean', joined by '+'",
+    "too_short": "one or several values, joined by '+'",
+    "tuple_type": "one or several values, joined by '+'",
 }
 """What a setting must be, by the kind of fault pydantic finds."""
 
@@ -67,6 +68,10 @@ class Settings(BaseModel):
     empty_texts: Literal["drop", "nan"] = Field(
         description="rows without a text are left out, or kept as the word `nan`, as pandas'"
         " `astype(str)` keeps them"
+    )
+    calibration: Literal["temperature", "none"] = Field(
+        description="probabilities are tempered by one number that suits the validation rows (Guo"
+        " et al. 2017), or left as the model gives them"
     )
 
     tokenizer: Literal["messages", "keras"] = Field(
@@ -192,9 +197,83 @@ class Settings(BaseModel):
         " the `first` of them, as in Keras"
     )
 
-    @field_validator("pooling", mode="before")
+    count_words: Annotated[int, Field(ge=0, le=5)] = Field(
+        description="longest run of words that is counted; 0 for no words"
+    )
+    count_characters: Annotated[int, Field(ge=0, le=8)] = Field(
+        description="longest run of characters inside words that is counted, from 2 on; 0 for none"
+    )
+    count_weights: Literal["counts", "tfidf"] = Field(
+        description="plain `counts`, or sublinear TF-IDF (`tfidf`) of unit length for words and for"
+        " characters"
+    )
+    count_min_texts: Annotated[int, Field(ge=1)] = Field(
+        description="a run is counted if it stands in so many training texts"
+    )
+    count_c: Strengths = Field(
+        min_length=1,
+        description="inverse strengths of the L2 penalty to try, joined by `+`; validation chooses",
+    )
+
+    average_weights: Literal["plain", "inverse-frequency", "best"] = Field(
+        description="word vectors are averaged as they are (`plain`), rare words weigh more"
+        " (`inverse-frequency`, Arora et al. 2017), or validation chooses (`best`)"
+    )
+    average_c: Strengths = Field(
+        min_length=1,
+        description="inverse strengths of the L2 penalty that `logreg` tries, joined by `+`;"
+        " validation chooses",
+    )
+    mlp_hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
+        description="numbers in the hidden layer"
+    )
+    mlp_input_dropout: Share = Field(description="share of the average's components dropped")
+    mlp_output_dropout: Share = Field(description="share of the hidden layer dropped")
+    mlp_batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
+    mlp_epochs: Annotated[int, Field(ge=1)] = Field(description="passes over the training texts")
+    mlp_learning_rate: Annotated[float, Field(gt=0.0)] = Field(description="Adam's rate")
+    mlp_patience: Annotated[int, Field(ge=1)] = Field(
+        description="stop after so many epochs without a better validation accuracy"
+    )
+
+    transformer_model: str = Field(
+        min_length=1,
+        description="what is fine-tuned: a folder, `minilm`, or a model of the Hugging Face hub as"
+        " OWNER/NAME",
+    )
+    transformer_max_tokens: Annotated[int, Field(ge=4)] = Field(
+        description="longer texts are truncated, in the transformer's own tokens"
+    )
+    transformer_texts_per_group: Annotated[int, Field(ge=0)] = Field(
+        description="an epoch reads so many texts of each group, others each time: copies of a text"
+        " teach little that is new; 0 for all"
+    )
+    transformer_batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
+    transformer_epochs: Annotated[int, Field(ge=1)] = Field(
+        description="passes over the training texts"
+    )
+    transformer_min_updates: Annotated[int, Field(ge=0)] = Field(
+        description="small data is passed more often than `transformer_epochs` to make so many"
+        " updates, up to 20 times; 0 changes nothing"
+    )
+    transformer_learning_rate: Annotated[float, Field(gt=0.0)] = Field(
+        description="AdamW's rate, at its highest"
+    )
+    transformer_weight_decay: Annotated[float, Field(ge=0.0)] = Field(
+        description="AdamW's decoupled weight decay"
+    )
+    transformer_warmup: Share = Field(
+        description="share of the updates in which the rate rises; it falls in a line after"
+    )
+    transformer_patience: Annotated[int, Field(ge=1)] = Field(
+        description="stop after so many epochs without a better validation accuracy"
+    )
+
+    @field_validator("pooling", "count_c", "average_c", mode="before")
     @classmethod
-    def _split_pooling(cls, value: object) -> object:
+    def _split_at_plus(cls, value: object) -> object:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return (value,)
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split("+"))
@@ -215,6 +294,11 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _refuse_what_has_no_effect(self) -> "Settings":
+        if not self.count_words and not self.count_characters:
+            raise PydanticCustomError(
+                "no_effect",
+                "count_words=0 and count_characters=0 leave nothing to count; set one of them",
+            )
         if self.word_dropout and self.unknown_words == "drop":
             raise PydanticCustomError(
                 "no_effect",
@@ -240,6 +324,31 @@ class Settings(BaseModel):
                 " set precision=float32 or dropout_masks=batch",
             )
         return self
+
+
+_SHARED = ("split", "test_size", "valid_size", "stratify", "empty_texts", "calibration")
+_WORDS = (
+    *("tokenizer", "max_tokens", "truncate", "vocabulary_from", "unknown_words", "min_groups"),
+    *("min_count", "max_words", "vectors_spelling", "vectors_more_words"),
+)
+_PREFIXES = {
+    "count_": ("count",),
+    "average_": ("logreg", "mlp"),
+    "mlp_": ("mlp",),
+    "transformer_": ("transformer",),
+}
+
+
+def reads_setting(family: str, setting: str) -> bool:
+    """Tell whether a setting has any effect on models of a family."""
+    if setting in _SHARED:
+        return True
+    for prefix, families in _PREFIXES.items():
+        if setting.startswith(prefix):
+            return family in families and (family, setting) != ("mlp", "average_c")
+    if setting == "precision":
+        return family in ("lstm", "transformer")
+    return family == "lstm" or (family in ("logreg", "mlp") and setting in _WORDS)
 
 
 def recipe_names() -> list[str]:
