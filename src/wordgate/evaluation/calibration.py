@@ -99,12 +99,11 @@ def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) 
 def tempered(log_proba: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
     """Divide log-probabilities by a temperature and make them sum to 1 again.
 
-    The order of a row's classes stays. One below the row's top by more than 36 counts as that, as
-    in :func:`fit_temperature`.
+    The order of a row's classes stays.
 
     Args:
         log_proba: float64 [n, classes].
-        temperature: Above 0; 1 changes nothing that is not negligible.
+        temperature: Above 0; 1 changes nothing.
 
     Returns:
         float64 [n, classes], natural logarithms.
@@ -114,7 +113,9 @@ def tempered(log_proba: NDArray[np.float64], temperature: float) -> NDArray[np.f
     """
     if not temperature > 0:
         raise DataError(f"the temperature is {temperature}; it must be above 0")
-    scaled = _below_top(log_proba) / temperature
+    if temperature == 1.0:
+        return log_proba
+    scaled = (log_proba - log_proba.max(axis=1, keepdims=True)) / temperature
     return np.asarray(scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True)))
 
 
