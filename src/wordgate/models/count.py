@@ -109,9 +109,7 @@ def _frequencies(kind: str) -> str:
     return f"{kind}.frequencies"
 
 
-def _sum_by_text(
-    coefficients: NDArray[np.floating[Any]], entries: Entries
-) -> NDArray[np.float64]:
+def _sum_by_text(coefficients: NDArray[np.floating[Any]], entries: Entries) -> NDArray[np.float64]:
     """Sum each text's values times their runs' coefficients [runs, classes]: [n, classes]."""
     products = coefficients[entries.ids] * entries.values[:, None]
     sums = np.zeros((len(entries.lengths), coefficients.shape[1]))
@@ -168,9 +166,7 @@ def _checked_vocabulary(vocabulary: object) -> list[str]:
     return vocabulary
 
 
-def _check_frequencies(
-    frequencies: NDArray[Any] | None, n_texts: object, n_runs: int
-) -> None:
+def _check_frequencies(frequencies: NDArray[Any] | None, n_texts: object, n_runs: int) -> None:
     """Refuse frequencies that are not those of a vocabulary among so many texts."""
     if type(n_texts) is not int or n_texts < 0 or (n_texts > 0) != (frequencies is not None):
         weighted = "frequencies" if frequencies is not None else "no frequencies"
@@ -192,9 +188,7 @@ def _check_frequencies(
         )
 
 
-def _check_shapes(
-    n_runs: int, coefficients: NDArray[Any], intercepts: NDArray[Any]
-) -> None:
+def _check_shapes(n_runs: int, coefficients: NDArray[Any], intercepts: NDArray[Any]) -> None:
     if intercepts.ndim != 1:
         raise BundleError(
             f"the saved count model's intercepts have the shape {intercepts.shape}; "

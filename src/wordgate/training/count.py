@@ -98,9 +98,7 @@ def fit_tuned_count(
     """
     check_not_empty(train, valid, "word counts", "the strength of regularisation")
     blocks = [
-        learn_block(
-            train.texts, kind, ngrams, settings.count_min_texts, settings.count_weights
-        )
+        learn_block(train.texts, kind, ngrams, settings.count_min_texts, settings.count_weights)
         for kind, ngrams in (
             ("words", (1, settings.count_words)),
             ("characters", (2, settings.count_characters)),

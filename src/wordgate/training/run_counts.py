@@ -71,7 +71,9 @@ def _count_characters(texts: Sequence[str], ngrams: tuple[int, int]) -> Counter[
     """Count in how many texts each run of characters stands, looking into each word once."""
     words = {word for text in texts for word in spaced_words(text)}
     every = Block(
-        "characters", ngrams, sorted({run for word in words for run in character_runs(word, ngrams)})
+        "characters",
+        ngrams,
+        sorted({run for word in words for run in character_runs(word, ngrams)}),
     )
     totals = np.zeros(len(every), np.int64)
     for part in _parts(texts):

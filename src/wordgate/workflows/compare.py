@@ -1,6 +1,5 @@
 """Comparing: every family fitted on the same splits, random beside grouped, rung by rung."""
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from wordgate.evaluation.intervals import paired_difference
 from wordgate.files import check_folder, write_folder
 from wordgate.models.protocol import Model
 from wordgate.progress import Console, Progress
-from wordgate.settings import Settings, checked_seed
+from wordgate.settings import Settings, checked_seed, reads_setting
 from wordgate.split.copies import Copies, find_copies
 from wordgate.training.families import FAMILIES, check_device, check_family
 from wordgate.vectors.pretrained import Pretrained
@@ -145,7 +144,7 @@ def compare(
     copies = find_copies(sources.table.bodies, sources.table.groups)
     terms = _Terms(chosen, seed, device, pretrained, folds, told)
     brackets = [_bracket(sources.table, kind, copies, terms) for kind in kinds]
-    logbook = _logbook(out, sources.table, terms, resume=resume)
+    logbook = _logbook(out, resume=resume)
     ladder = Comparison(
         source=sources.table.reading.source,
         families=families,
@@ -223,32 +222,32 @@ def _bracket(table: Table, kind: str, copies: Copies, terms: _Terms) -> _Bracket
     return _Bracket(kind, study, rounds, Exam(judged, study.labels, terms.seed))
 
 
-def _logbook(
-    out: str | Path | None, table: Table, terms: _Terms, *, resume: bool
-) -> Logbook | None:
+def _logbook(out: str | Path | None, *, resume: bool) -> Logbook | None:
     """Say where finished rounds are kept: beside `out`, as a training's checkpoint."""
     if out is None:
         return None
-    rows = hashlib.sha256(
-        json.dumps([table.texts, table.labels, table.groups, table.parts]).encode()
-    ).hexdigest()
-    vectors = "none"
-    if terms.vectors is not None:
-        file = terms.vectors.file.path.stat()
-        vectors = f"{terms.vectors.name} of {file.st_size} bytes, changed {file.st_mtime_ns}"
-    identity = {
-        "data": rows,
-        "vectors": vectors,
-        "seed": str(terms.seed),
-        "folds": str(terms.folds),
-        "settings": terms.settings.model_dump_json(exclude={"split"}),
-        "versions": json.dumps(environment("torch", "transformers", "scikit-learn")),
-    }
-    logbook = Logbook(_kept_beside(out), identity)
+    logbook = Logbook(_kept_beside(out))
     if not resume:
         logbook.clear()
     logbook.begin()
     return logbook
+
+
+def _identity(family: str, each: Round, terms: _Terms) -> dict[str, str]:
+    """Name what decides what a family comes to in a round; a family's own settings alone."""
+    vectors = "none"
+    if terms.vectors is not None and family in READ_VECTORS:
+        file = terms.vectors.file.path.stat()
+        vectors = f"{terms.vectors.name} of {file.st_size} bytes, changed {file.st_mtime_ns}"
+    settings = terms.settings.model_dump(mode="json", exclude={"split"})
+    read = {name: value for name, value in settings.items() if reads_setting(family, name)}
+    return {
+        "data": "".join(part.digest() for part in (each.train, each.valid, each.test)),
+        "word vectors": vectors,
+        "seed": str(terms.seed),
+        "settings": json.dumps(read, sort_keys=True),
+        "versions": json.dumps(environment("torch", "transformers", "scikit-learn")),
+    }
 
 
 def _kept_beside(out: str | Path) -> Path:
@@ -294,13 +293,14 @@ def _run(family: str, bracket: _Bracket, terms: _Terms, logbook: Logbook | None)
     courses = []
     for number, each in enumerate(bracket.rounds, start=1):
         name = f"{bracket.kind}-{family}-{number}"
-        course = None if logbook is None else logbook.kept(name)
+        identity = _identity(family, each, terms)
+        course = None if logbook is None else logbook.kept(name, identity)
         if course is None:
             of = "" if len(bracket.rounds) == 1 else f", fold {number} of {len(bracket.rounds)}"
             terms.progress.say(f"\n{family}, {bracket.kind} split{of}")
             course = _train(family, each, bracket, terms)
             if logbook is not None:
-                logbook.keep(name, course)
+                logbook.keep(name, course, identity)
         courses.append(course)
     # With folds the rows that are judged are all rows, in the table's order.
     log_proba = np.concatenate([course.log_proba for course in courses])[np.argsort(judged)]

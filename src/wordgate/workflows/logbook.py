@@ -39,14 +39,15 @@ class Course:
 class Logbook:
     """Keeps the courses that are run, so that an interrupted comparison goes on after them.
 
+    A course is kept with its identity: what decides its result, by name. Another one is another
+    course.
+
     Args:
         folder: Where they stand, a file each.
-        identity: What decides their results; another one is another comparison.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, str]):
+    def __init__(self, folder: Path):
         self.folder = folder
-        self.identity = dict(identity)
 
     def begin(self) -> None:
         """Make the folder.
@@ -59,21 +60,21 @@ class Logbook:
         except OSError as error:
             raise BundleError(f"{self.folder} can't be made: {error.strerror}") from error
 
-    def keep(self, name: str, course: Course) -> None:
+    def keep(self, name: str, course: Course, identity: Mapping[str, str]) -> None:
         """Keep a course.
 
         Raises:
             BundleError: The disk refuses.
         """
         facts = {key: value for key, value in asdict(course).items() if key != "log_proba"}
-        content = {"identity": self.identity, "course": facts, "digest": _digest(course.log_proba)}
+        content = {"identity": dict(identity), "course": facts, "digest": _digest(course.log_proba)}
         try:
             with replacing(self._file(name)) as aside:
                 save_file({"log_proba": course.log_proba}, aside, {_METADATA: json.dumps(content)})
         except (OSError, SafetensorError) as error:
             raise BundleError(f"{self._file(name)} could not be written: {error}") from error
 
-    def kept(self, name: str) -> Course | None:
+    def kept(self, name: str, identity: Mapping[str, str]) -> Course | None:
         """Give a course that was run before; None if it was not, or not to its end.
 
         Raises:
@@ -90,12 +91,12 @@ class Logbook:
                 raise ValueError("its digest is another")
             facts = content["course"] | {"remarks": tuple(content["course"]["remarks"])}
             course = Course(log_proba=log_proba, **facts)
-            identity = dict(content["identity"])
+            then = dict(content["identity"])
         except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
             raise BundleError(
                 f"{file} is damaged ({error}); delete it, or begin anew with --overwrite"
             ) from error
-        changed = [key for key, value in self.identity.items() if identity.get(key) != value]
+        changed = [key for key, value in identity.items() if then.get(key) != value]
         if changed:
             raise BundleError(
                 f"{self.folder} keeps a comparison with other {', '.join(changed)}; give the same"
