@@ -38,7 +38,8 @@ def model_page(report: ModelReport) -> str:
         temperature=_temperature(report),
         abstention=abstention_sentences(report.coverage),
         slices=[
-            figures.slice_figure("By the length of a text", "words", report.by_length),
+            figures.slice_figure("By the length of a text", "words", report.by_length,
+                                 "Words of a text, in bins of about as many rows."),
             figures.slice_figure("By the share of words new to it", "unseen", report.by_unseen,
                                  "Words of a text that stand in no training text."),
         ],
