@@ -22,7 +22,7 @@ def test_wrong_labels_are_found():
     found = find_label_issues(*_rows())
     assert set(found.rows.tolist()) <= set(range(20))
     assert len(found.rows) >= 15
-    assert f"{len(found.rows)} of 400 test rows" in found.sentence
+    assert f"suspects the label of {len(found.rows)} of 400 test rows" in found.sentence
 
 
 def test_labels_without_rows_do_no_harm():

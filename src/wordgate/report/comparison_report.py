@@ -181,7 +181,7 @@ def _differences(comparison: ComparisonReport, kind: str) -> Figure | None:
         return None
     told = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
-        f"What each rung adds to the one below, {kind} split",
+        f"What each rung adds, {kind} split",
         dot_plot(
             rows,
             [(kind, dict(_tones(comparison.kinds()))[kind])],
@@ -191,7 +191,7 @@ def _differences(comparison: ComparisonReport, kind: str) -> Figure | None:
             zero=True,
         ),
         Table(("", "points", "95 %", "p"), table),
-        "Paired by group. An interval that holds 0 leaves open which of the two is better.",
+        "Against the rung below, paired by group. An interval that holds 0 leaves open which is better.",
     )
 
 

@@ -100,7 +100,7 @@ def label_figure(report: ModelReport) -> Figure:
     ]
     header = ("label", "precision", "95 %", "recall", "95 %", "F1", "95 %", "rows")
     less = len(scores) - len(bars)
-    note = "Harmonic mean of precision and recall; whiskers resample groups."
+    note = "Harmonic mean of precision and recall; whiskers are intervals by groups."
     if less:
         note += f" The {len(bars)} labels of {len(scores)} that fare worst."
     return Figure(
@@ -153,7 +153,7 @@ def coverage_figure(report: ModelReport) -> Figure:
             label="Share of texts answered, and accuracy among them, by threshold.",
         ),
         Table(("P", "answered", "accuracy", "rows"), rows),
-        "Answers less probable than P are withheld: fewer texts are answered, and those better.",
+        "Answers less probable than P are withheld: fewer texts are answered, mostly better.",
     )
 
 
