@@ -191,7 +191,7 @@ def _differences(comparison: ComparisonReport, kind: str) -> Figure | None:
             zero=True,
         ),
         Table(("", "points", "95 %", "p"), table),
-        "Against the rung below, paired by group. An interval that holds 0 leaves open which is better.",
+        "Against the rung below, paired by group. An interval that holds 0 leaves it open.",
     )
 
 
