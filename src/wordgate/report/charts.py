@@ -151,8 +151,15 @@ def bar_chart(bars: Sequence[Bar], *, x: Axis, label: str) -> Markup:
     return picture(parts, width=WIDTH, height=bottom + 40, label=label)
 
 
-def dot_plot(rows: Sequence[Dots], kinds: Sequence[tuple[str, Tone]], *, x: Axis, label: str,
-             zero: bool = False) -> Markup:  # fmt: skip
+def dot_plot(
+    rows: Sequence[Dots],
+    kinds: Sequence[tuple[str, Tone]],
+    *,
+    x: Axis,
+    label: str,
+    told: Callable[[float], str] = "{:.2f}".format,
+    zero: bool = False,
+) -> Markup:
     """Draw estimates as dots with whiskers, one line for each kind under the row's name.
 
     Args:
@@ -160,6 +167,7 @@ def dot_plot(rows: Sequence[Dots], kinds: Sequence[tuple[str, Tone]], *, x: Axis
         kinds: The name and tone of each estimate of a row.
         x: The scale.
         label: What the picture tells, for who can't see it.
+        told: Writes a value beside the row's name.
         zero: Whether to mark the scale's 0.
     """
     left, right = 8.0, WIDTH - 14.0
@@ -173,8 +181,8 @@ def dot_plot(rows: Sequence[Dots], kinds: Sequence[tuple[str, Tone]], *, x: Axis
         parts.append(line(x.at(0, left, right), top, x.at(0, left, right), bottom, class_="mark"))
     for number, row in enumerate(rows):
         y = top + number * step
-        told = "  ·  ".join(x.form(one.value) for one in row.estimates if one.value is not None)
-        parts += _heading(row.name, told, y + 15)
+        values = "  ·  ".join(told(one.value) for one in row.estimates if one.value is not None)
+        parts += _heading(row.name, values, y + 15)
         for place, (estimate, (_, tone)) in enumerate(zip(row.estimates, kinds, strict=True)):
             parts += _dot(estimate, tone, x, left, right, y + 28 + 15 * place)
     return picture(parts, width=WIDTH, height=bottom + 40, label=label)

@@ -151,6 +151,7 @@ def _ladder(comparison: ComparisonReport, kinds: Sequence[str]) -> Figure:
             label=f"Accuracy of each family: {best}.",
         ),
         Table(("", "accuracy", "95 %", "macro F1", "95 %"), table),
+        "Shares of the test rows that are right; whiskers are intervals that resample groups.",
     )
 
 
@@ -166,10 +167,16 @@ def _differences(comparison: ComparisonReport, kind: str) -> Figure | None:
         if trial is None or trial.difference is None:
             continue
         found = trial.difference
-        name = f"{rung.name} over {below.name}"
-        rows.append(Dots(name, [Estimate(found.points, found.low, found.high)]))
+        rows.append(Dots(rung.name, [Estimate(found.points, found.low, found.high)]))
         ends += [end for end in (found.points, found.low, found.high) if end is not None]
-        table.append([name, f"{found.points:+.1f}", _points(found), p_text(found.p_value)])
+        table.append(
+            [
+                f"{rung.name} over {below.name}",
+                f"{found.points:+.1f}",
+                _points(found),
+                p_text(found.p_value),
+            ]
+        )
     if not rows:
         return None
     told = ", ".join(f"{row[0]} {row[1]}" for row in table)
@@ -178,13 +185,18 @@ def _differences(comparison: ComparisonReport, kind: str) -> Figure | None:
         dot_plot(
             rows,
             [(kind, dict(_tones(comparison.kinds()))[kind])],
-            x=axis("points of accuracy, on the same rows", ends, form="{:+g}".format),
+            x=axis("points of accuracy, on the same rows", ends, form=_signed),
             label=f"Differences in points, {kind} split: {told}.",
+            told="{:+.1f}".format,
             zero=True,
         ),
         Table(("", "points", "95 %", "p"), table),
-        "Paired by group. An interval that holds 0 leaves open which of the two is better.",
+        "Against the rung below, paired by group. An interval that holds 0 leaves it open.",
     )
+
+
+def _signed(points: float) -> str:
+    return f"{points:+g}" if points else "0"
 
 
 def _points(found: Difference) -> str:

@@ -70,9 +70,10 @@ def _sentence(n: int, of: int) -> str:
     if n == 0:
         return f"cleanlab found no label among the {of:,} test rows that is probably wrong."
     return (
-        f"By confident learning (cleanlab), {n:,} of {of:,} test rows ({n / of:.1%}) probably bear"
-        " a wrong label: the model, which has not learned from them, believes in another one and"
-        " hardly in theirs. A model that errs much suspects much; look before you change a label."
+        f"Confident learning (cleanlab) suspects the label of {n:,} of {of:,} test rows"
+        f" ({n / of:.1%}): the model, which has not learned from them, believes in another one and"
+        " hardly in theirs. A model that errs much suspects much, so this is a list to look"
+        " through, not a count of wrong labels."
     )
 
 

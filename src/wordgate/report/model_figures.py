@@ -1,11 +1,13 @@
 """The pictures of the report on one model."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from wordgate.bundle.metrics import Epoch
 from wordgate.evaluation.calibration import Calibration
 from wordgate.evaluation.slices import Slice
 from wordgate.report.charts import (
+    Axis,
     Bar,
     Dots,
     Estimate,
@@ -98,7 +100,9 @@ def label_figure(report: ModelReport) -> Figure:
     ]
     header = ("label", "precision", "95 %", "recall", "95 %", "F1", "95 %", "rows")
     less = len(scores) - len(bars)
-    note = f"The {len(bars)} labels of {len(scores)} that fare worst." if less else ""
+    note = "Harmonic mean of precision and recall; whiskers are intervals by groups."
+    if less:
+        note += f" The {len(bars)} labels of {len(scores)} that fare worst."
     return Figure(
         "F1 of each label",
         bar_chart(
@@ -149,6 +153,7 @@ def coverage_figure(report: ModelReport) -> Figure:
             label="Share of texts answered, and accuracy among them, by threshold.",
         ),
         Table(("P", "answered", "accuracy", "rows"), rows),
+        "Answers less probable than P are withheld: fewer texts are answered, mostly better.",
     )
 
 
@@ -182,22 +187,24 @@ def _learning(history: Sequence[Epoch], what: str, best: int) -> Figure:
     rows = [[str(one.epoch), f"{getattr(one, train):.3f}", f"{getattr(one, valid):.3f}"]
             for one in history]  # fmt: skip
     title = f"{what.capitalize()} by epoch"
-    epochs = axis("epoch", [one.epoch for one in history])
-    whole = [tick for tick in epochs.ticks if tick == int(tick)]
     last = lines[1].points[-1][1]
     return Figure(
         title,
         line_chart(
             lines,
-            x=axis("epoch", [one.epoch for one in history])
-            if not whole
-            else type(epochs)("epoch", epochs.low, epochs.high, whole),
+            x=_epoch_axis(history),
             y=axis(what, values, form="{:.2f}".format),
             label=f"{title}; validation ends at {last:.3f}.",
             marked=(best, f"kept: {best}") if best else None,
         ),
         Table(("epoch", "training", "validation"), rows),
     )
+
+
+def _epoch_axis(history: Sequence[Epoch]) -> Axis:
+    """Make a scale of epochs, numbered at whole ones alone."""
+    found = axis("epoch", [one.epoch for one in history])
+    return replace(found, ticks=[tick for tick in found.ticks if tick == int(tick)])
 
 
 def _reliability_rows(name: str, found: Calibration) -> list[list[str]]:

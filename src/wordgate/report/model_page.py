@@ -38,7 +38,8 @@ def model_page(report: ModelReport) -> str:
         temperature=_temperature(report),
         abstention=abstention_sentences(report.coverage),
         slices=[
-            figures.slice_figure("By the length of a text", "words", report.by_length),
+            figures.slice_figure("By the length of a text", "words", report.by_length,
+                                 "Words of a text, in bins of about as many rows."),
             figures.slice_figure("By the share of words new to it", "unseen", report.by_unseen,
                                  "Words of a text that stand in no training text."),
         ],
@@ -86,7 +87,7 @@ def _difference(report: ModelReport) -> str:
     told = f"{100 * found.difference:+.1f} points against word counts on the same rows"
     if found.low is not None and found.high is not None:
         told += f" (95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f}"
-        told += f", p {_is(found.p_value)})"
+        told += ")" if found.p_value is None else f", p {_is(found.p_value)})"
     return told + "."
 
 
@@ -102,7 +103,7 @@ def _scores(report: ModelReport) -> Table:
     return Table(("", "accuracy", "macro F1", "log loss"), rows)
 
 
-def _is(p_value: float | None) -> str:
+def _is(p_value: float) -> str:
     told = p_text(p_value)
     return told if told.startswith("below") else f"= {told}"
 

@@ -35,7 +35,11 @@ def element(name: str, *content: str, **attributes: object) -> Markup:
 def picture(parts: Iterable[Markup], *, width: float, height: float, label: str) -> Markup:
     """Put parts into an image that scales, with a label that tells what it shows."""
     return element(
-        "svg", *parts, viewBox=f"0 0 {_short(width)} {_short(height)}", role="img", aria_label=label
+        "svg",
+        *parts,
+        viewBox=f"0 0 {_short(width)} {_short(height)}",
+        role="img",
+        aria_label=plain(label),
     )
 
 

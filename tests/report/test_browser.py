@@ -1,0 +1,78 @@
+"""Do the pages look right where they are looked at? In a real browser, wide and narrow."""
+
+import shutil
+
+import pytest
+
+from wordgate.report.comparison_report import comparison_page
+from wordgate.report.model_page import model_page
+
+CHROMIUM = shutil.which("chromium")
+OPTIONS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-component-update",
+    "--disable-background-networking", "--disable-sync",
+)  # fmt: skip
+CUT_OFF = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
+  const view = svg.viewBox.baseVal;
+  return [...svg.querySelectorAll('text')].filter(text => {
+    const box = text.getBBox();
+    return box.x < -0.5 || box.y < -0.5 || box.x + box.width > view.width + 0.5
+      || box.y + box.height > view.height + 0.5;
+  }).map(text => text.textContent);
+})"""
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the path")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[1280, 390])
+def opened(request, browser):
+    """Open a page, and tell what the browser said and asked for."""
+    contexts = []
+
+    def open_page(path):
+        context = browser.new_context(viewport={"width": request.param, "height": 900})
+        contexts.append(context)
+        page = context.new_page()
+        said = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda asked: said.append(asked.url))
+        page.goto(path.as_uri())
+        return page, [one for one in said if one not in (path.as_uri(), "data:,")]
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("which", ["model", "nasty", "many labels", "comparison"])
+def test_nothing_is_fetched_overflows_or_is_cut_off(
+    which, opened, tmp_path, make_report, nasty_report, comparison
+):
+    made = {
+        "model": lambda: model_page(make_report()),
+        "nasty": lambda: model_page(nasty_report),
+        "many labels": lambda: model_page(
+            make_report([f"label {i} of a long list of labels" for i in range(40)], n=900)
+        ),
+        "comparison": lambda: comparison_page(comparison),
+    }[which]()
+    path = tmp_path / "report.html"
+    path.write_text(made, encoding="utf-8")
+    page, said = opened(path)
+    assert said == []
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    width, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width <= room
+    assert page.evaluate(CUT_OFF) == []
+    sizes = page.evaluate("[...document.querySelectorAll('svg')].map(one => one.clientWidth)")
+    assert min(sizes) >= 340  # drawn for 360: its text stays about as large as it is set

@@ -1,0 +1,70 @@
+import pytest
+
+from wordgate.report.charts import (
+    Bar,
+    Dots,
+    Estimate,
+    Line,
+    axis,
+    bar_chart,
+    dot_plot,
+    heat_map,
+    line_chart,
+    shares,
+)
+from wordgate.report.svg import element, fitted, plain, text_width
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.61, 0.69], [0.6, 0.62, 0.64, 0.66, 0.68, 0.7]),
+        ([1, 20], [0, 5, 10, 15, 20]),
+        ([-3.2, 5.1], [-4, -2, 0, 2, 4, 6]),
+        ([0.5, 0.5], [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+    ],
+)
+def test_scales_have_round_numbers_and_hold_all_values(values, ticks):
+    found = axis("x", values)
+    assert list(found.ticks) == pytest.approx(ticks)
+    assert found.low <= min(values) <= max(values) <= found.high
+
+
+def test_a_value_lies_where_its_scale_says():
+    scale = shares("accuracy")
+    assert scale.at(0.25, 0, 200) == 50
+    assert scale.at(-1, 0, 200) == 0
+    chart = line_chart([Line("a", [(0.0, 0.0), (1.0, 1.0)], "one")], x=scale, y=scale, label="l")
+    assert 'viewBox="0 0 360 250"' in chart
+    assert "L346 46" in chart.replace(".0", "")
+
+
+def test_what_is_undefined_is_not_drawn():
+    chart = bar_chart([Bar("a", Estimate(None))], x=shares("F1"), label="l")
+    assert "undefined" in chart
+    assert 'class="bar"' not in chart
+    plot = dot_plot([Dots("a", [Estimate(0.5), Estimate(None)])], [("x", "one"), ("y", "two")],
+                    x=shares("accuracy"), label="l")  # fmt: skip
+    assert "whisker" not in plot
+
+
+def test_a_row_without_rows_is_a_row_of_zeros():
+    assert heat_map(("a", "b"), [[0, 0], [1, 3]], label="l").count("0 %") == 2
+
+
+def test_content_and_attributes_are_escaped():
+    assert element("text", "<b>", class_='"x"', x=1.04) == (
+        '<text class="&#34;x&#34;" x="1">&lt;b&gt;</text>'
+    )
+
+
+def test_text_is_cut_to_fit():
+    assert fitted("short", 100) == "short"
+    cut = fitted("W" * 200, 100)
+    assert cut.endswith("…")
+    assert text_width(cut) <= 100
+
+
+def test_unprintable_characters_are_made_plain():
+    assert plain("a\x00\x1b\ud800\u202eb\nc") == "a␀␛�b c"
+    assert plain("👩‍👩‍👧 é") == "👩‍👩‍👧 é"

@@ -1,0 +1,131 @@
+"""Pages that stand alone: escaped, well formed, nothing fetched, nothing run."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from wordgate.report.comparison_report import comparison_page
+from wordgate.report.model_page import model_page
+
+_VOID = {"meta", "link", "br"}
+
+
+class _Page(HTMLParser):
+    """Check that every element is closed in its turn, and collect elements and text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.words = [], [], [], []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(params=["model", "nasty", "no epochs", "many labels", "comparison"])
+def page(request, make_report, nasty_report, comparison):
+    return {
+        "model": lambda: model_page(make_report()),
+        "nasty": lambda: model_page(nasty_report),
+        "no epochs": lambda: model_page(make_report(n_epochs=0)),
+        "many labels": lambda: model_page(make_report([f"label {i}" for i in range(40)], n=900)),
+        "comparison": lambda: comparison_page(comparison),
+    }[request.param]()
+
+
+def test_it_is_well_formed_and_can_be_written(page):
+    parsed = _Page(page)
+    assert parsed.tags.count("html") == parsed.tags.count("h1") == 1
+    assert "\x00" not in page
+    page.encode("utf-8")
+
+
+def test_it_runs_and_fetches_nothing(page):
+    parsed = _Page(page)
+    assert not {"script", "iframe", "img", "object", "embed", "form", "a"} & set(parsed.tags)
+    assert [value for key, value in parsed.attributes if key in ("src", "href")] == ["data:,"]
+    assert not [key for key, _ in parsed.attributes if key.startswith("on")]
+    assert not re.search(r"https?:|@import|url\(", page)
+
+
+def test_every_picture_is_told_in_words_and_numbers(page):
+    parsed = _Page(page)
+    labels = [value for key, value in parsed.attributes if key == "aria-label"]
+    n_pictures = parsed.tags.count("svg")
+    assert n_pictures == parsed.tags.count("details") == parsed.tags.count("figure") > 2
+    assert len([label for label in labels if label != "table"]) == n_pictures
+
+
+def test_it_is_lean(page):
+    assert len(page.encode()) < 200_000
+
+
+def test_texts_of_the_data_are_text(nasty_report):
+    page = model_page(nasty_report)
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in page
+    assert "<script" not in page
+    assert not set("\u202e\u202c\x00\x1b\ud800") & set(page)
+
+
+def test_texts_can_be_left_out(make_report):
+    contents = ["a secret of the data"]
+    assert "a secret" in model_page(make_report(contents=contents))
+    page = model_page(make_report(contents=contents, texts=False))
+    assert "a secret" not in page
+    assert "Texts were left out of this page." in page
+    assert re.search(r"row 1,\d{3}: labelled", page)
+
+
+def test_it_says_what_counts(make_report):
+    report = make_report()
+    text = _Page(model_page(report)).text
+    assert f"{report.metrics.accuracy:.3f}" in text
+    assert "+2.0 points against word counts on the same rows (95 %: -1.0 to +5.0, p below" in text
+    assert "Grouped by column 'id'." in text
+    assert "A remark on the split." in text
+    assert "test rows whose group stands in train 7" in text
+    assert "The model was too sure of itself" in text
+    assert "temperature of 1.70" in text
+    assert "5 epochs; the model is that of epoch 2." in text
+    assert "How it learned" not in _Page(model_page(make_report(n_epochs=0))).text
+
+
+def test_without_a_temperature_it_says_so(make_report):
+    text = _Page(model_page(make_report(temperature=None, untempered=None))).text
+    assert "no temperature was fitted" in text
+    assert "as told" in text
+
+
+def test_a_comparison_says_what_counts(comparison):
+    text = _Page(comparison_page(comparison)).text
+    assert "Take the lstm." in text
+    assert "90 % leak." in text
+    assert "averaged vectors over counts <&> +3.0 +1.2 to +4.8 below 0.001" in text
+    assert "averaged vectors, grouped 0.630 0.610 to 0.650 0.620" in text
+
+
+def test_importing_it_imports_neither_torch_nor_cleanlab():
+    code = (
+        "import sys, wordgate.report.model_page, wordgate.report.comparison_report;"
+        "print([m for m in ('torch', 'cleanlab', 'pandas', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
