@@ -73,7 +73,10 @@ class CountModel:
             }
             for block in self.blocks
         ]
-        arrays = {"coefficients": self.coefficients, "intercepts": self.intercepts}
+        arrays: dict[str, NDArray[Any]] = {
+            "coefficients": self.coefficients,
+            "intercepts": self.intercepts,
+        }
         for block in self.blocks:
             if block.frequencies is not None:
                 arrays[_frequencies(block.kind)] = block.frequencies
@@ -109,9 +112,7 @@ def _frequencies(kind: str) -> str:
     return f"{kind}.frequencies"
 
 
-def _sum_by_text(
-    coefficients: NDArray[np.floating[Any]], entries: Entries
-) -> NDArray[np.float64]:
+def _sum_by_text(coefficients: NDArray[np.floating[Any]], entries: Entries) -> NDArray[np.float64]:
     """Sum each text's values times their runs' coefficients [runs, classes]: [n, classes]."""
     products = coefficients[entries.ids] * entries.values[:, None]
     sums = np.zeros((len(entries.lengths), coefficients.shape[1]))
@@ -142,7 +143,8 @@ def _block(described: Mapping[str, Any], arrays: Arrays) -> Block:
     kind = described["kind"]
     if kind not in KINDS:
         raise BundleError(
-            f"the saved count model counts {kind!r:.80}, and this wordgate only {' and '.join(KINDS)}"
+            f"the saved count model counts {kind!r:.80},"
+            f" and this wordgate only {' and '.join(KINDS)}"
         )
     vocabulary = _checked_vocabulary(described["vocabulary"])
     frequencies, n_texts = arrays.get(_frequencies(kind)), described["n_texts"]
@@ -168,9 +170,7 @@ def _checked_vocabulary(vocabulary: object) -> list[str]:
     return vocabulary
 
 
-def _check_frequencies(
-    frequencies: NDArray[Any] | None, n_texts: object, n_runs: int
-) -> None:
+def _check_frequencies(frequencies: NDArray[Any] | None, n_texts: object, n_runs: int) -> None:
     """Refuse frequencies that are not those of a vocabulary among so many texts."""
     if type(n_texts) is not int or n_texts < 0 or (n_texts > 0) != (frequencies is not None):
         weighted = "frequencies" if frequencies is not None else "no frequencies"
@@ -192,9 +192,7 @@ def _check_frequencies(
         )
 
 
-def _check_shapes(
-    n_runs: int, coefficients: NDArray[Any], intercepts: NDArray[Any]
-) -> None:
+def _check_shapes(n_runs: int, coefficients: NDArray[Any], intercepts: NDArray[Any]) -> None:
     if intercepts.ndim != 1:
         raise BundleError(
             f"the saved count model's intercepts have the shape {intercepts.shape}; "

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wordgate.models.block import Block, Entries, Kind, count_by_text
 from wordgate.text.runs import character_runs, spaced_words, word_runs
@@ -71,7 +70,9 @@ def _count_characters(texts: Sequence[str], ngrams: tuple[int, int]) -> Counter[
     """Count in how many texts each run of characters stands, looking into each word once."""
     words = {word for text in texts for word in spaced_words(text)}
     every = Block(
-        "characters", ngrams, sorted({run for word in words for run in character_runs(word, ngrams)})
+        "characters",
+        ngrams,
+        sorted({run for word in words for run in character_runs(word, ngrams)}),
     )
     totals = np.zeros(len(every), np.int64)
     for part in _parts(texts):

@@ -100,9 +100,7 @@ def choose_strength(
     return Choice(best, tuple(tried), len(set(strengths)) - len(tried))
 
 
-def _judged(
-    c: float, linear: Linear, features: Features, targets: NDArray[np.int64]
-) -> Trial:
+def _judged(c: float, linear: Linear, features: Features, targets: NDArray[np.int64]) -> Trial:
     log_proba = linear.log_proba(features)
     accuracy = float((log_proba.argmax(axis=1) == targets).mean())
     return Trial(c, linear, accuracy, -float(log_proba[np.arange(len(targets)), targets].mean()))
