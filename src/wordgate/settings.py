@@ -299,6 +299,12 @@ class Settings(BaseModel):
                 "no_effect",
                 "count_words=0 and count_characters=0 leave nothing to count; set one of them",
             )
+        if self.count_characters == 1:
+            raise PydanticCustomError(
+                "no_effect",
+                "count_characters=1 leaves no characters to count, whose runs begin at 2; set 0, or"
+                " 2 and more",
+            )
         if self.word_dropout and self.unknown_words == "drop":
             raise PydanticCustomError(
                 "no_effect",

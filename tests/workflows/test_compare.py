@@ -129,7 +129,9 @@ def test_it_goes_on_where_it_stopped(compare, stopped_after_one, monkeypatch):
 def test_an_interrupted_one_is_not_passed_over(compare, stopped_after_one):
     with pytest.raises(wordgate.BundleError, match="was interrupted and left"):
         compare(out=stopped_after_one)
-    with pytest.raises(wordgate.BundleError, match="keeps a comparison with other data, seed; give"):
+    with pytest.raises(
+        wordgate.BundleError, match="keeps a comparison with other data, seed; give"
+    ):
         compare(out=stopped_after_one, resume=True, seed=1)
     assert compare(out=stopped_after_one, overwrite=True, seed=1).seed == 1
 

@@ -9,7 +9,7 @@ hidden units of `mlp`), ``classes`` labels.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,7 @@ class AverageModel:
         weights: float32 [vocabulary], not negative; 0 for ids that have no vector.
         bias: float32 [features], all that a text without any known word has.
         output: The layer over the hidden units of `mlp`; None for `logreg`.
+        family: `mlp` if there is such a layer, else `logreg`.
     """
 
     encoder: TextEncoder
@@ -52,11 +53,10 @@ class AverageModel:
     weights: Floats
     bias: Floats
     output: OutputLayer | None = None
+    family: str = field(init=False)
 
-    @property
-    def family(self) -> str:
-        """The family: `mlp` if there is a layer over the mean, `logreg` if there is none."""
-        return "logreg" if self.output is None else "mlp"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "family", "logreg" if self.output is None else "mlp")
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""

@@ -73,7 +73,10 @@ class CountModel:
             }
             for block in self.blocks
         ]
-        arrays = {"coefficients": self.coefficients, "intercepts": self.intercepts}
+        arrays: dict[str, NDArray[Any]] = {
+            "coefficients": self.coefficients,
+            "intercepts": self.intercepts,
+        }
         for block in self.blocks:
             if block.frequencies is not None:
                 arrays[_frequencies(block.kind)] = block.frequencies
@@ -140,7 +143,8 @@ def _block(described: Mapping[str, Any], arrays: Arrays) -> Block:
     kind = described["kind"]
     if kind not in KINDS:
         raise BundleError(
-            f"the saved count model counts {kind!r:.80}, and this wordgate only {' and '.join(KINDS)}"
+            f"the saved count model counts {kind!r:.80},"
+            f" and this wordgate only {' and '.join(KINDS)}"
         )
     vocabulary = _checked_vocabulary(described["vocabulary"])
     frequencies, n_texts = arrays.get(_frequencies(kind)), described["n_texts"]

@@ -1,17 +1,20 @@
 """The families by name, to build a kept model again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from wordgate.errors import BundleError, did_you_mean
+from wordgate.models.average import AverageModel
 from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.protocol import Arrays, Description, Model
 from wordgate.models.transformer import TransformerModel
 
-_FAMILIES: dict[str, type[LSTMModel] | type[CountModel] | type[TransformerModel]] = {
-    "lstm": LSTMModel,
-    "count": CountModel,
-    "transformer": TransformerModel,  # imports torch with its first model, not before
+_FAMILIES: dict[str, Callable[[Description, Arrays], Model]] = {
+    "count": CountModel.from_state,
+    "logreg": AverageModel.logreg_from_state,
+    "mlp": AverageModel.mlp_from_state,
+    "lstm": LSTMModel.from_state,
+    "transformer": TransformerModel.from_state,  # imports torch with its first model, not before
 }
 
 
@@ -26,4 +29,4 @@ def model_from_state(family: str, description: Description, arrays: Arrays) -> M
     if not isinstance(description, Mapping):
         found = f"a {type(description).__name__}"
         raise BundleError(f"the model's description is {found}, not an object of named parts")
-    return _FAMILIES[family].from_state(dict(description), dict(arrays))
+    return _FAMILIES[family](dict(description), dict(arrays))

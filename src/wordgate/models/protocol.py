@@ -13,7 +13,9 @@ Description = Mapping[str, Any]
 class Model(Protocol):
     """A fitted classifier over texts; which labels its columns mean is the bundle's to know."""
 
-    family: str
+    @property
+    def family(self) -> str:
+        """Name the family."""
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.models.block import Block
+from wordgate.models.block import Block, Kind
 from wordgate.models.count import ABSENT_LOGIT, CountModel
 from wordgate.progress import Progress
 from wordgate.settings import Settings
@@ -97,14 +97,7 @@ def fit_tuned_count(
         DataError: There are no texts to fit on, or none to choose by.
     """
     check_not_empty(train, valid, "word counts", "the strength of regularisation")
-    blocks = [
-        learn_block(train.texts, kind, ngrams, settings.count_min_texts, settings.count_weights)
-        for kind, ngrams in (
-            ("words", (1, settings.count_words)),
-            ("characters", (2, settings.count_characters)),
-        )
-        if ngrams[1]
-    ]
+    blocks = _blocks(train.texts, settings)
     sizes = " and ".join(f"{len(block):,} runs of {block.kind}" for block in blocks)
     progress.say(f"Counting {sizes} in {len(train.texts):,} texts.")
     choice = choose_strength(
@@ -118,6 +111,19 @@ def fit_tuned_count(
     linear = choice.best.linear
     model = CountModel(blocks, linear.coefficients, linear.intercepts)
     return Fitted(model, remarks=choice.remarks())
+
+
+def _blocks(texts: Sequence[str], settings: Settings) -> list[Block]:
+    """Learn the runs that the settings ask for."""
+    asked: dict[Kind, tuple[int, int]] = {
+        "words": (1, settings.count_words),
+        "characters": (2, settings.count_characters),
+    }
+    return [
+        learn_block(texts, kind, ngrams, settings.count_min_texts, settings.count_weights)
+        for kind, ngrams in asked.items()
+        if ngrams[1]
+    ]
 
 
 def _check(

@@ -1,6 +1,7 @@
 """Fitting a model of any family, by the family's name."""
 
 import importlib.util
+from typing import TypeVar
 
 from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
 from wordgate.models.transformer import check_transformer_extra
@@ -9,7 +10,11 @@ from wordgate.settings import Settings
 from wordgate.training.fitting import Examples, Fitted, Keeping
 from wordgate.vectors.pretrained import Pretrained
 
-FAMILIES = ("lstm", "count", "transformer")
+FAMILIES = ("count", "logreg", "mlp", "lstm", "transformer")
+Vectors = TypeVar("Vectors")
+_AVERAGING = ("logreg", "mlp")
+_WITH_TORCH = {"mlp": "training an MLP", "lstm": "training an LSTM"}
+_ON_CPU = {"count": "word counts use", "logreg": "logreg uses", "mlp": "mlp uses"}
 
 
 def fit(
@@ -40,30 +45,46 @@ def fit(
         progress: Where the way is told.
         deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
         vocabulary_of: What the vocabulary is fitted on; None for `train`.
-        vectors: The word vectors to begin with; None to draw them. Word counts and transformers
-            need none.
-        keeping: Where to keep the training against an interruption; None for nowhere. Word counts
-            and transformers are fitted in one piece and never kept.
+        vectors: The word vectors to begin with; None to draw them. `logreg` and `mlp` need some,
+            `count` and `transformer` need none.
+        keeping: Where to keep the training against an interruption; None for nowhere. Only `lstm`
+            is ever kept; the others are fitted in one piece.
 
     Returns:
         The fitted model.
 
     Raises:
-        DataError: There are no texts to fit on, or the file of word vectors or the pretrained
-            transformer can't be used.
-        SettingsError: The family or the device doesn't exist.
-        MissingExtraError: The family trains with torch or transformers, and that is not installed.
+        DataError: There are no texts to fit on, or the file of word vectors can't be used.
+        SettingsError: The family or the device doesn't exist, or the family needs word vectors.
+        MissingExtraError: The family trains with torch, and torch is not installed.
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
     check_family(family)
     if family == "count":
-        from wordgate.training.count import fit_count
+        from wordgate.training.count import fit_tuned_count
 
-        return Fitted(fit_count(train.texts, train.targets, n_classes, seed=seed))
+        return fit_tuned_count(
+            train, valid, n_classes, settings, progress=progress, deadline=deadline
+        )
     from wordgate.training import threads
 
     threads.wait_asleep()
+    if family in _AVERAGING:
+        from wordgate.training.average import fit_average
+
+        return fit_average(
+            family,
+            train,
+            valid,
+            n_classes,
+            settings,
+            vocabulary_of=vocabulary_of,
+            vectors=needed_vectors(family, vectors),
+            seed=seed,
+            progress=progress,
+            deadline=deadline,
+        )
     if family == "transformer":
         from wordgate.training.transformer import fit_transformer
 
@@ -103,10 +124,24 @@ def check_family(family: str) -> None:
     """
     if family not in FAMILIES:
         raise SettingsError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
-    if family == "lstm" and importlib.util.find_spec("torch") is None:
-        raise MissingExtraError("training an LSTM", "train")
+    if family in _WITH_TORCH and importlib.util.find_spec("torch") is None:
+        raise MissingExtraError(_WITH_TORCH[family], "train")
     if family == "transformer":
         check_transformer_extra("fine-tuning a transformer")
+
+
+def needed_vectors(family: str, vectors: Vectors | None) -> Vectors:
+    """Give the word vectors back that a family averages, before or after they are opened.
+
+    Raises:
+        SettingsError: There are none.
+    """
+    if vectors is None:
+        raise SettingsError(
+            f"--model {family} averages word vectors and needs some: give --vectors;"
+            " 'wordgate vectors distill' makes a file of them"
+        )
+    return vectors
 
 
 def check_device(family: str, device: str) -> None:
@@ -117,9 +152,9 @@ def check_device(family: str, device: str) -> None:
     """
     if device == "auto":
         return
-    if family == "count":
+    if family in _ON_CPU:
         if device != "cpu":
-            raise SettingsError(f"device '{device}' has no effect: word counts use the CPU alone")
+            raise SettingsError(f"device '{device}' has no effect: {_ON_CPU[family]} the CPU alone")
         return
     from wordgate.training import threads
 

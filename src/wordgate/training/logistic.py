@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from wordgate.models.count import ABSENT_LOGIT
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    Features = csr_matrix | NDArray[np.float32]
+    Features: TypeAlias = csr_matrix | NDArray[np.float32]
 
 Doubles = NDArray[np.float64]
 MOST_STEPS = 20
@@ -90,7 +90,7 @@ def fit_path(
 
 
 def _minimised(
-    loss: "_Loss", c: float, weights: Doubles, most_steps: int, deadline: float
+    loss: _Loss, c: float, weights: Doubles, most_steps: int, deadline: float
 ) -> Doubles:
     """Go down from some weights; what the solver remembers of the way is let go."""
     from scipy.optimize import minimize
@@ -174,7 +174,7 @@ class _Loss:
 def _mean_squares(features: Features) -> Doubles:
     """Give the mean square of every feature, float64 [features]."""
     if isinstance(features, np.ndarray):
-        return np.square(features).mean(axis=0, dtype=np.float64)
+        return np.asarray(np.einsum("ij,ij->j", features, features, dtype=np.float64) / len(features))
     squares = features._with_data(np.square(features.data), copy=False)
     return np.asarray(squares.mean(axis=0), np.float64).ravel()
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wordgate.models.block import Block, Entries, Kind, count_by_text
 from wordgate.text.runs import character_runs, spaced_words, word_runs
