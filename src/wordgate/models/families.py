@@ -6,10 +6,12 @@ from wordgate.errors import BundleError, did_you_mean
 from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.protocol import Arrays, Description, Model
+from wordgate.models.transformer import TransformerModel
 
-_FAMILIES: dict[str, type[LSTMModel] | type[CountModel]] = {
+_FAMILIES: dict[str, type[LSTMModel] | type[CountModel] | type[TransformerModel]] = {
     "lstm": LSTMModel,
     "count": CountModel,
+    "transformer": TransformerModel,  # imports torch with its first model, not before
 }
 
 

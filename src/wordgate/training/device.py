@@ -5,7 +5,8 @@ import re
 import torch
 
 from wordgate.errors import SettingsError
-from wordgate.training.processor import available_cores, processor_flags
+from wordgate.training.processor import available_cores, processor, processor_flags
+from wordgate.versions import installed
 
 
 def choose_device(name: str) -> torch.device:
@@ -48,6 +49,23 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 def device_name(device: torch.device) -> str:
     """Name what computes: ``cpu``, or the model of the graphics card."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+
+
+def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict[str, str]:
+    """Name what computes: it moves the last bits of a result.
+
+    Args:
+        device: Where it computes.
+        precision: What it computes in.
+        packages: What computes besides numpy, torch and wordgate.
+    """
+    return {
+        "device": device_name(device),
+        "precision": str(precision).removeprefix("torch."),
+        "threads": str(torch.get_num_threads()),
+        "processor": processor(),
+        **installed("numpy", "torch", "wordgate", *packages),
+    }
 
 
 def use_available_cores() -> int:

@@ -3,12 +3,13 @@
 import importlib.util
 
 from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
+from wordgate.models.transformer import check_transformer_extra
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.fitting import Examples, Fitted, Keeping
 from wordgate.vectors.pretrained import Pretrained
 
-FAMILIES = ("lstm", "count")
+FAMILIES = ("lstm", "count", "transformer")
 
 
 def fit(
@@ -39,17 +40,19 @@ def fit(
         progress: Where the way is told.
         deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
         vocabulary_of: What the vocabulary is fitted on; None for `train`.
-        vectors: The word vectors to begin with; None to draw them. Word counts need none.
+        vectors: The word vectors to begin with; None to draw them. Word counts and transformers
+            need none.
         keeping: Where to keep the training against an interruption; None for nowhere. Word counts
-            are fitted in one piece and never kept.
+            and transformers are fitted in one piece and never kept.
 
     Returns:
         The fitted model.
 
     Raises:
-        DataError: There are no texts to fit on, or the file of word vectors can't be used.
+        DataError: There are no texts to fit on, or the file of word vectors or the pretrained
+            transformer can't be used.
         SettingsError: The family or the device doesn't exist.
-        MissingExtraError: The family trains with torch, and torch is not installed.
+        MissingExtraError: The family trains with torch or transformers, and that is not installed.
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
@@ -61,6 +64,19 @@ def fit(
     from wordgate.training import threads
 
     threads.wait_asleep()
+    if family == "transformer":
+        from wordgate.training.transformer import fit_transformer
+
+        return fit_transformer(
+            train,
+            valid,
+            n_classes,
+            settings,
+            seed=seed,
+            device=device,
+            progress=progress,
+            deadline=deadline,
+        )
     from wordgate.training.lstm import fit_lstm
 
     return fit_lstm(
@@ -83,12 +99,14 @@ def check_family(family: str) -> None:
 
     Raises:
         SettingsError: There is no such family.
-        MissingExtraError: It trains with torch, and torch is not installed.
+        MissingExtraError: It trains with torch or transformers, and that is not installed.
     """
     if family not in FAMILIES:
         raise SettingsError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
     if family == "lstm" and importlib.util.find_spec("torch") is None:
         raise MissingExtraError("training an LSTM", "train")
+    if family == "transformer":
+        check_transformer_extra("fine-tuning a transformer")
 
 
 def check_device(family: str, device: str) -> None:

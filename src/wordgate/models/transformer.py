@@ -1,0 +1,102 @@
+"""The family `transformer`: a pretrained tokenizer and the fine-tuned network over its pieces.
+
+Nothing here imports torch, transformers or tokenizers before a model of this family is at hand.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import BundleError, MissingExtraError
+from wordgate.models.protocol import Arrays, Description
+from wordgate.text.pieces import PieceEncoder
+
+if TYPE_CHECKING:
+    from wordgate.models.transformer_network import TransformerNetwork
+
+POOLING = "mean"
+_TEXTS_AT_ONCE = 16_384  # their ids stand in memory together
+_NEEDED = ("torch", "transformers", "tokenizers")
+
+
+@dataclass(frozen=True)
+class TransformerModel:
+    """A fine-tuned transformer, which predicts on the processor."""
+
+    encoder: PieceEncoder
+    network: TransformerNetwork
+    family = "transformer"
+
+    def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Compute log-probabilities, float64 [n, classes]."""
+        parts = [texts[i : i + _TEXTS_AT_ONCE] for i in range(0, len(texts), _TEXTS_AT_ONCE)]
+        answers = [self.network.log_proba(self.encoder.encode(part)) for part in parts]
+        return np.concatenate([np.zeros((0, self.network.n_classes)), *answers])
+
+    def state(self) -> tuple[Description, Arrays]:
+        """Give the tokenizer and the network's form, and the weights by their names."""
+        description = {
+            "config": dict(self.network.config),
+            "pad_id": self.network.pad_id,
+            "pooling": POOLING,
+            **self.encoder.state(),
+        }
+        return description, self.network.arrays()
+
+    @classmethod
+    def from_state(cls, description: Description, arrays: Arrays) -> TransformerModel:
+        """Build the model again from what `state` gave; nothing of it is run or fetched.
+
+        Raises:
+            BundleError: A part is missing, or the parts don't fit together.
+            MissingExtraError: torch, transformers or tokenizers is not installed.
+        """
+        check_transformer_extra("predicting with a transformer")
+        from wordgate.models.transformer_network import TransformerNetwork
+
+        config, pad_id = _part(description, "config"), _part(description, "pad_id")
+        if _part(description, "pooling") != POOLING:
+            raise BundleError(
+                f"the model pools by {description['pooling']!r:.80}, and this wordgate's"
+                f" transformers only by {POOLING}"
+            )
+        if not isinstance(config, Mapping):
+            raise BundleError(f"the model's config is {config!r:.80}, not an object of named parts")
+        network = TransformerNetwork.from_arrays(config, pad_id, arrays)
+        encoder = PieceEncoder.from_state(description)
+        if encoder.size > network.n_pieces:
+            raise BundleError(
+                f"the model's tokenizer has {encoder.size:,} pieces, and its weights know"
+                f" {network.n_pieces:,}"
+            )
+        if encoder.max_tokens > network.longest:
+            raise BundleError(
+                f"the model's max_tokens is {encoder.max_tokens:,}, and its weights read"
+                f" {network.longest:,} at most"
+            )
+        return cls(encoder, network)
+
+
+def check_transformer_extra(purpose: str) -> None:
+    """Refuse early what can't be done without transformers.
+
+    Args:
+        purpose: What it is needed for.
+
+    Raises:
+        MissingExtraError: A package of the extra is not installed.
+    """
+    if any(importlib.util.find_spec(package) is None for package in _NEEDED):
+        raise MissingExtraError(purpose, "transformer")
+
+
+def _part(parts: Mapping[str, Any], name: str) -> Any:
+    if name not in parts:
+        raise BundleError(f"the model has no part '{name}'; train it again")
+    return parts[name]

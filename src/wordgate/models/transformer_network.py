@@ -1,0 +1,283 @@
+"""The network of the family `transformer`: an encoder, the mean of its outputs, a linear layer.
+
+The mean over a text's pieces is what sentence-transformers pool by (Reimers and Gurevych 2019), and
+every kind of encoder has it, with a token of its own for whole texts or without.
+
+A network is described by data alone. transformers would load code for what a description names:
+another repository's classes (``auto_map``), kernels of the hub (``attn_implementation``,
+``use_kernels``), quantizers. None of that enters: kinds of encoders stand in a list, each with the
+attention it computes by, and what else could name code is left out of the description.
+
+Shapes: ``batch`` texts of at most ``time`` pieces; ``width`` numbers of the encoder's outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wordgate.errors import BundleError, WordgateError, did_you_mean
+from wordgate.text.batches import bucketed
+from wordgate.text.pieces import FIRST_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wordgate.models.protocol import Arrays
+    from wordgate.text.encoder import EncodedTexts
+
+ENCODERS = {
+    "albert": "sdpa",
+    "bert": "sdpa",
+    "camembert": "sdpa",
+    "deberta": "eager",
+    "deberta-v2": "eager",
+    "distilbert": "sdpa",
+    "electra": "sdpa",
+    "ernie": "sdpa",
+    "modernbert": "sdpa",
+    "mpnet": "eager",
+    "rembert": "eager",
+    "roberta": "sdpa",
+    "roberta-prelayernorm": "sdpa",
+    "roformer": "eager",
+    "xlm-roberta": "sdpa",
+    "xlm-roberta-xl": "sdpa",
+}
+"""The kinds of encoders, and how each computes attention. Each was seen to read a text the same
+whatever padding follows it; in others, such as MobileBERT and ConvBERT, padding leaks into it."""
+
+DROPOUT = 0.1
+"""Share of the mean's components dropped in training, as in encoders' own heads."""
+
+_LEFT_OUT = frozenset(
+    (
+        # What could name code, or another form of the weights.
+        *("auto_map", "attn_implementation", "experts_implementation", "use_kernels"),
+        *("kernel_config", "quantization_config", "compression_config", "custom_pipelines"),
+        *("reference_compile", "dtype", "torch_dtype"),
+        # What an encoder gives besides its last outputs, and in which form.
+        *("output_attentions", "output_hidden_states", "return_dict", "use_return_dict"),
+        # What says nothing about an encoder.
+        *("architectures", "name_or_path", "transformers_version", "tokenizer_class"),
+        *("id2label", "label2id", "num_labels", "problem_type", "finetuning_task"),
+        *("task_specific_params", "gradient_checkpointing"),
+    )
+)
+_MOST_LAYERS = 1000
+_BATCH_SIZE = 32  # larger ones are no faster on a processor
+_ROUND_TO = 8
+
+
+class TransformerNetwork:
+    """An encoder with a linear layer over the mean of its outputs.
+
+    Args:
+        config: The encoder's description, as `plain_config` leaves it.
+        modules: ``encoder``, ``dropout`` and ``head``.
+        pad_id: The encoder's own id of padding.
+    """
+
+    def __init__(self, config: Mapping[str, Any], modules: torch.nn.ModuleDict, pad_id: int):
+        self.config = config
+        self.modules = modules
+        self.pad_id = pad_id
+
+    @property
+    def n_classes(self) -> int:
+        """Count the classes."""
+        return int(self.modules["head"].out_features)  # type: ignore[arg-type]
+
+    @property
+    def n_pieces(self) -> int:
+        """Count the pieces that have an embedding."""
+        return int(self.modules["encoder"].get_input_embeddings().num_embeddings)  # type: ignore[operator]
+
+    @property
+    def longest(self) -> int:
+        """Count the pieces of the longest text that can be read."""
+        limits = [int(self.config.get("max_position_embeddings", 0)) or 2**31]
+        for name, module in self.modules.named_modules():
+            if isinstance(module, torch.nn.Embedding) and name.endswith("position_embeddings"):
+                # RoBERTa and its kin count positions from behind the padding's.
+                before = 0 if module.padding_idx is None else module.padding_idx + 1
+                limits.append(module.num_embeddings - before)
+        return min(limits)
+
+    def logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Score texts before softmax.
+
+        Args:
+            ids: int64 [batch, time], the encoder's ids plus `FIRST_ID`; 0 beyond a text's length.
+            lengths: int64 [batch].
+
+        Returns:
+            [batch, classes].
+        """
+        # A text without pieces reads one of padding: attention needs something to attend to.
+        there = torch.arange(ids.shape[1], device=ids.device) < lengths.clamp(min=1)[:, None]
+        own = torch.where(ids > 0, ids - FIRST_ID, self.pad_id)
+        outputs = self.modules["encoder"](
+            input_ids=own, attention_mask=there.long(), return_dict=True
+        ).last_hidden_state
+        weights = there.to(outputs.dtype)[..., None]
+        mean = (outputs * weights).sum(dim=1) / weights.sum(dim=1)
+        scores: torch.Tensor = self.modules["head"](self.modules["dropout"](mean))
+        return scores
+
+    def log_proba(self, encoded: EncodedTexts) -> NDArray[np.float64]:
+        """Compute log-probabilities, float64 [n, classes], without dropout."""
+        answers = np.zeros((len(encoded), self.n_classes))
+        device = next(self.modules.parameters()).device
+        was_training = self.modules.training
+        self.modules.eval()
+        with torch.inference_mode():
+            for batch in bucketed(encoded, batch_size=_BATCH_SIZE, rng=None, round_to=_ROUND_TO):
+                ids, lengths = torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths)
+                logits = self.logits(ids.to(device), lengths.to(device)).double()
+                answers[batch.rows] = torch.log_softmax(logits, dim=1).cpu().numpy()
+        self.modules.train(was_training)
+        return answers
+
+    def copy(self) -> TransformerNetwork:
+        """Copy it with its weights as they are now."""
+        return TransformerNetwork(self.config, deepcopy(self.modules), self.pad_id)
+
+    def on_processor(self) -> TransformerNetwork:
+        """Move it there, to predict."""
+        self.modules.cpu().eval()
+        return self
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Give the weights by their names."""
+        return {name: w.cpu().numpy() for name, w in self.modules.state_dict().items()}
+
+    @classmethod
+    def from_arrays(
+        cls, config: Mapping[str, Any], pad_id: object, arrays: Arrays
+    ) -> TransformerNetwork:
+        """Build the network again from its description and what `arrays` gave.
+
+        Raises:
+            BundleError: The description can't be used, or the arrays are not those it needs.
+        """
+        if "head.weight" not in arrays or np.ndim(arrays["head.weight"]) != 2:
+            raise BundleError("the model's head.weight is missing or no matrix; train it again")
+        n_classes = len(arrays["head.weight"])
+        config = plain_config(config)
+        # First without memory: a wrong description must not ask for any.
+        with torch.device("meta"):
+            network = _built(config, n_classes)
+        _check_arrays(network.modules.state_dict(), arrays)
+        if type(pad_id) is not int or not 0 <= pad_id < network.n_pieces:
+            raise BundleError(f"the model's pad_id is {pad_id!r:.80}, which is no piece of it")
+        network = _built(config, n_classes, pad_id)
+        # A copy: the arrays of a bundle may be read-only, and another model may share them.
+        weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        network.modules.load_state_dict(weights, strict=True)
+        return network
+
+
+def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what a kind of encoder is built by, and nothing else that a description may hold.
+
+    Args:
+        config: A description as transformers writes it.
+
+    Raises:
+        BundleError: It is of a kind that isn't known here.
+    """
+    from transformers import AutoConfig
+
+    kind = config.get("model_type")
+    if not isinstance(kind, str) or kind not in ENCODERS:
+        known = did_you_mean(str(kind)[:80], ENCODERS)
+        raise BundleError(f"no kind of transformer {kind!r:.80}{known}")
+    # Any other name would become an attribute of the description's object, and could take the
+    # place of one that transformers relies on.
+    own = AutoConfig.for_model(kind).to_dict().keys() - _LEFT_OUT
+    kept = {name: config[name] for name in sorted(own & config.keys()) if name[0] != "_"}
+    return {**kept, "model_type": kind}
+
+
+def network_of(
+    config: Mapping[str, Any], encoder: torch.nn.Module, n_classes: int, pad_id: int
+) -> TransformerNetwork:
+    """Join an encoder and a linear layer, whose weights are still to be set.
+
+    Args:
+        config: The encoder's description, as `plain_config` leaves it.
+        encoder: The encoder; it loses its own pooling layer if it has one.
+        n_classes: How many classes there are.
+        pad_id: The encoder's own id of padding.
+    """
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None  # type: ignore[assignment]
+    if getattr(encoder, "pooler_activation", None) is not None:
+        encoder.pooler_activation = None  # type: ignore[assignment]
+    head = torch.nn.Linear(encoder.config.hidden_size, n_classes)  # type: ignore[union-attr, arg-type]
+    parts = {"encoder": encoder, "dropout": torch.nn.Dropout(DROPOUT), "head": head}
+    return TransformerNetwork(config, torch.nn.ModuleDict(parts), pad_id)
+
+
+def encoder_config(config: Mapping[str, Any]) -> Any:
+    """Make transformers' own object of a description.
+
+    Args:
+        config: The description, as `plain_config` leaves it.
+    """
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(**config)
+
+
+@contextmanager
+def unmoved_chance() -> Iterator[None]:
+    """Leave torch's global random numbers as they were: building a network draws from them."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield
+
+
+def _built(config: Mapping[str, Any], n_classes: int, pad_id: int = 0) -> TransformerNetwork:
+    """Build a network of a description, its weights of no account."""
+    from transformers import AutoModel
+
+    try:
+        described = encoder_config(config)
+        layers = described.num_hidden_layers
+        if not 0 < layers <= _MOST_LAYERS:
+            raise ValueError(f"num_hidden_layers is {layers}")
+        with unmoved_chance():
+            encoder = AutoModel.from_config(
+                described,
+                trust_remote_code=False,
+                attn_implementation=ENCODERS[config["model_type"]],
+                dtype=torch.float32,
+            )
+            return network_of(config, encoder, n_classes, pad_id)
+    except WordgateError:
+        raise
+    except Exception as error:  # what transformers and torch raise over values that make no sense
+        raise BundleError(f"the model's config can't be used: {error!s:.200}") from error
+
+
+def _check_arrays(expected: Mapping[str, torch.Tensor], arrays: Arrays) -> None:
+    """Refuse weights that are missing, too many, or of another form."""
+    for name, tensor in expected.items():
+        if name not in arrays:
+            raise BundleError(f"the model has no part '{name}'; train it again")
+        array, shape = arrays[name], list(tensor.shape)
+        if list(array.shape) != shape or array.dtype != np.float32:
+            raise BundleError(
+                f"the model's {name} is {array.dtype} {list(array.shape)}"
+                f" where float32 {shape} belongs"
+            )
+    for name in arrays:
+        if name not in expected:
+            raise BundleError(f"the model has a part '{name}' that nothing needs; train it again")

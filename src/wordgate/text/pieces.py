@@ -1,0 +1,81 @@
+"""From texts to ids of word pieces, as a pretrained transformer's own tokenizer cuts them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wordgate.data.decoding import without_surrogates
+from wordgate.errors import BundleError
+from wordgate.text.encoder import EncodedTexts
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+FIRST_ID = 1
+"""What is added to a tokenizer's ids: 0 pads here, and is a piece like any other there."""
+
+_AT_ONCE = 4096  # texts: what a tokenizer tells of each takes far more memory than its ids
+
+
+class PieceEncoder:
+    """Turns texts into ids of pieces the same way in training and in prediction.
+
+    Args:
+        tokenizer: Cuts texts, and frames them as its model expects. It is changed: it neither
+            pads any more, nor gives more than so many pieces.
+        max_tokens: Pieces of a text at most, those that frame it included; it loses its end.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_tokens: int):
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length=max_tokens)
+        self._tokenizer = tokenizer
+        self.max_tokens = max_tokens
+
+    @property
+    def size(self) -> int:
+        """Count the ids there can be: one more than the highest."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Encode texts; each id is the tokenizer's own plus `FIRST_ID`."""
+        pieces: list[list[int]] = []
+        n_truncated = 0
+        for start in range(0, len(texts), _AT_ONCE):
+            part = [without_surrogates(text) for text in texts[start : start + _AT_ONCE]]
+            for encoding in self._tokenizer.encode_batch_fast(part):
+                ids = encoding.ids
+                pieces.append(ids)
+                n_truncated += len(ids) == self.max_tokens and bool(encoding.overflowing)
+        lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        flat = np.fromiter((i for ids in pieces for i in ids), np.int32, int(lengths.sum()))
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return EncodedTexts(flat + np.int32(FIRST_ID), offsets, n_truncated)
+
+    def state(self) -> dict[str, Any]:
+        """Give what JSON can say of it, which is all."""
+        return {"tokenizer": json.loads(self._tokenizer.to_str()), "max_tokens": self.max_tokens}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> PieceEncoder:
+        """Build the encoder again from what `state` gave.
+
+        Raises:
+            BundleError: A part is missing or is none.
+        """
+        from tokenizers import Tokenizer
+
+        for name in ("tokenizer", "max_tokens"):
+            if name not in state:
+                raise BundleError(f"the model has no part '{name}'; train it again")
+        limit = state["max_tokens"]
+        if type(limit) is not int or limit < 1:
+            raise BundleError(f"the model's max_tokens is {limit!r:.80}, not a number above 0")
+        try:
+            return cls(Tokenizer.from_str(json.dumps(state["tokenizer"])), limit)
+        except Exception as error:  # tokenizers knows no class of errors of its own
+            raise BundleError(f"the model's tokenizer can't be used: {error!s:.200}") from error

@@ -1,0 +1,108 @@
+"""Pretrained transformers to begin with: found, and loaded as data alone."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wordgate.errors import BundleError, DataError
+from wordgate.hub import Role, locate_model, quiet_loading, unloadable
+from wordgate.models.transformer_network import (
+    ENCODERS,
+    TransformerNetwork,
+    encoder_config,
+    network_of,
+    plain_config,
+    unmoved_chance,
+)
+from wordgate.text.pieces import PieceEncoder
+from wordgate.training.noise import stream
+
+TRANSFORMER = Role("transformer", "transformer", "--set transformer_model=", ("config.json",))
+"""What it is called in messages, and what its folder is known by."""
+
+
+def pretrained_transformer(
+    name: str, n_classes: int, max_tokens: int, seed: int
+) -> tuple[PieceEncoder, TransformerNetwork]:
+    """Find and load a transformer, without pickles, code of its own or more of the network.
+
+    Args:
+        name: What the user calls it: a folder, ``minilm``, or OWNER/NAME on the hub.
+        n_classes: How many classes its last layer is to tell apart.
+        max_tokens: Pieces of a text at most; fewer where the transformer reads no more.
+        seed: The run's seed, which draws the last layer.
+
+    Returns:
+        What cuts texts into pieces, and the network.
+
+    Raises:
+        DataError: There is none, or it can't be loaded, or it is of a kind that can't be used.
+    """
+    folder = locate_model(name, TRANSFORMER)
+    # transformers raises whatever its parsers and its checks raise.
+    try:
+        with quiet_loading(), unmoved_chance():
+            network = _network(folder, n_classes)
+            tokenizer, limit = _tokenizer(folder)
+    except (BundleError, DataError) as error:
+        raise _unusable(name, str(error)) from error
+    except Exception as error:
+        raise unloadable(name, TRANSFORMER, error) from error
+    encoder = PieceEncoder(tokenizer, min(max_tokens, network.longest, limit))
+    if encoder.size > network.n_pieces:
+        raise _unusable(
+            name,
+            f"its tokenizer has {encoder.size:,} pieces, and its weights know {network.n_pieces:,}",
+        )
+    _draw_head(network, seed)
+    return encoder, network
+
+
+def _network(folder: Path, n_classes: int) -> TransformerNetwork:
+    """Load the encoder, and put a last layer on it that is still to be drawn."""
+    from transformers import AutoConfig, AutoModel
+
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    described = AutoConfig.from_pretrained(folder, **local)
+    if getattr(described, "quantization_config", None) is not None:
+        raise DataError("its weights are quantized: use the model they were made of")
+    config = plain_config(described.to_dict())
+    encoder, report = AutoModel.from_pretrained(
+        folder,
+        config=encoder_config(config),
+        use_safetensors=True,
+        dtype=torch.float32,
+        attn_implementation=ENCODERS[config["model_type"]],
+        output_loading_info=True,
+        **local,
+    )
+    missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler"))
+    if missing:
+        raise DataError(f"its weights lack '{missing[0]}' and {len(missing) - 1:,} others")
+    return network_of(config, encoder, n_classes, encoder.config.pad_token_id or 0)
+
+
+def _tokenizer(folder: Path) -> tuple[Any, int]:
+    """Load the tokenizer, and give how many pieces it says its model reads."""
+    from tokenizers import Tokenizer
+    from transformers import AutoTokenizer
+
+    loaded = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    backend = getattr(loaded, "backend_tokenizer", None)
+    if not isinstance(backend, Tokenizer):
+        raise DataError("it has no tokenizer.json, nor what could be turned into one")
+    return Tokenizer.from_str(backend.to_str()), int(loaded.model_max_length)
+
+
+def _draw_head(network: TransformerNetwork, seed: int) -> None:
+    """Begin the last layer as torch does, uniform within 1 / sqrt(width), from our own stream."""
+    head = network.modules["head"]
+    drawn = stream(seed, "transformer head").uniform(-1.0, 1.0, tuple(head.weight.shape))  # type: ignore[arg-type]
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(drawn / head.weight.shape[1] ** 0.5))  # type: ignore[operator, index]
+        head.bias.zero_()  # type: ignore[operator]
+
+
+def _unusable(name: str, why: str) -> DataError:
+    return DataError(f"the transformer '{name}' can't be fine-tuned: {why}")
