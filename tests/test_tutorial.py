@@ -11,7 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "tutorial"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-LIMIT = 1200  # 200 tweets: enough for every cell to have something to do
+LIMIT = 600  # 100 tweets: enough for every cell to have something to do
 WHOLE_TEST = 12_000  # rows: about a fifth of the tweets, when all of them are read
 ABSOLUTE = re.compile(
     r"(?<![\w.:/])/(?:tmp|work|home|root|Users|usr|opt|var|mnt|content)/|[A-Z]:\\\\"
