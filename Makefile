@@ -4,7 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .PHONY: demo test check format tutorial clean bench-results bench-startup bench-predict bench-copies bench-inflation \
-        bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding
+        bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
+        bench-intervals
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -26,7 +27,8 @@ format: $(VENV)/.dev
 tutorial: $(VENV)/.docs
 	$(BIN)/python docs/tutorial/run.py
 
-bench-results bench-startup bench-predict bench-copies bench-inflation bench-engine bench-masks: bench-%: $(VENV)/.train
+bench-results bench-startup bench-predict bench-copies bench-inflation bench-engine bench-masks \
+bench-intervals: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
 # With word vectors that wordgate distils from a sentence-transformer.

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from wordgate.bundle.metrics import metrics_schema
-from wordgate.settings import Settings, load_settings
+from wordgate.settings import Settings, load_settings, reads_setting
+from wordgate.training.families import FAMILIES
 
 DOCS = Path(__file__).parent
 RECIPES = ("default", "notebook-fast", "notebook")
@@ -14,7 +15,8 @@ HEAD = """\
 
 Every setting of a training run, and what the recipes say. A recipe names every setting; single
 ones are changed with `--set NAME=VALUE`, or with `settings={"NAME": VALUE}` in Python. A recipe of
-your own is a `.toml` file with all of these names: `--recipe mine.toml`.
+your own is a `.toml` file with all of these names: `--recipe mine.toml`. The families of models
+that read a setting are named; for others it is refused.
 
 """
 
@@ -22,11 +24,14 @@ your own is a `.toml` file with all of these names: `--recipe mine.toml`.
 def settings_page() -> str:
     """Lay out the settings as a table in Markdown."""
     recipes = [load_settings(name).model_dump(mode="json") for name in RECIPES]
-    lines = [f"| setting | {' | '.join(f'`{name}`' for name in RECIPES)} | what it does |"]
-    lines.append("|---|" + "---|" * len(RECIPES) + "---|")
+    recipe_names = " | ".join(f"`{name}`" for name in RECIPES)
+    lines = [f"| setting | {recipe_names} | families | what it does |"]
+    lines.append("|---|" + "---|" * len(RECIPES) + "---|---|")
     for name, field in Settings.model_fields.items():
         values = " | ".join(_value(recipe[name]) for recipe in recipes)
-        lines.append(f"| `{name}` | {values} | {field.description} |")
+        read_by = [family for family in FAMILIES if reads_setting(family, name)]
+        families = "all" if len(read_by) == len(FAMILIES) else ", ".join(read_by)
+        lines.append(f"| `{name}` | {values} | {families} | {field.description} |")
     return HEAD + "\n".join(lines) + "\n"
 
 

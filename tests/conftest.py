@@ -141,23 +141,37 @@ def tiny():
 TEACHER_WORDS = ("good", "bad", "lamp", "kettle", "the", "##s", "##ly")
 
 
+def save_tiny_bert(folder: Path, words, **changes) -> Path:
+    """Write a BERT of random weights, 16 numbers wide, that knows some words."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    known = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words)
+    BertTokenizer(vocab={word: i for i, word in enumerate(known)}).save_pretrained(folder)
+    sizes = {
+        "vocab_size": len(known), "hidden_size": 16, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 32,
+    }  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(BertConfig(**{**sizes, **changes})).save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_teacher(tmp_path_factory) -> Path:
     """A sentence-transformer of random weights, 16 numbers wide, that knows `TEACHER_WORDS`."""
     pytest.importorskip("sentence_transformers", reason="needs the extra 'distill'")
-    import torch
     from sentence_transformers import SentenceTransformer
-    from transformers import BertConfig, BertModel, BertTokenizer
 
-    raw, made = tmp_path_factory.mktemp("bert"), tmp_path_factory.mktemp("teacher")
-    words = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *TEACHER_WORDS)
-    BertTokenizer(vocab={word: i for i, word in enumerate(words)}).save_pretrained(raw)
-    config = BertConfig(
-        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=16, max_position_embeddings=32,
-    )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        BertModel(config).save_pretrained(raw)
+    made = tmp_path_factory.mktemp("teacher")
+    raw = save_tiny_bert(tmp_path_factory.mktemp("bert"), TEACHER_WORDS)
     SentenceTransformer(str(raw), local_files_only=True).save(str(made), create_model_card=False)
     return made
+
+
+@pytest.fixture(scope="session")
+def tiny_transformer(tmp_path_factory) -> Path:
+    """A BERT of random weights that knows `w0` to `w29` and reads 32 pieces."""
+    pytest.importorskip("transformers", reason="needs the extra 'transformer'")
+    return save_tiny_bert(tmp_path_factory.mktemp("transformer"), [f"w{n}" for n in range(30)])

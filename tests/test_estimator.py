@@ -171,8 +171,8 @@ def test_groups_are_kept_whole_between_training_and_validation(data, monkeypatch
         seen.update(train=set(train.groups), valid=set(valid.groups))
         return fit(family, train, valid, *args, **options)
 
-    fit = estimator.fit
-    monkeypatch.setattr(estimator, "fit", note)
+    fit = estimator.fit_calibrated
+    monkeypatch.setattr(estimator, "fit_calibrated", note)
     counting().fit(texts, labels, groups)
     assert seen["train"].isdisjoint(seen["valid"])
     assert seen["train"] | seen["valid"] == set(groups)
@@ -208,9 +208,10 @@ def test_the_same_seed_gives_the_same_lstm(data, tiny):
 
 def test_named_settings_beat_the_others(data):
     texts, labels, _ = data
-    classifier = counting(settings={"epochs": 7, "hidden_size": 5}, hidden_size=6)
+    small = {"epochs": 1, "hidden_size": 5, "embedding_size": 4, "min_updates": 1}
+    classifier = WordgateClassifier(settings=small, hidden_size=6)
     settings = classifier.fit(texts, labels).predictor_.config.settings
-    assert (settings["epochs"], settings["hidden_size"]) == (7, 6)
+    assert (settings["epochs"], settings["hidden_size"]) == (1, 6)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +244,7 @@ def test_bad_settings_are_refused_when_fitting(data):
         SettingsError, lambda: counting(settings={"hiden": 1}).fit(texts, labels)
     )
     assert refusal(SettingsError, lambda: WordgateClassifier(model="svm").fit(texts, labels)) == (
-        "no family of models 'svm'; there are: lstm, count"
+        "no family of models 'svm'; there are: lstm, count, transformer"
     )
     assert refusal(DataError, lambda: counting().fit(texts, labels, groups[:3])) == (
         "there are 90 texts but 3 groups"

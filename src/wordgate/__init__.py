@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from wordgate.prediction.predictor import Predictor, load
     from wordgate.split.folds import GroupedSplit
     from wordgate.workflows.audit import Audit, audit
+    from wordgate.workflows.compare import compare
     from wordgate.workflows.distill import Distilled, distill
     from wordgate.workflows.evaluate import evaluate
+    from wordgate.workflows.ladder import Comparison
     from wordgate.workflows.train import Training, train
 
 __all__ = [
     "Audit",
     "BundleError",
+    "Comparison",
     "DataError",
     "Distilled",
     "GroupedSplit",
@@ -40,6 +43,7 @@ __all__ = [
     "WordgateClassifier",
     "WordgateError",
     "audit",
+    "compare",
     "distill",
     "evaluate",
     "import_keras",
@@ -51,12 +55,14 @@ __version__ = version("wordgate")
 
 _HOMES = {
     "Audit": "wordgate.workflows.audit",
+    "Comparison": "wordgate.workflows.ladder",
     "Distilled": "wordgate.workflows.distill",
     "GroupedSplit": "wordgate.split.folds",
     "Predictor": "wordgate.prediction.predictor",
     "Training": "wordgate.workflows.train",
     "WordgateClassifier": "wordgate.estimator",
     "audit": "wordgate.workflows.audit",
+    "compare": "wordgate.workflows.compare",
     "distill": "wordgate.workflows.distill",
     "evaluate": "wordgate.workflows.evaluate",
     "import_keras": "wordgate.interchange.keras",

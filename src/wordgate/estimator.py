@@ -1,6 +1,5 @@
 """A scikit-learn estimator over wordgate's models."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.progress import Console, Progress, Silent
 from wordgate.settings import checked_seed
 from wordgate.split.fingerprints import Fingerprints
-from wordgate.training.families import check_family, fit
+from wordgate.training.families import check_family
 from wordgate.training.fitting import Examples
+from wordgate.workflows.calibrating import fit_calibrated
 from wordgate.workflows.resolving import resolve_settings, resolve_vectors
 from wordgate.workflows.study import hold_out
 
@@ -31,7 +31,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     given is held out for validation, in whole groups if groups are given.
 
     Args:
-        model: The family: ``lstm`` or ``count``.
+        model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
         recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
         settings: Single settings that beat the recipe's.
         vectors: A file of pretrained word vectors, or the name of a public one.
@@ -104,12 +104,14 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed = checked_seed(self.seed)
         progress: Progress = Console() if self.verbose else Silent()
         check_family(self.model)
-        settings = resolve_settings(self.recipe, self._overrides(), self.vectors, family=self.model)
+        settings = resolve_settings(
+            self.recipe, self._overrides(), self.vectors, families=[self.model]
+        )
         settings, vectors = resolve_vectors(self.vectors, settings, progress)
         keys = None if groups is None else [str(group) for group in groups]
         examples = Examples(texts, targets, keys)
         train, valid = hold_out(examples, names, settings.valid_size, seed)
-        fitted = fit(
+        calibrated = fit_calibrated(
             self.model,
             train,
             valid,
@@ -118,10 +120,10 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             seed=seed,
             device=self.device,
             progress=progress,
-            deadline=math.inf,
             vocabulary_of=examples if settings.vocabulary_from == "all" else None,
             vectors=vectors,
         )
+        fitted = calibrated.fitted
         config = Config(
             family=self.model,
             labels=tuple(names),
@@ -130,6 +132,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             settings=settings.model_dump(mode="json"),
             data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
             vectors=None if vectors is None else vectors.name,
+            temperature=calibrated.temperature,
             environment=environment("torch", "scikit-learn") | dict(fitted.engine),
         )
         self.classes_ = classes

@@ -1,9 +1,13 @@
 """Writing files so that a reader finds the old one whole or the new one whole."""
 
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from wordgate.errors import BundleError
 
 
 @contextmanager
@@ -41,3 +45,80 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def check_folder(
+    path: Path, what: str, *, overwrite: bool, check_replaceable: Callable[[Path], None]
+) -> None:
+    """Refuse before the work what `write_folder` would refuse after it.
+
+    Args:
+        path: The folder to make.
+        what: What it holds, such as ``model``.
+        overwrite: Replace a folder that is there.
+        check_replaceable: Raises where what is there may not be replaced.
+
+    Raises:
+        BundleError: There is something at `path` that may not be replaced, or nothing can be
+            written there.
+    """
+    if not os.path.isdir(path.parent):
+        raise BundleError(
+            f"there is no folder '{path.parent}' to write the {what} '{path.name}' into"
+        )
+    if os.path.lexists(path):
+        if not overwrite:
+            raise BundleError(
+                f"{path} exists; choose another --out, or replace it with --overwrite"
+            )
+        check_replaceable(path)
+    try:
+        with _workplace(path):
+            pass
+    except OSError as error:
+        raise BundleError(f"the {what} can't be written to {path}: {error.strerror}") from error
+
+
+def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
+    """Write a folder of files beside its place, force it to the disk, and only then move it there.
+
+    What stands there is replaced; `check_folder` says whether it may be.
+
+    Args:
+        path: The folder to make.
+        what: What it holds, such as ``model``.
+        contents: The files by their names.
+
+    Raises:
+        BundleError: The disk refuses; what was there is there still.
+    """
+    try:
+        with _workplace(path) as workplace:
+            _write_and_move(contents, path, workplace)
+    except OSError as error:
+        raise BundleError(f"the {what} could not be written to {path}: {error.strerror}") from error
+
+
+@contextmanager
+def _workplace(path: Path) -> Iterator[Path]:
+    """Make a folder beside `path` that is gone in the end, and give `path` back what it took."""
+    workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield workplace
+    finally:
+        before = workplace / "old"
+        if before.exists() and not os.path.lexists(path):
+            before.rename(path)
+        shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _write_and_move(contents: Mapping[str, bytes], path: Path, workplace: Path) -> None:
+    fresh = workplace / "new"
+    fresh.mkdir()
+    for name, content in contents.items():
+        write_through(fresh / name, content)
+    sync_folder(fresh)
+    if os.path.lexists(path):
+        path.rename(workplace / "old")
+    fresh.rename(path)
+    sync_folder(path.parent)

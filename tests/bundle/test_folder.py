@@ -109,10 +109,10 @@ def test_a_file_that_prediction_reads_is_refused_if_it_is_missing(count_model, c
 
 def test_a_newer_bundle_is_refused_by_name(count_model, copied):
     folder = copied(count_model)
-    edit_json(folder, "config.json", lambda config: config | {"schema_version": 2})
+    edit_json(folder, "config.json", lambda config: config | {"schema_version": 3})
     assert refusal(folder) == (
-        f"{folder} was written by a newer wordgate: its layout is version 2,"
-        " this one reads up to 1; pip install --upgrade wordgate"
+        f"{folder} was written by a newer wordgate: its layout is version 3,"
+        " this one reads up to 2; pip install --upgrade wordgate"
     )
 
 
@@ -169,7 +169,7 @@ def test_no_single_flipped_byte_does_worse_than_a_refusal(lstm_model, copied):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
         told = outcome(folder)
         file.write_bytes(whole)
-        if file.name in ("README.md", "audit.json", "metrics.json"):
+        if file.name in ("README.md", "audit.json", "metrics.json", "report.html"):
             assert told == [file.name]
         elif file.name == "manifest.json":
             assert told  # whichever file its entry no longer fits

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import wordgate
-from wordgate.bundle import writing
+from wordgate import files
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.writing import check_destination, write_bundle
 from wordgate.errors import BundleError
@@ -31,6 +31,7 @@ def test_a_bundle_is_a_folder_of_plain_files(count_model):
         "manifest.json",
         "metrics.json",
         "model.json",
+        "report.html",
         "weights.safetensors",
     }
 
@@ -130,7 +131,7 @@ def failing(monkeypatch, module, name, *, at_call, error):
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("at_call", range(1, 8))
+@pytest.mark.parametrize("at_call", range(1, 9))
 @pytest.mark.parametrize("there", [False, True])
 def test_a_full_disk_leaves_nothing_new_and_nothing_changed(
     monkeypatch, count_model, lstm_model, tmp_path, at_call, there
@@ -138,7 +139,7 @@ def test_a_full_disk_leaves_nothing_new_and_nothing_changed(
     path = tmp_path / "model"
     if there:
         shutil.copytree(lstm_model.folder, path)
-    failing(monkeypatch, writing, "write_through", at_call=at_call, error=FULL)
+    failing(monkeypatch, files, "write_through", at_call=at_call, error=FULL)
     with pytest.raises(BundleError) as caught:
         write_bundle(count_model.training.bundle, path, overwrite=True)
     assert str(caught.value) == f"the model could not be written to {path}: No space left on device"
@@ -153,7 +154,7 @@ def test_the_older_bundle_stands_if_the_new_one_cant_be_moved_into_its_place(
     path = tmp_path / "model"
     shutil.copytree(lstm_model.folder, path)
     # The first move takes the older bundle away, the second brings the new one.
-    failing(monkeypatch, writing.Path, "rename", at_call=2, error=error)
+    failing(monkeypatch, files.Path, "rename", at_call=2, error=error)
     with pytest.raises((BundleError, KeyboardInterrupt)):
         write_bundle(count_model.training.bundle, path, overwrite=True)
     assert list(tmp_path.iterdir()) == [path]

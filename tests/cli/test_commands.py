@@ -42,8 +42,10 @@ def test_train_says_what_a_random_split_leaks(trained):
     assert "; --split grouped tells what the model is worth on unseen groups.\n" in out
 
 
-def test_word_counts_are_not_compared_with_themselves(trained):
-    assert "beat word counts" not in trained().out
+def test_counts_are_compared_with_the_plain_ones_and_not_advised_against_themselves(trained):
+    out = trained().out
+    assert "The counts model does NOT beat word counts by more than chance (" in out
+    assert "--model count is as good" not in out
 
 
 def test_train_with_json_prints_one_object(trained, tmp_path):

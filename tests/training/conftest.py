@@ -63,7 +63,7 @@ SMALL = {
     "count_characters": 5,
     "count_weights": "tfidf",
     "count_min_texts": 2,
-    "count_c": "0.3+1+3+30",
+    "count_c": "0.1+0.3+1+3+30+1000",
     "average_weights": "best",
     "average_c": "0.01+0.1+1",
     "mlp_hidden_size": 256,

@@ -12,7 +12,7 @@ from wordgate.training.fitting import Examples
 
 @pytest.mark.parametrize(
     ("family", "end"),
-    [("lstn", "; did you mean 'lstm'?"), ("forest", "; there are: lstm, count")],
+    [("lstn", "; did you mean 'lstm'?"), ("forest", "; there are: lstm, count, transformer")],
 )
 def test_an_unknown_family_is_named(family, end):
     with pytest.raises(SettingsError) as error:

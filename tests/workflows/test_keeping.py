@@ -156,7 +156,8 @@ def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
         f"there is no {out}.checkpoint to resume from; leave --resume out to begin"
     )
     assert refusal(SettingsError, reviews, out, {}, resume=True, model="count") == (
-        "--resume has no effect: word counts are fitted in one piece"
+        "--resume has no effect: a count model is fitted in one piece, and only an LSTM's"
+        " training is kept on its way"
     )
     assert refusal(SettingsError, reviews, None, tiny, resume=True) == (
         "to resume a training, say by `out` which one"

@@ -230,7 +230,7 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "count"}, "--vectors {} has no effect: word counts read no word vectors"),
+        ({"model": "count"}, "--vectors {} has no effect: models of the family count read none"),
         (
             {"settings": {"embedding_size": 100}},
             "embedding_size has no effect with --vectors; set vectors_extra_size, by which they are"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from wordgate.data.joining import form
 from wordgate.versions import installed
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of the bundle's whole layout. Raise it with every change that an older wordgate can't read."""
 
 
@@ -24,6 +24,8 @@ class Config(BaseModel):
         settings: Every setting of the run, recipe and overrides together.
         data: What was read, and how: source, columns, counts.
         vectors: The file of pretrained word vectors it began with; None if they were drawn.
+        temperature: What the model's log-probabilities are divided by before they are
+            probabilities again; 1 leaves them as they are.
         environment: Versions of what trained it.
     """
 
@@ -37,6 +39,7 @@ class Config(BaseModel):
     settings: dict[str, Any]
     data: dict[str, Any]
     vectors: str | None = None
+    temperature: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
     environment: dict[str, str]
 
     @field_validator("labels")

@@ -11,6 +11,8 @@ weights.safetensors        the arrays                                      refus
 fingerprints.safetensors   hashes of the training texts and groups         refused when judging
 metrics.json               what it is worth (absent until judged)          warned of
 audit.json                 copies in its data, and what splits would leak  warned of
+report.html                the same in pictures, with test texts unless   warned of
+                           left out
 README.md                  the model card                                  warned of
 manifest.json              SHA-256 and size of each file above             the others don't fit
 =========================  ==============================================  =====================

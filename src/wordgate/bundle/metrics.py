@@ -127,6 +127,42 @@ class VectorFacts(_Form):
         )
 
 
+class ReliabilityBin(_Form):
+    """The test rows whose most probable label has a probability in a range."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float = Field(description="mean probability of the label given")
+    accuracy: float
+
+
+class Calibration(_Form):
+    """How far probabilities can be believed, on the test rows."""
+
+    log_loss: float
+    brier: float = Field(description="Brier 1950, summed over labels: 0 to 2")
+    ece: float = Field(description="expected calibration error, 15 bins of equal width")
+    bins: list[ReliabilityBin] = Field(description="bins without rows are left out")
+
+
+class Tempering(_Form):
+    """Probabilities before and after temperature scaling, which validation rows decided."""
+
+    temperature: float
+    before: Calibration
+    after: Calibration
+
+
+class CoveragePoint(_Form):
+    """What abstaining below a probability leaves."""
+
+    threshold: float
+    n: int
+    coverage: float = Field(description="share of the test rows that are answered")
+    accuracy: float | None = Field(description="among those; null if there are none")
+
+
 class Epoch(_Form):
     """One pass over the training texts."""
 
@@ -160,6 +196,12 @@ class Metrics(_Form):
     split: SplitFacts
     folds: CrossValidation | None = Field(
         default=None, description="cross-validation beside the ordinary split, if it was asked for"
+    )
+    calibration: Tempering | None = Field(
+        default=None, description="whether probabilities mean what they say"
+    )
+    coverage: list[CoveragePoint] | None = Field(
+        default=None, description="what --abstain-below leaves, by its threshold"
     )
     vectors: VectorFacts | None = Field(
         default=None, description="the pretrained word vectors, if any were given"

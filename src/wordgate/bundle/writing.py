@@ -2,11 +2,7 @@
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +13,7 @@ from wordgate.bundle.config import Config
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.bundle.metrics import Metrics
 from wordgate.errors import BundleError
-from wordgate.files import sync_folder, write_through
+from wordgate.files import check_folder, write_folder
 from wordgate.models.protocol import Model
 from wordgate.split.fingerprints import Fingerprints
 
@@ -32,6 +28,7 @@ class Bundle:
         metrics: What it is worth; None until judged.
         fingerprints: Hashes of what it was trained on.
         audit: What was found in its data, without any text of it; None if nobody looked.
+        report: The web page that shows what it is worth; None until judged.
     """
 
     config: Config
@@ -39,6 +36,7 @@ class Bundle:
     metrics: Metrics | None
     fingerprints: Fingerprints
     audit: Mapping[str, object] | None = None
+    report: str | None = None
 
 
 def check_destination(path: str | Path, *, overwrite: bool) -> None:
@@ -48,22 +46,7 @@ def check_destination(path: str | Path, *, overwrite: bool) -> None:
         BundleError: There is something at `path` that may not be replaced, or nothing can be
             written there.
     """
-    path = Path(path)
-    if not os.path.isdir(path.parent):
-        raise BundleError(
-            f"there is no folder '{path.parent}' to write the model '{path.name}' into"
-        )
-    if os.path.lexists(path):
-        if not overwrite:
-            raise BundleError(
-                f"{path} exists; choose another --out, or replace it with --overwrite"
-            )
-        _check_replaceable(path)
-    try:
-        with _workplace(path):
-            pass
-    except OSError as error:
-        raise BundleError(f"the model can't be written to {path}: {error.strerror}") from error
+    check_folder(Path(path), "model", overwrite=overwrite, check_replaceable=_check_replaceable)
 
 
 def write_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -> None:
@@ -77,14 +60,8 @@ def write_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -
     Raises:
         BundleError: There is something at `path` that may not be replaced, or the disk refuses.
     """
-    path = Path(path)
     check_destination(path, overwrite=overwrite)
-    contents = _contents(bundle)
-    try:
-        with _workplace(path) as workplace:
-            _write_and_move(contents, path, workplace)
-    except OSError as error:
-        raise BundleError(f"the model could not be written to {path}: {error.strerror}") from error
+    write_folder(Path(path), "model", _contents(bundle))
 
 
 def _check_replaceable(path: Path) -> None:
@@ -117,36 +94,13 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
         contents["metrics.json"] = _dump(bundle.metrics.model_dump(mode="json"))
     if bundle.audit is not None:
         contents["audit.json"] = _dump(bundle.audit)
+    if bundle.report is not None:
+        contents["report.html"] = bundle.report.encode(errors="replace")
     files = {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in sorted(contents.items())
     }
     return {**contents, MANIFEST: _dump({"files": files})}
-
-
-@contextmanager
-def _workplace(path: Path) -> Iterator[Path]:
-    """Make a folder beside `path` that is gone in the end, and give `path` back what it took."""
-    workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        yield workplace
-    finally:
-        before = workplace / "old"
-        if before.exists() and not os.path.lexists(path):
-            before.rename(path)
-        shutil.rmtree(workplace, ignore_errors=True)
-
-
-def _write_and_move(contents: Mapping[str, bytes], path: Path, workplace: Path) -> None:
-    fresh = workplace / "new"
-    fresh.mkdir()
-    for name, content in contents.items():
-        write_through(fresh / name, content)
-    sync_folder(fresh)
-    if os.path.lexists(path):
-        path.rename(workplace / "old")
-    fresh.rename(path)
-    sync_folder(path.parent)
 
 
 def _dump(content: object) -> bytes:

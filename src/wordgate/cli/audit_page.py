@@ -1,9 +1,12 @@
 """The audit as one web page: plain tables, no script, nothing fetched."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from wordgate.cli.audit_view import Section, advice, row_caption, sections
+from wordgate.cli.audit_view import row_caption
+from wordgate.report.figures import Section
+from wordgate.workflows.audit_sections import advice, sections
 from wordgate.workflows.pairs import Pair, differences
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ def _section(section: Section) -> str:
     return "\n".join(parts)
 
 
-def _row(cells: tuple[str, ...]) -> str:
+def _row(cells: Sequence[str]) -> str:
     name, *numbers = cells
     return (
         f'<tr><th scope="row">{escape(name)}</th>'

@@ -38,7 +38,8 @@ def demo(out: str, *, seed: int, as_json: bool) -> None:
 
 
 def _view(outcome: "Demo") -> str:
-    from wordgate.cli.views import costs, ladder, leak
+    from wordgate.cli.views import costs, ladder
+    from wordgate.workflows.verdicts import leak
 
     metrics = outcome.training.metrics
     why = (

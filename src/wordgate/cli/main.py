@@ -6,6 +6,7 @@ import sys
 import click
 
 from wordgate.cli.audit import audit
+from wordgate.cli.compare import compare
 from wordgate.cli.demo import demo
 from wordgate.cli.evaluate import evaluate
 from wordgate.cli.import_keras import import_keras
@@ -27,7 +28,7 @@ def wordgate() -> None:
     """
 
 
-for _command in (demo, audit, train, evaluate, predict, info, import_keras, vectors):
+for _command in (demo, audit, train, compare, evaluate, predict, info, import_keras, vectors):
     wordgate.add_command(_command)
 
 

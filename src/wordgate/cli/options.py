@@ -50,21 +50,7 @@ seed_option = click.option(
     help="Decides all that chance decides.",
 )
 
-training_options = _stack(
-    click.option("--out", metavar="FOLDER", required=True, help="Where to write the model."),
-    click.option(
-        "--overwrite",
-        is_flag=True,
-        help="Replace a model that is there; begin anew where a training was interrupted.",
-    ),
-    click.option("--resume", is_flag=True, help="Go on with the training that was interrupted."),
-    click.option(
-        "--model",
-        metavar="FAMILY",
-        default="lstm",
-        show_default=True,
-        help="What to train: lstm, or count for word counts with logistic regression.",
-    ),
+learning_options = _stack(
     click.option(
         "--recipe",
         metavar="NAME",
@@ -106,12 +92,36 @@ training_options = _stack(
         show_default=True,
         help="Where to compute: auto, cpu, cuda or cuda:N.",
     ),
+)
+
+training_options = _stack(
+    click.option("--out", metavar="FOLDER", required=True, help="Where to write the model."),
+    click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Replace a model that is there; begin anew where a training was interrupted.",
+    ),
+    click.option("--resume", is_flag=True, help="Go on with the training that was interrupted."),
+    click.option(
+        "--model",
+        metavar="FAMILY",
+        default="lstm",
+        show_default=True,
+        help="What to train: count (words and characters, logistic regression); logreg or mlp, over"
+        " averaged word vectors; lstm; or transformer, which is fine-tuned.",
+    ),
+    learning_options,
     click.option(
         "--max-minutes",
         metavar="M",
         type=float,
         help="End the whole command within M minutes; with --resume, 0 makes a model of the best"
         " so far.",
+    ),
+    click.option(
+        "--no-texts",
+        is_flag=True,
+        help="Leave the texts of test rows out of the model's report.html.",
     ),
 )
 

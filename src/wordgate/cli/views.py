@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from wordgate.bundle.config import Config
-from wordgate.bundle.metrics import Metrics, PairedDifference, SplitFacts
+from wordgate.bundle.metrics import Metrics
 from wordgate.evaluation.report_text import UNDEFINED, classification_report, confusion_table
+from wordgate.workflows.verdicts import family_name, leak, verdict
 
 if TYPE_CHECKING:
     from wordgate.bundle.folder import BundleFolder
     from wordgate.workflows.evaluate import Evaluation, Seen
     from wordgate.workflows.train import Training
-
-_FAMILY_NAMES = {"lstm": "LSTM", "count": "word counts"}
 
 
 def training_view(training: "Training") -> str:
@@ -49,7 +48,7 @@ def evaluation_view(evaluation: "Evaluation") -> str:
 
 def info_view(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> str:
     """Show a model's card."""
-    name = _FAMILY_NAMES.get(config.family, config.family)
+    name = family_name(config.family)
     versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
     settings = ", ".join(f"{key}={_as_set(value)}" for key, value in config.settings.items())
     lines = [
@@ -110,7 +109,7 @@ def ladder(family: str, metrics: Metrics) -> str:
     """Show the model below its baselines."""
     majority, count = metrics.baselines.majority, metrics.baselines.count
     interval = metrics.intervals.accuracy
-    name = _FAMILY_NAMES.get(family, family)
+    name = family_name(family)
     rows = [
         ("on the test rows", "accuracy", "macro F1", "log loss", "95 % interval of accuracy"),
         ("most frequent label", *_scores(majority.accuracy, majority.macro_f1, majority.log_loss)),
@@ -125,44 +124,6 @@ def ladder(family: str, metrics: Metrics) -> str:
         ),
     ]
     return "\n".join(_ladder_line(row) for row in rows)
-
-
-def verdict(family: str, difference: PairedDifference) -> list[str]:
-    """Say bluntly whether the model is worth more than counting words; nothing if it counts."""
-    if family == "count":
-        return []
-    name = _FAMILY_NAMES.get(family, family)
-    bounds = "no interval"
-    if difference.low is not None and difference.high is not None:
-        bounds = f"95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
-    facts = f"{100 * difference.difference:+.1f} points, {bounds}"
-    if difference.p_value is not None:
-        facts += f", p = {difference.p_value:.3f}" if difference.p_value >= 5e-4 else ", p < 0.001"
-    if difference.low is not None and difference.low > 0:
-        return [f"The {name} model beats word counts: {facts}."]
-    if difference.high is not None and difference.high < 0:
-        return [f"The {name} model is WORSE than word counts ({facts}): use --model count."]
-    return [
-        f"The {name} model does NOT beat word counts by more than chance ({facts}):"
-        " --model count is as good, and simpler."
-    ]
-
-
-def leak(split: SplitFacts) -> str:
-    """Say how many test rows the model could know from training."""
-    facts = (
-        f"Of {split.n_test:,} test rows {split.leaked_by_group:,}"
-        f" ({split.leaked_by_group / split.n_test:.1%}) have their group in train,"
-        f" {split.near_duplicates_in_train:,}"
-        f" ({split.near_duplicates_in_train / split.n_test:.1%}) have a near copy there."
-    )
-    if split.leaked_by_group == 0:
-        return facts
-    remedy = {
-        "random": "; --split grouped tells what the model is worth on unseen groups",
-        "given": "; take these rows out of train to learn what the model is worth on unseen groups",
-    }.get(split.kind, "")
-    return f"LEAK: {facts} So these scores are partly memory{remedy}."
 
 
 def memory(seen: "Seen | None") -> str:

@@ -124,7 +124,7 @@ def evaluate(
     predicted = log_proba.argmax(axis=1)
     confusion = _confusion(true, predicted, len(labels))
     per_class = _per_class(true, predicted, labels)
-    counts = count_by_group(_hits_and_totals(true, predicted, len(labels)), groups)
+    counts = count_by_group(hits_and_totals(true, predicted, len(labels)), groups)
     return Scores(
         n=len(true),
         accuracy=float(np.trace(confusion) / len(true)),
@@ -203,7 +203,7 @@ def _log_loss(true: np.ndarray, log_proba: np.ndarray) -> float:
     return float(-np.maximum(of_truth, np.log(np.finfo(np.float64).eps)).mean())
 
 
-def _hits_and_totals(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
+def hits_and_totals(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
     """Give what each row adds to the sums behind both scores: int64 [n, 3 * classes].
 
     For each class: right rows, rows that bear it, rows given it. A confusion matrix has more cells

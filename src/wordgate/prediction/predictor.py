@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,8 @@ from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
 from wordgate.data.decoding import without_surrogates
-from wordgate.errors import DataError
+from wordgate.errors import DataError, SettingsError
+from wordgate.evaluation.calibration import tempered
 from wordgate.models.protocol import Model
 
 
@@ -37,17 +39,30 @@ class Predictor:
         self.metrics = metrics
         self.changed_files = tuple(changed_files)
 
-    def predict(self, texts: Iterable[str]) -> list[str]:
+    @overload
+    def predict(self, texts: Iterable[str]) -> list[str]: ...
+
+    @overload
+    def predict(self, texts: Iterable[str], *, abstain_below: float) -> list[str | None]: ...
+
+    def predict(
+        self, texts: Iterable[str], *, abstain_below: float = 0.0
+    ) -> list[str] | list[str | None]:
         """Give each text its most probable label.
 
         Args:
             texts: Strings: a list, an array, a pandas or polars Series.
+            abstain_below: Give None instead where the label's probability is below this.
 
         Raises:
             DataError: `texts` is a single string, or holds something else than strings.
+            SettingsError: `abstain_below` is no probability.
         """
-        best = self.log_proba(texts).argmax(axis=1)
-        return [self.labels[column] for column in best]
+        check_abstain(abstain_below)
+        proba = self.predict_proba(texts)
+        return [
+            None if row.max() < abstain_below else self.labels[int(row.argmax())] for row in proba
+        ]
 
     def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Give the probability of each label for each text.
@@ -65,7 +80,19 @@ class Predictor:
 
     def log_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Give the logarithms of `predict_proba`, exact where a probability is tiny."""
-        return self._model.log_proba(checked_texts(texts))
+        return tempered(self._model.log_proba(checked_texts(texts)), self.config.temperature)
+
+
+def check_abstain(abstain_below: float) -> None:
+    """Refuse a threshold that is no probability.
+
+    Raises:
+        SettingsError: It is not between 0 and 1.
+    """
+    if not 0.0 <= abstain_below <= 1.0:
+        raise SettingsError(
+            f"abstain_below is {abstain_below}; it must be a probability, from 0 to 1"
+        )
 
 
 def load(path: str | Path) -> Predictor:

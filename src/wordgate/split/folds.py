@@ -1,6 +1,7 @@
 """Cross-validation that keeps groups and copies together: k folds, stratified by label."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -121,6 +122,31 @@ def grouped_folds(
         heapq.heappush(heap, (own + size, total[fold], fold))
     dealt: NDArray[np.int64] = fold_of_group[group]
     return dealt
+
+
+def random_folds(
+    texts: Sequence[str], labels: Sequence[str], n_folds: int, *, seed: int
+) -> NDArray[np.int64]:
+    """Deal single rows to folds of about equal size, and equal in each label, whatever they copy.
+
+    Args:
+        texts: One text a row; with its label it ranks the row, so their order changes nothing.
+        labels: One label a row.
+        n_folds: How many folds.
+        seed: Another seed, other folds.
+
+    Returns:
+        The fold of each row, int64 [rows].
+
+    Raises:
+        DataError: There are fewer rows than folds.
+    """
+    stood: Counter[tuple[str, str]] = Counter()
+    names = []
+    for row in zip(texts, labels, strict=True):
+        names.append(f"{stood[row]} {row[1]} {row[0]}")  # equal rows are told apart by a number
+        stood[row] += 1
+    return grouped_folds(names, labels, n_folds, seed=seed)
 
 
 def _texts(X: Any) -> list[str]:  # noqa: N803

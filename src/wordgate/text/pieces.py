@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordgate.data.decoding import without_surrogates
 from wordgate.errors import BundleError
@@ -43,18 +44,16 @@ class PieceEncoder:
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Encode texts; each id is the tokenizer's own plus `FIRST_ID`."""
-        pieces: list[list[int]] = []
+        ids: list[NDArray[np.int32]] = []
         n_truncated = 0
         for start in range(0, len(texts), _AT_ONCE):
             part = [without_surrogates(text) for text in texts[start : start + _AT_ONCE]]
             for encoding in self._tokenizer.encode_batch_fast(part):
-                ids = encoding.ids
-                pieces.append(ids)
-                n_truncated += len(ids) == self.max_tokens and bool(encoding.overflowing)
-        lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
-        flat = np.fromiter((i for ids in pieces for i in ids), np.int32, int(lengths.sum()))
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return EncodedTexts(flat + np.int32(FIRST_ID), offsets, n_truncated)
+                ids.append(np.array(encoding.ids, np.int32) + np.int32(FIRST_ID))
+                n_truncated += len(ids[-1]) == self.max_tokens and bool(encoding.overflowing)
+        offsets = np.zeros(len(texts) + 1, np.int64)
+        offsets[1:] = np.cumsum([len(own) for own in ids], dtype=np.int64)
+        return EncodedTexts(np.concatenate([np.zeros(0, np.int32), *ids]), offsets, n_truncated)
 
     def state(self) -> dict[str, Any]:
         """Give what JSON can say of it, which is all."""

@@ -1,4 +1,4 @@
-"""Fit the word-count model: scikit-learn's logistic regression over counts of runs of words."""
+"""Fitting the family `count`: the plain baseline of every training, and the tuned one."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.models.count import ABSENT_LOGIT, CountModel, known_runs, word_runs
+from wordgate.models.block import Block
+from wordgate.models.count import ABSENT_LOGIT, CountModel
+from wordgate.progress import Progress
+from wordgate.settings import Settings
+from wordgate.text.runs import word_runs
+from wordgate.training.fitting import Examples, Fitted, check_not_empty
+from wordgate.training.run_counts import count_matrix, learn_block
+from wordgate.training.strengths import choose_strength
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -52,13 +59,67 @@ def fit_count(
     present = np.unique(targets)
     if len(present) == 1 or not vocabulary:
         return _frequencies_only(targets, n_classes, ngrams)
-    counts = _count_matrix(texts, ngrams, vocabulary)
+    block = Block("words", ngrams, vocabulary)
+    counts = _count_matrix(block, texts)
     of_present, intercepts_of_present = _logistic_regression(counts, targets, C, seed)
     coefficients = np.zeros((len(vocabulary), n_classes))
     coefficients[:, present] = of_present
     intercepts = np.full(n_classes, ABSENT_LOGIT)
     intercepts[present] = intercepts_of_present
-    return CountModel(ngrams, vocabulary, coefficients, intercepts)
+    return CountModel([block], coefficients, intercepts)
+
+
+def fit_tuned_count(
+    train: Examples,
+    valid: Examples,
+    n_classes: int,
+    settings: Settings,
+    *,
+    progress: Progress,
+    deadline: float,
+) -> Fitted:
+    """Fit words and characters as the settings say; validation chooses the strength.
+
+    No chance has a part in it.
+
+    Args:
+        train: What runs, weights and coefficients are learned from.
+        valid: What chooses among the strengths of regularisation.
+        n_classes: How many classes there are; one without texts gets the probability 0.
+        settings: The recipe's settings, of which those named ``count_`` matter.
+        progress: Where each fit is told.
+        deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
+
+    Returns:
+        The model of the best strength.
+
+    Raises:
+        DataError: There are no texts to fit on, or none to choose by.
+    """
+    check_not_empty(train, valid, "word counts", "the strength of regularisation")
+    blocks = [
+        learn_block(
+            train.texts, kind, ngrams, settings.count_min_texts, settings.count_weights
+        )
+        for kind, ngrams in (
+            ("words", (1, settings.count_words)),
+            ("characters", (2, settings.count_characters)),
+        )
+        if ngrams[1]
+    ]
+    sizes = " and ".join(f"{len(block):,} runs of {block.kind}" for block in blocks)
+    progress.say(f"Counting {sizes} in {len(train.texts):,} texts.")
+    choice = choose_strength(
+        (count_matrix(blocks, train.texts), train.targets),
+        (count_matrix(blocks, valid.texts), valid.targets),
+        n_classes,
+        settings.count_c,
+        progress=progress,
+        deadline=deadline,
+    )
+    linear = choice.best.linear
+    model = CountModel(blocks, linear.coefficients, linear.intercepts)
+    return Fitted(model, remarks=choice.remarks())
 
 
 def _check(
@@ -85,16 +146,13 @@ def _frequent_runs(texts: Sequence[str], ngrams: tuple[int, int], min_count: int
     return sorted(run for run, total in totals.items() if total >= min_count)
 
 
-def _count_matrix(
-    texts: Sequence[str], ngrams: tuple[int, int], vocabulary: Sequence[str]
-) -> "csr_matrix":
+def _count_matrix(block: Block, texts: Sequence[str]) -> "csr_matrix":
     """Count every known run in every text: sparse float64 [n, runs]."""
     from scipy.sparse import csr_matrix
 
-    ids, lengths = known_runs(texts, ngrams, {run: i for i, run in enumerate(vocabulary)})
+    ids, lengths = block.known(texts)
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    shape = (len(texts), len(vocabulary))
-    counts = csr_matrix((np.ones(len(ids)), ids, starts), shape=shape)
+    counts = csr_matrix((np.ones(len(ids)), ids, starts), shape=(len(texts), len(block)))
     counts.sum_duplicates()
     return counts
 
@@ -127,4 +185,4 @@ def _frequencies_only(targets: np.ndarray, n_classes: int, ngrams: tuple[int, in
     frequencies = np.bincount(targets, minlength=n_classes) / len(targets)
     intercepts = np.full(n_classes, ABSENT_LOGIT)
     intercepts[frequencies > 0] = np.log(frequencies[frequencies > 0])
-    return CountModel(ngrams, [], np.zeros((0, n_classes)), intercepts)
+    return CountModel([Block("words", ngrams, [])], np.zeros((0, n_classes)), intercepts)

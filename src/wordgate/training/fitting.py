@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.errors import DataError
 from wordgate.models.protocol import Model
 from wordgate.vectors.coverage import Coverage
 
@@ -92,3 +93,21 @@ class Fitted:
     earlier_seconds: float = 0.0
     engine: Mapping[str, str] = field(default_factory=dict)
     coverage: Coverage | None = None
+
+
+def check_not_empty(train: Examples, valid: Examples, model: str, choice: str) -> None:
+    """Refuse to fit on nothing, and to choose by nothing.
+
+    Args:
+        train: What a model is fitted on.
+        valid: What chooses.
+        model: What is fitted, as in "an LSTM".
+        choice: What is chosen, as in "the best epoch".
+
+    Raises:
+        DataError: There are no texts.
+    """
+    if not len(train.texts):
+        raise DataError(f"there are no texts to fit {model} on")
+    if not len(valid.texts):
+        raise DataError(f"there are no validation texts to choose {choice} by")

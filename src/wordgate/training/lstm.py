@@ -3,10 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from wordgate.errors import DataError
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.network import Network
 from wordgate.progress import Progress
@@ -16,11 +14,11 @@ from wordgate.training.checkpoint import Checkpoint, Identity
 from wordgate.training.course import Course
 from wordgate.training.device import choose_device, use_available_cores
 from wordgate.training.first_vectors import FirstVectors, drawn_vectors, pretrained_vectors
-from wordgate.training.fitting import Examples, Fitted, Keeping
+from wordgate.training.fitting import Examples, Fitted, Keeping, check_not_empty
 from wordgate.training.sitting import Sitting
 from wordgate.training.trainer import Trainer
+from wordgate.training.words import learn_words, look_words_up, word_remarks
 from wordgate.vectors.coverage import Coverage
-from wordgate.vectors.matching import Found
 from wordgate.vectors.pretrained import Pretrained
 
 
@@ -89,7 +87,7 @@ def fit_lstm(
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
-    _check_not_empty(train, valid)
+    check_not_empty(train, valid, "an LSTM", "the best epoch")
     use_available_cores()
     torch_device = choose_device(device)
     begun = _begin(train, vocabulary_of, vectors, settings, seed, progress)
@@ -118,7 +116,7 @@ def fit_lstm(
     if checkpoint is not None and keeping is not None and keeping.resume:
         progress.say("\n".join(sitting.take_up(checkpoint)))
     earlier = trainer.state.seconds
-    remarks = [*_vocabulary_remark(vocabulary_of), *_truncation(encoded, settings)]
+    remarks = word_remarks(encoded, vocabulary_of, settings)
     remarks += [] if begun.coverage is None else begun.coverage.remarks()
     remarks += sitting.run()
     state = trainer.state
@@ -126,32 +124,6 @@ def fit_lstm(
     return Fitted(
         model, state.history, state.best_epoch, remarks, earlier, trainer.engine(), begun.coverage
     )
-
-
-def _check_not_empty(train: Examples, valid: Examples) -> None:
-    if not len(train.texts):
-        raise DataError("there are no texts to fit an LSTM on")
-    if not len(valid.texts):
-        raise DataError("there are no validation texts to choose the best epoch by")
-
-
-def _fit_encoder(
-    train: Examples, vocabulary_of: Examples | None, settings: Settings
-) -> tuple[TextEncoder, EncodedTexts]:
-    source = train if vocabulary_of is None else vocabulary_of
-    encoder, encoded = TextEncoder.fit(
-        source.texts,
-        groups=source.groups,
-        tokenizer=settings.tokenizer,
-        max_tokens=settings.max_tokens,
-        truncate=settings.truncate,
-        unknown=settings.unknown_words == "id",
-        ties="first" if settings.tokenizer == "keras" else "word",
-        min_groups=settings.min_groups,
-        min_count=settings.min_count,
-        max_words=settings.max_words,
-    )
-    return encoder, encoded if source is train else encoder.encode(train.texts)
 
 
 def _begin(
@@ -163,32 +135,13 @@ def _begin(
     progress: Progress,
 ) -> Beginning:
     """Fit the vocabulary, and draw its vectors or find pretrained ones."""
-    encoder, encoded = _fit_encoder(train, vocabulary_of, settings)
     if vectors is None:
+        encoder, encoded = learn_words(train, vocabulary_of, settings)
         return Beginning(encoder, encoded, drawn_vectors(encoder.vocabulary, settings, seed))
-    learned = encoder.vocabulary
-    spelling, limit = settings.vectors_spelling, settings.vectors_more_words
-    more = vectors.more_words(encoder.tokenizer, learned.index, limit, spelling)
-    if more:
-        encoder = encoder.knowing(more)
-        encoded = encoder.encode(train.texts)
-    found = vectors.look_up(encoder.vocabulary.words, spelling, progress)
-    _check_found(found, len(learned.words), vectors)
-    tokens = np.bincount(encoded.ids, minlength=len(learned))[learned.first_id : len(learned)]
-    coverage = Coverage.of(learned.words, tokens, found.first(len(learned.words)), len(more))
-    progress.say("\n".join(coverage.lines()))
-    first = pretrained_vectors(encoder.vocabulary, found, settings, seed, n_more=len(more))
-    return Beginning(encoder, encoded, first, coverage)
-
-
-def _check_found(found: Found, n_learned: int, vectors: Pretrained) -> None:
-    """Refuse a table that has none of the words learned from the training texts."""
-    learned = found.first(n_learned) if n_learned else found
-    if not learned.known.any():
-        raise DataError(
-            f"none of the vocabulary's {n_learned:,} words has a vector in {vectors.file.path}: are"
-            " they of the same language, and in its spelling?"
-        )
+    known = look_words_up(train, vocabulary_of, vectors, settings, progress)
+    encoder, more = known.encoder, known.coverage.more
+    first = pretrained_vectors(encoder.vocabulary, known.found, settings, seed, n_more=more)
+    return Beginning(encoder, known.encoded, first, known.coverage)
 
 
 def _identity(
@@ -205,24 +158,6 @@ def _identity(
     changeable = {name: str(value) for name, value in settings.model_dump(mode="json").items()}
     vectors = "drawn" if begun.coverage is None else begun.digest()
     return {"data": digests, "word vectors": vectors, "seed": str(seed), **changeable}
-
-
-def _vocabulary_remark(vocabulary_of: Examples | None) -> list[str]:
-    if vocabulary_of is None:
-        return []
-    return [
-        "The vocabulary was fitted on all rows, not on train alone (vocabulary_from=all): the model"
-        " knows words of the rows that judge it, as it could not know those of new texts."
-    ]
-
-
-def _truncation(encoded: EncodedTexts, settings: Settings) -> list[str]:
-    if not encoded.n_truncated:
-        return []
-    return [
-        f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
-        f" {settings.max_tokens} tokens and lost their {settings.truncate}."
-    ]
 
 
 def _announcement(encoder: TextEncoder, trainer: Trainer) -> str:

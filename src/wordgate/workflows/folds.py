@@ -1,21 +1,20 @@
 """Grouped cross-validation: what a recipe is worth on all rows, beside the model that is kept."""
 
-import math
 from dataclasses import asdict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordgate.bundle.metrics import CrossValidation, Fold, Interval
 from wordgate.data import Table
-from wordgate.errors import DataError, SettingsError
+from wordgate.errors import SettingsError
 from wordgate.progress import Progress
 from wordgate.settings import Settings
-from wordgate.split.folds import grouped_folds
-from wordgate.training.families import fit
-from wordgate.training.fitting import Examples
 from wordgate.vectors.pretrained import Pretrained
+from wordgate.workflows.calibrating import fit_calibrated
 from wordgate.workflows.judging import Exam
-from wordgate.workflows.study import Study, hold_out
+from wordgate.workflows.rounds import make_rounds
+from wordgate.workflows.study import Study, all_examples
 
 
 def check_folds(
@@ -30,6 +29,21 @@ def check_folds(
     Raises:
         SettingsError: The parts are given or dealt at random, or the time is limited.
     """
+    check_n_folds(n_folds, parts_given=parts_given)
+    if n_folds is None:
+        return
+    if settings.split == "random":
+        raise SettingsError("--folds keeps groups and copies together; leave out --split random")
+    if max_minutes is not None:
+        raise SettingsError("--folds trains a model a fold; leave out --max-minutes")
+
+
+def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
+    """Refuse a number that is none of folds, and folds where the parts are given.
+
+    Raises:
+        SettingsError: There are fewer than two folds, or the parts are given.
+    """
     if n_folds is None:
         return
     if n_folds < 2:
@@ -38,10 +52,6 @@ def check_folds(
         raise SettingsError(
             "--folds deals all rows anew; leave out --valid, --test and --split-column"
         )
-    if settings.split == "random":
-        raise SettingsError("--folds keeps groups and copies together; leave out --split random")
-    if max_minutes is not None:
-        raise SettingsError("--folds trains a model a fold; leave out --max-minutes")
 
 
 def cross_validate(
@@ -55,7 +65,7 @@ def cross_validate(
     device: str,
     vectors: Pretrained | None,
     progress: Progress,
-) -> CrossValidation:
+) -> tuple[CrossValidation, NDArray[np.float64]]:
     """Deal all rows to folds of whole groups; fit a model without each fold and judge it there.
 
     Args:
@@ -69,56 +79,43 @@ def cross_validate(
         vectors: The word vectors that each model begins with; None to draw them.
         progress: Where the way is told.
 
+    Returns:
+        What the folds came to, and each row's log-probabilities by the model that had not seen it,
+        float64 [rows, classes].
+
     Raises:
         DataError: There are fewer groups than folds, or a fold has all groups of a label.
     """
-    labels, groups = study.labels, study.copies.joined.groups
-    numbers = {label: number for number, label in enumerate(labels)}
-    targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
-    rows = Examples(table.texts, targets, groups)
-    fold_of_row = grouped_folds(groups, table.labels or [], n_folds, seed=seed)
-    _check_labels(fold_of_row, targets, labels)
+    labels = study.labels
     log_proba = np.zeros((len(table), len(labels)))
     folds = []
-    for number in range(n_folds):
-        test = np.flatnonzero(fold_of_row == number)
-        rest = rows.part(np.flatnonzero(fold_of_row != number))
-        progress.say(f"fold {number + 1} of {n_folds}: {len(test):,} rows judge")
-        train, valid = hold_out(rest, labels, settings.valid_size, seed)
-        fitted = fit(
+    rounds = make_rounds(table, study, n_folds, settings, seed)
+    for number, each in enumerate(rounds, start=1):
+        progress.say(f"fold {number} of {n_folds}: {len(each.rows):,} rows judge")
+        fitted = fit_calibrated(
             family,
-            train,
-            valid,
+            each.train,
+            each.valid,
             len(labels),
             settings,
             seed=seed,
             device=device,
             progress=progress,
-            deadline=math.inf,
             vocabulary_of=study.vocabulary_of,
             vectors=vectors,
         )
-        examined = rows.part(test)
-        log_proba[test] = fitted.model.log_proba(examined.texts)
-        scores = Exam(examined, labels, seed).scores(log_proba[test])
+        log_proba[each.rows] = fitted.log_proba(each.test.texts)
+        scores = Exam(each.test, labels, seed).scores(log_proba[each.rows])
         folds.append(
             Fold(
-                n_train=len(rest.texts),
-                n_test=len(test),
+                n_train=len(each.train.texts) + len(each.valid.texts),
+                n_test=len(each.rows),
                 accuracy=scores.accuracy,
                 macro_f1=scores.macro.f1,
             )
         )
+    rows = all_examples(table, labels, study.copies)
     everything = Exam(rows, labels, seed).scores(log_proba)
     interval = Interval(**asdict(everything.intervals["accuracy"]))
-    return CrossValidation(accuracy=everything.accuracy, interval=interval, folds=folds)
-
-
-def _check_labels(fold: np.ndarray, targets: np.ndarray, labels: tuple[str, ...]) -> None:
-    """Refuse folds of which one holds all rows of a label: the rest can't learn it."""
-    for number, label in enumerate(labels):
-        if len(np.unique(fold[targets == number])) == 1:
-            raise DataError(
-                f"all rows of label '{label}' stand in one fold, so the model judged there can't"
-                f" learn it; give it more groups, or leave it out with --drop-label '{label}'"
-            )
+    validation = CrossValidation(accuracy=everything.accuracy, interval=interval, folds=folds)
+    return validation, log_proba

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 from wordgate.bundle.metrics import (
     Baseline,
     Baselines,
+    CoveragePoint,
     PairedDifference,
     SplitFacts,
+    Tempering,
     VectorFacts,
 )
+from wordgate.evaluation.calibration import calibration, tempered
+from wordgate.evaluation.coverage import coverage_curve
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.metrics import Scores, evaluate
 from wordgate.models.protocol import Model
@@ -86,6 +90,25 @@ def compare_to_count(
     return PairedDifference(**asdict(difference))
 
 
+def tempering_facts(exam: Exam, untempered: NDArray[np.float64], temperature: float) -> Tempering:
+    """Tell how far probabilities can be believed, before and after temperature scaling."""
+    targets = exam.examples.targets
+    after = tempered(untempered, temperature)
+    return Tempering.model_validate(
+        {
+            "temperature": temperature,
+            "before": asdict(calibration(untempered, targets)),
+            "after": asdict(calibration(after, targets)),
+        }
+    )
+
+
+def coverage_facts(exam: Exam, log_proba: NDArray[np.float64]) -> list[CoveragePoint]:
+    """Tell what abstaining below a probability would leave."""
+    curve = coverage_curve(log_proba, exam.examples.targets)
+    return [CoveragePoint(**asdict(point)) for point in curve]
+
+
 def split_facts(study: Study) -> SplitFacts:
     """Gather what is known of the split, near copies between its parts included."""
     split = study.split
@@ -101,6 +124,16 @@ def split_facts(study: Study) -> SplitFacts:
         near_duplicates_in_train=int(near.sum()),
         reason=split.reason,
         warnings=list(split.warnings),
+    )
+
+
+def leak_sentence(study: Study) -> str:
+    """Say how many test rows of a split a model could know from training."""
+    facts = split_facts(study)
+    return (
+        f"{facts.kind}: of {facts.n_test:,} test rows {facts.leaked_by_group / facts.n_test:.1%}"
+        f" have their group in train, {facts.near_duplicates_in_train / facts.n_test:.1%} a near"
+        " copy there."
     )
 
 

@@ -15,7 +15,7 @@ def check_keeping(
 
     Args:
         out: Where the model is to be written; None for memory alone, which keeps nothing.
-        family: The family of the model; word counts are fitted in one piece and never kept.
+        family: The family of the model; only an LSTM's training is kept on its way.
         resume: Whether to go on with the training that is kept.
         overwrite: Whether to begin anew; what is kept stays until something newer is.
 
@@ -24,11 +24,14 @@ def check_keeping(
         BundleError: A training is kept and nothing said what is to become of it; or none is kept
             and it should be resumed.
     """
-    if resume and family == "count":
-        raise SettingsError("--resume has no effect: word counts are fitted in one piece")
+    if resume and family != "lstm":
+        raise SettingsError(
+            f"--resume has no effect: a {family} model is fitted in one piece, and only an LSTM's"
+            " training is kept on its way"
+        )
     if resume and out is None:
         raise SettingsError("to resume a training, say by `out` which one")
-    if out is None or family == "count":
+    if out is None or family != "lstm":
         return None
     file = Path(f"{Path(out)}.checkpoint")
     if resume and not file.exists():

@@ -1,13 +1,15 @@
 """From what a user asked for to what a training takes: settings, and word vectors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wordgate.errors import SettingsError
 from wordgate.progress import Progress
-from wordgate.settings import LARGEST_EMBEDDING, Settings, load_settings
+from wordgate.settings import LARGEST_EMBEDDING, Settings, load_settings, reads_setting
 from wordgate.vectors.pretrained import Pretrained
 
+NEED_VECTORS = ("logreg", "mlp")
+READ_VECTORS = (*NEED_VECTORS, "lstm")
 _IN_PLACE = {
     "embedding_size": "vectors_extra_size, by which they are wider than in their file",
     "embedding_learning_rate": "vectors_learning_rate, or vectors_drawn_learning_rate",
@@ -20,7 +22,7 @@ def resolve_settings(
     overrides: Mapping[str, object],
     vectors: str | Path | None,
     *,
-    family: str,
+    families: Sequence[str],
 ) -> Settings:
     """Read a recipe, and refuse what would have no effect, before anything is fetched or read.
 
@@ -28,13 +30,17 @@ def resolve_settings(
         recipe: The recipe's name, or the path of a ``.toml`` file.
         overrides: Single settings that beat the recipe's.
         vectors: A file of word vectors or the name of a public one; None to draw them.
-        family: The family of the model.
+        families: The families of the models.
 
     Raises:
-        SettingsError: Recipe or settings are unknown, or the word vectors leave one without effect
-            or have none themselves.
+        SettingsError: Recipe or settings are unknown, or one has no effect; or word vectors are
+            needed, or have no effect themselves.
     """
     settings = load_settings(recipe, overrides)
+    for setting in overrides:
+        if not any(reads_setting(family, setting) for family in families):
+            raise SettingsError(f"{setting} has no effect on {_models(families)}: leave it out")
+    check_vectors_needed(families, vectors)
     if vectors is None:
         for setting in overrides:
             if setting.startswith("vectors_"):
@@ -42,12 +48,30 @@ def resolve_settings(
                     f"{setting} has no effect without --vectors: give some, or leave it out"
                 )
         return settings
-    if family == "count":
-        raise SettingsError(f"--vectors {vectors} has no effect: word counts read no word vectors")
     for setting, instead in _IN_PLACE.items():
         if setting in overrides:
             raise SettingsError(f"{setting} has no effect with --vectors; set {instead}")
     return settings
+
+
+def check_vectors_needed(families: Sequence[str], vectors: str | Path | None) -> None:
+    """Refuse word vectors that no family reads, and their lack where one needs them.
+
+    Raises:
+        SettingsError: They have no effect, or are missing.
+    """
+    if vectors is not None and not any(family in READ_VECTORS for family in families):
+        raise SettingsError(f"--vectors {vectors} has no effect: {_models(families)} read none")
+    needing = [family for family in families if family in NEED_VECTORS]
+    if vectors is None and needing:
+        raise SettingsError(
+            f"{_models(needing)} average word vectors, and there are none: give some by --vectors;"
+            " 'wordgate vectors distill' makes some for your own words"
+        )
+
+
+def _models(families: Sequence[str]) -> str:
+    return f"models of the family {' or '.join(families)}"
 
 
 def resolve_vectors(

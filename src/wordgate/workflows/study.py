@@ -36,7 +36,7 @@ class Study:
     vocabulary_of: Examples | None
 
 
-def make_study(table: Table, settings: Settings, seed: int) -> Study:
+def make_study(table: Table, settings: Settings, seed: int, copies: Copies | None = None) -> Study:
     """Cut a table as the settings say, or as the table itself names the parts.
 
     Copies are sought in the bodies alone, so that a topic in front makes no two texts alike and
@@ -46,31 +46,50 @@ def make_study(table: Table, settings: Settings, seed: int) -> Study:
     Groups that copy each other are joined before, so that copies are never parted by a grouped
     split, are counted as a leak by another, and stand together where an interval resamples groups.
 
+    Args:
+        table: The rows.
+        settings: How to cut.
+        seed: Decides who is where.
+        copies: Which rows copy which, if that is known already.
+
     Raises:
         DataError: The rows can't be cut, or a label of test is unknown to train.
     """
     labels = tuple(sorted(set(table.labels or ())))
-    copies = find_copies(table.bodies, table.groups)
+    copies = copies or find_copies(table.bodies, table.groups)
     split = _split(table, copies, settings, seed)
-    numbers = {label: number for number, label in enumerate(labels)}
-    targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
-    everything = Examples(table.texts, targets, copies.joined.groups)
+    everything = all_examples(table, labels, copies)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
     _check_labels(labels, train)
     vocabulary_of = everything if settings.vocabulary_from == "all" else None
     return Study(labels, split, copies, train, valid, test, vocabulary_of)
 
 
+def all_examples(table: Table, labels: Sequence[str], copies: Copies) -> Examples:
+    """Number the labels of all rows; the groups have copies joined to them."""
+    numbers = {label: number for number, label in enumerate(labels)}
+    targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
+    return Examples(table.texts, targets, copies.joined.groups)
+
+
 def hold_out(
-    examples: Examples, labels: Sequence[str], share: float, seed: int
+    examples: Examples, labels: Sequence[str], share: float, seed: int, kind: str = "grouped"
 ) -> tuple[Examples, Examples]:
-    """Cut a share of the examples off, in whole groups, as a split cuts off test.
+    """Cut a share of the examples off, as a split cuts off test.
+
+    Args:
+        examples: The examples.
+        labels: The labels by their numbers.
+        share: The share to cut off.
+        seed: Decides who is cut off.
+        kind: ``grouped`` for whole groups, ``random`` for single rows.
 
     Returns:
         What is left, and what was cut off.
     """
     names = [labels[target] for target in examples.targets.tolist()]
-    split = grouped_split(
+    deal = random_split if kind == "random" else grouped_split
+    split = deal(
         examples.texts, names, examples.groups, test_size=share, valid_size=share, seed=seed
     )
     left = np.sort(np.concatenate([split.train, split.valid]))

@@ -1,11 +1,12 @@
 """From labelled texts to a judged model in a folder."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config, environment
@@ -13,27 +14,32 @@ from wordgate.bundle.metrics import CrossValidation, Metrics
 from wordgate.bundle.writing import Bundle, check_destination, write_bundle
 from wordgate.data import Table
 from wordgate.errors import SettingsError
+from wordgate.evaluation.calibration import tempered
 from wordgate.evaluation.metrics import Scores
 from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed
 from wordgate.split.fingerprints import Fingerprints
-from wordgate.training.families import check_device, check_family, fit
-from wordgate.training.fitting import Fitted, Keeping
+from wordgate.training.families import check_device, check_family
+from wordgate.training.fitting import Keeping
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.audit import audit_table
+from wordgate.workflows.calibrating import Calibrated, fit_calibrated
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate
 from wordgate.workflows.judging import (
     Exam,
     JudgedBaselines,
     compare_to_count,
+    coverage_facts,
     judge_baselines,
     split_facts,
+    tempering_facts,
     vector_facts,
 )
 from wordgate.workflows.keeping import check_keeping
 from wordgate.workflows.reading import ReadingOptions, read_parts
+from wordgate.workflows.reporting import report_page
 from wordgate.workflows.resolving import resolve_settings, resolve_vectors
 from wordgate.workflows.study import Study, make_study
 
@@ -77,6 +83,7 @@ class Plan:
     vectors: Pretrained | None = None
     folds: int | None = None
     keeping: Keeping | None = None
+    no_texts: bool = False
 
 
 def train(
@@ -98,6 +105,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     max_minutes: float | None = None,
+    no_texts: bool = False,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Training:
@@ -110,7 +118,7 @@ def train(
         overwrite: Replace a bundle that is there, and begin anew if a training into it was
             interrupted.
         resume: Go on with the training into `out` that was interrupted.
-        model: The family: ``lstm`` or ``count``.
+        model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
         recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
         settings: Single settings that beat the recipe's.
         vectors: A file of pretrained word vectors, or the name of a public one.
@@ -125,6 +133,7 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         max_minutes: End within so many minutes, with the best epoch until then; with `resume`, 0
             makes a model of what there is.
+        no_texts: Leave the texts of test rows out of the model's report.
         progress: Where remarks go; to standard error if not given.
         **reading: How to read the data: see `ReadingOptions`.
 
@@ -140,7 +149,7 @@ def train(
     told: Progress = Console() if progress is None else progress
     overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
     check_family(model)
-    chosen = resolve_settings(recipe, overrides, vectors, family=model)
+    chosen = resolve_settings(recipe, overrides, vectors, families=[model])
     keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
     seed = checked_seed(seed)
     check_device(model, device)
@@ -158,7 +167,7 @@ def train(
     )
     told.say("\n".join(sources.lines()))
     chosen, pretrained = resolve_vectors(vectors, chosen, told)
-    plan = Plan(model, str(recipe), chosen, seed, device, pretrained, folds, keeping)
+    plan = Plan(model, str(recipe), chosen, seed, device, pretrained, folds, keeping, no_texts)
     training = train_on_table(sources.table, sources.facts(), plan, clock, told)
     if out is not None:
         training.save(out, overwrite=overwrite)
@@ -185,31 +194,37 @@ def train_on_table(
     exam = Exam(study.test, study.labels, plan.seed)
     baselines = judge_baselines(study.train, exam)
     progress.say(_baseline_line(baselines))
-    fitted, seconds = _fit(study, plan, clock, progress)
-
-    config = _config(data, study, plan, fitted)
-    log_proba = Predictor(fitted.model, config).log_proba(study.test.texts)
+    calibrated = _fit(study, plan, clock, progress)
+    fitted = calibrated.fitted
+    untempered = fitted.model.log_proba(study.test.texts)
+    log_proba = tempered(untempered, calibrated.temperature)
     scores = exam.scores(log_proba)
+    folds, _ = _folds(table, study, plan, progress)
     metrics = Metrics.model_validate(
         {
             **scores.as_dict(),
             "baselines": baselines.facts,
             "difference_to_count": compare_to_count(exam, log_proba, baselines),
             "split": facts,
-            "folds": _folds(table, study, plan, progress),
+            "folds": folds,
+            "calibration": tempering_facts(exam, untempered, calibrated.temperature),
+            "coverage": coverage_facts(exam, log_proba),
             "vectors": vector_facts(plan.vectors, fitted.coverage),
-            **_course(fitted, seconds, clock),
+            **_course(calibrated, clock),
         }
     )
+    config = _config(data, study, plan, calibrated)
+    page = report_page(
+        table, study, found, config, metrics, untempered, log_proba, texts=not plan.no_texts
+    )
     prints = _fingerprints(table, study)
-    bundle = Bundle(config, fitted.model, metrics, prints, found.facts())
+    bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
     return Training(predictor, metrics, scores, bundle, (*study.split.warnings, *fitted.remarks))
 
 
-def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> tuple[Fitted, float]:
-    started = time.monotonic()
-    fitted = fit(
+def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> Calibrated:
+    return fit_calibrated(
         plan.model,
         study.train,
         study.valid,
@@ -223,12 +238,13 @@ def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> tuple[Fi
         vectors=plan.vectors,
         keeping=plan.keeping,
     )
-    return fitted, fitted.earlier_seconds + time.monotonic() - started
 
 
-def _folds(table: Table, study: Study, plan: Plan, progress: Progress) -> CrossValidation | None:
+def _folds(
+    table: Table, study: Study, plan: Plan, progress: Progress
+) -> tuple[CrossValidation, NDArray[np.float64]] | tuple[None, None]:
     if plan.folds is None:
-        return None
+        return None, None
     return cross_validate(
         table,
         study,
@@ -242,10 +258,11 @@ def _folds(table: Table, study: Study, plan: Plan, progress: Progress) -> CrossV
     )
 
 
-def _course(fitted: Fitted, train_seconds: float, clock: Clock) -> dict[str, object]:
+def _course(calibrated: Calibrated, clock: Clock) -> dict[str, object]:
     """Gather what the training took."""
+    fitted = calibrated.fitted
     return {
-        "train_seconds": train_seconds,
+        "train_seconds": calibrated.seconds,
         "wall_seconds": clock.elapsed(),
         "peak_memory_mb": peak_memory_mb(),
         "epochs": len(fitted.history),
@@ -255,7 +272,7 @@ def _course(fitted: Fitted, train_seconds: float, clock: Clock) -> dict[str, obj
     }
 
 
-def _config(data: dict[str, object], study: Study, plan: Plan, fitted: Fitted) -> Config:
+def _config(data: dict[str, object], study: Study, plan: Plan, calibrated: Calibrated) -> Config:
     return Config(
         family=plan.model,
         labels=study.labels,
@@ -264,7 +281,8 @@ def _config(data: dict[str, object], study: Study, plan: Plan, fitted: Fitted) -
         settings=plan.settings.model_dump(mode="json"),
         data=data,
         vectors=None if plan.vectors is None else plan.vectors.name,
-        environment=environment("torch", "scikit-learn") | dict(fitted.engine),
+        temperature=calibrated.temperature,
+        environment=environment("torch", "scikit-learn") | dict(calibrated.fitted.engine),
     )
 
 

@@ -1,0 +1,169 @@
+"""The families `logreg` and `mlp`: a linear model or one hidden layer over averaged word vectors.
+
+An average is linear, so the first layer stands in the table already: a word's row is what the layer
+makes of its vector, and a text is the weighted mean of its words' rows. What is over is Iyyer et
+al.'s deep averaging network (2015) of one hidden layer, or of none.
+
+Shapes: ``vocabulary`` ids, ``features`` numbers a word and a text (the classes of `logreg`, the
+hidden units of `mlp`), ``classes`` labels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import BundleError
+from wordgate.models.protocol import Arrays, Description
+from wordgate.text.encoder import EncodedTexts, TextEncoder
+
+Floats = NDArray[np.float32]
+_TEXTS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class OutputLayer:
+    """What `mlp` makes of its hidden units.
+
+    Attributes:
+        weights: float32 [classes, features].
+        bias: float32 [classes].
+    """
+
+    weights: Floats
+    bias: Floats
+
+
+@dataclass(frozen=True)
+class AverageModel:
+    """A classifier over the weighted mean of a text's words.
+
+    Attributes:
+        encoder: What turns texts into ids.
+        rows: float32 [vocabulary, features].
+        weights: float32 [vocabulary], not negative; 0 for ids that have no vector.
+        bias: float32 [features], all that a text without any known word has.
+        output: The layer over the hidden units of `mlp`; None for `logreg`.
+    """
+
+    encoder: TextEncoder
+    rows: Floats
+    weights: Floats
+    bias: Floats
+    output: OutputLayer | None = None
+
+    @property
+    def family(self) -> str:
+        """The family: `mlp` if there is a layer over the mean, `logreg` if there is none."""
+        return "logreg" if self.output is None else "mlp"
+
+    def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Compute log-probabilities, float64 [n, classes]."""
+        features = averages(self.encoder.encode(texts), self.rows, self.weights) + self.bias
+        if self.output is not None:
+            hidden = np.maximum(features, 0.0)
+            # Not by BLAS, whose last bits depend on how many texts there are.
+            features = np.einsum("nf,cf->nc", hidden, self.output.weights) + self.output.bias
+        logits = features.astype(np.float64)
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+    def state(self) -> tuple[Description, Arrays]:
+        """Give the encoder, and the layers by their names."""
+        arrays = {"rows": self.rows, "weights": self.weights, "bias": self.bias}
+        if self.output is not None:
+            arrays |= {"output.weights": self.output.weights, "output.bias": self.output.bias}
+        return {"encoder": self.encoder.state()}, arrays
+
+    @classmethod
+    def logreg_from_state(cls, description: Description, arrays: Arrays) -> "AverageModel":
+        """Build a model of the family `logreg` again from what `state` gave.
+
+        Raises:
+            BundleError: A part is missing, or the parts don't fit together.
+        """
+        return cls._from_state(description, arrays, hidden=False)
+
+    @classmethod
+    def mlp_from_state(cls, description: Description, arrays: Arrays) -> "AverageModel":
+        """Build a model of the family `mlp` again from what `state` gave.
+
+        Raises:
+            BundleError: A part is missing, or the parts don't fit together.
+        """
+        return cls._from_state(description, arrays, hidden=True)
+
+    @classmethod
+    def _from_state(
+        cls, description: Description, arrays: Arrays, *, hidden: bool
+    ) -> "AverageModel":
+        encoder = _encoder(description)
+        _check_arrays(arrays, len(encoder.vocabulary), hidden=hidden)
+        output = OutputLayer(arrays["output.weights"], arrays["output.bias"]) if hidden else None
+        return cls(encoder, arrays["rows"], arrays["weights"], arrays["bias"], output)
+
+
+def averages(encoded: EncodedTexts, rows: Floats, weights: Floats) -> Floats:
+    """Average the rows of each text's words.
+
+    Args:
+        encoded: The texts.
+        rows: float32 [vocabulary, features].
+        weights: float32 [vocabulary].
+
+    Returns:
+        float32 [n, features]; zeros for a text whose words have no weight. A text's neighbours
+        have no part in its result.
+    """
+    means = np.zeros((len(encoded), rows.shape[1]), np.float32)
+    offsets = encoded.offsets
+    for start in range(0, len(encoded), _TEXTS_AT_ONCE):
+        texts = np.arange(start, min(start + _TEXTS_AT_ONCE, len(encoded)))
+        filled = texts[offsets[texts + 1] > offsets[texts]]  # reduceat gives others a neighbour's
+        if not len(filled):
+            continue
+        first, end = offsets[start], offsets[texts[-1] + 1]
+        ids, starts = encoded.ids[first:end], offsets[filled] - first
+        own = weights[ids]
+        sums = np.add.reduceat(rows[ids] * own[:, None], starts, axis=0)
+        totals = np.add.reduceat(own, starts)
+        known = totals > 0
+        means[filled[known]] = sums[known] / totals[known, None]
+    return means
+
+
+def _encoder(description: Description) -> TextEncoder:
+    if "encoder" not in description:
+        raise BundleError("the model has no part 'encoder'; train it again")
+    encoder = description["encoder"]
+    if not isinstance(encoder, Mapping):
+        raise BundleError(
+            f"the model's text encoder is {encoder!r:.80}, not an object of named fields"
+        )
+    return TextEncoder.from_state(encoder)
+
+
+def _check_arrays(arrays: Arrays, vocabulary: int, *, hidden: bool) -> None:
+    """Refuse arrays that are missing, too many, or of another vocabulary or network."""
+    names = ("rows", "weights", "bias", *(("output.weights", "output.bias") if hidden else ()))
+    for name in names:
+        if name not in arrays:
+            raise BundleError(f"the model has no part '{name}'; train it again")
+    for name in arrays:
+        if name not in names:
+            raise BundleError(f"the model has a part '{name}' that its family doesn't know")
+    features = arrays["bias"].shape[:1] or (1,)
+    expected = {"rows": (vocabulary, *features), "weights": (vocabulary,), "bias": features}
+    if hidden:
+        classes = arrays["output.bias"].shape[:1] or (1,)
+        expected |= {"output.weights": (*classes, *features), "output.bias": classes}
+    for name, shape in expected.items():
+        array = arrays[name]
+        if array.shape != shape or array.dtype != np.float32:
+            raise BundleError(
+                f"the model's {name} is {array.dtype} {list(array.shape)}"
+                f" where float32 {list(shape)} belongs"
+            )
+    if not (np.isfinite(arrays["weights"]) & (arrays["weights"] >= 0)).all():
+        raise BundleError("the model's weights of words are not all numbers of 0 or more")

@@ -1,0 +1,317 @@
+"""Pictures in SVG, drawn for a width of 360 units: read on a phone as well as on paper.
+
+Colours are the page's own (classes `one`, `two`, `quiet`), so that they follow dark and light; what
+differs in colour differs in form, too.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+
+from wordgate.report.svg import TEXT_SIZE, element, fitted, line, picture, text, text_width
+
+WIDTH = 360.0
+Tone = Literal["one", "two", "quiet"]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A scale.
+
+    Attributes:
+        title: What is measured.
+        low: Where it begins.
+        high: Where it ends, above ``low``.
+        ticks: Where numbers stand.
+        form: Writes such a number.
+    """
+
+    title: str
+    low: float
+    high: float
+    ticks: Sequence[float]
+    form: Callable[[float], str] = "{:g}".format
+
+    def at(self, value: float, start: float, end: float) -> float:
+        """Map a value to a place between two; what lies outside is put at the edge."""
+        part = (value - self.low) / (self.high - self.low)
+        return start + min(1.0, max(0.0, part)) * (end - start)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a line chart: its name, its points (x, y) and its tone."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    tone: Tone
+    marks: bool = False
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval; any of them may be undefined."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A row of a bar chart: its name, its value, and a remark that stands beside it."""
+
+    name: str
+    estimate: Estimate
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Dots:
+    """A row of a dot plot: its name, and an estimate for each of the plot's kinds."""
+
+    name: str
+    estimates: Sequence[Estimate]
+
+
+def axis(title: str, values: Sequence[float], *, form: Callable[[float], str] = "{:g}".format,
+         n: int = 5) -> Axis:  # fmt: skip
+    """Make a scale of round numbers that holds all values."""
+    low, high = min(values), max(values)
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    rough = (high - low) / n
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * nice for nice in (1, 2, 2.5, 5, 10) if power * nice >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    ticks = [round(number * step, 10) for number in range(first, last + 1)]
+    return Axis(title, ticks[0], ticks[-1], ticks, form)
+
+
+def shares(title: str) -> Axis:
+    """Make the scale from 0 to 1."""
+    return Axis(title, 0.0, 1.0, (0, 0.2, 0.4, 0.6, 0.8, 1.0), "{:.1f}".format)
+
+
+def line_chart(
+    lines: Sequence[Line],
+    *,
+    x: Axis,
+    y: Axis,
+    label: str,
+    marked: tuple[float, str] | None = None,
+    height: float = 250.0,
+) -> Markup:
+    """Draw lines over a grid, with their names above.
+
+    Args:
+        lines: What to draw, the most important last.
+        x: The horizontal scale.
+        y: The vertical scale.
+        label: What the picture tells, for who can't see it.
+        marked: A value of x to mark with a vertical line, and what to call it.
+        height: In units of the picture, 360 wide.
+    """
+    left = 14 + max(text_width(y.form(tick)) for tick in y.ticks)
+    top, right, bottom = 46.0, WIDTH - 14, height - 40
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        return x.at(point[0], left, right), y.at(point[1], bottom, top)
+
+    parts = [*_legend(lines), text(fitted(y.title, 200), 2, 34, class_="quiet")]
+    for tick in y.ticks:
+        height_of_tick = y.at(tick, bottom, top)
+        parts.append(line(left, height_of_tick, right, height_of_tick, class_="grid"))
+        parts.append(text(y.form(tick), left - 6, height_of_tick + 4, class_="end"))
+    parts += [
+        text(x.form(tick), x.at(tick, left, right), bottom + 17, class_="middle")
+        for tick in x.ticks
+    ]
+    parts.append(text(fitted(x.title, right - left), (left + right) / 2, height - 6,
+                      class_="middle quiet"))  # fmt: skip
+    if marked is not None:
+        parts += _mark(x.at(marked[0], left, right), marked[1], top, bottom, right)
+    for one in lines:
+        parts += _drawn(one, [place(point) for point in one.points])
+    return picture(parts, width=WIDTH, height=height, label=label)
+
+
+def bar_chart(bars: Sequence[Bar], *, x: Axis, label: str) -> Markup:
+    """Draw horizontal bars with whiskers for the intervals; names stand above their bars."""
+    left, right, step = 2.0, WIDTH - 14.0, 40.0
+    bottom = len(bars) * step + 2
+    parts = _lower_scale(x, left, right, bottom, top=8.0)
+    for number, bar in enumerate(bars):
+        y = number * step
+        parts += _heading(bar.name, _told(bar.estimate, bar.note), y + 14)
+        parts += _bar(bar.estimate, x, left, right, y + 26)
+    return picture(parts, width=WIDTH, height=bottom + 40, label=label)
+
+
+def dot_plot(rows: Sequence[Dots], kinds: Sequence[tuple[str, Tone]], *, x: Axis, label: str,
+             zero: bool = False) -> Markup:  # fmt: skip
+    """Draw estimates as dots with whiskers, one line for each kind under the row's name.
+
+    Args:
+        rows: What to draw, from top to bottom.
+        kinds: The name and tone of each estimate of a row.
+        x: The scale.
+        label: What the picture tells, for who can't see it.
+        zero: Whether to mark the scale's 0.
+    """
+    left, right = 8.0, WIDTH - 14.0
+    step = 24.0 + 15.0 * len(kinds)
+    top = 26.0 if len(kinds) > 1 else 2.0
+    bottom = top + len(rows) * step + 4
+    legend = [Line(name, (), tone, marks=True) for name, tone in kinds]
+    parts = _legend(legend) if len(kinds) > 1 else []
+    parts += _lower_scale(x, left, right, bottom, top=top + 4)
+    if zero:
+        parts.append(line(x.at(0, left, right), top, x.at(0, left, right), bottom, class_="mark"))
+    for number, row in enumerate(rows):
+        y = top + number * step
+        told = "  ·  ".join(x.form(one.value) for one in row.estimates if one.value is not None)
+        parts += _heading(row.name, told, y + 15)
+        for place, (estimate, (_, tone)) in enumerate(zip(row.estimates, kinds, strict=True)):
+            parts += _dot(estimate, tone, x, left, right, y + 28 + 15 * place)
+    return picture(parts, width=WIDTH, height=bottom + 40, label=label)
+
+
+def heat_map(names: Sequence[str], counts: Sequence[Sequence[int]], *, label: str) -> Markup:
+    """Draw a confusion matrix: true labels as rows, shaded by their share of the row.
+
+    Few labels show counts and shares; more of them whole per cents, and columns by number.
+    """
+    n = len(names)
+    numbered = n > 4
+    left = 108.0 if n <= 6 else 84.0
+    size = (WIDTH - left - 4) / n
+    tall = min(size, 52.0)
+    top = 42.0
+    parts = [
+        text("predicted", left + size * n / 2, 14, class_="middle quiet"),
+        text("true", 2, 34, class_="quiet"),
+    ]
+    for number, name in enumerate(names):
+        across, down = left + (number + 0.5) * size, top + (number + 0.5) * tall
+        column = str(number + 1) if numbered else fitted(name, size - 6)
+        row = f"{number + 1} {name}" if numbered else name
+        parts.append(text(column, across, 34, class_="middle"))
+        parts.append(text(fitted(row, left - 10), 2, down + 4))
+    for i, row_counts in enumerate(counts):
+        total = max(1, sum(row_counts))
+        for j, count in enumerate(row_counts):
+            x, y = left + j * size, top + i * tall
+            parts += _cell(x, y, size, tall, count, count / total, brief=numbered)
+    return picture(parts, width=WIDTH, height=top + tall * n + 4, label=label)
+
+
+def _legend(lines: Sequence[Line]) -> list[Markup]:
+    parts, x = [], 2.0
+    for one in lines:
+        room = WIDTH - x - 26
+        name = fitted(one.name, room)
+        parts.append(line(x, 10, x + 18, 10, class_=f"line {one.tone}"))
+        if one.marks:
+            parts.append(_dot_mark(one.tone, x + 9, 10))
+        parts.append(text(name, x + 24, 14))
+        x += 38 + 0.9 * text_width(name)
+    return parts
+
+
+def _mark(x: float, name: str, top: float, bottom: float, right: float) -> list[Markup]:
+    side = "end" if x + text_width(name) + 8 > right else None
+    place = x - 5 if side else x + 5
+    return [line(x, top, x, bottom, class_="mark"), text(name, place, top - 4, class_=side)]
+
+
+def _drawn(one: Line, points: Sequence[tuple[float, float]]) -> list[Markup]:
+    path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    parts = [element("path", d=path, class_=f"line {one.tone}")] if len(points) > 1 else []
+    if one.marks or len(points) == 1:
+        parts += [_dot_mark(one.tone, x, y) for x, y in points]
+    return parts
+
+
+def _dot_mark(tone: Tone, x: float, y: float) -> Markup:
+    """Draw a disc, or a diamond for the second tone."""
+    if tone == "two":
+        path = f"M{x - 4.5:.1f} {y:.1f}l4.5 -4.5l4.5 4.5l-4.5 4.5z"
+        return element("path", d=path, class_=f"dot {tone}")
+    return element("circle", cx=x, cy=y, r=3.6, class_=f"dot {tone}")
+
+
+def _lower_scale(x: Axis, left: float, right: float, bottom: float, *, top: float) -> list[Markup]:
+    parts = []
+    for tick in x.ticks:
+        place = x.at(tick, left, right)
+        name = x.form(tick)
+        half = text_width(name) / 2
+        side = "middle" if left <= place - half and place + half <= WIDTH else None
+        parts.append(line(place, top, place, bottom, class_="grid"))
+        parts.append(text(name, place if side else 0.0, bottom + 16, class_=side))
+    middle = (left + right) / 2
+    parts.append(text(fitted(x.title, right - left), middle, bottom + 34, class_="middle quiet"))
+    return parts
+
+
+def _heading(name: str, told: str, y: float) -> list[Markup]:
+    """Write a row's name at the left and its numbers at the right, neither over the other."""
+    told = fitted(told, WIDTH / 2)
+    room = WIDTH - 24 - 0.9 * text_width(told)
+    return [
+        text(fitted(name, room), 2, y, class_="name"),
+        text(told, WIDTH - 14, y, class_="end"),
+    ]
+
+
+def _told(estimate: Estimate, note: str) -> str:
+    value = "undefined" if estimate.value is None else f"{estimate.value:.2f}"
+    return f"{value} · {note}" if note else value
+
+
+def _bar(estimate: Estimate, x: Axis, left: float, right: float, y: float) -> list[Markup]:
+    if estimate.value is None:
+        return []
+    start, end = x.at(x.low, left, right), x.at(estimate.value, left, right)
+    bar = element("rect", x=start, y=y - 5, width=end - start, height=10.0, rx=1.5, class_="bar")
+    return [bar, *_whisker(estimate, x, left, right, y, "ink")]
+
+
+def _dot(
+    estimate: Estimate, tone: Tone, x: Axis, left: float, right: float, y: float
+) -> list[Markup]:
+    if estimate.value is None:
+        return []
+    mark = _dot_mark(tone, x.at(estimate.value, left, right), y)
+    return [*_whisker(estimate, x, left, right, y, tone), mark]
+
+
+def _whisker(estimate: Estimate, x: Axis, left: float, right: float, y: float,
+             tone: str) -> list[Markup]:  # fmt: skip
+    if estimate.low is None or estimate.high is None:
+        return []
+    low, high = x.at(estimate.low, left, right), x.at(estimate.high, left, right)
+    path = f"M{low:.1f} {y - 4:.1f}v8M{low:.1f} {y:.1f}H{high:.1f}M{high:.1f} {y - 4:.1f}v8"
+    return [element("path", d=path, class_=f"whisker {tone}")]
+
+
+def _cell(x: float, y: float, wide: float, tall: float, count: int, part: float, *,
+          brief: bool) -> list[Markup]:  # fmt: skip
+    # Never darker than half, so that the text on it can be read on white and on black paper.
+    shade = element(
+        "rect", x=x + 1, y=y + 1, width=wide - 2, height=tall - 2, rx=2.0, class_="cell",
+        fill_opacity=f"{0.05 + 0.45 * part:.2f}",
+    )  # fmt: skip
+    middle = x + wide / 2
+    if brief:
+        return [shade, text(f"{100 * part:.0f}", middle, y + tall / 2 + 4, class_="middle")]
+    size = TEXT_SIZE
+    return [
+        shade,
+        text(fitted(f"{count:,}", wide, size), middle, y + tall / 2 - 2, class_="middle"),
+        text(f"{100 * part:.0f} %", middle, y + tall / 2 + 13, class_="middle"),
+    ]

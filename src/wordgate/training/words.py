@@ -1,0 +1,106 @@
+"""The words a training knows, and their pretrained vectors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wordgate.errors import DataError
+from wordgate.progress import Progress
+from wordgate.settings import Settings
+from wordgate.text.encoder import EncodedTexts, TextEncoder
+from wordgate.training.fitting import Examples
+from wordgate.vectors.coverage import Coverage
+from wordgate.vectors.matching import Found
+from wordgate.vectors.pretrained import Pretrained
+
+
+@dataclass(frozen=True)
+class KnownWords:
+    """A vocabulary with pretrained vectors.
+
+    Attributes:
+        encoder: What turns texts into ids.
+        encoded: The training texts.
+        found: The vectors found for the vocabulary's words, in their order.
+        coverage: How many words have one.
+    """
+
+    encoder: TextEncoder
+    encoded: EncodedTexts
+    found: Found
+    coverage: Coverage
+
+
+def learn_words(
+    train: Examples, vocabulary_of: Examples | None, settings: Settings
+) -> tuple[TextEncoder, EncodedTexts]:
+    """Fit the vocabulary, on `train` if nothing else is given, and encode the training texts."""
+    source = train if vocabulary_of is None else vocabulary_of
+    encoder, encoded = TextEncoder.fit(
+        source.texts,
+        groups=source.groups,
+        tokenizer=settings.tokenizer,
+        max_tokens=settings.max_tokens,
+        truncate=settings.truncate,
+        unknown=settings.unknown_words == "id",
+        ties="first" if settings.tokenizer == "keras" else "word",
+        min_groups=settings.min_groups,
+        min_count=settings.min_count,
+        max_words=settings.max_words,
+    )
+    return encoder, encoded if source is train else encoder.encode(train.texts)
+
+
+def look_words_up(
+    train: Examples,
+    vocabulary_of: Examples | None,
+    vectors: Pretrained,
+    settings: Settings,
+    progress: Progress,
+) -> KnownWords:
+    """Fit the vocabulary, widen it by words of the table, and find the vectors of all.
+
+    Raises:
+        DataError: No word of the training texts has a vector, or the file is broken.
+    """
+    encoder, encoded = learn_words(train, vocabulary_of, settings)
+    learned = encoder.vocabulary
+    spelling, limit = settings.vectors_spelling, settings.vectors_more_words
+    more = vectors.more_words(encoder.tokenizer, learned.index, limit, spelling)
+    if more:
+        encoder = encoder.knowing(more)
+        encoded = encoder.encode(train.texts)
+    found = vectors.look_up(encoder.vocabulary.words, spelling, progress)
+    _check_found(found, len(learned.words), vectors)
+    tokens = np.bincount(encoded.ids, minlength=len(learned))[learned.first_id : len(learned)]
+    coverage = Coverage.of(learned.words, tokens, found.first(len(learned.words)), len(more))
+    progress.say("\n".join(coverage.lines()))
+    return KnownWords(encoder, encoded, found, coverage)
+
+
+def word_remarks(
+    encoded: EncodedTexts, vocabulary_of: Examples | None, settings: Settings
+) -> list[str]:
+    """Say what a user should know of the vocabulary, and of texts that were too long."""
+    remarks = []
+    if vocabulary_of is not None:
+        remarks.append(
+            "The vocabulary was fitted on all rows, not on train alone (vocabulary_from=all): the"
+            " model knows words of the rows that judge it, as it could not know those of new texts."
+        )
+    if encoded.n_truncated:
+        remarks.append(
+            f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
+            f" {settings.max_tokens} tokens and lost their {settings.truncate}."
+        )
+    return remarks
+
+
+def _check_found(found: Found, n_learned: int, vectors: Pretrained) -> None:
+    """Refuse a table that has none of the words learned from the training texts."""
+    learned = found.first(n_learned) if n_learned else found
+    if not learned.known.any():
+        raise DataError(
+            f"none of the vocabulary's {n_learned:,} words has a vector in {vectors.file.path}: are"
+            " they of the same language, and in its spelling?"
+        )

@@ -1,0 +1,86 @@
+"""What to make of a ladder: two sentences in plain words."""
+
+from collections.abc import Sequence
+
+from wordgate.evaluation.intervals import PairedDifference, paired_difference
+from wordgate.workflows.ladder import Comparison, Rung
+
+_EVIDENCE = 0.05
+"""A difference whose p-value is below this is taken for real."""
+
+
+def advise(ladder: Comparison, groups: Sequence[str] | None) -> tuple[str, str]:
+    """Say which model to use, and what else to know before using it.
+
+    The one to use is the lowest rung that is not shown to be worse than the most accurate one: what
+    more a higher rung costs should buy something.
+
+    Args:
+        ladder: The whole ladder.
+        groups: The group of each row judged on the last kind of split, which decides.
+    """
+    kind = ladder.kinds[-1]
+    rungs = [rung for rung in ladder.rungs if rung.kind == kind]
+    best = max(rungs, key=lambda rung: rung.scores.accuracy)
+    against_best = {
+        rung.family: paired_difference(rung.right, best.right, groups, seed=ladder.seed)
+        for rung in rungs
+    }
+    chosen = next(
+        rung for rung in rungs if rung is best or not _is_worse(against_best[rung.family])
+    )
+    return _use(chosen, best, rungs, against_best[chosen.family]), _beware(ladder, chosen, best)
+
+
+def _is_worse(difference: PairedDifference) -> bool:
+    return difference.difference < 0 and difference.p_value < _EVIDENCE
+
+
+def _use(chosen: Rung, best: Rung, rungs: Sequence[Rung], less: PairedDifference) -> str:
+    worth = f"{chosen.scores.accuracy:.3f} accuracy {_where(chosen.kind)}"
+    if len(rungs) == 1:
+        return f"{chosen.family} reaches {worth}; there was nothing to compare it with."
+    if chosen is best is rungs[0]:
+        return f"Use {chosen.family}: {worth}, the most accurate and the simplest."
+    if chosen is best:
+        return (
+            f"Use {chosen.family}: with {worth} it is the most accurate, and every simpler model is"
+            " worse by more than chance."
+        )
+    return (
+        f"Use {chosen.family}: {worth}, and {best.family}, the most accurate with"
+        f" {best.scores.accuracy:.3f}, is not better by more than chance (p = {less.p_value:.2f})."
+    )
+
+
+def _beware(ladder: Comparison, chosen: Rung, best: Rung) -> str:
+    shown = ladder.rung(chosen.family, "random")
+    honest = ladder.rung(chosen.family, "grouped")
+    if shown is not None and honest is not None:
+        gap = 100 * (shown.scores.accuracy - honest.scores.accuracy)
+        if gap >= 1:
+            return (
+                f"Don't believe the random split: the {gap:.0f} points that {chosen.family} gains"
+                " there are memory of copies, which new texts don't have."
+            )
+        return "Random and grouped splits agree, so hardly anything is gained by memory here."
+    faster = chosen.texts_per_second / max(1e-9, best.texts_per_second)
+    if chosen is not best and faster > 2:
+        return f"It also predicts {faster:.0f} times as many texts a second as {best.family}."
+    if chosen.kind == "random":
+        return (
+            "These are scores of a random split, which memory of copies can raise: without --split"
+            " both kinds are shown."
+        )
+    return (
+        f"It trains in {chosen.train_seconds:.0f} s and predicts"
+        f" {chosen.texts_per_second:,.0f} texts a second on this machine."
+    )
+
+
+def _where(kind: str) -> str:
+    return {
+        "grouped": "on groups it has never seen",
+        "random": "on a random split",
+        "given": "on the test rows given",
+    }[kind]

@@ -1,0 +1,120 @@
+"""What a family came to in one round, and keeping it against an interruption."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from wordgate.errors import BundleError
+from wordgate.files import replacing
+
+_METADATA = "wordgate"
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a family came to in one round.
+
+    Attributes:
+        log_proba: float64 [n_test, classes], calibrated.
+        train_seconds: What fitting took.
+        texts_per_second: Texts predicted a second, from strings.
+        megabytes: The model's size, in 10^6 bytes.
+        remarks: What a user should know about this run.
+    """
+
+    log_proba: NDArray[np.float64]
+    train_seconds: float
+    texts_per_second: float
+    megabytes: float
+    remarks: tuple[str, ...] = ()
+
+
+class Logbook:
+    """Keeps the courses that are run, so that an interrupted comparison goes on after them.
+
+    Args:
+        folder: Where they stand, a file each.
+        identity: What decides their results; another one is another comparison.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, str]):
+        self.folder = folder
+        self.identity = dict(identity)
+
+    def begin(self) -> None:
+        """Make the folder.
+
+        Raises:
+            BundleError: The disk refuses.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BundleError(f"{self.folder} can't be made: {error.strerror}") from error
+
+    def keep(self, name: str, course: Course) -> None:
+        """Keep a course.
+
+        Raises:
+            BundleError: The disk refuses.
+        """
+        facts = {key: value for key, value in asdict(course).items() if key != "log_proba"}
+        content = {"identity": self.identity, "course": facts, "digest": _digest(course.log_proba)}
+        try:
+            with replacing(self._file(name)) as aside:
+                save_file({"log_proba": course.log_proba}, aside, {_METADATA: json.dumps(content)})
+        except (OSError, SafetensorError) as error:
+            raise BundleError(f"{self._file(name)} could not be written: {error}") from error
+
+    def kept(self, name: str) -> Course | None:
+        """Give a course that was run before; None if it was not, or not to its end.
+
+        Raises:
+            BundleError: It is of another comparison, or damaged.
+        """
+        file = self._file(name)
+        if not file.exists():
+            return None
+        try:
+            with safe_open(file, framework="np") as stored:
+                content = json.loads((stored.metadata() or {})[_METADATA])
+                log_proba = stored.get_tensor("log_proba")
+            if content["digest"] != _digest(log_proba):
+                raise ValueError("its digest is another")
+            facts = content["course"] | {"remarks": tuple(content["course"]["remarks"])}
+            course = Course(log_proba=log_proba, **facts)
+            identity = dict(content["identity"])
+        except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+            raise BundleError(
+                f"{file} is damaged ({error}); delete it, or begin anew with --overwrite"
+            ) from error
+        changed = [key for key, value in self.identity.items() if identity.get(key) != value]
+        if changed:
+            raise BundleError(
+                f"{self.folder} keeps a comparison with other {', '.join(changed)}; give the same"
+                " command as then, or begin anew with --overwrite"
+            )
+        return course
+
+    def clear(self) -> None:
+        """Take away all that is kept, and the folder if nothing else stands in it."""
+        if not self.folder.is_dir():
+            return
+        for file in self.folder.glob("*.safetensors"):
+            file.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.safetensors"
+
+
+def _digest(array: NDArray[np.float64]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

@@ -1,0 +1,123 @@
+"""Is a known distortion found and undone, and do the measures agree with scikit-learn's?"""
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, log_loss
+
+from wordgate.errors import DataError
+from wordgate.evaluation.calibration import calibration, fit_temperature, tempered
+
+
+def _simulated(n=20_000, n_classes=3, seed=0):
+    """Probabilities, and labels drawn from just these: calibrated by construction."""
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(scale=2.0, size=(n, n_classes))
+    log_proba = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    below = rng.random((n, 1)) > np.exp(log_proba).cumsum(axis=1)
+    return log_proba, np.minimum(below.sum(axis=1), n_classes - 1).astype(np.int64)
+
+
+def _distorted(log_proba, power):
+    scaled = log_proba * power
+    return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("power", [0.25, 1.0, 3.0])
+def test_a_known_distortion_is_found_and_undone(power):
+    log_proba, targets = _simulated()
+    shown = _distorted(log_proba, power)
+    temperature = fit_temperature(shown, targets)
+    assert temperature == pytest.approx(power, rel=0.05)
+    mended = calibration(tempered(shown, temperature), targets)
+    assert mended.ece < 0.015
+    assert mended.log_loss == pytest.approx(calibration(log_proba, targets).log_loss, abs=1e-3)
+
+
+def test_a_temperature_changes_no_answer():
+    log_proba, _ = _simulated(2_000)
+    for temperature in (0.05, 0.7, 1.0, 3.0, 20.0):
+        mended = tempered(log_proba, temperature)
+        assert (mended.argmax(axis=1) == log_proba.argmax(axis=1)).all()
+        np.testing.assert_allclose(np.exp(mended).sum(axis=1), 1.0)
+
+
+def test_a_temperature_of_1_changes_nothing():
+    log_proba, _ = _simulated(100)
+    np.testing.assert_allclose(tempered(log_proba, 1.0), log_proba, atol=1e-12)
+
+
+def test_measures_are_those_of_scikit_learn():
+    log_proba, targets = _simulated(500)
+    proba = np.exp(log_proba)
+    found = calibration(log_proba, targets)
+    assert found.log_loss == pytest.approx(log_loss(targets, proba))
+    expected = brier_score_loss(targets, proba, labels=[0, 1, 2], scale_by_half=False)
+    assert found.brier == pytest.approx(expected)
+
+
+def test_calibration_error_by_hand():
+    """Four rows at 0.9, three of them right; two rows at 0.6, none right."""
+    top = np.array([0.9, 0.9, 0.9, 0.9, 0.6, 0.6])
+    log_proba = np.log(np.stack([top, 1 - top], axis=1))
+    found = calibration(log_proba, np.array([0, 0, 0, 1, 1, 1]))
+    assert found.ece == pytest.approx((4 * 0.15 + 2 * 0.6) / 6)
+    assert [(one.n, one.accuracy) for one in found.bins] == [(2, 0.0), (4, 0.75)]
+    assert [one.confidence for one in found.bins] == pytest.approx([0.6, 0.9])
+    assert (found.bins[0].low, found.bins[0].high) == pytest.approx((8 / 15, 9 / 15))
+
+
+def test_calibrated_probabilities_have_hardly_an_error():
+    assert calibration(*_simulated(100_000)).ece < 0.006
+
+
+def test_a_few_right_rows_are_no_proof_of_certainty():
+    log_proba = np.log(np.array([[0.8, 0.2], [0.7, 0.3], [0.9, 0.1]]))
+    assert 0.3 < fit_temperature(log_proba, np.zeros(3, np.int64)) < 1.0
+
+
+def test_one_impossible_row_does_not_decide():
+    log_proba, targets = _simulated(5_000)
+    log_proba[0], targets[0] = [0.0, -1e4, -1e4], 1
+    assert fit_temperature(log_proba, targets) == pytest.approx(1.0, abs=0.1)
+    log_proba[0] = [0.0, -np.inf, -np.inf]
+    assert fit_temperature(log_proba, targets) == pytest.approx(1.0, abs=0.1)
+    assert tempered(log_proba, 2.0)[0].tolist() == [0.0, -np.inf, -np.inf]
+
+
+def test_the_temperature_keeps_its_bounds():
+    certain = np.tile([0.0, -30.0], (5_000, 1))
+    wrong = fit_temperature(certain, np.ones(5_000, np.int64))
+    unsure = np.tile(np.log([0.501, 0.499]), (50_000, 1))
+    right = fit_temperature(unsure, np.zeros(50_000, np.int64))
+    assert wrong == pytest.approx(20.0, rel=1e-4)
+    assert right == pytest.approx(0.05, rel=1e-4)
+
+
+@pytest.mark.parametrize("measure", [fit_temperature, calibration])
+@pytest.mark.parametrize(
+    ("log_proba", "targets", "message"),
+    [
+        (np.zeros((0, 2)), [], "there are no rows to calibrate on"),
+        (
+            np.zeros((3, 2)),
+            [0, 1],
+            "the log-probabilities have the shape (3, 2); 2 rows need (2, classes)",
+        ),
+        (np.zeros((1, 2)), [2], "a true label is number 2; 2 classes have the numbers 0 to 1"),
+        (
+            np.array([[0.0, np.nan]]),
+            [0],
+            "the probabilities of row 0 (counted from 0) are not numbers",
+        ),
+    ],
+)
+def test_misfits_are_named(measure, log_proba, targets, message):
+    with pytest.raises(DataError) as error:
+        measure(log_proba, np.array(targets, dtype=np.int64))
+    assert str(error.value) == message
+
+
+def test_a_temperature_of_0_is_refused():
+    with pytest.raises(DataError) as error:
+        tempered(np.zeros((1, 2)), 0.0)
+    assert str(error.value) == "the temperature is 0.0; it must be above 0"

