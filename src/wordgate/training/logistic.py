@@ -174,7 +174,9 @@ class _Loss:
 def _mean_squares(features: Features) -> Doubles:
     """Give the mean square of every feature, float64 [features]."""
     if isinstance(features, np.ndarray):
-        return np.asarray(np.einsum("ij,ij->j", features, features, dtype=np.float64) / len(features))
+        return np.asarray(
+            np.einsum("ij,ij->j", features, features, dtype=np.float64) / len(features)
+        )
     squares = features._with_data(np.square(features.data), copy=False)
     return np.asarray(squares.mean(axis=0), np.float64).ravel()
 
