@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from wordgate.errors import BundleError
-from wordgate.models.count import CountModel, word_runs
+from wordgate.models.count import CountModel
+from wordgate.text.runs import word_runs
 
 CONFIG = {"ngrams": [1, 2], "vocabulary": ["bad", "good", "not bad"]}
 
