@@ -13,7 +13,9 @@ from wordgate.evaluation.calibration import tempered
 from wordgate.evaluation.metrics import evaluate
 from wordgate.report.comparison_report import ComparisonReport, Difference, Rung, Trial
 from wordgate.report.figures import Section
-from wordgate.report.model_report import HeldOut, Told, model_report
+from wordgate.report.findings import HeldOut, Learning, find
+from wordgate.report.model_report import ModelReport, Told
+from wordgate.report.words import count_words
 
 NASTY = (
     "<script>alert('x')</script>",
@@ -25,7 +27,18 @@ NASTY = (
 )
 
 
+def _learning(n_epochs):
+    history = [
+        Epoch(epoch=i, seconds=1.0, texts_per_second=100.0, learning_rate=0.1,
+              train_loss=1 / i, train_accuracy=1 - 0.5 / i, valid_loss=1 / i + 0.1,
+              valid_accuracy=0.9 - 0.4 / i)
+        for i in range(1, n_epochs + 1)
+    ]  # fmt: skip
+    return Learning(history, min(2, n_epochs))
+
+
 def _metrics(scores, n_epochs):
+    learning = _learning(n_epochs)
     baseline = Baseline(accuracy=0.4, macro_f1=0.3, log_loss=1.1, train_seconds=0.1)
     return Metrics(
         **scores.as_dict(),
@@ -39,13 +52,7 @@ def _metrics(scores, n_epochs):
             warnings=["A remark on the split."],
         ),
         train_seconds=1.0, wall_seconds=2.0, peak_memory_mb=100.0, epochs=n_epochs,
-        best_epoch=min(2, n_epochs), remarks=[],
-        history=[
-            Epoch(epoch=i, seconds=1.0, texts_per_second=100.0, learning_rate=0.1,
-                  train_loss=1 / i, train_accuracy=1 - 0.5 / i, valid_loss=1 / i + 0.1,
-                  valid_accuracy=0.9 - 0.4 / i)
-            for i in range(1, n_epochs + 1)
-        ],
+        best_epoch=learning.best_epoch, remarks=[], history=learning.history,
     )  # fmt: skip
 
 
@@ -68,9 +75,9 @@ def make_report():
         told = told or Told("lstm on reviews.csv", "It is right on most new texts.")
         held = HeldOut(log_proba, targets, texts, list(range(1001, 1001 + n)), groups)
         options = {"temperature": 1.7, "untempered": tempered(log_proba, 1 / 1.7)} | options
-        return model_report(
-            told, _metrics(scores, n_epochs), held, ["the text is about lamps"], **options
-        )
+        words = count_words(texts, ["the text is about lamps"])
+        findings = find(scores, held, words, **options)
+        return ModelReport(told, _metrics(scores, n_epochs), findings)
 
     return make
 
@@ -86,7 +93,7 @@ def nasty_report(make_report):
 
 
 @pytest.fixture
-def comparison():
+def comparison(make_report):
     """A ladder of three families on two splits."""
 
     def trial(kind, accuracy, difference):
@@ -104,5 +111,7 @@ def comparison():
     return ComparisonReport(
         "Three families on reviews.csv", ["Take the lstm.", "It is best on new texts."], rungs,
         ("family", "grouped"), [(rung.name, "0.6") for rung in rungs], ["90 % leak."],
-        ["Fitted once."], [("wordgate", "0.1.0")],
+        ["Fitted once."], [("wordgate", "0.1.0")], advised=rungs[1].name,
+        looks=[(rung.name, make_report().findings, _learning(5)) for rung in rungs],
+        audit=[Section("Texts", ["300 rows."])],
     )  # fmt: skip

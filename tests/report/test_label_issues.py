@@ -22,7 +22,7 @@ def test_wrong_labels_are_found():
     found = find_label_issues(*_rows())
     assert set(found.rows.tolist()) <= set(range(20))
     assert len(found.rows) >= 15
-    assert f"suspects the label of {len(found.rows)} of 400 test rows" in found.sentence
+    assert f"suspects the label of {len(found.rows)} of 400 rows" in found.sentence
 
 
 def test_labels_without_rows_do_no_harm():
@@ -40,9 +40,7 @@ def test_certain_and_right_rows_bear_no_suspicion(capfd):
     targets = np.arange(40) % 2
     found = find_label_issues(np.where(np.eye(2)[targets] == 1, 0.0, -1e4), targets)
     assert len(found.rows) == 0
-    assert found.sentence == (
-        "cleanlab found no label among the 40 test rows that is probably wrong."
-    )
+    assert found.sentence == ("cleanlab found no label among the 40 rows that is probably wrong.")
     assert capfd.readouterr() == ("", "")
 
 

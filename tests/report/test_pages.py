@@ -70,7 +70,8 @@ def test_every_picture_is_told_in_words_and_numbers(page):
     parsed = _Page(page)
     labels = [value for key, value in parsed.attributes if key == "aria-label"]
     n_pictures = parsed.tags.count("svg")
-    assert n_pictures == parsed.tags.count("details") == parsed.tags.count("figure") > 2
+    n_looks = parsed.attributes.count(("class", "look"))
+    assert n_pictures == parsed.tags.count("details") - n_looks == parsed.tags.count("figure") > 2
     assert len([label for label in labels if label != "table"]) == n_pictures
 
 
@@ -120,6 +121,20 @@ def test_a_comparison_says_what_counts(comparison):
     assert "90 % leak." in text
     assert "averaged vectors over counts <&> +3.0 +1.2 to +4.8 below 0.001" in text
     assert "averaged vectors, grouped 0.630 0.610 to 0.650 0.620" in text
+
+
+def test_a_comparison_looks_at_every_family_and_opens_the_one_to_take(comparison):
+    page = comparison_page(comparison)
+    assert re.findall(r'<details class="look"( open)?>', page) == ["", " open", ""]
+    parsed = _Page(page)
+    assert parsed.text.count("Labels that are probably wrong") == 3
+    assert parsed.text.count("5 epochs; the model is that of epoch 2.") == 3
+    assert "300 rows." in parsed.text
+
+
+def test_folds_have_temperatures_of_their_own(make_report):
+    text = _Page(model_page(make_report(temperature=None))).text
+    assert "Each fold's log-probabilities are divided by a temperature of its own" in text
 
 
 def test_importing_it_imports_neither_torch_nor_cleanlab():

@@ -7,6 +7,7 @@ import pytest
 
 import wordgate
 from wordgate.progress import Silent
+from wordgate.workflows import bracket
 from wordgate.workflows import compare as workflow
 
 
@@ -112,9 +113,9 @@ def test_it_goes_on_where_it_stopped(compare, stopped_after_one, monkeypatch):
     kept = stopped_after_one.with_name("ladder.checkpoint")
     assert [file.name for file in kept.iterdir()] == ["random-count-1.safetensors"]
     fitted = []
-    fit = workflow.fit_calibrated
+    fit = bracket.fit_calibrated
     monkeypatch.setattr(
-        workflow,
+        bracket,
         "fit_calibrated",
         lambda *args, **named: fitted.append(args[0]) or fit(*args, **named),
     )
@@ -156,9 +157,37 @@ def test_the_folder_holds_numbers_and_pictures(compare, tmp_path):
     assert facts == json.loads(json.dumps(found.to_json()))
     assert facts["rungs"][3]["scores"]["n"] == 60
     page = (tmp_path / "ladder" / "report.html").read_text(encoding="utf-8")
-    assert found.advice[0].split(":")[0] in page
+    assert found.advice.sentences[0].split(":")[0] in page
     with pytest.raises(wordgate.BundleError, match="exists; choose another --out"):
         compare(out=tmp_path / "ladder")
+
+
+def test_its_page_looks_at_the_answers_of_each_family(compare, tmp_path):
+    compare(out=tmp_path / "ladder", split="grouped")
+    page = (tmp_path / "ladder" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<h3>Label by label</h3>") == 2
+    assert page.count("<h3>How it learned</h3>") == 1  # word counts have no epochs
+    assert "<h2>The data</h2>" in page
+    assert str(tmp_path) not in page
+
+
+def test_texts_can_be_left_out_of_its_page(compare, tmp_path, reviews):
+    texts = [line.split(",", 2)[2] for line in reviews.read_text(encoding="utf-8").splitlines()[1:]]
+    held = []
+    for no_texts in (False, True):
+        out = tmp_path / f"ladder-{no_texts}"
+        compare(out=out, models=["lstm"], split="grouped", no_texts=no_texts)
+        page = (out / "report.html").read_text(encoding="utf-8")
+        held.append(sum(text in page for text in texts))
+    assert held[0] > 0
+    assert held[1] == 0
+
+
+def test_with_folds_its_page_looks_at_all_rows(compare, tmp_path):
+    compare(out=tmp_path / "ladder", models=["lstm"], split="grouped", folds=3)
+    page = (tmp_path / "ladder" / "report.html").read_text(encoding="utf-8")
+    assert "300 rows" in page
+    assert "How it learned" not in page
 
 
 def test_a_folder_with_anything_else_is_not_replaced(compare, tmp_path):

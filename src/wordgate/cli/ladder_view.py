@@ -24,7 +24,8 @@ def ladder_view(ladder: "Comparison") -> str:
         parts.append(_gaps(ladder))
     parts.append("\n".join([*(ladder.leaks or {}).values(), *ladder.left_out]))
     parts.append("\n".join(measured(ladder)))
-    parts.append("\n".join(ladder.advice))
+    if ladder.advice is not None:
+        parts.append("\n".join(ladder.advice.sentences))
     return "\n\n".join(parts)
 
 

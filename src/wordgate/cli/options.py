@@ -92,6 +92,11 @@ learning_options = _stack(
         show_default=True,
         help="Where to compute: auto, cpu, cuda or cuda:N.",
     ),
+    click.option(
+        "--no-texts",
+        is_flag=True,
+        help="Leave the texts of the data out of report.html.",
+    ),
 )
 
 training_options = _stack(
@@ -117,11 +122,6 @@ training_options = _stack(
         type=float,
         help="End the whole command within M minutes; with --resume, 0 makes a model of the best"
         " so far.",
-    ),
-    click.option(
-        "--no-texts",
-        is_flag=True,
-        help="Leave the texts of test rows out of the model's report.html.",
     ),
 )
 

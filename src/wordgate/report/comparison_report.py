@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from wordgate.report.charts import Dots, Estimate, Tone, axis, dot_plot
 from wordgate.report.figures import Figure, Section, Table, p_text, share, span
+from wordgate.report.findings import Findings, Learning
+from wordgate.report.look import look_at
 from wordgate.report.pages import render
 
 
@@ -81,7 +83,9 @@ class ComparisonReport:
         leaks: What the splits let slip, in sentences.
         measured: How it was measured, one sentence each.
         versions: What computed, by name: (``"torch"``, ``"2.13.0"``).
-        sections: More subjects, such as the data's audit.
+        advised: The name of the rung to take.
+        looks: What each rung's answers on the last kind of split show, by its name.
+        audit: What was found in the data, by subject.
     """
 
     title: str
@@ -92,7 +96,9 @@ class ComparisonReport:
     leaks: Sequence[str] = ()
     measured: Sequence[str] = ()
     versions: Sequence[tuple[str, str]] = ()
-    sections: Sequence[Section] = ()
+    advised: str = ""
+    looks: Sequence[tuple[str, Findings, Learning]] = ()
+    audit: Sequence[Section] = ()
 
     def kinds(self) -> list[str]:
         """Name the splits, in the order in which the rungs have them."""
@@ -116,6 +122,7 @@ def comparison_page(comparison: ComparisonReport) -> str:
         kinds=kinds,
         ladder=_ladder(comparison, kinds),
         differences=[figure for figure in differences if figure is not None],
+        looks=[(name, look_at(found, learning)) for name, found, learning in comparison.looks],
     )
 
 

@@ -68,9 +68,9 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
 
 def _sentence(n: int, of: int) -> str:
     if n == 0:
-        return f"cleanlab found no label among the {of:,} test rows that is probably wrong."
+        return f"cleanlab found no label among the {of:,} rows that is probably wrong."
     return (
-        f"Confident learning (cleanlab) suspects the label of {n:,} of {of:,} test rows"
+        f"Confident learning (cleanlab) suspects the label of {n:,} of {of:,} rows"
         f" ({n / of:.1%}): the model, which has not learned from them, believes in another one and"
         " hardly in theirs. A model that errs much suspects much, so this is a list to look"
         " through, not a count of wrong labels."

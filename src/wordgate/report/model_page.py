@@ -1,22 +1,15 @@
 """The report on one model as a page."""
 
-from collections.abc import Sequence
-
-from wordgate.evaluation.coverage import CoveragePoint
-from wordgate.report import model_figures as figures
-from wordgate.report.figures import Section, Table, p_text, share, span
+from wordgate.report.charts import Dots, Estimate, axis, dot_plot
+from wordgate.report.figures import Figure, Section, Table, p_text, share, span
+from wordgate.report.findings import Learning
+from wordgate.report.look import look_at
 from wordgate.report.model_report import ModelReport
 from wordgate.report.pages import render
-
-FEWEST_ANSWERS = 30
-_STEPS = (0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 def model_page(report: ModelReport) -> str:
     """Show the report on one model as a self-contained HTML page.
-
-    Args:
-        report: From :func:`wordgate.report.model_report.model_report`.
 
     Returns:
         The page: no script, nothing fetched, every text of the data escaped.
@@ -27,42 +20,13 @@ def model_page(report: ModelReport) -> str:
         report=report,
         told=report.told,
         headline=_headline(report),
-        score=figures.score_figure(report),
+        score=_score(report),
         scores=_scores(report),
         difference=_difference(report),
         split=_split(report),
-        learning=figures.learning_figures(report),
-        labels=[figures.label_figure(report), figures.confusion_figure(report)],
-        belief=[figures.reliability_figure(report), figures.coverage_figure(report)],
-        calibration=_calibration(report),
-        temperature=_temperature(report),
-        abstention=abstention_sentences(report.coverage),
-        slices=[
-            figures.slice_figure("By the length of a text", "words", report.by_length,
-                                 "Words of a text, in bins of about as many rows."),
-            figures.slice_figure("By the share of words new to it", "unseen", report.by_unseen,
-                                 "Words of a text that stand in no training text."),
-        ],
+        look=look_at(report.findings, Learning(metrics.history, metrics.best_epoch)),
         intervals=metrics.intervals,
-    )  # fmt: skip
-
-
-def abstention_sentences(points: Sequence[CoveragePoint]) -> list[str]:
-    """Say which P of ``--abstain-below`` reaches which accuracy, and what it costs.
-
-    Fewer than 30 answers tell too little to choose by.
-    """
-    at = points[0].accuracy or 0.0
-    told = {}
-    for step in _STEPS:
-        reached = [one for one in points if one.n >= FEWEST_ANSWERS and (one.accuracy or 0) >= step]
-        if step > at and reached:
-            told[reached[0].threshold] = reached[0]
-    return [
-        f"With P = {one.threshold:g} it answers {one.coverage:.0%} of the texts and is right on"
-        f" {one.accuracy:.0%} of these."
-        for one in told.values()
-    ][:3]
+    )
 
 
 def _headline(report: ModelReport) -> list[tuple[str, str, str]]:
@@ -76,6 +40,29 @@ def _headline(report: ModelReport) -> list[tuple[str, str, str]]:
         ("log loss", f"{metrics.log_loss:.3f}", "nats, less is better"),
         ("test rows", f"{metrics.n:,}", groups),
     ]
+
+
+def _score(report: ModelReport) -> Figure:
+    """Show the accuracy and its interval beside the baselines'."""
+    metrics = report.metrics
+    interval = metrics.intervals.accuracy
+    own = Estimate(metrics.accuracy, interval.low, interval.high)
+    rows = [Dots("this model", [own])]
+    rows += [Dots(name, [Estimate(one.accuracy)]) for name, one in report.baselines()]
+    values = [value for row in rows for one in row.estimates
+              for value in (one.value, one.low, one.high) if value is not None]  # fmt: skip
+    table = [["this model", share(metrics.accuracy), span(interval.low, interval.high)]]
+    table += [[name, share(one.accuracy), "–"] for name, one in report.baselines()]
+    return Figure(
+        "Accuracy, beside what it has to beat",
+        dot_plot(
+            rows,
+            [("accuracy", "one")],
+            x=axis("accuracy", values, form="{:.2f}".format),
+            label=f"Accuracy {metrics.accuracy:.3f}, with baselines.",
+        ),
+        Table(("", "accuracy", "95 % interval"), table),
+    )
 
 
 def _interval(low: float | None, high: float | None) -> str:
@@ -118,21 +105,3 @@ def _split(report: ModelReport) -> Section:
         ("test rows with a near copy in train", f"{split.near_duplicates_in_train:,}"),
     ]
     return Section("Was the test fair?", [split.reason], ("", "rows"), rows)
-
-
-def _calibration(report: ModelReport) -> Table:
-    named = [("as told", report.after)] if report.before is None else [
-        ("before", report.before), ("after", report.after)]  # fmt: skip
-    rows = [[name, f"{one.ece:.3f}", f"{one.brier:.3f}", f"{one.log_loss:.3f}"]
-            for name, one in named]  # fmt: skip
-    return Table(("", "calibration error", "Brier score", "log loss"), rows)
-
-
-def _temperature(report: ModelReport) -> str:
-    if report.temperature is None:
-        return "The probabilities are the model's own; no temperature was fitted."
-    way = "too sure" if report.temperature > 1 else "not sure enough"
-    return (
-        f"The model was {way} of itself: its log-probabilities are divided by a temperature of"
-        f" {report.temperature:.2f}, fitted on the validation rows. That changes no answer."
-    )

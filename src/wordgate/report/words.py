@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +10,20 @@ from numpy.typing import NDArray
 _WORD = re.compile(r"\w+")
 
 
-def count_words(
-    texts: Sequence[str], training: Iterable[str]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+@dataclass(frozen=True)
+class WordCounts:
+    """What texts are made of.
+
+    Attributes:
+        n_words: int64 [n], the words of each text.
+        unseen: float64 [n], the share of them that stands in no training text.
+    """
+
+    n_words: NDArray[np.int64]
+    unseen: NDArray[np.float64]
+
+
+def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
     r"""Count each text's words, and the share of them that stands in no training text.
 
     A word is a lower-cased run of ``\w``, whatever the tokenizer of the model takes for one, so
@@ -22,7 +34,7 @@ def count_words(
         training: All texts that the model learned from.
 
     Returns:
-        The number of words, int64 [n], and the share unseen, float64 [n]; 0 of no words.
+        The words of each text, and the share of them unseen; 0 of no words.
     """
     seen: set[str] = set()
     for text in training:
@@ -33,7 +45,7 @@ def count_words(
         words = _words(text)
         n_words[row] = len(words)
         unseen[row] = sum(word not in seen for word in words) / max(1, len(words))
-    return n_words, unseen
+    return WordCounts(n_words, unseen)
 
 
 def _words(text: str) -> list[str]:

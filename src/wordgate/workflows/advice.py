@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from wordgate.evaluation.intervals import PairedDifference, paired_difference
-from wordgate.workflows.ladder import Comparison, Rung
+from wordgate.workflows.ladder import Advice, Comparison, Rung
 
 _EVIDENCE = 0.05
 """A difference whose p-value is below this is taken for real."""
 
 
-def advise(ladder: Comparison, groups: Sequence[str] | None) -> tuple[str, str]:
+def advise(ladder: Comparison, groups: Sequence[str] | None) -> Advice:
     """Say which model to use, and what else to know before using it.
 
     The one to use is the lowest rung that is not shown to be worse than the most accurate one: what
@@ -29,7 +29,8 @@ def advise(ladder: Comparison, groups: Sequence[str] | None) -> tuple[str, str]:
     chosen = next(
         rung for rung in rungs if rung is best or not _is_worse(against_best[rung.family])
     )
-    return _use(chosen, best, rungs, against_best[chosen.family]), _beware(ladder, chosen, best)
+    use = _use(chosen, best, rungs, against_best[chosen.family])
+    return Advice(chosen.family, (use, _beware(ladder, chosen, best)))
 
 
 def _is_worse(difference: PairedDifference) -> bool:

@@ -1,30 +1,76 @@
 """From a ladder to the page that shows it."""
 
+from dataclasses import asdict
+
+from wordgate.bundle.metrics import Epoch
+from wordgate.data import Table
 from wordgate.report import comparison_report as page
+from wordgate.report.findings import Findings, Learning, find
+from wordgate.report.words import WordCounts
+from wordgate.workflows.audit import audit_table
+from wordgate.workflows.audit_sections import advice, sections
+from wordgate.workflows.bracket import Bracket
 from wordgate.workflows.ladder import Comparison, Rung, Step
 from wordgate.workflows.ladder_told import HEADER, measured, scores_row
-from wordgate.workflows.verdicts import family_name
+from wordgate.workflows.reporting import held_out, source_name
 
 
-def comparison_page(ladder: Comparison) -> str:
-    """Show a ladder in pictures, as a self-contained HTML page."""
+def comparison_page(ladder: Comparison, table: Table, bracket: Bracket, *, texts: bool) -> str:
+    """Show a ladder in pictures, as a self-contained HTML page.
+
+    Args:
+        ladder: The whole ladder.
+        table: All rows.
+        bracket: The last kind of split, on which each family is looked at.
+        texts: Whether texts of the data may stand on the page.
+    """
     rungs = []
     for family in ladder.families:
         found = [(ladder.rung(family, kind), ladder.step(family, kind)) for kind in ladder.kinds]
         trials = [_trial(rung, step) for rung, step in found if rung is not None]
-        rungs.append(page.Rung(family_name(family), trials))
+        rungs.append(page.Rung(family, trials))
     rows = [(f"{rung.family}, {rung.kind}", *scores_row(rung)[1:]) for rung in ladder.rungs]
+    audit = audit_table(table, bracket.study.copies)
+    words = bracket.words()
     report = page.ComparisonReport(
-        title=f"Families of models on {ladder.source}",
-        advice=ladder.advice,
+        title=f"Families of models on {source_name(ladder.source)}",
+        advice=() if ladder.advice is None else ladder.advice.sentences,
         rungs=rungs,
         ladder_header=("family, split", *HEADER),
         ladder_rows=rows,
         leaks=[*(ladder.leaks or {}).values(), *ladder.left_out],
         measured=measured(ladder),
         versions=list((ladder.environment or {}).items()),
+        advised="" if ladder.advice is None else ladder.advice.family,
+        looks=[
+            (rung.family, _findings(rung, table, bracket, words, texts=texts), _learning(rung))
+            for rung in ladder.rungs
+            if rung.kind == bracket.kind
+        ],
+        audit=[advice(audit), *sections(audit)],
     )
     return page.comparison_page(report)
+
+
+def _findings(
+    rung: Rung, table: Table, bracket: Bracket, words: WordCounts, *, texts: bool
+) -> Findings:
+    answers = rung.answers
+    is_tempered = answers.temperature != 1.0
+    return find(
+        rung.scores,
+        held_out(table, bracket.exam.examples, bracket.rows, answers.log_proba),
+        words,
+        temperature=answers.temperature if is_tempered else None,
+        untempered=answers.untempered if is_tempered else None,
+        texts=texts,
+        seed=bracket.exam.seed,
+    )
+
+
+def _learning(rung: Rung) -> Learning:
+    history = [Epoch(**asdict(epoch)) for epoch in rung.answers.history]
+    return Learning(history, rung.answers.best_epoch)
 
 
 def _trial(rung: Rung, step: Step | None) -> page.Trial:

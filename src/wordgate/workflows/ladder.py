@@ -8,6 +8,26 @@ from numpy.typing import NDArray
 
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.metrics import Scores
+from wordgate.training.fitting import Epoch
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a family's models said of the rows judged.
+
+    Attributes:
+        log_proba: float64 [n, classes], as models that ship give them.
+        untempered: float64 [n, classes], before their temperatures.
+        temperature: What divides the log-probabilities; None where each fold has its own.
+        history: The epochs; none for a family that has none, and where folds have their own.
+        best_epoch: The one that was kept, from 1; 0 without epochs.
+    """
+
+    log_proba: NDArray[np.float64]
+    untempered: NDArray[np.float64]
+    temperature: float | None = None
+    history: tuple[Epoch, ...] = ()
+    best_epoch: int = 0
 
 
 @dataclass(frozen=True)
@@ -19,6 +39,7 @@ class Rung:
         kind: The kind of split: ``grouped``, ``random`` or ``given``.
         scores: On all rows judged.
         right: bool [n], which of them are labelled right.
+        answers: What was said of them.
         train_seconds: What fitting took, in the mean over the rounds.
         texts_per_second: Texts predicted a second, from strings, in the mean over the rounds.
         megabytes: The largest model's size, in 10^6 bytes.
@@ -29,6 +50,7 @@ class Rung:
     kind: str
     scores: Scores
     right: NDArray[np.bool_]
+    answers: Answers
     train_seconds: float
     texts_per_second: float
     megabytes: float
@@ -53,6 +75,19 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What to make of a ladder.
+
+    Attributes:
+        family: The family to use.
+        sentences: That, and what else to know before using it.
+    """
+
+    family: str
+    sentences: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The ladder.
 
@@ -68,7 +103,7 @@ class Comparison:
         steps: Each rung against the one below it.
         leaks: A sentence for each kind: how many judged rows could be known from training.
         left_out: Families that could not take part, and why.
-        advice: What to use, in two sentences.
+        advice: What to use, in two sentences; None until all is run.
         environment: Versions of what trained.
     """
 
@@ -83,7 +118,7 @@ class Comparison:
     steps: tuple[Step, ...] = ()
     leaks: Mapping[str, str] | None = None
     left_out: tuple[str, ...] = ()
-    advice: tuple[str, ...] = ()
+    advice: Advice | None = None
     environment: Mapping[str, str] | None = None
 
     def rung(self, family: str, kind: str) -> Rung | None:
@@ -123,7 +158,8 @@ class Comparison:
             ],
             "leaks": dict(self.leaks or {}),
             "left_out": list(self.left_out),
-            "advice": list(self.advice),
+            "advised": None if self.advice is None else self.advice.family,
+            "advice": [] if self.advice is None else list(self.advice.sentences),
             "environment": dict(self.environment or {}),
         }
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from safetensors.numpy import save_file
 
 from wordgate.errors import BundleError
 from wordgate.files import replacing
+from wordgate.training.fitting import Epoch
 
 _METADATA = "wordgate"
 
@@ -22,7 +24,10 @@ class Course:
     """What a family came to in one round.
 
     Attributes:
-        log_proba: float64 [n_test, classes], calibrated.
+        log_proba: float64 [n_test, classes], the model's own log-probabilities.
+        temperature: What they are divided by; 1 leaves them as they are.
+        history: The epochs; none for a family that has no epochs.
+        best_epoch: The one that was kept, from 1; 0 without epochs.
         train_seconds: What fitting took.
         texts_per_second: Texts predicted a second, from strings.
         megabytes: The model's size, in 10^6 bytes.
@@ -30,6 +35,9 @@ class Course:
     """
 
     log_proba: NDArray[np.float64]
+    temperature: float
+    history: tuple[Epoch, ...]
+    best_epoch: int
     train_seconds: float
     texts_per_second: float
     megabytes: float
@@ -89,8 +97,7 @@ class Logbook:
                 log_proba = stored.get_tensor("log_proba")
             if content["digest"] != _digest(log_proba):
                 raise ValueError("its digest is another")
-            facts = content["course"] | {"remarks": tuple(content["course"]["remarks"])}
-            course = Course(log_proba=log_proba, **facts)
+            course = _course(log_proba, content["course"])
             then = dict(content["identity"])
         except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
             raise BundleError(
@@ -115,6 +122,17 @@ class Logbook:
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.safetensors"
+
+
+def _course(log_proba: NDArray[np.float64], facts: Mapping[str, Any]) -> Course:
+    """Make a course again from what was kept of it.
+
+    Raises:
+        LookupError, TypeError, ValueError: It is not what `Logbook.keep` wrote.
+    """
+    history = tuple(Epoch(**epoch) for epoch in facts["history"])
+    told = {**facts, "history": history, "remarks": tuple(facts["remarks"])}
+    return Course(log_proba=log_proba, **told)
 
 
 def _digest(array: NDArray[np.float64]) -> str:

@@ -199,7 +199,7 @@ def train_on_table(
     untempered = fitted.model.log_proba(study.test.texts)
     log_proba = tempered(untempered, calibrated.temperature)
     scores = exam.scores(log_proba)
-    folds, _ = _folds(table, study, plan, progress)
+    folds, by_folds = _folds(table, study, plan, progress)
     metrics = Metrics.model_validate(
         {
             **scores.as_dict(),
@@ -215,7 +215,16 @@ def train_on_table(
     )
     config = _config(data, study, plan, calibrated)
     page = report_page(
-        table, study, found, config, metrics, untempered, log_proba, texts=not plan.no_texts
+        table,
+        study,
+        found,
+        config,
+        metrics,
+        scores,
+        untempered,
+        log_proba,
+        by_folds=by_folds,
+        texts=not plan.no_texts,
     )
     prints = _fingerprints(table, study)
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)

@@ -1,4 +1,4 @@
-"""The pictures of the report on one model."""
+"""The pictures of what a model's answers show, and of how it learned."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,58 +9,31 @@ from wordgate.evaluation.slices import Slice
 from wordgate.report.charts import (
     Axis,
     Bar,
-    Dots,
     Estimate,
     Line,
     axis,
     bar_chart,
-    dot_plot,
     heat_map,
     line_chart,
     shares,
 )
 from wordgate.report.figures import Figure, Table, share, span
-from wordgate.report.model_report import ModelReport
+from wordgate.report.findings import Findings, Learning
 
 MOST_BARS, MOST_CELLS, MOST_CONFUSIONS = 30, 10, 30
 
 
-def score_figure(report: ModelReport) -> Figure:
-    """Show the accuracy and its interval beside the baselines'."""
-    metrics = report.metrics
-    interval = metrics.intervals.accuracy
-    own = Estimate(metrics.accuracy, interval.low, interval.high)
-    rows = [Dots("this model", [own])]
-    rows += [Dots(name, [Estimate(one.accuracy)]) for name, one in report.baselines()]
-    values = [value for row in rows for one in row.estimates
-              for value in (one.value, one.low, one.high) if value is not None]  # fmt: skip
-    table = [["this model", share(metrics.accuracy), span(interval.low, interval.high)]]
-    table += [[name, share(one.accuracy), "–"] for name, one in report.baselines()]
-    return Figure(
-        "Accuracy, beside what it has to beat",
-        dot_plot(
-            rows,
-            [("accuracy", "one")],
-            x=axis("accuracy", values, form="{:.2f}".format),
-            label=f"Accuracy {metrics.accuracy:.3f}, with baselines.",
-        ),
-        Table(("", "accuracy", "95 % interval"), table),
-    )
-
-
-def learning_figures(report: ModelReport) -> list[Figure]:
+def learning_figures(learning: Learning) -> list[Figure]:
     """Show loss and accuracy epoch by epoch; nothing for families without epochs."""
-    history = report.metrics.history
-    if not history:
+    if not learning.history:
         return []
-    return [_learning(history, "loss", report.metrics.best_epoch),
-            _learning(history, "accuracy", report.metrics.best_epoch)]  # fmt: skip
+    return [_learning(learning, "loss"), _learning(learning, "accuracy")]
 
 
-def confusion_figure(report: ModelReport) -> Figure:
+def confusion_figure(findings: Findings) -> Figure:
     """Show which labels are taken for which; of many labels those with the most errors."""
-    labels = [score.label for score in report.metrics.per_class]
-    counts = report.metrics.confusion
+    labels = [score.label for score in findings.scores.per_class]
+    counts = findings.scores.confusion
     chosen = _most_confused(counts, MOST_CELLS)
     few = len(chosen) == len(labels)
     note = "Rows are true labels, columns what the model said; shares are of a row."
@@ -78,9 +51,9 @@ def confusion_figure(report: ModelReport) -> Figure:
     )
 
 
-def label_figure(report: ModelReport) -> Figure:
+def label_figure(findings: Findings) -> Figure:
     """Show every label's F1 with its interval, and precision and recall in the table."""
-    scores = list(zip(report.metrics.per_class, report.intervals, strict=True))
+    scores = list(zip(findings.scores.per_class, findings.intervals, strict=True))
     shown = sorted(scores, key=lambda pair: pair[0].f1 or 0.0)[:MOST_BARS]
     chosen = {score.label for score, _ in shown}
     bars = [
@@ -113,15 +86,15 @@ def label_figure(report: ModelReport) -> Figure:
     )
 
 
-def reliability_figure(report: ModelReport) -> Figure:
+def reliability_figure(findings: Findings) -> Figure:
     """Show accuracy against confidence, before and after the temperature."""
     lines = [Line("perfect", [(0, 0), (1, 1)], "quiet")]
     rows = []
-    named = [("as told", report.after)] if report.before is None else [
-        ("before", report.before), ("after", report.after)]  # fmt: skip
+    named = [("as told", findings.after)] if findings.before is None else [
+        ("before", findings.before), ("after", findings.after)]  # fmt: skip
     for name, found in named:
         points = [(one.confidence, one.accuracy) for one in found.bins]
-        last = found is report.after
+        last = found is findings.after
         lines.append(Line(name, points, "one" if last else "two", marks=True))
         rows += _reliability_rows(name, found)
     return Figure(
@@ -130,16 +103,16 @@ def reliability_figure(report: ModelReport) -> Figure:
             lines,
             x=shares("probability of its answer"),
             y=shares("accuracy"),
-            label=f"Reliability; expected calibration error {report.after.ece:.3f}.",
+            label=f"Reliability; expected calibration error {findings.after.ece:.3f}.",
         ),
         Table(("", "probability", "mean", "accuracy", "rows"), rows),
         "Below the diagonal it is too sure of itself, above it not sure enough.",
     )
 
 
-def coverage_figure(report: ModelReport) -> Figure:
+def coverage_figure(findings: Findings) -> Figure:
     """Show what answering only sure texts would give."""
-    points = report.coverage
+    points = findings.coverage
     answered = [(one.threshold, one.coverage) for one in points]
     accuracy = [(one.threshold, one.accuracy) for one in points if one.accuracy is not None]
     rows = [[f"{one.threshold:.2f}", f"{one.coverage:.1%}", share(one.accuracy), f"{one.n:,}"]
@@ -177,7 +150,8 @@ def slice_figure(title: str, what: str, slices: Sequence[Slice], note: str = "")
     )
 
 
-def _learning(history: Sequence[Epoch], what: str, best: int) -> Figure:
+def _learning(learning: Learning, what: str) -> Figure:
+    history, best = learning.history, learning.best_epoch
     train, valid = f"train_{what}", f"valid_{what}"
     lines = [
         Line("training", [(one.epoch, getattr(one, train)) for one in history], "two"),

@@ -1,0 +1,203 @@
+"""One kind of split in a comparison: its rounds, and running families through them."""
+
+import json
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.bundle.config import environment
+from wordgate.data import Table
+from wordgate.evaluation.calibration import tempered
+from wordgate.models.protocol import Model
+from wordgate.progress import Progress
+from wordgate.report.words import WordCounts, count_words
+from wordgate.settings import Settings, reads_setting
+from wordgate.split.copies import Copies
+from wordgate.vectors.pretrained import Pretrained
+from wordgate.workflows.calibrating import fit_calibrated
+from wordgate.workflows.judging import Exam, leak_sentence
+from wordgate.workflows.ladder import Answers, Rung
+from wordgate.workflows.logbook import Course, Logbook
+from wordgate.workflows.resolving import READ_VECTORS
+from wordgate.workflows.rounds import Round, make_rounds
+from wordgate.workflows.study import Study, all_examples, make_study
+
+RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
+ON_CPU_ALONE = ("count", "logreg", "mlp")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What all rungs have in common."""
+
+    settings: Settings
+    seed: int
+    device: str
+    vectors: Pretrained | None
+    folds: int | None
+    progress: Progress
+
+    def vectors_of(self, family: str) -> Pretrained | None:
+        """Give the word vectors to a family that reads some."""
+        return self.vectors if family in READ_VECTORS else None
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """A kind of split.
+
+    Attributes:
+        kind: ``random``, ``grouped`` or ``given``.
+        study: How the rows were cut; with folds, which copies there are.
+        rounds: Who learns, who chooses and who judges, each time.
+        exam: All rows that judge, in the table's order.
+        rows: int64 [n], where they stand in the table.
+    """
+
+    kind: str
+    study: Study
+    rounds: list[Round]
+    exam: Exam
+    rows: NDArray[np.int64]
+
+    def joined(self, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Bring what the rounds gave, float64 [n of a round, ...] each, to the order of `rows`."""
+        judged = np.concatenate([each.rows for each in self.rounds])
+        return np.concatenate(parts)[np.argsort(judged)]
+
+    def words(self) -> WordCounts:
+        """Count the words of the rows that judge, and those new to the models judged by them."""
+        counted = [count_words(each.test.texts, each.train.texts) for each in self.rounds]
+        n_words = self.joined([one.n_words.astype(np.float64) for one in counted])
+        return WordCounts(n_words.astype(np.int64), self.joined([one.unseen for one in counted]))
+
+    def leak(self) -> str:
+        """Say how many of the rows that judge could be known from training."""
+        told = leak_sentence(self.study)
+        return (
+            told if len(self.rounds) == 1 else f"One ordinary split in place of the folds, {told}"
+        )
+
+
+def make_bracket(table: Table, kind: str, copies: Copies, terms: Terms) -> Bracket:
+    """Cut the rows.
+
+    Args:
+        table: The rows.
+        kind: ``random``, ``grouped``, or ``given`` where the table itself names the parts.
+        copies: Which rows copy which.
+        terms: How to cut.
+
+    Raises:
+        DataError: The rows can't be cut so.
+    """
+    dealt = GROUPED if kind == GIVEN else kind
+    settings = terms.settings.model_copy(update={"split": dealt})
+    study = make_study(table, settings, terms.seed, copies)
+    rounds = make_rounds(table, study, terms.folds, settings, terms.seed)
+    terms.progress.say("\n".join([study.split.reason, *study.split.warnings]))
+    examples = all_examples(table, study.labels, study.copies)
+    rows = np.sort(np.concatenate([each.rows for each in rounds]))
+    return Bracket(kind, study, rounds, Exam(examples.part(rows), study.labels, terms.seed), rows)
+
+
+def run_family(family: str, bracket: Bracket, terms: Terms, logbook: Logbook | None) -> Rung:
+    """Run a family's rounds, those left out that are kept, and judge them together."""
+    courses = [
+        _course(family, number, bracket, terms, logbook) for number in range(len(bracket.rounds))
+    ]
+    untempered = bracket.joined([course.log_proba for course in courses])
+    log_proba = bracket.joined(
+        [tempered(course.log_proba, course.temperature) for course in courses]
+    )
+    alone = courses[0] if len(courses) == 1 else None
+    return Rung(
+        family=family,
+        kind=bracket.kind,
+        scores=bracket.exam.scores(log_proba),
+        right=bracket.exam.right(log_proba),
+        answers=Answers(
+            log_proba,
+            untempered,
+            None if alone is None else alone.temperature,
+            () if alone is None else alone.history,
+            0 if alone is None else alone.best_epoch,
+        ),
+        train_seconds=float(np.mean([course.train_seconds for course in courses])),
+        texts_per_second=float(np.mean([course.texts_per_second for course in courses])),
+        megabytes=max(course.megabytes for course in courses),
+        remarks=tuple(dict.fromkeys(remark for course in courses for remark in course.remarks)),
+    )
+
+
+def _course(
+    family: str, number: int, bracket: Bracket, terms: Terms, logbook: Logbook | None
+) -> Course:
+    """Run one round, numbered from 0, or give what is kept of it."""
+    each, n_rounds = bracket.rounds[number], len(bracket.rounds)
+    name, identity = f"{bracket.kind}-{family}-{number + 1}", _identity(family, each, terms)
+    kept = None if logbook is None else logbook.kept(name, identity)
+    if kept is not None:
+        return kept
+    of = "" if n_rounds == 1 else f", fold {number + 1} of {n_rounds}"
+    terms.progress.say(f"\n{family}, {bracket.kind} split{of}")
+    course = _train(family, each, bracket.study, terms)
+    if logbook is not None:
+        logbook.keep(name, course, identity)
+    return course
+
+
+def _train(family: str, each: Round, study: Study, terms: Terms) -> Course:
+    calibrated = fit_calibrated(
+        family,
+        each.train,
+        each.valid,
+        len(study.labels),
+        terms.settings,
+        seed=terms.seed,
+        device="auto" if family in ON_CPU_ALONE else terms.device,
+        progress=terms.progress,
+        vocabulary_of=study.vocabulary_of,
+        vectors=terms.vectors_of(family),
+    )
+    fitted, texts = calibrated.fitted, each.test.texts
+    fitted.model.log_proba(texts[:1])  # what is made ready at the first call is no part of the rate
+    started = time.perf_counter()
+    log_proba = fitted.model.log_proba(texts)
+    rate = len(texts) / max(1e-9, time.perf_counter() - started)
+    return Course(
+        log_proba=log_proba,
+        temperature=calibrated.temperature,
+        history=tuple(fitted.history),
+        best_epoch=fitted.best_epoch,
+        train_seconds=calibrated.seconds,
+        texts_per_second=rate,
+        megabytes=_megabytes(fitted.model),
+        remarks=tuple(fitted.remarks),
+    )
+
+
+def _identity(family: str, each: Round, terms: Terms) -> dict[str, str]:
+    """Name what decides what a family comes to in a round; a family's own settings alone."""
+    vectors, told = terms.vectors_of(family), "none"
+    if vectors is not None:
+        file = vectors.file.path.stat()
+        told = f"{vectors.name} of {file.st_size} bytes, changed {file.st_mtime_ns}"
+    settings = terms.settings.model_dump(mode="json", exclude={"split"})
+    read = {name: value for name, value in settings.items() if reads_setting(family, name)}
+    return {
+        "data": "".join(part.digest() for part in (each.train, each.valid, each.test)),
+        "word vectors": told,
+        "seed": str(terms.seed),
+        "settings": json.dumps(read, sort_keys=True),
+        "versions": json.dumps(environment("torch", "transformers", "scikit-learn")),
+    }
+
+
+def _megabytes(model: Model) -> float:
+    """Add up what a bundle keeps of a model, in 10^6 bytes."""
+    description, arrays = model.state()
+    text = json.dumps(description, ensure_ascii=False).encode(errors="surrogatepass")
+    return (len(text) + sum(array.nbytes for array in arrays.values())) / 1e6
