@@ -168,6 +168,13 @@ def test_info_shows_the_card(wordgate, lstm_model):
     assert told["changed_files"] == []
 
 
+def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm_model):
+    told = wordgate("info", lstm_model.folder).out
+    found = lstm_model.training.metrics.calibration
+    assert f"Its probabilities, by a temperature of {found.temperature:.2f}: calibration" in told
+    assert f"({found.before.ece:.3f} without)" in told
+
+
 def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
     folder = copied(count_model)
     file = folder / "metrics.json"

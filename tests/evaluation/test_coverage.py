@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.evaluation.coverage import THRESHOLDS, coverage_curve
+from wordgate.evaluation.coverage import (
+    THRESHOLDS,
+    CoveragePoint,
+    abstention_sentences,
+    coverage_curve,
+)
 
 
 def _answers():
@@ -36,3 +41,14 @@ def test_no_rows_are_refused():
     with pytest.raises(DataError) as error:
         coverage_curve(np.zeros((0, 2)), np.zeros(0, np.int64))
     assert str(error.value) == "there are no rows to judge"
+
+
+def test_the_advice_on_p_rests_on_enough_rows():
+    points = [
+        CoveragePoint(0.0, 100, 1.0, 0.62),
+        CoveragePoint(0.5, 80, 0.8, 0.71),
+        CoveragePoint(0.9, 10, 0.1, 0.95),
+    ]
+    assert abstention_sentences(points) == [
+        "With --abstain-below 0.5 it answers 80% of the texts, right on 71% of these."
+    ]

@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.evaluation.coverage import CoveragePoint
 from wordgate.report.findings import LONGEST_TEXT, MOST_ROWS, HeldOut
-from wordgate.report.look import abstention_sentences
 from wordgate.report.words import count_words
 
 
@@ -57,14 +55,3 @@ def test_what_does_not_fit_is_refused():
         "a report needs as many probabilities, texts, row numbers and groups as labels;"
         " there are 2, 1, 2, 2 and 2"
     )
-
-
-def test_the_advice_on_p_rests_on_enough_rows():
-    points = [
-        CoveragePoint(0.0, 100, 1.0, 0.62),
-        CoveragePoint(0.5, 80, 0.8, 0.71),
-        CoveragePoint(0.9, 10, 0.1, 0.95),
-    ]
-    assert abstention_sentences(points) == [
-        "With P = 0.5 it answers 80% of the texts and is right on 71% of these."
-    ]

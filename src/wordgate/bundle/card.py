@@ -53,6 +53,7 @@ def _data(config: Config, metrics: Metrics | None) -> str:
             f"- test rows with a near copy in train: {split.near_duplicates_in_train:,}",
             *(f"- {remark}" for remark in (*split.warnings, *metrics.remarks)),
             *(f"- {sentence}" for sentence in metrics.word_vectors_told()),
+            *(f"- {sentence}" for sentence in metrics.calibration_told()),
         ]
     return "## The data\n\n" + "\n".join(lines) + "\n"
 

@@ -153,6 +153,20 @@ class Tempering(_Form):
     before: Calibration
     after: Calibration
 
+    def sentence(self) -> str:
+        """Say it in one sentence."""
+        after, before = self.after, self.before
+        if self.temperature == 1.0:
+            return (
+                f"Its probabilities: calibration error {after.ece:.3f}, Brier score"
+                f" {after.brier:.3f}."
+            )
+        return (
+            f"Its probabilities, by a temperature of {self.temperature:.2f}: calibration error"
+            f" {after.ece:.3f} ({before.ece:.3f} without), Brier score {after.brier:.3f}"
+            f" ({before.brier:.3f} without)."
+        )
+
 
 class CoveragePoint(_Form):
     """What abstaining below a probability leaves."""
@@ -215,6 +229,10 @@ class Metrics(_Form):
     remarks: list[str] = Field(
         description="what a user should know about this run: truncated texts, an early end"
     )
+
+    def calibration_told(self) -> list[str]:
+        """Say in a sentence how far probabilities can be believed; nothing if it wasn't found."""
+        return [] if self.calibration is None else [self.calibration.sentence()]
 
     def word_vectors_told(self) -> list[str]:
         """Say in a sentence what word vectors it began with; nothing if they were drawn."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import Metrics
+from wordgate.evaluation.coverage import CoveragePoint, abstention_sentences
 from wordgate.evaluation.report_text import UNDEFINED, classification_report, confusion_table
 from wordgate.workflows.verdicts import family_name, leak, verdict
 
@@ -24,9 +25,10 @@ def training_view(training: "Training") -> str:
         "\n".join([*verdict(family, metrics.difference_to_count), leak(metrics.split)]),
         *(f"Note: {remark}" for remark in training.remarks),
         *metrics.word_vectors_told(),
+        "\n".join(belief(metrics)),
         costs(metrics),
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def evaluation_view(evaluation: "Evaluation") -> str:
@@ -85,6 +87,7 @@ def _worth(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> l
         "",
         *verdict(config.family, metrics.difference_to_count),
         *metrics.word_vectors_told(),
+        *belief(metrics),
         costs(metrics),
     ]
 
@@ -143,6 +146,12 @@ def memory(seen: "Seen | None") -> str:
         f"{rows} rows had a part in the model's training ({', '.join(ways)}):"
         " on them a score is memory."
     )
+
+
+def belief(metrics: Metrics) -> list[str]:
+    """Say how far probabilities can be believed, and what --abstain-below buys."""
+    points = [CoveragePoint(**point.model_dump()) for point in metrics.coverage or ()]
+    return [*metrics.calibration_told(), *(abstention_sentences(points) if points else ())]
 
 
 def costs(metrics: Metrics) -> str:

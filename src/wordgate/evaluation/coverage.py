@@ -15,6 +15,10 @@ from wordgate.errors import DataError
 THRESHOLDS = (*(round(0.05 * step, 2) for step in range(20)), 0.99)
 
 
+FEWEST_ANSWERS = 30
+_STEPS = (0.7, 0.8, 0.9, 0.95, 0.99)
+
+
 @dataclass(frozen=True)
 class CoveragePoint:
     """What comes of answering only where the top probability reaches a threshold.
@@ -65,3 +69,21 @@ def _point(
     n = int(answered.sum())
     accuracy = float(right[answered].mean()) if n else None
     return CoveragePoint(threshold, n, n / len(right), accuracy)
+
+
+def abstention_sentences(points: Sequence[CoveragePoint]) -> list[str]:
+    """Say which P of ``--abstain-below`` reaches which accuracy, and what it costs.
+
+    Fewer than 30 answers tell too little to choose by.
+    """
+    at = points[0].accuracy or 0.0
+    told = {}
+    for step in _STEPS:
+        reached = [one for one in points if one.n >= FEWEST_ANSWERS and (one.accuracy or 0) >= step]
+        if step > at and reached:
+            told[reached[0].threshold] = reached[0]
+    return [
+        f"With --abstain-below {one.threshold:g} it answers {one.coverage:.0%} of the texts, right"
+        f" on {one.accuracy:.0%} of these."
+        for one in told.values()
+    ][:3]

@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wordgate.evaluation.coverage import CoveragePoint
+from wordgate.evaluation.coverage import abstention_sentences
 from wordgate.report import look_figures as figures
 from wordgate.report.figures import Figure, Table
 from wordgate.report.findings import Findings, JudgedRow, Learning
-
-FEWEST_ANSWERS = 30
-_STEPS = (0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
@@ -66,24 +63,6 @@ def look_at(findings: Findings, learning: Learning) -> Look:
         learning=figures.learning_figures(learning),
         learning_told=_learning_told(learning),
     )  # fmt: skip
-
-
-def abstention_sentences(points: Sequence[CoveragePoint]) -> list[str]:
-    """Say which P of ``--abstain-below`` reaches which accuracy, and what it costs.
-
-    Fewer than 30 answers tell too little to choose by.
-    """
-    at = points[0].accuracy or 0.0
-    told = {}
-    for step in _STEPS:
-        reached = [one for one in points if one.n >= FEWEST_ANSWERS and (one.accuracy or 0) >= step]
-        if step > at and reached:
-            told[reached[0].threshold] = reached[0]
-    return [
-        f"With P = {one.threshold:g} it answers {one.coverage:.0%} of the texts and is right on"
-        f" {one.accuracy:.0%} of these."
-        for one in told.values()
-    ][:3]
 
 
 def _calibration(findings: Findings) -> Table:
