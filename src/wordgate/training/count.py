@@ -60,7 +60,7 @@ def fit_count(
     if len(present) == 1 or not vocabulary:
         return _frequencies_only(targets, n_classes, ngrams)
     block = Block("words", ngrams, vocabulary)
-    counts = _count_matrix(block, texts)
+    counts = count_matrix([block], texts, np.float64)
     of_present, intercepts_of_present = _logistic_regression(counts, targets, C, seed)
     coefficients = np.zeros((len(vocabulary), n_classes))
     coefficients[:, present] = of_present
@@ -148,17 +148,6 @@ def _frequent_runs(texts: Sequence[str], ngrams: tuple[int, int], min_count: int
     """List the runs that stand often enough, sorted, so that the order of rows changes nothing."""
     totals = Counter(run for text in texts for run in word_runs(text, ngrams))
     return sorted(run for run, total in totals.items() if total >= min_count)
-
-
-def _count_matrix(block: Block, texts: Sequence[str]) -> "csr_matrix":
-    """Count every known run in every text: sparse float64 [n, runs]."""
-    from scipy.sparse import csr_matrix
-
-    ids, lengths = block.known(texts)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    counts = csr_matrix((np.ones(len(ids)), ids, starts), shape=(len(texts), len(block)))
-    counts.sum_duplicates()
-    return counts
 
 
 def _logistic_regression(
