@@ -16,11 +16,10 @@ from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.fitting import Epoch, Examples, Fitted, check_not_empty
-from wordgate.training.processor import processor
+from wordgate.training.processor import single_thread
 from wordgate.training.strengths import choose_strength
 from wordgate.training.words import KnownWords, look_words_up, word_remarks
 from wordgate.vectors.pretrained import Pretrained
-from wordgate.versions import installed
 
 SMOOTHING = 1e-3
 """Arora et al.'s a: a word that makes up this share of all tokens weighs half."""
@@ -160,7 +159,7 @@ def fit_average(
         history=best.history,
         best_epoch=best.best_epoch,
         remarks=[*remarks, *known.coverage.remarks(), *best.remarks],
-        engine=_engine(family),
+        engine=single_thread("scipy" if family == "logreg" else "torch"),
         coverage=known.coverage,
     )
 
@@ -246,15 +245,3 @@ def _folded(best: Candidate, known: KnownWords) -> AverageModel:
     return AverageModel(
         known.encoder, rows.astype(np.float32), averaging.weights, best.bias, best.output
     )
-
-
-def _engine(family: str) -> dict[str, str]:
-    """Name what computes: it moves the last bits of a result."""
-    solver = "scipy" if family == "logreg" else "torch"
-    return {
-        "device": "cpu",
-        "precision": "float32",
-        "threads": "1",
-        "processor": processor(),
-        **installed("numpy", solver, "wordgate"),
-    }
