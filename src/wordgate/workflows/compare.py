@@ -19,7 +19,13 @@ from wordgate.models.protocol import Model
 from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, reads_setting
 from wordgate.split.copies import Copies, find_copies
-from wordgate.training.families import FAMILIES, check_device, check_family
+from wordgate.training.families import (
+    FAMILIES,
+    NEED_VECTORS,
+    ON_CPU_ALONE,
+    check_device,
+    check_family,
+)
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.advice import advise
 from wordgate.workflows.calibrating import fit_calibrated
@@ -29,19 +35,13 @@ from wordgate.workflows.judging import Exam, leak_sentence
 from wordgate.workflows.ladder import Comparison, Rung, Step
 from wordgate.workflows.logbook import Course, Logbook
 from wordgate.workflows.reading import ReadingOptions, read_parts
-from wordgate.workflows.resolving import (
-    NEED_VECTORS,
-    READ_VECTORS,
-    resolve_settings,
-    resolve_vectors,
-)
+from wordgate.workflows.resolving import READ_VECTORS, resolve_settings, resolve_vectors
 from wordgate.workflows.rounds import Round, make_rounds
 from wordgate.workflows.study import Study, all_examples, make_study
 
 FILES = ("comparison.json", "report.html")
 RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
 _WHAT = "comparison"
-_ON_CPU_ALONE = ("count", "logreg", "mlp")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def compare(
     families, left_out = _families(models, vectors)
     overrides = dict(settings or {}) | ({} if test_size is None else {"test_size": test_size})
     chosen = resolve_settings(recipe, overrides, vectors, families=families)
-    for family in set(families) - set(_ON_CPU_ALONE):
+    for family in set(families) - set(ON_CPU_ALONE):
         check_device(family, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_n_folds(folds, parts_given=parts_given)
@@ -324,7 +324,7 @@ def _train(family: str, each: Round, bracket: _Bracket, terms: _Terms) -> Course
         len(bracket.study.labels),
         terms.settings,
         seed=terms.seed,
-        device="auto" if family in _ON_CPU_ALONE else terms.device,
+        device="auto" if family in ON_CPU_ALONE else terms.device,
         progress=terms.progress,
         vocabulary_of=bracket.study.vocabulary_of,
         vectors=terms.vectors if family in READ_VECTORS else None,
