@@ -35,7 +35,8 @@ def test_it_is_scikit_learns_pipeline(targets):
 
 
 def test_rare_runs_are_not_counted():
-    assert fit_count(TEXTS, THREE, 3, min_count=2, ngrams=(1, 2)).vocabulary == [
+    (block,) = fit_count(TEXTS, THREE, 3, min_count=2, ngrams=(1, 2)).blocks
+    assert block.vocabulary == [
         "a",
         "bad",
         "day",
@@ -64,7 +65,7 @@ def test_a_single_class_is_certain():
 
 def test_texts_without_a_repeated_word_give_the_frequencies():
     model = fit_count(["alpha", "beta", "gamma", ""], np.array([0, 1, 1, 1]), 2)
-    assert model.vocabulary == []
+    assert [block.vocabulary for block in model.blocks] == [[]]
     assert np.exp(model.log_proba(["alpha"])) == pytest.approx(np.array([[0.25, 0.75]]))
 
 

@@ -12,7 +12,10 @@ from wordgate.training.fitting import Examples
 
 @pytest.mark.parametrize(
     ("family", "end"),
-    [("lstn", "; did you mean 'lstm'?"), ("forest", "; there are: lstm, count, transformer")],
+    [
+        ("lstn", "; did you mean 'lstm'?"),
+        ("forest", "; there are: count, logreg, mlp, lstm, transformer"),
+    ],
 )
 def test_an_unknown_family_is_named(family, end):
     with pytest.raises(SettingsError) as error:
