@@ -120,12 +120,15 @@ def lstm_model(tmp_path_factory, reviews) -> Kept:
 
 @pytest.fixture(scope="session")
 def review_vectors(tmp_path_factory) -> Path:
-    """Word vectors of five numbers for most words of the reviews, and for some others."""
+    """Vectors for most words of the reviews and for some others; the first number tells moods."""
+    moods = {"love": 4, "enjoy": 4, "praise": 4, "hate": -4, "regret": -4, "avoid": -4}
     words = {word.lower() for _, _, text in review_rows() for word in text.split()}
-    names = [word.encode() for word in [*sorted(words - {"the", "or"}), "sofa", "settee"]]
+    names = [*sorted(words - {"the", "or"}), "sofa", "settee"]
     vectors = np.random.default_rng(0).normal(size=(len(names), 5)).astype(np.float32)
+    vectors[:, 0] += [moods.get(name, 0) for name in names]
+    block = Block([name.encode() for name in names], vectors)
     path = tmp_path_factory.mktemp("vectors") / "reviews.bin"
-    write_vectors(path, [Block(names, vectors)], format="word2vec", count=len(names), size=5)
+    write_vectors(path, [block], format="word2vec", count=len(names), size=5)
     return path
 
 
