@@ -171,7 +171,7 @@ def test_no_epoch_is_begun_that_would_not_be_done_in_time(train, monkeypatch):
     course = train(mlp_epochs=50, mlp_patience=50, deadline=40.0)
     (seconds,) = {epoch.seconds for epoch in course.history}  # each is whole
     assert 1 < len(course.history) < 50
-    assert next(clock) <= 40 < next(clock) + seconds
+    assert 40 - seconds < next(clock) <= 40 + 2  # looking at the clock moves it, too
     assert course.out_of_time
 
 
