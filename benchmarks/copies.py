@@ -27,8 +27,7 @@ from real_data import real_file
 from wordgate.data import read_table
 from wordgate.split.duplicates import JOINED, NEAR, Compared, copy_groups, join_copies
 from wordgate.split.keys import group_keys
-from wordgate.split.likeness import MIN_WORDS
-from wordgate.split.shingles import shingled
+from wordgate.split.shingles import MIN_WORDS, shingled
 
 LEVELS = (0.40, 0.43, 0.45, 0.50)
 SIZES = (75_000, 1_000_000)

@@ -8,11 +8,14 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import wordgate
 from wordgate.progress import Silent
 from wordgate.training.threads import wait_asleep
+from wordgate.vectors.block import Block
+from wordgate.vectors.writing import write_vectors
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, which some of them press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -20,6 +23,9 @@ wait_asleep()  # before any test imports torch: a busy machine would spin for mi
 
 TINY = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1}
 """Settings of an LSTM that trains at once."""
+
+TINY_MLP = {"mlp_hidden_size": 8, "mlp_epochs": 3, "mlp_batch_size": 16, "min_groups": 1}
+"""Settings of an MLP that trains at once."""
 
 REAL_DATA = Path(
     os.environ.get("WORDGATE_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")
@@ -112,6 +118,39 @@ def lstm_model(tmp_path_factory, reviews) -> Kept:
     return Kept(folder, reviews, training)
 
 
+@pytest.fixture(scope="session")
+def review_vectors(tmp_path_factory) -> Path:
+    """Vectors for most words of the reviews and for some others; the first number tells moods."""
+    moods = {"love": 4, "enjoy": 4, "praise": 4, "hate": -4, "regret": -4, "avoid": -4}
+    words = {word.lower() for _, _, text in review_rows() for word in text.split()}
+    names = [*sorted(words - {"the", "or"}), "sofa", "settee"]
+    vectors = np.random.default_rng(0).normal(size=(len(names), 5)).astype(np.float32)
+    vectors[:, 0] += [moods.get(name, 0) for name in names]
+    block = Block([name.encode() for name in names], vectors)
+    path = tmp_path_factory.mktemp("vectors") / "reviews.bin"
+    write_vectors(path, [block], format="word2vec", count=len(names), size=5)
+    return path
+
+
+@pytest.fixture(scope="session")
+def logreg_model(tmp_path_factory, reviews, review_vectors) -> Kept:
+    folder = tmp_path_factory.mktemp("logreg") / "model"
+    training = wordgate.train(
+        reviews, out=folder, model="logreg", vectors=review_vectors, progress=Silent()
+    )
+    return Kept(folder, reviews, training)
+
+
+@pytest.fixture(scope="session")
+def mlp_model(tmp_path_factory, reviews, review_vectors) -> Kept:
+    folder = tmp_path_factory.mktemp("mlp") / "model"
+    training = wordgate.train(
+        reviews, out=folder, model="mlp", vectors=review_vectors, settings=TINY_MLP,
+        progress=Silent(),
+    )  # fmt: skip
+    return Kept(folder, reviews, training)
+
+
 @pytest.fixture
 def copied(tmp_path):
     """Copy a model's folder, to do harm to the copy."""
@@ -136,6 +175,12 @@ def make_rows():
 def tiny():
     """Settings of an LSTM that trains at once."""
     return dict(TINY)
+
+
+@pytest.fixture
+def tiny_mlp():
+    """Settings of an MLP that trains at once."""
+    return dict(TINY_MLP)
 
 
 TEACHER_WORDS = ("good", "bad", "lamp", "kettle", "the", "##s", "##ly")

@@ -244,7 +244,7 @@ def test_bad_settings_are_refused_when_fitting(data):
         SettingsError, lambda: counting(settings={"hiden": 1}).fit(texts, labels)
     )
     assert refusal(SettingsError, lambda: WordgateClassifier(model="svm").fit(texts, labels)) == (
-        "no family of models 'svm'; there are: lstm, count, transformer"
+        "no family of models 'svm'; there are: count, logreg, mlp, lstm, transformer"
     )
     assert refusal(DataError, lambda: counting().fit(texts, labels, groups[:3])) == (
         "there are 90 texts but 3 groups"

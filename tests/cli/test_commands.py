@@ -72,6 +72,50 @@ def test_options_reach_the_training(wordgate, reviews, tmp_path, tiny):
     assert any(line.startswith("The LSTM model ") for line in ended.out.splitlines())
 
 
+def test_a_model_of_word_vectors_from_file_to_answer(wordgate, reviews, review_vectors, tmp_path):
+    folder = tmp_path / "m"
+    small = {"mlp_hidden_size": 8, "mlp_batch_size": 8}
+    settings = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
+    ended = wordgate(
+        "train", reviews, "--model", "mlp", "--vectors", review_vectors, "--out", folder, *settings
+    )
+    assert ended.code == 0
+    assert "\nAverages: every word weighs the same.\n" in ended.err
+    assert "\nNote: Validation chose " in ended.out
+    assert f"word vectors of {review_vectors.name}: " in ended.out
+    assert wordgate("info", folder).out.startswith(f"{folder}: ")
+    lines = wordgate("predict", folder, "We love it", "We hate it").out.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["good", "bad"]
+
+
+@pytest.mark.parametrize("family", ["logreg", "mlp"])
+def test_averages_need_word_vectors(wordgate, reviews, tmp_path, family):
+    ended = wordgate("train", reviews, "--model", family, "--out", tmp_path / "m")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == (
+        f"wordgate: models of the family {family} average word vectors, and there are none: give"
+        " some by --vectors; 'wordgate vectors distill' makes some for your own words\n"
+    )
+
+
+def test_texts_stay_out_of_the_report_where_asked(wordgate, make_file, make_rows, tmp_path):
+    """In a set of wrong labels and of copies, which the report has reasons to show."""
+    rows = [
+        (group, ("bad", "good")[(i // 5 + (i % 3 == 0)) % 2], text)
+        for i, (group, _, text) in enumerate(make_rows())
+    ]
+    file = make_file([*rows, *rows[:30]])
+
+    def shown(*options):
+        folder = tmp_path / "m"
+        wordgate("train", file, "--model", "count", "--out", folder, "--overwrite", *options)
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        return sum(text in page for _, _, text in rows)
+
+    assert shown() > 0
+    assert shown("--no-texts") == 0
+
+
 def test_overwrite_replaces(trained):
     assert trained().code == 0
     assert trained().code == 1
@@ -82,9 +126,29 @@ def test_predict_labels_arguments_the_most_probable_label_first(wordgate, count_
     ended = wordgate("predict", count_model.folder, "We love it", "We hate it")
     lines = ended.out.splitlines()
     assert (ended.code, ended.err) == (0, "")
-    assert lines[0].startswith("good 0.")
-    assert lines[0].endswith("\tWe love it")
-    assert lines[1].startswith("bad 0.")
+    for line, expected in zip(lines, ["We love it", "We hate it"], strict=True):
+        answer, _, text = line.partition("\t")
+        first, share, second, other = answer.split()
+        assert text == expected
+        assert {first, second} == {"bad", "good"}
+        assert 1 >= float(share) > 0.5 > float(other) >= 0
+    assert [line.partition(" ")[0] for line in lines] == ["good", "bad"]
+
+
+def test_predict_abstains_where_it_is_not_sure(wordgate, count_model):
+    predict = ("predict", count_model.folder, "We love it", "zebra")
+    bound = package.load(count_model.folder).predict_proba(["zebra"]).max() + 1e-6
+    sure, unsure = wordgate(*predict, "--abstain-below", bound).out.splitlines()
+    assert sure.startswith("good ")
+    label, share, *_ = unsure.split()
+    assert (label, unsure.partition("\t")[2]) == ("–", "zebra")
+    assert share in ("bad", "good")
+    told = json.loads(wordgate(*predict, "--abstain-below", bound, "--json").out)["predictions"]
+    assert [answer["label"] for answer in told] == ["good", None]
+    assert sum(told[1]["probabilities"].values()) == pytest.approx(1)
+    lines = wordgate(*predict, "--abstain-below", bound, "--jsonl").out.splitlines()
+    assert [json.loads(line) for line in lines] == told
+    assert "–" not in wordgate(*predict, "--abstain-below", bound - 2e-6).out
 
 
 def test_predict_answers_every_line_of_standard_input(wordgate, count_model):

@@ -1,16 +1,17 @@
 """Prediction by word counts, against sums done by hand, and what a damaged model is told."""
 
-import subprocess
-import sys
+import json
 
 import numpy as np
 import pytest
 
 from wordgate.errors import BundleError
-from wordgate.models.count import CountModel
-from wordgate.text.runs import word_runs
+from wordgate.models.block import Block
+from wordgate.models.count import ABSENT_LOGIT, CountModel
+from wordgate.models.families import model_from_state
 
 CONFIG = {"ngrams": [1, 2], "vocabulary": ["bad", "good", "not bad"]}
+"""Plain counts of words, as models were kept before there were several blocks."""
 
 
 def _arrays():
@@ -24,24 +25,19 @@ def _model():
     return CountModel.from_state(CONFIG, _arrays())
 
 
+def _two_blocks(classes=3):
+    """Weighted words and characters with coefficients of chance."""
+    rng = np.random.default_rng(0)
+    blocks = [
+        Block("words", (1, 2), ["bad", "good", "not bad"], np.array([3, 4, 1], np.int32), 9),
+        Block("characters", (2, 3), [" b", "ad ", "go", "oo"], np.array([5, 9, 4, 1], np.int32), 9),
+    ]
+    coefficients = rng.normal(size=(7, classes)).astype(np.float32)
+    return CountModel(blocks, coefficients, rng.normal(size=classes))
+
+
 def _log_softmax(*logits):
     return np.array(logits) - np.log(np.exp(logits).sum())
-
-
-def test_runs_of_words():
-    assert list(word_runs("Not bad, I'd say!", (1, 2))) == [
-        "not",
-        "bad",
-        "i",
-        "d",
-        "say",
-        "not bad",
-        "bad i",
-        "i d",
-        "d say",
-    ]
-    assert list(word_runs("one two", (2, 3))) == ["one two"]
-    assert list(word_runs("...", (1, 3))) == []
 
 
 def test_probabilities_are_those_of_the_sums():
@@ -58,11 +54,31 @@ def test_probabilities_are_those_of_the_sums():
     )
 
 
-def test_neighbours_and_order_change_nothing():
+def test_blocks_are_added_up():
+    model, texts = _two_blocks(), ["Not bad, good!", "bad", "moo", "?", ""]
+    logits = np.tile(model.intercepts, (5, 1))
+    for block, coefficients in zip(model.blocks, np.split(model.coefficients, [3]), strict=True):
+        for row, text in enumerate(texts):
+            entries = block.entries([text])
+            logits[row] += entries.values @ coefficients[entries.ids].astype(np.float64)
+    expected = np.array([_log_softmax(*row) for row in logits])
+    assert model.log_proba(texts) == pytest.approx(expected)
+
+
+def test_a_class_without_rows_has_the_probability_0():
+    model = _two_blocks()
+    model.intercepts[1] = ABSENT_LOGIT
+    log_proba = model.log_proba(["good", "bad", ""])
+    assert np.isfinite(log_proba).all()
+    assert np.exp(log_proba)[:, 1].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("make", [_model, _two_blocks])
+def test_neighbours_and_order_change_nothing(make):
     texts = ["good bad", "", "bad", "not bad not bad", "x"] * 1000
-    together = _model().log_proba(texts)
-    assert np.array_equal(together[::-1], _model().log_proba(texts[::-1]))
-    alone = np.concatenate([_model().log_proba([text]) for text in texts[:5]])
+    together = make().log_proba(texts)
+    assert np.array_equal(together[::-1], make().log_proba(texts[::-1]))
+    alone = np.concatenate([make().log_proba([text]) for text in texts[:5]])
     assert np.array_equal(together[:5], alone)
 
 
@@ -70,11 +86,20 @@ def test_no_texts_give_no_rows():
     assert _model().log_proba([]).shape == (0, 2)
 
 
-def test_state_makes_the_same_model_again():
-    config, arrays = _model().state()
-    again = CountModel.from_state(config, arrays)
-    assert config == CONFIG
-    assert np.array_equal(again.log_proba(["not bad"]), _model().log_proba(["not bad"]))
+def test_plain_counts_of_words_are_read_as_one_block():
+    config, _ = _model().state()
+    assert config == {"blocks": [{"kind": "words", "n_texts": 0, **CONFIG}]}
+
+
+@pytest.mark.parametrize("make", [_model, _two_blocks])
+def test_state_makes_the_same_model_again(make):
+    config, arrays = make().state()
+    again = model_from_state("count", json.loads(json.dumps(config)), arrays)
+    texts = ["not bad", "good moo", ""]
+    assert again.family == "count"
+    assert again.state()[0] == config
+    assert set(again.state()[1]) == set(arrays)
+    assert np.array_equal(again.log_proba(texts), make().log_proba(texts))
 
 
 @pytest.mark.parametrize("name", ["ngrams", "vocabulary"])
@@ -120,7 +145,7 @@ def test_shapes_that_do_not_fit_are_named(change, message):
         (
             {"ngrams": [3, 1]},
             "the saved count model's setting 'ngrams' is [3, 1]; "
-            "it must be the shortest and the longest run of words, such as [1, 3]",
+            "it must be the shortest and the longest run, such as [1, 3]",
         ),
         (
             {"vocabulary": "good"},
@@ -128,7 +153,7 @@ def test_shapes_that_do_not_fit_are_named(change, message):
         ),
         (
             {"vocabulary": ["a", "b", "a"]},
-            "the saved count model's vocabulary holds the same run of words twice",
+            "the saved count model's vocabulary holds the same run twice",
         ),
     ],
 )
@@ -138,11 +163,93 @@ def test_settings_out_of_place_are_named(change, message):
     assert str(error.value) == message
 
 
-def test_prediction_imports_neither_scikit_learn_nor_scipy_nor_torch():
-    code = (
-        "import sys, numpy as np; from wordgate.models.count import CountModel;"
-        "CountModel((1, 1), ['a'], np.zeros((1, 2)), np.zeros(2)).log_proba(['a']);"
-        "print([m for m in ('sklearn', 'scipy', 'torch') if m in sys.modules])"
+def _refusal(block=0, arrays=None, blocks=None, **changes):
+    """Say what a model of two blocks is refused with after changes to one of them."""
+    config, kept = _two_blocks().state()
+    config["blocks"][block].update(changes)
+    if blocks is not None:
+        config["blocks"] = blocks
+    with pytest.raises(BundleError) as error:
+        CountModel.from_state(config, {**kept, **(arrays or {})})
+    return str(error.value)
+
+
+@pytest.mark.parametrize("blocks", [[], {}, "words", [3], None])
+def test_blocks_of_another_form_are_refused(blocks):
+    arrays = _two_blocks().state()[1]
+    with pytest.raises(BundleError) as error:
+        CountModel.from_state({"blocks": blocks}, arrays)
+    assert str(error.value) == (
+        f"the saved count model's setting 'blocks' is {blocks!r}; it must be a list of blocks"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["kind", "ngrams", "n_texts", "vocabulary"])
+def test_a_missing_part_of_a_block_is_named(name):
+    config, arrays = _two_blocks().state()
+    del config["blocks"][1][name]
+    with pytest.raises(BundleError) as error:
+        CountModel.from_state(config, arrays)
+    assert str(error.value) == f"the saved count model has no setting '{name}'"
+
+
+def test_damaged_blocks_are_named():
+    assert _refusal(kind="letters") == (
+        "the saved count model counts 'letters', and this wordgate only words and characters"
+    )
+    words = _two_blocks().state()[0]["blocks"][0]
+    assert _refusal(blocks=[words, words]) == (
+        "the saved count model has two blocks of the same kind"
+    )
+    assert _refusal(ngrams=[0, 2]).startswith(
+        "the saved count model's setting 'ngrams' is [0, 2]; it must be the shortest and "
+    )
+    assert _refusal(blocks=[words]) == (
+        "the saved count model's coefficients have the shape (7, 3); its vocabulary and intercepts"
+        " need (3, 3)"
+    )
+
+
+@pytest.mark.parametrize("n_texts", [0, -1, 9.0, True, None])
+def test_a_number_of_texts_that_can_not_be_is_named(n_texts):
+    assert _refusal(n_texts=n_texts) == (
+        f"the saved count model's setting 'n_texts' is {n_texts}, with frequencies; it must be a"
+        " whole number above 0 where there are some, and 0 where there are none"
+    )
+
+
+def test_weighted_blocks_need_their_frequencies():
+    config, arrays = _two_blocks().state()
+    del arrays["characters.frequencies"]
+    with pytest.raises(BundleError) as error:
+        CountModel.from_state(config, arrays)
+    assert str(error.value).startswith(
+        "the saved count model's setting 'n_texts' is 9, with no frequencies; it must be a whole"
+    )
+
+
+@pytest.mark.parametrize(
+    ("frequencies", "message"),
+    [
+        (np.ones(4, np.int32), "are int32 [4] where int32 [3] belongs"),
+        (np.ones((3, 1), np.int32), "are int32 [3, 1] where int32 [3] belongs"),
+        (np.ones(3, np.int64), "are int64 [3] where int32 [3] belongs"),
+        (np.array([0, 1, 2], np.int32), "go from 0 to 2; they must lie between 1 and its 9 texts"),
+        (
+            np.array([1, 10, 2], np.int32),
+            "go from 1 to 10; they must lie between 1 and its 9 texts",
+        ),
+    ],
+)
+def test_frequencies_that_do_not_fit_are_named(frequencies, message):
+    assert _refusal(arrays={"words.frequencies": frequencies}) == (
+        f"the saved count model's frequencies {message}"
+    )
+
+
+@pytest.mark.parametrize("name", ["coefficients", "intercepts"])
+def test_numbers_of_another_type_are_named(name):
+    array = _two_blocks().state()[1][name].astype(np.float16)
+    assert _refusal(arrays={name: array}) == (
+        f"the saved count model's {name} are float16, not float32 or float64"
+    )

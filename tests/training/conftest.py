@@ -9,6 +9,9 @@ from wordgate.progress import Silent
 from wordgate.settings import Settings
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples
+from wordgate.vectors.block import Block
+from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.writing import write_vectors
 
 SMALL = {
     "split": "grouped",
@@ -123,6 +126,25 @@ def fit_small(
         vocabulary_of=vocabulary_of,
         vectors=vectors,
     )
+
+
+@pytest.fixture(scope="session")
+def word_vectors(tmp_path_factory) -> Pretrained:
+    """Vectors of six numbers for `w0` to `w24`, and for `x0` to `x9`, which no example holds.
+
+    Those of `w0` to `w4` lie apart from the others; that of `w24` is zeros; the last number is the
+    same in all others.
+    """
+    path = tmp_path_factory.mktemp("vectors") / "words.bin"
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(35, 6)).astype(np.float32)
+    vectors[:5, 0] += 3
+    vectors[:, 5] = 0.3
+    vectors[24] = 0
+    names = [*(f"w{n}" for n in range(25)), *(f"x{n}" for n in range(10))]
+    block = Block([name.encode() for name in names], vectors)
+    write_vectors(path, [block], format="word2vec", count=35, size=6)
+    return Pretrained.open(path, Silent())
 
 
 @pytest.fixture

@@ -1,16 +1,26 @@
 """Fitting word counts: the same as scikit-learn's own pipeline, and sound where data is scarce."""
 
 import csv
+import json
+import math
+import time
+from functools import partial
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer
+from scipy.sparse import hstack
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupShuffleSplit
 
 from wordgate.data.demo import demo_corpus
 from wordgate.errors import DataError, SettingsError
+from wordgate.models.families import model_from_state
+from wordgate.progress import Silent
+from wordgate.training import strengths
 from wordgate.training.count import fit_count
+from wordgate.training.families import fit
+from wordgate.training.fitting import Examples
 
 TEXTS = [
     "what a good day",
@@ -35,7 +45,8 @@ def test_it_is_scikit_learns_pipeline(targets):
 
 
 def test_rare_runs_are_not_counted():
-    assert fit_count(TEXTS, THREE, 3, min_count=2, ngrams=(1, 2)).vocabulary == [
+    (block,) = fit_count(TEXTS, THREE, 3, min_count=2, ngrams=(1, 2)).blocks
+    assert block.vocabulary == [
         "a",
         "bad",
         "day",
@@ -64,7 +75,7 @@ def test_a_single_class_is_certain():
 
 def test_texts_without_a_repeated_word_give_the_frequencies():
     model = fit_count(["alpha", "beta", "gamma", ""], np.array([0, 1, 1, 1]), 2)
-    assert model.vocabulary == []
+    assert [block.vocabulary for block in model.blocks] == [[]]
     assert np.exp(model.log_proba(["alpha"])) == pytest.approx(np.array([[0.25, 0.75]]))
 
 
@@ -107,6 +118,132 @@ def test_it_cannot_read_the_order_of_words():
     model = fit_count([texts[i] for i in train], targets[train], 2)
     predicted = model.log_proba([texts[i] for i in test]).argmax(axis=1)
     assert (predicted == targets[test]).mean() <= 0.56
+
+
+@pytest.fixture
+def fit_tuned(settings, examples):
+    def run(train=None, valid=None, *, seed=0, classes=2, deadline=math.inf, **changes):
+        return fit(
+            "count", train or examples(80), valid or examples(60, seed=1), classes,
+            settings(**changes), seed=seed, device="auto", progress=Silent(), deadline=deadline,
+        )  # fmt: skip
+
+    return run
+
+
+def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, monkeypatch):
+    monkeypatch.setattr(strengths, "fit_path", partial(strengths.fit_path, most_steps=500))
+    train, new = examples(80), [*examples(40, seed=2).texts, "unheard of", ""]
+    ours = fit_tuned(train, count_c=5.0).model
+    vectorizers = [
+        TfidfVectorizer(**options, sublinear_tf=True, min_df=2)
+        for options in (
+            {"token_pattern": r"\w+", "ngram_range": (1, 3)},
+            {"analyzer": "char_wb", "ngram_range": (2, 5)},
+        )
+    ]
+    features = hstack([one.fit_transform(train.texts) for one in vectorizers]).tocsr()
+    # One column stands for two classes there, so its penalty is twice that of two columns.
+    theirs = LogisticRegression(C=2 * 5.0, max_iter=1000, tol=1e-8).fit(features, train.targets)
+    expected = theirs.predict_proba(hstack([one.transform(new) for one in vectorizers]).tocsr())
+    assert np.exp(ours.log_proba(new)) == pytest.approx(expected, abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "blocks"),
+    [
+        ({}, [("words", (1, 3), True), ("characters", (2, 5), True)]),
+        ({"count_words": 0}, [("characters", (2, 5), True)]),
+        ({"count_characters": 0, "count_words": 1}, [("words", (1, 1), True)]),
+        (
+            {"count_weights": "counts", "count_characters": 3},
+            [("words", (1, 3), False), ("characters", (2, 3), False)],
+        ),
+    ],
+)
+def test_the_settings_say_what_is_counted(fit_tuned, examples, changes, blocks):
+    model, train = fit_tuned(**changes).model, examples(80)
+    assert [
+        (block.kind, block.ngrams, block.frequencies is not None) for block in model.blocks
+    ] == blocks
+    log_proba = model.log_proba(train.texts)
+    assert (log_proba.argmax(axis=1) == train.targets).mean() > 0.9
+
+
+def test_a_run_is_counted_if_it_stands_in_enough_texts(fit_tuned):
+    train = Examples(["so so", "no", "no so"], np.array([0, 1, 0]), None)
+    model = fit_tuned(train, train, count_characters=0).model
+    assert model.blocks[0].vocabulary == ["no", "so"]
+    assert model.blocks[0].frequencies.tolist() == [2, 2]
+    assert fit_tuned(train, train, count_min_texts=1).model.blocks[0].vocabulary == [
+        "no", "no so", "so", "so so",
+    ]  # fmt: skip
+
+
+def test_validation_chooses_the_strength(fit_tuned, examples):
+    valid = examples(60, seed=1)
+
+    def worth(model):
+        log_proba = model.log_proba(valid.texts)
+        right = log_proba.argmax(axis=1) == valid.targets
+        return right.mean(), log_proba[np.arange(60), valid.targets].mean()
+
+    worths = {c: worth(fit_tuned(valid=valid, count_c=c).model) for c in (0.001, 1.0)}
+    chosen = fit_tuned(valid=valid, count_c="1+0.001")
+    best = max(worths, key=worths.get)
+    # A fit begins where that of the stronger penalty ended, so it is not quite the one alone.
+    assert worth(chosen.model) == pytest.approx(worths[best], abs=0.05)
+    assert chosen.remarks == [
+        f"Validation chose C = {best:g} (accuracy {worth(chosen.model)[0]:.3f}) of 0.001, 1."
+    ]
+
+
+def test_no_chance_has_a_part_in_it(fit_tuned):
+    one, other = (fit_tuned(seed=seed).model.state()[1] for seed in (0, 1))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_tuned_model_is_the_same_from_its_state(fit_tuned, examples):
+    model, texts = fit_tuned().model, [*examples(40, seed=2).texts, "", "unheard of"]
+    description, arrays = model.state()
+    again = model_from_state("count", json.loads(json.dumps(description)), arrays)
+    assert np.array_equal(again.log_proba(texts), model.log_proba(texts))
+
+
+def test_a_class_absent_from_train_has_the_probability_0(fit_tuned, examples):
+    train = examples(80)
+    spread_out = Examples(train.texts, 2 * train.targets, None)
+    log_proba = fit_tuned(spread_out, spread_out, classes=4).model.log_proba(["w0 w1", "w9", ""])
+    assert np.isfinite(log_proba).all()
+    assert np.exp(log_proba)[:, [1, 3]].max() == 0.0
+
+
+def test_texts_of_no_common_run_give_about_the_frequencies(fit_tuned):
+    train = Examples(["alpha", "beta", "?", "!"], np.array([0, 1, 1, 1]), None)
+    model = fit_tuned(train, train, count_characters=0).model
+    assert [len(block) for block in model.blocks] == [0]
+    assert np.exp(model.log_proba(["alpha"])) == pytest.approx(np.array([[0.25, 0.75]]), abs=1e-3)
+
+
+def test_time_that_is_up_leaves_weaker_penalties_out(fit_tuned):
+    fitted = fit_tuned(deadline=time.monotonic())
+    assert fitted.remarks[-1] == "Time was up after 1 of 6 values of C."
+    assert np.isfinite(fitted.model.log_proba(["w0", ""])).all()
+
+
+def test_it_says_what_computed(fit_tuned):
+    engine = fit_tuned().engine
+    assert (engine["device"], engine["threads"]) == ("cpu", "1")
+    assert "scipy" in engine
+
+
+def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(fit_tuned, examples):
+    nothing = Examples([], np.array([], np.int64), None)
+    with pytest.raises(DataError, match=r"^there are no texts to fit word counts on$"):
+        fit_tuned(nothing)
+    message = "^there are no validation texts to choose the strength of regularisation by$"
+    with pytest.raises(DataError, match=message):
+        fit_tuned(valid=nothing)
 
 
 @pytest.mark.real_data

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError, MissingExtraError, SettingsError
-from wordgate.training.families import check_family
+from wordgate.training.families import check_device, check_family
 from wordgate.training.fitting import Examples
 
 
 @pytest.mark.parametrize(
     ("family", "end"),
-    [("lstn", "; did you mean 'lstm'?"), ("forest", "; there are: lstm, count, transformer")],
+    [
+        ("lstn", "; did you mean 'lstm'?"),
+        ("forest", "; there are: count, logreg, mlp, lstm, transformer"),
+    ],
 )
 def test_an_unknown_family_is_named(family, end):
     with pytest.raises(SettingsError) as error:
@@ -30,7 +33,22 @@ def test_without_torch_the_extra_is_named(monkeypatch):
     assert str(error.value) == (
         "training an LSTM needs the extra 'train': pip install 'wordgate[train]'"
     )
-    check_family("count")
+    with pytest.raises(MissingExtraError, match=r"^training an MLP needs the extra 'train':"):
+        check_family("mlp")
+    for family in ("count", "logreg"):
+        check_family(family)
+
+
+@pytest.mark.parametrize(
+    ("family", "who"),
+    [("count", "word counts use"), ("logreg", "logreg uses"), ("mlp", "mlp uses")],
+)
+def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family, who):
+    check_device(family, "auto")
+    check_device(family, "cpu")
+    with pytest.raises(SettingsError) as error:
+        check_device(family, "cuda:1")
+    assert str(error.value) == f"device 'cuda:1' has no effect: {who} the CPU alone"
 
 
 def test_a_part_of_the_examples_keeps_its_order():

@@ -106,9 +106,16 @@ def test_the_order_of_the_rows_changes_nothing(make_file, make_rows, count_model
     rows = make_rows()
     random.Random(1).shuffle(rows)
     shuffled = count(make_file(rows))
-    assert shuffled.metrics.confusion == count_model.training.metrics.confusion
-    assert shuffled.metrics.split.reason == count_model.training.metrics.split.reason
-    assert shuffled.metrics.log_loss == pytest.approx(count_model.training.metrics.log_loss)
+    metrics, expected = shuffled.metrics, count_model.training.metrics
+    assert metrics.confusion == expected.confusion
+    assert metrics.split.reason == expected.split.reason
+    assert metrics.baselines.count.log_loss == pytest.approx(expected.baselines.count.log_loss)
+    # Sums over the rows are in float32 and in their order, and the solver ends after some steps,
+    # not at an optimum: the last digits of the probabilities differ, and no answer does.
+    texts = [text for _, _, text in rows]
+    one, other = shuffled.predictor, count_model.training.predictor
+    assert one.predict(texts) == other.predict(texts)
+    assert one.predict_proba(texts) == pytest.approx(other.predict_proba(texts), abs=1e-3)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(

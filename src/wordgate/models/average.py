@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
 from wordgate.models.protocol import Arrays, Description
+from wordgate.models.softmax import log_softmax
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
 Floats = NDArray[np.float32]
@@ -65,9 +66,7 @@ class AverageModel:
             hidden = np.maximum(features, 0.0)
             # Not by BLAS, whose last bits depend on how many texts there are.
             features = np.einsum("nf,cf->nc", hidden, self.output.weights) + self.output.bias
-        logits = features.astype(np.float64)
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+        return log_softmax(features)
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the encoder, and the layers by their names."""

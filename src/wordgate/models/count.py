@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wordgate.errors import BundleError
 from wordgate.models.block import KINDS, Block, Entries
 from wordgate.models.protocol import Arrays, Description
+from wordgate.models.softmax import log_softmax
 
 # Before softmax, of a class that had no rows in training: its probability is 0 in float64, its
 # logarithm finite.
@@ -58,9 +59,7 @@ class CountModel:
             for block, (first, end) in zip(self.blocks, pairwise(ends), strict=True):
                 sums = _sum_by_text(self.coefficients[first:end], block.entries(part))
                 logits[start : start + len(part)] += sums
-        highest = logits.max(axis=1, keepdims=True)
-        total = np.exp(logits - highest).sum(axis=1, keepdims=True)
-        return np.asarray(logits - highest - np.log(total))
+        return log_softmax(logits)
 
     def state(self) -> tuple[Description, Arrays]:
         """Give what a saved model holds: settings that go into JSON, and arrays."""

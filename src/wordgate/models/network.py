@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from wordgate.models.softmax import log_softmax
 from wordgate.text.batches import Batch, bucketed
 from wordgate.text.encoder import EncodedTexts
 
@@ -107,9 +108,7 @@ class Network:
         with _single_threaded_blas():
             for batch in bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None):
                 logits[batch.rows] = self._logits(batch)
-        peak = logits.max(axis=1, keepdims=True)
-        shifted = logits - peak
-        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+        return log_softmax(logits)
 
     def _logits(self, batch: Batch) -> Floats:
         longest_first = np.argsort(-batch.lengths, kind="stable")

@@ -32,9 +32,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from wordgate.split.keys import group_keys, normalised
-from wordgate.split.likeness import MIN_WORDS, Texts
+from wordgate.split.likeness import Texts
 from wordgate.split.linkage import average_linkage
-from wordgate.split.shingles import distinct
+from wordgate.split.shingles import MIN_WORDS, distinct
 
 NEAR = 0.5  # a pair of texts from here on is called a near copy
 JOINED = 0.43  # groups whose texts are this alike on average are joined

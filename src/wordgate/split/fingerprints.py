@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
 from wordgate.split.keys import hashed, normalised
-from wordgate.split.likeness import MIN_WORDS
-from wordgate.split.shingles import distinct, shingled
+from wordgate.split.shingles import MIN_WORDS, distinct, shingled
 from wordgate.split.sketches import minima
 
 WORD_MINIMA = 12  # of the 24 in a sketch; the others are of character shingles

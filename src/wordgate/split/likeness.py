@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from wordgate.split.shingles import BITS, Shingles, distinct, shingled
+from wordgate.split.shingles import BITS, MIN_WORDS, Shingles, distinct, shingled
 from wordgate.split.sketches import Weights, band_keys, neighbours
 
 WORD_BANDS, GRAM_BANDS = 30, 8
-MIN_WORDS = 5  # shorter texts are alike by chance
 UNSHARED = 0.5  # of the rarest word's weight: what each text has that no other shares
 _AT_ONCE = 50_000  # pairs compared at once: bounds the memory
 

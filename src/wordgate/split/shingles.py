@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wordgate.split.keys import remixed
 
 _Number = TypeVar("_Number", np.int64, np.uint64)
+MIN_WORDS = 5  # shorter texts are alike by chance
 GRAM = 4  # characters of a shingle, the space between words included
 BITS = 22  # features are numbers below 2**22: the few that collide do no harm
 CHUNK = 20_000  # texts shingled at once: bounds the memory

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.models.average import AverageModel, Floats, OutputLayer, averages
@@ -16,14 +17,15 @@ from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.fitting import Epoch, Examples, Fitted, check_not_empty
-from wordgate.training.processor import processor
+from wordgate.training.processor import single_thread
 from wordgate.training.strengths import choose_strength
 from wordgate.training.words import KnownWords, look_words_up, word_remarks
 from wordgate.vectors.pretrained import Pretrained
-from wordgate.versions import installed
 
 SMOOTHING = 1e-3
 """Arora et al.'s a: a word that makes up this share of all tokens weighs half."""
+_CONSTANT = 1e-5
+"""A component that varies by a smaller part of its mean varies by rounding alone."""
 _WEIGHTINGS = ("plain", "inverse-frequency")
 
 
@@ -160,7 +162,7 @@ def fit_average(
         history=best.history,
         best_epoch=best.best_epoch,
         remarks=[*remarks, *known.coverage.remarks(), *best.remarks],
-        engine=_engine(family),
+        engine=single_thread("scipy" if family == "logreg" else "torch"),
         coverage=known.coverage,
     )
 
@@ -201,18 +203,24 @@ def _averaged(
     """Average the texts of train and of validation, and bring them to one scale."""
     vectors, weights = _vectors(known), _weights(weighting, known)
     train, valid = (averages(texts, vectors, weights) for texts in (known.encoded, encoded_valid))
-    with_words = train[train.any(axis=1)]
-    if not len(with_words):
+    with_words = _with_words(known.encoded, weights)
+    if not with_words.any():
         raise DataError("no training text holds a word that has a vector")
-    centre, spread = with_words.mean(axis=0), with_words.std(axis=0)
-    spread[spread == 0] = 1.0
-    del with_words
-    for means in (train, valid):
-        without = ~means.any(axis=1)
+    own = train[with_words]
+    centre, spread = own.mean(axis=0), own.std(axis=0)
+    spread[spread <= _CONSTANT * np.abs(centre)] = 1.0
+    del own
+    for texts, means in ((known.encoded, train), (encoded_valid, valid)):
         means -= centre
         means /= spread
-        means[without] = 0.0  # the average text, as prediction has them
+        means[~_with_words(texts, weights)] = 0.0  # the average text, as prediction has them
     return Averaging(weighting, weights, centre, spread), train, valid
+
+
+def _with_words(texts: EncodedTexts, weights: Floats) -> NDArray[np.bool_]:
+    """Tell which texts hold a word that weighs anything, bool [n]; its vector may be zeros."""
+    weighing = np.concatenate([[0], np.cumsum(weights[texts.ids] > 0)])
+    return np.asarray(np.diff(weighing[texts.offsets]) > 0)
 
 
 def _vectors(known: KnownWords) -> Floats:
@@ -234,7 +242,7 @@ def _weights(weighting: str, known: KnownWords) -> Floats:
     weights[vocabulary.first_id :] = known.found.known
     if weighting == "inverse-frequency":
         tokens = np.bincount(known.encoded.ids, minlength=len(vocabulary))
-        weights *= SMOOTHING / (SMOOTHING + tokens / tokens.sum())
+        weights *= SMOOTHING / (SMOOTHING + tokens / max(1, tokens.sum()))
     return weights.astype(np.float32)
 
 
@@ -246,15 +254,3 @@ def _folded(best: Candidate, known: KnownWords) -> AverageModel:
     return AverageModel(
         known.encoder, rows.astype(np.float32), averaging.weights, best.bias, best.output
     )
-
-
-def _engine(family: str) -> dict[str, str]:
-    """Name what computes: it moves the last bits of a result."""
-    solver = "scipy" if family == "logreg" else "torch"
-    return {
-        "device": "cpu",
-        "precision": "float32",
-        "threads": "1",
-        "processor": processor(),
-        **installed("numpy", solver, "wordgate"),
-    }

@@ -13,6 +13,7 @@ from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.runs import word_runs
 from wordgate.training.fitting import Examples, Fitted, check_not_empty
+from wordgate.training.processor import single_thread
 from wordgate.training.run_counts import count_matrix, learn_block
 from wordgate.training.strengths import choose_strength
 
@@ -60,7 +61,7 @@ def fit_count(
     if len(present) == 1 or not vocabulary:
         return _frequencies_only(targets, n_classes, ngrams)
     block = Block("words", ngrams, vocabulary)
-    counts = _count_matrix(block, texts)
+    counts = count_matrix([block], texts, np.float64)
     of_present, intercepts_of_present = _logistic_regression(counts, targets, C, seed)
     coefficients = np.zeros((len(vocabulary), n_classes))
     coefficients[:, present] = of_present
@@ -110,7 +111,7 @@ def fit_tuned_count(
     )
     linear = choice.best.linear
     model = CountModel(blocks, linear.coefficients, linear.intercepts)
-    return Fitted(model, remarks=choice.remarks())
+    return Fitted(model, remarks=choice.remarks(), engine=single_thread("scipy"))
 
 
 def _blocks(texts: Sequence[str], settings: Settings) -> list[Block]:
@@ -148,17 +149,6 @@ def _frequent_runs(texts: Sequence[str], ngrams: tuple[int, int], min_count: int
     """List the runs that stand often enough, sorted, so that the order of rows changes nothing."""
     totals = Counter(run for text in texts for run in word_runs(text, ngrams))
     return sorted(run for run, total in totals.items() if total >= min_count)
-
-
-def _count_matrix(block: Block, texts: Sequence[str]) -> "csr_matrix":
-    """Count every known run in every text: sparse float64 [n, runs]."""
-    from scipy.sparse import csr_matrix
-
-    ids, lengths = block.known(texts)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    counts = csr_matrix((np.ones(len(ids)), ids, starts), shape=(len(texts), len(block)))
-    counts.sum_duplicates()
-    return counts
 
 
 def _logistic_regression(

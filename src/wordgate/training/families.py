@@ -1,7 +1,6 @@
 """Fitting a model of any family, by the family's name."""
 
 import importlib.util
-from typing import TypeVar
 
 from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
 from wordgate.models.transformer import check_transformer_extra
@@ -11,10 +10,9 @@ from wordgate.training.fitting import Examples, Fitted, Keeping
 from wordgate.vectors.pretrained import Pretrained
 
 FAMILIES = ("count", "logreg", "mlp", "lstm", "transformer")
-Vectors = TypeVar("Vectors")
-_AVERAGING = ("logreg", "mlp")
+NEED_VECTORS = ("logreg", "mlp")
+ON_CPU_ALONE = {"count": "word counts use", "logreg": "logreg uses", "mlp": "mlp uses"}
 _WITH_TORCH = {"mlp": "training an MLP", "lstm": "training an LSTM"}
-_ON_CPU = {"count": "word counts use", "logreg": "logreg uses", "mlp": "mlp uses"}
 
 
 def fit(
@@ -70,7 +68,7 @@ def fit(
     from wordgate.training import threads
 
     threads.wait_asleep()
-    if family in _AVERAGING:
+    if family in NEED_VECTORS:
         from wordgate.training.average import fit_average
 
         return fit_average(
@@ -80,7 +78,7 @@ def fit(
             n_classes,
             settings,
             vocabulary_of=vocabulary_of,
-            vectors=needed_vectors(family, vectors),
+            vectors=_needed(family, vectors),
             seed=seed,
             progress=progress,
             deadline=deadline,
@@ -130,17 +128,9 @@ def check_family(family: str) -> None:
         check_transformer_extra("fine-tuning a transformer")
 
 
-def needed_vectors(family: str, vectors: Vectors | None) -> Vectors:
-    """Give the word vectors back that a family averages, before or after they are opened.
-
-    Raises:
-        SettingsError: There are none.
-    """
+def _needed(family: str, vectors: Pretrained | None) -> Pretrained:
     if vectors is None:
-        raise SettingsError(
-            f"--model {family} averages word vectors and needs some: give --vectors;"
-            " 'wordgate vectors distill' makes a file of them"
-        )
+        raise SettingsError(f"{family} averages word vectors, and there are none")
     return vectors
 
 
@@ -152,9 +142,11 @@ def check_device(family: str, device: str) -> None:
     """
     if device == "auto":
         return
-    if family in _ON_CPU:
+    if family in ON_CPU_ALONE:
         if device != "cpu":
-            raise SettingsError(f"device '{device}' has no effect: {_ON_CPU[family]} the CPU alone")
+            raise SettingsError(
+                f"device '{device}' has no effect: {ON_CPU_ALONE[family]} the CPU alone"
+            )
         return
     from wordgate.training import threads
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.models.count import ABSENT_LOGIT
+from wordgate.models.softmax import log_softmax
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -44,12 +45,6 @@ class Linear:
     def log_proba(self, features: Features) -> Doubles:
         """Compute log-probabilities, float64 [n, classes]."""
         return log_softmax(features @ self.coefficients + self.intercepts)
-
-
-def log_softmax(logits: NDArray[np.floating[Any]]) -> Doubles:
-    """Turn logits [n, classes] into log-probabilities, float64 [n, classes]."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
 def fit_path(

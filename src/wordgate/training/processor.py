@@ -5,6 +5,8 @@ import os
 import platform
 from pathlib import Path
 
+from wordgate.versions import installed
+
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -12,6 +14,21 @@ def processor() -> str:
     """Name the processor's model, or its architecture where Linux doesn't tell the model."""
     names = _processor_lines("model name")
     return names[0] if names else platform.machine()
+
+
+def single_thread(solver: str) -> dict[str, str]:
+    """Name what computes a fit on one thread of the processor: it moves the last bits of a result.
+
+    Args:
+        solver: The package that minimises the loss.
+    """
+    return {
+        "device": "cpu",
+        "precision": "float32",
+        "threads": "1",
+        "processor": processor(),
+        **installed("numpy", solver, "wordgate"),
+    }
 
 
 def processor_flags() -> set[str]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -37,24 +37,26 @@ def learn_block(
     return Block(kind, ngrams, vocabulary, frequencies, len(texts))
 
 
-def count_matrix(blocks: Sequence[Block], texts: Sequence[str]) -> "csr_matrix":
-    """Lay the blocks' values of all texts side by side: sparse float32 [n, runs]."""
+def count_matrix(
+    blocks: Sequence[Block], texts: Sequence[str], dtype: type[np.floating[Any]] = np.float32
+) -> "csr_matrix":
+    """Lay the blocks' values of all texts side by side: sparse [n, runs] of the type asked for."""
     from scipy.sparse import csr_matrix, hstack, vstack
 
     parts = []
     for part in _parts(texts):
-        sides = [_matrix(block.entries(part), len(block)) for block in blocks]
-        parts.append(hstack(sides, format="csr", dtype=np.float32))
+        sides = [_matrix(block.entries(part), len(block), dtype) for block in blocks]
+        parts.append(hstack(sides, format="csr"))
     if not parts:
-        return csr_matrix((0, sum(map(len, blocks))), dtype=np.float32)
+        return csr_matrix((0, sum(map(len, blocks))), dtype=dtype)
     return vstack(parts, format="csr")
 
 
-def _matrix(entries: Entries, n_runs: int) -> "csr_matrix":
+def _matrix(entries: Entries, n_runs: int, dtype: type[np.floating[Any]]) -> "csr_matrix":
     from scipy.sparse import csr_matrix
 
     starts = np.concatenate([[0], np.cumsum(entries.lengths)])
-    values = entries.values.astype(np.float32)
+    values = entries.values.astype(dtype)
     shape = (len(entries.lengths), n_runs)
     matrix = csr_matrix((values, entries.ids.astype(np.int32), starts.astype(np.int32)), shape)
     matrix.sum_duplicates()

@@ -59,7 +59,8 @@ class Choice:
             f"Validation chose C = {self.best.c:g} (accuracy {self.best.accuracy:.3f}) of {tried}."
         ]
         if self.left_out:
-            chosen.append(f"Time was up before the {self.left_out} weaker penalties were tried.")
+            n = len(self.tried)
+            chosen.append(f"Time was up after {n} of {n + self.left_out} values of C.")
         return chosen
 
 

@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 from wordgate.data import Reading, Table, read_table
 from wordgate.errors import DataError
 from wordgate.split.copies import Copies, find_copies
-from wordgate.split.likeness import MIN_WORDS
+from wordgate.split.shingles import MIN_WORDS
 from wordgate.workflows.leaks import Leak, measure_leaks
 from wordgate.workflows.pairs import Pair, example_pairs
 from wordgate.workflows.reading import ReadingOptions

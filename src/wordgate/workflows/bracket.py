@@ -15,6 +15,7 @@ from wordgate.progress import Progress
 from wordgate.report.words import WordCounts, count_words
 from wordgate.settings import Settings, reads_setting
 from wordgate.split.copies import Copies
+from wordgate.training.families import ON_CPU_ALONE
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.calibrating import fit_calibrated
 from wordgate.workflows.judging import Exam, leak_sentence
@@ -25,7 +26,6 @@ from wordgate.workflows.rounds import Round, make_rounds
 from wordgate.workflows.study import Study, all_examples, make_study
 
 RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
-ON_CPU_ALONE = ("count", "logreg", "mlp")
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,17 @@ from wordgate.files import check_folder, write_folder
 from wordgate.progress import Console, Progress
 from wordgate.settings import checked_seed
 from wordgate.split.copies import find_copies
-from wordgate.training.families import FAMILIES, check_device, check_family
+from wordgate.training.families import (
+    FAMILIES,
+    NEED_VECTORS,
+    ON_CPU_ALONE,
+    check_device,
+    check_family,
+)
 from wordgate.workflows.advice import advise
 from wordgate.workflows.bracket import (
     GIVEN,
     GROUPED,
-    ON_CPU_ALONE,
     RANDOM,
     Bracket,
     Terms,
@@ -32,7 +37,7 @@ from wordgate.workflows.folds import check_n_folds
 from wordgate.workflows.ladder import Comparison, Rung, Step
 from wordgate.workflows.logbook import Logbook
 from wordgate.workflows.reading import ReadingOptions, read_parts
-from wordgate.workflows.resolving import NEED_VECTORS, resolve_settings, resolve_vectors
+from wordgate.workflows.resolving import resolve_settings, resolve_vectors
 
 FILES = ("comparison.json", "report.html")
 _WHAT = "comparison"

@@ -6,9 +6,9 @@ from pathlib import Path
 from wordgate.errors import SettingsError
 from wordgate.progress import Progress
 from wordgate.settings import LARGEST_EMBEDDING, Settings, load_settings, reads_setting
+from wordgate.training.families import NEED_VECTORS
 from wordgate.vectors.pretrained import Pretrained
 
-NEED_VECTORS = ("logreg", "mlp")
 READ_VECTORS = (*NEED_VECTORS, "lstm")
 _IN_PLACE = {
     "embedding_size": "vectors_extra_size, by which they are wider than in their file",

@@ -1,0 +1,275 @@
+"""`logreg` and `mlp` over averages: what was fitted is what predicts, and what validation chose."""
+
+import importlib
+import json
+import math
+import re
+import time
+
+import numpy as np
+import pytest
+
+from wordgate.errors import DataError, SettingsError
+from wordgate.models.families import model_from_state
+from wordgate.progress import Silent
+from wordgate.training.families import fit
+from wordgate.training.fitting import Examples
+from wordgate.vectors.block import Block
+from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.writing import write_vectors
+
+FAMILIES = ("logreg", "mlp")
+WEIGHTINGS = ("plain", "inverse-frequency")
+SMALL = {"mlp_hidden_size": 8, "mlp_epochs": 4, "mlp_batch_size": 16, "mlp_learning_rate": 1e-2}
+
+
+def with_odd(examples):
+    """Add texts of no word that has a vector, and texts of one whose vector is zeros."""
+    odd = ["w29 w28", "", "w24", "w24 w27", "unheard of"]
+    targets = np.concatenate([examples.targets, [0, 1, 0, 1, 0]])
+    return Examples([*examples.texts, *odd], targets, None)
+
+
+@pytest.fixture
+def fit_average(settings, examples, word_vectors):
+    def run(
+        family, train=None, valid=None, *, vectors=word_vectors, seed=0, deadline=math.inf,
+        vocabulary_of=None, classes=2, **changes,
+    ):  # fmt: skip
+        if family == "mlp":
+            pytest.importorskip("torch", reason="needs the extra 'train'")
+        return fit(
+            family, train or with_odd(examples(80)), valid or with_odd(examples(60, seed=1)),
+            classes, settings(**{**SMALL, **changes}), seed=seed, device="cpu", progress=Silent(),
+            deadline=deadline, vocabulary_of=vocabulary_of, vectors=vectors,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def spied_on(monkeypatch):
+    """Remember the averages that a family is fitted on, and what its layers make of them."""
+    solvers = {
+        "logreg": ("average", "choose_strength", lambda choice: choice.best.linear),
+        "mlp": ("mlp", "train_mlp", lambda course: course.layers),
+    }
+
+    def spy(family):
+        module, name, layers = solvers[family]
+        module, seen = importlib.import_module(f"wordgate.training.{module}"), []
+        solver = getattr(module, name)
+
+        def note(train, valid, *args, **options):
+            solved = solver(train, valid, *args, **options)
+            seen.append((train[0], layers(solved).log_proba(valid[0])))
+            return solved
+
+        monkeypatch.setattr(module, name, note)
+        return seen
+
+    return spy
+
+
+def worth(model, examples):
+    """Give accuracy and log loss, better ones greater."""
+    log_proba = model.log_proba(examples.texts)
+    right = log_proba[np.arange(len(examples.texts)), examples.targets]
+    return (log_proba.argmax(axis=1) == examples.targets).mean(), right.mean()
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_was_fitted_is_what_predicts(fit_average, spied_on, examples, family, weighting):
+    """Centre, spread and first layer stand in the rows; texts of no known word fit in."""
+    seen, valid = spied_on(family), with_odd(examples(60, seed=1))
+    model = fit_average(family, valid=valid, average_weights=weighting).model
+    ((of_train, of_valid),) = seen
+    assert model.family == family
+    assert model.log_proba(valid.texts) == pytest.approx(of_valid, abs=2e-3)
+    assert not of_train[[-5, -4, -1]].any()
+    assert of_train[[-3, -2]].any(axis=1).all()  # a word of zeros is a word
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_layers_are_fitted_on_numbers_of_one_scale(fit_average, spied_on, weighting):
+    seen = spied_on("logreg")
+    fit_average("logreg", average_weights=weighting)
+    own = seen[0][0]
+    own = own[own.any(axis=1)]
+    assert own.mean(axis=0) == pytest.approx(np.zeros(6), abs=1e-5)
+    assert own.std(axis=0) == pytest.approx(np.ones(6), abs=1e-5)
+
+
+def test_a_component_that_never_varies_has_no_part(fit_average, examples, settings, tmp_path):
+    """Rounding would make it vary, and the scale would make noise of that as large as the rest."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(30, 4)).astype(np.float32)
+
+    def log_proba(last):
+        vectors[:, 3] = last
+        path = tmp_path / f"{last}.bin"
+        block = Block([f"w{n}".encode() for n in range(30)], vectors)
+        write_vectors(path, [block], format="word2vec", count=30, size=4)
+        opened = Pretrained.open(path, Silent())
+        changes = {"average_weights": "inverse-frequency", "average_c": 1000.0}
+        fitted = fit_average("logreg", examples(80), examples(60), vectors=opened, **changes)
+        return fitted.model.log_proba(examples(60, seed=2).texts)
+
+    assert log_proba(0.3) == pytest.approx(log_proba(0.0), abs=1e-3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rare_words_weigh_more_by_inverse_frequency(fit_average, family):
+    texts = ["w0 w1", "w0 w2", "w0 w29", "w0 w0"]
+    train = Examples(texts, np.array([0, 1, 0, 1]), None)
+    changes = {"vectors_more_words": 4, "average_weights": "inverse-frequency"}
+    model = fit_average(family, train, train, **changes).model
+    words = model.encoder.vocabulary
+    found = {word: float(model.weights[words.id(word)]) for word in words.words}
+    # a / (a + p) with a = 0.001 and p of 8 tokens
+    expected = {"w0": 0.001 / (0.001 + 5 / 8), "w1": 0.001 / 0.126, "w2": 0.001 / 0.126}
+    assert found == pytest.approx(
+        {**expected, "w29": 0, "w3": 1, "w4": 1, "w5": 1, "w6": 1}, rel=1e-5
+    )
+    assert not model.weights[: words.first_id].any()
+
+
+def test_plain_averages_weigh_every_word_the_same(fit_average, examples):
+    model = fit_average("logreg", examples(80), average_weights="plain").model
+    words = model.encoder.vocabulary
+    assert {word: model.weights[words.id(word)] for word in words.words} == {
+        f"w{n}": 1.0 if n < 25 else 0.0 for n in range(30)
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_texts_without_known_words_have_the_answer_of_an_average_text(fit_average, family):
+    model = fit_average(family).model
+    log_proba = model.log_proba(["", "w29", "unheard of", "w0 w1"])
+    assert np.array_equal(log_proba[0], log_proba[1])
+    assert np.array_equal(log_proba[0], log_proba[2])
+    assert not np.allclose(log_proba[0], log_proba[3], atol=1e-3)
+    features = model.bias.astype(np.float64)
+    if family == "mlp":
+        features = np.maximum(features, 0) @ model.output.weights.T + model.output.bias
+    assert np.exp(log_proba[0]) == pytest.approx(np.exp(features) / np.exp(features).sum())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_validation_chooses_the_weighting(fit_average, examples, family):
+    valid = examples(60, seed=1)
+    alone = {name: fit_average(family, valid=valid, average_weights=name) for name in WEIGHTINGS}
+    worths = {name: worth(fitted.model, valid) for name, fitted in alone.items()}
+    best = max(worths, key=worths.get)
+    chosen = fit_average(family, valid=valid, average_weights="best")
+    told = ", ".join(f"{name} {worths[name][0]:.3f}" for name in WEIGHTINGS)
+    assert f"Validation chose {best} averages ({told})." in chosen.remarks
+    assert np.array_equal(
+        chosen.model.log_proba(valid.texts), alone[best].model.log_proba(valid.texts)
+    )
+    assert not any("averages" in line for line in alone[best].remarks)
+
+
+def test_validation_chooses_the_strength_of_logreg(fit_average, examples):
+    valid = examples(60, seed=1)
+    fitted = fit_average("logreg", valid=valid, average_weights="plain", average_c="0.001+1+100")
+    (chosen,) = (line for line in fitted.remarks if line.startswith("Validation chose C = "))
+    assert chosen.endswith("of 0.001, 1, 100.")
+    told = float(re.search(r"accuracy ([\d.]+)", chosen).group(1))
+    assert told == pytest.approx(worth(fitted.model, valid)[0], abs=5e-4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_learns_what_the_vectors_tell(fit_average, examples, family):
+    changes = {"mlp_epochs": 30} if family == "mlp" else {}
+    model = fit_average(family, examples(300), examples(100, seed=1), **changes).model
+    assert worth(model, examples(200, seed=2))[0] > 0.75
+
+
+def test_the_seed_moves_mlp_and_not_logreg(fit_average, examples):
+    texts = examples(30, seed=2).texts
+
+    def answers(family):
+        return [fit_average(family, seed=seed).model.log_proba(texts) for seed in (0, 0, 1)]
+
+    one, same, other = answers("logreg")
+    assert np.array_equal(one, same)
+    assert np.array_equal(one, other)
+    one, same, other = answers("mlp")
+    assert np.array_equal(one, same)
+    assert not np.isclose(one, other).all(axis=1).any()
+
+
+def test_epochs_are_those_of_mlp_alone(fit_average):
+    fitted = fit_average("mlp", average_weights="plain")
+    assert [epoch.epoch for epoch in fitted.history] == [1, 2, 3, 4]
+    assert 1 <= fitted.best_epoch <= 4
+    fitted = fit_average("logreg")
+    assert (list(fitted.history), fitted.best_epoch) == ([], 0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_time_that_is_up_leaves_the_second_weighting_out(fit_average, family):
+    fitted = fit_average(family, deadline=time.monotonic())
+    late = "Time was up before averages weighted by inverse-frequency were tried."
+    assert fitted.remarks[-1] == late
+    (first,) = (line for line in fitted.remarks if line.startswith("Time was up after 1 of "))
+    assert first.endswith("values of C." if family == "logreg" else "4 epochs.")
+    assert set(fitted.model.weights.tolist()) == {0.0, 1.0}
+
+
+def test_a_class_absent_from_train_has_the_probability_0_in_logreg(fit_average, examples):
+    train = examples(80)
+    spread_out = Examples(train.texts, 2 * train.targets, None)
+    log_proba = fit_average("logreg", spread_out, spread_out, classes=4).model.log_proba(
+        ["w0", "w9 w24", ""]
+    )
+    assert np.isfinite(log_proba).all()
+    assert np.exp(log_proba)[:, [1, 3]].max() == 0.0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_state_makes_the_same_model_again(fit_average, examples, family):
+    model, texts = fit_average(family).model, with_odd(examples(30, seed=2)).texts
+    description, arrays = model.state()
+    again = model_from_state(family, json.loads(json.dumps(description)), arrays)
+    assert np.array_equal(again.log_proba(texts), model.log_proba(texts))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_is_told_what_was_found_and_what_computed(fit_average, examples, family):
+    fitted = fit_average(family, examples(80), vocabulary_of=examples(200), max_tokens=8)
+    assert (fitted.coverage.found.types, fitted.coverage.vocabulary.types) == (25, 30)
+    assert fitted.engine["device"] == "cpu"
+    assert ("scipy" in fitted.engine, "torch" in fitted.engine) == (
+        family == "logreg",
+        family == "mlp",
+    )
+    first, second, *_ = fitted.remarks
+    assert first.startswith("The vocabulary was fitted on all rows, not on train alone")
+    assert second.endswith("of 80 training texts are longer than 8 tokens and lost their end.")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_can_not_be_fitted_is_named(fit_average, examples, family):
+    with pytest.raises(SettingsError) as error:
+        fit_average(family, vectors=None)
+    assert str(error.value) == f"{family} averages word vectors, and there are none"
+    nothing = Examples([], np.array([], np.int64), None)
+    with pytest.raises(DataError, match="there are no texts to fit a model of averaged word"):
+        fit_average(family, nothing)
+    with pytest.raises(DataError, match="there are no validation texts to choose a model by"):
+        fit_average(family, valid=nothing)
+    with pytest.raises(DataError, match="none of the vocabulary's 2 words has a vector in "):
+        fit_average(family, Examples(["so good"], np.array([0]), None))
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_training_texts_must_hold_words_that_have_vectors(fit_average, weighting):
+    """Words of the table, or of all rows, are known; no training text holds one."""
+    train = Examples(["!?", "..."], np.array([0, 1]), None)
+    message = "^no training text holds a word that has a vector$"
+    changes = {"average_weights": weighting, "vectors_more_words": 9, "tokenizer": "keras"}
+    with pytest.raises(DataError, match=message):
+        fit_average("logreg", train, **changes)

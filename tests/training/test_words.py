@@ -1,0 +1,106 @@
+"""The words a training knows, and what is found for them in a table."""
+
+import re
+
+import numpy as np
+import pytest
+
+from wordgate.errors import DataError
+from wordgate.progress import Silent
+from wordgate.training.fitting import Examples
+from wordgate.training.words import learn_words, look_words_up, word_remarks
+
+
+def of(*texts, groups=None):
+    return Examples(texts, np.zeros(len(texts), np.int64), groups)
+
+
+class Told(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines += text.splitlines()
+
+
+def test_the_vocabulary_is_of_train_alone_unless_asked(settings):
+    train, every = of("so good", "so"), of("so good", "so", "bad")
+    encoder, encoded = learn_words(train, None, settings())
+    assert set(encoder.vocabulary.words) == {"so", "good"}
+    assert encoded.lengths.tolist() == [2, 1]
+    encoder, encoded = learn_words(train, every, settings())
+    assert set(encoder.vocabulary.words) == {"so", "good", "bad"}
+    assert encoded.lengths.tolist() == [2, 1]
+
+
+def test_the_settings_reach_the_vocabulary(settings):
+    train = of("so so No!", "no yes so", groups=["g", "h"])
+
+    def words(**changes):
+        return learn_words(train, None, settings(**changes))[0].vocabulary.words
+
+    assert words() == ("so", "no", "!", "yes")
+    assert words(tokenizer="keras") == ("so", "no", "yes")
+    assert words(min_groups=2) == ("so", "no")
+    assert words(min_count=3) == ("so",)
+    assert words(max_words=2) == ("so", "no")
+    encoder, encoded = learn_words(
+        train, None, settings(unknown_words="drop", max_tokens=2, truncate="front")
+    )
+    assert encoder.vocabulary.unknown is None
+    assert [encoder.vocabulary.words[i - 1] for i in encoded.ids] == ["no", "!", "yes", "so"]
+
+
+def test_vectors_stand_in_the_order_of_the_words(settings, word_vectors):
+    known = look_words_up(of("w1 w0", "w1 w29"), None, word_vectors, settings(), Silent())
+    table = dict(word_vectors.file.wanted({b"w0", b"w1"}))
+    assert known.encoder.vocabulary.words == ("w1", "w0", "w29")
+    assert known.found.known.tolist() == [True, True, False]
+    assert np.array_equal(known.found.vectors[:2], [table[b"w1"], table[b"w0"]])
+    assert not known.found.vectors[2].any()
+    assert (known.coverage.found.types, known.coverage.vocabulary.tokens) == (2, 4)
+
+
+def test_words_of_the_table_are_known_beyond_those_of_train(settings, word_vectors):
+    train, changes = of("w1 w0", "w1 x3"), {"vectors_more_words": 3, "min_count": 2}
+    known = look_words_up(train, None, word_vectors, settings(**changes), Silent())
+    assert known.encoder.vocabulary.words == ("w1", "w0", "w2", "w3")
+    assert known.found.known.all()
+    assert known.coverage.more == 3
+    assert (known.coverage.vocabulary.types, known.coverage.vocabulary.tokens) == (1, 2)
+    assert np.array_equal(known.encoded.ids, known.encoder.encode(train.texts).ids)
+
+
+def test_a_table_that_knows_none_of_the_words_is_refused(settings, word_vectors):
+    for more in (0, 5):  # words that the table adds make no difference
+        message = (
+            f"none of the vocabulary's 2 words has a vector in {word_vectors.file.path}: are they"
+            " of the same language, and in its spelling?"
+        )
+        with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+            look_words_up(
+                of("so good"), None, word_vectors, settings(vectors_more_words=more), Silent()
+            )
+
+
+def test_what_was_found_is_told(settings, word_vectors):
+    told = Told()
+    look_words_up(of("w1 W0", "w29 w29"), None, word_vectors, settings(), told)
+    assert told.lines[-2:] == [
+        "2 of 3 words have a vector (66.7%), and with them 50.0% of their occurrences in the"
+        " training texts.",
+        "The most frequent without: w29 (2).",
+    ]
+
+
+def test_remarks_on_the_vocabulary_and_on_long_texts(settings):
+    train, short = of("a b c", "a"), settings(max_tokens=2, truncate="front")
+    _, encoded = learn_words(train, None, short)
+    assert word_remarks(encoded, None, settings()) == [
+        "1 of 2 training texts are longer than 50 tokens and lost their end."
+    ]
+    first, second = word_remarks(encoded, train, short)
+    assert first.startswith("The vocabulary was fitted on all rows, not on train alone")
+    assert second == "1 of 2 training texts are longer than 2 tokens and lost their front."
+    _, whole = learn_words(train, None, settings())
+    assert word_remarks(whole, None, settings()) == []

@@ -1,0 +1,117 @@
+"""Settings and word vectors without effect are refused before anything is read."""
+
+import pytest
+
+from wordgate.errors import SettingsError
+from wordgate.settings import Settings, load_settings, reads_setting
+from wordgate.training.families import FAMILIES
+from wordgate.workflows.resolving import resolve_settings
+
+NONE_THERE = (
+    "models of the family {} average word vectors, and there are none: give some by --vectors;"
+    " 'wordgate vectors distill' makes some for your own words"
+)
+
+
+def refusal(overrides, *families, vectors=None):
+    with pytest.raises(SettingsError) as caught:
+        resolve_settings("default", overrides, vectors, families=families)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_reads_what_all_share(family):
+    for setting in ("split", "test_size", "valid_size", "empty_texts", "calibration"):
+        assert reads_setting(family, setting)
+
+
+@pytest.mark.parametrize("setting", Settings.model_fields)
+def test_every_setting_has_an_effect_somewhere(setting):
+    assert any(reads_setting(family, setting) for family in FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("setting", "families"),
+    [
+        ("count_c", {"count"}),
+        ("average_weights", {"logreg", "mlp"}),
+        ("average_c", {"logreg"}),
+        ("mlp_epochs", {"mlp"}),
+        ("min_groups", {"logreg", "mlp", "lstm"}),
+        ("vectors_more_words", {"logreg", "mlp", "lstm"}),
+        ("vectors_scale", {"lstm"}),
+        ("hidden_size", {"lstm"}),
+        ("epochs", {"lstm"}),
+        ("precision", {"lstm", "transformer"}),
+        ("transformer_epochs", {"transformer"}),
+    ],
+)
+def test_who_reads_a_setting(setting, families):
+    assert {family for family in FAMILIES if reads_setting(family, setting)} == families
+
+
+@pytest.mark.parametrize(
+    ("setting", "family"),
+    [
+        ("hidden_size", "count"),
+        ("min_groups", "count"),
+        ("mlp_epochs", "logreg"),
+        ("average_c", "mlp"),
+        ("epochs", "mlp"),
+        ("count_c", "lstm"),
+    ],
+)
+def test_a_setting_without_effect_is_refused(setting, family):
+    value = getattr(load_settings("default"), setting)
+    assert refusal({setting: value}, family, vectors="words.bin") == (
+        f"{setting} has no effect on models of the family {family}: leave it out"
+    )
+
+
+def test_a_setting_that_one_of_several_families_reads_has_an_effect():
+    settings = resolve_settings("default", {"epochs": 3}, None, families=("count", "lstm"))
+    assert settings.epochs == 3
+    assert refusal({"epochs": 3}, "count", "transformer") == (
+        "epochs has no effect on models of the family count or transformer: leave it out"
+    )
+
+
+def test_families_that_average_word_vectors_need_some():
+    assert refusal({}, "logreg") == NONE_THERE.format("logreg")
+    assert refusal({}, "count", "logreg", "mlp") == NONE_THERE.format("logreg or mlp")
+
+
+def test_word_vectors_that_nobody_reads_are_refused():
+    assert refusal({}, "count", "transformer", vectors="words.bin") == (
+        "--vectors words.bin has no effect: models of the family count or transformer read none"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"count_words": 0, "count_characters": 0},
+            "count_words=0 and count_characters=0 leave nothing to count; set one of them",
+        ),
+        (
+            {"count_characters": 1},
+            "count_characters=1 leaves no characters to count, whose runs begin at 2; set 0, or 2"
+            " and more",
+        ),
+        ({"count_c": "1+0"}, "count_c is '0'; it must be above 0.0"),
+        ({"average_c": "1+much"}, "average_c is 'much'; it must be a number"),
+        ({"count_c": ()}, "count_c is (); it must be one or several values, joined by '+'"),
+        (
+            {"average_weights": "tfidf"},
+            "average_weights is 'tfidf'; it must be 'plain', 'inverse-frequency' or 'best'",
+        ),
+    ],
+)
+def test_values_that_can_not_be_are_named(changes, told):
+    assert refusal(changes, "count").splitlines()[1:] == [f"  {told}"]
+
+
+def test_strengths_are_typed_with_plus():
+    settings = load_settings("default", {"count_c": "0.1 + 3", "average_c": 2})
+    assert (settings.count_c, settings.average_c) == ((0.1, 3.0), (2.0,))
