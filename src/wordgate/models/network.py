@@ -109,9 +109,9 @@ class Network:
         def judge(batch: Batch) -> None:
             logits[batch.rows] = self._logits(batch)
 
-        for reader in self._readers:
-            reader.prepare(encoded.ids)
         with SINGLE_THREADED_BLAS:
+            for reader in self._readers:
+                reader.prepare(encoded.ids)
             spread(judge, bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None))
         return log_softmax(logits)
 

@@ -10,6 +10,7 @@ passes over memory without a gap.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,7 @@ class Reader:
             if "mean" in pooling:
                 total[reading] += state
         mean = total / np.maximum(lengths, 1)[:, None].astype(np.float32)
-        doubled: dict[str, Floats] = {"last": last, "max": highest, "mean": mean}
+        doubled: dict[str, NDArray[Any]] = {"last": last, "max": highest, "mean": mean}
         return [np.multiply(doubled[name], np.float32(0.5)) for name in pooling]
 
     def _doubled_states(
