@@ -5,9 +5,9 @@ import os
 import pytest
 import torch
 
+from wordgate import cores
 from wordgate.errors import SettingsError
 from wordgate.training import device as device_module
-from wordgate.training import processor as processor_module
 from wordgate.training.device import choose_device, choose_precision, use_available_cores
 from wordgate.training.threads import wait_asleep
 
@@ -116,39 +116,9 @@ def test_waiting_follows_what_the_user_has_set(before, after, monkeypatch):
     assert os.environ == after
 
 
-@pytest.fixture
-def groups(tmp_path):
-    """Lay out control groups: each folder's `cpu.max`, and the group this process is in."""
-
-    def lay_out(own, **limits):
-        root = tmp_path / "cgroup"
-        for name, limit in limits.items():
-            folder = root / name.replace("__", "/")
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "cpu.max").write_text(limit)
-        (tmp_path / "own").write_text(f"1:cpu:/old\n0::{own}\n")
-        return processor_module._quotas(tmp_path / "own", root)
-
-    return lay_out
-
-
-def test_quotas_of_a_group_and_of_those_around_it_are_read(groups):
-    assert groups("/a/b", a="max 100000\n", a__b="150000 100000\n") == [1.5]
-    assert groups("/a/b", a="200000 100000\n", a__b="150000 100000\n") == [1.5, 2.0]
-
-
-@pytest.mark.parametrize("limit", ["", "max\n", "nonsense 100000", "100 0"])
-def test_what_is_no_quota_limits_nothing(groups, limit):
-    assert groups("/a", a=limit) == []
-
-
-def test_without_control_groups_there_is_no_quota(tmp_path):
-    assert processor_module._quotas(tmp_path / "none", tmp_path) == []
-
-
 def test_a_quota_holds_the_threads_down_and_never_below_one(threads, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     for quota, expected in ((1.5, 2), (0.2, 1), (16.0, 3)):
-        monkeypatch.setattr(processor_module, "_quotas", lambda *_, q=quota: [q])
+        monkeypatch.setattr(cores, "_quotas", lambda *_, q=quota: [q])
         threads(3)
         assert use_available_cores() == expected

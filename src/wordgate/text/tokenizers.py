@@ -6,7 +6,9 @@ from typing import ClassVar, Protocol
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.text.messages import MessagesTokenizer
 
-_KERAS_FILTERS = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n', " "))
+_KERAS_FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
+_KERAS_CHARACTERS = str.maketrans(dict.fromkeys(_KERAS_FILTERS, " "))
+_KERAS_BYTES = bytes.maketrans(_KERAS_FILTERS.encode(), b" " * len(_KERAS_FILTERS))
 
 
 class Tokenizer(Protocol):
@@ -33,7 +35,12 @@ class KerasTokenizer:
 
     def __call__(self, text: str) -> list[str]:
         """Cut one text into tokens, as ``text_to_word_sequence`` does."""
-        return [word for word in text.lower().translate(_KERAS_FILTERS).split(" ") if word]
+        text = text.lower()
+        if text.isascii():  # the same, several times as fast
+            spaced = text.encode("ascii").translate(_KERAS_BYTES).decode("ascii")
+        else:
+            spaced = text.translate(_KERAS_CHARACTERS)
+        return list(filter(None, spaced.split(" ")))
 
 
 _TOKENIZERS: dict[str, Tokenizer] = {

@@ -4,8 +4,9 @@ import re
 
 import torch
 
+from wordgate.cores import available_cores
 from wordgate.errors import SettingsError
-from wordgate.training.processor import available_cores, processor, processor_flags
+from wordgate.training.processor import processor, processor_flags
 from wordgate.versions import installed
 
 

@@ -1,0 +1,126 @@
+"""One LSTM direction made ready to read many texts fast, in numpy.
+
+Shapes: ``batch`` texts, ``time`` steps, ``embedding`` numbers a word vector, ``hidden`` numbers a
+state, ``vocabulary`` ids.
+
+What makes it fast: the input projection stands in a table of all words, filled where it is read;
+one tanh serves all gates, since sigmoid(x) = (1 + tanh(x / 2)) / 2, whose halves are put into the
+weights beforehand, exactly; and each gate of a batch lies in one piece, so that a step is a dozen
+passes over memory without a gap.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+_BLOCK = 16
+"""Words projected together: always the same ones, so that a word's numbers don't depend, in their
+last bits, on what was read before."""
+_BLOCKS_AT_ONCE = 64
+
+
+class Reader:
+    """An LSTM that reads texts from one end.
+
+    Args:
+        embedding: float32 [vocabulary, embedding].
+        input_weights: float32 [4 * hidden, embedding], gates in the order input, forget, cell,
+            output.
+        hidden_weights: float32 [4 * hidden, hidden].
+        bias: float32 [4 * hidden].
+    """
+
+    def __init__(
+        self, embedding: Floats, input_weights: Floats, hidden_weights: Floats, bias: Floats
+    ):
+        hidden = hidden_weights.shape[1]
+        order = np.arange(4 * hidden).reshape(4, hidden)[[0, 1, 3, 2]].ravel()
+        halves = np.repeat(np.array([0.5, 0.5, 0.5, 1.0], np.float32), hidden)
+        self._hidden = hidden
+        self._embedding = embedding
+        self._input_weights = np.ascontiguousarray((input_weights[order] * halves[:, None]).T)
+        self._bias = bias[order] * halves
+        # States are kept doubled, as tanh leaves them: so these weights are halved once more.
+        halves = halves[:, None] * np.float32(0.5)
+        self._hidden_weights = np.ascontiguousarray((hidden_weights[order] * halves).T)
+        n_blocks = -(-len(embedding) // _BLOCK)
+        self._table = np.empty((n_blocks, _BLOCK, 4 * hidden), np.float32)
+        self._is_filled = np.zeros(n_blocks, np.bool_)
+
+    def prepare(self, ids: NDArray[np.integer]) -> None:
+        """Project the words that will be read, int [...]; those that were before are known.
+
+        Two threads may do so at once: what both fill, both fill with the same.
+        """
+        needed = np.zeros_like(self._is_filled)
+        needed[ids // _BLOCK] = True
+        missing = np.flatnonzero(needed & ~self._is_filled)
+        for start in range(0, len(missing), _BLOCKS_AT_ONCE):
+            blocks = missing[start : start + _BLOCKS_AT_ONCE]
+            words = blocks[:, None] * _BLOCK + np.arange(_BLOCK)
+            vectors = self._embedding[np.minimum(words, len(self._embedding) - 1)]
+            self._table[blocks] = np.matmul(vectors, self._input_weights) + self._bias
+            self._is_filled[blocks] = True
+
+    def pooled(
+        self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
+    ) -> list[Floats]:
+        """Read a batch and pool its states.
+
+        Args:
+            ids: int64 [batch, time], longest text first, of words that were prepared.
+            lengths: int64 [batch].
+            pooling: What to pool: ``last``, ``max``, ``mean``.
+
+        Returns:
+            float32 [batch, hidden] for each; zeros for a text without words.
+        """
+        last = np.zeros((len(ids), self._hidden), np.float32)
+        highest = np.full_like(last, -np.inf)
+        highest[lengths == 0] = 0.0
+        total = np.zeros_like(last)
+        for state in self._doubled_states(ids, lengths):
+            reading = slice(len(state))
+            if "last" in pooling:
+                last[reading] = state
+            if "max" in pooling:
+                np.maximum(highest[reading], state, out=highest[reading])
+            if "mean" in pooling:
+                total[reading] += state
+        mean = total / np.maximum(lengths, 1)[:, None].astype(np.float32)
+        doubled: dict[str, NDArray[Any]] = {"last": last, "max": highest, "mean": mean}
+        return [np.multiply(doubled[name], np.float32(0.5)) for name in pooling]
+
+    def _doubled_states(
+        self, ids: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> Iterator[Floats]:
+        """Yield twice the hidden states after each step, for the texts that have not ended.
+
+        They stand in the same room each time: the next step writes over them.
+        """
+        batch, hidden = len(ids), self._hidden
+        words = np.ascontiguousarray(ids.T)
+        table = self._table.reshape(-1, 4 * hidden)
+        by_text, products, by_gate = np.empty((3, batch * 4 * hidden), np.float32)
+        state, cell = np.zeros((2, batch, hidden), np.float32)
+        for step in range(int(lengths.max(initial=0))):
+            reading = int(np.count_nonzero(lengths > step))
+            size, wide = reading * 4 * hidden, (reading, 4 * hidden)
+            state, cell = state[:reading], cell[:reading]
+            summed = by_text[:size].reshape(wide)
+            np.take(table, words[step, :reading], 0, summed, "clip")
+            summed += np.matmul(state, self._hidden_weights, out=products[:size].reshape(wide))
+            gates = by_gate[:size].reshape(4, reading, hidden)
+            np.tanh(summed.reshape(reading, 4, hidden).transpose(1, 0, 2), out=gates)
+            gates[:3] += 1.0
+            opened_input, forget, opened_output, candidate = gates
+            opened_input *= candidate
+            cell *= forget
+            cell += opened_input
+            cell *= 0.5
+            np.tanh(cell, out=candidate)
+            np.multiply(opened_output, candidate, out=state)
+            yield state
