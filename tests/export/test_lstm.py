@@ -1,5 +1,7 @@
 """The exported LSTM against the one in numpy: every pooling, direction and shape of batch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,20 @@ def test_int8_is_near(make_lstm, exported, make_texts, pooling, directions):
         found = session.probabilities(ids, texts.lengths)
         apart = np.abs(found - np.exp(model.log_proba_of(texts)))
         assert apart.mean() < 0.02, name
+
+
+def test_int8_keeps_what_is_small_in_every_word(make_lstm, exported, make_texts):
+    model = make_lstm(hidden=16, embedding=8)
+    spans = np.array([1e3, *[1.0] * 7], np.float32)
+    direction = model.network.directions[0]
+    uneven = replace(
+        model.network,
+        embedding=model.network.embedding * spans,
+        directions=(replace(direction, input_weights=direction.input_weights / spans),),
+    )
+    ids, texts = make_texts(7, 1, 12)
+    found = exported(replace(model, network=uneven), int8=True).probabilities(ids, texts.lengths)
+    assert found == pytest.approx(np.exp(model.log_proba_of(texts)), abs=0.02)
 
 
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
