@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wordgate.workflows.compare import compare
     from wordgate.workflows.distill import Distilled, distill
     from wordgate.workflows.evaluate import evaluate
+    from wordgate.workflows.export import Exported, export_onnx
     from wordgate.workflows.ladder import Comparison
     from wordgate.workflows.train import Training, train
 
@@ -35,6 +36,7 @@ __all__ = [
     "Comparison",
     "DataError",
     "Distilled",
+    "Exported",
     "GroupedSplit",
     "MissingExtraError",
     "Predictor",
@@ -46,6 +48,7 @@ __all__ = [
     "compare",
     "distill",
     "evaluate",
+    "export_onnx",
     "import_keras",
     "load",
     "train",
@@ -57,6 +60,7 @@ _HOMES = {
     "Audit": "wordgate.workflows.audit",
     "Comparison": "wordgate.workflows.ladder",
     "Distilled": "wordgate.workflows.distill",
+    "Exported": "wordgate.workflows.export",
     "GroupedSplit": "wordgate.split.folds",
     "Predictor": "wordgate.prediction.predictor",
     "Training": "wordgate.workflows.train",
@@ -65,6 +69,7 @@ _HOMES = {
     "compare": "wordgate.workflows.compare",
     "distill": "wordgate.workflows.distill",
     "evaluate": "wordgate.workflows.evaluate",
+    "export_onnx": "wordgate.workflows.export",
     "import_keras": "wordgate.interchange.keras",
     "load": "wordgate.prediction.predictor",
     "train": "wordgate.workflows.train",

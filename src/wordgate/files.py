@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, DataError
 
 
 @contextmanager
@@ -26,6 +26,26 @@ def replacing(file: Path) -> Iterator[Path]:
     finally:
         aside.unlink(missing_ok=True)
     sync_folder(file.parent)
+
+
+def check_file(path: Path, *, overwrite: bool) -> None:
+    """Refuse before the work a file that couldn't be written after it.
+
+    Raises:
+        DataError: There is something at `path` that may not be replaced, or nothing can be
+            written there.
+    """
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' into")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name a file")
+    if os.path.lexists(path) and not overwrite:
+        raise DataError(f"{path} exists; choose another --out, or replace it with --overwrite")
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is not a file; choose another --out")
+    if not os.access(folder, os.W_OK):
+        raise DataError(f"{path} can't be written: its folder may not be written to")
 
 
 def write_through(file: Path, content: bytes) -> None:

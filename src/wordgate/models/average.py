@@ -61,7 +61,11 @@ class AverageModel:
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
-        features = averages(self.encoder.encode(texts), self.rows, self.weights) + self.bias
+        return self.log_proba_of(self.encoder.encode(texts))
+
+    def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
+        """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
+        features = averages(encoded, self.rows, self.weights) + self.bias
         if self.output is not None:
             hidden = np.maximum(features, 0.0)
             # Not by BLAS, whose last bits depend on how many texts there are.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wordgate.errors import BundleError
 from wordgate.models.network import DIRECTIONS, POOLINGS, Floats, Network
 from wordgate.models.protocol import Arrays, Description
-from wordgate.text.encoder import TextEncoder
+from wordgate.text.encoder import EncodedTexts, TextEncoder
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,11 @@ class LSTMModel:
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
-        return self.network.log_proba(self.encoder.encode(texts))
+        return self.log_proba_of(self.encoder.encode(texts))
+
+    def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
+        """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
+        return self.network.log_proba(encoded)
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the encoder and the kinds of pooling, and the weights by their names."""

@@ -44,6 +44,8 @@ from typing import ClassVar
 
 import regex
 
+from wordgate.text.rules import Rules, Step
+
 URL = "<url>"
 EMAIL = "<email>"
 
@@ -102,6 +104,9 @@ _TOKEN = regex.compile(
 
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _SPACED_TAG = re.compile(r"<(/?[a-z][a-z0-9]*)\s*/?>")
+# What takes the place of a match.
+_CLOSED_TAG, _SHORTENED = r"<\1>", r"\1\1\1"
+_SPACED_URL, _SPACED_EMAIL = f" {URL} ", f" {EMAIL} "
 _HOST = r"(?:[a-z0-9-]+\.)+"
 _ENDING = r"(?:com|org|net|edu|gov|info|tv|gg|ly|io|co|uk)(?![a-z0-9@-])"
 # A bare host counts as a link where its ending is a frequent one or a path follows: "end.It" isn't.
@@ -153,10 +158,27 @@ class MessagesTokenizer:
             text = _unify(text)
         text = _name_classes(text)
         if _REPEATED.search(text):
-            text = _STRETCHED.sub(r"\1\1\1", text)
+            text = _STRETCHED.sub(_SHORTENED, text)
         pattern = _ASCII_TOKEN if text.isascii() else _TOKEN
         tokens: list[str] = pattern.findall(text)
         return tokens
+
+    def rules(self) -> Rules:
+        """Give the same as data; what is left out here is there to save time alone."""
+        typography = (Step("replace", re.escape(fancy), plain) for fancy, plain in _TYPOGRAPHY)
+        steps = (
+            Step("unescape", _ENTITY.pattern),
+            Step("lower"),
+            Step("replace", _INVISIBLE.pattern),
+            *typography,
+            Step("replace", _MARKS_TOO_MANY.pattern, r"\1"),
+            Step("normalize"),
+            Step("replace", _SPACED_TAG.pattern, _CLOSED_TAG),
+            Step("replace", _EMAIL.pattern, _SPACED_EMAIL),
+            Step("replace", _LINK.pattern, _SPACED_URL),
+            Step("replace", _STRETCHED.pattern, _SHORTENED),
+        )
+        return Rules(steps, _TOKEN.pattern)
 
 
 def _unescape(entity: re.Match[str]) -> str:
@@ -174,9 +196,9 @@ def _unify(text: str) -> str:
 def _name_classes(text: str) -> str:
     """Put a class token in place of each link and e-mail address; close up ``<br />``."""
     if "<" in text:
-        text = _SPACED_TAG.sub(r"<\1>", text)
+        text = _SPACED_TAG.sub(_CLOSED_TAG, text)
     if "@" in text and "." in text:
-        text = _EMAIL.sub(f" {EMAIL} ", text)
+        text = _EMAIL.sub(_SPACED_EMAIL, text)
     if "://" in text or "www." in text or _LINK_HINT.search(text):
-        text = _LINK.sub(f" {URL} ", text)
+        text = _LINK.sub(_SPACED_URL, text)
     return text

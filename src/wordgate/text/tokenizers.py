@@ -1,10 +1,12 @@
 """From a text to its tokens: what a tokenizer is, and the two there are by name."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.text.messages import MessagesTokenizer
+from wordgate.text.rules import Rules, Step
 
 _KERAS_FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 _KERAS_CHARACTERS = str.maketrans(dict.fromkeys(_KERAS_FILTERS, " "))
@@ -20,6 +22,9 @@ class Tokenizer(Protocol):
 
     def __call__(self, text: str) -> list[str]:
         """Cut one text into its tokens, in order."""
+
+    def rules(self) -> Rules:
+        """Give the same as data, for programs without wordgate."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,11 @@ class KerasTokenizer:
         else:
             spaced = text.translate(_KERAS_CHARACTERS)
         return list(filter(None, spaced.split(" ")))
+
+    def rules(self) -> Rules:
+        """Give the same as data."""
+        filtered = f"[{re.escape(_KERAS_FILTERS)}]"
+        return Rules((Step("lower"), Step("replace", filtered, " ")), "[^ ]+")
 
 
 _TOKENIZERS: dict[str, Tokenizer] = {

@@ -1,6 +1,5 @@
 """From files of texts to a file of vectors for their words."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
+from wordgate.files import check_file
 from wordgate.progress import Console, Progress
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
 from wordgate.vectors.block import Block
@@ -92,7 +92,7 @@ def distill(
         raise SettingsError("group has no effect: words are taken from all rows; leave it out")
     out = Path(out)
     format_ = format_by_name(out)
-    _check_destination(out, overwrite=overwrite)
+    check_file(out, overwrite=overwrite)
     check_extra()
     cut = get_tokenizer(tokenizer)
     folder = locate_teacher(teacher)
@@ -103,18 +103,6 @@ def distill(
     made = distill_words([*words, *more], loaded, size=size, progress=told)
     _write(out, format_, made)
     return _account(out, made, words)
-
-
-def _check_destination(out: Path, *, overwrite: bool) -> None:
-    """Refuse before the work what couldn't be written after it."""
-    if not out.absolute().parent.is_dir():
-        raise DataError(f"there is no folder '{out.parent}' to write '{out.name}' into")
-    if out.is_dir():
-        raise DataError(f"{out} is a folder; name a file")
-    if os.path.lexists(out) and not overwrite:
-        raise DataError(f"{out} exists; choose another --out, or replace it with --overwrite")
-    if not os.access(out.absolute().parent, os.W_OK):
-        raise DataError(f"{out} can't be written: its folder may not be written to")
 
 
 def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Table]:

@@ -63,6 +63,23 @@ class Evaluation:
     predictor: Predictor
 
 
+@dataclass(frozen=True)
+class LabelledRows:
+    """Labelled texts to judge a model on.
+
+    Attributes:
+        examples: The texts and their classes.
+        known: bool [n], which had a part in the model's training; None if it can't be told.
+        seen: How many did; None if it can't be told.
+        reading: How they were read.
+    """
+
+    examples: Examples
+    known: NDArray[np.bool_] | None
+    seen: Seen | None
+    reading: Reading
+
+
 def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -> Evaluation:
     """Judge a model on labelled texts.
 
@@ -79,22 +96,41 @@ def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -
         DataError: The data can't be read, or has a label that the model doesn't know.
     """
     predictor = load(bundle)
+    rows = labelled_rows(bundle, predictor.config, data, **reading)
+    exam = Exam(rows.examples, predictor.labels, predictor.config.seed)
+    log_proba = predictor.log_proba(rows.examples.texts)
+    scores = exam.scores(log_proba)
+    known, seen, unseen = rows.known, rows.seen, None
+    if known is not None and seen is not None and 0 < seen.rows < seen.n:
+        unseen = exam.part(~known).scores(log_proba[~known])
+    return Evaluation(scores, unseen, seen, rows.reading, predictor)
+
+
+def labelled_rows(
+    bundle: str | Path, config: Config, data: Any, **reading: Unpack[ReadingOptions]
+) -> LabelledRows:
+    """Read labelled texts, and tell which of them a model knows from its training.
+
+    Args:
+        bundle: The model's folder.
+        config: What it says of the model.
+        data: What `evaluate` takes.
+        **reading: How to read it.
+
+    Raises:
+        BundleError: The model's fingerprints of the training are damaged.
+        DataError: The data can't be read, or has a label that the model doesn't know.
+    """
     prints = BundleFolder.open(bundle).fingerprints()
-    table, reading = _read(data, predictor.config, reading)
+    table, reading = _read(data, config, reading)
     near = prints.near_copies(table.bodies)
-    column = predictor.config.columns().get("group")
+    column = config.columns().get("group")
     if table.groups is None and reading.get("group") is None and column is not None:
         table = _with_groups_of_training(table, data, reading, column[0], prints, near)
-    exam = Exam(_examples(table, predictor.labels), predictor.labels, predictor.config.seed)
-    log_proba = predictor.log_proba(table.texts)
-    scores = exam.scores(log_proba)
-    if not predictor.config.knows_training():
-        return Evaluation(scores, None, None, table.reading, predictor)
-    known, seen = _look_up(table, prints, near)
-    unseen = None
-    if 0 < seen.rows < seen.n:
-        unseen = exam.part(~known).scores(log_proba[~known])
-    return Evaluation(scores, unseen, seen, table.reading, predictor)
+    examples = _examples(table, config.labels)
+    if not config.knows_training():
+        return LabelledRows(examples, None, None, table.reading)
+    return LabelledRows(examples, *_look_up(table, prints, near), table.reading)
 
 
 def _read(data: Any, config: Config, reading: ReadingOptions) -> tuple[Table, ReadingOptions]:

@@ -1,0 +1,1 @@
+"""Models as ONNX files: built from arrays, without torch, and checked before they are kept."""

@@ -1,0 +1,203 @@
+"""Whether an exported file answers as the model does that it was made of.
+
+Shapes: ``n`` texts, ``batch`` texts at once, ``classes`` labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import BundleError
+from wordgate.export.session import Session
+from wordgate.models.network import Floats
+from wordgate.text.batches import bucketed
+from wordgate.text.encoder import EncodedTexts
+from wordgate.text.vocabulary import PADDING
+
+Probabilities = Callable[[EncodedTexts], NDArray[np.float64]]
+"""The model's own: float64 [n, classes], temperature included."""
+
+FLOAT32_TOLERANCE = 1e-5
+"""Between two probabilities of a label."""
+MEAN_TOLERANCE = 0.02
+"""Of int8: between the probabilities of a text where they differ most, in the mean of all texts."""
+ACCURACY_TOLERANCE = 0.003
+
+LONGEST = 200
+LARGEST_BATCH = 256
+_ALONE = (0, 1, 2, 3, 4, 5, 10, 50, 100, 199, LONGEST)
+_TOGETHER = (2, 3, 7, 16, 33, 64, 100, 255, LARGEST_BATCH)
+_EMPTY_TOGETHER = 3
+_MOST_BATCHES = 50
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How near a file's probabilities are to the model's own, on made-up texts.
+
+    Attributes:
+        n: Texts.
+        largest: The largest difference between two probabilities.
+        mean: The mean over the texts of each one's largest difference.
+        expected_loss: The accuracy that is lost if the model's probabilities are true: a label
+            that changes costs what its probability lacks to the highest.
+    """
+
+    n: int
+    largest: float
+    mean: float
+    expected_loss: float
+
+
+@dataclass(frozen=True)
+class RowsJudged:
+    """How many labelled rows the model and the file get right.
+
+    Attributes:
+        n: Rows.
+        ours: Rows that the model gets right.
+        exported: Rows that the file gets right.
+    """
+
+    n: int
+    ours: int
+    exported: int
+
+
+def check_made_up(
+    session: Session, ours: Probabilities, vocabulary: int, *, int8: bool
+) -> Agreement:
+    """Compare the answers to made-up texts, in batches of 1 to 256 texts of 0 to 200 words.
+
+    Every word of the vocabulary stands in one of them, unless there are more than a million.
+
+    Args:
+        session: The exported file.
+        ours: What it is to agree with.
+        vocabulary: How many ids there are, padding included.
+        int8: Allow for weights of 8 bits.
+
+    Raises:
+        BundleError: The answers are further apart than is allowed.
+    """
+    expected, found = [], []
+    for batch in _made_up(vocabulary):
+        expected.append(ours(batch))
+        found.append(_run(session, batch, classes=expected[-1].shape[1]))
+        if not int8:
+            _check_float32(expected[-1], found[-1])
+    agreement = _agreement(np.concatenate(expected), np.concatenate(found))
+    if int8:
+        _check_int8(agreement)
+    return agreement
+
+
+def check_rows(
+    session: Session, texts: EncodedTexts, targets: NDArray[np.int64], ours: Probabilities
+) -> RowsJudged:
+    """Compare the accuracy on labelled texts, in batches of up to 256 texts.
+
+    Of so few rows that one is more than 0.3 points, one may be lost or won.
+
+    Args:
+        session: The exported file.
+        texts: The texts.
+        targets: int64 [n], their classes.
+        ours: What it is to agree with.
+
+    Raises:
+        BundleError: The accuracies are further apart than is allowed.
+    """
+    right = (ours(texts).argmax(axis=1) == targets).sum()
+    exported = 0
+    for batch in bucketed(texts, batch_size=LARGEST_BATCH, rng=None):
+        answers = session.probabilities(batch.ids, batch.lengths).argmax(axis=1)
+        exported += int((answers == targets[batch.rows]).sum())
+    judged = RowsJudged(len(texts), int(right), exported)
+    if abs(judged.exported - judged.ours) > max(1.0, ACCURACY_TOLERANCE * judged.n):
+        raise BundleError(
+            f"not written: with int8 the accuracy on {judged.n:,} rows is"
+            f" {judged.exported / judged.n:.4f} instead of {judged.ours / judged.n:.4f}, and"
+            f" {ACCURACY_TOLERANCE} is allowed; leave out --int8"
+        )
+    return judged
+
+
+def _check_float32(expected: NDArray[np.float64], found: Floats) -> None:
+    largest = _apart(expected, found).max()
+    if largest > FLOAT32_TOLERANCE:
+        raise BundleError(
+            f"not written: in a batch of {len(found)}, a probability by ONNX Runtime is"
+            f" {largest:.2g} away from ours, and {FLOAT32_TOLERANCE:.0e} is allowed"
+        )
+
+
+def _check_int8(agreement: Agreement) -> None:
+    for what, apart, allowed in (
+        ("probabilities are in the mean", agreement.mean, MEAN_TOLERANCE),
+        ("accuracy, if ours are true, is", agreement.expected_loss, ACCURACY_TOLERANCE),
+    ):
+        if apart > allowed:
+            raise BundleError(
+                f"not written: with int8, on made-up texts, {what} {apart:.2g} away from ours,"
+                f" and {allowed} is allowed; leave out --int8"
+            )
+
+
+def _agreement(expected: NDArray[np.float64], found: Floats) -> Agreement:
+    apart = _apart(expected, found)
+    chosen = expected[np.arange(len(expected)), found.argmax(axis=1)]
+    return Agreement(
+        n=len(expected),
+        largest=float(apart.max()),
+        mean=float(apart.mean()),
+        expected_loss=float((expected.max(axis=1) - chosen).mean()),
+    )
+
+
+def _apart(expected: NDArray[np.float64], found: Floats) -> NDArray[np.float64]:
+    """Give each text's largest difference, float64 [n]; 1 where an answer is no number."""
+    return np.asarray(np.nan_to_num(np.abs(expected - found), nan=1.0).max(axis=1))
+
+
+def _made_up(vocabulary: int) -> Iterator[EncodedTexts]:
+    """Make batches of texts whose words are drawn, each once before any comes again."""
+    rng = np.random.default_rng(0)
+    lengths = [np.array([length]) for length in _ALONE]
+    lengths.append(np.zeros(_EMPTY_TOGETHER, np.int64))
+    lengths += [_mixed(rng, size) for size in _TOGETHER]
+    while sum(map(np.sum, lengths)) < vocabulary and len(lengths) < _MOST_BATCHES:
+        lengths.append(_mixed(rng, LARGEST_BATCH))
+    words = rng.permutation(np.arange(PADDING + 1, vocabulary, dtype=np.int32))
+    drawn = 0
+    for batch in lengths:
+        offsets = np.concatenate([[0], np.cumsum(batch if len(words) else 0 * batch)])
+        positions = np.arange(drawn, drawn + offsets[-1])
+        yield EncodedTexts(np.take(words, positions, mode="wrap") if len(words) else words, offsets)
+        drawn += int(offsets[-1])
+
+
+def _mixed(rng: np.random.Generator, size: int) -> NDArray[np.int64]:
+    """Draw lengths, the shortest and the longest among them."""
+    lengths = rng.integers(0, LONGEST, size, endpoint=True)
+    lengths[:2] = 0, LONGEST
+    return rng.permutation(lengths)
+
+
+def _run(session: Session, texts: EncodedTexts, classes: int) -> Floats:
+    """Run texts as one batch, no wider than the longest: float32 [batch, classes]."""
+    lengths = texts.lengths
+    inside = np.arange(lengths.max()) < lengths[:, None]
+    ids = np.full(inside.shape, PADDING, np.int64)
+    ids[inside] = texts.ids
+    found = session.probabilities(ids, lengths)
+    if found.shape != (len(texts), classes):
+        raise BundleError(
+            f"not written: ONNX Runtime gives {list(found.shape)} numbers where"
+            f" {[len(texts), classes]} belong"
+        )
+    return found

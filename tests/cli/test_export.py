@@ -1,0 +1,68 @@
+import json
+
+import pytest
+
+pytest.importorskip("onnx", reason="needs the extra 'onnx'")
+pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+
+
+def test_export_tells_what_it_wrote(wordgate, lstm_model, tmp_path):
+    out = tmp_path / "m.onnx"
+    ended = wordgate("export", lstm_model.folder, "--out", out)
+    assert (ended.code, ended.err) == (0, "")
+    first, second = ended.out.splitlines()
+    assert first == f"Wrote {out} (0.1 MB)."
+    assert second.startswith("On 750 made-up texts no probability is more than ")
+    assert second.endswith("e-08 away from the model's own.")
+
+
+def test_int8_asks_for_labelled_texts_or_tells_of_them(wordgate, lstm_model, tmp_path):
+    call = ("export", lstm_model.folder, "--out", tmp_path / "m.onnx", "--int8", "--overwrite")
+    lines = wordgate(*call).out.splitlines()
+    assert lines[-2].startswith(
+        "By the model's own probabilities, labels that changed there cost 0"
+    )
+    assert lines[-1] == "Labelled texts, given with --data, tell the accuracy itself."
+    ended = wordgate(*call, "--data", lstm_model.data, "--group", "none")
+    assert ended.err.startswith(f"read {lstm_model.data}: CSV, UTF-8")
+    assert " labelled rows its accuracy is 0." in ended.out.splitlines()[-1]
+
+
+def test_json_is_one_object(wordgate, lstm_model, tmp_path):
+    out = tmp_path / "m.onnx"
+    ended = wordgate(
+        "export", lstm_model.folder, "--out", out, "--int8", "--data", lstm_model.data, "--json"
+    )
+    result = json.loads(ended.out)
+    assert (result["out"], result["bytes"]) == (str(out), out.stat().st_size)
+    assert set(result["agreement"]) == {"n", "largest", "mean", "expected_loss"}
+    assert set(result["rows"]) == {"n", "ours", "exported"}
+
+
+CALLS = {
+    "export": (2, "Missing argument 'BUNDLE'."),
+    "export MODEL": (2, "Missing option '--out'."),
+    "export NONE --out NEW": (1, "wordgate: there is no model at "),
+    "export MODEL --out DATA": (1, " exists; choose another --out, or replace it with --overwrite"),
+    "export MODEL --out NEW --data DATA": (1, "wordgate: data has no effect without int8"),
+    "export MODEL --out NEW --int8 --text text": (1, "wordgate: text has no effect without data"),
+    "export MODEL --out NEW --int8 --data no.csv": (1, "wordgate: no file 'no.csv'"),
+    "export COUNT --out NEW": (1, "wordgate: a model of the family 'count' can't be exported"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_bad_call_ends_in_a_message(wordgate, lstm_model, count_model, tmp_path, call):
+    places = {
+        "MODEL": lstm_model.folder,
+        "COUNT": count_model.folder,
+        "DATA": lstm_model.data,
+        "NONE": tmp_path / "none",
+        "NEW": tmp_path / "new",
+    }
+    code, message = CALLS[call]
+    ended = wordgate(*(places.get(word, word) for word in call.split()))
+    assert (ended.code, ended.out) == (code, "")
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+    assert list(tmp_path.iterdir()) == []

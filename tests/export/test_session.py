@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from wordgate.errors import BundleError
+from wordgate.export.session import Session
+
+pytest.importorskip("onnx", reason="needs the extra 'onnx'")
+pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+
+
+def test_a_file_that_is_no_model_is_told(tmp_path):
+    file = tmp_path / "m.onnx"
+    file.write_bytes(b"not a model")
+    with pytest.raises(BundleError, match=r"^ONNX Runtime can't read what was written: "):
+        Session(file)
+
+
+def test_a_model_that_can_t_be_run_is_told(make_lstm, exported):
+    session = exported(make_lstm())
+    with pytest.raises(BundleError, match=r"^ONNX Runtime can't run what was written: "):
+        session.probabilities(np.array([[10**6]]), np.array([1]))
+
+
+def test_the_metadata_are_there(make_lstm, exported):
+    assert exported(make_lstm()).metadata["family"] == "lstm"

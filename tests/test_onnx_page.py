@@ -1,0 +1,64 @@
+"""The program in docs/onnx.md: complete, short, and right from strings to labels."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wordgate
+from wordgate.progress import Silent
+
+pytest.importorskip("onnx", reason="needs the extra 'onnx'")
+pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+
+PAGE = (Path(__file__).parents[1] / "docs" / "onnx.md").read_text(encoding="utf-8")
+(PROGRAM,) = re.findall(r"^```python\n(.+?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+TINY = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1}
+TEXTS = [
+    "We love this lamp number 7 &amp; the kettle!!!!!",
+    "",
+    "HATE https://t.co/x1 @bob, mail me@example.com or not ’tis",
+    "👍🏽 我爱 caf\u0065\u0301 :-) <br /> #1 \ufeff regret",
+    "unheard-of words alone",
+    "praise " * 300,
+]
+
+
+@pytest.fixture(
+    scope="module", params=[("messages", "end", "id"), ("keras", "front", "drop")], ids=str
+)
+def bundle(request, tmp_path_factory, reviews):
+    tokenizer, truncate, unknown_words = request.param
+    settings = {**TINY, "tokenizer": tokenizer, "max_tokens": 6}
+    settings |= {"truncate": truncate, "unknown_words": unknown_words, "word_dropout": 0}
+    folder = tmp_path_factory.mktemp("page") / "model"
+    wordgate.train(reviews, out=folder, settings=settings, progress=Silent())
+    return folder
+
+
+def test_it_needs_onnxruntime_and_numpy_alone():
+    imported = [node for node in ast.walk(ast.parse(PROGRAM)) if isinstance(node, ast.Import)]
+    names = {alias.name for node in imported for alias in node.names}
+    assert "import wordgate" not in PROGRAM
+    assert "from " not in PROGRAM
+    assert names - set(sys.stdlib_module_names) == {"numpy", "onnxruntime"}
+    assert len([line for line in PROGRAM.splitlines() if line]) <= 30
+
+
+def test_it_gives_the_labels_and_probabilities_of_the_bundle(bundle, tmp_path):
+    file = tmp_path / "m.onnx"
+    wordgate.export_onnx(bundle, file)
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", PROGRAM, str(file)],
+        input="".join(f"{text}\n" for text in TEXTS),
+        capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    predictor = wordgate.load(bundle)
+    answers = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [label for label, *_ in answers] == predictor.predict(TEXTS)
+    found = [float(probability) for _, probability, *_ in answers]
+    assert found == pytest.approx(predictor.predict_proba(TEXTS).max(axis=1), abs=1e-5)
+    assert [text for *_, text in answers] == [text.rstrip() for text in TEXTS]
