@@ -101,6 +101,10 @@ class Settings(BaseModel):
     embedding_scale: Annotated[float, Field(gt=0.0)] = Field(
         description="standard deviation of the word vectors at the start"
     )
+    embedding_stored: Literal["float32", "int8"] = Field(
+        description="what the finished model keeps its table of words in; `int8`, with a scale for"
+        " each word, takes a quarter of the space"
+    )
     vectors_spelling: Literal["exact", "any"] = Field(
         description="where pretrained word vectors are given, a word is looked for as it is"
         " (`exact`), or in another case, with its digits as `#`, without the sign of a hashtag,"
@@ -335,7 +339,7 @@ class Settings(BaseModel):
 _SHARED = ("split", "test_size", "valid_size", "stratify", "empty_texts", "calibration")
 _WORDS = (
     *("tokenizer", "max_tokens", "truncate", "vocabulary_from", "unknown_words", "min_groups"),
-    *("min_count", "max_words", "vectors_spelling", "vectors_more_words"),
+    *("min_count", "max_words", "embedding_stored", "vectors_spelling", "vectors_more_words"),
 )
 _PREFIXES = {
     "count_": ("count",),

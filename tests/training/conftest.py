@@ -29,6 +29,7 @@ SMALL = {
     "max_words": 100_000,
     "embedding_size": 6,
     "embedding_scale": 0.5,
+    "embedding_stored": "float32",
     "vectors_spelling": "any",
     "vectors_missing": "spread",
     "vectors_scale": 0.0,

@@ -9,12 +9,13 @@ hidden units of `mlp`), ``classes`` labels.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
+from wordgate.models.int8 import kept, restored, rounded
 from wordgate.models.protocol import Arrays, Description
 from wordgate.models.softmax import log_softmax
 from wordgate.text.encoder import EncodedTexts, TextEncoder
@@ -46,6 +47,7 @@ class AverageModel:
         weights: float32 [vocabulary], not negative; 0 for ids that have no vector.
         bias: float32 [features], all that a text without any known word has.
         output: The layer over the hidden units of `mlp`; None for `logreg`.
+        int8: Whether the rows are kept in bytes; they are `int8.rounded` then.
         family: `mlp` if there is such a layer, else `logreg`.
     """
 
@@ -54,6 +56,7 @@ class AverageModel:
     weights: Floats
     bias: Floats
     output: OutputLayer | None = None
+    int8: bool = False
     family: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,9 +75,17 @@ class AverageModel:
             features = np.einsum("nf,cf->nc", hidden, self.output.weights) + self.output.bias
         return log_softmax(features)
 
+    def in_int8(self) -> "AverageModel":
+        """Give the same model with rows that a byte a number can keep."""
+        return replace(self, rows=rounded(self.rows), int8=True)
+
     def state(self) -> tuple[Description, Arrays]:
         """Give the encoder, and the layers by their names."""
-        arrays = {"rows": self.rows, "weights": self.weights, "bias": self.bias}
+        arrays = {
+            **kept("rows", self.rows, int8=self.int8),
+            "weights": self.weights,
+            "bias": self.bias,
+        }
         if self.output is not None:
             arrays |= {"output.weights": self.output.weights, "output.bias": self.output.bias}
         return {"encoder": self.encoder.state()}, arrays
@@ -102,9 +113,10 @@ class AverageModel:
         cls, description: Description, arrays: Arrays, *, hidden: bool
     ) -> "AverageModel":
         encoder = _encoder(description)
+        arrays, int8 = restored("rows", arrays)
         _check_arrays(arrays, len(encoder.vocabulary), hidden=hidden)
         output = OutputLayer(arrays["output.weights"], arrays["output.bias"]) if hidden else None
-        return cls(encoder, arrays["rows"], arrays["weights"], arrays["bias"], output)
+        return cls(encoder, arrays["rows"], arrays["weights"], arrays["bias"], output, int8)
 
 
 def averages(encoded: EncodedTexts, rows: Floats, weights: Floats) -> Floats:

@@ -5,12 +5,14 @@ a state, ``features`` pooled numbers (hidden x directions x poolings), ``classes
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.models.int8 import kept, restored, rounded
 from wordgate.models.reader import Reader
 from wordgate.models.softmax import log_softmax
 from wordgate.models.spreading import SINGLE_THREADED_BLAS, spread
@@ -51,6 +53,7 @@ class Network:
         output_weights: float32 [classes, features].
         output_bias: float32 [classes].
         pooling: What is pooled over time, of `POOLINGS`, in this order.
+        int8: Whether word vectors are kept in bytes; they are `int8.rounded` then.
     """
 
     embedding: Floats
@@ -58,6 +61,7 @@ class Network:
     output_weights: Floats
     output_bias: Floats
     pooling: tuple[str, ...]
+    int8: bool = False
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Floats], pooling: tuple[str, ...]) -> "Network":
@@ -65,7 +69,9 @@ class Network:
 
         Raises:
             KeyError: An array is missing.
+            BundleError: Word vectors kept in bytes lack their scales.
         """
+        arrays, int8 = restored("embedding", arrays)
         both = any(name.startswith("backward.") for name in arrays)
         directions = tuple(
             Direction(
@@ -81,12 +87,17 @@ class Network:
             output_weights=arrays["output.weights"],
             output_bias=arrays["output.bias"],
             pooling=pooling,
+            int8=int8,
         )
 
-    def arrays(self) -> dict[str, Floats]:
+    def in_int8(self) -> "Network":
+        """Give the same network with word vectors that a byte a number can keep."""
+        return replace(self, embedding=rounded(self.embedding), int8=True)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Name all arrays."""
         arrays = {
-            "embedding": self.embedding,
+            **kept("embedding", self.embedding, int8=self.int8),
             "output.weights": self.output_weights,
             "output.bias": self.output_bias,
         }

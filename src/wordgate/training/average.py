@@ -156,9 +156,10 @@ def fit_average(
 
     fit = fit_logreg if family == "logreg" else fit_mlp
     best = _best(fit, known, encoded_valid, settings.average_weights, progress, deadline)
+    model = _folded(best, known)
     remarks = word_remarks(known.encoded, vocabulary_of, settings)
     return Fitted(
-        _folded(best, known),
+        model.in_int8() if settings.embedding_stored == "int8" else model,
         history=best.history,
         best_epoch=best.best_epoch,
         remarks=[*remarks, *known.coverage.remarks(), *best.remarks],

@@ -120,7 +120,8 @@ def fit_lstm(
     remarks += [] if begun.coverage is None else begun.coverage.remarks()
     remarks += sitting.run()
     state = trainer.state
-    model = LSTMModel(encoder, state.best_network())
+    best = state.best_network()
+    model = LSTMModel(encoder, best.in_int8() if settings.embedding_stored == "int8" else best)
     return Fitted(
         model, state.history, state.best_epoch, remarks, earlier, trainer.engine(), begun.coverage
     )

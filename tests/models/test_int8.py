@@ -1,0 +1,89 @@
+"""Word vectors in a byte a number: rounded once, then kept and restored without a change."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+import wordgate
+from wordgate.errors import BundleError
+from wordgate.models.int8 import kept, restored, rounded
+from wordgate.models.lstm import LSTMModel
+from wordgate.progress import Silent
+
+anything = arrays(
+    np.float32,
+    array_shapes(min_dims=2, max_dims=2, max_side=6),
+    elements=st.floats(-(2.0**100), 2.0**100, width=32),
+)
+
+
+@given(anything)
+def test_what_is_rounded_is_kept_as_it_is(rows):
+    once = rounded(rows)
+    assert np.array_equal(rounded(once), once)
+    stored = kept("embedding", once, int8=True)
+    assert stored["embedding.int8"].nbytes * 4 == once.nbytes
+    again, int8 = restored("embedding", stored)
+    assert int8
+    assert list(again) == ["embedding"]
+    assert np.array_equal(again["embedding"], once)
+
+
+@given(anything)
+def test_no_number_moves_by_more_than_half_a_step(rows):
+    step = np.abs(rows).max(axis=1, keepdims=True) / 127
+    # A scale is rounded up by 2^-15 of itself at most, and 127 of them add up.
+    assert (np.abs(rounded(rows) - rows) <= step * 0.51 + 1e-37).all()
+
+
+def test_a_row_of_zeros_stays_so():
+    assert rounded(np.zeros((2, 3), np.float32)).tolist() == [[0.0] * 3] * 2
+
+
+def test_without_bytes_nothing_is_changed():
+    rows = np.ones((2, 3), np.float32)
+    assert kept("rows", rows, int8=False) == {"rows": rows}
+    assert restored("rows", {"rows": rows}) == ({"rows": rows}, False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"rows.scales": None}, "has no part 'rows.scales'"),
+        ({"rows.scales": np.ones(3, np.float32)}, "scales that are float32 [3]"),
+        ({"rows.scales": np.ones(2)}, "scales that are float64 [2]"),
+        ({"rows.int8": np.ones(2, np.int8)}, "rows is int8 [2] with"),
+        ({"rows.int8": np.ones((2, 3), np.uint8)}, "rows is uint8 [2, 3] with"),
+    ],
+)
+def test_bytes_and_scales_that_do_not_fit_are_refused(changed, message):
+    parts = {**kept("rows", np.ones((2, 3), np.float32), int8=True), **changed}
+    parts = {name: array for name, array in parts.items() if array is not None}
+    with pytest.raises(BundleError) as error:
+        restored("rows", parts)
+    assert message in str(error.value)
+
+
+def test_a_bundle_in_int8_is_smaller_and_says_what_its_training_said(reviews, tiny, tmp_path):
+    settings = {**tiny, "embedding_size": 256}
+    sizes = {}
+    for stored in ("float32", "int8"):
+        out = tmp_path / stored
+        training = wordgate.train(
+            reviews, out=out, settings={**settings, "embedding_stored": stored}, progress=Silent()
+        )
+        model = wordgate.load(out)
+        texts = ["We love this lamp number 3 from the hall", "unheard of", ""]
+        assert np.array_equal(model.predict_proba(texts), training.predictor.predict_proba(texts))
+        sizes[stored] = (out / "weights.safetensors").stat().st_size
+    assert sizes["int8"] < sizes["float32"] / 2
+
+
+def test_a_network_in_int8_has_the_rounded_vectors(lstm_model):
+    model = wordgate.load(lstm_model.folder)._model
+    small = LSTMModel(model.encoder, model.network.in_int8())
+    again = LSTMModel.from_state(*small.state())
+    assert np.array_equal(again.network.embedding, rounded(model.network.embedding))
+    assert again.network.int8
