@@ -67,3 +67,16 @@ def test_closed_standard_streams_end_in_a_message_or_in_silence(count_model):
         ["sh", "-c", f"{shell} hi >&-", "sh", *COMMAND], capture_output=True, text=True, check=False
     )
     assert (no_output.returncode, no_output.stderr) == (0, "")
+
+
+def test_each_line_of_a_pipe_is_answered_before_the_next_is_written(count_model):
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with start("predict", count_model.folder, **streams) as predicting:
+        for text in ("We love this lamp", "We hate this lamp", "We love it"):
+            predicting.stdin.write(f"{text}\n")
+            predicting.stdin.flush()
+            assert predicting.stdout.readline().endswith(f"\t{text}\n")
+        predicting.stdin.write("no end of line")
+        predicting.stdin.close()
+        assert predicting.stdout.read().endswith("\tno end of line\n")
+        assert predicting.wait(timeout=30) == 0
