@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wordgate.estimator import WordgateClassifier
     from wordgate.interchange.keras import import_keras
     from wordgate.prediction.predictor import Predictor, load
+    from wordgate.scoring.scoring import Scored, score
     from wordgate.split.folds import GroupedSplit
     from wordgate.workflows.audit import Audit, audit
     from wordgate.workflows.compare import compare
@@ -38,6 +39,7 @@ __all__ = [
     "GroupedSplit",
     "MissingExtraError",
     "Predictor",
+    "Scored",
     "SettingsError",
     "Training",
     "WordgateClassifier",
@@ -48,6 +50,7 @@ __all__ = [
     "evaluate",
     "import_keras",
     "load",
+    "score",
     "train",
 ]
 
@@ -59,6 +62,7 @@ _HOMES = {
     "Distilled": "wordgate.workflows.distill",
     "GroupedSplit": "wordgate.split.folds",
     "Predictor": "wordgate.prediction.predictor",
+    "Scored": "wordgate.scoring.scoring",
     "Training": "wordgate.workflows.train",
     "WordgateClassifier": "wordgate.estimator",
     "audit": "wordgate.workflows.audit",
@@ -67,6 +71,7 @@ _HOMES = {
     "evaluate": "wordgate.workflows.evaluate",
     "import_keras": "wordgate.interchange.keras",
     "load": "wordgate.prediction.predictor",
+    "score": "wordgate.scoring.scoring",
     "train": "wordgate.workflows.train",
 }
 

@@ -12,6 +12,7 @@ from wordgate.cli.evaluate import evaluate
 from wordgate.cli.import_keras import import_keras
 from wordgate.cli.info import info
 from wordgate.cli.predict import predict
+from wordgate.cli.score import score
 from wordgate.cli.train import train
 from wordgate.cli.vectors import vectors
 from wordgate.errors import WordgateError
@@ -28,7 +29,18 @@ def wordgate() -> None:
     """
 
 
-for _command in (demo, audit, train, compare, evaluate, predict, info, import_keras, vectors):
+for _command in (
+    demo,
+    audit,
+    train,
+    compare,
+    evaluate,
+    predict,
+    score,
+    info,
+    import_keras,
+    vectors,
+):
     wordgate.add_command(_command)
 
 

@@ -98,12 +98,13 @@ def _as_asked(raw: bytes, encoding: str, name: str) -> Decoded:
     try:
         text = raw.decode(encoding)
     except (LookupError, ValueError) as error:
-        raise DataError(_why_not(error, encoding, name)) from error
+        raise DataError(why_no_encoding(error, encoding, name)) from error
     text = without_surrogates(text.removeprefix("\ufeff"))
     return Decoded(text, encoding, "as given", [])
 
 
-def _why_not(error: Exception, encoding: str, name: str) -> str:
+def why_no_encoding(error: Exception, encoding: str, name: str) -> str:
+    """Say why a file can't be read in the encoding asked for."""
     if isinstance(error, UnicodeDecodeError):
         byte = error.object[error.start]
         return (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from wordgate.data.decoding import without_surrogates
@@ -23,17 +25,28 @@ def read_parquet(raw: bytes, name: str) -> Records:
     Raises:
         DataError: The file is damaged or uses what this pyarrow can't read.
     """
-    # pyarrow takes longer to import than most files take to read.
-    import pyarrow as pa
     from pyarrow import parquet
 
-    try:
+    with readable_parquet(name):
         table = parquet.ParquetFile(io.BytesIO(raw)).read()
         columns = [cells(column.to_pylist()) for column in table.columns]
+    return typed_records("parquet", list(table.column_names), columns)
+
+
+@contextmanager
+def readable_parquet(name: str) -> Iterator[None]:
+    """Say in one sentence what pyarrow has against a file.
+
+    Raises:
+        DataError: The file is damaged or uses what this pyarrow can't read.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
     except (pa.ArrowException, OSError, ValueError) as error:
         why = str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__
         raise DataError(f"'{name}' can't be read as Parquet: {why}") from error
-    return typed_records("parquet", list(table.column_names), columns)
 
 
 def read_frame(frame: Any) -> tuple[Records, str]:
