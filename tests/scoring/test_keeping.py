@@ -168,7 +168,7 @@ for number in range(kills):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, here):
-    command = [sys.executable, "-c", NURSERY, count_model.folder, messy, "out.csv", "12"]
+    command = [sys.executable, "-c", NURSERY, count_model.folder, messy, "out.csv", "8"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert sum(map(int, ended.stdout.split())) >= 4
@@ -178,7 +178,6 @@ def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, he
 # Kills itself at its so-many-th call of what changes the disk.
 SUICIDE = """
 import os, pathlib, shutil, signal, sys
-import pyarrow.parquet
 import wordgate.scoring.scoring as scoring
 import wordgate.scoring.keeping as keeping
 from wordgate.progress import Silent
@@ -186,6 +185,7 @@ from wordgate.progress import Silent
 bundle, source, out = sys.argv[1:4]
 predictor = scoring.load(bundle)
 scoring.load = lambda _: predictor
+options = dict(resume=True, batch=200, checkpoint_seconds=0.0, progress=Silent())
 
 def mortal(function, left):
     def call(*arguments, **more):
@@ -202,12 +202,11 @@ def run(step):
         for owner, name in ((os, "fsync"), (pathlib.Path, "replace"), (pathlib.Path, "unlink"),
                             (pathlib.Path, "mkdir"), (keeping.Kept, "write"), (shutil, "rmtree")):
             setattr(owner, name, mortal(getattr(owner, name), left))
-        scoring.score(bundle, source, out, resume=True, batch=100, checkpoint_seconds=0.0,
-                      progress=Silent())
+        scoring.score(bundle, source, out, **options)
         os._exit(0)
     return os.waitpid(child, 0)[1]
 
-assert run(0) == 0
+scoring.score(bundle, source, out, **options)  # here, so that no child imports anything
 result = open(out, "rb").read()
 steps = 0
 while True:
@@ -227,7 +226,7 @@ def test_killed_at_each_step_the_result_is_the_same(messy, count_model, here, ou
     command = [sys.executable, "-c", SUICIDE, count_model.folder, messy, out]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert int(ended.stdout) > 20
+    assert int(ended.stdout) > 15
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", out]
 
 

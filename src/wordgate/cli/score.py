@@ -73,7 +73,8 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
     if as_json:
         click.echo(json.dumps(asdict(scored), ensure_ascii=False))
     else:
-        click.echo("\n".join(_lines(scored, out)), err=out == STANDARD)
+        for line in _lines(scored, out):
+            click.echo(line, err=out == STANDARD)
 
 
 def _lines(scored: "Scored", out: str) -> list[str]:
