@@ -84,7 +84,7 @@ def test_each_line_of_a_pipe_is_answered_before_the_next_is_written(count_model)
 
 def test_each_row_of_a_pipe_is_scored_before_the_next_is_written(count_model):
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with start("score", count_model.folder, "--text", "text", **streams) as scoring:
+    with start("score", count_model.folder, **streams) as scoring:
         scoring.stdin.write("id,text\n1,We love it\n")
         scoring.stdin.flush()
         assert scoring.stdout.readline().startswith("id,text,label,")

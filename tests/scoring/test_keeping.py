@@ -1,5 +1,7 @@
 """Killed at any instant and begun again, a scoring ends in the same result."""
 
+import gzip
+import io
 import json
 import os
 import signal
@@ -117,6 +119,28 @@ def test_an_old_result_stands_until_the_new_one_is_whole(score, messy, write, he
     assert (here / "out.csv").read_text().startswith("id,text,label,")
 
 
+def test_what_fails_before_the_first_row_leaves_nothing(score, messy, write, here):
+    write("out.csv", "old")
+    with pytest.raises(DataError, match=r"^no column 'x'"):
+        score(messy, "out.csv", overwrite=True, text="x")
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_what_fails_keeps_what_was_kept_before(score, messy, stopped):
+    stopped(messy, "out.csv", after=9)
+    with pytest.raises(DataError, match=r"^no column 'x'"):
+        score(messy, "out.csv", overwrite=True, text="x")
+    assert score(messy, "out.csv", resume=True, batch=20).rows == ROWS
+
+
+def test_a_pipe_that_breaks_off_leaves_nothing(score, messy, here, monkeypatch):
+    packed = gzip.compress((here / messy).read_bytes())[:-9]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    with pytest.raises(DataError, match=r"^'standard input' is a damaged gzip file"):
+        score("-", "out.csv")
+    assert [file.name for file in here.iterdir()] == ["in.csv"]
+
+
 def test_the_bar_goes_on_where_it_was(messy, count_model, stopped, listening):
     stopped(messy, "out.csv", after=15)
     wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
@@ -177,7 +201,7 @@ def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, he
 
 # Kills itself at its so-many-th call of what changes the disk.
 SUICIDE = """
-import os, pathlib, shutil, signal, sys
+import os, pathlib, signal, sys
 import wordgate.scoring.scoring as scoring
 import wordgate.scoring.keeping as keeping
 from wordgate.progress import Silent
@@ -199,9 +223,10 @@ def run(step):
     child = os.fork()
     if not child:
         left = [step]
-        for owner, name in ((os, "fsync"), (pathlib.Path, "replace"), (pathlib.Path, "unlink"),
-                            (pathlib.Path, "mkdir"), (keeping.Kept, "write"), (shutil, "rmtree")):
-            setattr(owner, name, mortal(getattr(owner, name), left))
+        for owner, names in ((os, ["fsync"]), (keeping.Kept, ["write"]),
+                             (pathlib.Path, ["replace", "unlink", "mkdir", "touch", "rmdir"])):
+            for name in names:
+                setattr(owner, name, mortal(getattr(owner, name), left))
         scoring.score(bundle, source, out, **options)
         os._exit(0)
     return os.waitpid(child, 0)[1]

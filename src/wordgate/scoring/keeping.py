@@ -7,7 +7,6 @@ note is replaced as a whole: whatever was written after it is cut off when the w
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,10 +18,11 @@ from wordgate.errors import BundleError
 from wordgate.files import replacing, sync_folder
 
 _LAYOUT = 1
-_ROWS, _NOTE = "rows", "note.json"
+_ROWS, _NOTE, _BEGUN = "rows", "note.json", "begun"
 # A note that took t seconds is followed by the next after fifty times t: a cost of 2 %.
 _SHARE = 50.0
 _FIRST_ERRORS = 5
+_MOST_SHOWN = 1000  # characters of each
 
 
 @dataclass
@@ -46,7 +46,8 @@ class Counts:
     def add(self, rows: int, abstained: int, errors: Mapping[int, str]) -> None:
         """Count a batch."""
         room = _FIRST_ERRORS - len(self.first_errors)
-        self.first_errors += [(self.rows + i + 1, errors[i]) for i in sorted(errors)[:room]]
+        first = sorted(errors)[:room] if room else ()
+        self.first_errors += [(self.rows + i + 1, errors[i][:_MOST_SHOWN]) for i in first]
         self.rows += rows
         self.scored += rows - len(errors)
         self.abstained += abstained
@@ -83,6 +84,7 @@ class Kept:
         self._every = every
         self._due = 0.0
         self._stream: BinaryIO | None = None
+        self._claimed = False
 
     def __enter__(self) -> "Kept":
         return self
@@ -91,6 +93,9 @@ class Kept:
         if self._stream is not None:
             self._stream.close()
         with suppress(OSError):  # it keeps something, or is gone
+            if not self.is_there() and (self._claimed or self._stream is not None):
+                self.rows.unlink(missing_ok=True)
+                (self.folder / _BEGUN).unlink(missing_ok=True)
             self.folder.rmdir()
 
     def is_there(self) -> bool:
@@ -99,7 +104,7 @@ class Kept:
 
     def is_begun(self) -> bool:
         """Tell whether a scoring was begun that is to replace what stands in its place."""
-        return self.folder.exists()
+        return (self.folder / _BEGUN).exists()
 
     def claim(self) -> None:
         """Say that what stands in the result's place is not it.
@@ -109,6 +114,8 @@ class Kept:
         """
         try:
             self.folder.mkdir(exist_ok=True)
+            self._claimed = not self.is_begun()
+            (self.folder / _BEGUN).touch()
         except OSError as error:
             raise _unwritten(self.folder, error) from error
 
@@ -125,6 +132,7 @@ class Kept:
         self.claim()
         try:
             (self.folder / _NOTE).unlink(missing_ok=True)
+            sync_folder(self.folder)
             self._stream = self.rows.open("wb", buffering=0)
         except OSError as error:
             raise _unwritten(self.folder, error) from error
@@ -211,10 +219,14 @@ class Kept:
             raise _unwritten(self.rows, error) from error
 
     def clear(self) -> None:
-        """Take away what is kept. The note goes first: rows without one are nothing."""
-        (self.folder / _NOTE).unlink(missing_ok=True)
-        sync_folder(self.folder)
-        shutil.rmtree(self.folder)
+        """Take away what is kept, now that the result is in its place.
+
+        The note goes last: with the rows gone, it tells that nothing is left to do.
+        """
+        for name in (_ROWS, _BEGUN, _NOTE):
+            (self.folder / name).unlink(missing_ok=True)
+            sync_folder(self.folder)
+        self.folder.rmdir()
 
     def _mark(self, work: Mapping[str, str]) -> Mark:
         file = self.folder / _NOTE

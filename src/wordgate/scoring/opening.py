@@ -99,7 +99,7 @@ def open_input(
         DataError: The source can't be read as asked.
     """
     flag = as_flag(asked.text)
-    found = open_source(source, _enough(flag))
+    found = open_source(source, _enough(flag, config, form))
     if found.is_parquet:
         return _open_parquet(found, config, asked, flag)
     if format_of(found.name) == "parquet":
@@ -185,12 +185,21 @@ def _jsonl_reader(
     return reader
 
 
-def _enough(flag: Flag | None) -> Callable[[bytes], bool]:
-    """Say how much of a pipe tells what it holds: with a text column named, two lines do."""
-    named = bool(names_among([flag]))
+def _enough(flag: Flag | None, config: Config, form: str | None) -> Callable[[bytes], bool]:
+    """Say how much of a pipe tells what it holds.
+
+    Two lines do where the first of them has the names of the text's columns, as the user or the
+    training gave them; one of JSON does, unless its keys are to become columns.
+    """
+    names = [name.encode() for name in _names(flag, config)]
 
     def enough(head: bytes) -> bool:
-        return named and head.count(b"\n") >= (1 if head.lstrip().startswith(b"{") else 2)
+        first, *others = head.split(b"\n", 2)
+        if not others or not names or not all(name in first for name in names):
+            return False
+        if first.lstrip().startswith(b"{"):
+            return form in (None, "jsonl")
+        return len(others) == 2
 
     return enough
 

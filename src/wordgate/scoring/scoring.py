@@ -28,6 +28,7 @@ from wordgate.scoring.source import STANDARD
 from wordgate.scoring.survey import digest
 from wordgate.scoring.writing import Writer
 from wordgate.training.interruption import Interruption, deferred_interruption
+from wordgate.versions import installed
 
 BATCH = 8192
 _STEPS = 1000  # of the bar
@@ -153,6 +154,10 @@ def score(
             return _nothing_to_do(bundle, out, told)
         asked = Asked(text, encoding, batch)
         work = _work(bundle, source, asked, form, kept, abstain_below, escapes=escape_formulas)
+        for name in work.predictor.changed_files:
+            told.say(
+                f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
+            )
         if resume and not work.can_be_kept:
             raise SettingsError(f"--resume has no effect on {source}, which comes only once")
         for line in (*work.opened.lines, _added_line(work.opened, work.added)):
@@ -186,6 +191,7 @@ def _work(
         identity = {
             "input": digest(opened.source.path),
             "model": _digest_of_model(bundle),
+            **installed("wordgate"),
             "text": json.dumps([column.number for column in opened.text.columns]),
             "encoding": str(opened.codec),
             "abstain_below": str(abstain_below),
