@@ -91,6 +91,17 @@ def test_lines_that_are_no_objects_stand_in_their_error(score, write, objects, r
     assert [row[-1] for row in records("out.csv")[1:]] == [row["error"] or "" for row in found]
 
 
+def test_nul_is_a_character_like_any_other_on_every_python(score, write, here, monkeypatch):
+    content = 'id,text\n1,We love\0 it\n2,"We\0\nhate"\n3,\0,\0\n'
+    write("in.csv", content)
+    score("in.csv", "out.csv")
+    monkeypatch.setattr(delimited, "_NUL_IS_READ", False)  # as before Python 3.11
+    score("in.csv", "old.csv")
+    raw = (here / "out.csv").read_bytes()
+    assert raw == (here / "old.csv").read_bytes()
+    assert raw.count(b"\0") == content.count("\0")
+
+
 @pytest.fixture
 def small_limits(monkeypatch):
     """Let records have 200 characters, and windows 50."""
@@ -127,6 +138,11 @@ def test_records_longer_than_a_window_are_read(small_limits, score, write, recor
     assert [row[1] for row in records("out.csv")[1:]] == texts
 
 
+@pytest.fixture
+def folder(count_model):
+    return str(count_model.folder)
+
+
 # Pieces that look like tables reach further than random characters.
 PIECES = st.sampled_from(
     [",", '"', '""', "\n", "\r", "\r\n", "\0", "1", "We love it", "We hate it", " ", "\t", "end",
@@ -137,14 +153,14 @@ WILD = st.lists(st.one_of(PIECES, st.text(max_size=2)), max_size=40).map("".join
 
 @QUICK
 @given(content=WILD, batch=st.integers(1, 5), window=st.integers(2, 40))
-def test_every_record_goes_through_in_its_place(tmp_path, count_model, content, batch, window):
-    head = "id,text\n1,We love it\n2,We hate it\n"
+def test_every_record_goes_through_in_its_place(tmp_path, folder, content, batch, window):
+    head = "id,text\n" + "1,We love it\n2,We hate it\n" * 30  # so that it stays a CSV file
     raw = (head + content).encode("utf-8", "surrogatepass")
     (tmp_path / "in.csv").write_bytes(raw)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(windows, "WINDOW", window)
         scored = wordgate.score(
-            count_model.folder, tmp_path / "in.csv", tmp_path / "out.csv",
+            folder, tmp_path / "in.csv", tmp_path / "out.csv",
             encoding="utf-8", text="text", batch=batch, overwrite=True, progress=Silent(),
         )  # fmt: skip
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as stream:
@@ -196,11 +212,11 @@ def why(record):
                      '{"label": 1, "text": "a"}', '{"text": "\\ud800"}', '{"text": {"a": NaN}}']),
     st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=5),
 ), max_size=12))  # fmt: skip
-def test_every_line_goes_through_in_its_place(tmp_path, count_model, lines):
+def test_every_line_goes_through_in_its_place(tmp_path, folder, lines):
     content = "\n".join(['{"text": "We love it"}', *lines])
     (tmp_path / "in.jsonl").write_text(content, encoding="utf-8", newline="")
     wordgate.score(
-        count_model.folder, tmp_path / "in.jsonl", tmp_path / "out.jsonl",
+        folder, tmp_path / "in.jsonl", tmp_path / "out.jsonl",
         encoding="utf-8", batch=3, overwrite=True, progress=Silent(),
     )  # fmt: skip
     with (tmp_path / "out.jsonl").open(encoding="utf-8", newline="") as stream:

@@ -247,7 +247,8 @@ def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored
     else:
         kept.begin(work.writer.heading(), work.identity)
     before, started = counts.scored, time.monotonic()
-    with deferred_interruption() as interruption:
+    deferred = deferred_interruption() if work.can_be_kept else nullcontext(Interruption())
+    with deferred as interruption:
         for batch in _shown(work, position, counts, told):
             position = batch.end
             kept.write(work.bytes_of(batch, counts))
@@ -272,14 +273,11 @@ def _note(
     """Note how far it is, where it is time; where it was asked to stop, note and stop."""
     if work.can_be_kept and (interruption.asked or kept.is_due()):
         kept.note(work.identity, position, counts)
-    if not interruption.asked:
-        return
-    if not work.can_be_kept:
-        raise KeyboardInterrupt
-    raise KeyboardInterrupt(
-        f"{counts.rows:,} rows are kept in {kept.folder}; the same command with --resume goes on"
-        " from there"
-    )
+    if interruption.asked:
+        raise KeyboardInterrupt(
+            f"{counts.rows:,} rows are kept in {kept.folder}; the same command with --resume goes"
+            " on from there"
+        )
 
 
 def _shown(work: _Work, start: int, counts: Counts, told: Progress) -> Iterator[Batch]:
