@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check format tutorial clean bench-results bench-startup bench-predict bench-copies bench-inflation \
-        bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
+.PHONY: demo test check format tutorial clean bench-results bench-startup bench-predict bench-score bench-copies \
+        bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
         bench-intervals
 
 demo: $(VENV)/.train
@@ -27,8 +27,8 @@ format: $(VENV)/.dev
 tutorial: $(VENV)/.docs
 	$(BIN)/python docs/tutorial/run.py
 
-bench-results bench-startup bench-predict bench-copies bench-inflation bench-engine bench-masks \
-bench-intervals: bench-%: $(VENV)/.train
+bench-results bench-startup bench-predict bench-score bench-copies bench-inflation bench-engine \
+bench-masks bench-intervals: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
 # With word vectors that wordgate distils from a sentence-transformer.

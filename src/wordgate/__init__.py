@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wordgate.estimator import WordgateClassifier
     from wordgate.interchange.keras import import_keras
     from wordgate.prediction.predictor import Predictor, load
+    from wordgate.scoring.scoring import Scored, score
     from wordgate.split.folds import GroupedSplit
     from wordgate.workflows.audit import Audit, audit
     from wordgate.workflows.compare import compare
@@ -40,6 +41,7 @@ __all__ = [
     "GroupedSplit",
     "MissingExtraError",
     "Predictor",
+    "Scored",
     "SettingsError",
     "Training",
     "WordgateClassifier",
@@ -51,6 +53,7 @@ __all__ = [
     "export_onnx",
     "import_keras",
     "load",
+    "score",
     "train",
 ]
 
@@ -63,6 +66,7 @@ _HOMES = {
     "Exported": "wordgate.workflows.export",
     "GroupedSplit": "wordgate.split.folds",
     "Predictor": "wordgate.prediction.predictor",
+    "Scored": "wordgate.scoring.scoring",
     "Training": "wordgate.workflows.train",
     "WordgateClassifier": "wordgate.estimator",
     "audit": "wordgate.workflows.audit",
@@ -72,6 +76,7 @@ _HOMES = {
     "export_onnx": "wordgate.workflows.export",
     "import_keras": "wordgate.interchange.keras",
     "load": "wordgate.prediction.predictor",
+    "score": "wordgate.scoring.scoring",
     "train": "wordgate.workflows.train",
 }
 

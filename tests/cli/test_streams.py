@@ -67,3 +67,53 @@ def test_closed_standard_streams_end_in_a_message_or_in_silence(count_model):
         ["sh", "-c", f"{shell} hi >&-", "sh", *COMMAND], capture_output=True, text=True, check=False
     )
     assert (no_output.returncode, no_output.stderr) == (0, "")
+
+
+def test_each_line_of_a_pipe_is_answered_before_the_next_is_written(count_model):
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with start("predict", count_model.folder, **streams) as predicting:
+        for text in ("We love this lamp", "We hate this lamp", "We love it"):
+            predicting.stdin.write(f"{text}\n")
+            predicting.stdin.flush()
+            assert predicting.stdout.readline().endswith(f"\t{text}\n")
+        predicting.stdin.write("no end of line")
+        predicting.stdin.close()
+        assert predicting.stdout.read().endswith("\tno end of line\n")
+        assert predicting.wait(timeout=30) == 0
+
+
+def test_each_row_of_a_pipe_is_scored_before_the_next_is_written(count_model):
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with start("score", count_model.folder, **streams) as scoring:
+        scoring.stdin.write("id,text\n1,We love it\n")
+        scoring.stdin.flush()
+        assert scoring.stdout.readline().startswith("id,text,label,")
+        assert scoring.stdout.readline().startswith("1,We love it,good,0.")
+        for row in ("2,We hate it", '3,"We hate\nit"'):
+            scoring.stdin.write(f"{row}\n")
+            scoring.stdin.flush()
+            for line in row.splitlines():
+                assert scoring.stdout.readline().startswith(line)
+        scoring.stdin.close()
+        assert scoring.stdout.read() == ""
+        assert scoring.wait(timeout=30) == 0
+
+
+def test_a_reader_of_scores_that_has_had_enough_is_no_failure(count_model, tmp_path):
+    rows = tmp_path / "in.csv"
+    rows.write_text("text,id\n" + "We love it,1\n" * 100_000)
+    with start("score", count_model.folder, rows, stdout=subprocess.PIPE) as scoring:
+        assert scoring.stdout.readline().startswith("text,id,label,")
+        scoring.stdout.close()
+        assert scoring.stderr.read().count("\n") == 4
+        assert scoring.wait(timeout=30) == 0
+
+
+def test_a_full_disk_under_a_result_is_told(count_model, tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    (tmp_path / "in.csv").write_text("text,id\n" + "We love it,1\n" * 10)
+    with open("/dev/full", "w") as full:
+        scoring = start("score", count_model.folder, tmp_path / "in.csv", stdout=full)
+    assert scoring.communicate(timeout=30)[1].endswith("wordgate: No space left on device\n")
+    assert scoring.returncode == 1

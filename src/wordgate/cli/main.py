@@ -13,6 +13,7 @@ from wordgate.cli.export import export
 from wordgate.cli.import_keras import import_keras
 from wordgate.cli.info import info
 from wordgate.cli.predict import predict
+from wordgate.cli.score import score
 from wordgate.cli.train import train
 from wordgate.cli.vectors import vectors
 from wordgate.errors import WordgateError
@@ -30,7 +31,7 @@ def wordgate() -> None:
 
 
 for _command in (
-    *(demo, audit, train, compare, evaluate, predict, info),
+    *(demo, audit, train, compare, evaluate, predict, score, info),
     *(export, import_keras, vectors),
 ):
     wordgate.add_command(_command)

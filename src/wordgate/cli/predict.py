@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
 import click
@@ -11,9 +10,12 @@ import click
 from wordgate.cli.options import json_option
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from wordgate.prediction.predictor import Predictor
 
-LINES_AT_ONCE = 256
+LINES_AT_ONCE = 8192
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -43,6 +45,8 @@ def predict(
 ) -> None:
     """Label each TEXT, or each line of standard input, with the model in BUNDLE.
 
+    Lines are answered as they come. 'wordgate score' does whole tables.
+
     Prints a line a text: the labels with their probabilities, the most probable first, and after
     a tab the text. Where the model abstains the line begins with a dash, in JSON the label is null.
     A model of several columns takes them in one TEXT, in the form that 'wordgate
@@ -60,47 +64,52 @@ def predict(
     chunks = _chunks(texts, predictor.config.text_form())
     answers = _answers(predictor, chunks, abstain_below)
     if as_json:
-        click.echo(json.dumps({"predictions": list(answers)}, ensure_ascii=False))
+        listed = [answer for chunk in answers for answer in chunk]
+        click.echo(json.dumps({"predictions": listed}, ensure_ascii=False))
         return
-    for answer in answers:
-        click.echo(json.dumps(answer, ensure_ascii=False) if as_jsonl else _line(answer))
+    for chunk in answers:
+        lines = [json.dumps(one, ensure_ascii=False) if as_jsonl else _line(one) for one in chunk]
+        click.echo("\n".join(lines))  # which flushes: a pipe has its answers at once
 
 
 def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
-    """Give the texts in chunks: in a terminal each line is answered at once."""
+    """Give the texts in chunks: of standard input, the lines that have come so far."""
     from wordgate.cli.views import one_line
     from wordgate.data.decoding import without_surrogates
+    from wordgate.scoring.arrivals import arriving_lines
 
     if texts:
         yield [without_surrogates(text) for text in texts]
         return
     if sys.stdin is None:  # closed by the caller
         raise click.UsageError("There is no TEXT, and standard input is closed.")
-    at_once = LINES_AT_ONCE
     if sys.stdin.isatty():
         written = "" if form is None else f", written as {one_line(form)}"
         click.echo(f"One text a line{written}; end with Ctrl-D.", err=True)
-        at_once = 1
-    lines = _lines()
-    while chunk := list(islice(lines, at_once)):
+    for number, lines in enumerate(arriving_lines(sys.stdin.buffer, LINES_AT_ONCE)):
+        chunk = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+        if number == 0:
+            chunk[0] = chunk[0].removeprefix(BYTE_ORDER_MARK)
         yield chunk
-
-
-def _lines() -> Iterator[str]:
-    for number, raw in enumerate(sys.stdin.buffer):
-        line = raw.decode("utf-8", "replace").rstrip("\r\n")
-        yield line if number else line.removeprefix(BYTE_ORDER_MARK)
 
 
 def _answers(
     predictor: "Predictor", chunks: Iterable[list[str]], abstain_below: float
-) -> Iterator[Answer]:
+) -> Iterator[list[Answer]]:
     for texts in chunks:
-        for text, row in zip(texts, predictor.predict_proba(texts), strict=True):
-            sure = row.max() >= abstain_below
-            label = predictor.labels[int(row.argmax())] if sure else None
-            probabilities = dict(zip(predictor.labels, row.tolist(), strict=True))
-            yield {"text": text, "label": label, "probabilities": probabilities}
+        proba = predictor.predict_proba(texts)
+        yield [
+            _answer(predictor, text, row, abstain_below)
+            for text, row in zip(texts, proba, strict=True)
+        ]
+
+
+def _answer(
+    predictor: "Predictor", text: str, row: "NDArray[np.float64]", abstain_below: float
+) -> Answer:
+    label = predictor.labels[int(row.argmax())] if row.max() >= abstain_below else None
+    probabilities = dict(zip(predictor.labels, row.tolist(), strict=True))
+    return {"text": text, "label": label, "probabilities": probabilities}
 
 
 def _line(answer: Answer) -> str:

@@ -47,15 +47,35 @@ def decode(raw: bytes, encoding: str | None, name: str) -> Decoded:
     """
     if encoding is not None:
         return _as_asked(raw, encoding, name)
-    if raw.startswith(codecs.BOM_UTF8):
-        return _marked(raw, "utf-8-sig", "UTF-8", name)
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return _marked(raw, "utf-16", "UTF-16", name)
-    _refuse_binary(raw, name)
+    if (mark := marked(raw)) is not None:
+        return _marked(raw, *mark, name)
+    refuse_binary(raw, name)
     try:
         return Decoded(raw.decode("utf-8"), "UTF-8", "it fits", [])
     except UnicodeDecodeError as error:
         return _not_quite_utf8(raw, error, name)
+
+
+def marked(head: bytes) -> tuple[str, str] | None:
+    """Give the codec and the name of the encoding that a file's byte-order mark tells, if any."""
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig", "UTF-8"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16", "UTF-16"
+    return None
+
+
+def mostly_utf8(valid: int, broken: int) -> bool:
+    """Tell UTF-8 with a few broken bytes from cp1252.
+
+    One broken byte in a UTF-8 file must not turn every emoji of it into cp1252 letters:
+    sequences of several bytes that are valid UTF-8 hardly ever stand in cp1252 text.
+
+    Args:
+        valid: Sequences of several bytes that are valid UTF-8.
+        broken: Sequences that are not.
+    """
+    return valid >= 10 * broken
 
 
 def without_surrogates(text: str) -> str:
@@ -78,12 +98,13 @@ def _as_asked(raw: bytes, encoding: str, name: str) -> Decoded:
     try:
         text = raw.decode(encoding)
     except (LookupError, ValueError) as error:
-        raise DataError(_why_not(error, encoding, name)) from error
+        raise DataError(why_no_encoding(error, encoding, name)) from error
     text = without_surrogates(text.removeprefix("\ufeff"))
     return Decoded(text, encoding, "as given", [])
 
 
-def _why_not(error: Exception, encoding: str, name: str) -> str:
+def why_no_encoding(error: Exception, encoding: str, name: str) -> str:
+    """Say why a file can't be read in the encoding asked for."""
     if isinstance(error, UnicodeDecodeError):
         byte = error.object[error.start]
         return (
@@ -106,7 +127,16 @@ def _marked(raw: bytes, codec: str, title: str, name: str) -> Decoded:
     return Decoded(text, title, "it begins with a byte-order mark", [])
 
 
-def _refuse_binary(raw: bytes, name: str) -> None:
+def refuse_binary(raw: bytes, name: str) -> None:
+    """Refuse what is no text, by its first bytes.
+
+    Args:
+        raw: The file's bytes, or the first of them.
+        name: The file, for the message.
+
+    Raises:
+        DataError: With what to do.
+    """
     head = raw[:_SNIFFED_BYTES]
     if head.count(0) > 0.3 * len(head):
         order = "le" if head[1::2].count(0) >= head[::2].count(0) else "be"
@@ -123,22 +153,21 @@ def _refuse_binary(raw: bytes, name: str) -> None:
 
 
 def _not_quite_utf8(raw: bytes, error: UnicodeDecodeError, name: str) -> Decoded:
-    """Choose between UTF-8 with a few broken bytes and cp1252.
-
-    One broken byte in a UTF-8 file must not turn every emoji of it into cp1252 letters:
-    sequences of several bytes that are valid UTF-8 hardly ever stand in cp1252 text.
-    """
+    """Choose between UTF-8 with a few broken bytes and cp1252."""
     text = raw.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     valid = len(text) - len(text.encode("ascii", "ignore")) - broken
     where = f"byte 0x{raw[error.start]:02x} at position {error.start:,} is not UTF-8"
-    if valid >= 10 * broken:
+    if mostly_utf8(valid, broken):
         warning = f"{broken:,} broken byte sequences were read as \ufffd ({where})"
         return Decoded(text, "UTF-8", f"it fits but for {broken:,} places", [warning])
     try:
         return Decoded(raw.decode("cp1252"), "cp1252", where, [])
     except UnicodeDecodeError as second:
-        raise DataError(
-            f"'{name}' is neither UTF-8 nor cp1252 ({where}; byte 0x{raw[second.start]:02x} at "
-            f"position {second.start:,} is not cp1252): name its --encoding, latin-1 for one"
-        ) from second
+        also = f"byte 0x{raw[second.start]:02x} at position {second.start:,} is not cp1252"
+        raise DataError(neither(name, f"{where}; {also}")) from second
+
+
+def neither(name: str, why: str) -> str:
+    """Say that a file is in none of the encodings that are tried."""
+    return f"'{name}' is neither UTF-8 nor cp1252 ({why}): name its --encoding, latin-1 for one"

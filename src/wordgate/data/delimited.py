@@ -15,7 +15,7 @@ from wordgate.data.records import Records
 from wordgate.errors import DataError
 
 # The unit separator stands for "no delimiter": a file of one column, commas included.
-_NO_DELIMITER = "\x1f"
+NO_DELIMITER = "\x1f"
 # The first wins a tie: a tab hardly ever stands in a text, a comma often.
 _CANDIDATES = ("\t", ",", ";", "|")
 _SAMPLE_CHARACTERS = 65_536
@@ -48,9 +48,9 @@ def read_delimited(text: str, name: str, *, given: Collection[str], header: bool
     Raises:
         DataError: No records.
     """
-    text, nul = _without_nul(text)
+    text, nul = without_nul(text)
     delimiter = _infer_delimiter(text)
-    with _fields_of_any_length():
+    with fields_of_any_length():
         parsed = _parse(text, delimiter, name)
     if not parsed.records:
         raise DataError(f"'{name}' holds no records: it is empty or blank")
@@ -80,7 +80,7 @@ def _as_columns(
         lines=lines,
         n_read=len(records) + len(malformed),
         malformed=malformed,
-        delimiter=None if delimiter == _NO_DELIMITER else delimiter,
+        delimiter=None if delimiter == NO_DELIMITER else delimiter,
         header=header,
         header_reason=reason,
     )
@@ -103,7 +103,7 @@ def _sort_out(
             number += 1
         number += 1
         if len(record) != width:
-            malformed.append(Malformed(line, f"{_fields(len(record))} instead of {width}"))
+            malformed.append(Malformed(line, other_width(len(record), width)))
             continue
         kept.append(record)
         rows.append(number)
@@ -111,8 +111,9 @@ def _sort_out(
     return kept, rows, lines, malformed + broken[passed:]
 
 
-def _fields(count: int) -> str:
-    return "1 field" if count == 1 else f"{count} fields"
+def other_width(count: int, width: int) -> str:
+    """Say that a record has another number of fields than most."""
+    return f"{'1 field' if count == 1 else f'{count} fields'} instead of {width}"
 
 
 def _usual_width(records: list[list[str]]) -> int:
@@ -183,7 +184,7 @@ def _after_line(text: str, count: int) -> str:
 def _infer_delimiter(text: str) -> str:
     """Find the delimiter that cuts the first records into equally many fields."""
     sample, whole = text[:_SAMPLE_CHARACTERS], len(text) <= _SAMPLE_CHARACTERS
-    best, best_share = _NO_DELIMITER, 0.0
+    best, best_share = NO_DELIMITER, 0.0
     for delimiter in _CANDIDATES:
         widths = _sample_widths(sample, delimiter, whole)
         if not widths:
@@ -199,7 +200,7 @@ def _infer_delimiter(text: str) -> str:
 
 
 def _sample_widths(sample: str, delimiter: str, whole: bool) -> list[int]:
-    with _fields_of_any_length():
+    with fields_of_any_length():
         reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
         widths = [len(record) for record in _at_most(reader, _SAMPLE_RECORDS + 1) if record]
     # The last record may be cut short by the end of the sample.
@@ -210,7 +211,7 @@ def _at_most(reader: Iterator[list[str]], count: int) -> list[list[str]]:
     return [record for _, record in zip(range(count), reader)]  # noqa: B905
 
 
-def _without_nul(text: str) -> tuple[str, str | None]:
+def without_nul(text: str) -> tuple[str, str | None]:
     """Put a stand-in for NUL, at which Python 3.10's csv module stops.
 
     Returns:
@@ -224,7 +225,7 @@ def _without_nul(text: str) -> tuple[str, str | None]:
 
 
 @contextmanager
-def _fields_of_any_length() -> Iterator[None]:
+def fields_of_any_length() -> Iterator[None]:
     """Lift the csv module's limit of 131,072 characters a field, and put it back."""
     before = csv.field_size_limit(_LARGEST_FIELD)
     try:

@@ -60,20 +60,30 @@ def read_jsonl(text: str, name: str) -> Records:
     )
 
 
-def _object(content: str) -> dict[str, Cell] | str:
-    """Parse one line into cells; where it is no object, return what is wrong with it."""
+def parsed_object(content: str) -> dict[str, object] | str:
+    """Parse one line; where it is no object, return what is wrong with it."""
     try:
         value = json.loads(content)
-        if not isinstance(value, dict):
-            return "JSON, but no object"
-        return {without_surrogates(key.strip()): _cell(cell) for key, cell in value.items()}
+        return value if isinstance(value, dict) else "JSON, but no object"
     except json.JSONDecodeError as error:
         return f"no valid JSON ({error.msg} at character {error.pos + 1})"
     except (ValueError, RecursionError):
         return "JSON nested too deep or with a number too long"
 
 
-def _cell(value: object) -> str:
+def _object(content: str) -> dict[str, Cell] | str:
+    """Parse one line into cells; where it is no object, return what is wrong with it."""
+    value = parsed_object(content)
+    if isinstance(value, str):
+        return value
+    try:
+        return {without_surrogates(key.strip()): json_cell(cell) for key, cell in value.items()}
+    except (ValueError, RecursionError):
+        return "JSON nested too deep or with a number too long"
+
+
+def json_cell(value: object) -> str:
+    """Make a cell of a JSON value: lists and objects stay JSON, null is empty."""
     if isinstance(value, str):
         return without_surrogates(value)
     if value is None:

@@ -136,9 +136,15 @@ class Reading:
 
     def lines(self) -> list[str]:
         """Say what was read, what was inferred and why, for a terminal."""
-        lines = [self._what()]
-        if self.header is not None:
-            lines.append(f"header: {'yes' if self.header else 'none'} ({self.header_reason})")
+        lines = form_lines(
+            self.source,
+            self.format,
+            compressed=self.compressed,
+            encoding=None if self.encoding is None else f"{self.encoding} ({self.encoding_reason})",
+            delimiter=self.delimiter,
+            header=self.header,
+            header_reason=self.header_reason,
+        )
         lines += [choice.line() for choice in self.columns]
         lines.append(self._kept())
         if self.malformed:
@@ -156,17 +162,6 @@ class Reading:
         facts["malformed"] = facts["malformed"][:MALFORMED_IN_JSON]
         return facts
 
-    def _what(self) -> str:
-        details = [self.format.upper() if self.format != "frame" else "data frame"]
-        if self.compressed:
-            details[0] += " (gzip)"
-        if self.encoding is not None:
-            details.append(f"{self.encoding} ({self.encoding_reason})")
-        if self.delimiter is not None:
-            name = DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))
-            details.append(f"fields separated by {name}")
-        return f"read {self.source}: {', '.join(details)}"
-
     def _kept(self) -> str:
         line = f"rows: {self.n_read:,} read, {self.n_kept:,} kept"
         if self.dropped:
@@ -178,6 +173,41 @@ class Reading:
         first = "; ".join(f"line {m.line}: {m.why}" for m in self.malformed[:MALFORMED_SHOWN])
         more = "; ..." if len(self.malformed) > MALFORMED_SHOWN else ""
         return f"malformed: {len(self.malformed):,} skipped ({first}{more})"
+
+
+def form_lines(
+    source: str,
+    form: str,
+    *,
+    compressed: bool,
+    encoding: str | None,
+    delimiter: str | None,
+    header: bool | None,
+    header_reason: str,
+) -> list[str]:
+    """Say in what form a source was read.
+
+    Args:
+        source: The source, as the user named it.
+        form: As `Reading.format`.
+        compressed: Whether it was gzipped.
+        encoding: How its bytes were read, with the reason; None where nothing was decoded.
+        delimiter: As in `Reading`.
+        header: As in `Reading`.
+        header_reason: As in `Reading`.
+    """
+    details = [form.upper() if form != "frame" else "data frame"]
+    if compressed:
+        details[0] += " (gzip)"
+    if encoding is not None:
+        details.append(encoding)
+    if delimiter is not None:
+        name = DELIMITER_NAMES.get(delimiter, repr(delimiter))
+        details.append(f"fields separated by {name}")
+    lines = [f"read {source}: {', '.join(details)}"]
+    if header is not None:
+        lines.append(f"header: {'yes' if header else 'none'} ({header_reason})")
+    return lines
 
 
 def shown(value: str, width: int) -> str:

@@ -70,10 +70,7 @@ def read_file(path: Path) -> FileBytes:
     Raises:
         DataError: Missing, a folder, unreadable, a damaged gzip, or of a foreign format.
     """
-    if not is_file(path):
-        raise DataError(missing_file(path))
-    if path.is_dir():
-        raise DataError(f"'{path}' is a folder; give one file of it{_some_files(path)}")
+    check_readable(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -84,6 +81,18 @@ def read_file(path: Path) -> FileBytes:
     refuse_foreign(raw, str(path))
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     return FileBytes(str(path), raw, compressed, suffixes[-1] if suffixes else "")
+
+
+def check_readable(path: Path) -> None:
+    """Refuse what is no file.
+
+    Raises:
+        DataError: Missing, or a folder.
+    """
+    if not is_file(path):
+        raise DataError(missing_file(path))
+    if path.is_dir():
+        raise DataError(f"'{path}' is a folder; give one file of it{_some_files(path)}")
 
 
 def missing_file(path: Path) -> str:

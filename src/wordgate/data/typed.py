@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from wordgate.data.decoding import without_surrogates
@@ -23,17 +25,28 @@ def read_parquet(raw: bytes, name: str) -> Records:
     Raises:
         DataError: The file is damaged or uses what this pyarrow can't read.
     """
-    # pyarrow takes longer to import than most files take to read.
-    import pyarrow as pa
     from pyarrow import parquet
 
-    try:
+    with readable_parquet(name):
         table = parquet.ParquetFile(io.BytesIO(raw)).read()
-        columns = [_cells(column.to_pylist()) for column in table.columns]
+        columns = [cells(column.to_pylist()) for column in table.columns]
+    return typed_records("parquet", list(table.column_names), columns)
+
+
+@contextmanager
+def readable_parquet(name: str) -> Iterator[None]:
+    """Say in one sentence what pyarrow has against a file.
+
+    Raises:
+        DataError: The file is damaged or uses what this pyarrow can't read.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
     except (pa.ArrowException, OSError, ValueError) as error:
         why = str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__
         raise DataError(f"'{name}' can't be read as Parquet: {why}") from error
-    return _records("parquet", list(table.column_names), columns)
 
 
 def read_frame(frame: Any) -> tuple[Records, str]:
@@ -63,10 +76,11 @@ def read_frame(frame: Any) -> tuple[Records, str]:
             f"set, or a pandas or polars DataFrame with one name a column"
         ) from error
     library = type(frame).__module__.partition(".")[0]
-    return _records("frame", names, columns), f"a {library} DataFrame"
+    return typed_records("frame", names, columns), f"a {library} DataFrame"
 
 
-def _records(kind: str, names: list[str], columns: list[list[Cell]]) -> Records:
+def typed_records(kind: str, names: list[str], columns: list[list[Cell]]) -> Records:
+    """Make records of a source that has no lines: row numbers stand for them."""
     count = len(columns[0]) if columns else 0
     numbers = list(range(1, count + 1))
     stripped = [name.strip() for name in names]
@@ -76,10 +90,11 @@ def _records(kind: str, names: list[str], columns: list[list[Cell]]) -> Records:
 def _series(series: Any) -> list[Cell]:
     missing = series.is_null().to_list()
     values = series.to_list()
-    return _cells([None if gone else v for v, gone in zip(values, missing, strict=True)])
+    return cells([None if gone else v for v, gone in zip(values, missing, strict=True)])
 
 
-def _cells(values: list[Any]) -> list[Cell]:
+def cells(values: list[Any]) -> list[Cell]:
+    """Make cells of a column's values; those that are missing are empty."""
     return [_cell(value) for value in values]
 
 

@@ -1,0 +1,186 @@
+"""Rows a second and memory of `wordgate score`: `make bench-score`.
+
+Files of 1,000,000 and 10,000,000 rows are made of the real tweets: each row's text is the first
+half of one tweet and the second half of another, so that no text comes twice. Each file is scored
+by the command line, once, beside the predictor's own rate: the same texts from strings, in lists
+as long as the batches, nothing read or written. Then 200,000 rows are killed (SIGKILL) at 50
+random instants and gone on with by `--resume`; every result must be the uninterrupted one's.
+
+    python benchmarks/score.py                        all of it, some ten minutes, 3 GB of disk
+    python benchmarks/score.py --bundle model         with a model that is there
+    python benchmarks/score.py --rows 50000 --kill-rows 20000 --kills 5
+    python benchmarks/score.py --out day.json         the figures, too
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import platform
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import wordgate
+from real_data import real_file
+from wordgate.scoring.scoring import BATCH
+
+COMMAND = [sys.executable, "-c", "from wordgate.cli.main import run; run()"]
+RATE_TEXTS = 200_000
+
+
+def main() -> None:
+    """Measure, and print the tables."""
+    chosen = _parsed()
+    if chosen.rate:
+        print(_own_rate(chosen.bundle))
+        return
+    facts = _facts()
+    print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        place = Path(folder)
+        bundle = chosen.bundle or _trained(place / "model")
+        figures = {"facts": facts, "sizes": _sizes(place, bundle, chosen.rows)}
+        if chosen.kills:
+            figures["kills"] = _kills(place, bundle, chosen.kill_rows, chosen.kills)
+    if chosen.out:
+        Path(chosen.out).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bundle", help="a model; else recipe default is trained on the tweets")
+    parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 10_000_000])
+    parser.add_argument("--kill-rows", type=int, default=200_000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--folder", help="where the files are made")
+    parser.add_argument("--out", help="a JSON file for the figures")
+    parser.add_argument("--rate", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _facts() -> dict[str, str]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("wordgate", "numpy", "pyarrow"))
+    return {
+        "machine": f"{platform.processor() or platform.machine()}, {cores} cores, "
+        f"{platform.system()}",
+        "versions": f"python {platform.python_version()}, {packages}",
+        "load": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def _trained(out: Path) -> Path:
+    wordgate.train(real_file("twitter_training.csv"), drop_labels=["Irrelevant"], out=out)
+    return out
+
+
+def _rows(count: int) -> Iterator[tuple[str, str, str]]:
+    """Make rows of id, topic and a text that no other row has."""
+    with real_file("twitter_training.csv").open(encoding="utf-8", newline="") as stream:
+        tweets = [(row[1], row[3].split()) for row in csv.reader(stream) if row[3].strip()]
+    for i in range(count):
+        topic, words = tweets[i % len(tweets)]
+        _, others = tweets[(i * 7919 + i // len(tweets)) % len(tweets)]
+        text = [*words[: (len(words) + 1) // 2], *others[len(others) // 2 :]]
+        yield str(i), topic, " ".join(text)
+
+
+def _made(file: Path, count: int) -> Path:
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["id", "topic", "text"])
+        writer.writerows(_rows(count))
+    return file
+
+
+def _own_rate(bundle: str) -> float:
+    """Give texts a second of the predictor alone, after a list to warm it up."""
+    predictor = wordgate.load(bundle)
+    texts = [text for *_, text in _rows(RATE_TEXTS)]
+    predictor.predict_proba(texts[:BATCH])
+    started = time.perf_counter()
+    for start in range(0, len(texts), BATCH):
+        predictor.predict_proba(texts[start : start + BATCH])
+    return len(texts) / (time.perf_counter() - started)
+
+
+def _sizes(place: Path, bundle: str | Path, sizes: list[int]) -> list[dict[str, float]]:
+    print("\n| rows | GB | texts/s | predictor's own | share | whole command, s | peak MB |")
+    print("|---|---|---|---|---|---|---|")
+    measured = []
+    for rows in sizes:
+        source, out = _made(place / "in.csv", rows), place / "out.csv"
+        own = float(_output([sys.executable, __file__, "--rate", "--bundle", str(bundle)]))
+        started = time.perf_counter()
+        account, peak = _run("score", bundle, source, out, "--text", "text", "--json")
+        seconds = time.perf_counter() - started
+        facts = json.loads(account)
+        if facts["rows"] != rows:
+            sys.exit(f"{facts['rows']:,} rows came out of {rows:,}")
+        rate, size = facts["texts_per_second"], source.stat().st_size / 1e9
+        print(f"| {rows:,} | {size:.2f} | {rate:,.0f} | {own:,.0f} | {rate / own:.0%} "
+              f"| {seconds:,.1f} | {peak:,.0f} |", flush=True)  # fmt: skip
+        measured.append({"rows": rows, "gigabytes": size, "texts_per_second": rate,
+                         "own_texts_per_second": own, "seconds": seconds,
+                         "peak_megabytes": peak})  # fmt: skip
+        source.unlink()
+        out.unlink()
+    return measured
+
+
+def _kills(place: Path, bundle: str | Path, rows: int, kills: int) -> dict[str, int]:
+    source, out = _made(place / "in.csv", rows), place / "out.csv"
+    command = [*COMMAND, "score", str(bundle), str(source), str(out), "--text", "text"]
+    started = time.perf_counter()
+    _output(command)
+    whole, result = time.perf_counter() - started, _digest(out)
+    chance, same, gone_on = random.Random(0), 0, 0
+    for _ in range(kills):
+        out.unlink()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0, whole))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        gone_on += Path(f"{out}.checkpoint").exists()
+        _output([*command, "--resume"])
+        same += _digest(out) == result
+    print(f"\n{rows:,} rows, killed at {kills} random instants of {whole:.1f} s, {gone_on} of them "
+          f"with a checkpoint: {same} of {kills} results identical")  # fmt: skip
+    return {"rows": rows, "kills": kills, "with_checkpoint": gone_on, "identical": same}
+
+
+def _digest(file: Path) -> str:
+    summed = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            summed.update(block)
+    return summed.hexdigest()
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                          check=True).stdout  # fmt: skip
+
+
+def _run(*arguments: object) -> tuple[str, float]:
+    """Run a command; give what it wrote, and its peak memory in MB."""
+    process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)  # fmt: skip
+    written = process.stdout.read() if process.stdout else ""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"it ended with {process.returncode}")
+    return written, used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""`wordgate score`: a file of any size, or a stream."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wordgate.cli.options import json_option
+
+if TYPE_CHECKING:
+    from wordgate.scoring.scoring import Scored
+
+SHOWN = 200  # characters of an error
+
+
+@click.command(short_help="Label the texts of a file of any size.")
+@click.argument("bundle")
+@click.argument("source", metavar="[IN]", default="-")
+@click.argument("out", metavar="[OUT]", default="-")
+@click.option(
+    "--text",
+    metavar="COLUMN",
+    help="Column of the texts: a name or a number; several, such as entity,text, are joined."
+    "  [default: as in training, or inferred]",
+)
+@click.option("--encoding", metavar="NAME", help="The encoding of IN, such as cp1252.")
+@click.option(
+    "--to",
+    metavar="FORMAT",
+    help="csv, tsv, jsonl or parquet.  [default: by the ending of OUT, or as IN]",
+)
+@click.option(
+    "--abstain-below",
+    metavar="P",
+    type=float,
+    default=0.0,
+    help="Leave the label empty where its probability is below P.",
+)
+@click.option(
+    "--escape-formulas",
+    is_flag=True,
+    help="Put an apostrophe before cells that a spreadsheet would take for formulas.",
+)
+@click.option(
+    "--batch",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=8192,
+    show_default=True,
+    help="Rows scored together at most.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Go on with what was interrupted; begin if nothing was."
+)
+@click.option("--overwrite", is_flag=True, help="Replace OUT; begin anew what was interrupted.")
+@json_option
+def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) -> None:
+    """Label the texts of IN with the model in BUNDLE, and write all columns and the answers to OUT.
+
+    IN and OUT are CSV, TSV, JSONL or Parquet files, gzipped or not, of any size; left out, or as a
+    dash, they are standard input and output. Added are the label, its probability, the probability
+    of each label, and an error: rows that can't be read have one, and no label.
+
+    Killed at any time, the same command with --resume goes on and ends in the same result.
+    """
+    from wordgate.scoring.scoring import score as score_file
+    from wordgate.scoring.source import STANDARD
+
+    if as_json and out == STANDARD:
+        raise click.UsageError("--json has no effect on standard output, where the rows go.")
+    scored = score_file(bundle, source, out, **options)
+    if as_json:
+        click.echo(json.dumps(asdict(scored), ensure_ascii=False))
+    else:
+        for line in _lines(scored, out):
+            click.echo(line, err=out == STANDARD)
+
+
+def _lines(scored: "Scored", out: str) -> list[str]:
+    from wordgate.data.reading import shown
+
+    if scored.was_whole:
+        return []
+    lines = [f"{scored.rows:,} rows, {scored.scored:,} of them scored"]
+    if scored.abstained:
+        lines[0] += f", {scored.abstained:,} without a label"
+    if scored.errors:
+        lines[0] += f"; {scored.errors:,} with an error:"
+        lines += [f"  row {row:,}: {shown(why, SHOWN)}" for row, why in scored.first_errors]
+        if scored.errors > len(scored.first_errors):
+            lines.append("  ...")
+    where = "" if out == "-" else f" Saved in {out}."
+    lines.append(f"{scored.seconds:,.1f} s, {scored.texts_per_second:,.0f} texts/s.{where}")
+    return lines

@@ -1,0 +1,278 @@
+"""CSV and its kin in batches: the rules of `wordgate.data.delimited`, a part at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from wordgate.data.delimited import (
+    NO_DELIMITER,
+    fields_of_any_length,
+    other_width,
+    without_nul,
+)
+from wordgate.data.joining import joined
+from wordgate.data.records import Records
+from wordgate.scoring.batch import EMPTY_TEXT, text_table
+from wordgate.scoring.characters import Characters, decodes, spelled_out
+from wordgate.scoring.names import own_names
+from wordgate.scoring.windows import LARGEST_RECORD, SHOWN_OF_LARGE, Window, too_long, windows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Stands after the last line that is parsed: swallowed, it tells that a quote is still open.
+_SENTINEL = "end"
+# Before, Python's csv module stops at NUL.
+_NUL_IS_READ = sys.version_info >= (3, 11)
+
+
+@dataclass
+class DelimitedBatch:
+    """Records of a CSV file: see `Batch`.
+
+    Attributes:
+        fields: Each record's cells; None where it has not as many as there are columns.
+        names: The columns' names, each its own.
+    """
+
+    texts: list[str]
+    errors: dict[int, str]
+    end: int
+    raws: list[str]
+    fields: list[list[str] | None]
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def cells(self) -> Iterator[Sequence[str]]:
+        """Give each record's cells."""
+        none = [""] * len(self.names)
+        return (none if fields is None else fields for fields in self.fields)
+
+    def objects(self) -> Iterator[dict[str, Any]]:
+        """Give each record's cells by their names."""
+        names = self.names
+        return (
+            {} if fields is None else dict(zip(names, fields, strict=True))
+            for fields in self.fields
+        )
+
+    def table(self) -> pa.Table:
+        """Give the columns."""
+        none: list[str | None] = [None] * len(self.names)
+        rows = [none if fields is None else fields for fields in self.fields]
+        return text_table({name: [row[i] for row in rows] for i, name in enumerate(self.names)})
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Whole records from the beginning of a text.
+
+    Attributes:
+        records: Their cells.
+        raws: As they stood, without the ends of their lines.
+        length: Characters they take.
+        open_line: The first line where its quote is still open at the end; None where all lines
+            made records.
+        looked_at: Characters that were looked at.
+    """
+
+    records: list[list[str]]
+    raws: list[str]
+    length: int
+    open_line: str | None
+    looked_at: int
+
+
+class DelimitedReader:
+    """Reads a CSV file from its characters: see `Reader`.
+
+    Args:
+        characters: The file, at its beginning.
+        records: What was read of its beginning: delimiter, header, columns.
+        texts: The columns that make the text, from 0.
+        batch: Lines read together at most.
+        encoding: Its name, for what is said of bytes that don't fit.
+    """
+
+    def __init__(
+        self,
+        characters: Characters,
+        records: Records,
+        texts: Sequence[int],
+        batch: int,
+        encoding: str,
+    ):
+        self._characters = characters
+        self._texts = tuple(texts)
+        self._batch = batch
+        self._encoding = encoding
+        self._dialect = records.delimiter or NO_DELIMITER
+        self.delimiter = records.delimiter
+        self.form = records.format
+        self.names = records.names
+        self.width = len(records.columns)
+        self.end_of_line = "\r\n" if _first_line(characters.pending).endswith("\r\n") else "\n"
+        self.heading, self._body = self._header() if records.header else (None, 0)
+        self._own_names = own_names(self.names, self.width)
+
+    @property
+    def marked(self) -> bool:
+        """Whether the file began with a byte-order mark."""
+        return self._characters.marked
+
+    def schema(self) -> pa.Schema:
+        """Give the columns, all of them strings."""
+        import pyarrow as pa
+
+        return pa.schema([(name, pa.string()) for name in self._own_names])
+
+    def batches(self, start: int) -> Iterator[DelimitedBatch]:
+        """Give the records from a position on."""
+        self._characters.skip_to(max(start, self._body))
+        for window in windows(self._characters):
+            yield self._next(window)
+
+    def _next(self, window: Window) -> DelimitedBatch:
+        """Take the next records: those of the window's first lines, or at least one.
+
+        A record that is longer is looked for in more and more lines, then in more characters.
+        """
+        lines = self._batch
+        while True:
+            text = window.whole_lines("\n", "\r")
+            part = self._part(text, lines)
+            if part.length:
+                self._characters.drop(part.length)
+                return self._as_batch(part)
+            if part.looked_at < len(text):
+                lines *= 2
+            elif not window.grow():
+                return self._given_up(part, ended=window.at_end) if text else self._too_long()
+
+    def _header(self) -> tuple[str | None, int]:
+        """Give the header as it stood, and where it ends."""
+        text, lines = self._characters.pending, 1
+        while (part := self._part(text, lines)).looked_at < len(text) or part.records:
+            for record, raw in zip(part.records, part.raws, strict=True):
+                if record != [""]:
+                    return spelled_out(raw)[0], part.length
+            lines += 1
+        return None, 0
+
+    def _part(self, text: str, most_lines: int) -> _Part:
+        text, nul = (text, None) if _NUL_IS_READ else without_nul(text)
+        lines = list(islice(io.StringIO(text, newline=""), most_lines))
+        records: list[list[str]] = []
+        ends: list[int] = []
+        with fields_of_any_length():
+            reader = csv.reader(chain(lines, (_SENTINEL,)), delimiter=self._dialect)
+            for record in reader:
+                records.append(record)
+                ends.append(reader.line_num)
+        records.pop()  # the sentinel, or what swallowed it
+        ends.pop()
+        last = ends[-1] if ends else 0
+        raws = _raws(lines, ends)
+        if nul is not None:
+            records = [[cell.replace(nul, "\0") for cell in record] for record in records]
+            raws = [raw.replace(nul, "\0") for raw in raws]
+        records, raws = self._without_blank(records, raws)
+        looked_at = sum(map(len, lines))
+        length = looked_at if last == len(lines) else sum(map(len, lines[:last]))
+        return _Part(records, raws, length, lines[last] if last < len(lines) else None, looked_at)
+
+    def _without_blank(
+        self, records: list[list[str]], raws: list[str]
+    ) -> tuple[list[list[str]], list[str]]:
+        """Leave out blank lines; where there is one column only, they are empty texts."""
+        if all(records):
+            return records, raws
+        if self.width == 1:
+            return [record or [""] for record in records], raws
+        kept = [i for i, record in enumerate(records) if record]
+        return [records[i] for i in kept], [raws[i] for i in kept]
+
+    def _as_batch(self, part: _Part) -> DelimitedBatch:
+        batch = DelimitedBatch([], {}, self._characters.position, part.raws, [], self._own_names)
+        if not decodes("".join(part.raws)):
+            self._spell_out(part, batch)
+        elif len(self._texts) == 1 and {self.width}.issuperset(map(len, part.records)):
+            texts = [record[self._texts[0]] for record in part.records]
+            if all(map(str.strip, texts)):  # as nearly always
+                return replace(batch, texts=texts, fields=[*part.records])
+        width, single = self.width, self._texts[-1]
+        joins = len(self._texts) > 1
+        for place, record in enumerate(part.records):
+            if len(record) != width:
+                self._refuse(batch, place, other_width(len(record), width))
+                continue
+            batch.fields.append(record)
+            if place in batch.errors:
+                continue
+            text = record[single]
+            if not text.strip():
+                batch.errors[place] = EMPTY_TEXT
+            elif joins:
+                batch.texts.append(joined((record[i] for i in self._texts[:-1]), text))
+            else:
+                batch.texts.append(text)
+        return batch
+
+    def _spell_out(self, part: _Part, batch: DelimitedBatch) -> None:
+        for place, raw in enumerate(part.raws):
+            part.raws[place], count = spelled_out(raw)
+            if count:
+                part.records[place][:] = [spelled_out(cell)[0] for cell in part.records[place]]
+                batch.errors[place] = misfits(count, self._encoding)
+
+    def _refuse(self, batch: DelimitedBatch, place: int, why: str) -> None:
+        """Let a record through without cells, and in its error."""
+        before = f"{batch.errors[place]}; " if place in batch.errors else ""
+        batch.errors[place] = f"{before}{why}: {batch.raws[place]}"
+        batch.raws[place] = self._dialect * (self.width - 1)
+        batch.fields.append(None)
+
+    def _given_up(self, part: _Part, *, ended: bool) -> DelimitedBatch:
+        """Pass over one line whose quote is stray, and go on after it."""
+        line = part.open_line or ""
+        self._characters.drop(len(line))
+        within = "never closed" if ended else f"not closed in {LARGEST_RECORD:,} characters"
+        return self._alone(f"a quote is opened and {within}", line.rstrip("\r\n"))
+
+    def _too_long(self) -> DelimitedBatch:
+        start = self._characters.pending[:SHOWN_OF_LARGE]
+        self._characters.drop_line()
+        return self._alone(too_long(), start)
+
+    def _alone(self, why: str, raw: str) -> DelimitedBatch:
+        position = self._characters.position
+        batch = DelimitedBatch([], {}, position, [spelled_out(raw)[0]], [], self._own_names)
+        self._refuse(batch, 0, why)
+        return batch
+
+
+def misfits(count: int, encoding: str) -> str:
+    r"""Say that bytes could not be decoded, and how they are written."""
+    what = "a byte is" if count == 1 else f"{count:,} bytes are"
+    return rf"{what} not {encoding}, and written as \x and two digits"
+
+
+def _raws(lines: list[str], ends: list[int]) -> list[str]:
+    if len(ends) == len(lines):  # a line a record
+        return [line.rstrip("\r\n") for line in lines]
+    starts = [0, *ends][: len(ends)]
+    return [
+        "".join(lines[start:end]).rstrip("\r\n") for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def _first_line(text: str) -> str:
+    return io.StringIO(text, newline="").readline()

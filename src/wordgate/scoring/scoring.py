@@ -1,0 +1,315 @@
+"""Scoring a file of any size, or a stream, in fixed memory, so that a kill loses nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from wordgate.bundle.folder import BundleFolder
+from wordgate.data import Columns
+from wordgate.errors import BundleError, DataError, SettingsError
+from wordgate.prediction.predictor import Predictor, check_abstain, load
+from wordgate.progress import Console, Progress
+from wordgate.scoring.answers import answers
+from wordgate.scoring.batch import Batch
+from wordgate.scoring.keeping import Counts, Kept
+from wordgate.scoring.names import added_names
+from wordgate.scoring.opening import Asked, Opened, open_input
+from wordgate.scoring.parquet import ParquetReader
+from wordgate.scoring.parquet_writing import ParquetWriter
+from wordgate.scoring.placing import asked_form, is_whole, make_writer
+from wordgate.scoring.source import STANDARD
+from wordgate.scoring.survey import digest
+from wordgate.scoring.writing import Writer
+from wordgate.training.interruption import Interruption, deferred_interruption
+from wordgate.versions import installed
+
+BATCH = 8192
+_STEPS = 1000  # of the bar
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a scoring came to.
+
+    Attributes:
+        rows: Records of the input, all of which are in the result.
+        scored: Those that have probabilities.
+        abstained: Those of them that have no label.
+        errors: Those that could not be scored.
+        first_errors: Some of them: the row's number, from 1, and why.
+        added: The names of the new columns: the label's, its probability's, one for each label,
+            the error's. Where the input has no names they are not in the result either.
+        seconds: What reading, scoring and writing took, since it last began.
+        texts_per_second: Texts scored a second of these.
+        was_whole: True where the result was there already and nothing was left to do.
+    """
+
+    rows: int
+    scored: int
+    abstained: int
+    errors: int
+    first_errors: list[tuple[int, str]]
+    added: list[str]
+    seconds: float
+    texts_per_second: float
+    was_whole: bool = False
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A scoring that is about to be done.
+
+    Attributes:
+        predictor: The model.
+        opened: The input.
+        writer: The result's format.
+        added: The names of the new columns.
+        abstain_below: As in `score`.
+        identity: What decides the result, by name; empty where nothing is kept.
+    """
+
+    predictor: Predictor
+    opened: Opened
+    writer: Writer
+    added: list[str]
+    abstain_below: float
+    identity: dict[str, str]
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether the work can be gone on with after an interruption."""
+        return bool(self.identity)
+
+    def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
+        """Score a batch and count it."""
+        said = answers(self.predictor, batch, self.abstain_below)
+        counts.add(len(batch), said.abstained, batch.errors)
+        return self.writer.rows(batch, said)
+
+
+def score(
+    bundle: str | Path,
+    source: str | Path = STANDARD,
+    out: str | Path = STANDARD,
+    *,
+    text: Columns | None = None,
+    encoding: str | None = None,
+    abstain_below: float = 0.0,
+    escape_formulas: bool = False,
+    to: str | None = None,
+    batch: int = BATCH,
+    resume: bool = False,
+    overwrite: bool = False,
+    checkpoint_seconds: float = 2.0,
+    progress: Progress | None = None,
+) -> Scored:
+    """Score the texts of a file, or of standard input, of any size in fixed memory.
+
+    All columns of the input stay, in order; added are the label, its probability, the probability
+    of each label, and an error. A record that can't be read or has no text has an error and no
+    answer; where it could not be taken apart, it stands in its error as it was.
+
+    Args:
+        bundle: The model's folder.
+        source: A CSV, TSV, JSONL or (from a path) Parquet file, gzipped or not; ``-`` for
+            standard input.
+        out: The result; ``-`` for standard output, where each batch is written at once.
+        text: The columns of the text, as in training; None for those of the model's training
+            where the input has them, else to infer them.
+        encoding: How the input's bytes are read; None to find out. The result is UTF-8.
+        abstain_below: Give no label where the most probable one is less probable than this.
+        escape_formulas: Put an apostrophe before each cell of a CSV or TSV file that a spreadsheet
+            would take for a formula; plain numbers stay.
+        to: The result's format; None to tell it by the ending of `out`, else the input's.
+        batch: Records scored together at most.
+        resume: Go on where an interrupted scoring stopped; begin where none was; do nothing where
+            the result is there and younger than what it is made of.
+        overwrite: Replace a result that is there, and begin anew where one was interrupted.
+        checkpoint_seconds: Seconds between two notes of how far it has come, at least.
+        progress: Where to tell what is inferred and how far it is; None for standard error.
+
+    Raises:
+        BundleError: The model can't be loaded; or the result can't be written, or stands there
+            already; or an interrupted one is there and nothing said what is to become of it.
+        DataError: The input can't be read as asked.
+        SettingsError: An option is out of range or without effect.
+        KeyboardInterrupt: It was interrupted, and is kept.
+    """
+    told: Progress = Console() if progress is None else progress
+    source, out = str(source), str(out)
+    check_abstain(abstain_below)
+    if batch < 1:
+        raise SettingsError(f"batch is {batch}: it must be at least 1")
+    form = asked_form(out, to)
+    kept = None if out == STANDARD else Kept(Path(out).expanduser(), checkpoint_seconds)
+    with kept or nullcontext():
+        if is_whole(bundle, source, kept, resume=resume, overwrite=overwrite):
+            return _nothing_to_do(bundle, out, told)
+        asked = Asked(text, encoding, batch)
+        work = _work(bundle, source, asked, form, kept, abstain_below, escapes=escape_formulas)
+        for name in work.predictor.changed_files:
+            told.say(
+                f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
+            )
+        if resume and not work.can_be_kept:
+            raise SettingsError(f"--resume has no effect on {source}, which comes only once")
+        for line in (*work.opened.lines, _added_line(work.opened, work.added)):
+            told.say(line)
+        if kept is None:
+            return _to_standard_output(work)
+        return _to_file(work, kept, told, resume=resume)
+
+
+def _work(
+    bundle: str | Path,
+    source: str,
+    asked: Asked,
+    form: str | None,
+    kept: Kept | None,
+    abstain_below: float,
+    *,
+    escapes: bool,
+) -> _Work:
+    """Load the model, open the input and decide on the columns of the result."""
+    predictor = load(bundle)
+    opened = open_input(source, predictor.config, asked, form)
+    form = form or opened.reader.form
+    added = opened.added(predictor.labels, form)
+    packed = kept is not None and kept.out.suffix.lower() == ".gz"
+    writer = make_writer(
+        opened.reader, predictor.labels, added, form, escape_formulas=escapes, packed=packed
+    )
+    identity = {}
+    if kept is not None and opened.source.path is not None:
+        identity = {
+            "input": digest(opened.source.path),
+            "model": _digest_of_model(bundle),
+            **installed("wordgate"),
+            "text": json.dumps([column.number for column in opened.text.columns]),
+            "encoding": str(opened.codec),
+            "abstain_below": str(abstain_below),
+            "escape_formulas": str(escapes),
+            "format": form,
+            "batch": str(asked.batch),
+        }
+    return _Work(predictor, opened, writer, added, abstain_below, identity)
+
+
+def _nothing_to_do(bundle: str | Path, out: str, told: Progress) -> Scored:
+    told.say(f"{out} is there already, whole, and younger than the model and the input")
+    added = added_names(BundleFolder.open(bundle).config().labels)
+    return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
+
+
+def _added_line(opened: Opened, added: list[str]) -> str:
+    if opened.reader.names is None:
+        first = opened.reader.width + 1
+        return f"added: columns {first} to {first + len(added) - 1}: {', '.join(added)}"
+    return f"added: {', '.join(added)}"
+
+
+def _digest_of_model(bundle: str | Path) -> str:
+    files = BundleFolder.open(bundle).files
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
+def _to_standard_output(work: _Work) -> Scored:
+    if isinstance(work.writer, ParquetWriter):
+        raise DataError("Parquet can't be written to standard output: name a file")
+    if sys.stdout is None:
+        raise DataError("standard output is closed: name a file")
+    started, counts, stream = time.monotonic(), Counts(), sys.stdout.buffer
+    stream.write(work.writer.heading())
+    stream.flush()
+    for batch in work.opened.reader.batches(0):
+        stream.write(work.bytes_of(batch, counts))
+        stream.flush()
+    return _scored(work, counts, counts.scored, started)
+
+
+def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored:
+    position, counts = 0, Counts()
+    if resume and kept.is_there():
+        if _was_moved(kept):
+            kept.clear()
+            told.say(f"{kept.out} is whole.")
+            return Scored(0, 0, 0, 0, [], work.added, 0.0, 0.0, was_whole=True)
+        mark = kept.resume(work.identity)
+        position, counts = mark.position, mark.counts
+        told.say(f"going on after {counts.rows:,} rows")
+    else:
+        kept.begin(work.writer.heading(), work.identity)
+    before, started = counts.scored, time.monotonic()
+    deferred = deferred_interruption() if work.can_be_kept else nullcontext(Interruption())
+    with deferred as interruption:
+        for batch in _shown(work, position, counts, told):
+            position = batch.end
+            kept.write(work.bytes_of(batch, counts))
+            _note(work, kept, position, counts, interruption)
+    kept.close()
+    try:
+        work.writer.finish(kept.rows, kept.out)
+        kept.clear()
+    except OSError as error:
+        raise BundleError(f"{kept.out} can't be written: {error.strerror or error}") from error
+    return _scored(work, counts, counts.scored - before, started)
+
+
+def _was_moved(kept: Kept) -> bool:
+    """Tell whether it was killed between its last two steps: the result is in its place."""
+    return kept.out.exists() and not kept.rows.exists()
+
+
+def _note(
+    work: _Work, kept: Kept, position: int, counts: Counts, interruption: Interruption
+) -> None:
+    """Note how far it is, where it is time; where it was asked to stop, note and stop."""
+    if work.can_be_kept and (interruption.asked or kept.is_due()):
+        kept.note(work.identity, position, counts)
+    if interruption.asked:
+        raise KeyboardInterrupt(
+            f"{counts.rows:,} rows are kept in {kept.folder}; the same command with --resume goes"
+            " on from there"
+        )
+
+
+def _shown(work: _Work, start: int, counts: Counts, told: Progress) -> Iterator[Batch]:
+    """Give the batches, and move the bar as they are worked off."""
+    source, reader = work.opened.source, work.opened.reader
+    total = reader.n_rows if isinstance(reader, ParquetReader) else source.size
+    batches = reader.batches(start)
+    if not total:
+        yield from batches
+        return
+    batch, before, started = next(batches, None), counts.scored, time.monotonic()
+    done = _STEPS * source.taken // total if start else 0
+    with told.bar(_STEPS, done) as bar:
+        while batch is not None:
+            yield batch
+            rate = (counts.scored - before) / max(time.monotonic() - started, 1e-9)
+            reached = _STEPS * source.taken // total
+            for _ in range(done, reached):
+                bar.advance(f"{rate:,.0f} texts/s")
+            done = max(done, reached)
+            batch = next(batches, None)
+
+
+def _scored(work: _Work, counts: Counts, n_scored: int, started: float) -> Scored:
+    seconds = time.monotonic() - started
+    return Scored(
+        rows=counts.rows,
+        scored=counts.scored,
+        abstained=counts.abstained,
+        errors=counts.errors,
+        first_errors=counts.first_errors,
+        added=work.added,
+        seconds=seconds,
+        texts_per_second=n_scored / max(seconds, 1e-9),
+    )

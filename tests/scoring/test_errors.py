@@ -1,0 +1,242 @@
+"""Records that can't be read go through, each in its place and with an error."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import wordgate
+from wordgate.progress import Silent
+from wordgate.scoring import delimited, jsonl, windows
+
+NONE = ["", "", "", ""]
+QUICK = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def test_a_record_of_another_width_stands_in_its_error(score, write, records):
+    write("in.csv", 'id,text,x\n1,We love it,a\n2,We, hate it,b\n3\n4,"We\nhate",b\n5,We love,c\n')
+    scored = score("in.csv", "out.csv")
+    assert [row[:4] + row[-1:] for row in records("out.csv")[1:]] == [
+        ["1", "We love it", "a", "good", ""],
+        ["", "", "", "", "4 fields instead of 3: 2,We, hate it,b"],
+        ["", "", "", "", "1 field instead of 3: 3"],
+        ["4", "We\nhate", "b", "bad", ""],
+        ["5", "We love", "c", "good", ""],
+    ]
+    assert (scored.rows, scored.scored, scored.errors) == (5, 3, 2)
+    assert scored.first_errors[0] == (2, "4 fields instead of 3: 2,We, hate it,b")
+
+
+def test_a_quote_that_is_never_closed_costs_one_line(score, write, records):
+    write("in.csv", 'id,text\n1,We love it\n2,"We hate\n3,We love\n4,We hate\n')
+    score("in.csv", "out.csv")
+    assert [row[:3] + row[-1:] for row in records("out.csv")[1:]] == [
+        ["1", "We love it", "good", ""],
+        ["", "", "", 'a quote is opened and never closed: 2,"We hate'],
+        ["3", "We love", "good", ""],
+        ["4", "We hate", "bad", ""],
+    ]
+
+
+def test_texts_that_are_empty_have_an_error(score, write, records):
+    write("in.csv", "id,text\n1,We love it\n2,\n3,  \n4,We hate it\n")
+    score("in.csv", "out.csv")
+    assert records("out.csv")[2:4] == [
+        ["2", "", *NONE, "the text is empty"], ["3", "  ", *NONE, "the text is empty"],
+    ]  # fmt: skip
+
+
+def test_bytes_that_are_no_text_are_written_in_hexadecimal(score, write, records):
+    good = "1,We love it 🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂\n".encode()
+    write("in.csv", b"id,text\n" + good + b"2,We \xff hate\xc3 it\n3\xff,We love it\n" + 9 * good)
+    score("in.csv", "out.csv")
+    rows = records("out.csv")
+    told = r"not UTF-8, and written as \x and two digits"
+    assert rows[2] == ["2", "We \\xff hate\\xc3 it", *NONE, f"2 bytes are {told}"]
+    assert rows[3] == ["3\\xff", "We love it", *NONE, f"a byte is {told}"]
+    assert [row[2] for row in rows[4:]] == ["good"] * 9
+
+
+def test_bytes_that_are_no_text_in_json_lines(score, write, objects):
+    good = '{"text": "We love it 🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂"}\n'.encode()
+    write("in.jsonl", good * 5 + b'{"text": "We \xff hate"}\n\xff\n')
+    score("in.jsonl", "out.jsonl")
+    *_, in_text, outside = objects("out.jsonl")
+    assert in_text["text"] == r"We \xff hate"
+    assert in_text["error"].startswith("a byte is not UTF-8")
+    assert outside["error"].endswith(r"no valid JSON (Expecting value at character 1): \\xff")
+
+
+def test_lines_that_are_no_objects_stand_in_their_error(score, write, objects, records):
+    lines = ['{"text": "We love it"}', "{broken", "[1]", '{"other": 1}', '{"text": null}']
+    write("in.jsonl", "\n".join(lines))
+    scored = score("in.jsonl", "out.jsonl")
+    found = objects("out.jsonl")
+    assert [row["error"] for row in found] == [
+        None,
+        "no valid JSON (Expecting property name enclosed in double quotes at character 2): {broken",
+        "JSON, but no object: [1]",
+        "no key 'text'",
+        "the text is empty",
+    ]
+    assert [row["label"] for row in found] == ["good", None, None, None, None]
+    assert (found[3]["other"], scored.errors) == (1, 4)
+    score("in.jsonl", "out.csv")
+    assert [row[-1] for row in records("out.csv")[1:]] == [row["error"] or "" for row in found]
+
+
+def test_nul_is_a_character_like_any_other_on_every_python(score, write, here, monkeypatch):
+    content = 'id,text\n1,We love\0 it\n2,"We\0\nhate"\n3,\0,\0\n'
+    write("in.csv", content)
+    score("in.csv", "out.csv")
+    monkeypatch.setattr(delimited, "_NUL_IS_READ", False)  # as before Python 3.11
+    score("in.csv", "old.csv")
+    raw = (here / "out.csv").read_bytes()
+    assert raw == (here / "old.csv").read_bytes()
+    assert raw.count(b"\0") == content.count("\0")
+
+
+@pytest.fixture
+def small_limits(monkeypatch):
+    """Let records have 200 characters, and windows 50."""
+    for name, value in {"LARGEST_RECORD": 200, "SHOWN_OF_LARGE": 10, "WINDOW": 50}.items():
+        for module in (windows, delimited, jsonl):
+            monkeypatch.setattr(module, name, value, raising=False)
+
+
+def test_oversized_records_cost_a_line_and_no_memory(small_limits, score, write, records):
+    long = "We love it " * 30
+    rest = "5,We hate\n" * 30
+    write("in.csv", f'id,text\n1,We love\n2,{long}\n3,We hate\n4,"We love\n{rest}')
+    scored = score("in.csv", "out.csv")
+    rows = records("out.csv")
+    told = "the line has more than 200 characters, of which these are the first 10: 2,We love "
+    assert rows[2][-1] == told
+    assert rows[4][-1] == 'a quote is opened and not closed in 200 characters: 4,"We love'
+    assert [row[:3] for row in rows[5:]] == [["5", "We hate", "bad"]] * 30
+    assert (scored.rows, scored.errors) == (34, 2)
+
+
+def test_oversized_lines_of_json(small_limits, score, write, objects):
+    write("in.jsonl", '{"text": "We love"}\n{"text": "%s"}\n{"text": "We hate"}' % ("x" * 300))
+    score("in.jsonl", "out.jsonl")
+    first, second, third = objects("out.jsonl")
+    assert (first["label"], third["label"]) == ("good", "bad")
+    assert second["error"].startswith("the line has more than 200 characters")
+
+
+def test_records_longer_than_a_window_are_read(small_limits, score, write, records):
+    texts = ["We love it " * 12, "\n".join("We hate it"), "We love"]
+    write("in.csv", "id,text\n" + "".join(f'{i},"{text}"\n' for i, text in enumerate(texts)))
+    score("in.csv", "out.csv", batch=2)
+    assert [row[1] for row in records("out.csv")[1:]] == texts
+
+
+@pytest.fixture
+def folder(count_model):
+    return str(count_model.folder)
+
+
+# Pieces that look like tables reach further than random characters.
+PIECES = st.sampled_from(
+    [",", '"', '""', "\n", "\r", "\r\n", "\0", "1", "We love it", "We hate it", " ", "\t", "end",
+     "\u2028", "\ufeff", "🙂", "é", "'", "=1", "\x1f", ",,", "\n\n"]
+)  # fmt: skip
+WILD = st.lists(st.one_of(PIECES, st.text(max_size=2)), max_size=40).map("".join)
+
+
+@QUICK
+@given(content=WILD, batch=st.integers(1, 5), window=st.integers(2, 40))
+def test_every_record_goes_through_in_its_place(tmp_path, folder, content, batch, window):
+    head = "id,text\n" + "1,We love it\n2,We hate it\n" * 30  # so that it stays a CSV file
+    raw = (head + content).encode("utf-8", "surrogatepass")
+    (tmp_path / "in.csv").write_bytes(raw)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(windows, "WINDOW", window)
+        scored = wordgate.score(
+            folder, tmp_path / "in.csv", tmp_path / "out.csv",
+            encoding="utf-8", text="text", batch=batch, overwrite=True, progress=Silent(),
+        )  # fmt: skip
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as stream:
+        _, *out = csv.reader(stream)
+    expected = expected_records(head + content)
+    assert len(out) == scored.rows == len(expected)
+    for row, (cells, error) in zip(out, expected, strict=True):
+        assert len(row) == 7
+        assert row[:2] == (cells if len(cells) == 2 else ["", ""])
+        assert row[-1].startswith(error) if error else not row[-1]
+        assert bool(row[2]) == (not row[-1])
+
+
+def expected_records(content):
+    """What the csv module finds, with the lines given up whose quotes are never closed."""
+    lines = list(io.StringIO(content, newline=""))[1:]
+    found = []
+    while lines:
+        reader, start = csv.reader(lines, strict=False), 0
+        opened = None
+        for record in reader:
+            if reader.line_num == len(lines) and is_open(lines[start:]):
+                opened = start
+                break
+            start = reader.line_num
+            if record:
+                found.append((record, why(record)))
+        if opened is None:
+            return found
+        found.append(([], "a quote is opened and never closed: "))
+        lines = lines[opened + 1 :]
+    return found
+
+
+def is_open(lines):
+    """Tell whether one more line would be part of the last record."""
+    return len(list(csv.reader([*lines, "\n", "x"]))) == 1
+
+
+def why(record):
+    if len(record) != 2:
+        return f"{len(record)} field"
+    return "" if record[1].strip() else "the text is empty"
+
+
+@QUICK
+@given(lines=st.lists(st.one_of(
+    st.sampled_from(["", "{}", '{"text": "We love it"}', '{"text": ""}', '{"text": 1}', "[", "1",
+                     '{"label": 1, "text": "a"}', '{"text": "\\ud800"}', '{"text": {"a": NaN}}']),
+    st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=5),
+), max_size=12))  # fmt: skip
+def test_every_line_goes_through_in_its_place(tmp_path, folder, lines):
+    content = "\n".join(['{"text": "We love it"}', *lines])
+    (tmp_path / "in.jsonl").write_text(content, encoding="utf-8", newline="")
+    wordgate.score(
+        folder, tmp_path / "in.jsonl", tmp_path / "out.jsonl",
+        encoding="utf-8", batch=3, overwrite=True, progress=Silent(),
+    )  # fmt: skip
+    with (tmp_path / "out.jsonl").open(encoding="utf-8", newline="") as stream:
+        written = stream.read().split("\n")[:-1]
+    there = [line.strip() for line in content.split("\n") if line.strip()]
+    assert len(written) == len(there)
+    for before, after in zip(there, map(json.loads, written), strict=True):
+        try:
+            kept = json.loads(before)
+        except ValueError:
+            kept = None
+        if isinstance(kept, dict):
+            assert {key: repr(after[key]) for key in kept} == {k: repr(v) for k, v in kept.items()}
+        else:
+            assert before in after["error"]
+
+
+def test_answers_do_not_depend_on_the_errors_around_them(score, write, records, proba):
+    lines = ["1,We love it", "", "2,", "x,y,z", "3,We hate it"]
+    write("in.csv", "\n".join(["id,text", *lines]))
+    score("in.csv", "out.csv", batch=2)
+    found = [float(row[4]) for row in records("out.csv")[1:] if row[2]]
+    assert np.allclose(found, proba(["We love it", "We hate it"])[:, 0], atol=1e-6)

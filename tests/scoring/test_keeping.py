@@ -1,0 +1,272 @@
+"""Killed at any instant and begun again, a scoring ends in the same result."""
+
+import gzip
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from pyarrow import parquet
+
+import wordgate
+from wordgate.errors import BundleError, DataError
+from wordgate.progress import Silent
+from wordgate.scoring import keeping
+
+ROWS = 400
+OUTS = ["out.csv", "out.tsv", "out.jsonl", "out.csv.gz"]
+
+
+@pytest.fixture
+def messy(write):
+    """400 rows with errors among them, so that a batch of 20 lines has some."""
+    kinds = ["{},We love this lamp\n", '{},"We hate\nit"\n', "{},\n", "{},x,y\n", '{},"We, we"\n']
+    return write("in.csv", "id,text\n" + "".join(kinds[i % 5].format(i) for i in range(ROWS)))
+
+
+@pytest.fixture
+def stopped(score, monkeypatch):
+    """Score, but fail when the rows have been written so many times."""
+
+    def run(*files, after, **options):
+        written = keeping.Kept.write
+        calls = iter(range(after))
+
+        def write(kept, content):
+            if next(calls, None) is None:
+                raise DataError("stopped")
+            written(kept, content)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(keeping.Kept, "write", write)
+            with pytest.raises(DataError, match=r"^stopped$"):
+                score(*files, checkpoint_seconds=0.0, batch=20, **options)
+
+    return run
+
+
+@pytest.mark.parametrize("out", OUTS)
+def test_what_was_interrupted_ends_in_the_same_bytes(score, messy, here, stopped, out):
+    score(messy, f"whole-{out}", batch=20)
+    for after in (0, 1, 2, 7, 15):
+        stopped(messy, out, after=after, overwrite=True)
+        counted = score(messy, out, batch=20, resume=True)
+        assert (here / out).read_bytes() == (here / f"whole-{out}").read_bytes()
+        assert (counted.rows, counted.errors) == (ROWS, 160)
+        assert not (here / f"{out}.checkpoint").exists()
+
+
+@pytest.mark.parametrize("source", ["in.parquet", "in.csv.gz"])
+def test_sources_that_cannot_be_cut_are_gone_on_with(score, messy, here, stopped, source):
+    score(messy, source)  # the columns that were added once are of the input now
+    score(source, "whole.parquet", batch=20)
+    stopped(source, "out.parquet", after=9)
+    score(source, "out.parquet", batch=20, resume=True)
+    assert parquet.read_table("out.parquet").equals(parquet.read_table("whole.parquet"))
+
+
+def test_nothing_is_begun_over_what_was_interrupted_unless_asked(score, messy, here, stopped):
+    stopped(messy, "out.csv", after=5)
+    message = (
+        r"^a scoring into out\.csv was interrupted and left out\.csv\.checkpoint: go on with it by"
+        r" --resume, or begin anew with --overwrite$"
+    )
+    with pytest.raises(BundleError, match=message):
+        score(messy, "out.csv", batch=20)
+    score(messy, "out.csv", batch=20, overwrite=True)
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
+    stopped(messy, "out.csv", after=5)
+    with pytest.raises(BundleError, match=r"keeps a scoring with batch '20' instead of '10'; give"):
+        score(messy, "out.csv", resume=True, batch=10)
+    with pytest.raises(BundleError, match=r"abstain_below '0\.0' instead of '0\.5'"):
+        score(messy, "out.csv", resume=True, batch=20, abstain_below=0.5)
+    write("in.csv", "id,text\n1,We love it\n")
+    with pytest.raises(BundleError, match=r"^out\.csv\.checkpoint keeps a scoring with another"):
+        score(messy, "out.csv", resume=True, batch=20)
+
+
+def test_rows_that_were_lost_are_noticed(score, messy, here, stopped):
+    stopped(messy, "out.csv", after=9)
+    (here / "out.csv.checkpoint" / "rows").write_bytes(b"")
+    with pytest.raises(BundleError, match=r"^out\.csv\.checkpoint is damaged \(0 bytes where "):
+        score(messy, "out.csv", resume=True, batch=20)
+    (here / "out.csv.checkpoint" / "note.json").write_text("{}")
+    with pytest.raises(BundleError, match=r"is damaged \('layout'\); begin anew with --overwrite$"):
+        score(messy, "out.csv", resume=True, batch=20)
+
+
+def test_resume_begins_where_nothing_was_and_leaves_alone_what_is_whole(score, messy, here):
+    assert score(messy, "out.csv", resume=True).rows == ROWS
+    assert score(messy, "out.csv", resume=True).was_whole
+    os.utime(messy, ns=(2**62, 2**62))
+    with pytest.raises(
+        BundleError, match=r"^out\.csv is whole, and older than in\.csv: score anew"
+    ):
+        score(messy, "out.csv", resume=True)
+
+
+def test_an_old_result_stands_until_the_new_one_is_whole(score, messy, write, here, stopped):
+    write("out.csv", "old")
+    stopped(messy, "out.csv", after=9, overwrite=True)
+    assert (here / "out.csv").read_text() == "old"
+    score(messy, "out.csv", batch=20, resume=True)
+    assert (here / "out.csv").read_text().startswith("id,text,label,")
+
+
+def test_what_fails_before_the_first_row_leaves_nothing(score, messy, write, here):
+    write("out.csv", "old")
+    with pytest.raises(DataError, match=r"^no column 'x'"):
+        score(messy, "out.csv", overwrite=True, text="x")
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_what_fails_keeps_what_was_kept_before(score, messy, stopped):
+    stopped(messy, "out.csv", after=9)
+    with pytest.raises(DataError, match=r"^no column 'x'"):
+        score(messy, "out.csv", overwrite=True, text="x")
+    assert score(messy, "out.csv", resume=True, batch=20).rows == ROWS
+
+
+def test_a_pipe_that_breaks_off_leaves_nothing(score, messy, here, monkeypatch):
+    packed = gzip.compress((here / messy).read_bytes())[:-9]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    with pytest.raises(DataError, match=r"^'standard input' is a damaged gzip file"):
+        score("-", "out.csv")
+    assert [file.name for file in here.iterdir()] == ["in.csv"]
+
+
+def test_the_bar_goes_on_where_it_was(messy, count_model, stopped, listening):
+    stopped(messy, "out.csv", after=15)
+    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
+    assert listening.lines[-1].startswith("going on after 232 rows")
+    assert listening.bars[0][0] == 1000
+
+
+# One process loads the model and forks for every run, since that is what takes the time.
+NURSERY = """
+import os, random, signal, sys, time
+import wordgate.scoring.scoring as scoring
+from wordgate.progress import Silent
+
+bundle, source, out, kills = *sys.argv[1:4], int(sys.argv[4])
+predictor = scoring.load(bundle)
+scoring.load = lambda _: predictor
+options = dict(batch=20, checkpoint_seconds=0.0, progress=Silent())
+
+def run(**more):
+    child = os.fork()
+    if not child:
+        scoring.score(bundle, source, out, **options, **more)
+        os._exit(0)
+    return child
+
+started = time.monotonic()
+os.waitpid(run(), 0)
+whole = time.monotonic() - started
+result = open(out, "rb").read()
+chance = random.Random(0)
+for number in range(kills):
+    os.unlink(out)
+    child, killed = run(resume=True), 0
+    while True:
+        time.sleep(chance.uniform(0, 0.9 * whole))
+        os.kill(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
+        if status == 0:
+            break
+        killed += 1
+        if killed == 3:
+            os.waitpid(run(resume=True), 0)
+            break
+        child = run(resume=True)
+    assert open(out, "rb").read() == result, f"run {number}"
+    print(killed)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, here):
+    command = [sys.executable, "-c", NURSERY, count_model.folder, messy, "out.csv", "8"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert sum(map(int, ended.stdout.split())) >= 4
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
+
+
+# Kills itself at its so-many-th call of what changes the disk.
+SUICIDE = """
+import os, pathlib, signal, sys
+import wordgate.scoring.scoring as scoring
+import wordgate.scoring.keeping as keeping
+from wordgate.progress import Silent
+
+bundle, source, out = sys.argv[1:4]
+predictor = scoring.load(bundle)
+scoring.load = lambda _: predictor
+options = dict(resume=True, batch=200, checkpoint_seconds=0.0, progress=Silent())
+
+def mortal(function, left):
+    def call(*arguments, **more):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **more)
+    return call
+
+def run(step):
+    child = os.fork()
+    if not child:
+        left = [step]
+        for owner, names in ((os, ["fsync"]), (keeping.Kept, ["write"]),
+                             (pathlib.Path, ["replace", "unlink", "mkdir", "touch", "rmdir"])):
+            for name in names:
+                setattr(owner, name, mortal(getattr(owner, name), left))
+        scoring.score(bundle, source, out, **options)
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+scoring.score(bundle, source, out, **options)  # here, so that no child imports anything
+result = open(out, "rb").read()
+steps = 0
+while True:
+    steps += 1
+    os.unlink(out)
+    if run(steps) == 0:
+        break
+    assert run(0) == 0
+    assert open(out, "rb").read() == result, f"step {steps}"
+print(steps)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+def test_killed_at_each_step_the_result_is_the_same(messy, count_model, here, out):
+    command = [sys.executable, "-c", SUICIDE, count_model.folder, messy, out]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert int(ended.stdout) > 15
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", out]
+
+
+def test_an_interruption_is_noted_and_gone_on_with(messy, count_model, here, score):
+    class Interrupting(Silent):
+        def bar(self, total, done=0):
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().bar(total, done)
+
+    message = (
+        r"^20 rows are kept in out\.csv\.checkpoint; the same command with --resume goes on from"
+        r" there$"
+    )
+    with pytest.raises(KeyboardInterrupt, match=message):
+        wordgate.score(count_model.folder, messy, "out.csv", batch=24, progress=Interrupting())
+    note = json.loads((here / "out.csv.checkpoint" / "note.json").read_text())
+    assert note["counts"]["rows"] == 20
+    assert score(messy, "out.csv", batch=24, resume=True).rows == ROWS

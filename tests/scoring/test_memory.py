@@ -1,0 +1,50 @@
+"""A file ten times as large takes as much memory."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("resource", reason="measures memory as Unix does")
+
+# The model itself is left out, so that many rows take little time.
+MEASURE = """
+import resource, sys
+import numpy as np
+import wordgate.scoring.scoring as scoring
+from wordgate.progress import Silent
+
+bundle, out = sys.argv[1:]
+model = scoring.load(bundle)
+
+class Quick:
+    labels, config, changed_files = model.labels, model.config, ()
+    def predict_proba(self, texts):
+        return np.full((len(texts), 2), 0.5)
+
+scoring.load = lambda _: Quick()
+
+def peak(rows):
+    source = f"{rows}.{out.rpartition('.')[2].replace('parquet', 'csv')}"
+    record = '{"text": "%s %d"}\\n' if "json" in source else "%s,%d\\n"
+    with open(source, "w") as file:
+        if "csv" in source:
+            file.write("text,id\\n")
+        file.writelines(record % ("We love this lamp" * 7, i) for i in range(rows))
+    scored = scoring.score(bundle, source, out, overwrite=True, progress=Silent())
+    assert scored.rows == rows
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 * 1024 if
+           sys.platform == "darwin" else 1024)
+
+few = peak(70_000)
+print(peak(350_000) - few)
+"""
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.jsonl", "out.parquet"])
+def test_memory_does_not_grow_with_the_file(count_model, here, out):
+    command = [sys.executable, "-c", MEASURE, count_model.folder, out]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    megabytes_of_text = 350_000 * 130 / 1e6
+    assert int(ended.stdout) < megabytes_of_text / 2
