@@ -20,6 +20,7 @@ _BLOCK = 16
 """Words projected together: always the same ones, so that a word's numbers don't depend, in their
 last bits, on what was read before."""
 _BLOCKS_AT_ONCE = 64
+_ONE, _HALF = np.float32(1.0), np.float32(0.5)
 
 
 class Reader:
@@ -92,7 +93,7 @@ class Reader:
                 total[reading] += state
         mean = total / np.maximum(lengths, 1)[:, None].astype(np.float32)
         doubled: dict[str, NDArray[Any]] = {"last": last, "max": highest, "mean": mean}
-        return [np.multiply(doubled[name], np.float32(0.5)) for name in pooling]
+        return [np.multiply(doubled[name], _HALF) for name in pooling]
 
     def _doubled_states(
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64]
@@ -106,21 +107,32 @@ class Reader:
         table = self._table.reshape(-1, 4 * hidden)
         by_text, products, by_gate = np.empty((3, batch * 4 * hidden), np.float32)
         state, cell = np.zeros((2, batch, hidden), np.float32)
-        for step in range(int(lengths.max(initial=0))):
-            reading = int(np.count_nonzero(lengths > step))
-            size, wide = reading * 4 * hidden, (reading, 4 * hidden)
-            state, cell = state[:reading], cell[:reading]
-            summed = by_text[:size].reshape(wide)
-            np.take(table, words[step, :reading], 0, summed, "clip")
-            summed += np.matmul(state, self._hidden_weights, out=products[:size].reshape(wide))
-            gates = by_gate[:size].reshape(4, reading, hidden)
-            np.tanh(summed.reshape(reading, 4, hidden).transpose(1, 0, 2), out=gates)
-            gates[:3] += 1.0
-            opened_input, forget, opened_output, candidate = gates
+        reading = -1
+        for step, still in enumerate(_reading(lengths)):
+            if still != reading:  # texts have ended: go on in less room
+                reading = still
+                size, wide = reading * 4 * hidden, (reading, 4 * hidden)
+                state, cell = state[:reading], cell[:reading]
+                summed, product = by_text[:size].reshape(wide), products[:size].reshape(wide)
+                summed_by_gate = summed.reshape(reading, 4, hidden).transpose(1, 0, 2)
+                gates = by_gate[:size].reshape(4, reading, hidden)
+                sigmoids, (opened_input, forget, opened_output, candidate) = gates[:3], gates
+            table.take(words[step, :reading], 0, summed, "clip")
+            np.matmul(state, self._hidden_weights, out=product)
+            summed += product
+            np.tanh(summed_by_gate, out=gates)
+            sigmoids += _ONE
             opened_input *= candidate
             cell *= forget
             cell += opened_input
-            cell *= 0.5
+            cell *= _HALF
             np.tanh(cell, out=candidate)
             np.multiply(opened_output, candidate, out=state)
             yield state
+
+
+def _reading(lengths: NDArray[np.int64]) -> list[int]:
+    """Count the texts that have not ended before each step."""
+    ended = np.bincount(lengths)
+    left: list[int] = (len(lengths) - np.cumsum(ended))[:-1].tolist()
+    return left
