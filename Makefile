@@ -23,7 +23,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Executes the notebooks of docs/tutorial in place: some minutes.
+# Executes the notebooks of docs/tutorial in place: about a quarter of an hour.
 tutorial: $(VENV)/.docs
 	$(BIN)/python docs/tutorial/run.py
 
