@@ -20,7 +20,7 @@ from wordgate.text.batches import Batch, bucketed
 from wordgate.text.encoder import EncodedTexts
 
 Floats = NDArray[np.float32]
-PREDICTION_BATCH = 256
+PREDICTION_BATCH = 512
 POOLINGS = ("last", "max", "mean")
 DIRECTIONS = ("forward", "backward")
 

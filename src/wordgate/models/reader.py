@@ -10,7 +10,6 @@ passes over memory without a gap.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,34 +78,36 @@ class Reader:
         Returns:
             float32 [batch, hidden] for each; zeros for a text without words.
         """
-        last = np.zeros((len(ids), self._hidden), np.float32)
-        highest = np.full_like(last, -np.inf)
+        shape = (len(ids), self._hidden)
+        last, total = np.zeros((2, *shape), np.float32)
+        highest = np.full(shape, -np.inf, np.float32)
         highest[lengths == 0] = 0.0
-        total = np.zeros_like(last)
-        for state in self._doubled_states(ids, lengths):
-            reading = slice(len(state))
-            if "last" in pooling:
-                last[reading] = state
+        for reading in self._read(ids, lengths, last):
+            state = last[:reading]
             if "max" in pooling:
-                np.maximum(highest[reading], state, out=highest[reading])
+                np.maximum(highest[:reading], state, out=highest[:reading])
             if "mean" in pooling:
-                total[reading] += state
-        mean = total / np.maximum(lengths, 1)[:, None].astype(np.float32)
-        doubled: dict[str, NDArray[Any]] = {"last": last, "max": highest, "mean": mean}
-        return [np.multiply(doubled[name], _HALF) for name in pooling]
+                total[:reading] += state
+        total /= np.maximum(lengths, 1)[:, None].astype(np.float32)
+        doubled: dict[str, Floats] = {"last": last, "max": highest, "mean": total}
+        return [doubled[name] * _HALF for name in pooling]
 
-    def _doubled_states(
-        self, ids: NDArray[np.int64], lengths: NDArray[np.int64]
-    ) -> Iterator[Floats]:
-        """Yield twice the hidden states after each step, for the texts that have not ended.
+    def _read(
+        self, ids: NDArray[np.int64], lengths: NDArray[np.int64], state: Floats
+    ) -> Iterator[int]:
+        """Take step after step, and yield how many texts have made it: the first ones.
 
-        They stand in the same room each time: the next step writes over them.
+        Args:
+            ids: int64 [batch, time], longest text first.
+            lengths: int64 [batch].
+            state: float32 [batch, hidden], zeros; every step writes twice the hidden states into
+                it, and what a text has at its end stays there.
         """
         batch, hidden = len(ids), self._hidden
         words = np.ascontiguousarray(ids.T)
         table = self._table.reshape(-1, 4 * hidden)
         by_text, products, by_gate = np.empty((3, batch * 4 * hidden), np.float32)
-        state, cell = np.zeros((2, batch, hidden), np.float32)
+        cell = np.zeros_like(state)
         reading = -1
         for step, still in enumerate(_reading(lengths)):
             if still != reading:  # texts have ended: go on in less room
@@ -128,7 +129,7 @@ class Reader:
             cell *= _HALF
             np.tanh(cell, out=candidate)
             np.multiply(opened_output, candidate, out=state)
-            yield state
+            yield reading
 
 
 def _reading(lengths: NDArray[np.int64]) -> list[int]:
