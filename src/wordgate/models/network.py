@@ -137,12 +137,10 @@ class Network:
         longest_first = np.argsort(-batch.lengths, kind="stable")
         lengths = batch.lengths[longest_first]
         ids = batch.ids[longest_first, : lengths[0]]
-        orders = (ids, _reversed(ids, lengths))
-        pooled = [
-            part
-            for reader, order in zip(self._readers, orders, strict=False)
-            for part in reader.pooled(order, lengths, self.pooling)
-        ]
+        forward, *backward = self._readers
+        pooled = forward.pooled(ids, lengths, self.pooling)
+        for reader in backward:
+            pooled += reader.pooled(_reversed(ids, lengths), lengths, self.pooling)
         logits = np.empty((len(ids), len(self.output_bias)), np.float32)
         logits[longest_first] = np.hstack(pooled) @ self.output_weights.T + self.output_bias
         return logits

@@ -99,11 +99,10 @@ def _by_length(
 
 
 def _pad(encoded: EncodedTexts, rows: NDArray[np.int64], round_to: int) -> Batch:
-    picked = encoded.select(rows)
-    lengths = picked.lengths
+    lengths = encoded.lengths[rows]
     time = max(1, -(-int(lengths.max()) // round_to)) * round_to
     ids = np.full((len(rows), time), PADDING, dtype=np.int64)
-    ids[_inside(lengths, time)] = picked.ids
+    ids[_inside(lengths, time)] = encoded.ids_of(rows, lengths)
     return Batch(rows=rows, ids=ids, lengths=lengths)
 
 

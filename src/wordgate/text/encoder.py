@@ -77,9 +77,14 @@ class EncodedTexts:
         """
         rows = np.arange(len(self))[np.asarray(indices)]
         lengths = self.lengths[rows]
-        offsets = _offsets(lengths)
-        positions = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
-        return EncodedTexts(ids=self.ids[positions], offsets=offsets)
+        return EncodedTexts(ids=self.ids_of(rows, lengths), offsets=_offsets(lengths))
+
+    def ids_of(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Lay the ids of some texts, int64 [m], of these lengths, int64 [m], one after another."""
+        before = np.cumsum(lengths) - lengths
+        starts = np.repeat(self.offsets[rows] - before, lengths)
+        found: NDArray[np.int32] = self.ids[np.arange(len(starts)) + starts]
+        return found
 
 
 @dataclass(frozen=True)
