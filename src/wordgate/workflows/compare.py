@@ -103,11 +103,11 @@ def compare(
     families, left_out = _families(models, vectors)
     overrides = dict(settings or {}) | ({} if test_size is None else {"test_size": test_size})
     chosen = resolve_settings(recipe, overrides, vectors, families=families)
-    for family in set(families) - set(ON_CPU_ALONE):
+    for family in [name for name in families if name not in ON_CPU_ALONE] or families[:1]:
         check_device(family, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_n_folds(folds, parts_given=parts_given)
-    _check_split(split, parts_given=parts_given)
+    _refuse_idle(split, overrides, test, folds, parts_given=parts_given)
     _check_out(out, overwrite=overwrite, resume=resume)
     sources = read_parts(
         data,
@@ -183,11 +183,31 @@ def _families(
     return tuple(families), tuple(left_out)
 
 
-def _check_split(split: str | None, *, parts_given: bool) -> None:
+def _refuse_idle(
+    split: str | None,
+    overrides: Mapping[str, object],
+    test: str | Path | None,
+    folds: int | None,
+    *,
+    parts_given: bool,
+) -> None:
+    """Refuse what would change nothing about who learns and who judges.
+
+    Raises:
+        SettingsError: Something has no effect.
+    """
     if split is not None and parts_given:
         raise SettingsError(
             f"--split {split} has no effect with --valid, --test or --split-column: leave it out"
         )
+    if "split" in overrides:
+        raise SettingsError(
+            "split has no effect as a setting: both kinds are compared, or the one that --split"
+            " names"
+        )
+    idle_with = "--test" if test is not None else "--folds" if folds is not None else None
+    if "test_size" in overrides and idle_with is not None:
+        raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
 
 
 def _logbook(out: str | Path | None, *, resume: bool) -> Logbook | None:
