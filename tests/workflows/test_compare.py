@@ -88,7 +88,10 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
         ({"models": ["count"]}, "epochs has no effect on models of the family count"),
         ({"models": ["logreg"], "settings": None}, "average word vectors, and there are none"),
         ({"split": "random", "split_column": "id"}, "--split random has no effect with"),
-        ({"models": ["count"], "settings": {"split": "random"}}, "split has no effect as a setting"),
+        (
+            {"models": ["count"], "settings": {"split": "random"}},
+            "split has no effect as a setting",
+        ),
         ({"test_size": 0.3, "folds": 3}, "test_size has no effect with --folds: leave it out"),
         ({"test_size": 0.3, "test": "x.csv"}, "test_size has no effect with --test: leave it out"),
         ({"models": ["count"], "settings": None, "device": "cuda"}, "'cuda' has no effect"),
