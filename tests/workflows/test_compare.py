@@ -111,7 +111,7 @@ def stopped_after_one(compare, tmp_path):
     def stop(ladder):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"ladder\.checkpoint; the same command with --res"):
         compare(out=tmp_path / "ladder", watch=stop)
     return tmp_path / "ladder"
 

@@ -1,7 +1,8 @@
 """Comparing: every family fitted on the same splits, random beside grouped, rung by rung."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -97,6 +98,7 @@ def compare(
 
     Raises:
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
+        KeyboardInterrupt: The comparison was interrupted; what was finished stands beside `out`.
     """
     told: Progress = Console() if progress is None else progress
     seed = checked_seed(seed)
@@ -136,11 +138,12 @@ def compare(
         left_out=left_out,
         environment=environment("torch", "transformers", "scikit-learn"),
     )
-    for family in families:
-        for bracket in brackets:
-            ladder = _with_rung(ladder, run_family(family, bracket, terms, logbook), bracket)
-            if watch is not None:
-                watch(ladder)
+    with _saying_what_is_kept(logbook):
+        for family in families:
+            for bracket in brackets:
+                ladder = _with_rung(ladder, run_family(family, bracket, terms, logbook), bracket)
+                if watch is not None:
+                    watch(ladder)
     ladder = replace(ladder, advice=advise(ladder, brackets[-1].exam.examples.groups))
     if out is not None:
         page = comparison_page(ladder, sources.table, brackets[-1], texts=not no_texts)
@@ -219,6 +222,20 @@ def _logbook(out: str | Path | None, *, resume: bool) -> Logbook | None:
         logbook.clear()
     logbook.begin()
     return logbook
+
+
+@contextmanager
+def _saying_what_is_kept(logbook: Logbook | None) -> Iterator[None]:
+    """Tell who interrupts a comparison how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if logbook is None:
+            raise
+        raise KeyboardInterrupt(
+            f"what was finished is kept in {logbook.folder}; the same command with --resume goes on"
+            " from there"
+        ) from None
 
 
 def _kept_beside(out: str | Path) -> Path:
