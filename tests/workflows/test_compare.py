@@ -104,6 +104,20 @@ def test_what_can_not_be_is_refused(compare, options, message):
         compare(**options)
 
 
+def test_a_transformer_that_is_not_there_is_missed_before_the_work(compare, tmp_path):
+    pytest.importorskip("transformers", reason="needs the extra 'transformer'")
+    done = []
+    with pytest.raises(wordgate.DataError, match="no folder 'mine' to take as the transformer"):
+        compare(
+            models=["count", "transformer"],
+            settings={"transformer_model": "mine"},
+            out=tmp_path / "ladder",
+            watch=done.append,
+        )
+    assert done == []
+    assert list(tmp_path.glob("ladder*")) == []
+
+
 @pytest.fixture
 def stopped_after_one(compare, tmp_path):
     """A comparison that was interrupted after its first rung."""

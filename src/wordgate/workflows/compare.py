@@ -22,6 +22,7 @@ from wordgate.training.families import (
     ON_CPU_ALONE,
     check_device,
     check_family,
+    check_pretrained,
 )
 from wordgate.workflows.advice import advise
 from wordgate.workflows.bracket import (
@@ -111,6 +112,8 @@ def compare(
     check_n_folds(folds, parts_given=parts_given)
     _refuse_idle(split, overrides, test, folds, parts_given=parts_given)
     _check_out(out, overwrite=overwrite, resume=resume)
+    for family in families:
+        check_pretrained(family, chosen)
     sources = read_parts(
         data,
         valid=valid,
