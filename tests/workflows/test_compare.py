@@ -1,6 +1,8 @@
 """Every family on the same splits, with paired differences, and nothing lost on the way."""
 
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -181,6 +183,21 @@ def test_the_folder_holds_numbers_and_pictures(compare, tmp_path):
     assert found.advice.sentences[0].split(":")[0] in page
     with pytest.raises(wordgate.BundleError, match="exists; choose another --out"):
         compare(out=tmp_path / "ladder")
+
+
+def test_files_named_in_another_encoding_can_be_told(tmp_path, reviews, review_vectors):
+    data, vectors = (tmp_path / os.fsdecode(name) for name in (b"h\xe9.csv", b"h\xe9.bin"))
+    try:
+        shutil.copy(reviews, data)
+        shutil.copy(review_vectors, vectors)
+    except OSError:
+        pytest.skip("this file system knows no such names")
+    wordgate.compare(
+        data, models=["logreg"], vectors=vectors, out=tmp_path / "ladder", progress=Silent()
+    )
+    facts = json.loads((tmp_path / "ladder" / "comparison.json").read_text(encoding="utf-8"))
+    assert facts["source"].endswith("h\ufffd.csv")
+    assert facts["vectors"] == "h\ufffd.bin"
 
 
 def test_its_page_looks_at_the_answers_of_each_family(compare, tmp_path):
