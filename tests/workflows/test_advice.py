@@ -63,8 +63,8 @@ def test_what_a_random_split_adds_is_called_memory():
 def test_a_difference_between_the_splits_that_may_be_chance_is_not_called_memory(n_random):
     _, beware = advised(rung("count", "random", n_random), rung("count", "grouped", 260))
     assert beware == (
-        "Believe the grouped split: random and grouped differ by 2 points for count, which on so"
-        " few rows may be chance."
+        "Believe the grouped split: random and grouped differ by 2 points for count, which on 400"
+        " rows may be chance."
     )
 
 

@@ -86,7 +86,7 @@ def _memory(shown: Rung, honest: Rung) -> str:
         )
     return (
         f"Believe the grouped split: random and grouped differ by {abs(gap):.0f} points for"
-        f" {shown.family}, which on so few rows may be chance."
+        f" {shown.family}, which on {honest.scores.n:,} rows may be chance."
     )
 
 
