@@ -11,6 +11,7 @@ import wordgate
 from wordgate.progress import Silent
 from wordgate.workflows import bracket
 from wordgate.workflows import compare as workflow
+from wordgate.workflows.ladder_told import measured
 
 
 @pytest.fixture
@@ -54,6 +55,16 @@ def test_a_step_is_the_difference_of_two_rungs_on_the_same_rows(compare):
     )
     assert "sign flips of groups" in step.difference.method
     assert found.step("count", "grouped") is None
+
+
+def test_how_steps_were_tested_is_told_for_each_kind(compare):
+    told = [sentence for sentence in measured(compare()) if sentence.startswith("Steps")]
+    assert [sentence.split(":")[0] for sentence in told] == [
+        "Steps, random split",
+        "Steps, grouped split",
+    ]
+    assert "bootstrap of 12 groups" in told[1]
+    assert "bootstrap of 12 groups" not in told[0]  # rows of more groups judge there
 
 
 def test_folds_judge_every_row_once(compare):
