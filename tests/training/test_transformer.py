@@ -200,7 +200,7 @@ def test_bfloat16_learns_too(examples, fine_tune, monkeypatch):
 
 
 def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(examples, fine_tune):
-    with pytest.raises(DataError, match=r"^there are no texts to fine-tune a transformer on$"):
+    with pytest.raises(DataError, match=r"^there are no texts to fit a transformer on$"):
         fine_tune(examples(0), examples(5))
     message = "^there are no validation texts to choose the best epoch by$"
     with pytest.raises(DataError, match=message):
