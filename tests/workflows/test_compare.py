@@ -211,11 +211,13 @@ def test_files_named_in_another_encoding_can_be_told(tmp_path, reviews, review_v
     assert facts["vectors"] == "h\ufffd.bin"
 
 
-def test_its_page_looks_at_the_answers_of_each_family(compare, tmp_path):
-    compare(out=tmp_path / "ladder", split="grouped")
+def test_its_page_looks_at_the_answers_of_each_family(compare, tmp_path, tiny):
+    compare(out=tmp_path / "ladder", split="grouped", settings=dict(tiny, max_tokens=4))
     page = (tmp_path / "ladder" / "report.html").read_text(encoding="utf-8")
     assert page.count("<h3>Label by label</h3>") == 2
     assert page.count("<h3>How it learned</h3>") == 1  # word counts have no epochs
+    assert "longer than 4 tokens and lost their end" in page
+    assert "Validation chose C = " in page
     assert "<h2>The data</h2>" in page
     assert str(tmp_path) not in page
 
