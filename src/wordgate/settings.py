@@ -250,7 +250,7 @@ class Settings(BaseModel):
     )
     transformer_texts_per_group: Annotated[int, Field(ge=0)] = Field(
         description="an epoch reads so many texts of each group, others each time: copies of a text"
-        " teach little that is new; 0 for all"
+        " teach little that is new; more where `transformer_min_updates` wants more; 0 for all"
     )
     transformer_batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
     transformer_epochs: Annotated[int, Field(ge=1)] = Field(

@@ -17,7 +17,12 @@ from wordgate.training.families import check_family, fit
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
 from wordgate.training import device as device_module
-from wordgate.training.finetuning import draw_texts, make_plan, numbered
+from wordgate.training.finetuning import (
+    choose_texts_per_group,
+    draw_texts,
+    make_plan,
+    numbered,
+)
 from wordgate.training.fitting import Examples
 
 FAST = {
@@ -113,7 +118,7 @@ def test_an_epoch_draws_texts_of_each_group():
     assert {row for rows in draws for row in rows} == set(range(7))
     two = groups[draw_texts(groups, 2, np.random.default_rng(0))]
     assert np.bincount(two).tolist() == [2, 2, 1]
-    assert draw_texts(groups, 0, np.random.default_rng(0)).tolist() == list(range(7))
+    assert draw_texts(groups, 4, np.random.default_rng(0)).tolist() == list(range(7))
 
 
 def test_texts_without_groups_are_all_read():
@@ -129,9 +134,28 @@ def test_groups_shorten_an_epoch(examples, fine_tune):
     assert told.said[0].endswith(" 2 epochs of 2 updates with 16 texts each.")
 
 
+@pytest.mark.parametrize(
+    ("asked", "n_groups", "read"),
+    [(1, 5000, 1), (1, 20, 256), (1, 1, 8192), (0, 20, 500), (3, 20, 384)],
+)
+def test_large_groups_are_not_taken_for_copies(settings, asked, n_groups, read):
+    groups = np.arange(10_000) % n_groups
+    chosen = settings(
+        transformer_texts_per_group=asked,
+        transformer_epochs=2,
+        transformer_min_updates=300,
+        transformer_batch_size=32,
+    )
+    per_group = min(choose_texts_per_group(groups, chosen), 10_000 // n_groups)
+    assert per_group == read
+    plan = make_plan(groups, per_group, chosen)
+    assert plan.updates >= 300
+    assert plan.epochs == 2
+
+
 def test_small_data_is_passed_more_often(settings):
     def epochs(n, **changes):
-        return make_plan(np.arange(n), settings(**{**FAST, **changes})).epochs
+        return make_plan(np.arange(n), 1, settings(**{**FAST, **changes})).epochs
 
     assert epochs(32, transformer_min_updates=9) == 5
     assert epochs(32, transformer_min_updates=1000) == 20
@@ -176,7 +200,7 @@ def test_bfloat16_learns_too(examples, fine_tune, monkeypatch):
 
 
 def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(examples, fine_tune):
-    with pytest.raises(DataError, match=r"^there are no texts to fine-tune a transformer on$"):
+    with pytest.raises(DataError, match=r"^there are no texts to fit a transformer on$"):
         fine_tune(examples(0), examples(5))
     message = "^there are no validation texts to choose the best epoch by$"
     with pytest.raises(DataError, match=message):

@@ -59,6 +59,15 @@ def test_what_a_random_split_adds_is_called_memory():
     )
 
 
+@pytest.mark.parametrize("n_random", [268, 252])
+def test_a_difference_between_the_splits_that_may_be_chance_is_not_called_memory(n_random):
+    _, beware = advised(rung("count", "random", n_random), rung("count", "grouped", 260))
+    assert beware == (
+        "Believe the grouped split: random and grouped differ by 2 points for count, which on 400"
+        " rows may be chance."
+    )
+
+
 @pytest.mark.parametrize("kind", ["random", "given"])
 def test_a_single_rung_is_not_called_the_best_of_anything(kind):
     use, _ = advised(rung("count", kind, 300))

@@ -1,6 +1,8 @@
 """Every family on the same splits, with paired differences, and nothing lost on the way."""
 
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import wordgate
 from wordgate.progress import Silent
 from wordgate.workflows import bracket
 from wordgate.workflows import compare as workflow
+from wordgate.workflows.ladder_told import measured
 
 
 @pytest.fixture
@@ -54,6 +57,16 @@ def test_a_step_is_the_difference_of_two_rungs_on_the_same_rows(compare):
     assert found.step("count", "grouped") is None
 
 
+def test_how_steps_were_tested_is_told_for_each_kind(compare):
+    told = [sentence for sentence in measured(compare()) if sentence.startswith("Steps")]
+    assert [sentence.split(":")[0] for sentence in told] == [
+        "Steps, random split",
+        "Steps, grouped split",
+    ]
+    assert "bootstrap of 12 groups" in told[1]
+    assert "bootstrap of 12 groups" not in told[0]  # rows of more groups judge there
+
+
 def test_folds_judge_every_row_once(compare):
     found = compare(folds=3, models=["count"], settings=None)
     assert [rung.scores.n for rung in found.rungs] == [300, 300]
@@ -88,6 +101,13 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
         ({"models": ["count"]}, "epochs has no effect on models of the family count"),
         ({"models": ["logreg"], "settings": None}, "average word vectors, and there are none"),
         ({"split": "random", "split_column": "id"}, "--split random has no effect with"),
+        (
+            {"models": ["count"], "settings": {"split": "random"}},
+            "split has no effect as a setting",
+        ),
+        ({"test_size": 0.3, "folds": 3}, "test_size has no effect with --folds: leave it out"),
+        ({"test_size": 0.3, "test": "x.csv"}, "test_size has no effect with --test: leave it out"),
+        ({"models": ["count"], "settings": None, "device": "cuda"}, "'cuda' has no effect"),
         ({"folds": 3, "split_column": "id"}, "--folds deals all rows anew"),
         ({"resume": True}, "to resume a comparison, say by `out` which one"),
     ],
@@ -97,6 +117,20 @@ def test_what_can_not_be_is_refused(compare, options, message):
         compare(**options)
 
 
+def test_a_transformer_that_is_not_there_is_missed_before_the_work(compare, tmp_path):
+    pytest.importorskip("transformers", reason="needs the extra 'transformer'")
+    done = []
+    with pytest.raises(wordgate.DataError, match="no folder 'mine' to take as the transformer"):
+        compare(
+            models=["count", "transformer"],
+            settings={"transformer_model": "mine"},
+            out=tmp_path / "ladder",
+            watch=done.append,
+        )
+    assert done == []
+    assert list(tmp_path.glob("ladder*")) == []
+
+
 @pytest.fixture
 def stopped_after_one(compare, tmp_path):
     """A comparison that was interrupted after its first rung."""
@@ -104,7 +138,7 @@ def stopped_after_one(compare, tmp_path):
     def stop(ladder):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"ladder\.checkpoint; the same command with --res"):
         compare(out=tmp_path / "ladder", watch=stop)
     return tmp_path / "ladder"
 
@@ -162,11 +196,28 @@ def test_the_folder_holds_numbers_and_pictures(compare, tmp_path):
         compare(out=tmp_path / "ladder")
 
 
-def test_its_page_looks_at_the_answers_of_each_family(compare, tmp_path):
-    compare(out=tmp_path / "ladder", split="grouped")
+def test_files_named_in_another_encoding_can_be_told(tmp_path, reviews, review_vectors):
+    data, vectors = (tmp_path / os.fsdecode(name) for name in (b"h\xe9.csv", b"h\xe9.bin"))
+    try:
+        shutil.copy(reviews, data)
+        shutil.copy(review_vectors, vectors)
+    except OSError:
+        pytest.skip("this file system knows no such names")
+    wordgate.compare(
+        data, models=["logreg"], vectors=vectors, out=tmp_path / "ladder", progress=Silent()
+    )
+    facts = json.loads((tmp_path / "ladder" / "comparison.json").read_text(encoding="utf-8"))
+    assert facts["source"].endswith("h\ufffd.csv")
+    assert facts["vectors"] == "h\ufffd.bin"
+
+
+def test_its_page_looks_at_the_answers_of_each_family(compare, tmp_path, tiny):
+    compare(out=tmp_path / "ladder", split="grouped", settings=dict(tiny, max_tokens=4))
     page = (tmp_path / "ladder" / "report.html").read_text(encoding="utf-8")
     assert page.count("<h3>Label by label</h3>") == 2
     assert page.count("<h3>How it learned</h3>") == 1  # word counts have no epochs
+    assert "longer than 4 tokens and lost their end" in page
+    assert "Validation chose C = " in page
     assert "<h2>The data</h2>" in page
     assert str(tmp_path) not in page
 

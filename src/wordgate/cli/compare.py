@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import json_option, learning_options, reading_options
+from wordgate.cli.options import json_option, learning_options, reading_options, split_option
 
 
 @click.command(
@@ -20,6 +20,7 @@ from wordgate.cli.options import json_option, learning_options, reading_options
     "  [default: all that can take part]",
 )
 @reading_options
+@split_option("both kinds")
 @learning_options
 @click.option(
     "--folds",

@@ -50,6 +50,16 @@ seed_option = click.option(
     help="Decides all that chance decides.",
 )
 
+
+def split_option(default: str) -> Callable[[Command], Command]:
+    """Give ``--split``; what happens without it differs by command."""
+    return click.option(
+        "--split",
+        type=click.Choice(["grouped", "random"]),
+        help=f"Keep groups together, or cut anywhere and see what leaks.  [default: {default}]",
+    )
+
+
 learning_options = _stack(
     click.option(
         "--recipe",
@@ -72,11 +82,6 @@ learning_options = _stack(
         help="Pretrained word vectors to begin with: a word2vec, fastText or GloVe file; or"
         " googlenews, glove, glove-twitter or fasttext, which are fetched. 'wordgate vectors"
         " distill' makes some for your own words.",
-    ),
-    click.option(
-        "--split",
-        type=click.Choice(["grouped", "random"]),
-        help="Keep groups together, or cut anywhere and see what leaks.  [default: the recipe's]",
     ),
     click.option(
         "--test-size", metavar="SHARE", type=float, help="Share of the rows that judge the model."
@@ -115,6 +120,7 @@ training_options = _stack(
         help="What to train: count (words and characters, logistic regression); logreg or mlp, over"
         " averaged word vectors; lstm; or transformer, which is fine-tuned.",
     ),
+    split_option("the recipe's"),
     learning_options,
     click.option(
         "--max-minutes",

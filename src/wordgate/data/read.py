@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.decoding import Decoded, decode
+from wordgate.data.decoding import Decoded, decode, without_surrogates
 from wordgate.data.delimited import read_delimited
 from wordgate.data.flags import Columns, as_flag, names_among
 from wordgate.data.jsonl import looks_like_jsonl, read_jsonl
@@ -133,7 +133,8 @@ def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:
     header = None if named is None else named.header
     file = read_file(path)
     records, decoded = _read_format(file, encoding, given, header)
-    called = file.name if named is None else f"{named.name} ({file.name})"
+    name = without_surrogates(file.name)
+    called = name if named is None else f"{named.name} ({name})"
     return _Loaded(called, records, decoded, file.compressed, {} if named is None else named.roles)
 
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from wordgate.errors import DataError
 
 THRESHOLDS = (*(round(0.05 * step, 2) for step in range(20)), 0.99)
-
-
 FEWEST_ANSWERS = 30
 _STEPS = (0.7, 0.8, 0.9, 0.95, 0.99)
 

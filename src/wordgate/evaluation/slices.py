@@ -99,12 +99,11 @@ def accuracy_by_bin(
     Returns:
         The bins, in order, but for empty ones.
     """
-    names = None if groups is None else np.asarray(groups, dtype=str)
     slices = []
     for number, name in enumerate(bins.names):
         rows = np.flatnonzero(bins.number == number)
         if len(rows):
-            own = None if names is None else names[rows].tolist()
+            own = None if groups is None else [groups[row] for row in rows.tolist()]
             slices.append(_slice(name, right[rows], own, seed, n_resamples))
     return slices
 

@@ -81,10 +81,12 @@ class Learning:
     Attributes:
         history: The epochs; none for a family that has no epochs.
         best_epoch: The number of the one that was kept, from 1; 0 without epochs.
+        remarks: What a user should know about its training, where the page doesn't say it already.
     """
 
     history: Sequence[Epoch] = ()
     best_epoch: int = 0
+    remarks: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class Look:
         has_texts: Whether rows come with their texts.
         learning: Pictures of how it learned; none for families without epochs.
         learning_told: The same in a sentence.
+        remarks: What a user should know about its training.
     """
 
     labels: Sequence[Figure]
@@ -40,6 +41,7 @@ class Look:
     has_texts: bool
     learning: Sequence[Figure]
     learning_told: str
+    remarks: Sequence[str]
 
 
 def look_at(findings: Findings, learning: Learning) -> Look:
@@ -62,6 +64,7 @@ def look_at(findings: Findings, learning: Learning) -> Look:
         has_texts=findings.has_texts,
         learning=figures.learning_figures(learning),
         learning_told=_learning_told(learning),
+        remarks=learning.remarks,
     )  # fmt: skip
 
 

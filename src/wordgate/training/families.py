@@ -3,6 +3,7 @@
 import importlib.util
 
 from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
+from wordgate.hub import locate_model
 from wordgate.models.transformer import check_transformer_extra
 from wordgate.progress import Progress
 from wordgate.settings import Settings
@@ -126,6 +127,22 @@ def check_family(family: str) -> None:
         raise MissingExtraError(_WITH_TORCH[family], "train")
     if family == "transformer":
         check_transformer_extra("fine-tuning a transformer")
+
+
+def check_pretrained(family: str, settings: Settings) -> None:
+    """Find, and fetch if need be, the network that a family begins with, before any work is done.
+
+    Raises:
+        DataError: There is none, or it can't be fetched.
+    """
+    if family != "transformer":
+        return
+    from wordgate.training import threads
+
+    threads.wait_asleep()
+    from wordgate.training.pretrained_transformer import TRANSFORMER
+
+    locate_model(settings.transformer_model, TRANSFORMER)
 
 
 def _needed(family: str, vectors: Pretrained | None) -> Pretrained:

@@ -52,14 +52,12 @@ def draw_texts(
 
     Args:
         groups: int64 [n], each text's group by number.
-        per_group: How many of each at most; 0 for all.
+        per_group: How many of each at most.
         chance: Draws which.
 
     Returns:
         int64 [m], which texts, in their order.
     """
-    if not per_group:
-        return np.arange(len(groups))
     shuffled = chance.permutation(len(groups))
     by_group = shuffled[np.argsort(groups[shuffled], kind="stable")]
     sizes = np.unique(groups, return_counts=True)[1]
@@ -67,15 +65,35 @@ def draw_texts(
     return np.sort(by_group[places < per_group])
 
 
-def make_plan(groups: NDArray[np.int64], settings: Settings) -> Plan:
-    """Fit the epochs to the data: small data is passed more often, up to a limit.
+def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int:
+    """Say how many texts of each group an epoch reads.
+
+    As many as the settings say, doubled as long as the updates would be too few and there are
+    others: the many texts of a few groups, such as authors, are no copies of each other.
 
     Args:
         groups: int64 [n], each text's group by number.
         settings: The recipe's settings.
     """
     sizes = np.unique(groups, return_counts=True)[1]
-    n_texts = int(np.minimum(sizes, settings.transformer_texts_per_group or len(groups)).sum())
+    updates = math.ceil(settings.transformer_min_updates / settings.transformer_epochs)
+    wanted = updates * settings.transformer_batch_size
+    per_group = settings.transformer_texts_per_group or int(sizes.max())
+    while per_group < sizes.max() and np.minimum(sizes, per_group).sum() < wanted:
+        per_group *= 2
+    return per_group
+
+
+def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> Plan:
+    """Fit the epochs to the data: small data is passed more often, up to a limit.
+
+    Args:
+        groups: int64 [n], each text's group by number.
+        per_group: How many texts of each an epoch reads at most.
+        settings: The recipe's settings.
+    """
+    sizes = np.unique(groups, return_counts=True)[1]
+    n_texts = int(np.minimum(sizes, per_group).sum())
     updates = math.ceil(n_texts / settings.transformer_batch_size)
     wanted = min(math.ceil(settings.transformer_min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
     return Plan(settings.transformer_batch_size, max(settings.transformer_epochs, wanted), updates)
@@ -115,7 +133,8 @@ class FineTuning:
         self._device = device
         self._cut = False
         network.modules.to(device)
-        self.plan = make_plan(self._groups, settings)
+        self._per_group = choose_texts_per_group(self._groups, settings)
+        self.plan = make_plan(self._groups, self._per_group, settings)
         self.precision = choose_precision(settings.precision, device)
         self.state = FineTuned(network)
         self._optimizer = _optimizer(network, settings.transformer_weight_decay)
@@ -172,11 +191,8 @@ class FineTuning:
     def _run_epoch(self, bar: Bar, deadline: float) -> None:
         """Pass over this epoch's texts, or over as many as there is time for."""
         state, plan = self.state, self.plan
-        rows = draw_texts(
-            self._groups,
-            self._settings.transformer_texts_per_group,
-            stream(self._seed, "texts of a group", state.epoch),
-        )
+        chance = stream(self._seed, "texts of a group", state.epoch)
+        rows = draw_texts(self._groups, self._per_group, chance)
         batches = bucketed(
             self._encoded.select(rows),
             batch_size=plan.batch_size,

@@ -2,7 +2,6 @@
 
 import torch
 
-from wordgate.errors import DataError
 from wordgate.models.transformer import TransformerModel
 from wordgate.models.transformer_network import TransformerNetwork
 from wordgate.progress import Progress
@@ -11,7 +10,7 @@ from wordgate.text.encoder import EncodedTexts
 from wordgate.training.course import Course
 from wordgate.training.device import choose_device, engine, use_available_cores
 from wordgate.training.finetuning import FineTuning
-from wordgate.training.fitting import Examples, Fitted
+from wordgate.training.fitting import Examples, Fitted, check_not_empty
 from wordgate.training.pretrained_transformer import pretrained_transformer
 
 
@@ -46,10 +45,7 @@ def fit_transformer(
             transformer can't be found, fetched or used.
         SettingsError: The device doesn't exist.
     """
-    if not len(train.texts):
-        raise DataError("there are no texts to fine-tune a transformer on")
-    if not len(valid.texts):
-        raise DataError("there are no validation texts to choose the best epoch by")
+    check_not_empty(train, valid, "a transformer", "the best epoch")
     use_available_cores()
     torch_device = choose_device(device)
     encoder, network = pretrained_transformer(

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wordgate.data.decoding import without_surrogates
 from wordgate.progress import Progress
 from wordgate.text.tokenizers import Tokenizer
 from wordgate.vectors import cache
@@ -44,7 +45,7 @@ class Pretrained:
     @property
     def name(self) -> str:
         """The file's name, without its folder."""
-        return self.file.path.name
+        return without_surrogates(self.file.path.name)
 
     def look_up(self, words: Sequence[str], spelling: Spelling, progress: Progress) -> Found:
         """Find a vocabulary's words: in what an earlier run kept, else in the file.

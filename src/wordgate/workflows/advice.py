@@ -1,5 +1,6 @@
 """What to make of a ladder: two sentences in plain words."""
 
+import math
 from collections.abc import Sequence
 
 from wordgate.evaluation.intervals import PairedDifference, paired_difference
@@ -58,13 +59,7 @@ def _beware(ladder: Comparison, chosen: Rung, best: Rung) -> str:
     shown = ladder.rung(chosen.family, "random")
     honest = ladder.rung(chosen.family, "grouped")
     if shown is not None and honest is not None:
-        gap = 100 * (shown.scores.accuracy - honest.scores.accuracy)
-        if gap >= 1:
-            return (
-                f"Don't believe the random split: the {gap:.0f} points that {chosen.family} gains"
-                " there are memory of copies, which new texts don't have."
-            )
-        return "Random and grouped splits agree, so hardly anything is gained by memory here."
+        return _memory(shown, honest)
     faster = chosen.texts_per_second / max(1e-9, best.texts_per_second)
     if chosen is not best and faster > 2:
         return f"It also predicts {faster:.0f} times as many texts a second as {best.family}."
@@ -77,6 +72,36 @@ def _beware(ladder: Comparison, chosen: Rung, best: Rung) -> str:
         f"It trains in {chosen.train_seconds:.0f} s and predicts"
         f" {chosen.texts_per_second:,.0f} texts a second on this machine."
     )
+
+
+def _memory(shown: Rung, honest: Rung) -> str:
+    """Say what a family's accuracy on a random split, beside that on a grouped one, comes from."""
+    gap = 100 * (shown.scores.accuracy - honest.scores.accuracy)
+    if abs(gap) < 1:
+        return "Random and grouped splits agree, so hardly anything is gained by memory here."
+    if gap > 0 and _is_beyond_chance(shown, honest):
+        return (
+            f"Don't believe the random split: the {gap:.0f} points that {shown.family} gains there"
+            " are memory of copies, which new texts don't have."
+        )
+    return (
+        f"Believe the grouped split: random and grouped differ by {abs(gap):.0f} points for"
+        f" {shown.family}, which on {honest.scores.n:,} rows may be chance."
+    )
+
+
+def _is_beyond_chance(higher: Rung, lower: Rung) -> bool:
+    """Tell whether 95 % intervals leave a difference of accuracies above 0.
+
+    The two were judged on rows of their own, so the distances to the ends that face each other are
+    squared and added (Newcombe 1998, "Interval estimation for the difference between independent
+    proportions", method 10). Without intervals nothing is shown.
+    """
+    above, below = higher.scores.intervals["accuracy"], lower.scores.intervals["accuracy"]
+    if above.low is None or below.high is None:
+        return False
+    doubt = math.hypot(higher.scores.accuracy - above.low, below.high - lower.scores.accuracy)
+    return higher.scores.accuracy - lower.scores.accuracy > doubt
 
 
 def _where(kind: str) -> str:

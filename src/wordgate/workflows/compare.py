@@ -1,7 +1,8 @@
 """Comparing: every family fitted on the same splits, random beside grouped, rung by rung."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from wordgate.training.families import (
     ON_CPU_ALONE,
     check_device,
     check_family,
+    check_pretrained,
 )
 from wordgate.workflows.advice import advise
 from wordgate.workflows.bracket import (
@@ -97,18 +99,21 @@ def compare(
 
     Raises:
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
+        KeyboardInterrupt: The comparison was interrupted; what was finished stands beside `out`.
     """
     told: Progress = Console() if progress is None else progress
     seed = checked_seed(seed)
     families, left_out = _families(models, vectors)
     overrides = dict(settings or {}) | ({} if test_size is None else {"test_size": test_size})
     chosen = resolve_settings(recipe, overrides, vectors, families=families)
-    for family in set(families) - set(ON_CPU_ALONE):
+    for family in [name for name in families if name not in ON_CPU_ALONE] or families[:1]:
         check_device(family, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_n_folds(folds, parts_given=parts_given)
-    _check_split(split, parts_given=parts_given)
+    _refuse_idle(split, overrides, test, folds, parts_given=parts_given)
     _check_out(out, overwrite=overwrite, resume=resume)
+    for family in families:
+        check_pretrained(family, chosen)
     sources = read_parts(
         data,
         valid=valid,
@@ -136,11 +141,12 @@ def compare(
         left_out=left_out,
         environment=environment("torch", "transformers", "scikit-learn"),
     )
-    for family in families:
-        for bracket in brackets:
-            ladder = _with_rung(ladder, run_family(family, bracket, terms, logbook), bracket)
-            if watch is not None:
-                watch(ladder)
+    with _saying_what_is_kept(logbook):
+        for family in families:
+            for bracket in brackets:
+                ladder = _with_rung(ladder, run_family(family, bracket, terms, logbook), bracket)
+                if watch is not None:
+                    watch(ladder)
     ladder = replace(ladder, advice=advise(ladder, brackets[-1].exam.examples.groups))
     if out is not None:
         page = comparison_page(ladder, sources.table, brackets[-1], texts=not no_texts)
@@ -183,11 +189,31 @@ def _families(
     return tuple(families), tuple(left_out)
 
 
-def _check_split(split: str | None, *, parts_given: bool) -> None:
+def _refuse_idle(
+    split: str | None,
+    overrides: Mapping[str, object],
+    test: str | Path | None,
+    folds: int | None,
+    *,
+    parts_given: bool,
+) -> None:
+    """Refuse what would change nothing about who learns and who judges.
+
+    Raises:
+        SettingsError: Something has no effect.
+    """
     if split is not None and parts_given:
         raise SettingsError(
             f"--split {split} has no effect with --valid, --test or --split-column: leave it out"
         )
+    if "split" in overrides:
+        raise SettingsError(
+            "split has no effect as a setting: both kinds are compared, or the one that --split"
+            " names"
+        )
+    idle_with = "--test" if test is not None else "--folds" if folds is not None else None
+    if "test_size" in overrides and idle_with is not None:
+        raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
 
 
 def _logbook(out: str | Path | None, *, resume: bool) -> Logbook | None:
@@ -199,6 +225,20 @@ def _logbook(out: str | Path | None, *, resume: bool) -> Logbook | None:
         logbook.clear()
     logbook.begin()
     return logbook
+
+
+@contextmanager
+def _saying_what_is_kept(logbook: Logbook | None) -> Iterator[None]:
+    """Tell who interrupts a comparison how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if logbook is None:
+            raise
+        raise KeyboardInterrupt(
+            f"what was finished is kept in {logbook.folder}; the same command with --resume goes on"
+            " from there"
+        ) from None
 
 
 def _kept_beside(out: str | Path) -> Path:

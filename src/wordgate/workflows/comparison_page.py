@@ -70,7 +70,7 @@ def _findings(
 
 def _learning(rung: Rung) -> Learning:
     history = [Epoch(**asdict(epoch)) for epoch in rung.answers.history]
-    return Learning(history, rung.answers.best_epoch)
+    return Learning(history, rung.answers.best_epoch, rung.remarks)
 
 
 def _trial(rung: Rung, step: Step | None) -> page.Trial:

@@ -22,7 +22,7 @@ def scores_row(rung: Rung) -> tuple[str, ...]:
     )
 
 
-def step_told(difference: "PairedDifference") -> str:
+def step_told(difference: PairedDifference) -> str:
     """Say a paired difference: points, 95 % interval, p-value."""
     points = f"{100 * difference.difference:+.1f}"
     if difference.low is not None and difference.high is not None:
@@ -37,8 +37,9 @@ def measured(ladder: Comparison) -> list[str]:
     sentences = [f"Judged: {judged}; seed {ladder.seed}, recipe {ladder.recipe}."]
     if ladder.vectors is not None:
         sentences.append(f"Word vectors: {ladder.vectors}.")
-    if ladder.steps:
-        sentences.append(f"Steps: {ladder.steps[0].difference.method}.")
+    for kind in ladder.kinds:
+        methods = {step.difference.method for step in ladder.steps if step.kind == kind}
+        sentences += [f"Steps, {kind} split: {method}." for method in sorted(methods)]
     costs = (
         "train s: fitting, a model. texts/s: from strings to probabilities. MB: the model's size."
     )

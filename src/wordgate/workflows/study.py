@@ -53,7 +53,7 @@ def make_study(table: Table, settings: Settings, seed: int, copies: Copies | Non
         copies: Which rows copy which, if that is known already.
 
     Raises:
-        DataError: The rows can't be cut, or a label of test is unknown to train.
+        DataError: The rows can't be cut, or a label of validation or test is unknown to train.
     """
     labels = tuple(sorted(set(table.labels or ())))
     copies = copies or find_copies(table.bodies, table.groups)

@@ -20,7 +20,7 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed
 from wordgate.split.fingerprints import Fingerprints
-from wordgate.training.families import check_device, check_family
+from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import Keeping
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.audit import audit_table
@@ -157,6 +157,7 @@ def train(
     check_folds(folds, chosen, parts_given=parts_given, max_minutes=max_minutes)
     if out is not None:
         check_destination(out, overwrite=overwrite)
+    check_pretrained(model, chosen)
     sources = read_parts(
         data,
         valid=valid,
