@@ -1,6 +1,7 @@
 """Work in several threads: all of it once, nothing hidden, BLAS as it was."""
 
 import threading
+import time
 
 import pytest
 from threadpoolctl import threadpool_info
@@ -46,6 +47,20 @@ def test_an_error_in_any_thread_is_raised(bad):
 
     with pytest.raises(ArithmeticError, match="piece 7"):
         spread(work, range(20))
+
+
+def test_an_interruption_does_not_wait_for_the_rest():
+    done, this = [], threading.get_ident()
+
+    def work(piece):
+        if threading.get_ident() == this:
+            raise KeyboardInterrupt
+        time.sleep(0.001)  # in which the other thread is interrupted
+        done.append(piece)
+
+    with pytest.raises(KeyboardInterrupt):
+        spread(work, range(2_000))
+    assert len(done) < 1_999
 
 
 def blas_threads():

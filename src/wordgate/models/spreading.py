@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -20,7 +20,7 @@ def spread(work: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
     """Do some work on every piece, in as many threads as there are cores.
 
     Numpy lets other threads run while it computes. A single piece is worked on in this very thread.
-    What goes wrong in any thread is raised here.
+    What goes wrong in any thread is raised here, and an interruption, too; no piece is begun after.
 
     Args:
         work: What to do; it is called from several threads.
@@ -34,15 +34,19 @@ def spread(work: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
         for piece in rest:
             work(piece)
         return
-    taking = Lock()
+    taking, stopped = Lock(), Event()
 
     def take() -> list[Piece]:
         with taking:
-            return list(islice(rest, 1))
+            return [] if stopped.is_set() else list(islice(rest, 1))
 
     def run() -> None:
-        while piece := take():
-            work(*piece)
+        try:
+            while piece := take():
+                work(*piece)
+        except BaseException:
+            stopped.set()
+            raise
 
     with ThreadPoolExecutor(helpers) as threads:
         running = [threads.submit(run) for _ in range(helpers)]
