@@ -40,6 +40,12 @@ def test_each_family_is_judged_on_both_kinds_of_split(compare):
         assert rung.megabytes > 0
 
 
+def test_the_simplest_family_is_the_lowest_rung_however_they_are_named(compare):
+    found = compare(models=["lstm", "count"], split="grouped")
+    assert found.families == ("count", "lstm")
+    assert [(step.family, step.below) for step in found.steps] == [("lstm", "count")]
+
+
 def test_a_rung_is_what_training_the_family_alone_gives(compare, count_model):
     rung = compare(models=["count"], settings=None).rung("count", "grouped")
     metrics = count_model.training.metrics

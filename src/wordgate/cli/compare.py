@@ -16,7 +16,7 @@ from wordgate.cli.options import json_option, learning_options, reading_options,
 @click.option(
     "--models",
     metavar="FAMILY,...",
-    help="The families, from the lowest rung up: some of count, logreg, mlp, lstm, transformer."
+    help="The families: some of count, logreg, mlp, lstm, transformer."
     "  [default: all that can take part]",
 )
 @reading_options

@@ -76,7 +76,8 @@ def compare(
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
         overwrite: Replace a comparison that is there, and begin anew where one was interrupted.
         resume: Go on with the comparison into `out` that was interrupted, after its last rung.
-        models: The families, from the lowest rung up; None for all that can take part.
+        models: The families, in any order: the simplest is the lowest rung. None for all that can
+            take part.
         recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
         settings: Single settings that beat the recipe's.
         vectors: A file of pretrained word vectors, or the name of a public one; without, families
@@ -160,7 +161,7 @@ def compare(
 def _families(
     models: Sequence[str] | None, vectors: str | Path | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the families that take part, and a sentence for each that can't.
+    """Give the families that take part, simplest first, and a sentence for each that can't.
 
     Raises:
         SettingsError: A family that was named is unknown, or named twice.
@@ -171,7 +172,7 @@ def _families(
             check_family(family)
         if len(set(models)) < len(models) or not models:
             raise SettingsError(f"models are {', '.join(models) or 'none'}: name each once")
-        return tuple(models), ()
+        return tuple(family for family in FAMILIES if family in models), ()
     families, left_out = [], []
     for family in FAMILIES:
         try:
