@@ -99,7 +99,8 @@ def test_it_says_what_counts(make_report):
     report = make_report()
     text = _Page(model_page(report)).text
     assert f"{report.metrics.accuracy:.3f}" in text
-    assert "+2.0 points against word counts on the same rows (95 %: -1.0 to +5.0, p below" in text
+    told = "+2.0 points against word counts on the same rows (95 %: -1.0 to +5.0, p < 0.001)"
+    assert told in text
     assert "Grouped by column 'id'." in text
     assert "A remark on the split." in text
     assert "test rows whose group stands in train 7" in text

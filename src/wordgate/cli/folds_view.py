@@ -1,8 +1,8 @@
 """A cross-validation as a terminal shows it."""
 
 from wordgate.bundle.metrics import CrossValidation
-from wordgate.cli.views import span
 from wordgate.evaluation.report_text import UNDEFINED
+from wordgate.report.figures import span
 
 
 def folds_view(validation: CrossValidation) -> str:

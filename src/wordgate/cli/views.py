@@ -7,6 +7,7 @@ from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import Metrics
 from wordgate.evaluation.coverage import CoveragePoint, abstention_sentences
 from wordgate.evaluation.report_text import UNDEFINED, classification_report, confusion_table
+from wordgate.report.figures import span
 from wordgate.workflows.verdicts import family_name, leak, verdict
 
 if TYPE_CHECKING:
@@ -161,11 +162,6 @@ def costs(metrics: Metrics) -> str:
         f"Trained in {metrics.train_seconds:.1f} s{epochs}; {metrics.wall_seconds:.1f} s in all,"
         f" {metrics.peak_memory_mb:,.0f} MB at most."
     )
-
-
-def span(low: float | None, high: float | None) -> str:
-    """Write an interval of shares."""
-    return UNDEFINED if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
 def _as_set(value: object) -> str:

@@ -68,3 +68,8 @@ def p_text(p_value: float | None) -> str:
     if p_value is None:
         return "–"
     return "below 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def p_told(p_value: float) -> str:
+    """Say a p-value in a sentence, as `p_text` writes it in a table."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"

@@ -1,7 +1,7 @@
 """The report on one model as a page."""
 
 from wordgate.report.charts import Dots, Estimate, axis, dot_plot
-from wordgate.report.figures import Figure, Section, Table, p_text, share, span
+from wordgate.report.figures import Figure, Section, Table, p_told, share, span
 from wordgate.report.findings import Learning
 from wordgate.report.look import look_at
 from wordgate.report.model_report import ModelReport
@@ -74,7 +74,7 @@ def _difference(report: ModelReport) -> str:
     told = f"{100 * found.difference:+.1f} points against word counts on the same rows"
     if found.low is not None and found.high is not None:
         told += f" (95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f}"
-        told += ")" if found.p_value is None else f", p {_is(found.p_value)})"
+        told += ")" if found.p_value is None else f", {p_told(found.p_value)})"
     return told + "."
 
 
@@ -88,11 +88,6 @@ def _scores(report: ModelReport) -> Table:
         for name, one in report.baselines()
     ]
     return Table(("", "accuracy", "macro F1", "log loss"), rows)
-
-
-def _is(p_value: float) -> str:
-    told = p_text(p_value)
-    return told if told.startswith("below") else f"= {told}"
 
 
 def _split(report: ModelReport) -> Section:

@@ -1,7 +1,7 @@
 """The ladder in words and cells, for a terminal and a page."""
 
 from wordgate.evaluation.intervals import PairedDifference
-from wordgate.report.figures import share, span
+from wordgate.report.figures import p_told, share, span
 from wordgate.workflows.ladder import Comparison, Rung
 
 HEADER = ("accuracy", "95 % interval", "macro F1", "95 % interval", "train s", "texts/s", "MB")
@@ -27,8 +27,7 @@ def step_told(difference: PairedDifference) -> str:
     points = f"{100 * difference.difference:+.1f}"
     if difference.low is not None and difference.high is not None:
         points += f" ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
-    p_value = difference.p_value
-    return f"{points}, " + (f"p = {p_value:.3f}" if p_value >= 5e-4 else "p < 0.001")
+    return f"{points}, {p_told(difference.p_value)}"
 
 
 def measured(ladder: Comparison) -> list[str]:

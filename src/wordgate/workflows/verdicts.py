@@ -1,6 +1,7 @@
 """What a model's scores come to, in plain sentences."""
 
 from wordgate.bundle.metrics import PairedDifference, SplitFacts
+from wordgate.report.figures import p_told
 
 _FAMILY_NAMES = {
     "count": "counts",
@@ -24,7 +25,7 @@ def verdict(family: str, difference: PairedDifference) -> list[str]:
         bounds = f"95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
     facts = f"{100 * difference.difference:+.1f} points, {bounds}"
     if difference.p_value is not None:
-        facts += f", p = {difference.p_value:.3f}" if difference.p_value >= 5e-4 else ", p < 0.001"
+        facts += f", {p_told(difference.p_value)}"
     if difference.low is not None and difference.low > 0:
         return [f"The {name} model beats word counts: {facts}."]
     if difference.high is not None and difference.high < 0:
