@@ -167,6 +167,16 @@ def test_it_goes_on_where_it_stopped(compare, stopped_after_one, monkeypatch):
     assert not kept.exists()
 
 
+def test_what_fails_before_anything_is_finished_leaves_nothing(compare, tmp_path, monkeypatch):
+    def fail(*args, **named):
+        raise wordgate.DataError("no good")
+
+    monkeypatch.setattr(bracket, "fit_calibrated", fail)
+    with pytest.raises(wordgate.DataError, match="no good"):
+        compare(out=tmp_path / "ladder")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_interrupted_one_is_not_passed_over(compare, stopped_after_one):
     with pytest.raises(wordgate.BundleError, match="was interrupted and left"):
         compare(out=stopped_after_one)

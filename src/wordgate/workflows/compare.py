@@ -224,7 +224,6 @@ def _logbook(out: str | Path | None, *, resume: bool) -> Logbook | None:
     logbook = Logbook(_kept_beside(out))
     if not resume:
         logbook.clear()
-    logbook.begin()
     return logbook
 
 
@@ -234,7 +233,7 @@ def _saying_what_is_kept(logbook: Logbook | None) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if logbook is None:
+        if logbook is None or not logbook.folder.exists():  # nothing was finished
             raise
         raise KeyboardInterrupt(
             f"what was finished is kept in {logbook.folder}; the same command with --resume goes on"

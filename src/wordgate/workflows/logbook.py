@@ -51,22 +51,11 @@ class Logbook:
     course.
 
     Args:
-        folder: Where they stand, a file each.
+        folder: Where they stand, a file each; it is made for the first one.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
-
-    def begin(self) -> None:
-        """Make the folder.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BundleError(f"{self.folder} can't be made: {error.strerror}") from error
 
     def keep(self, name: str, course: Course, identity: Mapping[str, str]) -> None:
         """Keep a course.
@@ -77,6 +66,7 @@ class Logbook:
         facts = {key: value for key, value in asdict(course).items() if key != "log_proba"}
         content = {"identity": dict(identity), "course": facts, "digest": _digest(course.log_proba)}
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             with replacing(self._file(name)) as aside:
                 save_file({"log_proba": course.log_proba}, aside, {_METADATA: json.dumps(content)})
         except (OSError, SafetensorError) as error:
