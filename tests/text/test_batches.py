@@ -47,15 +47,15 @@ def test_every_text_stands_once_whole_and_padded_right(lengths, batch_size, roun
 
 def test_shapes_and_types():
     (batch,) = bucketed(texts_of([2, 0, 5]), batch_size=8, rng=None)
-    assert batch.ids.tolist() == [[0] * 8, [1, 2] + [0] * 6, [3, 4, 5, 6, 7] + [0] * 3]
-    assert (batch.rows.tolist(), batch.lengths.tolist()) == ([1, 0, 2], [0, 2, 5])
+    assert batch.ids.tolist() == [[3, 4, 5, 6, 7] + [0] * 3, [1, 2] + [0] * 6, [0] * 8]
+    assert (batch.rows.tolist(), batch.lengths.tolist()) == ([2, 0, 1], [5, 2, 0])
     assert {batch.rows.dtype, batch.ids.dtype, batch.lengths.dtype} == {np.dtype(np.int64)}
 
 
-def test_prediction_reads_texts_in_order_of_length():
+def test_prediction_reads_the_longest_texts_first():
     encoded = random_texts(100)
     lengths = [n for b in bucketed(encoded, batch_size=7, rng=None) for n in b.lengths]
-    assert lengths == sorted(encoded.lengths)
+    assert lengths == sorted(encoded.lengths, reverse=True)
 
 
 def test_the_seed_decides_the_batches():

@@ -134,15 +134,14 @@ class Network:
         )
 
     def _logits(self, batch: Batch) -> Floats:
-        longest_first = np.argsort(-batch.lengths, kind="stable")
-        lengths = batch.lengths[longest_first]
-        ids = batch.ids[longest_first, : lengths[0]]
+        """Score a batch whose longest text comes first: float32 [batch, classes]."""
+        lengths = batch.lengths
+        ids = batch.ids[:, : lengths[0]]
         forward, *backward = self._readers
         pooled = forward.pooled(ids, lengths, self.pooling)
         for reader in backward:
             pooled += reader.pooled(_reversed(ids, lengths), lengths, self.pooling)
-        logits = np.empty((len(ids), len(self.output_bias)), np.float32)
-        logits[longest_first] = np.hstack(pooled) @ self.output_weights.T + self.output_bias
+        logits: Floats = np.hstack(pooled) @ self.output_weights.T + self.output_bias
         return logits
 
 

@@ -39,11 +39,11 @@ class Batch:
                 f"{list(self.rows.shape)}, {list(self.ids.shape)} and {list(self.lengths.shape)}"
             )
         time = self.ids.shape[1]
-        if np.any((self.lengths < 0) | (self.lengths > time)):
+        if ((self.lengths < 0) | (self.lengths > time)).any():
             raise ValueError(f"lengths must be between 0 and time, {time}")
-        if np.any(self.ids < PADDING):
+        if (self.ids < PADDING).any():
             raise ValueError("ids must not be negative")
-        if not np.array_equal(self.ids != PADDING, _inside(self.lengths, time)):
+        if ((self.ids != PADDING) != _inside(self.lengths, time)).any():
             raise ValueError(f"ids must be {PADDING} beyond a text's length and nowhere before it")
 
 
@@ -61,7 +61,8 @@ def bucketed(
         encoded: The texts.
         batch_size: Texts in a batch; one batch may have fewer.
         rng: For training: draws which texts share a batch and the order of the batches, anew at
-            every call. None, for prediction: all texts in order of length.
+            every call. None, for prediction: all texts in order of length, the longest first, so
+            that no thread is left with the largest batch when the others are done.
         round_to: The time of a batch is its longest text's length, rounded up to a multiple of
             this (and at least this): many different shapes fill oneDNN's cache of primitives.
         similar: False to let chance alone, which is then needed, say who shares a batch.
@@ -90,7 +91,7 @@ def _by_length(
 ) -> NDArray[np.int64]:
     """Order rows so that neighbours have similar lengths: rows int64 [n]."""
     if rng is None:
-        return np.argsort(lengths, kind="stable")
+        return (-lengths).argsort(kind="stable")
     shuffled = rng.permutation(len(lengths))
     # A few chunks at the least, else a small set would fall into the same batches every epoch.
     n_batches = -(-len(lengths) // batch_size)
