@@ -55,8 +55,11 @@ class Reader:
 
         Two threads may do so at once: what both fill, both fill with the same.
         """
+        blocks_of = ids // _BLOCK
+        if self._is_filled[blocks_of].all():
+            return
         needed = np.zeros_like(self._is_filled)
-        needed[ids // _BLOCK] = True
+        needed[blocks_of] = True
         missing = np.flatnonzero(needed & ~self._is_filled)
         for start in range(0, len(missing), _BLOCKS_AT_ONCE):
             blocks = missing[start : start + _BLOCKS_AT_ONCE]

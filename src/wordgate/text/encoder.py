@@ -51,9 +51,9 @@ class EncodedTexts:
                 f"offsets must go from 0 to {len(self.ids)}, the number of ids, but go from "
                 f"{self.offsets[0]} to {self.offsets[-1]}"
             )
-        if np.any(np.diff(self.offsets) < 0):
+        if (self.lengths < 0).any():
             raise ValueError("offsets must never fall")
-        if np.any(self.ids <= PADDING):
+        if (self.ids <= PADDING).any():
             raise ValueError(f"ids must be above {PADDING}, which is padding")
 
     def __len__(self) -> int:
@@ -63,7 +63,8 @@ class EncodedTexts:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each text: int64 [n]."""
-        return np.diff(self.offsets)
+        lengths: NDArray[np.int64] = self.offsets[1:] - self.offsets[:-1]
+        return lengths
 
     def select(self, indices: ArrayLike) -> "EncodedTexts":
         """Take some of the texts, in the order asked for.
@@ -81,8 +82,8 @@ class EncodedTexts:
 
     def ids_of(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int32]:
         """Lay the ids of some texts, int64 [m], of these lengths, int64 [m], one after another."""
-        before = np.cumsum(lengths) - lengths
-        starts = np.repeat(self.offsets[rows] - before, lengths)
+        before = lengths.cumsum() - lengths
+        starts = (self.offsets[rows] - before).repeat(lengths)
         found: NDArray[np.int32] = self.ids[np.arange(len(starts)) + starts]
         return found
 
@@ -184,17 +185,16 @@ class TextEncoder:
         lengths = np.fromiter(map(len, token_lists), dtype=np.int64, count=len(token_lists))
         ids = np.fromiter(lookup, dtype=np.int32, count=int(lengths.sum()))
         missing = ids == PADDING
-        if self.vocabulary.unknown is None:
-            ids, lengths = ids[~missing], _count_kept(~missing, lengths)
-        else:
+        n_unknown = int(np.count_nonzero(missing))
+        if self.vocabulary.unknown is not None:
             ids[missing] = self.vocabulary.unknown
-        kept = _within_limit(lengths, self.max_tokens, self.truncate)
-        return EncodedTexts(
-            ids=ids[kept],
-            offsets=_offsets(np.minimum(lengths, self.max_tokens)),
-            n_truncated=int((lengths > self.max_tokens).sum()),
-            n_unknown=int(missing.sum()),
-        )
+        elif n_unknown:
+            ids, lengths = ids[~missing], _count_kept(~missing, lengths)
+        n_truncated = int(np.count_nonzero(lengths > self.max_tokens))
+        if n_truncated:
+            ids = ids[_within_limit(lengths, self.max_tokens, self.truncate)]
+            lengths = np.minimum(lengths, self.max_tokens)
+        return EncodedTexts(ids, _offsets(lengths), n_truncated, n_unknown)
 
     def state(self) -> dict[str, Any]:
         """All that ``from_state`` needs, in types that JSON has."""
@@ -243,7 +243,7 @@ def _tokenize(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[str]]:
 def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each text begins and the last one ends: int64 [n + 1]."""
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    lengths.cumsum(out=offsets[1:])
     return offsets
 
 
