@@ -53,7 +53,8 @@ def _tell(**facts: object) -> None:
 
 def in_processes(predict: Predict) -> Predict:
     """Let as many processes as there are cores share the texts: for what knows only one thread."""
-    cores = len(os.sched_getaffinity(0))
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     if cores == 1:
         return predict
     pool = multiprocessing.get_context("fork").Pool(cores, _adopt, (predict,))
