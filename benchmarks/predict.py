@@ -1,88 +1,107 @@
-"""Texts a second: `make bench-predict`.
+"""Texts a second, from strings to probabilities: `make bench-predict`.
 
-One thread, the default recipe's sizes, random weights, texts of the tweets' lengths. Peers: the
-same weights in torch (`nn.LSTM`, batches sorted by length, float32), and padded to 96 as the
-notebook does. Encoding is left out; medians of five alternating runs.
+The notebook's LSTM(128) and recipe `default` on the real tweets. Peers: the same weights in ONNX
+Runtime (what `wordgate export` writes), torch's nn.LSTM and Keras on TensorFlow; fastText; word
+counts in scikit-learn; a fine-tuned MiniLM. Each is at its best: all cores, batches, texts of
+similar length together. Each has a process of its own, which sleeps while the others' turn is.
+Every text is distinct, and no process gets any text twice: each of the repeats, which take the
+peers in turn, has texts of its own. The table shows medians of the repeats. Then one text: the
+whole process of `wordgate predict`, and a predictor that is loaded.
+
+    python benchmarks/predict.py                          trains what it needs, some minutes
+    python benchmarks/predict.py --bundle M --default D --transformer T
+    python benchmarks/predict.py --only torch-float32     wordgate and one peer
+
+WORDGATE_BENCH_KERAS and WORDGATE_BENCH_FASTTEXT name interpreters that have Keras with TensorFlow
+and fastText; without them `make` sets up .venv-keras and .venv-fasttext.
 """
 
-import statistics
-import time
+import argparse
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
 
-import numpy as np
-import torch
+from prediction import material
+from prediction.measuring import Figures, take_cold, take_rates
+from prediction.peers import OURS, peers_of
+from prediction.tables import cold_table, fact_lines, rates_table
+from wordgate.cores import available_cores
+from wordgate.training.processor import processor
 
-from wordgate.models.network import Direction, Network
-from wordgate.settings import load_settings
-from wordgate.text.batches import bucketed
-from wordgate.text.encoder import EncodedTexts
-
-TEXTS, WORDS, LABELS, REPEATS, PADDED = 8192, 9300, 3, 5, 96
+RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Print the table."""
-    torch.set_num_threads(1)
-    network, encoded = _network(), _texts()
-    ways = {
-        "wordgate (numpy)": lambda: network.log_proba(encoded),
-        "torch nn.LSTM, sorted by length": lambda: _torch(network, encoded, pad_to=4),
-        f"torch nn.LSTM, padded to {PADDED}": lambda: _torch(network, encoded, pad_to=PADDED),
+    """Measure, print the tables, keep the figures."""
+    options = parsed()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        bundles = {
+            "lstm128": options.bundle or material.lstm128(folder),
+            "default": options.default or material.default(folder),
+            "transformer": options.transformer or material.transformer(folder),
+        }
+        texts, network = folder / "texts.json", folder / "network.npz"
+        numbers = material.write_texts(texts)
+        sizes = material.write_network(bundles["lstm128"], network)
+        peers = peers_of(bundles, network)
+        if options.only:
+            peers = [peer for peer in peers if peer.key in (OURS, *options.only)]
+        facts = circumstances(numbers, sizes)
+        all_figures = take_rates(peers, texts, material.REPEATS)
+        cold = {} if options.only else take_cold(bundles, texts)
+    facts |= {"load at the end": f"{os.getloadavg()[0]:.1f}", "versions": versions(all_figures)}
+    print(rates_table(all_figures), end="\n\n")
+    if cold:
+        print(cold_table(cold), end="\n\n")
+    print("\n".join(fact_lines(facts)))
+    peers_json = {figures.peer.key: figures.as_json() for figures in all_figures}
+    write_json(options.out, {"facts": facts, "peers": peers_json, "one_text": cold})
+
+
+def parsed() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--bundle", type=Path, help="an LSTM(128) of recipe notebook-fast")
+    parser.add_argument("--default", type=Path, help="a model of recipe default")
+    parser.add_argument("--transformer", type=Path, help="a model of the family transformer")
+    parser.add_argument("--only", action="append", help="a peer's key; may be given repeatedly")
+    parser.add_argument("--out", type=Path, default=RESULTS / "predict.json", help="JSON")
+    return parser.parse_args()
+
+
+def circumstances(numbers: dict[str, int], sizes: dict[str, int]) -> dict[str, object]:
+    """Gather the machine, its load, and the size of the work."""
+    cores = available_cores()
+    return {
+        "machine": f"{processor()}, {platform.system()}",
+        "threads": f"{cores}, of as many cores; fastText and scikit-learn: {cores} processes",
+        "tweets": f"{numbers['repeats']} times {numbers['of texts']:,} distinct ones, after"
+        f" {numbers['to warm up']:,} others to warm up with",
+        "LSTM(128)": ", ".join(f"{name} {value:,}" for name, value in sizes.items()),
+        "began": datetime.now(timezone.utc).isoformat(timespec="minutes"),
+        "load at the start": f"{os.getloadavg()[0]:.1f}",
     }
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(REPEATS):
-        for name, predict in ways.items():
-            started = time.perf_counter()
-            predict()
-            rates[name].append(len(encoded) / (time.perf_counter() - started))
-    ours = statistics.median(next(iter(rates.values())))
-    print("| way | texts/s | wordgate is faster by |\n|---|---|---|")
-    for name, measured in rates.items():
-        rate = statistics.median(measured)
-        print(f"| {name} | {rate:,.0f} | {ours / rate:.1f} |")
 
 
-def _network() -> Network:
-    settings, rng = load_settings("default"), np.random.default_rng(0)
-
-    def draw(*shape: int) -> np.ndarray:
-        return rng.normal(0, 0.1, shape).astype(np.float32)
-
-    hidden, size = settings.hidden_size, settings.embedding_size
-    n_directions = 2 if settings.bidirectional else 1
-    directions = tuple(
-        Direction(draw(4 * hidden, size), draw(4 * hidden, hidden), draw(4 * hidden))
-        for _ in range(n_directions)
+def versions(all_figures: Sequence[Figures]) -> str:
+    """Name the versions of all that took part, as each of the processes has them."""
+    found = dict.fromkeys(
+        f"{name} {number}" for one in all_figures for name, number in one.versions.items()
     )
-    features = hidden * n_directions * len(settings.pooling)
-    return Network(
-        draw(WORDS, size), directions, draw(LABELS, features), draw(LABELS), settings.pooling
-    )
+    return ", ".join([f"python {platform.python_version()}", *found])
 
 
-def _texts() -> EncodedTexts:
-    """Draw lengths as the tweets' (median 18, 99 % at most 66) and words by Zipf's law."""
-    rng = np.random.default_rng(1)
-    lengths = np.clip(rng.gamma(1.9, 11.5, TEXTS).astype(np.int64), 1, PADDED)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    ids = np.minimum(rng.zipf(1.3, offsets[-1]), WORDS - 2).astype(np.int32) + 1
-    return EncodedTexts(ids=ids, offsets=offsets)
-
-
-@torch.inference_mode()
-def _torch(network: Network, encoded: EncodedTexts, pad_to: int) -> None:
-    hidden = network.directions[0].hidden_weights.shape[1]
-    table = torch.from_numpy(network.embedding)
-    for batch in bucketed(encoded, batch_size=256, rng=None, round_to=pad_to):
-        inputs = torch.nn.functional.embedding(torch.from_numpy(batch.ids), table)
-        start = torch.zeros(1, len(inputs), hidden)
-        for direction in network.directions:
-            arrays = (direction.input_weights, direction.hidden_weights, direction.bias)
-            weights = [torch.from_numpy(array) for array in arrays]
-            weights.append(torch.zeros_like(weights[-1]))
-            states, _, _ = torch.lstm(
-                inputs, (start, start), weights, True, 1, 0.0, False, False, True
-            )
-            states.amax(dim=1)
+def write_json(file: Path, figures: dict[str, object]) -> None:
+    """Keep every figure."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

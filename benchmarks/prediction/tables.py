@@ -1,0 +1,53 @@
+"""What `make bench-predict` prints."""
+
+from collections.abc import Sequence
+
+from prediction.measuring import COLD, Figures
+
+MODELS = {
+    "default": "wordgate, recipe default",
+    "lstm128": "wordgate, LSTM(128)",
+    "transformer": "MiniLM, wordgate's family transformer",
+}
+
+
+def rates_table(all_figures: Sequence[Figures]) -> str:
+    """Lay out one row a peer."""
+    ours = all_figures[0]
+    lines = [
+        "| from strings to probabilities | texts/s | slowest to fastest repeat |"
+        " wordgate float32 is faster by | same labels |",
+        "|---|---|---|---|---|",
+    ]
+    for figures in all_figures:
+        name = figures.peer.name
+        if figures.missing:
+            lines.append(f"| {name} | not measured: {figures.missing} | | | |")
+            continue
+        same = "" if figures.agreement is None else f"{figures.agreement:.1%}"
+        lines.append(
+            f"| {name} | {figures.rate:,.0f} | {min(figures.rates):,.0f} to"
+            f" {max(figures.rates):,.0f} | {ours.rate / figures.rate:.1f} | {same} |"
+        )
+    return "\n".join(lines)
+
+
+def cold_table(figures: dict[str, dict[str, float]]) -> str:
+    """Lay out what one text takes, in a process of its own and through a loaded predictor."""
+    lines = [
+        f"| one text | `wordgate predict`, whole process, s (median of {COLD}) | its peak MB |"
+        " loaded predictor, ms | 99 % within ms |",
+        "|---|---|---|---|---|",
+    ]
+    for name, one in figures.items():
+        lines.append(
+            f"| {MODELS[name]} | {one['cold_seconds']:.2f} | {one['cold_peak_megabytes']:,.0f} |"
+            f" {one['one_text_milliseconds']:.2f} |"
+            f" {one['one_text_milliseconds_percentile_99']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def fact_lines(facts: dict[str, object]) -> list[str]:
+    """Lay out how it was measured."""
+    return [f"    {name}: {value}" for name, value in facts.items()]
