@@ -140,7 +140,8 @@ def find(
         scores: Of the rows that judge; its labels are in the order of the probabilities.
         judged: The rows that judge.
         words: Their words.
-        temperature: What the model divides log-probabilities by, if it does.
+        temperature: What the model divides log-probabilities by; 1 is as good as none, and None
+            where there is none or each fold has its own.
         untempered: float64 [n, classes], the log-probabilities before that.
         suspected: The rows among which wrong labels are sought; None for those that judge.
         texts: Whether texts of the data may stand in the report.
@@ -149,6 +150,8 @@ def find(
     Raises:
         DataError: There are no rows, or not as many of everything.
     """
+    if temperature == 1.0:
+        temperature = untempered = None
     judged.check()
     suspected = suspected or judged
     suspected.check()

@@ -39,7 +39,12 @@ from wordgate.workflows.folds import check_n_folds
 from wordgate.workflows.ladder import Comparison, Rung, Step
 from wordgate.workflows.logbook import Logbook
 from wordgate.workflows.reading import ReadingOptions, read_parts
-from wordgate.workflows.resolving import resolve_settings, resolve_vectors
+from wordgate.workflows.resolving import (
+    given_options,
+    refuse_idle_split,
+    resolve_settings,
+    resolve_vectors,
+)
 
 FILES = ("comparison.json", "report.html")
 _WHAT = "comparison"
@@ -105,13 +110,14 @@ def compare(
     told: Progress = Console() if progress is None else progress
     seed = checked_seed(seed)
     families, left_out = _families(models, vectors)
-    overrides = dict(settings or {}) | ({} if test_size is None else {"test_size": test_size})
+    overrides = {**(settings or {}), **given_options(test_size=test_size)}
     chosen = resolve_settings(recipe, overrides, vectors, families=families)
     for family in [name for name in families if name not in ON_CPU_ALONE] or families[:1]:
         check_device(family, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_n_folds(folds, parts_given=parts_given)
-    _refuse_idle(split, overrides, test, folds, parts_given=parts_given)
+    refuse_idle_split(split, valid, test, split_column)
+    _refuse_idle_settings(overrides, test, folds)
     _check_out(out, overwrite=overwrite, resume=resume)
     for family in families:
         check_pretrained(family, chosen)
@@ -190,23 +196,14 @@ def _families(
     return tuple(families), tuple(left_out)
 
 
-def _refuse_idle(
-    split: str | None,
-    overrides: Mapping[str, object],
-    test: str | Path | None,
-    folds: int | None,
-    *,
-    parts_given: bool,
+def _refuse_idle_settings(
+    overrides: Mapping[str, object], test: str | Path | None, folds: int | None
 ) -> None:
     """Refuse what would change nothing about who learns and who judges.
 
     Raises:
         SettingsError: Something has no effect.
     """
-    if split is not None and parts_given:
-        raise SettingsError(
-            f"--split {split} has no effect with --valid, --test or --split-column: leave it out"
-        )
     if "split" in overrides:
         raise SettingsError(
             "split has no effect as a setting: both kinds are compared, or the one that --split"

@@ -56,13 +56,12 @@ def _findings(
     rung: Rung, table: Table, bracket: Bracket, words: WordCounts, *, texts: bool
 ) -> Findings:
     answers = rung.answers
-    is_tempered = answers.temperature != 1.0
     return find(
         rung.scores,
         held_out(table, bracket.exam.examples, bracket.rows, answers.log_proba),
         words,
-        temperature=answers.temperature if is_tempered else None,
-        untempered=answers.untempered if is_tempered else None,
+        temperature=answers.temperature,
+        untempered=answers.untempered,
         texts=texts,
         seed=bracket.exam.seed,
     )

@@ -48,13 +48,12 @@ def report_page(
             which wrong labels are sought; None to seek them among the test rows.
         texts: Whether texts of the data may stand on the page.
     """
-    is_tempered = config.temperature != 1.0
     findings = find(
         scores,
         held_out(table, study.test, study.split.test, log_proba),
         count_words(study.test.texts, study.train.texts),
-        temperature=config.temperature if is_tempered else None,
-        untempered=untempered if is_tempered else None,
+        temperature=config.temperature,
+        untempered=untempered,
         suspected=None
         if by_folds is None
         else held_out(

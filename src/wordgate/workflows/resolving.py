@@ -54,6 +54,29 @@ def resolve_settings(
     return settings
 
 
+def given_options(**options: object) -> dict[str, object]:
+    """Leave out the options that were not given, which are None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def refuse_idle_split(
+    split: str | None,
+    valid: str | Path | None,
+    test: str | Path | None,
+    split_column: str | None,
+) -> None:
+    """Refuse to say how to cut where the parts are given.
+
+    Raises:
+        SettingsError: Both were said.
+    """
+    given = given_options(**{"--valid": valid, "--test": test, "--split-column": split_column})
+    if split is not None and given:
+        raise SettingsError(
+            f"--split {split} has no effect with {' and '.join(given)}: leave it out"
+        )
+
+
 def check_vectors_needed(families: Sequence[str], vectors: str | Path | None) -> None:
     """Refuse word vectors that no family reads, and their lack where one needs them.
 

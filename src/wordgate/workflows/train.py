@@ -40,7 +40,12 @@ from wordgate.workflows.judging import (
 from wordgate.workflows.keeping import check_keeping
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.reporting import report_page
-from wordgate.workflows.resolving import resolve_settings, resolve_vectors
+from wordgate.workflows.resolving import (
+    given_options,
+    refuse_idle_split,
+    resolve_settings,
+    resolve_vectors,
+)
 from wordgate.workflows.study import Study, make_study
 
 
@@ -145,9 +150,11 @@ def train(
         KeyboardInterrupt: The training was interrupted; its checkpoint stands beside `out`.
     """
     clock = Clock(max_minutes=max_minutes, resumed=resume)
-    _refuse_idle_options(split, test_size, valid, test, split_column)
+    refuse_idle_split(split, valid, test, split_column)
+    if test_size is not None and test is not None:
+        raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
     told: Progress = Console() if progress is None else progress
-    overrides = {**(settings or {}), **_given(split=split, test_size=test_size)}
+    overrides = {**(settings or {}), **given_options(split=split, test_size=test_size)}
     check_family(model)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
     keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
@@ -312,24 +319,3 @@ def _baseline_line(baselines: JudgedBaselines) -> str:
         f" {facts.count.accuracy:.3f} by word counts with logistic regression"
         f" ({facts.count.train_seconds:.0f} s)."
     )
-
-
-def _given(**options: object) -> dict[str, object]:
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _refuse_idle_options(
-    split: str | None,
-    test_size: float | None,
-    valid: str | Path | None,
-    test: str | Path | None,
-    split_column: str | None,
-) -> None:
-    """Refuse what would change nothing, since the parts are given."""
-    given = _given(**{"--valid": valid, "--test": test, "--split-column": split_column})
-    if split is not None and given:
-        raise SettingsError(
-            f"--split {split} has no effect with {' and '.join(given)}: leave it out"
-        )
-    if test_size is not None and test is not None:
-        raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
