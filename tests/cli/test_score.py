@@ -63,3 +63,14 @@ def test_options_reach_the_scoring(wordgate, count_model, source, tmp_path):
     again = wordgate("score", count_model.folder, source, out, "--resume")
     assert (again.code, again.out) == (0, "")
     assert again.err == f"{out} is there already, whole, and younger than the model and the input\n"
+
+
+def test_the_kernel_reaches_the_model(wordgate, count_model, source, tmp_path):
+    for command in (("score", count_model.folder, source, tmp_path / "out.csv"),
+                    ("predict", count_model.folder, "a text")):  # fmt: skip
+        ended = wordgate(*command, "--kernel", "numba")
+        assert (ended.code, ended.out) == (1, "")
+        assert ended.err == (
+            "wordgate: kernel 'numba' computes models of the family 'lstm', and this one is of"
+            " 'count'\n"
+        )

@@ -39,12 +39,6 @@ def test_what_was_read_before_moves_no_bit(make_reader, before):
     assert np.array_equal(read(used, text), read(fresh, text))
 
 
-def test_only_what_is_read_is_projected(make_reader):
-    reader = make_reader()
-    reader.prepare(np.array([3, 999]))
-    assert np.flatnonzero(reader._is_filled).tolist() == [0, 999 // 16]
-
-
 def test_a_batch_of_texts_without_words_has_zeros(make_reader):
     pooled = make_reader().pooled(
         np.zeros((2, 0), np.int64), np.zeros(2, np.int64), ["last", "max", "mean"]

@@ -156,7 +156,7 @@ from wordgate.progress import Silent
 
 bundle, source, out, kills = *sys.argv[1:4], int(sys.argv[4])
 predictor = scoring.load(bundle)
-scoring.load = lambda _: predictor
+scoring.load = lambda *_, **__: predictor
 options = dict(batch=20, checkpoint_seconds=0.0, progress=Silent())
 
 def run(**more):
@@ -208,7 +208,7 @@ from wordgate.progress import Silent
 
 bundle, source, out = sys.argv[1:4]
 predictor = scoring.load(bundle)
-scoring.load = lambda _: predictor
+scoring.load = lambda *_, **__: predictor
 options = dict(resume=True, batch=200, checkpoint_seconds=0.0, progress=Silent())
 
 def mortal(function, left):

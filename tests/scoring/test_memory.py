@@ -22,7 +22,7 @@ class Quick:
     def predict_proba(self, texts):
         return np.full((len(texts), 2), 0.5)
 
-scoring.load = lambda _: Quick()
+scoring.load = lambda *_, **__: Quick()
 
 def peak(rows):
     source = f"{rows}.{out.rpartition('.')[2].replace('parquet', 'csv')}"

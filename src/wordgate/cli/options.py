@@ -131,4 +131,13 @@ training_options = _stack(
     ),
 )
 
+kernel_option = click.option(
+    "--kernel",
+    metavar="NAME",
+    default="numpy",
+    show_default=True,
+    help="What computes an LSTM: numpy; numba, twice as fast; or numba-int8, faster still, in a"
+    " byte a number. Numba is the extra 'numba', and takes a second or two to begin.",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from wordgate.cli.options import json_option
+from wordgate.cli.options import json_option, kernel_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,8 +40,15 @@ class Answer(TypedDict):
     help="Give no label where the most probable one has a probability below P. The model's"
     " report.html shows what P leaves.",
 )
+@kernel_option
 def predict(
-    bundle: str, texts: tuple[str, ...], *, as_json: bool, as_jsonl: bool, abstain_below: float
+    bundle: str,
+    texts: tuple[str, ...],
+    *,
+    as_json: bool,
+    as_jsonl: bool,
+    abstain_below: float,
+    kernel: str,
 ) -> None:
     """Label each TEXT, or each line of standard input, with the model in BUNDLE.
 
@@ -58,7 +65,7 @@ def predict(
     if as_json and as_jsonl:
         raise click.UsageError("--json and --jsonl exclude each other.")
     check_abstain(abstain_below)
-    predictor = load(bundle)
+    predictor = load(bundle, kernel=kernel)
     for warning in change_warnings(bundle, predictor.changed_files):
         click.echo(warning, err=True)
     chunks = _chunks(texts, predictor.config.text_form())

@@ -1,10 +1,12 @@
 """The families by name, to build a kept model again."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from wordgate.errors import BundleError, did_you_mean
+from wordgate.errors import BundleError, SettingsError, did_you_mean
 from wordgate.models.average import AverageModel
 from wordgate.models.count import CountModel
+from wordgate.models.kernels import NUMPY, check_kernel
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.protocol import Arrays, Description, Model
 from wordgate.models.transformer import TransformerModel
@@ -30,3 +32,22 @@ def model_from_state(family: str, description: Description, arrays: Arrays) -> M
         found = f"a {type(description).__name__}"
         raise BundleError(f"the model's description is {found}, not an object of named parts")
     return _FAMILIES[family](dict(description), dict(arrays))
+
+
+def with_kernel(model: Model, kernel: str) -> Model:
+    """Let a kernel, of `KERNELS`, compute a model.
+
+    Raises:
+        SettingsError: There is no such kernel, it can't compute this model, or the processor lacks
+            what it needs.
+        MissingExtraError: It needs numba, which is not installed.
+    """
+    check_kernel(kernel)
+    if kernel == NUMPY:
+        return model
+    if not isinstance(model, LSTMModel):
+        raise SettingsError(
+            f"kernel '{kernel}' computes models of the family 'lstm', and this one is of"
+            f" '{model.family}'"
+        )
+    return replace(model, network=model.network.computed_by(kernel))

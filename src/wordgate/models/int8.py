@@ -26,7 +26,7 @@ def rounded(rows: Floats) -> Floats:
     Returns:
         float32 [vocabulary, size], which `kept` and `restored` don't change any more.
     """
-    whole, scales = _quantized(rows)
+    whole, scales = quantized(rows)
     return _dequantized(whole, scales)
 
 
@@ -34,7 +34,7 @@ def kept(name: str, rows: Floats, *, int8: bool) -> dict[str, NDArray[Any]]:
     """Name the arrays that keep a table: itself, or bytes and a scale for each row."""
     if not int8:
         return {name: rows}
-    whole, scales = _quantized(rows)
+    whole, scales = quantized(rows)
     return {f"{name}.int8": whole, f"{name}.scales": scales}
 
 
@@ -62,7 +62,7 @@ def restored(name: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[dict[str, N
     return {**others, name: _dequantized(whole, scales)}, True
 
 
-def _quantized(rows: Floats) -> tuple[NDArray[np.int8], Floats]:
+def quantized(rows: Floats) -> tuple[NDArray[np.int8], Floats]:
     """Give int8 [vocabulary, size] and float32 [vocabulary]."""
     largest = np.abs(rows).max(axis=1, initial=0.0).astype(np.float64) / _HIGHEST
     fractions, exponents = np.frexp(largest)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.models.int8 import kept, restored, rounded
-from wordgate.models.reader import Reader
+from wordgate.models.kernels import NUMPY, AnyReader, make_reader
 from wordgate.models.softmax import log_softmax
 from wordgate.models.spreading import SINGLE_THREADED_BLAS, spread
 from wordgate.text.batches import Batch, bucketed
@@ -54,6 +54,7 @@ class Network:
         output_bias: float32 [classes].
         pooling: What is pooled over time, of `POOLINGS`, in this order.
         int8: Whether word vectors are kept in bytes; they are `int8.rounded` then.
+        kernel: What computes, of `KERNELS`.
     """
 
     embedding: Floats
@@ -62,6 +63,7 @@ class Network:
     output_bias: Floats
     pooling: tuple[str, ...]
     int8: bool = False
+    kernel: str = NUMPY
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Floats], pooling: tuple[str, ...]) -> "Network":
@@ -93,6 +95,12 @@ class Network:
     def in_int8(self) -> "Network":
         """Give the same network with word vectors that a byte a number can keep."""
         return replace(self, embedding=rounded(self.embedding), int8=True)
+
+    def computed_by(self, kernel: str) -> "Network":
+        """Give the same network, computed by another kernel; `make_reader` tells what can fail."""
+        network = replace(self, kernel=kernel)
+        network._readers  # noqa: B018 - what can't compute fails here
+        return network
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Name all arrays."""
@@ -127,9 +135,11 @@ class Network:
         return log_softmax(logits)
 
     @cached_property
-    def _readers(self) -> tuple[Reader, ...]:
+    def _readers(self) -> tuple[AnyReader, ...]:
         return tuple(
-            Reader(self.embedding, one.input_weights, one.hidden_weights, one.bias)
+            make_reader(
+                self.kernel, self.embedding, one.input_weights, one.hidden_weights, one.bias
+            )
             for one in self.directions
         )
 

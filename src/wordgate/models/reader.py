@@ -14,11 +14,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.models.projection import Projection
+
 Floats = NDArray[np.float32]
-_BLOCK = 16
-"""Words projected together: always the same ones, so that a word's numbers don't depend, in their
-last bits, on what was read before."""
-_BLOCKS_AT_ONCE = 64
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)
 
 
@@ -40,33 +38,16 @@ class Reader:
         order = np.arange(4 * hidden).reshape(4, hidden)[[0, 1, 3, 2]].ravel()
         halves = np.repeat(np.array([0.5, 0.5, 0.5, 1.0], np.float32), hidden)
         self._hidden = hidden
-        self._embedding = embedding
-        self._input_weights = np.ascontiguousarray((input_weights[order] * halves[:, None]).T)
-        self._bias = bias[order] * halves
+        self._projection = Projection(
+            embedding, input_weights[order] * halves[:, None], bias[order] * halves
+        )
         # States are kept doubled, as tanh leaves them: so these weights are halved once more.
         halves = halves[:, None] * np.float32(0.5)
         self._hidden_weights = np.ascontiguousarray((hidden_weights[order] * halves).T)
-        n_blocks = -(-len(embedding) // _BLOCK)
-        self._table = np.empty((n_blocks, _BLOCK, 4 * hidden), np.float32)
-        self._is_filled = np.zeros(n_blocks, np.bool_)
 
     def prepare(self, ids: NDArray[np.integer]) -> None:
-        """Project the words that will be read, int [...]; those that were before are known.
-
-        Two threads may do so at once: what both fill, both fill with the same.
-        """
-        blocks_of = ids // _BLOCK
-        if self._is_filled[blocks_of].all():
-            return
-        needed = np.zeros_like(self._is_filled)
-        needed[blocks_of] = True
-        missing = np.flatnonzero(needed & ~self._is_filled)
-        for start in range(0, len(missing), _BLOCKS_AT_ONCE):
-            blocks = missing[start : start + _BLOCKS_AT_ONCE]
-            words = blocks[:, None] * _BLOCK + np.arange(_BLOCK)
-            vectors = self._embedding[np.minimum(words, len(self._embedding) - 1)]
-            self._table[blocks] = np.matmul(vectors, self._input_weights) + self._bias
-            self._is_filled[blocks] = True
+        """Get ready for the words that will be read, int [...]."""
+        self._projection.fill(ids)
 
     def pooled(
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
@@ -108,7 +89,7 @@ class Reader:
         """
         batch, hidden = len(ids), self._hidden
         words = np.ascontiguousarray(ids.T)
-        table = self._table.reshape(-1, 4 * hidden)
+        table = self._projection.table
         by_text, products, by_gate = np.empty((3, batch * 4 * hidden), np.float32)
         cell = np.zeros_like(state)
         reading = -1

@@ -13,6 +13,8 @@ from wordgate.bundle.metrics import Metrics
 from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.calibration import tempered
+from wordgate.models.families import with_kernel
+from wordgate.models.kernels import NUMPY
 from wordgate.models.protocol import Model
 
 
@@ -95,20 +97,27 @@ def check_abstain(abstain_below: float) -> None:
         )
 
 
-def load(path: str | Path) -> Predictor:
+def load(path: str | Path, *, kernel: str = NUMPY) -> Predictor:
     """Load a model that `wordgate train` has written.
 
     Args:
         path: The model's folder.
+        kernel: What computes an LSTM. ``numpy``; ``numba``, which compiles for this processor, is
+            twice as fast and gives the same probabilities within 1e-6; or ``numba-int8``, which is
+            faster still, with weights and states in a byte each. Numba compiles with the first
+            texts, for a second or two.
 
     Raises:
         BundleError: There is no model, or a file of it is missing, truncated, altered or too new.
+        SettingsError: There is no such kernel, it can't compute this model, or the processor lacks
+            what it needs.
+        MissingExtraError: The kernel needs numba, which is not installed.
     """
     folder = BundleFolder.open(path)
     config = folder.config()
     changed = folder.changed_files()
     metrics = None if "metrics.json" in changed else folder.metrics()
-    return Predictor(folder.model(config), config, metrics, changed)
+    return Predictor(with_kernel(folder.model(config), kernel), config, metrics, changed)
 
 
 def checked_texts(texts: Iterable[str]) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
+from wordgate.models.kernels import NUMPY
 from wordgate.prediction.predictor import Predictor, check_abstain, load
 from wordgate.progress import Console, Progress
 from wordgate.scoring.answers import answers
@@ -105,6 +106,7 @@ def score(
     escape_formulas: bool = False,
     to: str | None = None,
     batch: int = BATCH,
+    kernel: str = NUMPY,
     resume: bool = False,
     overwrite: bool = False,
     checkpoint_seconds: float = 2.0,
@@ -129,6 +131,7 @@ def score(
             would take for a formula; plain numbers stay.
         to: The result's format; None to tell it by the ending of `out`, else the input's.
         batch: Records scored together at most.
+        kernel: What computes an LSTM, as for `wordgate.load`.
         resume: Go on where an interrupted scoring stopped; begin where none was; do nothing where
             the result is there and younger than what it is made of.
         overwrite: Replace a result that is there, and begin anew where one was interrupted.
@@ -139,7 +142,8 @@ def score(
         BundleError: The model can't be loaded; or the result can't be written, or stands there
             already; or an interrupted one is there and nothing said what is to become of it.
         DataError: The input can't be read as asked.
-        SettingsError: An option is out of range or without effect.
+        SettingsError: An option is out of range or without effect, or the kernel can't compute.
+        MissingExtraError: The kernel needs numba, which is not installed.
         KeyboardInterrupt: It was interrupted, and is kept.
     """
     told: Progress = Console() if progress is None else progress
@@ -153,7 +157,16 @@ def score(
         if is_whole(bundle, source, kept, resume=resume, overwrite=overwrite):
             return _nothing_to_do(bundle, out, told)
         asked = Asked(text, encoding, batch)
-        work = _work(bundle, source, asked, form, kept, abstain_below, escapes=escape_formulas)
+        work = _work(
+            bundle,
+            source,
+            asked,
+            form,
+            kept,
+            abstain_below,
+            escapes=escape_formulas,
+            kernel=kernel,
+        )
         for name in work.predictor.changed_files:
             told.say(
                 f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
@@ -176,9 +189,10 @@ def _work(
     abstain_below: float,
     *,
     escapes: bool,
+    kernel: str,
 ) -> _Work:
     """Load the model, open the input and decide on the columns of the result."""
-    predictor = load(bundle)
+    predictor = load(bundle, kernel=kernel)
     opened = open_input(source, predictor.config, asked, form)
     form = form or opened.reader.form
     added = opened.added(predictor.labels, form)
@@ -198,6 +212,7 @@ def _work(
             "escape_formulas": str(escapes),
             "format": form,
             "batch": str(asked.batch),
+            "kernel": kernel,
         }
     return _Work(predictor, opened, writer, added, abstain_below, identity)
 

@@ -1,0 +1,256 @@
+"""One step of an LSTM in the machine's own vectors: a few texts, as many hidden units as fit one.
+
+LLVM compiles it for the processor at hand; it is written down here in LLVM's intermediate
+language, through llvmlite, since numba's loops leave the sums of a product in memory. Here they
+stay in registers, and so do the gates, from the products to the new state.
+
+The gates of ``lanes`` hidden units stand side by side: input, forget, output, candidate. Weights
+of the three sigmoids and what is added to their products are halved beforehand, for
+sigmoid(x) = (1 + tanh(x / 2)) / 2. Each tanh is a quotient of polynomials, so that products of
+gates share a division.
+
+In int8, a state h is the byte round(127 h) + 128, a weight a signed byte, and the sum of their
+products exact; the processor has an instruction that adds four products at once ("VNNI").
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+GATES = 4
+LEVELS = 127
+"""Steps of a state in int8, either way of zero."""
+MIDDLE = 128
+"""The byte of a state that is zero."""
+_BYTE, _WORD, _ADDRESS, _FLOAT = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
+_SIZE = 4  # bytes of a number, and of four that are a byte each
+# tanh(x) = p(x) / q(x), within 3e-7: the coefficients of Eigen's (MPL 2.0) generic_fast_tanh_float.
+_BOUND = 7.90531110763549805
+_ODD = (
+    4.89352455891786e-03,
+    6.37261928875436e-04,
+    1.48572235717979e-05,
+    5.12229709037114e-08,
+    -8.60467152213735e-11,
+    2.00018790482477e-13,
+    -2.76076847742355e-16,
+)
+_EVEN = (4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.19825839466702e-06)
+
+
+@dataclass(frozen=True)
+class Step:
+    """How a step is laid out.
+
+    Attributes:
+        lanes: Numbers in a vector, and so hidden units of a step.
+        texts: Texts of a step.
+        int8: The instruction for int8, as an assembler writes it; None to compute in float32.
+    """
+
+    lanes: int
+    texts: int
+    int8: str | None = None
+
+
+def best_step(*, int8: bool) -> Step | None:
+    """Give the step that suits this processor; None if it has no instruction for int8."""
+    has = binding.get_host_cpu_features().get
+    if int8:
+        if has("avx512vnni"):
+            return Step(16, 6, "vpdpbusd")
+        return Step(8, 2, "{vex} vpdpbusd") if has("avxvnni") else None
+    if has("avx512f"):
+        return Step(16, 6)
+    if has("avx2"):
+        return Step(8, 2)
+    return Step(4, 6 if has("neon") else 2)
+
+
+def compiled_step(step: Step) -> Any:
+    """Give a function for numba's compiler that takes one step.
+
+    Its argument is a tuple of int64, of addresses but for two numbers:
+
+    - ``state``: [texts, size], states before the step: float32, or bytes in int8;
+    - ``weights``: [size, 4 * lanes] float32, or [size / 4, 4 * lanes, 4] int8;
+    - ``words``: [texts] int64, rows of the table;
+    - ``table``: float32, what is added at each word, from these hidden units' first gate on;
+    - ``stride``: bytes of a row of the table;
+    - ``sums``: [4 * lanes] int32, what the products of int8 begin with;
+    - ``scales``: [4 * lanes] float32, what a unit of their sums is worth;
+    - ``size``: hidden units of a state, a multiple of ``lanes``;
+    - ``cell``, ``after``, ``kept``: [texts, size] float32, float32 and, in int8, bytes: where the
+      memory stands, and where the states after the step go, from these hidden units on.
+    """
+    if step.int8:
+        binding.initialize_native_asmparser()
+
+    @intrinsic
+    def take_step(_, arguments):  # type: ignore[no-untyped-def]
+        def generate(context, builder, _, given):  # type: ignore[no-untyped-def]
+            _Writer(step, builder, *cgutils.unpack_tuple(builder, given[0])).write()
+            return context.get_dummy_value()
+
+        return types.void(arguments), generate
+
+    return take_step
+
+
+class _Writer:
+    """Writes a step down. ``Any`` is a value of the program that is written."""
+
+    def __init__(
+        self,
+        step: Step,
+        builder: Any,
+        state: Any,
+        weights: Any,
+        words: Any,
+        table: Any,
+        stride: Any,
+        sums: Any,
+        scales: Any,
+        size: Any,
+        cell: Any,
+        after: Any,
+        kept: Any,
+    ):
+        self.step, self.builder = step, builder
+        self.state, self.weights, self.words = state, weights, words
+        self.table, self.stride, self.sums, self.scales = table, stride, sums, scales
+        self.size, self.cell, self.after, self.kept = size, cell, after, kept
+        self.floats = ir.VectorType(_FLOAT, step.lanes)
+        self.integers = ir.VectorType(_WORD, step.lanes)
+
+    def write(self) -> None:
+        products = self._products()
+        scales = self._vectors(self.scales, self.floats) if self.step.int8 else None
+        for text in range(self.step.texts):
+            word = self._load(self.words, 8 * text, _ADDRESS)
+            row = self.builder.add(self.table, self.builder.mul(word, self.stride))
+            added = self._vectors(row, self.floats)
+            if scales is None:
+                gates = list(map(self.builder.fadd, products[text], added))
+            else:
+                sums = [self.builder.sitofp(one, self.floats) for one in products[text]]
+                gates = list(map(self._fused, sums, scales, added))
+            self._open(gates, text)
+
+    def _products(self) -> list[list[Any]]:
+        """States times weights, [texts][GATES] vectors: float32, or int32 in int8."""
+        builder, step = self.builder, self.step
+        kind = self.integers if step.int8 else self.floats
+        if step.int8:
+            first = self._vectors(self.sums, kind)
+        else:
+            first = [ir.Constant(kind, [0.0] * step.lanes)] * GATES
+        before = builder.block
+        loop, done = (builder.append_basic_block(name) for name in ("products", "gates"))
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        unit = builder.phi(_ADDRESS)
+        unit.add_incoming(_ADDRESS(0), before)
+        sums = [[builder.phi(kind) for _ in range(GATES)] for _ in range(step.texts)]
+        state_bytes, at_once = (1, 4) if step.int8 else (_SIZE, 1)
+        row = builder.mul(unit, _ADDRESS(GATES * step.lanes * _SIZE // at_once))
+        weights = self._vectors(builder.add(self.weights, row), kind)
+        states = builder.add(self.state, builder.mul(unit, _ADDRESS(state_bytes)))
+        for text in range(step.texts):
+            own = builder.add(states, builder.mul(self.size, _ADDRESS(text * state_bytes)))
+            state = self._spread(self._load(own, 0, kind.element), kind)
+            for gate in range(GATES):
+                total = self._multiplied(sums[text][gate], state, weights[gate])
+                sums[text][gate].add_incoming(first[gate], before)
+                sums[text][gate].add_incoming(total, loop)
+                sums[text][gate] = total
+        following = builder.add(unit, _ADDRESS(at_once))
+        unit.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", following, self.size), loop, done)
+        builder.position_at_end(done)
+        return sums
+
+    def _multiplied(self, total: Any, state: Any, weight: Any) -> Any:
+        if not self.step.int8:
+            return self._fused(state, weight, total)
+        kind = ir.FunctionType(self.integers, [self.integers] * 3)
+        # AVX-VNNI knows the first 16 registers alone: x; AVX-512 has 32: v.
+        register = "v" if self.step.lanes == 16 else "x"
+        operands = f"={register},0,{register},{register}"
+        instruction = ir.InlineAsm(kind, f"{self.step.int8} $3, $2, $0", operands)
+        return self.builder.call(instruction, [total, state, weight])
+
+    def _open(self, gates: list[Any], text: int) -> None:
+        """Let the gates make the text's memory and state new."""
+        builder, half = self.builder, self._constant(0.5)
+        (pi, qi), (pf, qf), (po, qo), (pc, qc) = map(self._tanh, gates)
+        own = builder.mul(self.size, _ADDRESS(text * _SIZE))
+        cell = builder.inttoptr(builder.add(self.cell, own), ir.PointerType(self.floats))
+        taken_in = builder.fdiv(builder.fmul(builder.fadd(qi, pi), pc), builder.fmul(qi, qc))
+        forget = builder.fdiv(builder.fadd(qf, pf), qf)
+        old = builder.load(cell, align=_SIZE)
+        new = builder.fmul(self._fused(forget, old, taken_in), half)
+        builder.store(new, cell, align=_SIZE)
+        pm, qm = self._tanh(new)
+        given_out = builder.fdiv(builder.fmul(builder.fadd(qo, po), pm), builder.fmul(qo, qm))
+        state = builder.fmul(given_out, half)
+        after = builder.inttoptr(builder.add(self.after, own), ir.PointerType(self.floats))
+        builder.store(state, after, align=_SIZE)
+        if self.step.int8:
+            self._keep_bytes(state, text)
+
+    def _keep_bytes(self, state: Any, text: int) -> None:
+        builder, kind = self.builder, ir.VectorType(_BYTE, self.step.lanes)
+        steps = self._fused(state, self._constant(LEVELS), self._constant(MIDDLE))
+        rounded = builder.fptosi(self._intrinsic("llvm.rint", steps), self.integers)
+        address = builder.add(self.kept, builder.mul(self.size, _ADDRESS(text)))
+        place = builder.inttoptr(address, ir.PointerType(kind))
+        builder.store(builder.trunc(rounded, kind), place, align=1)
+
+    def _tanh(self, x: Any) -> tuple[Any, Any]:
+        """Give the two polynomials whose quotient it is; the lower one is above zero."""
+        builder = self.builder
+        for sign, bound in (("<", _BOUND), (">", -_BOUND)):
+            limit = self._constant(bound)
+            x = builder.select(builder.fcmp_ordered(sign, x, limit), x, limit)
+        square = builder.fmul(x, x)
+        return builder.fmul(self._polynomial(_ODD, square), x), self._polynomial(_EVEN, square)
+
+    def _polynomial(self, coefficients: tuple[float, ...], x: Any) -> Any:
+        total = self._constant(coefficients[-1])
+        for coefficient in coefficients[-2::-1]:
+            total = self._fused(total, x, self._constant(coefficient))
+        return total
+
+    def _fused(self, x: Any, y: Any, z: Any) -> Any:
+        """Give x * y + z, rounded once where the processor can."""
+        return self._intrinsic("llvm.fmuladd", x, y, z)
+
+    def _intrinsic(self, name: str, *arguments: Any) -> Any:
+        kind = ir.FunctionType(self.floats, [self.floats] * len(arguments))
+        full_name = f"{name}.v{self.step.lanes}f32"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, full_name)
+        return self.builder.call(function, arguments)
+
+    def _vectors(self, address: Any, kind: Any) -> list[Any]:
+        """Load one vector for each gate."""
+        return [self._load(address, gate * self.step.lanes * _SIZE, kind) for gate in range(GATES)]
+
+    def _load(self, address: Any, offset: int, kind: Any) -> Any:
+        place = self.builder.add(address, _ADDRESS(offset))
+        return self.builder.load(self.builder.inttoptr(place, ir.PointerType(kind)), align=_SIZE)
+
+    def _spread(self, number: Any, kind: Any) -> Any:
+        """Give a vector that holds the number in every lane."""
+        nothing = ir.Constant(kind, ir.Undefined)
+        alone = self.builder.insert_element(nothing, number, _WORD(0))
+        everywhere = ir.Constant(ir.VectorType(_WORD, kind.count), [0] * kind.count)
+        return self.builder.shuffle_vector(alone, nothing, everywhere)
+
+    def _constant(self, number: float) -> Any:
+        return ir.Constant(self.floats, [float(np.float32(number))] * self.step.lanes)
