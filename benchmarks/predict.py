@@ -10,7 +10,7 @@ whole process of `wordgate predict`, and a predictor that is loaded.
 
     python benchmarks/predict.py                          trains what it needs, some minutes
     python benchmarks/predict.py --bundle M --default D --transformer T
-    python benchmarks/predict.py --only torch-float32     wordgate and one peer
+    python benchmarks/predict.py --only torch-float32     wordgate with numpy and one peer
 
 WORDGATE_BENCH_KERAS and WORDGATE_BENCH_FASTTEXT name interpreters that have Keras with TensorFlow
 and fastText; without them `make` sets up .venv-keras and .venv-fasttext.

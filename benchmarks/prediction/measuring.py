@@ -13,6 +13,7 @@ from typing import Any
 
 from prediction.material import WORDGATE
 from prediction.peers import HERE, Peer
+from wordgate.models.kernels import KERNELS
 
 COLD = 7
 
@@ -120,7 +121,7 @@ def take_rates(peers: Sequence[Peer], texts: Path, repeats: int) -> list[Figures
     return all_figures
 
 
-def take_cold(bundles: dict[str, Path], texts: Path) -> dict[str, dict[str, float]]:
+def take_cold(bundles: dict[str, Path], texts: Path) -> dict[str, dict[str, Any]]:
     """Run `wordgate predict` in fresh processes, bundles in turn, and then single texts."""
     words = json.loads(texts.read_text(encoding="utf-8"))["warm"]
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in bundles}
@@ -132,12 +133,12 @@ def take_cold(bundles: dict[str, Path], texts: Path) -> dict[str, dict[str, floa
     figures = {}
     for name, bundle in bundles.items():
         _say(f"single texts, {name}")
-        one = _printed("single.py", str(texts), str(bundle))
+        kernels = KERNELS if name != "transformer" else KERNELS[:1]
+        one = {kernel: _printed("single.py", str(texts), str(bundle), kernel) for kernel in kernels}
         figures[name] = {
             "cold_seconds": median(run["seconds"] for run in runs[name]),
             "cold_peak_megabytes": median(run["megabytes"] for run in runs[name]),
-            "one_text_milliseconds": one["median"],
-            "one_text_milliseconds_percentile_99": one["percentile_99"],
+            "one_text_milliseconds": one,
         }
     return figures
 

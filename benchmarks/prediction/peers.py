@@ -42,7 +42,7 @@ def _interpreter(setting: str, folder: str) -> str:
 
 KERAS = _interpreter("WORDGATE_BENCH_KERAS", ".venv-keras")
 FASTTEXT = _interpreter("WORDGATE_BENCH_FASTTEXT", ".venv-fasttext")
-OURS = "wordgate-float32"
+OURS = "wordgate-numpy"
 
 
 def peers_of(bundles: dict[str, Path], network: Path) -> list[Peer]:
@@ -55,9 +55,16 @@ def peers_of(bundles: dict[str, Path], network: Path) -> list[Peer]:
     lstm, default, transformer = map(str, bundles.values())
     ours, keras = "wordgate_peer.py", "keras_peer.py"
     return [
-        Peer(OURS, "wordgate, LSTM(128), float32", ours, (lstm, "as-it-is"), same=True),
-        Peer("wordgate-int8", "wordgate, LSTM(128), int8", ours, (lstm, "int8"), same=True),
-        Peer("wordgate-default", "wordgate, recipe default, float32", ours, (default, "as-it-is")),
+        Peer(OURS, "wordgate, LSTM(128), numpy", ours, (lstm, "numpy"), same=True),
+        Peer("wordgate-numba", "wordgate, LSTM(128), kernel numba", ours,
+             (lstm, "numba"), same=True),
+        Peer("wordgate-numba-int8", "wordgate, LSTM(128), kernel numba-int8", ours,
+             (lstm, "numba-int8"), same=True),
+        Peer("default", "wordgate, recipe default, numpy", ours, (default, "numpy")),
+        Peer("default-numba", "wordgate, recipe default, kernel numba", ours,
+             (default, "numba")),
+        Peer("default-numba-int8", "wordgate, recipe default, kernel numba-int8", ours,
+             (default, "numba-int8")),
         Peer("onnx-float32", "ONNX Runtime, LSTM(128), float32", "onnx_peer.py",
              (lstm, "float32"), same=True),
         Peer("onnx-int8", "ONNX Runtime, LSTM(128), int8", "onnx_peer.py",
@@ -73,5 +80,5 @@ def peers_of(bundles: dict[str, Path], network: Path) -> list[Peer]:
         Peer("fasttext", "fastText", "fasttext_peer.py", (), FASTTEXT),
         Peer("scikit-learn", "scikit-learn, word counts, logistic regression", "counts_peer.py"),
         Peer("minilm", f"MiniLM, wordgate's family transformer, {FEW:,} texts", ours,
-             (transformer, "as-it-is", str(FEW))),
+             (transformer, "numpy", str(FEW))),
     ]  # fmt: skip

@@ -1,6 +1,6 @@
 """One text at a time through a loaded predictor: prints the milliseconds as JSON.
 
-python single.py TEXTS BUNDLE
+python single.py TEXTS BUNDLE KERNEL
 """
 
 import json
@@ -17,7 +17,7 @@ WARM, TIMED = 500, 2000
 
 def main() -> None:
     """Warm up, time each text, print."""
-    texts, predictor = read_texts(sys.argv[1]), load(sys.argv[2])
+    texts, predictor = read_texts(sys.argv[1]), load(sys.argv[2], kernel=sys.argv[3])
     for text in texts["warm"][:WARM]:
         predictor.predict_proba([text])
     taken = []

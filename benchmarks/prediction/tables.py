@@ -1,8 +1,10 @@
 """What `make bench-predict` prints."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from prediction.measuring import COLD, Figures
+from wordgate.models.kernels import KERNELS
 
 MODELS = {
     "default": "wordgate, recipe default",
@@ -16,7 +18,7 @@ def rates_table(all_figures: Sequence[Figures]) -> str:
     ours = all_figures[0]
     lines = [
         "| from strings to probabilities | texts/s | slowest to fastest repeat |"
-        " wordgate float32 is faster by | same labels |",
+        " wordgate with numpy is faster by | same labels |",
         "|---|---|---|---|---|",
     ]
     for figures in all_figures:
@@ -32,20 +34,24 @@ def rates_table(all_figures: Sequence[Figures]) -> str:
     return "\n".join(lines)
 
 
-def cold_table(figures: dict[str, dict[str, float]]) -> str:
+def cold_table(figures: dict[str, dict[str, Any]]) -> str:
     """Lay out what one text takes, in a process of its own and through a loaded predictor."""
     lines = [
         f"| one text | `wordgate predict`, whole process, s (median of {COLD}) | its peak MB |"
-        " loaded predictor, ms | 99 % within ms |",
-        "|---|---|---|---|---|",
+        " loaded predictor, ms: numpy | numba | numba-int8 |",
+        "|---|---|---|---|---|---|",
     ]
     for name, one in figures.items():
         lines.append(
             f"| {MODELS[name]} | {one['cold_seconds']:.2f} | {one['cold_peak_megabytes']:,.0f} |"
-            f" {one['one_text_milliseconds']:.2f} |"
-            f" {one['one_text_milliseconds_percentile_99']:.2f} |"
+            + "".join(f" {_milliseconds(one, kernel)} |" for kernel in KERNELS)
         )
     return "\n".join(lines)
+
+
+def _milliseconds(one: dict[str, Any], kernel: str) -> str:
+    taken = one["one_text_milliseconds"].get(kernel)
+    return "" if taken is None else f"{taken['median']:.2f} (99 %: {taken['percentile_99']:.2f})"
 
 
 def fact_lines(facts: dict[str, object]) -> list[str]:
