@@ -67,7 +67,8 @@ def test_options_reach_the_scoring(wordgate, count_model, source, tmp_path):
 
 def test_the_kernel_reaches_the_model(wordgate, count_model, source, tmp_path):
     for command in (("score", count_model.folder, source, tmp_path / "out.csv"),
-                    ("predict", count_model.folder, "a text")):  # fmt: skip
+                    ("predict", count_model.folder, "a text"),
+                    ("evaluate", count_model.folder, source)):  # fmt: skip
         ended = wordgate(*command, "--kernel", "numba")
         assert (ended.code, ended.out) == (1, "")
         assert ended.err == (

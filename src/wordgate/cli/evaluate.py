@@ -6,15 +6,16 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import json_option, reading_options
+from wordgate.cli.options import json_option, kernel_option, reading_options
 
 
 @click.command(short_help="Judge a model on a file.")
 @click.argument("bundle")
 @click.argument("data")
 @reading_options
+@kernel_option
 @json_option
-def evaluate(bundle: str, data: str, *, as_json: bool, **reading: Any) -> None:
+def evaluate(bundle: str, data: str, *, kernel: str, as_json: bool, **reading: Any) -> None:
     """Judge the model in BUNDLE on the labelled texts of DATA.
 
     Rows that had a part in the model's training are counted first: on them a score is memory. Of a
@@ -23,7 +24,7 @@ def evaluate(bundle: str, data: str, *, as_json: bool, **reading: Any) -> None:
     from wordgate.cli.views import change_warnings, evaluation_view
     from wordgate.workflows.evaluate import evaluate as evaluate_workflow
 
-    evaluation = evaluate_workflow(bundle, data, **reading)
+    evaluation = evaluate_workflow(bundle, data, kernel=kernel, **reading)
     remarks = [
         *change_warnings(bundle, evaluation.predictor.changed_files),
         *evaluation.reading.lines(),

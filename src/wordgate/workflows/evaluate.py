@@ -14,6 +14,7 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, Reading, Table, read_table
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
+from wordgate.models.kernels import NUMPY
 from wordgate.prediction.predictor import Predictor, load
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Examples
@@ -80,7 +81,9 @@ class LabelledRows:
     reading: Reading
 
 
-def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -> Evaluation:
+def evaluate(
+    bundle: str | Path, data: Any, *, kernel: str = NUMPY, **reading: Unpack[ReadingOptions]
+) -> Evaluation:
     """Judge a model on labelled texts.
 
     A model that was trained on several columns as text reads the same ones here, unless others are
@@ -89,13 +92,16 @@ def evaluate(bundle: str | Path, data: Any, **reading: Unpack[ReadingOptions]) -
     Args:
         bundle: The model's folder.
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
+        kernel: What computes an LSTM, as for `wordgate.load`: what it loses is judged, too.
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
         BundleError: The model can't be loaded, or its fingerprints of the training are damaged.
         DataError: The data can't be read, or has a label that the model doesn't know.
+        SettingsError: The kernel can't compute the model.
+        MissingExtraError: The kernel needs numba, which is not installed.
     """
-    predictor = load(bundle)
+    predictor = load(bundle, kernel=kernel)
     rows = labelled_rows(bundle, predictor.config, data, **reading)
     exam = Exam(rows.examples, predictor.labels, predictor.config.seed)
     log_proba = predictor.log_proba(rows.examples.texts)
