@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check format tutorial clean bench-results bench-startup bench-predict bench-score bench-copies \
+.PHONY: demo test faults check format tutorial clean bench-results bench-startup bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
         bench-intervals
 
@@ -12,6 +12,10 @@ demo: $(VENV)/.train
 
 test: $(VENV)/.dev
 	$(BIN)/pytest
+
+# Kills, full disks and lying files, many of each: under an hour.
+faults: $(VENV)/.dev
+	WORDGATE_FAULTS=long $(BIN)/pytest tests/faults
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
