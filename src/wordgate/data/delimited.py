@@ -8,12 +8,16 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from wordgate.data.header import infer_header
 from wordgate.data.reading import Malformed
 from wordgate.data.records import Records
 from wordgate.errors import DataError
 
+SENTINEL = "end"
+"""Stands after the last line that is parsed: swallowed, it tells that a quote is still open."""
+_NEVER_CLOSED = "a quote is opened and never closed"
 # The unit separator stands for "no delimiter": a file of one column, commas included.
 NO_DELIMITER = "\x1f"
 # The first wins a tie: a tab hardly ever stands in a text, a comma often.
@@ -53,7 +57,7 @@ def read_delimited(text: str, name: str, *, given: Collection[str], header: bool
     with fields_of_any_length():
         parsed = _parse(text, delimiter, name)
     if not parsed.records:
-        raise DataError(f"'{name}' holds no records: it is empty or blank")
+        raise DataError(_no_records(name, parsed.malformed))
     if nul is not None:
         parsed.records = [[f.replace(nul, "\0") for f in record] for record in parsed.records]
     return _as_columns(parsed, delimiter, given, header)
@@ -116,6 +120,12 @@ def other_width(count: int, width: int) -> str:
     return f"{'1 field' if count == 1 else f'{count} fields'} instead of {width}"
 
 
+def _no_records(name: str, malformed: list[Malformed]) -> str:
+    if not malformed:
+        return f"'{name}' holds no records: it is empty or blank"
+    return f"'{name}' holds no whole record; line {malformed[0].line}: {malformed[0].why}"
+
+
 def _usual_width(records: list[list[str]]) -> int:
     widths = Counter(map(len, records))
     return max(widths, key=lambda width: (widths[width], width))
@@ -127,58 +137,53 @@ def _names(first: list[str]) -> list[str]:
 
 
 def _parse(text: str, delimiter: str, name: str) -> _Parsed:
-    """Parse all records; where a quote is never closed, give up one line and go on after it."""
+    """Parse all records; where a quote is never closed, give up one line and go on after it.
+
+    No quote that is opened later, and not closed on its line, is closed either: the one before it
+    would have been closed in the same place. So what follows is parsed line by line.
+    """
     parsed = _Parsed([], [], [])
-    skipped = 0
-    while (open_line := _parse_from(text, delimiter, skipped, parsed, name)) is not None:
-        parsed.malformed.append(Malformed(open_line, "a quote is opened and never closed"))
-        text = _after_line(text, open_line - skipped)
-        skipped = open_line
+    open_line = _parse_whole(text, delimiter, parsed, name)
+    if open_line is not None:
+        parsed.malformed.append(Malformed(open_line, _NEVER_CLOSED))
+        _parse_line_by_line(text, open_line, delimiter, parsed)
     return parsed
 
 
-def _parse_from(
-    text: str, delimiter: str, offset_line: int, parsed: _Parsed, name: str
-) -> int | None:
+def _parse_whole(text: str, delimiter: str, parsed: _Parsed, name: str) -> int | None:
     """Add the records of a text to ``parsed``; return the line of a quote left open, if any."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    before = 0
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(chain(lines, (SENTINEL,)), delimiter=delimiter)
+    start, before = 0, 0
     try:
         for record in reader:
+            start, before = before + 1, reader.line_num
             if record:
                 parsed.records.append(record)
-                parsed.lines.append(offset_line + before + 1)
-            before = reader.line_num
+                parsed.lines.append(start)
     except csv.Error as error:
-        line = offset_line + reader.line_num
-        raise DataError(f"'{name}', line {line}: {error}") from error
-    if not parsed.lines or parsed.lines[-1] <= offset_line:
-        return None
-    last = parsed.lines[-1] - offset_line
-    if not _leaves_quote_open(_after_line(text, last - 1), delimiter):
-        return None
-    parsed.records.pop()
-    return parsed.lines.pop()
+        raise DataError(f"'{name}', line {reader.line_num}: {error}") from error
+    parsed.records.pop()  # the sentinel, or what swallowed it
+    parsed.lines.pop()
+    return start if start < before else None
 
 
-def _leaves_quote_open(record: str, delimiter: str) -> bool:
-    """Tell whether a file's last record ends inside quotes (only strict parsing says so)."""
-    if '"' not in record:
-        return False
-    try:
-        for _ in csv.reader(io.StringIO(record, newline=""), delimiter=delimiter, strict=True):
-            pass
-    except csv.Error as error:
-        return "unexpected end of data" in str(error)
-    return False
+def _parse_line_by_line(text: str, passed: int, delimiter: str, parsed: _Parsed) -> None:
+    """Add the records of the lines after so many to ``parsed``, each line by itself."""
+    lines = io.StringIO(text, newline="")
+    for number, line in enumerate(islice(lines, passed, None), start=passed + 1):
+        record = parsed_line(line, delimiter)
+        if record is None:
+            parsed.malformed.append(Malformed(number, _NEVER_CLOSED))
+        elif record:
+            parsed.records.append(record)
+            parsed.lines.append(number)
 
 
-def _after_line(text: str, count: int) -> str:
-    r"""Skip some lines, counted as the csv module does: each ends in \n, \r or \r\n."""
-    stream = io.StringIO(text, newline="")
-    for _ in range(count):
-        stream.readline()
-    return stream.read()
+def parsed_line(line: str, delimiter: str) -> list[str] | None:
+    """Parse one line: an empty list where it is blank, None where it leaves a quote open."""
+    record, *others = csv.reader((line, SENTINEL), delimiter=delimiter)
+    return record if others else None
 
 
 def _infer_delimiter(text: str) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from wordgate.data.delimited import (
     NO_DELIMITER,
+    SENTINEL,
     fields_of_any_length,
     other_width,
+    parsed_line,
     without_nul,
 )
 from wordgate.data.joining import joined
@@ -26,8 +28,6 @@ from wordgate.scoring.windows import LARGEST_RECORD, SHOWN_OF_LARGE, Window, too
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Stands after the last line that is parsed: swallowed, it tells that a quote is still open.
-_SENTINEL = "end"
 # Before, Python's csv module stops at NUL.
 _NUL_IS_READ = sys.version_info >= (3, 11)
 
@@ -79,16 +79,15 @@ class _Part:
         records: Their cells.
         raws: As they stood, without the ends of their lines.
         length: Characters they take.
-        open_line: The first line where its quote is still open at the end; None where all lines
-            made records.
         looked_at: Characters that were looked at.
+        given_up: What is wrong with those that have no cells, by their places.
     """
 
     records: list[list[str]]
     raws: list[str]
     length: int
-    open_line: str | None
     looked_at: int
+    given_up: Mapping[int, str] = field(default_factory=dict)
 
 
 class DelimitedReader:
@@ -155,25 +154,32 @@ class DelimitedReader:
             if part.looked_at < len(text):
                 lines *= 2
             elif not window.grow():
-                return self._given_up(part, ended=window.at_end) if text else self._too_long()
+                return self._given_up(text, ended=window.at_end) if text else self._too_long()
 
     def _header(self) -> tuple[str | None, int]:
         """Give the header as it stood, and where it ends."""
-        text, lines = self._characters.pending, 1
-        while (part := self._part(text, lines)).looked_at < len(text) or part.records:
-            for record, raw in zip(part.records, part.raws, strict=True):
-                if record != [""]:
-                    return spelled_out(raw)[0], part.length
-            lines += 1
+        text, nul = _readable(self._characters.pending)
+        lines = list(io.StringIO(text, newline=""))
+        before = 0
+        with fields_of_any_length():
+            reader = csv.reader(chain(lines, (SENTINEL,)), delimiter=self._dialect)
+            for record in reader:
+                end = reader.line_num
+                if end > len(lines):
+                    break
+                if record not in ([], [""]):
+                    raw = _with_nul("".join(lines[before:end]).rstrip("\r\n"), nul)
+                    return spelled_out(raw)[0], sum(map(len, lines[:end]))
+                before = end
         return None, 0
 
     def _part(self, text: str, most_lines: int) -> _Part:
-        text, nul = (text, None) if _NUL_IS_READ else without_nul(text)
+        text, nul = _readable(text)
         lines = list(islice(io.StringIO(text, newline=""), most_lines))
         records: list[list[str]] = []
         ends: list[int] = []
         with fields_of_any_length():
-            reader = csv.reader(chain(lines, (_SENTINEL,)), delimiter=self._dialect)
+            reader = csv.reader(chain(lines, (SENTINEL,)), delimiter=self._dialect)
             for record in reader:
                 records.append(record)
                 ends.append(reader.line_num)
@@ -182,12 +188,12 @@ class DelimitedReader:
         last = ends[-1] if ends else 0
         raws = _raws(lines, ends)
         if nul is not None:
-            records = [[cell.replace(nul, "\0") for cell in record] for record in records]
-            raws = [raw.replace(nul, "\0") for raw in raws]
+            records = [[_with_nul(cell, nul) for cell in record] for record in records]
+            raws = [_with_nul(raw, nul) for raw in raws]
         records, raws = self._without_blank(records, raws)
         looked_at = sum(map(len, lines))
         length = looked_at if last == len(lines) else sum(map(len, lines[:last]))
-        return _Part(records, raws, length, lines[last] if last < len(lines) else None, looked_at)
+        return _Part(records, raws, length, looked_at)
 
     def _without_blank(
         self, records: list[list[str]], raws: list[str]
@@ -204,15 +210,20 @@ class DelimitedReader:
         batch = DelimitedBatch([], {}, self._characters.position, part.raws, [], self._own_names)
         if not decodes("".join(part.raws)):
             self._spell_out(part, batch)
-        elif len(self._texts) == 1 and {self.width}.issuperset(map(len, part.records)):
+        elif (
+            not part.given_up
+            and len(self._texts) == 1
+            and {self.width}.issuperset(map(len, part.records))
+        ):
             texts = [record[self._texts[0]] for record in part.records]
             if all(map(str.strip, texts)):  # as nearly always
                 return replace(batch, texts=texts, fields=[*part.records])
         width, single = self.width, self._texts[-1]
         joins = len(self._texts) > 1
         for place, record in enumerate(part.records):
-            if len(record) != width:
-                self._refuse(batch, place, other_width(len(record), width))
+            if place in part.given_up or len(record) != width:
+                why = part.given_up.get(place) or other_width(len(record), width)
+                self._refuse(batch, place, why)
                 continue
             batch.fields.append(record)
             if place in batch.errors:
@@ -240,12 +251,29 @@ class DelimitedReader:
         batch.raws[place] = self._dialect * (self.width - 1)
         batch.fields.append(None)
 
-    def _given_up(self, part: _Part, *, ended: bool) -> DelimitedBatch:
-        """Pass over one line whose quote is stray, and go on after it."""
-        line = part.open_line or ""
-        self._characters.drop(len(line))
-        within = "never closed" if ended else f"not closed in {LARGEST_RECORD:,} characters"
-        return self._alone(f"a quote is opened and {within}", line.rstrip("\r\n"))
+    def _given_up(self, text: str, *, ended: bool) -> DelimitedBatch:
+        """Pass over a line whose quote is stray, and go on after it.
+
+        Whatever quote is opened later in the text, and not closed on its line, is stray, too: the
+        first would have been closed in the same place. So the next lines are parsed one by one.
+        """
+        text, nul = _readable(text)
+        records: list[list[str]] = []
+        raws: list[str] = []
+        passed = 0
+        given_up: dict[int, str] = {}
+        for line in islice(io.StringIO(text, newline=""), self._batch):
+            with fields_of_any_length():
+                record = parsed_line(line, self._dialect)
+            if record is None:
+                given_up[len(records)] = _unclosed(LARGEST_RECORD - passed, ended=ended)
+            passed += len(line)
+            if record == [] and self.width > 1:
+                continue
+            records.append([_with_nul(cell, nul) for cell in record or [""]])
+            raws.append(_with_nul(line.rstrip("\r\n"), nul))
+        self._characters.drop(passed)
+        return self._as_batch(_Part(records, raws, passed, passed, given_up))
 
     def _too_long(self) -> DelimitedBatch:
         start = self._characters.pending[:SHOWN_OF_LARGE]
@@ -257,6 +285,20 @@ class DelimitedReader:
         batch = DelimitedBatch([], {}, position, [spelled_out(raw)[0]], [], self._own_names)
         self._refuse(batch, 0, why)
         return batch
+
+
+def _readable(text: str) -> tuple[str, str | None]:
+    """Put a stand-in for NUL where this Python's csv module can't read it."""
+    return (text, None) if _NUL_IS_READ else without_nul(text)
+
+
+def _with_nul(text: str, nul: str | None) -> str:
+    return text if nul is None else text.replace(nul, "\0")
+
+
+def _unclosed(count: int, *, ended: bool) -> str:
+    within = "never closed" if ended else f"not closed in {count:,} characters"
+    return f"a quote is opened and {within}"
 
 
 def misfits(count: int, encoding: str) -> str:
