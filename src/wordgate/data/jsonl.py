@@ -9,6 +9,9 @@ from wordgate.data.reading import Malformed
 from wordgate.data.records import Cell, Records
 from wordgate.errors import DataError
 
+# Cells that any file may have; beyond, a character each, or a small file would fill the memory.
+_FEW_CELLS = 10**6
+
 
 def looks_like_jsonl(text: str) -> bool:
     """Tell whether the first line that isn't blank is a JSON object."""
@@ -27,7 +30,7 @@ def read_jsonl(text: str, name: str) -> Records:
         The objects by column; a cell is None where the object lacks the key, "" where it is null.
 
     Raises:
-        DataError: No object at all.
+        DataError: No object at all, or far too many different keys.
     """
     objects: list[dict[str, Cell]] = []
     rows: list[int] = []
@@ -49,6 +52,11 @@ def read_jsonl(text: str, name: str) -> Records:
     if not objects:
         raise DataError(_no_objects(name, malformed, text))
     keys = list(dict.fromkeys(key for value in objects for key in value))
+    if len(keys) * len(objects) > _FEW_CELLS + len(text):
+        raise DataError(
+            f"the {len(objects):,} objects of '{name}' have {len(keys):,} different keys, too many"
+            " for columns: keep the keys that are needed"
+        )
     return Records(
         format="jsonl",
         names=keys,
