@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,11 @@ from wordgate.errors import DataError, did_you_mean
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
+
+UNPACKED_AT_LEAST = 2**26
+"""Bytes that any file may unpack to, however small."""
+SWELLING = 200
+"""How much larger than packed a larger file may be; texts are 3 to 20 times."""
 
 # The first bytes of what people hand over by mistake, and what to do about it.
 _FOREIGN = [
@@ -133,11 +139,19 @@ def refuse_foreign(raw: bytes, name: str) -> None:
 
 
 def _unpacked(raw: bytes, path: Path) -> bytes:
+    most = max(UNPACKED_AT_LEAST, SWELLING * len(raw))
     try:
-        return gzip.decompress(raw)
+        with gzip.open(io.BytesIO(raw)) as stream:
+            unpacked = stream.read(most + 1)
     except (EOFError, OSError, zlib.error) as error:
         why = "it ends too early" if isinstance(error, EOFError) else str(error)
         raise DataError(f"'{path}' is a damaged gzip file ({why}): fetch it again") from error
+    if len(unpacked) > most:
+        raise DataError(
+            f"'{path}' unpacks to more than {most:,} bytes out of {len(raw):,}, as no table does:"
+            " unpack it yourself if you trust it"
+        )
+    return unpacked
 
 
 def _files(folder: Path) -> list[str]:

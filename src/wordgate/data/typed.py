@@ -9,7 +9,11 @@ from typing import Any
 
 from wordgate.data.decoding import without_surrogates
 from wordgate.data.records import Cell, Records
+from wordgate.data.source import SWELLING, UNPACKED_AT_LEAST
 from wordgate.errors import DataError
+
+_FEW_CELLS = 10**7
+"""Cells that any file may have; a larger one has a byte of its own for each."""
 
 
 def read_parquet(raw: bytes, name: str) -> Records:
@@ -28,9 +32,22 @@ def read_parquet(raw: bytes, name: str) -> Records:
     from pyarrow import parquet
 
     with readable_parquet(name):
-        table = parquet.ParquetFile(io.BytesIO(raw)).read()
+        file = parquet.ParquetFile(io.BytesIO(raw))
+        _check_size(file.metadata, len(raw), name)
+        table = file.read()
         columns = [cells(column.to_pylist()) for column in table.columns]
     return typed_records("parquet", list(table.column_names), columns)
+
+
+def _check_size(metadata: Any, length: int, name: str) -> None:
+    """Refuse a small file that would fill the memory: a column of one value takes hardly a byte."""
+    cells = metadata.num_rows * metadata.num_columns
+    unpacked = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    if cells > _FEW_CELLS + length or unpacked > max(UNPACKED_AT_LEAST, SWELLING * length):
+        raise DataError(
+            f"'{name}' claims {cells:,} cells of {unpacked:,} bytes out of {length:,}, as no table"
+            " of texts does"
+        )
 
 
 @contextmanager
@@ -44,7 +61,9 @@ def readable_parquet(name: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except MemoryError as error:
+        raise DataError(f"'{name}' needs more memory than there is") from error
+    except (pa.ArrowException, ArithmeticError, LookupError, OSError, ValueError) as error:
         why = str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__
         raise DataError(f"'{name}' can't be read as Parquet: {why}") from error
 
