@@ -255,7 +255,9 @@ def test_another_engine_is_warned_of(interrupted, fit_model):
     with safe_open(keeping.file, framework="numpy") as kept:
         content = json.loads(kept.metadata()["wordgate"])
     content["engine"] |= {"threads": "64", "torch": "1.0"}
-    save_file(load_file(keeping.file), keeping.file, {"wordgate": json.dumps(content)})
+    arrays = load_file(keeping.file)
+    content["digest"] = checkpoint_module.digest(content, arrays)
+    save_file(arrays, keeping.file, {"wordgate": json.dumps(content)})
     listener = Listener()
     fit_model(train, epochs=3, keeping=keeping, progress=listener)
     said = "\n".join(listener.lines)
@@ -276,11 +278,21 @@ def test_a_damaged_checkpoint_is_refused(interrupted, fit_model):
     assert "is damaged or no checkpoint" in refusal(fit_model, train, epochs=3, keeping=keeping)
 
 
+def test_a_changed_byte_of_a_checkpoint_is_noticed(interrupted, fit_model):
+    train, keeping = interrupted
+    whole = keeping.file.read_bytes()
+    keeping.file.write_bytes(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
+    assert refusal(fit_model, train, epochs=3, keeping=keeping) == (
+        f"{keeping.file} is damaged or no checkpoint (its digest is another: a byte of it has"
+        " changed); begin anew with --overwrite"
+    )
+
+
 def test_a_checkpoint_of_another_layout_is_refused(interrupted, fit_model):
     train, keeping = interrupted
     save_file({}, keeping.file, {"wordgate": json.dumps({"layout": 99})})
     assert refusal(fit_model, train, epochs=3, keeping=keeping) == (
-        f"{keeping.file} is a checkpoint of layout 99, and this wordgate reads 1;"
+        f"{keeping.file} is a checkpoint of layout 99, and this wordgate reads 2;"
         " begin anew with --overwrite"
     )
 

@@ -1,9 +1,11 @@
 """The checkpoint: a training's state in a file, from which it can be taken up again.
 
 One safetensors file, written whole or not at all. Its arrays are the state's; what JSON can say
-stands in its metadata: the state's facts, what the training is of, and what it ran on.
+stands in its metadata: the state's facts, what the training is of, what it ran on, and a digest of
+it all, so that a byte that changed on the disk is noticed.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -11,15 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.files import replacing
 from wordgate.training.state import State
 
-_LAYOUT = 1
+_LAYOUT = 2
 _METADATA = "wordgate"
+# What JSON, numpy and a state raise over values of the wrong type or shape.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
 # 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds.
 _SHARE = 50.0
@@ -58,15 +65,17 @@ class Checkpoint:
             BundleError: The disk refuses; the checkpoint before stays whole.
         """
         started = time.monotonic()
+        arrays = state.arrays()
         content = {
             "layout": _LAYOUT,
             "work": dict(self.identity.work),
             "engine": dict(self.identity.engine),
             "state": state.facts(),
         }
+        content["digest"] = digest(content, arrays)
         try:
             with replacing(self.file) as aside:
-                save_file(state.arrays(), aside, {_METADATA: json.dumps(content)})
+                save_file(arrays, aside, {_METADATA: json.dumps(content)})
         except (OSError, SafetensorError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise BundleError(
@@ -91,23 +100,26 @@ class Checkpoint:
             layout = content["layout"]
         except OSError as error:
             raise BundleError(f"{self.file} can't be read: {error.strerror or error}") from error
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, *_MISFITS) as error:
             raise self._damaged(error) from error
         if layout != _LAYOUT:
             raise BundleError(
                 f"{self.file} is a checkpoint of layout {layout!r}, and this wordgate reads"
                 f" {_LAYOUT}; begin anew with --overwrite"
             )
-        self._refuse_other_work(content)
         try:
+            if content["digest"] != digest(content, arrays):
+                raise ValueError("its digest is another: a byte of it has changed")
+            self._refuse_other_work(content)
             state.restore(arrays, content["state"])
-        except (KeyError, TypeError, ValueError) as error:
+        except _MISFITS as error:
             raise self._damaged(error) from error
         return self._differences(content)
 
     def _damaged(self, error: Exception) -> BundleError:
         return BundleError(
-            f"{self.file} is damaged or no checkpoint ({error}); begin anew with --overwrite"
+            f"{self.file} is damaged or no checkpoint ({shown(str(error), 200)}); begin anew with"
+            " --overwrite"
         )
 
     def _refuse_other_work(self, content: Mapping[str, Any]) -> None:
@@ -126,6 +138,21 @@ class Checkpoint:
             f"The training was begun with {_listing(other)}:"
             " its result may differ a little from an uninterrupted one's."
         ]
+
+
+def digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Hash all that a checkpoint holds, but the digest itself.
+
+    Args:
+        content: What stands in its metadata.
+        arrays: Its arrays.
+    """
+    facts = {name: value for name, value in content.items() if name != "digest"}
+    summed = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=32)
+    for name, array in sorted(arrays.items()):
+        summed.update(f"{name} {array.dtype} {array.shape}".encode())
+        summed.update(np.ascontiguousarray(array).data)
+    return summed.hexdigest()
 
 
 def _changed(now: Mapping[str, str], then: object) -> dict[str, tuple[str, str]]:

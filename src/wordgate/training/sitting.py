@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordgate.errors import BundleError
 from wordgate.models.network import Network
 from wordgate.progress import Bar, Progress
 from wordgate.text.batches import bucketed
@@ -63,6 +64,12 @@ class Sitting:
         """
         state, plan = self._trainer.state, self._trainer.plan
         warnings = checkpoint.restore(state)
+        past = state.epoch > plan.epochs or state.batch > plan.updates_per_epoch
+        if past or {state.optimizer.updates, state.table.updates} != {self._trainer.updates}:
+            raise BundleError(
+                f"{checkpoint.file} is damaged: its epochs and updates don't fit this training;"
+                " begin anew with --overwrite"
+            )
         self._earlier = state.seconds
         where = (
             f"Resumed from {checkpoint.file} after {self._trainer.updates:,} of"

@@ -5,13 +5,15 @@ and the update (`wordgate.training.noise`). So on a processor a training that is
 state ends in the same bits as one that was never stopped; CUDA's sums are not so strict.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from wordgate.models.network import Network
 from wordgate.settings import Settings
@@ -154,18 +156,63 @@ class State:
             if kept.shape != tensor.shape or kept.dtype != tensor.dtype:
                 raise ValueError(f"{name} is {kept.dtype} {list(kept.shape)}")
             tensor.copy_(kept)
-        self.epoch, self.batch = facts["epoch"], facts["batch"]
-        self.tally = Tally(**facts["tally"])
-        self.history = [Epoch(**epoch) for epoch in facts["history"]]
-        self.best_epoch, self.improved_epoch = facts["best_epoch"], facts["improved_epoch"]
-        self.seconds = facts["seconds"]
-        self.optimizer.updates, self.table.updates = facts["updates"]
-        best = {
-            name.removeprefix(_BEST): array
-            for name, array in arrays.items()
-            if name.startswith(_BEST)
-        }
-        self.best = Network.from_arrays(best, self.pooling) if best else None
+        kept_facts = _checked(facts)
+        self.epoch, self.batch = kept_facts.epoch, kept_facts.batch
+        self.tally, self.history = kept_facts.tally, kept_facts.history
+        self.best_epoch, self.improved_epoch = kept_facts.best_epoch, kept_facts.improved_epoch
+        self.seconds = kept_facts.seconds
+        self.optimizer.updates, self.table.updates = kept_facts.updates
+        self.best = self._best_of(arrays)
+
+    def _best_of(self, arrays: Mapping[str, NDArray[np.float32]]) -> Network | None:
+        """Build the best network of those arrays that are its."""
+        if not self.best_epoch:
+            return None
+        best = {}
+        for name, array in self.network().arrays().items():
+            best[name] = arrays[f"{_BEST}{name}"]
+            if best[name].shape != array.shape or best[name].dtype != array.dtype:
+                raise ValueError(f"the best {name} is {best[name].dtype} {list(best[name].shape)}")
+        return Network.from_arrays(best, self.pooling)
+
+
+class _Facts(BaseModel):
+    """What `State.facts` gives, when it comes out of a file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    epoch: NonNegativeInt
+    batch: NonNegativeInt
+    tally: Tally
+    history: list[Epoch]
+    best_epoch: NonNegativeInt
+    improved_epoch: NonNegativeInt
+    seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    updates: Annotated[list[NonNegativeInt], Field(min_length=2, max_length=2)]
+
+
+def _checked(facts: Mapping[str, Any]) -> _Facts:
+    """See that a state's facts are of the right types, and fit each other.
+
+    Raises:
+        ValueError: They are not, or don't.
+    """
+    try:
+        kept = _Facts.model_validate_json(json.dumps(facts))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+    numbers, bests = [epoch.epoch for epoch in kept.history], (kept.best_epoch, kept.improved_epoch)
+    if numbers != list(range(1, kept.epoch + 1)):
+        raise ValueError(f"{kept.epoch} epochs are over, and those told are {numbers[:10]}")
+    if not all(min(1, kept.epoch) <= best <= kept.epoch for best in bests):
+        raise ValueError(f"of {kept.epoch} epochs the best are {bests[0]} and {bests[1]}")
+    tally = kept.tally
+    if kept.batch and not (tally.seen > 0 and 0 <= tally.right <= tally.seen and tally.seconds > 0):
+        raise ValueError(f"{kept.batch} batches are done, and they came to {tally}")
+    if not kept.batch and tally != Tally():
+        raise ValueError(f"no batch is done, and they came to {tally}")
+    return kept
 
 
 def _arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
