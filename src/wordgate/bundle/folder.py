@@ -17,8 +17,9 @@ README.md                  the model card                                  warne
 manifest.json              SHA-256 and size of each file above             the others don't fit
 =========================  ==============================================  =====================
 
-No file can carry code: nothing here is ever unpickled or run. The hashes tell damage, not malice:
-who can write the folder can write the manifest. So what the files say is checked as well.
+No file can carry code: nothing here is ever unpickled or run, and no link is followed out of the
+folder. The hashes tell damage, not malice: who can write the folder can write the manifest. So what
+the files say is checked as well.
 """
 
 import hashlib
@@ -74,6 +75,8 @@ class BundleFolder:
         manifest = path / MANIFEST
         if not manifest.is_file():
             raise BundleError(f"{path} is not a wordgate model: it has no {MANIFEST}")
+        if _leads_out(manifest):
+            raise BundleError(f"{manifest} is a link that leads out of the model's folder")
         content = _json(_bytes(manifest), manifest)
         files = content.get("files") if isinstance(content, dict) else None
         if not isinstance(files, dict) or not all(map(_is_entry, files.items())):
@@ -181,6 +184,8 @@ class BundleFolder:
         """Read a file; say what is wrong with it, or nothing."""
         if name not in self.files:
             return b"", f"is not listed in {MANIFEST}"
+        if _leads_out(self.path / name):
+            return b"", "is a link that leads out of the model's folder"
         size, expected = _size(self.path / name), self.files[name]["bytes"]
         if size is None:
             return b"", "is missing"
@@ -211,6 +216,13 @@ class BundleFolder:
             raise BundleError(f"{self.path / name} is damaged: {error}") from error
 
 
+def _leads_out(file: Path) -> bool:
+    """Tell whether a file of a folder is a link to something outside of it."""
+    if not file.is_symlink():
+        return False
+    return os.path.dirname(os.path.realpath(file)) != os.path.realpath(file.parent)
+
+
 def _size(file: Path) -> int | None:
     """Give a file's size in bytes; None where there is no file that can be read to its end."""
     try:
@@ -232,6 +244,8 @@ def _bytes(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise BundleError(f"{file} can't be read: {error.strerror}") from error
+    except MemoryError as error:
+        raise BundleError(f"{file} needs more memory than there is") from error
 
 
 def _is_entry(entry: tuple[str, object]) -> bool:
