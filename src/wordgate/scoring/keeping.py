@@ -5,6 +5,7 @@ a note of how far they are good. The rows are forced to the disk before the note
 note is replaced as a whole: whatever was written after it is cut off when the work goes on.
 """
 
+import hashlib
 import json
 import os
 import time
@@ -14,10 +15,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.files import replacing, sync_folder
 
-_LAYOUT = 1
+_LAYOUT = 2
 _ROWS, _NOTE, _BEGUN = "rows", "note.json", "begun"
 # A note that took t seconds is followed by the next after fifty times t: a cost of 2 %.
 _SHARE = 50.0
@@ -195,6 +197,7 @@ class Kept:
             "length": self._stream.tell(),
             "counts": asdict(counts),
         }
+        note["digest"] = digest(note)
         try:
             os.fsync(self._stream.fileno())
             with replacing(self.folder / _NOTE) as aside:
@@ -237,14 +240,13 @@ class Kept:
                     f"{file} is of layout {note['layout']!r}, and this wordgate reads {_LAYOUT};"
                     " begin anew with --overwrite"
                 )
-            then = dict(note["work"])
-            counts = Counts(**note["counts"])
-            counts.first_errors = [(int(row), str(why)) for row, why in counts.first_errors]
-            mark = Mark(int(note["position"]), int(note["length"]), counts)
+            if note["digest"] != digest(note):
+                raise ValueError("its digest is another: a byte of it has changed")
+            then, mark = dict(note["work"]), _as_mark(note)
         except OSError as error:
             raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._damaged(str(error)) from error
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise self._damaged(shown(str(error), _MOST_SHOWN)) from error
         changed = [name for name, value in work.items() if then.get(name) != value]
         if changed:
             raise BundleError(
@@ -255,6 +257,29 @@ class Kept:
 
     def _damaged(self, why: str) -> BundleError:
         return BundleError(f"{self.folder} is damaged ({why}); begin anew with --overwrite")
+
+
+def digest(note: Mapping[str, Any]) -> str:
+    """Hash a note, but for the digest itself."""
+    facts = {name: value for name, value in note.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _as_mark(note: Mapping[str, Any]) -> Mark:
+    """Make of a note what it says.
+
+    Raises:
+        LookupError, TypeError, ValueError: It is not what `Kept.note` wrote.
+    """
+    counts = Counts(**note["counts"])
+    counts.first_errors = [(int(row), str(why)) for row, why in counts.first_errors]
+    position, length = note["position"], note["length"]
+    numbers = [position, length, counts.rows, counts.scored, counts.abstained, counts.errors]
+    if not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
+        raise ValueError(f"its numbers are {numbers}")
+    if counts.scored + counts.errors != counts.rows or counts.abstained > counts.scored:
+        raise ValueError(f"its counts are {numbers[2:]}")
+    return Mark(position, length, counts)
 
 
 def _listing(changed: list[str], then: Mapping[str, Any], now: Mapping[str, str]) -> str:
