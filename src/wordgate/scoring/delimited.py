@@ -116,7 +116,8 @@ class DelimitedReader:
         self._dialect = records.delimiter or NO_DELIMITER
         self.delimiter = records.delimiter
         self.form = records.format
-        self.names = records.names
+        names = records.names
+        self.names = None if names is None else [spelled_out(name)[0] for name in names]
         self.width = len(records.columns)
         self.end_of_line = "\r\n" if _first_line(characters.pending).endswith("\r\n") else "\n"
         self.heading, self._body = self._header() if records.header else (None, 0)

@@ -16,7 +16,7 @@ from wordgate.data.records import Records
 from wordgate.data.roles import choose_roles
 from wordgate.errors import DataError
 from wordgate.scoring.batch import Reader
-from wordgate.scoring.characters import Characters
+from wordgate.scoring.characters import Characters, spelled_out
 from wordgate.scoring.delimited import DelimitedReader
 from wordgate.scoring.jsonl import JsonlReader, all_keys, keys_among
 from wordgate.scoring.names import added_names, without_collisions
@@ -176,7 +176,7 @@ def _jsonl_reader(
     if converts and source.path is not None:
         keys = all_keys(Characters(source.blocks(), encoding.codec), source.name)
     else:
-        beginning = start.encode("utf-8", "surrogateescape")
+        beginning = spelled_out(start, escape="\\\\")[0].encode()
         keys = all_keys(Characters(iter([beginning]), "utf-8"), source.name)
     texts = [column.name or "" for column in text.columns]
     title = encoding.told.partition(" (")[0]

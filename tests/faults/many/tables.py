@@ -1,0 +1,387 @@
+"""Makes tables of all kinds, knows what stands in them, and reads and scores each.
+
+A table's maker knows its records, the line each begins on, and which of them can't be used; nothing
+of wordgate's own reading has a part in that.
+"""
+
+import csv
+import gzip
+import io
+import json
+import random
+import re
+from dataclasses import dataclass
+
+import parts
+import pyarrow as pa
+from pyarrow import parquet
+
+import wordgate
+from wordgate.data import read_table
+from wordgate.errors import WordgateError
+from wordgate.progress import Silent
+from wordgate.scoring import scoring
+
+WORDS = ["We love", "We hate", "the lamp", "a kettle", "it's", "so-so", "never", "👍🏽", "naïve",
+         "日本", "Straße", "नमस्ते", "\u200fעברית", "a\u0301"]  # fmt: skip
+ODD = ["4e492493924924", "1e999", "nan", "NULL", "None", "=1+1", "-", "٣", "9" * 5000, "0x10", " ",
+       "\u2028", "\x85", "\ufeff", "a\u2028b", "'", "\\", "\\N", "#", "//", "{", "[", "{}", "\x0b",
+       "\x1c", "text", "label", "a" * 3000, "end", "\ufdd0", "\ufffd", "\u0000"]  # fmt: skip
+LATIN = ["café", "naïve ", "50 €", "Straße ", "it’s", "plain"]
+ENDS = ["\n", "\r\n", "\r"]
+LINE = re.compile("\r\n|\r|\n")
+
+
+@dataclass
+class Row:
+    """A record that a maker wrote: the line it begins on, and what is wrong with it."""
+
+    line: int
+    text: str | None = None
+    label: str | None = None
+    malformed: bool = False
+    broken: bool = False  # it holds a byte that is no text
+
+
+@dataclass
+class Made:
+    """A file and what is known of it."""
+
+    name: str
+    raw: bytes
+    rows: list[Row]
+    flags: dict
+    exact: bool = True  # False where not even the maker knows what damage made of it
+    blanks: int = 0  # lines without anything, which are texts where there is one column
+    width: int = 2
+    delimiter: str = ","
+
+    @property
+    def good(self):
+        return [row for row in self.rows if not row.malformed]
+
+
+def make(chance):
+    kind = chance.choices(["csv", "jsonl", "parquet", "damaged"], [70, 14, 6, 10])[0]
+    if kind == "damaged":
+        return damaged(make(chance), chance)
+    return {"csv": make_csv, "jsonl": make_jsonl, "parquet": make_parquet}[kind](chance)
+
+
+def damaged(made, chance):
+    raw = bytearray(made.raw)
+    for _ in range(chance.randint(1, 6)):
+        place = chance.randrange(len(raw) + 1)
+        way = chance.randrange(4)
+        if way == 0 and place < len(raw):
+            raw[place] = chance.randrange(256)
+        elif way == 1:
+            raw[place:place] = chance.choice(
+                [b'"', b"\0", b"\r", b"\n", b",", b"\xff", b"\x80", b"\xef\xbb\xbf", b"\xff\xfe",
+                 b"{", b"\x1f\x8b", b'""', b',"', b"\t" * 9, b"\x1a", bytes(300)]
+            )  # fmt: skip
+        elif way == 2:
+            del raw[place : place + chance.randint(1, 40)]
+        elif chance.random() < 0.3:
+            del raw[place:]
+    return Made(made.name, bytes(raw), [], made.flags, exact=False, delimiter=made.delimiter)
+
+
+def words(chance, most=4, of=WORDS):
+    return " ".join(chance.choice(of) for _ in range(chance.randint(1, most)))
+
+
+class Lines:
+    """Writes records, and counts the lines they take."""
+
+    def __init__(self, chance):
+        self.chance, self.parts, self.line = chance, [], 1
+
+    def add(self, record, end):
+        # A \r before a \n would make one end of two.
+        if self.parts and self.parts[-1].endswith("\r") and (record + end).startswith("\n"):
+            record, end = record, "\r" if record == "" else end
+        line = self.line
+        self.line += len(LINE.findall(record)) + 1
+        self.parts.append(record + end)
+        return line
+
+
+def quoted(cell):
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def make_csv(chance):
+    delimiter = chance.choice([",", ",", ";", "\t", "|"])
+    width, n = chance.choice([1, 2, 2, 3, 4]), chance.randint(6, 24)
+    encoding = chance.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252"])
+    ends = chance.choice([["\n"], ["\r\n"], ["\r"], ENDS])
+    of = LATIN if encoding == "cp1252" else WORDS
+    text_at, label_at = (0, None) if width == 1 else chance.sample(range(width), 2)
+    header = chance.random() < 0.7
+    odd_rows = set(chance.sample(range(n), n // 4))  # fewer than move the delimiter
+    ragged = set(chance.sample(range(1, n), n // 5)) if width > 1 and chance.random() < 0.5 else set()
+    stray = chance.randrange(n // 2, n) if width > 1 and chance.random() < 0.25 else None
+    lines, rows, blanks, broken_at = Lines(chance), [], 0, None
+    names = [f"c{i}" for i in range(width)]
+    names[text_at] = "text"
+    if label_at is not None:
+        names[label_at] = "label"
+    if header:
+        lines.add(delimiter.join(names), chance.choice(ends))
+    if encoding == "utf-8" and chance.random() < 0.15 and stray is None:
+        broken_at = chance.randrange(n)
+    for i in range(n):
+        if i and chance.random() < 0.05:
+            lines.add("", chance.choice(ends))
+            blanks += 1
+        cells = [words(chance, of=of) for _ in range(width)]
+        if label_at is not None:
+            cells[label_at] = ["good", "bad"][i % 2] if chance.random() < 0.95 else " "
+        if i in odd_rows:
+            cells[text_at] = odd_cell(chance, encoding, after=stray is not None and i >= stray)
+        written = [quoted(cell) if needs_quotes(cell, delimiter, width) or (
+            chance.random() < 0.2 and not (stray is not None and i >= stray)) else cell
+            for cell in cells]  # fmt: skip
+        row = Row(0, cells[text_at], None if label_at is None else cells[label_at])
+        if i == stray:
+            written[-1] = '"' + chance.choice(of)
+            row.malformed = True
+        elif i in ragged:
+            more = chance.randint(1, 3)
+            shorter = written[:-1]
+            # An empty cell alone would be a blank line, which is no record.
+            written = shorter if shorter != [""] and chance.random() < 0.5 else written + ["x"] * more
+            row.malformed = True
+        if i == broken_at:
+            written = list(cells)
+            written[text_at] = "\ue000" + "日本" * 10  # stands for a byte that is no text
+            row.broken, row.malformed, row.text = True, False, None
+        end = "" if i == n - 1 and chance.random() < 0.3 else chance.choice(ends)
+        row.line = lines.add(delimiter.join(written), end)
+        rows.append(row)
+    raw = "".join(lines.parts).encode(encoding, "replace")
+    raw = raw.replace("\ue000".encode(), b"\xff") if broken_at is not None else raw
+    if header:
+        flags = {"text": "text"} | ({} if label_at is None else {"label": "label"})
+    else:
+        flags = {"text": text_at + 1} | ({} if label_at is None else {"label": label_at + 1})
+    if width == 1:
+        flags["labelled"] = False
+    if chance.random() < 0.1:
+        raw = gzip.compress(raw, 1, mtime=0)
+    suffix = ".tsv" if delimiter == "\t" else ".csv"
+    if width == 1:
+        delimiter = ","  # is what results of one column get
+    return Made(f"table{suffix}", raw, rows, flags, True, blanks, width, delimiter)
+
+
+def odd_cell(chance, encoding, *, after):
+    if chance.random() < 0.15:
+        return ""
+    pool = [cell for cell in ODD if encoding != "cp1252" or writable(cell)]
+    cell = chance.choice(pool)
+    if not after and chance.random() < 0.5:
+        extra = chance.choice([",", ";", "\t", "|", '"', '""', "\n", "\r\n", "\r", "\0", '",', ',"'])
+        cell = chance.choice([cell + extra, extra + cell, cell + extra + cell[:50]])
+    return cell
+
+
+def writable(cell):
+    try:
+        cell.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def needs_quotes(cell, delimiter, width):
+    return any(c in cell for c in '"\r\n' + delimiter) or (not cell and width == 1)
+
+
+def make_jsonl(chance):
+    rows, lines = [], []
+    n, label_there = chance.randint(3, 20), chance.random() < 0.7
+    for i in range(n):
+        if chance.random() < 0.1:
+            lines.append(chance.choice(["", " ", "\t", "\r"]))
+        value = words(chance) if chance.random() < 0.7 else odd_value(chance)
+        found = {"text": value} | ({"label": ["good", "bad"][i % 2]} if label_there else {})
+        row = Row(0, shown_value(value), found.get("label"))
+        lone = "\ud800" in row.text or "\udc00" in row.text
+        line = json.dumps(found, ensure_ascii=lone or chance.random() < 0.5)
+        way = chance.random()
+        if i and way < 0.08:
+            line = chance.choice(["{", "[1]", "3", '"text"', "null", '{"text": }', "\u200b", "nul\0",
+                                  "[" * 2000, '{"text": ' + "9" * 5000 + "}", "{'text': 'a'}",
+                                  line[:-1], line + line, '{"text": "a\tb"}'])  # fmt: skip
+            row.malformed = True
+        elif i and way < 0.12:
+            line, row.malformed = '{"other": 1, "label": "good"}', True
+        elif way < 0.2:
+            line = chance.choice([" ", "\t"]) + line + chance.choice([" ", "\r"])
+        row.line = len(lines) + 1
+        rows.append(row)
+        lines.append(line)
+    content = "\n".join(lines) + chance.choice(["", "\n", "\n\n"])
+    raw = content.encode(chance.choice(["utf-8", "utf-8-sig", "utf-16"]))
+    flags = {"text": "text"} | ({"label": "label"} if label_there else {"labelled": False})
+    if chance.random() < 0.1:
+        raw = gzip.compress(raw, 1, mtime=0)
+    return Made("table.jsonl", raw, rows, flags)
+
+
+def odd_value(chance):
+    return chance.choice(
+        [*ODD, "", None, 1, 1.5, True, [1, "a"], {"a": {"b": None}}, float("nan"), float("inf"),
+         10**100, "\ud800", "a\udc00b", "a\nb", 'say "hi"', ",;|\t", "\0"]
+    )  # fmt: skip
+
+
+def shown_value(value):
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return value if isinstance(value, str) else str(value)
+
+
+def make_parquet(chance):
+    n = chance.randint(3, 30)
+    rows = [Row(i + 1, None if chance.random() < 0.1 else words(chance)) for i in range(n)]
+    for i, row in enumerate(rows):
+        row.text, row.label = row.text or "", ["good", "bad"][i % 2]
+    columns = {
+        "text": pa.array([row.text or None for row in rows], chance.choice(
+            [pa.string(), pa.large_string()])),
+        "label": pa.array([row.label for row in rows]).dictionary_encode(),
+        "more": chance.choice([
+            pa.array(range(n)), pa.array([float("nan")] * n), pa.array([[1]] * n),
+            pa.array([{"a": i} for i in range(n)]), pa.array([b"\xff"] * n),
+            pa.array([10**9] * n, pa.timestamp("ns", "UTC")), pa.array([True, None] * n)[:n],
+            pa.array([1] * n, pa.duration("us")), pa.array([None] * n),
+            pa.array([1] * n, pa.decimal128(5, 2)), pa.array([1] * n, pa.date32()),
+        ]),
+    }  # fmt: skip
+    stream = io.BytesIO()
+    parquet.write_table(
+        pa.table(columns), stream, row_group_size=chance.choice([3, 1000]),
+        compression=chance.choice(["snappy", "none", "gzip", "zstd"]),
+    )  # fmt: skip
+    return Made("table.parquet", stream.getvalue(), rows, {"text": "text", "label": "label"})
+
+
+# What must hold
+
+
+def read(made, path):
+    """Read a table as data to train on; every record must be used, dropped or malformed."""
+    flags = made.flags
+    try:
+        table = read_table(path, **flags, min_labels=0)
+    except WordgateError as error:
+        assert str(error)
+        if made.exact:
+            assert not usable(made), f"refused, though {len(usable(made))} are usable: {error}"
+        return "a sentence"
+    reading = table.reading
+    left_out = sum(reading.dropped.values()) + len(reading.malformed)
+    assert reading.n_read == len(table) + left_out, reading
+    assert len(table.texts) == len(table.labels or table.texts) == len(table.rows)
+    json.dumps(reading.to_json())
+    "\n".join(reading.lines()).encode()
+    if not made.exact:
+        return "a table"
+    rows = made.rows[1:] if heads(made, reading) else made.rows
+    assert reading.n_read == len(rows), f"{reading.n_read} records, and {len(rows)} were written"
+    assert sorted(m.line for m in reading.malformed) == [r.line for r in rows if r.malformed]
+    wanted = [i for i, row in enumerate(rows, start=1) if is_usable(row, made)]
+    assert table.rows == wanted, f"rows {table.rows} where {wanted} can be used"
+    for text, number in zip(table.texts, table.rows, strict=True):
+        expected = rows[number - 1].text
+        assert expected is None or text == without_lone(expected), (text, expected)
+    return "a table"
+
+
+def heads(made, reading):
+    """Tell whether the first record was taken for a header that its maker knows nothing of."""
+    return bool(reading.header) and made.flags["text"] != "text"
+
+
+def is_usable(row, made):
+    if row.malformed or row.text == "":
+        return False
+    return not made.flags.get("labelled", True) or bool((row.label or "").strip())
+
+
+def usable(made):
+    return [row for row in made.rows if is_usable(row, made)]
+
+
+def without_lone(text):
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def scored(made, path, bundle, out):
+    """Score a table; every record must be in the result, with an answer or an error."""
+    try:
+        counts = wordgate.score(
+            bundle, path, out, text=made.flags["text"], overwrite=True, progress=Silent(), batch=7
+        )
+    except WordgateError as error:
+        assert str(error)
+        assert not made.exact or not any(is_text(row) for row in made.rows), f"refused: {error}"
+        return "no result"
+    assert counts.rows == counts.scored + counts.errors
+    if not made.exact and out.suffix in (".csv", ".tsv"):
+        return "a result"  # whose delimiter nobody knows
+    written = result_rows(out, made.delimiter)
+    named = written - counts.rows
+    assert named in (0, 1), f"{written} records were written for {counts.rows}"
+    if not made.exact:
+        return "a result"
+    rows = made.rows
+    lost = len(rows) + made.blanks * (made.width == 1) - counts.rows
+    assert lost == 0 or (lost == 1 and named and made.flags["text"] != "text"), (
+        f"{counts.rows} of {len(rows)} records")
+    failed = sum(not is_text(row) for row in rows[lost:]) + made.blanks * (made.width == 1)
+    assert counts.errors == failed, f"{counts.errors} errors where {failed} are"
+    return "a result"
+
+
+def is_text(row):
+    return not row.malformed and not row.broken and bool((row.text or "").strip())
+
+
+def result_rows(out, delimiter):
+    if out.suffix == ".parquet":
+        return parquet.read_metadata(out).num_rows
+    with out.open(encoding="utf-8-sig", newline="") as stream:
+        if out.suffix == ".jsonl":
+            return len([json.loads(line) for line in stream.read().split("\n") if line])
+        csv.field_size_limit(2**31 - 1)
+        if (out.suffix == ".tsv") != (delimiter == "\t"):
+            delimiter = "\t" if out.suffix == ".tsv" else ","
+        records = csv.reader(stream, delimiter=delimiter)
+        return sum(1 for record in records if record)
+
+
+def prepare(folder, arguments):
+    (bundle,) = arguments
+    predictor = scoring.load(bundle)
+    scoring.load = lambda *_, **__: predictor
+
+    def work(case):
+        made = make(random.Random(case))
+        path = folder / made.name
+        path.write_bytes(made.raw)
+        became = read(made, path)
+        for suffix in {path.suffix, random.Random(case).choice([".csv", ".jsonl", ".parquet"])}:
+            last = scored(made, path, bundle, folder / f"out{suffix}")
+        return f"{became}, {last}"
+
+    return work
+
+
+if __name__ == "__main__":
+    parts.main(prepare)
