@@ -108,7 +108,7 @@ def open_input(
         raise DataError(f"'{found.name}' is empty")
     encoding = find_encoding(found, asked.encoding)
     characters = Characters(found.blocks(), encoding.codec, live=found.path is None)
-    characters.fill(min(WINDOW, len(found.head)))
+    characters.fill(min(WINDOW, len(found.head) + 1))  # one more, to see the end of a small file
     start = characters.pending
     if not characters.ended:
         start = start[: start.rfind("\n") + 1] or start

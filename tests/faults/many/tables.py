@@ -26,7 +26,7 @@ WORDS = ["We love", "We hate", "the lamp", "a kettle", "it's", "so-so", "never",
          "日本", "Straße", "नमस्ते", "\u200fעברית", "a\u0301"]  # fmt: skip
 ODD = ["4e492493924924", "1e999", "nan", "NULL", "None", "=1+1", "-", "٣", "9" * 5000, "0x10", " ",
        "\u2028", "\x85", "\ufeff", "a\u2028b", "'", "\\", "\\N", "#", "//", "{", "[", "{}", "\x0b",
-       "\x1c", "text", "label", "a" * 3000, "end", "\ufdd0", "\ufffd", "\u0000"]  # fmt: skip
+       "\x0c", "text", "label", "a" * 3000, "end", "\ufdd0", "\ufffd", "\u0000"]  # fmt: skip
 LATIN = ["café", "naïve ", "50 €", "Straße ", "it’s", "plain"]
 ENDS = ["\n", "\r\n", "\r"]
 LINE = re.compile("\r\n|\r|\n")
@@ -140,6 +140,8 @@ def make_csv(chance):
             cells[label_at] = ["good", "bad"][i % 2] if chance.random() < 0.95 else " "
         if i in odd_rows:
             cells[text_at] = odd_cell(chance, encoding, after=stray is not None and i >= stray)
+        if i == 0:
+            cells[0] = cells[0].lstrip("\ufeff")  # there it would be a byte-order mark
         written = [quoted(cell) if needs_quotes(cell, delimiter, width) or (
             chance.random() < 0.2 and not (stray is not None and i >= stray)) else cell
             for cell in cells]  # fmt: skip
@@ -342,7 +344,8 @@ def scored(made, path, bundle, out):
         return "a result"
     rows = made.rows
     lost = len(rows) + made.blanks * (made.width == 1) - counts.rows
-    assert lost == 0 or (lost == 1 and named and made.flags["text"] != "text"), (
+    may_head = made.flags["text"] != "text" and (named or out.suffix in (".jsonl", ".parquet"))
+    assert lost == 0 or (lost == 1 and may_head), (
         f"{counts.rows} of {len(rows)} records")
     failed = sum(not is_text(row) for row in rows[lost:]) + made.blanks * (made.width == 1)
     assert counts.errors == failed, f"{counts.errors} errors where {failed} are"
