@@ -1,10 +1,17 @@
 """Tests of kills, full disks and lying files: a few of each in `make test`, many in `make faults`.
 
-A test asks `how_many` for its numbers, and tells `found` what it saw; `make faults` prints that as a
-table.
+A test asks `how_many` for its numbers, and tells `found` what it saw; `make faults` prints that as
+a table. What must be tried many thousand times stands in a script of the folder `many`.
 """
 
+import json
 import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +41,75 @@ def found(request):
         request.config.stash[_FOUND].append((what, figure))
 
     return tell
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What became of many cases.
+
+    Attributes:
+        outcomes: How many cases came to what.
+        failures: The first cases that came to what must not be; and processes that crashed.
+        slowest: Seconds of the processor that the slowest case took, and its number.
+        peak_mb: The most memory that a process had, in 10^6 bytes.
+    """
+
+    outcomes: Counter
+    failures: list[str]
+    slowest: tuple[float, int]
+    peak_mb: float
+
+    @property
+    def cases(self) -> int:
+        return self.outcomes.total()
+
+    def figure(self) -> str:
+        """Say it in a cell of the table."""
+        parts = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(self.outcomes.items()))
+        return f"{parts}; slowest {self.slowest[0]:.2f} s, at most {self.peak_mb:.0f} MB"
+
+
+@pytest.fixture
+def many():
+    """Work off many cases by a script of the folder `many`, in a process for each core."""
+
+    def work(script: str, cases: int, *arguments: object) -> Worked:
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        with tempfile.TemporaryDirectory(dir=memory) as made:
+            folders = [Path(made) / str(part) for part in range(os.cpu_count() or 1)]
+            processes = [
+                _started(script, (part, len(folders), cases, folder, *arguments))
+                for part, folder in enumerate(folders)
+            ]
+            ended = [(process.communicate(), process.returncode) for process in processes]
+            crashes = [
+                f"the process ended with {code} in case {_last_case(folder)}: {told[1][-2000:]}"
+                for folder, (told, code) in zip(folders, ended, strict=True)
+                if code
+            ]
+        results = [json.loads(told[0]) for told, code in ended if not code]
+        return Worked(
+            outcomes=sum((Counter(result["outcomes"]) for result in results), Counter()),
+            failures=crashes + [case for result in results for case in result["failures"]],
+            slowest=max(tuple(result["slowest"]) for result in results) if results else (0.0, -1),
+            peak_mb=max((result["peak_mb"] for result in results), default=0.0),
+        )
+
+    return work
+
+
+def _started(script, arguments):
+    arguments[3].mkdir()
+    alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # else each claims all cores
+    return subprocess.Popen(
+        [sys.executable, Path(__file__).parent / "many" / script, *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **alone},
+    )  # fmt: skip
+
+
+def _last_case(folder):
+    note = folder / "case"
+    return note.read_text().strip() if note.exists() else "none"
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -37,7 +37,9 @@ class _Parsed:
     malformed: list[Malformed]
 
 
-def read_delimited(text: str, name: str, *, given: Collection[str], header: bool | None) -> Records:
+def read_delimited(
+    text: str, name: str, *, given: Collection[str], header: bool | None, cut: bool = False
+) -> Records:
     """Read CSV, TSV or the like.
 
     Args:
@@ -45,6 +47,8 @@ def read_delimited(text: str, name: str, *, given: Collection[str], header: bool
         name: The file, for messages.
         given: Column names that the user's flags mention.
         header: Whether there is one, where that is known; None to infer it.
+        cut: Whether these are the first lines of more: then a quote that is open at the end ends
+            the records, where there are any.
 
     Returns:
         The well-formed records by column. Blank lines are no records.
@@ -55,7 +59,7 @@ def read_delimited(text: str, name: str, *, given: Collection[str], header: bool
     text, nul = without_nul(text)
     delimiter = _infer_delimiter(text)
     with fields_of_any_length():
-        parsed = _parse(text, delimiter, name)
+        parsed = _parse(text, delimiter, name, cut=cut)
     if not parsed.records:
         raise DataError(_no_records(name, parsed.malformed))
     if nul is not None:
@@ -136,7 +140,7 @@ def _names(first: list[str]) -> list[str]:
     return [cell.strip() for cell in first]
 
 
-def _parse(text: str, delimiter: str, name: str) -> _Parsed:
+def _parse(text: str, delimiter: str, name: str, *, cut: bool) -> _Parsed:
     """Parse all records; where a quote is never closed, give up one line and go on after it.
 
     No quote that is opened later, and not closed on its line, is closed either: the one before it
@@ -144,7 +148,7 @@ def _parse(text: str, delimiter: str, name: str) -> _Parsed:
     """
     parsed = _Parsed([], [], [])
     open_line = _parse_whole(text, delimiter, parsed, name)
-    if open_line is not None:
+    if open_line is not None and not (cut and parsed.records):
         parsed.malformed.append(Malformed(open_line, _NEVER_CLOSED))
         _parse_line_by_line(text, open_line, delimiter, parsed)
     return parsed

@@ -91,7 +91,9 @@ class Characters:
         text = self._decoder.decode(block or b"", final=self.ended)
         if text and not self._begun:
             self._begun = True
-            if not self.marked:  # else the codec has taken the mark off, and a second is a character
+            if (
+                not self.marked
+            ):  # else the codec has taken the mark off, and a second is a character
                 self.marked = text.startswith(BYTE_ORDER_MARK)
                 return text.removeprefix(BYTE_ORDER_MARK)
         return text

@@ -17,9 +17,10 @@ def own_names(names: Sequence[str] | None, width: int) -> list[str]:
     """
     chosen: list[str] = []
     taken: set[str] = set()
+    next_numbers: dict[str, int] = {}  # where to go on, or many equal names would take for ever
     for number in range(width):
         name = (names[number] if names else "") or f"column_{number + 1}"
-        chosen.append(_numbered(name, taken))
+        chosen.append(_numbered(name, taken, next_numbers))
         taken.add(_folded(chosen[-1]))
     return chosen
 
@@ -55,11 +56,13 @@ def without_collisions(wanted: Sequence[str], there: Iterable[str]) -> list[str]
     return chosen
 
 
-def _numbered(name: str, taken: set[str]) -> str:
-    free, number = name, 2
+def _numbered(name: str, taken: set[str], next_numbers: dict[str, int] | None = None) -> str:
+    """Give the name, or the name with the first number from 2 that is free."""
+    counted = {} if next_numbers is None else next_numbers
+    free, key = name, _folded(name)
     while _folded(free) in taken:
-        free = f"{name}_{number}"
-        number += 1
+        number = counted.get(key, 2)
+        free, counted[key] = f"{name}_{number}", number + 1
     return free
 
 

@@ -117,7 +117,10 @@ def open_input(
         text = choose_text(records, config, flag, found.name)
         reader: Reader = _jsonl_reader(found, characters, encoding, text, asked, form, start)
     else:
-        records = read_delimited(start, found.name, given=_names(flag, config), header=None)
+        cut = not characters.ended
+        records = read_delimited(
+            start, found.name, given=_names(flag, config), header=None, cut=cut
+        )
         text = choose_text(records, config, flag, found.name)
         places = [column.number - 1 for column in text.columns]
         title = encoding.told.partition(" (")[0]

@@ -1,8 +1,8 @@
 """Runs a part of many cases in a process of its own, within limits: what the scripts here share.
 
-Each script is run as ``SCRIPT PART PARTS CASES FOLDER ARGUMENTS``; it works on every PARTS-th of the
-cases, and prints what became of them. ``SCRIPT --case N FOLDER ARGUMENTS`` works on one alone, and
-lets whatever happens happen.
+Each script is run as ``SCRIPT PART PARTS CASES FOLDER ARGUMENTS``; it works on every so-manieth of
+the cases, and prints what became of them. ``SCRIPT --case N FOLDER ARGUMENTS`` works on one alone,
+and lets whatever happens happen.
 """
 
 import json
@@ -27,13 +27,14 @@ def main(prepare):
     """
     if sys.argv[1] == "--case":
         number, folder, *arguments = sys.argv[2:]
-        print(prepare(Path(folder), arguments)(int(number)))
+        sys.stdout.write(f"{prepare(Path(folder), arguments)(int(number))}\n")
         return
     part, parts, cases = map(int, sys.argv[1:4])
     work = prepare(Path(sys.argv[4]), sys.argv[5:])
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     signal.signal(signal.SIGALRM, _hangs)
-    print(json.dumps(_worked_off(work, range(part, cases, parts), Path(sys.argv[4]) / "case")))
+    result = _worked_off(work, range(part, cases, parts), Path(sys.argv[4]) / "case")
+    sys.stdout.write(json.dumps(result))
 
 
 def _worked_off(work, cases, note):

@@ -28,6 +28,10 @@ ODD = ["4e492493924924", "1e999", "nan", "NULL", "None", "=1+1", "-", "٣", "9" 
        "\u2028", "\x85", "\ufeff", "a\u2028b", "'", "\\", "\\N", "#", "//", "{", "[", "{}", "\x0b",
        "\x0c", "text", "label", "a" * 3000, "end", "\ufdd0", "\ufffd", "\u0000"]  # fmt: skip
 LATIN = ["café", "naïve ", "50 €", "Straße ", "it’s", "plain"]
+NO_OBJECTS = ["{", "[1]", "3", '"text"', "null", '{"text": }', "\u200b", "nul\0", "[" * 2000,
+              '{"text": ' + "9" * 5000 + "}", "{'text': 'a'}", '{"text": "a\tb"}']  # fmt: skip
+SPECIAL = [",", ";", "\t", "|", '"', '""', "\n", "\r\n", "\r", "\0", '",', ',"']
+BROKEN = "\ue000"  # stands for a byte that is no text
 ENDS = ["\n", "\r\n", "\r"]
 LINE = re.compile("\r\n|\r|\n")
 
@@ -65,7 +69,11 @@ def make(chance):
     kind = chance.choices(["csv", "jsonl", "parquet", "damaged"], [70, 14, 6, 10])[0]
     if kind == "damaged":
         return damaged(make(chance), chance)
-    return {"csv": make_csv, "jsonl": make_jsonl, "parquet": make_parquet}[kind](chance)
+    return {
+        "csv": lambda chance: CsvMaker(chance).made(),
+        "jsonl": make_jsonl,
+        "parquet": make_parquet,
+    }[kind](chance)
 
 
 def damaged(made, chance):
@@ -111,80 +119,111 @@ def quoted(cell):
     return '"' + cell.replace('"', '""') + '"'
 
 
-def make_csv(chance):
-    delimiter = chance.choice([",", ",", ";", "\t", "|"])
-    width, n = chance.choice([1, 2, 2, 3, 4]), chance.randint(6, 24)
-    encoding = chance.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252"])
-    ends = chance.choice([["\n"], ["\r\n"], ["\r"], ENDS])
-    of = LATIN if encoding == "cp1252" else WORDS
-    text_at, label_at = (0, None) if width == 1 else chance.sample(range(width), 2)
-    header = chance.random() < 0.7
-    odd_rows = set(chance.sample(range(n), n // 4))  # fewer than move the delimiter
-    ragged = set(chance.sample(range(1, n), n // 5)) if width > 1 and chance.random() < 0.5 else set()
-    stray = chance.randrange(n // 2, n) if width > 1 and chance.random() < 0.25 else None
-    lines, rows, blanks, broken_at = Lines(chance), [], 0, None
-    names = [f"c{i}" for i in range(width)]
-    names[text_at] = "text"
-    if label_at is not None:
-        names[label_at] = "label"
-    if header:
-        lines.add(delimiter.join(names), chance.choice(ends))
-    if encoding == "utf-8" and chance.random() < 0.15 and stray is None:
-        broken_at = chance.randrange(n)
-    for i in range(n):
+class CsvMaker:
+    """Makes a CSV file: most of its records are whole, some are ragged, some hold odd cells."""
+
+    def __init__(self, chance):
+        self.chance = chance
+        self.delimiter = chance.choice([",", ",", ";", "\t", "|"])
+        self.width, self.n = chance.choice([1, 2, 2, 3, 4]), chance.randint(6, 24)
+        self.encoding = chance.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252"])
+        self.ends = chance.choice([["\n"], ["\r\n"], ["\r"], ENDS])
+        self.words = LATIN if self.encoding == "cp1252" else WORDS
+        at = chance.sample(range(self.width), min(2, self.width))
+        self.text_at, self.label_at = at[0], at[1] if self.width > 1 else None
+        self.lines, self.blanks = Lines(chance), 0
+        self.choose_odd_rows()
+
+    def choose_odd_rows(self):
+        chance, n, several = self.chance, self.n, self.width > 1
+        self.odd = set(chance.sample(range(n), n // 4))  # fewer than would move the delimiter
+        self.ragged = self.stray = self.broken = None
+        if several and chance.random() < 0.5:
+            self.ragged = set(chance.sample(range(1, n), n // 5))
+        if several and chance.random() < 0.25:
+            self.stray = chance.randrange(n // 2, n)  # opens a quote; no quote follows it
+        elif self.encoding == "utf-8" and chance.random() < 0.15:
+            self.broken = chance.randrange(n)
+
+    def made(self):
+        chance, header = self.chance, self.chance.random() < 0.7
+        flags = {"text": self.text_at + 1, "label": (self.label_at or 0) + 1}
+        if header:
+            self.add_header()
+            flags = {"text": "text", "label": "label"}
+        if self.width == 1:
+            flags = {"text": flags["text"], "labelled": False}
+        rows = [self.add_row(i) for i in range(self.n)]
+        raw = "".join(self.lines.parts).encode(self.encoding)
+        raw = raw if self.broken is None else raw.replace(BROKEN.encode(), b"\xff")
+        if chance.random() < 0.1:
+            raw = gzip.compress(raw, 1, mtime=0)
+        name = "table.tsv" if self.delimiter == "\t" else "table.csv"
+        delimiter = self.delimiter if self.width > 1 else ","  # which is what one column gets
+        return Made(name, raw, rows, flags, True, self.blanks, self.width, delimiter)
+
+    def add_header(self):
+        names = [f"c{i}" for i in range(self.width)]
+        names[self.text_at] = "text"
+        if self.label_at is not None:
+            names[self.label_at] = "label"
+        self.lines.add(self.delimiter.join(names), self.chance.choice(self.ends))
+
+    def add_row(self, i):
+        chance = self.chance
         if i and chance.random() < 0.05:
-            lines.add("", chance.choice(ends))
-            blanks += 1
-        cells = [words(chance, of=of) for _ in range(width)]
-        if label_at is not None:
-            cells[label_at] = ["good", "bad"][i % 2] if chance.random() < 0.95 else " "
-        if i in odd_rows:
-            cells[text_at] = odd_cell(chance, encoding, after=stray is not None and i >= stray)
+            self.lines.add("", chance.choice(self.ends))
+            self.blanks += 1
+        cells = self.cells(i)
+        row = Row(0, cells[self.text_at], None if self.label_at is None else cells[self.label_at])
+        written = [self.written(cell, i) for cell in cells]
+        if i == self.stray:
+            written[-1], row.malformed = '"' + chance.choice(self.words), True
+        elif i == self.broken:
+            written[self.text_at] = BROKEN + "日本" * 10
+            row.broken, row.text = True, None
+        elif self.ragged and i in self.ragged:
+            written, row.malformed = self.of_other_width(written), True
+        end = "" if i == self.n - 1 and chance.random() < 0.3 else chance.choice(self.ends)
+        row.line = self.lines.add(self.delimiter.join(written), end)
+        return row
+
+    def cells(self, i):
+        chance = self.chance
+        cells = [words(chance, of=self.words) for _ in range(self.width)]
+        if self.label_at is not None:
+            cells[self.label_at] = ["good", "bad"][i % 2] if chance.random() < 0.95 else " "
+        if i in self.odd:
+            cells[self.text_at] = odd_cell(chance, self.encoding, plain=self.is_after_stray(i))
         if i == 0:
             cells[0] = cells[0].lstrip("\ufeff")  # there it would be a byte-order mark
-        written = [quoted(cell) if needs_quotes(cell, delimiter, width) or (
-            chance.random() < 0.2 and not (stray is not None and i >= stray)) else cell
-            for cell in cells]  # fmt: skip
-        row = Row(0, cells[text_at], None if label_at is None else cells[label_at])
-        if i == stray:
-            written[-1] = '"' + chance.choice(of)
-            row.malformed = True
-        elif i in ragged:
-            more = chance.randint(1, 3)
-            shorter = written[:-1]
-            # An empty cell alone would be a blank line, which is no record.
-            written = shorter if shorter != [""] and chance.random() < 0.5 else written + ["x"] * more
-            row.malformed = True
-        if i == broken_at:
-            written = list(cells)
-            written[text_at] = "\ue000" + "日本" * 10  # stands for a byte that is no text
-            row.broken, row.malformed, row.text = True, False, None
-        end = "" if i == n - 1 and chance.random() < 0.3 else chance.choice(ends)
-        row.line = lines.add(delimiter.join(written), end)
-        rows.append(row)
-    raw = "".join(lines.parts).encode(encoding, "replace")
-    raw = raw.replace("\ue000".encode(), b"\xff") if broken_at is not None else raw
-    if header:
-        flags = {"text": "text"} | ({} if label_at is None else {"label": "label"})
-    else:
-        flags = {"text": text_at + 1} | ({} if label_at is None else {"label": label_at + 1})
-    if width == 1:
-        flags["labelled"] = False
-    if chance.random() < 0.1:
-        raw = gzip.compress(raw, 1, mtime=0)
-    suffix = ".tsv" if delimiter == "\t" else ".csv"
-    if width == 1:
-        delimiter = ","  # is what results of one column get
-    return Made(f"table{suffix}", raw, rows, flags, True, blanks, width, delimiter)
+        return cells
+
+    def written(self, cell, i):
+        at_whim = self.chance.random() < 0.2 and not self.is_after_stray(i)
+        special = any(c in cell for c in '"\r\n' + self.delimiter)
+        return quoted(cell) if at_whim or special or (not cell and self.width == 1) else cell
+
+    def is_after_stray(self, i):
+        return self.stray is not None and i >= self.stray
+
+    def of_other_width(self, written):
+        shorter = written[:-1]
+        # An empty cell alone would be a blank line, which is no record.
+        if shorter == [""] or self.chance.random() < 0.5:
+            return written + ["x"] * self.chance.randint(1, 3)
+        return shorter
 
 
-def odd_cell(chance, encoding, *, after):
+def odd_cell(chance, encoding, *, plain):
     if chance.random() < 0.15:
         return ""
     pool = [cell for cell in ODD if encoding != "cp1252" or writable(cell)]
     cell = chance.choice(pool)
-    if not after and chance.random() < 0.5:
-        extra = chance.choice([",", ";", "\t", "|", '"', '""', "\n", "\r\n", "\r", "\0", '",', ',"'])
+    if not plain and chance.random() < 0.5:
+        extra = chance.choice(
+            [",", ";", "\t", "|", '"', '""', "\n", "\r\n", "\r", "\0", '",', ',"']
+        )
         cell = chance.choice([cell + extra, extra + cell, cell + extra + cell[:50]])
     return cell
 
@@ -195,10 +234,6 @@ def writable(cell):
     except UnicodeEncodeError:
         return False
     return True
-
-
-def needs_quotes(cell, delimiter, width):
-    return any(c in cell for c in '"\r\n' + delimiter) or (not cell and width == 1)
 
 
 def make_jsonl(chance):
@@ -214,9 +249,7 @@ def make_jsonl(chance):
         line = json.dumps(found, ensure_ascii=lone or chance.random() < 0.5)
         way = chance.random()
         if i and way < 0.08:
-            line = chance.choice(["{", "[1]", "3", '"text"', "null", '{"text": }', "\u200b", "nul\0",
-                                  "[" * 2000, '{"text": ' + "9" * 5000 + "}", "{'text': 'a'}",
-                                  line[:-1], line + line, '{"text": "a\tb"}'])  # fmt: skip
+            line = chance.choice([*NO_OBJECTS, line[:-1], line + line])
             row.malformed = True
         elif i and way < 0.12:
             line, row.malformed = '{"other": 1, "label": "good"}', True
@@ -278,13 +311,10 @@ def make_parquet(chance):
 
 def read(made, path):
     """Read a table as data to train on; every record must be used, dropped or malformed."""
-    flags = made.flags
     try:
-        table = read_table(path, **flags, min_labels=0)
+        table = read_table(path, **made.flags, min_labels=0)
     except WordgateError as error:
-        assert str(error)
-        if made.exact:
-            assert not usable(made), f"refused, though {len(usable(made))} are usable: {error}"
+        refuse(error, made.exact and any(is_usable(row, made) for row in made.rows))
         return "a sentence"
     reading = table.reading
     left_out = sum(reading.dropped.values()) + len(reading.malformed)
@@ -316,8 +346,10 @@ def is_usable(row, made):
     return not made.flags.get("labelled", True) or bool((row.label or "").strip())
 
 
-def usable(made):
-    return [row for row in made.rows if is_usable(row, made)]
+def refuse(error, in_vain):
+    """See that a refusal says something, and is none of a table that can be used."""
+    if in_vain or not str(error):
+        raise AssertionError(f"refused, though rows can be used: {error}")
 
 
 def without_lone(text):
@@ -331,8 +363,7 @@ def scored(made, path, bundle, out):
             bundle, path, out, text=made.flags["text"], overwrite=True, progress=Silent(), batch=7
         )
     except WordgateError as error:
-        assert str(error)
-        assert not made.exact or not any(is_text(row) for row in made.rows), f"refused: {error}"
+        refuse(error, made.exact and any(is_text(row) for row in made.rows))
         return "no result"
     assert counts.rows == counts.scored + counts.errors
     if not made.exact and out.suffix in (".csv", ".tsv"):
@@ -345,8 +376,7 @@ def scored(made, path, bundle, out):
     rows = made.rows
     lost = len(rows) + made.blanks * (made.width == 1) - counts.rows
     may_head = made.flags["text"] != "text" and (named or out.suffix in (".jsonl", ".parquet"))
-    assert lost == 0 or (lost == 1 and may_head), (
-        f"{counts.rows} of {len(rows)} records")
+    assert lost == 0 or (lost == 1 and may_head), f"{counts.rows} of {len(rows)} records"
     failed = sum(not is_text(row) for row in rows[lost:]) + made.blanks * (made.width == 1)
     assert counts.errors == failed, f"{counts.errors} errors where {failed} are"
     return "a result"
