@@ -48,6 +48,9 @@ from wordgate.split.fingerprints import Fingerprints
 
 MANIFEST = "manifest.json"
 READ_BY_PREDICTION = ("config.json", "model.json", "weights.safetensors")
+_SHOWN = 400  # characters of what a file says, in a message
+# Beyond any that training finds; products of a few such still fit a float32.
+_LARGEST_WEIGHT = 10**8
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # What numpy, safetensors and the models raise over values that are of the wrong type or shape.
 _MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, WordgateError)
@@ -117,10 +120,11 @@ class BundleFolder:
             with np.errstate(all="ignore"):
                 answer = model.log_proba(["a text"])
         except BundleError as error:
-            raise BundleError(f"{self.path}: {error}") from error
+            raise BundleError(f"{self.path}: {shown(str(error), _SHOWN)}") from error
         except _MISFITS as error:
             raise BundleError(
-                f"{self.path}: the parts of the model don't fit together ({error})"
+                f"{self.path}: the parts of the model don't fit together"
+                f" ({shown(str(error), _SHOWN)})"
             ) from error
         if answer.shape != (1, len(config.labels)) or np.isnan(answer).any():
             raise BundleError(
@@ -201,10 +205,10 @@ class BundleFolder:
     def _weights(self) -> dict[str, NDArray[Any]]:
         arrays = self._arrays("weights.safetensors")
         for name, array in arrays.items():
-            if not np.isfinite(array).all():
+            if not (np.abs(array) <= _LARGEST_WEIGHT).all():
                 raise BundleError(
-                    f"{self.path / 'weights.safetensors'} is damaged: '{name}' holds values that"
-                    " are not finite"
+                    f"{self.path / 'weights.safetensors'} is damaged: '{shown(name, 80)}' holds"
+                    f" values that are not finite or beyond {_LARGEST_WEIGHT:,}"
                 )
         return arrays
 
@@ -213,7 +217,8 @@ class BundleFolder:
         try:
             return load_arrays(content)
         except (SafetensorError, *_MISFITS) as error:
-            raise BundleError(f"{self.path / name} is damaged: {error}") from error
+            why = shown(str(error), _SHOWN)
+            raise BundleError(f"{self.path / name} is damaged: {why}") from error
 
 
 def _leads_out(file: Path) -> bool:
@@ -234,7 +239,12 @@ def _size(file: Path) -> int | None:
 
 def _json(content: bytes, file: Path) -> Any:
     try:
-        return json.loads(content)
+        value = json.loads(content)
+        if (
+            b"\\ud" in content.lower()
+        ):  # half a surrogate pair, which no output could be written with
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{file} is damaged: it is not JSON ({error})") from error
 
@@ -262,4 +272,4 @@ def _is_entry(entry: tuple[str, object]) -> bool:
 def _first_fault(error: ValidationError) -> str:
     fault = error.errors()[0]
     where = ".".join(map(str, fault["loc"]))
-    return f"{where}: {fault['msg']}"
+    return shown(f"{where}: {fault['msg']}", _SHOWN)

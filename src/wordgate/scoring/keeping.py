@@ -237,8 +237,8 @@ class Kept:
             note = json.loads(file.read_bytes())
             if note["layout"] != _LAYOUT:
                 raise BundleError(
-                    f"{file} is of layout {note['layout']!r}, and this wordgate reads {_LAYOUT};"
-                    " begin anew with --overwrite"
+                    f"{file} is of layout {note['layout']!r:.80}, and this wordgate reads"
+                    f" {_LAYOUT}; begin anew with --overwrite"
                 )
             if note["digest"] != digest(note):
                 raise ValueError("its digest is another: a byte of it has changed")
@@ -287,7 +287,7 @@ def _listing(changed: list[str], then: Mapping[str, Any], now: Mapping[str, str]
     return ", ".join(
         f"another {name}"
         if len(now[name]) > 40
-        else f"{name} {then.get(name)!r} instead of {now[name]!r}"
+        else f"{name} {then.get(name)!r:.80} instead of {now[name]!r}"
         for name in changed
     )
 

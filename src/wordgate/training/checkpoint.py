@@ -104,7 +104,7 @@ class Checkpoint:
             raise self._damaged(error) from error
         if layout != _LAYOUT:
             raise BundleError(
-                f"{self.file} is a checkpoint of layout {layout!r}, and this wordgate reads"
+                f"{self.file} is a checkpoint of layout {layout!r:.80}, and this wordgate reads"
                 f" {_LAYOUT}; begin anew with --overwrite"
             )
         try:
@@ -165,6 +165,6 @@ def _changed(now: Mapping[str, str], then: object) -> dict[str, tuple[str, str]]
 def _listing(changed: Mapping[str, tuple[str, str]]) -> str:
     """Say it in a line: ``other data, seed 0 instead of 1``."""
     return ", ".join(
-        f"other {name}" if len(then) > 40 else f"{name} {then} instead of {now}"
+        f"other {name}" if len(then) > 40 else f"{name} {shown(then, 40)} instead of {now}"
         for name, (then, now) in changed.items()
     )
