@@ -27,7 +27,7 @@ def pytest_configure(config):
 def how_many():
     """Choose the number of tries: the first in `make test`, the second in `make faults`."""
 
-    def choose(short: int, long: int) -> int:
+    def choose(short, long):
         return long if LONG else short
 
     return choose
