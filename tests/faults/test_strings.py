@@ -1,0 +1,69 @@
+"""Any string: tokens, ids and probabilities without an exception, the same whoever is asked.
+
+`many/strings.py` makes them, and lists the ways to ask.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import wordgate
+from wordgate.data.decoding import without_surrogates
+from wordgate.text.encoder import TextEncoder
+from wordgate.text.tokenizers import get_tokenizer
+
+STRINGS_A_CASE = 500
+
+
+def test_any_string_reads_the_same_in_all_ways(many, how_many, found, count_model, lstm_model):
+    strings = how_many(10_000, 500_000)
+    cases = strings // STRINGS_A_CASE
+    worked = many("strings.py", cases, count_model.folder, lstm_model.folder)
+    assert worked.failures == []
+    assert worked.outcomes == {"the same in all ways": cases}
+    found(
+        f"{strings:,} strings through tokenizers, encoder, predictor, score",
+        f"the same ids in training and prediction, the same answers; {worked.figure()}",
+    )
+
+
+ANY = st.text(st.characters(), max_size=60)  # surrogates that stand alone are among them
+
+
+@pytest.fixture(scope="module")
+def model(lstm_model):
+    return wordgate.load(lstm_model.folder)
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(texts=st.lists(ANY, min_size=1, max_size=10))
+def test_what_hypothesis_finds_reads_the_same(model, texts):
+    clean = [without_surrogates(text) for text in texts]
+    for name in ("messages", "keras"):
+        assert all(all(get_tokenizer(name)(text)) for text in texts)
+        encoder, fitted = TextEncoder.fit(clean, tokenizer=name, max_tokens=20)
+        assert np.array_equal(fitted.ids, encoder.encode(clean).ids)
+    together = model.predict_proba(texts)
+    assert np.allclose(together.sum(axis=1), 1.0)
+    for text, proba in zip(texts, together, strict=True):
+        assert np.allclose(model.predict_proba([text])[0], proba, atol=1e-6)
+
+
+def test_a_string_of_any_length_takes_time_in_proportion(model):
+    """A megabyte each of what made tokenizers slow; none takes more than seconds."""
+    for piece in (
+        "a\u0301",
+        "\u0301",
+        "🇬",
+        "👩\u200d",
+        "www.",
+        "a@a.",
+        "http://",
+        "<a ",
+        "&#1",
+        "x.",
+    ):
+        assert np.isfinite(model.predict_proba([piece * (10**6 // len(piece))])).all()
