@@ -43,6 +43,8 @@ _NEEDED = {
 }
 """What a setting must be, by the kind of fault pydantic finds."""
 
+_MOST_SHOWN = 200  # characters of what a recipe says, in a message
+
 
 class Settings(BaseModel):
     """Everything that decides how a model is trained, but for its data and its seed.
@@ -435,8 +437,9 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
 def _parsed(content: bytes, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"the recipe '{name}' is not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # too long a number, and too deep a list, too
+        why = f"{error!s:.{_MOST_SHOWN}}"
+        raise SettingsError(f"the recipe '{name}' is not valid TOML: {why}") from error
 
 
 def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
@@ -453,12 +456,20 @@ def _fault(detail: Any) -> str:
     """Say one fault as pydantic found it in the words of a user."""
     if detail["type"] == "no_effect":
         return f"  {detail['msg']}"
-    name = str(detail["loc"][0])
+    name = f"{detail['loc'][0]!s:.{_MOST_SHOWN}}"
     if detail["type"] == "extra_forbidden":
         return f"  no setting '{name}'{did_you_mean(name, Settings.model_fields)}"
     if detail["type"] == "missing":
         return f"  {name} is missing"
     if detail["type"] not in _NEEDED:
-        return f"  {name}: {detail['msg']}, not {detail['input']!r}"
+        return f"  {name}: {detail['msg']}, not {_shown(detail['input'])}"
     needed = _NEEDED[detail["type"]].format(**detail.get("ctx", {}))
-    return f"  {name} is {detail['input']!r}; it must be {needed}"
+    return f"  {name} is {_shown(detail['input'])}; it must be {needed}"
+
+
+def _shown(value: object) -> str:
+    """Show a value in one line; a number or a list may be too long or too deep to be written."""
+    try:
+        return f"{value!r:.{_MOST_SHOWN}}"
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__}"

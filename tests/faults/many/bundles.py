@@ -24,6 +24,7 @@ import wordgate
 from wordgate.bundle.folder import READ_BY_PREDICTION, BundleFolder
 from wordgate.cli.main import exit_code
 from wordgate.errors import WordgateError
+from wordgate.settings import load_settings
 
 TEXTS = ["We love this lamp", "We hate it!", "", "kettle " * 60, "😀 w1 w2"]
 SIGNED = (*READ_BY_PREDICTION, "metrics.json", "fingerprints.safetensors", "manifest.json")
@@ -410,13 +411,42 @@ class Vectors:
         return f"vectors: {'read' if outcome == 'vectors' else 'refused'}"
 
 
+class Recipe:
+    """A file of settings with other values, types, and bytes."""
+
+    def __init__(self, folder):
+        self.file = folder / "recipe.toml"
+        recipes = Path(wordgate.__file__).parent / "recipes"
+        self.whole = (recipes / "default.toml").read_bytes()
+
+    def case(self, chance):
+        content = self.whole
+        if chance.random() < 0.5:
+            lines = content.decode().split("\n")
+            places = [i for i, line in enumerate(lines) if "=" in line]
+            place = chance.choice(places)
+            name = lines[place].partition("=")[0]
+            value = chance.choice([*VALUES, "inf", "nan", "1979-05-27", "0x7f", "{a = 1}", "true"])
+            lines[place] = f"{name}= {value}"
+            content = "\n".join(lines).encode()
+        else:
+            content = broken_bytes(content, chance)
+        self.file.write_bytes(content)
+        try:
+            load_settings(self.file)
+        except WordgateError as error:
+            check_sentence(error)
+            return "recipe: refused"
+        return "recipe: read"
+
+
 def prepare(folder, arguments):
     warnings.simplefilter("ignore", RuntimeWarning)  # of numbers too large, which are the point
     bundles = [Bundle(whole, folder / f"bundle {i}") for i, whole in enumerate(arguments)]
     for bundle in bundles:
         assert use(bundle.folder, shown=True) == "read"
-    others = [Vectors(folder), Scoring(arguments[0], folder), Training(folder)]
-    shares = [*[60 / len(bundles)] * len(bundles), 20, 10, 10]
+    others = [Vectors(folder), Scoring(arguments[0], folder), Training(folder), Recipe(folder)]
+    shares = [*[58 / len(bundles)] * len(bundles), 20, 10, 10, 2]
 
     def work(case):
         chance = random.Random(case)
