@@ -17,6 +17,8 @@ from wordgate.files import replacing
 from wordgate.training.fitting import Epoch
 
 _METADATA = "wordgate"
+# What JSON and the course raise over values of the wrong type.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Logbook:
                 raise ValueError("its digest is another")
             course = _course(log_proba, content["course"])
             then = dict(content["identity"])
-        except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+        except (OSError, SafetensorError, *_MISFITS) as error:
             raise BundleError(
                 f"{file} is damaged ({error}); delete it, or begin anew with --overwrite"
             ) from error
