@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test faults check format tutorial clean bench-results bench-startup bench-predict bench-score bench-copies \
+.PHONY: demo test faults check format tutorial lock clean bench-results bench-startup bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
         bench-intervals
 
@@ -26,6 +26,21 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Takes the newest versions that fit into a fresh environment, and writes them into constraints.txt
+# for this Python and this system; lines that hold for every one of them stay.
+LOCKED_FOR = $(shell $(PYTHON) -c 'import sys; print("python_version == \"%d.%d\" and sys_platform == \"%s\"" % (*sys.version_info[:2], sys.platform))')
+
+lock:
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --upgrade "pip>=25.1"
+	grep -v " ; " constraints.txt > .venv-lock/constraints.txt
+	.venv-lock/bin/pip install --quiet -c .venv-lock/constraints.txt -e ".[all]" --group dev
+	.venv-lock/bin/pip freeze --exclude-editable | grep "==" | grep -v "^torch==" \
+		| sed -e 's/+.*//' -e 's/$$/ ; $(LOCKED_FOR)/' >> .venv-lock/constraints.txt
+	mv .venv-lock/constraints.txt constraints.txt
+	rm -rf .venv-lock
 
 # Executes the notebooks of docs/tutorial in place: about a quarter of an hour.
 tutorial: $(VENV)/.docs
@@ -107,4 +122,4 @@ $(VENV)/.dev: $(VENV)/.train
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-keras .venv-keras-torch .venv-gensim .venv-fasttext
+	rm -rf $(VENV) .venv-lock .venv-keras .venv-keras-torch .venv-gensim .venv-fasttext

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +49,9 @@ class PieceEncoder:
         n_truncated = 0
         for start in range(0, len(texts), _AT_ONCE):
             part = [without_surrogates(text) for text in texts[start : start + _AT_ONCE]]
-            for encoding in self._tokenizer.encode_batch_fast(part):
+            with _usable_tokenizer():
+                encodings = self._tokenizer.encode_batch_fast(part)
+            for encoding in encodings:
                 ids.append(np.array(encoding.ids, np.int32) + np.int32(FIRST_ID))
                 n_truncated += len(ids[-1]) == self.max_tokens and bool(encoding.overflowing)
         offsets = np.zeros(len(texts) + 1, np.int64)
@@ -74,7 +77,28 @@ class PieceEncoder:
         limit = state["max_tokens"]
         if type(limit) is not int or limit < 1:
             raise BundleError(f"the model's max_tokens is {limit!r:.80}, not a number above 0")
-        try:
-            return cls(Tokenizer.from_str(json.dumps(state["tokenizer"])), limit)
-        except Exception as error:  # tokenizers knows no class of errors of its own
-            raise BundleError(f"the model's tokenizer can't be used: {error!s:.200}") from error
+        with _usable_tokenizer():
+            tokenizer = Tokenizer.from_str(json.dumps(state["tokenizer"]))
+            frame = tokenizer.num_special_tokens_to_add(is_pair=False)
+            encoder = cls(tokenizer, limit)
+        if limit <= frame:  # then it would cut nothing
+            raise BundleError(
+                f"the model's max_tokens is {limit}, and its tokenizer frames a text by {frame}"
+            )
+        return encoder
+
+
+@contextmanager
+def _usable_tokenizer() -> Iterator[None]:
+    """Say in one sentence what the library tokenizers has against a tokenizer.
+
+    Raises:
+        BundleError: It can't be used.
+    """
+    try:
+        yield
+    except BaseException as error:
+        # There is no class of errors of its own, and its panics are no exceptions to Python.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise BundleError(f"the model's tokenizer can't be used: {error!s:.200}") from error
