@@ -28,7 +28,7 @@ def models(count_model, lstm_model, logreg_model, mlp_model):
 
 
 def test_broken_bundles_checkpoints_and_vectors(request, many, how_many, found, models):
-    cases = how_many(2_000, 200_000)
+    cases = how_many(1_500, 200_000)
     # A transformer's libraries take seconds to import.
     more = how_many((), ("transformer_model",))
     worked = many("bundles.py", cases, *models, *map(request.getfixturevalue, more))

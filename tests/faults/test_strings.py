@@ -17,7 +17,7 @@ STRINGS_A_CASE = 500
 
 
 def test_any_string_reads_the_same_in_all_ways(many, how_many, found, count_model, lstm_model):
-    strings = how_many(10_000, 500_000)
+    strings = how_many(5_000, 500_000)
     cases = strings // STRINGS_A_CASE
     worked = many("strings.py", cases, count_model.folder, lstm_model.folder)
     assert worked.failures == []

@@ -90,7 +90,8 @@ class CheckpointCuts:
 def prepare(folder, arguments):
     every, *wholes = arguments
     all_cuts = [Cuts(whole, folder / f"bundle {i}") for i, whole in enumerate(wholes)]
-    all_cuts.append(CheckpointCuts(folder))
+    if every == "1":  # else importing torch would take most of the time
+        all_cuts.append(CheckpointCuts(folder))
     numbered = [(cuts, number) for cuts in all_cuts for number in range(len(cuts.cuts))]
 
     def work(case):
