@@ -126,6 +126,24 @@ def test_settings_that_would_have_no_effect_together_are_refused(recipe, changes
     assert refusal(recipe, changes).splitlines()[1:] == [f"  {told}"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [f"epochs = {'[' * 5000}{']' * 5000}", f"epochs = {'9' * 5000}"],
+    ids=["deep", "long"],
+)
+def test_a_recipe_too_deep_or_too_long_is_refused(tmp_path, content):
+    file = tmp_path / "mine.toml"
+    file.write_text(content)
+    assert refusal(file).startswith(f"the recipe '{file}' is not valid TOML: ")
+
+
+def test_a_value_that_is_too_long_is_shown_in_part(tmp_path):
+    file = tmp_path / "mine.toml"
+    for value in (repr("x" * 9000), f"0x{'f' * 9000}"):
+        file.write_text(f"epochs = {value}")
+        assert len(refusal(file)) < 10_000
+
+
 def test_a_recipe_of_ones_own_is_a_toml_file(tmp_path):
     file = own_recipe(tmp_path, hidden_size=17, pooling="last+mean")
     settings = load_settings(file)

@@ -235,6 +235,12 @@ def test_a_manifest_must_list_what_prediction_reads(count_model, copied):
         (lambda config: config | {"labels": ["a", "a"]}, "two labels or more, all different"),
         (lambda config: [config], "config.json is damaged: it has no schema_version"),
         (
+            lambda config: config | {"recipe": "\ud800"},
+            "it is not JSON ('utf-8' codec can't encode",
+        ),
+        (lambda config: config | {"data": {"a": "\udfff"}}, "surrogates not allowed"),
+        (lambda config: config | {"x" * 9000 + "\x1b[31m": 1}, "damaged: xxxxxxx"),
+        (
             lambda config: config | {"labels": ["bad", "good", "ugly"]},
             "the model gives 2 probabilities where config.json names 3 labels",
         ),
@@ -251,6 +257,7 @@ def test_a_config_that_does_not_fit_is_refused(lstm_model, copied, edit, told):
     message = refusal(folder)
     assert message.startswith(str(folder))
     assert told in message
+    assert len(message) < 1000
 
 
 @pytest.mark.parametrize(
@@ -293,6 +300,7 @@ def test_a_description_that_does_not_fit_is_refused(lstm_model, copied, edit):
         {"embedding": lambda array: array * np.float32(np.nan)},
         {"output__bias": lambda array: np.float32(3.0).reshape(())},
         {"output__bias": lambda array: array + np.float32(np.inf)},
+        {"output__bias": lambda array: array + np.float32(3e8)},
         {"output__bias": lambda array: array[:1]},
         {"output__bias": lambda array: np.zeros((2, 2), np.float32)},
         {"output__weights": lambda array: array[:1], "output__bias": lambda array: array[:1]},

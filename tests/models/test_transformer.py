@@ -214,6 +214,10 @@ def test_a_config_of_another_size_asks_for_no_memory(model, refusal):
         ({"pad_id": 35}, "the model's pad_id is 35, which is no piece of it"),
         ({"pad_id": True}, "the model's pad_id is True, which is no piece of it"),
         ({"max_tokens": 0}, "the model's max_tokens is 0, not a number above 0"),
+        (
+            {"max_tokens": 2},
+            "the model's max_tokens is 2, and its tokenizer frames a text by 2",
+        ),
         ({"max_tokens": 33}, "the model's max_tokens is 33, and its weights read 32 at most"),
         (
             {"pooling": "max"},
@@ -228,6 +232,17 @@ def test_a_part_that_makes_no_sense_is_named(refusal, part, message):
 @pytest.mark.parametrize("tokenizer", [3, {}, {"model": {"type": "stranger"}}])
 def test_a_tokenizer_that_makes_no_sense_is_refused(refusal, tokenizer):
     assert refusal({"tokenizer": tokenizer}).startswith("the model's tokenizer can't be used: ")
+
+
+def test_a_panic_of_the_tokenizers_library_is_a_sentence(model):
+    """Its panics are no exceptions to Python."""
+    description, arrays = model.state()
+    tokenizer = json.loads(json.dumps(description["tokenizer"]))
+    tokenizer["post_processor"]["special_tokens"].pop("[CLS]")
+    with pytest.raises(BundleError, match=r"^the model's tokenizer can't be used: "):
+        model_from_state("transformer", {**description, "tokenizer": tokenizer}, arrays).log_proba(
+            ["a text"]
+        )
 
 
 def test_a_tokenizer_of_more_pieces_than_weights_is_refused(model, refusal):

@@ -73,6 +73,33 @@ def test_bytes_that_are_no_text_in_json_lines(score, write, objects):
     assert outside["error"].endswith(r"no valid JSON (Expecting value at character 1): \\xff")
 
 
+def test_bytes_that_are_no_text_in_a_header(score, write, objects):
+    good = "1,We love it 🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂,x\n".encode()
+    write("in.csv", b"id,text,a\xff\n" + 3 * good)
+    assert score("in.csv", "out.jsonl").errors == 0
+    assert [row[r"a\xff"] for row in objects("out.jsonl")] == ["x"] * 3
+
+
+def test_utf16_that_breaks_off_in_json_lines(score, write, objects):
+    lines = '{"text": "We love it"}\n{"text": "We hate it"}\n'.encode("utf-16-le")
+    write("in.jsonl", b"\xff\xfe" + lines + b"\xd8")
+    assert score("in.jsonl", "out.jsonl").errors == 1
+    assert [row["label"] for row in objects("out.jsonl")] == ["good", "bad", None]
+
+
+def test_old_line_ends_with_a_new_one_inside_a_cell(score, write, records):
+    write("in.csv", b'id,text\r1,"We love\nit caf\xe9"\r2,We hate it\r')
+    score("in.csv", "out.csv")
+    assert [row[2] for row in records("out.csv")[1:]] == ["good", "bad"]
+
+
+def test_only_one_byte_order_mark_is_none_of_the_text(score, write, records):
+    mark = "\ufeff".encode()
+    write("in.csv", 2 * mark + b",good\n" + b"We love it,good\nWe hate it,bad\n" * 5)
+    scored = score("in.csv", "out.csv", text=1)
+    assert (scored.rows, scored.errors) == (11, 0)
+
+
 def test_lines_that_are_no_objects_stand_in_their_error(score, write, objects, records):
     lines = ['{"text": "We love it"}', "{broken", "[1]", '{"other": 1}', '{"text": null}']
     write("in.jsonl", "\n".join(lines))

@@ -101,6 +101,21 @@ def test_rows_that_were_lost_are_noticed(score, messy, here, stopped):
         score(messy, "out.csv", resume=True, batch=20)
 
 
+def test_a_note_that_was_changed_is_not_believed(score, messy, here, stopped):
+    stopped(messy, "out.csv", after=9)
+    file = here / "out.csv.checkpoint" / "note.json"
+    note = json.loads(file.read_text())
+    file.write_text(json.dumps({**note, "position": note["position"] + 20}))
+    message = r"is damaged \(its digest is another: a byte of it has changed\); begin anew with"
+    with pytest.raises(BundleError, match=message):
+        score(messy, "out.csv", batch=20, resume=True)
+    for change in ({"position": -1}, {"length": 1e9}, {"position": float("inf")}):
+        changed = {**note, **change}
+        file.write_text(json.dumps({**changed, "digest": keeping.digest(changed)}))
+        with pytest.raises(BundleError, match=r"is damaged \(its numbers are \["):
+            score(messy, "out.csv", batch=20, resume=True)
+
+
 def test_resume_begins_where_nothing_was_and_leaves_alone_what_is_whole(score, messy, here):
     assert score(messy, "out.csv", resume=True).rows == ROWS
     assert score(messy, "out.csv", resume=True).was_whole
