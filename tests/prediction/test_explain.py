@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -229,6 +231,17 @@ def test_json_has_what_the_api_promises(lstm):
     assert list(found["words"][0]["gates"]) == ["input", "forget", "output"]
     assert found["text"] == "We love \ufffd it"
     assert isinstance(found["remarks"], list)
+
+
+def test_explaining_needs_no_torch(lstm_model):
+    code = (
+        "import sys, wordgate\n"
+        f"found = wordgate.load({str(lstm_model.folder)!r}).explain('We love it')\n"
+        "print(isinstance(found, wordgate.Explanation), '</svg>' in found._repr_html_())\n"
+        "print([name for name in ('torch', 'sklearn', 'scipy', 'rich') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == ["True True", "[]"]
 
 
 def test_what_is_no_text_is_refused(lstm):
