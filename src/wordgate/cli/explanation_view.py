@@ -108,7 +108,7 @@ def _table(explanation: "Explanation", console: Console) -> Table:
     table.add_column("word", no_wrap=True, overflow="ellipsis", max_width=_LONGEST_WORD)
     table.add_column("effect", justify="right", no_wrap=True)
     label = one_line(explanation.label)
-    table.add_column(f"{label} after it", no_wrap=True, overflow="ellipsis", width=7 + bar)
+    table.add_column(f"{label} after it", width=7 + bar)
     for name in ("input", "forget", "output", "memory") if has_gates else ():
         table.add_column(name, justify="right", no_wrap=True)
     filled = "#" if console.options.ascii_only else "█"
