@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test faults check format tutorial clean bench-results bench-startup bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
-        bench-intervals
+        bench-intervals bench-faithfulness
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -32,7 +32,7 @@ tutorial: $(VENV)/.docs
 	$(BIN)/python docs/tutorial/run.py
 
 bench-results bench-startup bench-score bench-copies bench-inflation bench-engine \
-bench-masks bench-intervals: bench-%: $(VENV)/.train
+bench-masks bench-intervals bench-faithfulness: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
 # With word vectors that wordgate distils from a sentence-transformer.

@@ -9,6 +9,7 @@ from wordgate.cli.audit import audit
 from wordgate.cli.compare import compare
 from wordgate.cli.demo import demo
 from wordgate.cli.evaluate import evaluate
+from wordgate.cli.explain import explain
 from wordgate.cli.export import export
 from wordgate.cli.import_keras import import_keras
 from wordgate.cli.info import info
@@ -31,7 +32,7 @@ def wordgate() -> None:
 
 
 for _command in (
-    *(demo, audit, train, compare, evaluate, predict, score, info),
+    *(demo, audit, train, compare, evaluate, predict, explain, score, info),
     *(export, import_keras, vectors),
 ):
     wordgate.add_command(_command)
