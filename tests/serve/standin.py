@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import wordgate
 
@@ -29,7 +30,7 @@ class Lexicon:
     """A model of three labels that knows some words; its gates are made up."""
 
     labels = ("Negative", "Neutral", "Positive")
-    weights = {
+    weights: ClassVar = {
         "love": 1.6, "worth": 1.4, "thank": 1.5, "good": 1.2, "not": -1.1, "bad": -1.5, "but": -0.5,
         "breaking": -2.2, "hate": -2.0, "broken": -1.8, "waited": -0.6, "it": 0.05, "i": 0.1,
         "all": 0.0, "for": 0.0, "this": 0.1, "and": 0.1, "was": -0.1, "every": 0.4, "so": 0.2,

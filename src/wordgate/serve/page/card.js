@@ -11,7 +11,7 @@ const FAMILIES = {
   mlp: "Averaged word vectors, weighed by a small network",
 };
 const SPLITS = {
-  grouped: "copies of a text kept on one side",
+  grouped: "copies of a text stand on one side only",
   random: "dealt at random",
   files: "a test file of its own",
   column: "as the data said",
@@ -21,7 +21,7 @@ const SPLITS = {
 export function showLede(model) {
   const score = model.scores;
   const worth = score
-    ? ` On ${isLeaked(score) ? "test texts" : "texts it had never seen"} it was right ${exactly(score.accuracy)} of the time.` : "";
+    ? ` On ${isLeaked(score) ? "test texts" : "texts it had never seen"} it was right ${percent(score.accuracy)} of the time.` : "";
   find("lede").textContent = `${article(model)} tells ${listed(model.labels)} apart.${worth}`;
   document.title = `wordgate · ${listed(model.labels)}`;
 }
@@ -87,7 +87,7 @@ function facts(model) {
     ["labels", model.labels.length > 12 ? `${model.labels.slice(0, 12).join(", ")} and ${count(model.labels.length - 12)} more` : model.labels.join(", ")],
     model.text_form ? ["reads", el("code", {}, model.text_form)] : null,
     ...trained(model.trained ?? {}),
-    scores?.split ? ["split", `${scores.split}${SPLITS[scores.split] ? `: ${SPLITS[scores.split]}` : ""}.`] : null,
+    scores?.split ? ["split", `${scores.split}${SPLITS[scores.split] ? `; ${SPLITS[scores.split]}` : ""}.`] : null,
     scores && Number.isFinite(scores.macro_f1) ? ["macro F1", scores.macro_f1.toFixed(3)] : null,
     scores?.near_duplicates_in_train ? ["near copies", `${counted(scores.near_duplicates_in_train, "test text")} with a near copy in training.`] : null,
   ].filter(Boolean);
@@ -113,5 +113,5 @@ function flatters(scores) {
 
 function warnings(model) {
   const said = model.remarks ?? [];
-  return said.length ? el("ul", { class: "remarks" }, said.map((one) => el("li", {}, one))) : null;
+  return said.length ? el("ul", { class: "remarks plain" }, said.map((one) => el("li", {}, one))) : null;
 }

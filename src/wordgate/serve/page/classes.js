@@ -4,8 +4,9 @@ import { svg } from "./dom.js";
 import { best } from "./told.js";
 
 const COLOURED = 6;
+const DASH = "M-4-1H4V1H-4Z"; // of whatever has no shape of its own
 const SHAPES = [
-  "M0-4.500A4.500 4.500 0 1 1 0 4.500 4.500 4.500 0 1 1 0-4.500Z", // circle
+  "M0-4.800A4.800 4.800 0 1 1 0 4.800 4.800 4.800 0 1 1 0-4.800Z", // circle
   "M-4-4H4V4H-4Z", // square
   "M0-5 5 4H-5Z", // triangle
   "M0-5.500 5.500 0 0 5.500-5.500 0Z", // diamond
@@ -51,7 +52,7 @@ export function mark(look, size = 14) {
 
 /** Draw a class's mark at a place of a picture. */
 export function markAt(look, x, y) {
-  const made = svg("path", { d: look.shape ?? SHAPES[0], class: "dot", transform: `translate(${x} ${y})` });
+  const made = svg("path", { d: look.shape ?? DASH, class: "dot", transform: `translate(${x} ${y})` });
   made.style.setProperty("fill", look.colour);
   return made;
 }

@@ -29,8 +29,10 @@ export function drawCourse(holder, reading, point) {
     "aria-valuemin": 0, "aria-valuemax": reading.words.length, "aria-valuenow": reading.words.length,
     "aria-orientation": "horizontal", "aria-valuetext": spokenOf(reading, reading.words.length - 1),
   }, picture);
+  holder.classList.toggle("mirrored", plan.mirrored);
   fill(holder, axis(plan), scroller, plan.wide ? ends(plan) : null, titles(plan));
   if (plan.mirrored) scroller.scrollLeft = scroller.scrollWidth;
+  faded(scroller);
 
   let now = null;
   const show = (place) => {
@@ -51,13 +53,19 @@ export function drawCourse(holder, reading, point) {
   };
   const pointAt = (place) => point(place, place === null ? null : box(place));
 
-  picture.addEventListener("pointermove", (event) => {
+  const pointed = (event) => {
     const x = event.clientX - picture.getBoundingClientRect().left;
-    const place = plan.slots.findIndex((slot) => x >= slot.from && x < slot.to) - 1;
-    if (place >= -1 && place !== now) pointAt(place);
+    const slot = plan.slots.findIndex((one) => x >= one.from && x < one.to);
+    if (slot >= 0 && slot - 1 !== now) pointAt(slot - 1);
+  };
+  picture.addEventListener("pointermove", pointed);
+  picture.addEventListener("pointerdown", pointed);
+  // A finger leaves at once; what it has touched stays until something else is.
+  picture.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && pointAt(null));
+  scroller.addEventListener("scroll", () => {
+    faded(scroller);
+    if (now !== null && !scroller.matches(":focus")) pointAt(null);
   });
-  picture.addEventListener("pointerleave", () => pointAt(null));
-  scroller.addEventListener("scroll", () => now !== null && !scroller.matches(":focus") && pointAt(null));
   scroller.addEventListener("blur", () => pointAt(null));
   scroller.addEventListener("keydown", (event) => {
     if (event.key === "Escape") return pointAt(null);
@@ -73,6 +81,13 @@ export function drawCourse(holder, reading, point) {
     /** Bring a word into sight. */
     reveal: (place) => seen(scroller, plan.slots[place + 1]),
   };
+}
+
+/** Fade the sides behind which there is more. */
+function faded(scroller) {
+  const { scrollLeft, scrollWidth, clientWidth } = scroller;
+  scroller.classList.toggle("more-before", scrollLeft > 2);
+  scroller.classList.toggle("more-after", scrollLeft + clientWidth < scrollWidth - 2);
 }
 
 function seen(scroller, slot) {
@@ -122,7 +137,7 @@ function rowsOf(reading) {
     const changes = reading.words.map((word) => word.memory_change ?? null);
     const most = Math.max(...changes.map((one) => Math.abs(one ?? 0)), 1e-9);
     found.push({
-      title: "Memory", means: `how much the word changed it (full: ${most.toFixed(2)})`, memory: true,
+      title: "Memory", means: `how much it changes, up to ${most.toFixed(2)}`, memory: true,
       values: changes.map((one) => (one === null ? null : Math.abs(one) / most)),
     });
   }
@@ -135,9 +150,10 @@ function grid({ y, width }) {
   }));
 }
 
-function axis({ y, height }) {
+function axis({ y, height, mirrored }) {
+  const place = mirrored ? { class: "quiet", x: 10 } : { class: "quiet end", x: AXIS - 10 };
   return svg("svg", { class: "axis", width: AXIS, height, "aria-hidden": "true" },
-    [0, 0.5, 1].map((p) => svg("text", { class: "quiet end", x: AXIS - 10, y: y(p) + 4 }, percent(p))));
+    [0, 0.5, 1].map((p) => svg("text", { ...place, y: y(p) + 4 }, percent(p))));
 }
 
 function lines(plan) {
@@ -165,7 +181,7 @@ function dots({ reading, shown, slots, y, courses }) {
 function names({ reading, texts, slots, tall }) {
   return texts.map((text, i) => {
     const word = reading.words[i - 1];
-    const kind = i === 0 ? " quiet start" : word.known ? "" : " quiet unknown-name";
+    const kind = i === 0 ? " quiet start" : word.known ? "" : " quiet";
     return svg("text", { class: `middle${kind}`, x: slots[i].x, y: TOP + tall + 24 }, text);
   });
 }
@@ -176,12 +192,12 @@ function rows(plan) {
     return row.values.map((value, place) => {
       if (value === null) return null;
       const slot = plan.slots[place + 1];
-      const wide = Math.min(26, slot.to - slot.from - 12);
+      const wide = 12;
       const x = slot.x - wide / 2;
       const high = Math.max(1, BAR * value);
       return [
-        row.memory ? null : svg("rect", { class: "track", x, y: bottom - BAR, width: wide, height: BAR, rx: 3 }),
-        svg("rect", { class: row.memory ? "memory" : "gate", x, y: bottom - high, width: wide, height: high, rx: Math.min(3, high / 2) }),
+        row.memory ? null : svg("rect", { class: "track", x, y: bottom - BAR, width: wide, height: BAR, rx: 4 }),
+        svg("rect", { class: row.memory ? "memory" : "gate", x, y: bottom - high, width: wide, height: high, rx: Math.min(4, high / 2) }),
       ];
     });
   }).flat().filter(Boolean);
@@ -191,12 +207,12 @@ function rows(plan) {
 function titles(plan) {
   return plan.gateRows.map((row, i) => styled(
     el("p", { class: "row-title" }, el("b", {}, row.title), el("span", {}, ` ${row.means}`)),
-    { top: `${plan.rowTop(i)}px`, left: `${AXIS}px` },
+    { top: `${plan.rowTop(i)}px`, left: `${plan.mirrored ? plan.endRoom : AXIS}px` },
   ));
 }
 
 /** Name the lines where they end, apart enough to be read. */
-function ends({ shown, y, courses, height, endRoom, tall }) {
+function ends({ shown, y, courses, height, endRoom, tall, mirrored }) {
   const last = courses.at(-1);
   const placed = shown.map((look) => ({ look, y: y(last[look.label]) })).sort((a, b) => a.y - b.y);
   for (let i = 1; i < placed.length; i += 1) placed[i].y = Math.max(placed[i].y, placed[i - 1].y + 17);
@@ -206,8 +222,8 @@ function ends({ shown, y, courses, height, endRoom, tall }) {
   }
   return svg("svg", { class: "ends", width: endRoom, height, "aria-hidden": "true" },
     placed.map(({ look, y: at }) => [
-      markAt(look, 12, at),
-      svg("text", { x: 24, y: at + 4.5 }, shortened(look.label, 14)),
+      markAt(look, mirrored ? endRoom - 12 : 12, at),
+      svg("text", { class: mirrored ? "end" : null, x: mirrored ? endRoom - 24 : 24, y: at + 4.5 }, shortened(look.label, 14)),
     ]).flat());
 }
 

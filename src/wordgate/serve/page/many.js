@@ -236,7 +236,7 @@ export class ManyTexts {
     fill(this.results,
       this.counts(),
       el("p", { class: "buttons" }, el("button", { type: "button", class: "main", id: "download", onclick: () => this.download() }, "Download as CSV"),
-        el("span", { class: "soft small" }, "Each label’s probability included. Cells that a spreadsheet would run as a formula begin with an apostrophe.")),
+        el("span", { class: "soft small" }, "with every label’s probability; what a spreadsheet would run as a formula gets an apostrophe")),
       this.rows(),
       rest > 0 ? el("p", { class: "soft", id: "rest" }, `and ${count(rest)} more, all of them in the download.`) : null);
   }
@@ -257,7 +257,7 @@ export class ManyTexts {
     const share = (n) => n / (this.answers.length || 1);
     const quiet = (label) => ({ label, colour: "var(--quiet)", shape: null });
     const rows = shown.map((label) => [looks.get(label), found.get(label)]);
-    if (silent) rows.push([quiet(`no answer below ${percent(this.silence.from)}`), silent]);
+    if (silent) rows.push([quiet("no answer"), silent]);
     if (failed) rows.push([quiet("not read"), failed]);
     return el("div", {}, el("h3", {}, "How many of each"),
       el("ul", { class: "bars counts", "aria-label": "Texts of each label" }, rows.map(([look, n]) => bar(look, share(n), `${count(n)} · ${percent(share(n))}`))));

@@ -4,7 +4,7 @@ import { askPatiently, failureTold, passing } from "./api.js";
 import { Classes, mark } from "./classes.js";
 import { courseTable, drawCourse } from "./course.js";
 import { el, fill, find, styled } from "./dom.js";
-import { Reading, spokenOf, tipOf } from "./reading.js";
+import { effectTip, Reading, spokenOf, tipOf } from "./reading.js";
 import { drawSentence } from "./sentence.js";
 import { hideTip, showTip, showTipBeside } from "./tip.js";
 import { best, count, counted, percent } from "./told.js";
@@ -15,7 +15,7 @@ const MOST_BARS = 7;
 const TRIES = [
   "I waited all week for this, and it was worth every minute.",
   "Not bad at all, but I would not buy it again.",
-  "Thank you so much for breaking it on my birthday.",
+  "Thank you so much for breaking it.",
   "It starts at ten and ends at noon.",
 ];
 
@@ -35,12 +35,14 @@ export class OneText {
     this.box.addEventListener("focus", () => this.box.value === FIRST && this.box.select(), { once: true });
     silence.changed(() => this.shown && this.showVerdict());
     window.addEventListener("resize", () => this.resized());
+    document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
+    document.addEventListener("scroll", hideTip, { passive: true });
     this.offerTries();
     this.showForm();
   }
 
   offerTries() {
-    fill(find("tries"), el("span", { class: "soft" }, "Try:"), TRIES.map((text) =>
+    fill(find("tries"), el("span", { class: "soft" }, "Try:"), TRIES.slice(1).map((text) =>
       el("button", { type: "button", class: "try", onclick: () => this.write(text) }, text)),
     el("button", { type: "button", class: "try clear", onclick: () => { this.write(""); this.box.focus(); } }, "Clear"));
   }
@@ -189,19 +191,21 @@ export class OneText {
       return;
     }
     fill(find("reading-key"), key(reading));
-    const mark = drawSentence(find("sentence"), reading, (place, from) => point(place, from, "sentence"));
+    const outline = drawSentence(find("sentence"), reading, (place, from) => point(place, from, "sentence"));
     const course = drawCourse(find("course"), reading, (place, box) => point(place, box, "course"));
+    this.width = find("course").clientWidth;
+    fill(find("legend"), reading.shown().map((look) => el("span", {}, mark(look), ` ${look.label}`)));
     find("course-means").textContent = reading.course_means;
     const table = find("course-table");
     fill(table, table.querySelector("summary"), courseTable(reading));
 
     function point(place, from, where) {
-      mark(place);
+      outline(place);
       course.show(place);
       if (place === null) return hideTip();
       if (where === "sentence") {
         course.reveal(place);
-        showTip(from.getBoundingClientRect(), tipOf(reading, place));
+        showTip(from.getBoundingClientRect(), effectTip(reading, place));
       } else {
         showTipBeside(from, tipOf(reading, place));
       }
@@ -233,11 +237,12 @@ function key(reading) {
   const look = reading.looks.get(verdict);
   const unknown = reading.words.some((word) => !word.known);
   const against = reading.words.some((word) => reading.side(word) === "against");
+  const shown = (kind, colour, words) => el("span", { class: `word ${kind}`, style: { "--class": colour, "--tint": "28%", "--line": "3px" } }, words);
   return [
-    el("span", { class: "word for", style: { "--class": look.colour, "--tint": "30%", "--line": "3px" } }, "speaks for"), ` ${verdict} `,
-    against ? [el("span", { class: "word against", style: { "--class": "var(--quiet)", "--tint": "24%", "--line": "3px" } }, "against it"), ", in the colour of what it would rather have "] : null,
-    unknown ? [el("span", { class: "word unknown" }, "unknown"), " to the model"] : null,
-  ].flat();
+    el("span", {}, shown("for", look.colour, "a word"), ` for ${verdict}`),
+    against ? el("span", {}, shown("against", "var(--quiet)", "a word"), " against it, in the colour of the class that gains") : null,
+    unknown ? el("span", {}, shown("unknown", "", "a word"), " the model doesn’t know") : null,
+  ];
 }
 
 /** Let the box be as high as what it holds. */

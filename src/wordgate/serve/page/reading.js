@@ -2,7 +2,7 @@
 
 import { Classes, mark } from "./classes.js";
 import { el } from "./dom.js";
-import { best, count, effectTold, percent, points } from "./told.js";
+import { best, count, effectTold, percent, points, shortened } from "./told.js";
 
 const QUIET = 0.005; // an effect of less than half a point has no direction worth showing
 
@@ -70,18 +70,40 @@ export function spokenOf(reading, place) {
     + ` ${effectTold(word, reading.verdictLabel)}${unknown}${gates}`;
 }
 
-/** Make the tooltip of a place. */
+/** Make the tooltip of a word in its sentence: what it does to each class. */
+export function effectTip(reading, place) {
+  const word = reading.words[place];
+  return [
+    ...heading(reading, place),
+    classRows(reading, (label) => points(word.effects[label])),
+    el("p", {}, effectTold(word, reading.verdictLabel)),
+    word.known ? null : el("p", {}, "Unknown to the model."),
+  ];
+}
+
+function heading(reading, place) {
+  if (place < 0) return [el("p", { class: "tip-word" }, "Before the first word")];
+  const word = reading.words[place];
+  return [
+    el("p", { class: "tip-word" }, el("b", { dir: "auto" }, shortened(reading.spelled(word), 60)),
+      el("span", { class: "soft" }, ` ${count(place + 1)} of ${count(reading.words.length)}`)),
+    readAs(reading, word) ? el("p", { class: "soft" }, `read as ${shortened(word.word, 60)}`) : null,
+  ];
+}
+
+function classRows(reading, told) {
+  return el("table", {}, el("tbody", {}, reading.shown().map((look) => el("tr", {},
+    el("td", {}, mark(look)), el("th", { scope: "row", dir: "auto" }, shortened(look.label, 30)), el("td", {}, told(look.label))))));
+}
+
+/** Make the tooltip of a place of the course. */
 export function tipOf(reading, place) {
   const at = place < 0 ? reading.start : reading.words[place].probabilities;
   const word = reading.words[place];
-  const rows = reading.shown().map((look) => el("tr", {},
-    el("td", {}, mark(look)), el("th", { scope: "row" }, look.label), el("td", {}, percent(at[look.label]))));
-  const hidden = reading.labels.length - rows.length;
+  const hidden = reading.labels.length - reading.shown().length;
   return [
-    el("p", { class: "tip-word" }, place < 0 ? "Before the first word" : el("b", { dir: "auto" }, reading.spelled(word)),
-      place < 0 ? null : el("span", { class: "soft" }, ` ${count(place + 1)} of ${count(reading.words.length)}`)),
-    place >= 0 && readAs(reading, word) ? el("p", { class: "soft" }, `read as ${word.word}`) : null,
-    el("table", {}, el("tbody", {}, rows)),
+    ...heading(reading, place),
+    classRows(reading, (label) => percent(at[label])),
     hidden > 0 ? el("p", { class: "soft" }, `and ${count(hidden)} more`) : null,
     place < 0 ? null : el("p", {}, el("b", {}, points(word.effect)), ` ${effectTold(word, reading.verdictLabel)}`),
     place >= 0 && !word.known ? el("p", {}, "Unknown to the model.") : null,
@@ -93,7 +115,6 @@ export function tipOf(reading, place) {
 export const readAs = (reading, word) => reading.spelled(word).toLowerCase() !== word.word;
 
 function gatesOf(word) {
-  const told = [["input", word.gates.input], ["forget", word.gates.forget], ["output", word.gates.output]]
-    .map(([name, open]) => `${name} ${percent(open)}`).join(" · ");
-  return el("p", { class: "soft" }, `gates open: ${told}`);
+  const told = ["input", "forget", "output"].map((name) => `${name} ${percent(word.gates[name])}`).join(", ");
+  return el("p", { class: "soft" }, `Gates open: ${told}.`);
 }

@@ -28,9 +28,8 @@ export function points(change) {
 /** Say what leaving a word out does to the verdict. */
 export function effectTold(word, label) {
   const size = Math.abs(Math.round(100 * word.effect));
-  if (size === 0) return `Leaving it out changes ${label} by less than a point.`;
-  const [way, turn] = word.effect > 0 ? ["for", "fall"] : ["against", "rise"];
-  return `Speaks ${way} it: without it, ${label} would ${turn} by ${counted(size, "point")}.`;
+  if (size === 0) return `Without it, ${label} would change by less than a point.`;
+  return `Without it, ${label} would ${word.effect > 0 ? "fall" : "rise"} by ${counted(size, "point")}.`;
 }
 
 /** The most probable label; of two alike the first, as the server has it. */
