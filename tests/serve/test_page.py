@@ -230,7 +230,29 @@ def test_a_word_out_of_sight_is_brought_into_sight(page):
     assert scroller.evaluate("one => one.scrollWidth > one.clientWidth")
     page.locator(".sentence .word").last.hover()
     assert scroller.evaluate("one => one.scrollLeft") > 0
+    page.wait_for_timeout(100)
+    assert page.locator("#tip").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_finger_is_told_the_numbers_too(browser, site):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto(site)
+    opened(page)
+    page.locator(".sentence .word").nth(10).tap()
+    assert "Without it" in page.inner_text("#tip")
+    chart = page.locator("#course .scroller")
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    page.touchscreen.tap(box["x"] + 150, box["y"] + 100)
+    page.wait_for_timeout(100)
+    assert "Gates open" in page.inner_text("#tip")
+    page.locator("#course-title").tap()
+    assert page.locator("#tip").is_hidden()
+    context.close()
 
 
 def test_a_table_says_the_same_as_the_chart(page):

@@ -6,7 +6,7 @@ import { count, counted, exactly, percent } from "./told.js";
 const FAMILIES = {
   lstm: "An LSTM, which reads word after word",
   transformer: "A transformer, which sees all words at once",
-  count: "Counts of words and word pairs, weighed by a regression",
+  count: "Counts of words and runs of letters, weighed by a regression",
   logreg: "Averaged word vectors, weighed by a regression",
   mlp: "Averaged word vectors, weighed by a small network",
 };
@@ -21,7 +21,7 @@ const SPLITS = {
 export function showLede(model) {
   const score = model.scores;
   const worth = score
-    ? ` On ${isLeaked(score) ? "test texts" : "texts it had never seen"} it was right ${percent(score.accuracy)} of the time.` : "";
+    ? ` On ${isLeaked(score) ? "test texts" : "texts it had never seen"} it was right ${percent(score.accuracy)} of the time${isLeaked(score) ? "; but copies of them were in training" : ""}.` : "";
   find("lede").textContent = `${article(model)} tells ${listed(model.labels)} apart.${worth}`;
   document.title = `wordgate · ${listed(model.labels)}`;
 }
@@ -43,7 +43,7 @@ function listed(labels) {
   return labels.length < 2 ? labels.join("") : `${labels.slice(0, -1).join(", ")} and ${labels.at(-1)}`;
 }
 
-const isLeaked = (scores) => scores.leaked_by_group > 0;
+export const isLeaked = (scores) => scores.leaked_by_group > 0;
 
 function worth(scores) {
   const on = [counted(scores.n_test ?? 0, "test text"),
@@ -98,8 +98,8 @@ function trained(told) {
   const rows = Number.isFinite(told.rows) ? counted(told.rows, "row") : null;
   const from = [rows, told.source].filter(Boolean).join(" of ");
   const how = [
-    Number.isFinite(told.epochs) && told.epochs > 0 ? `in ${counted(told.epochs, "epoch")}` : null,
-    Number.isFinite(told.seconds) ? `${Math.max(1, Math.round(told.seconds))} s` : null,
+    Number.isFinite(told.seconds) ? `in ${count(Math.max(1, Math.round(told.seconds)))} s` : null,
+    Number.isFinite(told.epochs) && told.epochs > 0 ? counted(told.epochs, "epoch") : null,
     Number.isFinite(told.seed) ? `seed ${told.seed}` : null,
     told.wordgate ? `wordgate ${told.wordgate}` : null,
   ].filter(Boolean).join(", ");

@@ -64,7 +64,7 @@ export function drawCourse(holder, reading, point) {
   picture.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && pointAt(null));
   scroller.addEventListener("scroll", () => {
     faded(scroller);
-    if (now !== null && !scroller.matches(":focus")) pointAt(null);
+    if (!scroller.matches(":focus")) pointAt(null);
   });
   scroller.addEventListener("blur", () => pointAt(null));
   scroller.addEventListener("keydown", (event) => {
@@ -104,7 +104,7 @@ function planned(reading, room) {
   const texts = ["start", ...reading.words.map((word) => shortened(reading.spelled(word).replace(/\s+/g, " "), 18))];
   const needed = texts.map((text) => Math.max(NARROWEST, measure.measureText(text).width + 18));
   const shown = reading.shown();
-  const endRoom = wide ? Math.min(150, 40 + Math.max(...shown.map((look) => measure.measureText(shortened(look.label, 14)).width))) : 8;
+  const endRoom = wide ? Math.min(190, 40 + Math.max(...shown.map((look) => measure.measureText(shortened(look.label, 20)).width))) : 8;
   const there = Math.max(120, room - AXIS - endRoom);
   const sum = needed.reduce((a, b) => a + b, 0);
   const more = Math.max(0, (there - sum) / needed.length);
@@ -118,14 +118,21 @@ function planned(reading, room) {
     return { from: left, to: right, x: (left + right) / 2 };
   });
   const tall = wide ? 240 : 190;
+  const courses = [reading.start, ...reading.words.map((word) => word.probabilities)];
+  const highest = topOf(courses, shown, reading.labels.length);
   const gateRows = rowsOf(reading);
-  const y = (p) => TOP + (1 - p) * tall;
+  const y = (p) => TOP + (1 - p / highest) * tall;
   const rowTop = (i) => TOP + tall + WORDS + i * ROW;
   return {
-    reading, wide, shown, texts, slots, width, tall, mirrored, endRoom, y, gateRows, rowTop,
+    reading, wide, shown, texts, slots, width, tall, mirrored, endRoom, y, highest, gateRows, rowTop, courses,
     height: TOP + tall + WORDS + gateRows.length * ROW,
-    courses: [reading.start, ...reading.words.map((word) => word.probabilities)],
   };
+}
+
+/** Where the scale ends: at 100 %, but for many labels, each of which has little. */
+function topOf(courses, shown, labels) {
+  const peak = Math.max(...courses.flatMap((one) => shown.map((look) => one[look.label])));
+  return labels <= 6 ? 1 : [0.1, 0.2, 0.5].find((top) => 1.05 * peak <= top) ?? 1;
 }
 
 /** Give the rows under the chart: a title, what it means, and a value a word, from 0 to 1. */
@@ -144,16 +151,16 @@ function rowsOf(reading) {
   return found;
 }
 
-function grid({ y, width }) {
-  return [0, 0.25, 0.5, 0.75, 1].map((p) => svg("line", {
-    class: p === 0 ? "grid base" : "grid", x1: 0, x2: width, y1: y(p), y2: y(p),
+function grid({ y, width, highest }) {
+  return [0, 0.25, 0.5, 0.75, 1].map((part) => svg("line", {
+    class: part === 0 ? "grid base" : "grid", x1: 0, x2: width, y1: y(part * highest), y2: y(part * highest),
   }));
 }
 
-function axis({ y, height, mirrored }) {
+function axis({ y, height, highest, mirrored }) {
   const place = mirrored ? { class: "quiet", x: 10 } : { class: "quiet end", x: AXIS - 10 };
   return svg("svg", { class: "axis", width: AXIS, height, "aria-hidden": "true" },
-    [0, 0.5, 1].map((p) => svg("text", { ...place, y: y(p) + 4 }, percent(p))));
+    [0, highest / 2, highest].map((p) => svg("text", { ...place, y: y(p) + 4 }, percent(p))));
 }
 
 function lines(plan) {
@@ -223,7 +230,7 @@ function ends({ shown, y, courses, height, endRoom, tall, mirrored }) {
   return svg("svg", { class: "ends", width: endRoom, height, "aria-hidden": "true" },
     placed.map(({ look, y: at }) => [
       markAt(look, mirrored ? endRoom - 12 : 12, at),
-      svg("text", { class: mirrored ? "end" : null, x: mirrored ? endRoom - 24 : 24, y: at + 4.5 }, shortened(look.label, 14)),
+      svg("text", { class: mirrored ? "end" : null, x: mirrored ? endRoom - 24 : 24, y: at + 4.5 }, shortened(look.label, 20)),
     ]).flat());
 }
 

@@ -36,7 +36,6 @@ export class OneText {
     silence.changed(() => this.shown && this.showVerdict());
     window.addEventListener("resize", () => this.resized());
     document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
-    document.addEventListener("scroll", hideTip, { passive: true });
     this.offerTries();
     this.showForm();
   }
@@ -150,6 +149,7 @@ export class OneText {
     find("answer-eyebrow").textContent = silent ? "No answer" : "Verdict";
     styled(fill(find("answer"), silent ? null : mark(look, 26), el("span", { dir: "auto" }, silent ? "unsure" : label)),
       { "--class": silent ? "var(--soft)" : look.colour });
+    find("answer").classList.toggle("long", label.length > 16);
     find("answer-note").textContent = silent
       ? `${label} has ${percent(probabilities[label])}; it answers from ${percent(this.silence.from)}.`
       : `with a probability of ${percent(probabilities[label])}`;
@@ -199,7 +199,11 @@ export class OneText {
     const table = find("course-table");
     fill(table, table.querySelector("summary"), courseTable(reading));
 
+    let pointing = null; // where from: only what shows a word also ends that
+
     function point(place, from, where) {
+      if (place === null && pointing !== where) return undefined;
+      pointing = place === null ? null : where;
       outline(place);
       course.show(place);
       if (place === null) return hideTip();
@@ -227,7 +231,7 @@ export class OneText {
 /** A class with its share as a bar; without one, an empty bar. */
 export function bar(look, share, told = share === undefined ? "" : percent(share)) {
   return el("li", { style: { "--class": look.colour } },
-    mark(look), el("span", { class: "bar-name", dir: "auto" }, look.label),
+    mark(look), el("span", { class: "bar-name", dir: "auto", title: look.label.length > 20 ? look.label : null }, look.label),
     el("span", { class: "bar-track" }, el("span", { class: "bar-fill", style: { width: `${100 * (share ?? 0)}%` } })),
     el("span", { class: "bar-share" }, told));
 }

@@ -11,14 +11,13 @@ onKeyNeeded(askForKey);
 start();
 
 async function start() {
-  find("text-status").textContent = "";
   try {
     const model = await askPatiently("v1/model", undefined, { waiting: (error, pause) => say(failureTold(error, pause)) });
     say("");
     opened(model);
   } catch (error) {
-    say(failureTold(error));
-    fill(find("card"), el("p", {}, `${failureTold(error)} `, el("button", { type: "button", onclick: () => start() }, "Ask again")));
+    say(failureTold(error), el("button", { type: "button", class: "again", onclick: () => start() }, "Ask again"));
+    fill(find("card"), el("p", { class: "soft" }, failureTold(error)));
   }
 }
 
@@ -33,8 +32,8 @@ function opened(model) {
   document.documentElement.classList.add("ready");
 }
 
-function say(words) {
-  find("text-status").textContent = words;
+function say(words, ...more) {
+  fill(find("text-status"), words, more);
   find("text-status").classList.toggle("trouble", words !== "");
 }
 

@@ -1,5 +1,6 @@
 // The threshold below which there is no answer, and what it buys.
 
+import { isLeaked } from "./card.js";
 import { find } from "./dom.js";
 import { percent } from "./told.js";
 
@@ -7,6 +8,7 @@ import { percent } from "./told.js";
 export class Silence {
   constructor(model) {
     this.coverage = model.abstain_coverage ?? null;
+    this.where = model.scores && isLeaked(model.scores) ? " On test texts" : " On unseen texts";
     this.from = 0;
     this.listeners = [];
     this.slider = find("abstain");
@@ -28,12 +30,13 @@ export class Silence {
   }
 
   means() {
-    if (this.from === 0) return `It always answers, however unsure it is.${this.told(0, " On unseen texts")}`;
-    return `Below that it gives none.${this.told(this.from, " On unseen texts")}`;
+    if (this.from === 0) return `It always answers, however unsure it is.${this.told(0)}`;
+    return `Below that it gives none.${this.told(this.from)}`;
   }
 
   /** What was measured at the nearest threshold that is no higher. */
-  told(from, where) {
+  told(from) {
+    const { where } = this;
     const point = this.coverage?.filter((one) => one.threshold <= from + 1e-9).at(-1);
     if (!point) return "";
     if (point.accuracy === null) return `${where} it then answered nothing.`;

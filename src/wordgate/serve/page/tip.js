@@ -1,4 +1,5 @@
-// The one tooltip: beside what is pointed at, inside the window. Screen readers hear it elsewhere.
+// The one tooltip: beside what is pointed at, inside the window, and scrolled with it. Screen readers
+// hear what it says elsewhere.
 
 import { fill, find, styled } from "./dom.js";
 
@@ -13,7 +14,7 @@ export function showTip(box, ...content) {
   const room = document.documentElement.clientWidth;
   const left = Math.min(Math.max(8, (box.left + box.right - width) / 2), Math.max(8, room - width - 8));
   const above = box.top - height - GAP;
-  styled(tip, { left: `${left}px`, top: `${above >= 8 ? above : box.bottom + GAP}px` });
+  placed(tip, left, above >= 8 ? above : box.bottom + GAP);
 }
 
 /** Show the tip beside a box, on whichever side there is room; above where there is none. */
@@ -26,7 +27,12 @@ export function showTipBeside(box, ...content) {
   const left = fits.right + width + 8 <= room ? fits.right : fits.left;
   if (left < 8) return;
   const top = Math.min(Math.max(8, box.top), window.innerHeight - height - 8);
-  styled(tip, { left: `${left}px`, top: `${Math.max(8, top)}px` });
+  placed(tip, left, Math.max(8, top));
+}
+
+/** Put the tip at a place of the window. */
+function placed(tip, left, top) {
+  styled(tip, { left: `${left + window.scrollX}px`, top: `${top + window.scrollY}px` });
 }
 
 export function hideTip() {
