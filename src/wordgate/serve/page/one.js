@@ -30,6 +30,7 @@ export class OneText {
     this.ending = new AbortController();
     this.shown = null; // the last answer: {label, probabilities}
     this.reading = null;
+    this.readingLooks = null;
     this.box = find("text");
     this.box.addEventListener("input", () => this.typed());
     this.box.addEventListener("focus", () => this.box.value === FIRST && this.box.select(), { once: true });
@@ -67,6 +68,7 @@ export class OneText {
     this.ending = new AbortController();
     grown(this.box);
     this.say("");
+    this.readingLooks = null;
     const text = this.box.value;
     if (text.trim() === "") return this.showNothing();
     const most = this.model.limits?.max_text_length ?? Infinity;
@@ -156,8 +158,9 @@ export class OneText {
     fill(find("bars"), this.bars(probabilities));
   }
 
+  /** The looks of the labels: those of the chart, as soon as there is one. */
   looks(probabilities) {
-    return new Classes(this.model.labels).looks([probabilities]);
+    return this.readingLooks ?? new Classes(this.model.labels).looks([probabilities]);
   }
 
   bars(probabilities) {
@@ -175,6 +178,7 @@ export class OneText {
 
   explained(explanation) {
     this.reading = new Reading(explanation, this.model.labels);
+    this.readingLooks = this.reading.looks;
     this.shown = { label: explanation.label, probabilities: explanation.probabilities };
     this.showVerdict();
     fill(find("remarks"), (explanation.remarks ?? []).map((remark) => el("li", {}, remark)));
