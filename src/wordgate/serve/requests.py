@@ -1,5 +1,6 @@
 """From the bytes of a body to a request: strict JSON, and nothing in it that isn't understood."""
 
+import codecs
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,12 +78,14 @@ def _fields(body: bytes | bytearray, required: str, known: Sequence[str]) -> dic
 
 
 def _json(body: bytes | bytearray) -> Any:
+    if body.startswith(codecs.BOM_UTF8):
+        raise _no_json("the body begins with a byte-order mark; send UTF-8 without one")
     try:
         return _DECODER.decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise _no_json(f"byte {error.start:,} of the body is not UTF-8") from error
     except json.JSONDecodeError as error:
-        raise _no_json(f"{error.msg} at character {error.pos:,}") from error
+        raise _no_json(f"{error.msg.removesuffix(' at')} at character {error.pos:,}") from error
     except RecursionError as error:
         raise _no_json("lists and objects are nested too deep") from error
     except ValueError as error:  # a whole number of thousands of digits
