@@ -175,9 +175,7 @@ def test_a_client_that_goes_away_gets_nothing(running, ask):
 
 
 def test_a_defect_is_not_told_to_strangers(running, ask, capsys):
-    answered = running(
-        lambda app: ask(app, "POST", "/v1/predict", json_body={"texts": ["poison"]})
-    )
+    answered = running(lambda app: ask(app, "POST", "/v1/predict", json_body={"texts": ["poison"]}))
     assert (answered.status, answered.code) == (500, "internal_error")
     assert b"poison" not in answered.body
     assert "ArithmeticError: poisoned" in capsys.readouterr().err
@@ -196,9 +194,7 @@ def test_without_the_key_there_is_no_answer(running, ask, path, given):
     assert answered.headers[b"www-authenticate"] == b"Bearer"
 
 
-@pytest.mark.parametrize(
-    "path", ["/v2/health/live", "/v2/health/ready", "/openapi.json"]
-)
+@pytest.mark.parametrize("path", ["/v2/health/live", "/v2/health/ready", "/openapi.json"])
 def test_health_and_description_are_open(running, ask, path):
     assert running(lambda app: ask(app, "GET", path), access=KEYED).status == 200
 
@@ -302,6 +298,8 @@ def test_the_page_may_load_nothing_from_elsewhere(running, ask, tmp_path, monkey
     assert (index.status, script.status, notes.status) == (200, 200, 404)
     assert index.headers[b"content-type"] == b"text/html; charset=utf-8"
     assert script.headers[b"content-type"] == b"text/javascript; charset=utf-8"
-    policy = dict(part.split(b" ", 1) for part in index.headers[b"content-security-policy"].split(b"; "))
+    policy = dict(
+        part.split(b" ", 1) for part in index.headers[b"content-security-policy"].split(b"; ")
+    )
     assert policy[b"default-src"] == b"'none'"
     assert policy[b"script-src"] == policy[b"connect-src"] == policy[b"style-src"] == b"'self'"

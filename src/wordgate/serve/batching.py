@@ -144,7 +144,8 @@ class Batcher:
             self._waiting + cost > self._limits.max_queue or wait > self._limits.timeout / 2
         ):
             raise overloaded(
-                f"texts that wait already: {self._waiting:,}; ask again later", max(1, math.ceil(wait))
+                f"texts that wait already: {self._waiting:,}; ask again later",
+                max(1, math.ceil(wait)),
             )
 
     def _leave(self, job: Job[Any]) -> None:

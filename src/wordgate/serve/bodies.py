@@ -11,7 +11,7 @@ _SHORT = 65536
 """Bytes of a body that may be left for the server to skip."""
 _SKIPPED = 4
 """Of a longer one, how many times the longest body allowed is read and thrown away, and"""
-_LINGERING = 2.0
+_LINGERING = 1.0
 """for how many seconds, so that the client finds the answer."""
 
 

@@ -16,6 +16,9 @@ from wordgate.serve.limits import Limits
 from wordgate.serve.meters import NO_ROUTE, Meters
 
 _MOST_HEAD_BYTES = 65536
+_LINGERING = 1.0
+"""Seconds in which what a refused client still sends is read and thrown away: closed at once, the
+connection would be reset under its writing, and the answer lost with it."""
 _CLOSING = 0.5
 """Seconds in which an idle connection may still bring a request, when the server ends."""
 
@@ -55,6 +58,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(**uvicorn)
         self._door = door
         self._stage = Stage.NOTHING
+        self._is_refused = False
         self._requests = 0
         self._unaccounted = 0  # bytes since anything of a request was complete
         self._awaited: tuple[int, Stage] | None = None  # what the timer below waits for
@@ -68,39 +72,49 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self._door.limits.max_connections:
             self._refuse(overloaded("there are too many connections; ask again later"))
+            transport.close()
         else:
             self._await(Stage.HEAD)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and see that it leads somewhere in time."""
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
         self._unaccounted += len(data)
         super().data_received(data)
-        if self._unaccounted > _MOST_HEAD_BYTES and not self.transport.is_closing():
+        if self._unaccounted > _MOST_HEAD_BYTES and not self._is_refused:
             told = f"the request's head has more than {_MOST_HEAD_BYTES:,} bytes"
             self._refuse(RefusedError("head_too_large", told))
+        if self._is_refused:
+            return
         # Bytes that begin nothing, such as empty lines, may not hold the connection open either.
         is_something = self._stage is not Stage.NOTHING or self._unaccounted == 0
         self._await(self._stage if is_something else Stage.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers."""
-        self._await(Stage.NOTHING)
-        self._cancel_writing()
+        self._cancel(self._timer)
+        self._cancel(self._write_timer)
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Answer a client that has said all it had to say, and still listens."""
+        if self._stage is not Stage.NOTHING or not self._owes_answer():
+            return None
+        self.cycle.keep_alive = False
+        return True
 
     def pause_writing(self) -> None:
         """Give the client its time to fetch the answer."""
         super().pause_writing()
-        self._cancel_writing()
+        self._cancel(self._write_timer)
         self._write_timer = self.loop.call_later(
             self._door.limits.body_timeout, self.transport.abort
         )
 
     def resume_writing(self) -> None:
         """Go on: the client has read."""
-        self._cancel_writing()
+        self._cancel(self._write_timer)
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -145,15 +159,17 @@ class Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Close the connection when its answers are sent; soon, if it owes none."""
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._owes_answer():
             self.cycle.keep_alive = False
         elif self._stage is Stage.NOTHING:
             self.loop.call_later(_CLOSING, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
-        owes = self.cycle is not None and not self.cycle.response_complete
-        if self._stage is Stage.NOTHING and not owes:
+        if self._stage is Stage.NOTHING and not self._owes_answer():
             self.transport.close()
+
+    def _owes_answer(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     # Time
 
@@ -163,9 +179,7 @@ class Connection(HttpToolsProtocol):
         if awaited == self._awaited:
             return
         self._awaited = awaited
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._cancel(self._timer)
         if awaited is not None:
             self._start_timer(stage)
 
@@ -178,7 +192,7 @@ class Connection(HttpToolsProtocol):
         """Refuse a request that did not arrive; not before requests ahead of it are answered."""
         if self.transport.is_closing():
             return
-        owes = self.cycle is not None and not self.cycle.response_complete
+        owes = self._owes_answer()
         if self.pipeline or (owes and stage is Stage.HEAD):
             self._start_timer(stage)
         elif stage is Stage.BODY and (not owes or self.cycle.response_started):
@@ -186,12 +200,21 @@ class Connection(HttpToolsProtocol):
         else:
             self._refuse(RefusedError("too_slow", "the request took too long to arrive"))
 
-    def _cancel_writing(self) -> None:
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
+    @staticmethod
+    def _cancel(timer: asyncio.TimerHandle | None) -> None:
+        if timer is not None:
+            timer.cancel()
 
     def _refuse(self, refusal: RefusedError) -> None:
+        """Answer for the last time, and close when the client has stopped sending."""
+        self._is_refused = True
         self._door.meters.count_request(NO_ROUTE, refusal.status)
+        for cycle in [self.cycle, *(cycle for cycle, _ in self.pipeline)]:
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self._await(Stage.NOTHING)
+        self._timer = self.loop.call_later(_LINGERING, self.transport.abort)
         self.transport.write(raw(refusal))
-        self.transport.close()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
