@@ -65,6 +65,8 @@ CALLS = [
     ("POST", "/v1/predict", b" " * 2000 + b"{}", AS_JSON, 413),
     ("POST", "/v1/predict", b"{}", {**AS_JSON, "content_type": "text/plain"}, 415),
     ("POST", "/v1/predict", b'{"texts": ["a", "b", "c", "d"]}', AS_JSON, 422),
+    ("POST", "/v1/explain", b'{"text": "we love it, unheard-of"}', AS_JSON, 200),
+    ("POST", "/v1/explain", b'{"text": ""}', AS_JSON, 200),
     ("POST", "/v1/explain", b'{"text": 5}', AS_JSON, 422),
     ("GET", "/v1/model", b"", AS_JSON, 200),
     ("GET", "/v1/model", b"", {}, 401),

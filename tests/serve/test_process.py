@@ -181,7 +181,7 @@ def test_slow_clients_are_turned_away_and_others_served(started, lstm_model):
     assert error_of(talk(server, head("content-length: 10") + b"{")) == (408, "too_slow")
     dripping = [bytes([byte]) for byte in head("content-length: 10")]
     assert error_of(talk(server, *dripping[:12], pause=0.1)) == (408, "too_slow")
-    empty_lines = talk(server, head(path="/v2/health/live", method="GET"), b"\r\n")
+    empty_lines = talk(server, head(path="/v2/health/live", method="GET"), b"\r\n", pause=0.1)
     assert empty_lines.startswith(b"HTTP/1.1 200 ")  # and is closed at all
     assert server.predict(["a"])[0] == 200
     _, _, told = server.ask("GET", "/metrics")

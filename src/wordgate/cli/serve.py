@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from wordgate.cli.options import kernel_option
 from wordgate.serve.limits import Limits, flag
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -58,9 +59,11 @@ def _limit_options(command: Command) -> Command:
     "  [default: none]",
 )
 @_limit_options
+@kernel_option
 def serve(
     bundle: str,
     *,
+    kernel: str,
     host: str,
     port: int,
     allow_hosts: tuple[str, ...],
@@ -85,7 +88,7 @@ def serve(
 
     checked = Limits(**limits)
     allowed = access(host, os.environ.get(KEY_VARIABLE), allow_hosts, allow_origins)
-    predictor = load(bundle)
+    predictor = load(bundle, kernel=kernel)
     for warning in change_warnings(bundle, predictor.changed_files):
         click.echo(warning, err=True)
     if not is_loopback(host) and allowed.key is None:
@@ -99,7 +102,7 @@ def serve(
         click.echo(f"Serving {bundle} at {url} (Ctrl-C ends it)", err=True)
 
     serve_model(
-        predictor,  # type: ignore[arg-type]
+        predictor,
         host=host,
         port=port,
         limits=checked,

@@ -68,8 +68,11 @@ class Application:
         self._routes = self._all_routes(model)
 
     def _all_routes(self, model: Served) -> dict[str, Route]:
+        page = pages()
         facts = _json(model_facts(model, self.limits))
-        described = _json(document(self.limits, needs_key=self._access.key is not None))
+        names = [path.removeprefix("/page/") for path in page if path != "/"]
+        needs_key = self._access.key is not None
+        described = _json(document(self.limits, needs_key=needs_key, page_files=names))
         routes = {
             "/v1/predict": Route("POST", self._predict, False, "/v1/predict"),
             "/v1/explain": Route("POST", self._explain, False, "/v1/explain"),
@@ -81,7 +84,7 @@ class Application:
             ),
             "/v2/health/ready": Route("GET", self._ready, True, "/v2/health/ready"),
         }
-        for path, answer in pages().items():
+        for path, answer in page.items():
             name = path if path == "/" else "/page/..."
             routes[path] = Route("GET", _constant(answer), True, name)
         return routes

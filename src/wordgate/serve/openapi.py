@@ -1,6 +1,6 @@
 """The API described for programs: OpenAPI 3.1, every path, every status, every field."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -17,12 +17,13 @@ _SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 
 
-def document(limits: Limits, *, needs_key: bool) -> Schema:
+def document(limits: Limits, *, needs_key: bool, page_files: Sequence[str] = ()) -> Schema:
     """Describe a server.
 
     Args:
         limits: What a request may have.
         needs_key: Whether the API wants its key.
+        page_files: The names of the page's files.
     """
     key: Schema = {"security": [{"key": []}]} if needs_key else {}
     keyed = (401,) if needs_key else ()
@@ -43,7 +44,7 @@ def document(limits: Limits, *, needs_key: bool) -> Schema:
             "/metrics": {"get": _metrics(keyed) | key},
             "/openapi.json": {"get": _itself()},
             "/": {"get": _page()},
-            "/page/{file}": {"get": _page_file()},
+            **({"/page/{file}": {"get": _page_file(page_files)}} if page_files else {}),
         },
         "components": {
             "schemas": _components(limits),
@@ -124,14 +125,14 @@ def _page() -> Schema:
     return {"operationId": "page", "summary": "Give the page for people.", "responses": responses}
 
 
-def _page_file() -> Schema:
+def _page_file(names: Sequence[str]) -> Schema:
     responses = _responses("The file.", {}, (404,))
     responses["200"]["content"] = {"*/*": {}}
-    file = {"name": "file", "in": "path", "required": True, "schema": {"type": "string"}}
+    schema = {"type": "string", "enum": list(names)}
     return {
         "operationId": "page_file",
         "summary": "Give a file of the page.",
-        "parameters": [file],
+        "parameters": [{"name": "file", "in": "path", "required": True, "schema": schema}],
         "responses": responses,
     }
 
