@@ -131,5 +131,5 @@ def test_the_models_card_tells_its_honest_score(lstm_model, ask):
     }  # fmt: skip
     assert told["limits"] == {
         "max_texts": 1000, "max_text_length": 10000, "max_explain_length": 2000,
-        "max_body_bytes": 4194304,
+        "max_body_bytes": 8388608,
     }  # fmt: skip

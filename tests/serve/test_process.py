@@ -99,7 +99,7 @@ def test_head_has_no_body(server):
 
 def test_a_long_body_is_answered_413_and_the_answer_is_read(server):
     part = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-    answer = talk(server, head("transfer-encoding: chunked"), *[part] * 70, b"0\r\n\r\n")
+    answer = talk(server, head("transfer-encoding: chunked"), *[part] * 140, b"0\r\n\r\n")
     assert error_of(answer) == (413, "body_too_large")
 
 

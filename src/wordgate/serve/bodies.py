@@ -64,7 +64,7 @@ class Body:
         self._held = 0
         self._is_whole = False
 
-    async def read(self) -> bytes | bytearray:
+    async def read(self) -> bytes:
         """Read it all.
 
         Raises:
@@ -77,14 +77,16 @@ class Body:
         first = await self._part()
         if self._is_whole:
             return first
-        content = bytearray()
-        while True:
-            self._buffered.hold(len(first))
-            self._held += len(first)
-            content += first
-            if self._is_whole:
-                return content
-            first = await self._part()
+        parts = [first]
+        self._hold(first)
+        while not self._is_whole:
+            parts.append(await self._part())
+            self._hold(parts[-1])
+        return b"".join(parts)
+
+    def _hold(self, part: bytes) -> None:
+        self._buffered.hold(len(part))
+        self._held += len(part)
 
     async def _part(self) -> bytes:
         message = await self._receive()

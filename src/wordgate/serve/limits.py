@@ -23,7 +23,7 @@ class Limits:
         SettingsError: A value is too small, or two contradict each other.
     """
 
-    max_body_bytes: int = _limit(4 * MEBIBYTE, "Bytes of a request's body; beyond: 413.")
+    max_body_bytes: int = _limit(8 * MEBIBYTE, "Bytes of a request's body; beyond: 413.")
     max_texts: int = _limit(1000, "Texts a request; beyond: 422.")
     max_text_length: int = _limit(10_000, "Characters a text; beyond: 422.")
     max_explain_length: int = _limit(2000, "Characters of a text to explain; beyond: 422.")

@@ -28,7 +28,7 @@ class PredictRequest:
     abstain_below: float
 
 
-def predict_request(body: bytes | bytearray, limits: Limits) -> PredictRequest:
+def predict_request(body: bytes, limits: Limits) -> PredictRequest:
     """Read the body of ``/v1/predict``.
 
     Raises:
@@ -52,7 +52,7 @@ def predict_request(body: bytes | bytearray, limits: Limits) -> PredictRequest:
     return PredictRequest(texts, _threshold(fields.get("abstain_below", 0.0)))
 
 
-def explain_request(body: bytes | bytearray, limits: Limits) -> str:
+def explain_request(body: bytes, limits: Limits) -> str:
     """Read the body of ``/v1/explain``: the text.
 
     Raises:
@@ -64,7 +64,7 @@ def explain_request(body: bytes | bytearray, limits: Limits) -> str:
     return str(text)
 
 
-def _fields(body: bytes | bytearray, required: str, known: Sequence[str]) -> dict[str, Any]:
+def _fields(body: bytes, required: str, known: Sequence[str]) -> dict[str, Any]:
     """Read an object, and see that it has the field required and none unknown."""
     content = _json(body)
     if type(content) is not dict:
@@ -77,7 +77,7 @@ def _fields(body: bytes | bytearray, required: str, known: Sequence[str]) -> dic
     return content
 
 
-def _json(body: bytes | bytearray) -> Any:
+def _json(body: bytes) -> Any:
     if body.startswith(codecs.BOM_UTF8):
         raise _no_json("the body begins with a byte-order mark; send UTF-8 without one")
     try:
