@@ -68,6 +68,13 @@ def test_sources_that_cannot_be_cut_are_gone_on_with(score, messy, here, stopped
     assert parquet.read_table("out.parquet").equals(parquet.read_table("whole.parquet"))
 
 
+def test_a_half_written_note_that_a_kill_left_is_no_failure(score, messy, here, stopped):
+    stopped(messy, "out.csv", after=9)
+    (here / "out.csv.checkpoint" / ".note.json.new").write_text('{"layout"')
+    assert score(messy, "out.csv", batch=20, resume=True, checkpoint_seconds=600.0).rows == ROWS
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
+
+
 def test_nothing_is_begun_over_what_was_interrupted_unless_asked(score, messy, here, stopped):
     stopped(messy, "out.csv", after=5)
     message = (

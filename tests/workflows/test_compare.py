@@ -167,6 +167,13 @@ def test_it_goes_on_where_it_stopped(compare, stopped_after_one, monkeypatch):
     assert not kept.exists()
 
 
+def test_what_a_kill_left_half_written_blocks_no_next_comparison(compare, stopped_after_one):
+    kept = stopped_after_one.with_name("ladder.checkpoint")
+    (kept / ".random-lstm-1.safetensors.new").write_bytes(b"half of it")
+    compare(out=stopped_after_one, overwrite=True, models=["count"], settings=None)
+    assert not kept.exists()
+
+
 def test_what_fails_before_anything_is_finished_leaves_nothing(compare, tmp_path, monkeypatch):
     def fail(*args, **named):
         raise wordgate.DataError("no good")

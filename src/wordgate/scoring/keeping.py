@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wordgate.errors import BundleError
-from wordgate.files import replacing, sync_folder
+from wordgate.files import remove, replacing, sync_folder
 
 _LAYOUT = 1
 _ROWS, _NOTE, _BEGUN = "rows", "note.json", "begun"
@@ -224,7 +224,7 @@ class Kept:
         The note goes last: with the rows gone, it tells that nothing is left to do.
         """
         for name in (_ROWS, _BEGUN, _NOTE):
-            (self.folder / name).unlink(missing_ok=True)
+            remove(self.folder / name)
             sync_folder(self.folder)
         self.folder.rmdir()
 

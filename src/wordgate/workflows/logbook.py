@@ -105,8 +105,9 @@ class Logbook:
         """Take away all that is kept, and the folder if nothing else stands in it."""
         if not self.folder.is_dir():
             return
-        for file in self.folder.glob("*.safetensors"):
-            file.unlink()
+        for pattern in ("*.safetensors", ".*.safetensors.new"):  # a kill leaves one of the latter
+            for file in self.folder.glob(pattern):
+                file.unlink()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
 
