@@ -89,12 +89,14 @@ def test_nothing_is_begun_over_what_was_interrupted_unless_asked(score, messy, h
 
 def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
     stopped(messy, "out.csv", after=5)
-    with pytest.raises(BundleError, match=r"keeps a scoring with batch '20' instead of '10'; give"):
+    with pytest.raises(BundleError, match=r"keeps a scoring with batch 20 instead of 10; give"):
         score(messy, "out.csv", resume=True, batch=10)
-    with pytest.raises(BundleError, match=r"abstain_below '0\.0' instead of '0\.5'"):
+    with pytest.raises(BundleError, match=r"abstain_below 0\.0 instead of 0\.5"):
         score(messy, "out.csv", resume=True, batch=20, abstain_below=0.5)
     write("in.csv", "id,text\n1,We love it\n")
-    with pytest.raises(BundleError, match=r"^out\.csv\.checkpoint keeps a scoring with another"):
+    with pytest.raises(
+        BundleError, match=r"^out\.csv\.checkpoint keeps a scoring with other input;"
+    ):
         score(messy, "out.csv", resume=True, batch=20)
 
 
