@@ -1,7 +1,7 @@
 """Tests of kills, full disks and lying files: a few of each in `make test`, many in `make faults`.
 
-A test asks `how_many` for its numbers, and tells `found` what it saw; `make faults` prints that as a
-table.
+A test asks `how_many` for its numbers, and tells `found` what it saw; `make faults` prints that as
+a table.
 """
 
 import os
@@ -26,7 +26,7 @@ def how_many():
     return choose
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def found(request):
     """Tell what was tried, and with what result."""
 

@@ -44,8 +44,8 @@ def few_reviews(reviews, tmp_path_factory):
 @pytest.fixture(scope="module")
 def killed(few_reviews, how_many, tmp_path_factory):
     """Trainings that were killed and gone on with; in the long form by two scripts at a time."""
-    n_scripts, epochs, kills = how_many(1, 2), how_many(6, 25), how_many(3, 10)
-    once, often = how_many(4, 200) // n_scripts, how_many(1, 20) // n_scripts
+    n_scripts, epochs, kills = how_many(1, 2), how_many(4, 25), how_many(2, 10)
+    once, often = how_many(3, 200) // n_scripts, how_many(1, 20) // n_scripts
     running = [
         start(
             "killed_training.py", few_reviews, tmp_path_factory.mktemp("killed"), epochs, seed,
