@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -129,7 +128,7 @@ def check_folder(
             )
         check_replaceable(path)
     try:
-        os.rmdir(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        _try(_aside(path))
     except OSError as error:
         raise BundleError(f"the {what} can't be written to {path}: {error.strerror}") from error
 
@@ -160,6 +159,13 @@ def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
             sync_folder(path.parent)
     except OSError as error:
         raise BundleError(f"the {what} could not be written to {path}: {error.strerror}") from error
+
+
+def _try(workplace: Path) -> None:
+    """See that a folder can be made; where one is, it could."""
+    with suppress(FileExistsError):
+        workplace.mkdir(mode=0o700)
+        workplace.rmdir()
 
 
 @contextmanager

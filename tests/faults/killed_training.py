@@ -137,14 +137,17 @@ def outcome():
 
 
 class Instant:
-    """When to kill: at any moment of the run, or within a checkpoint's or the bundle's writing."""
+    """When to kill: at any moment of the run, after an update, or within a write.
 
-    def __init__(self, chance, measures, target=None):
-        self.chance, self.measures = chance, measures
-        self.kind = "update" if target else chance.choice(["any", "any", "checkpoint", "bundle"])
-        if target == "start":
-            self.kind = "start"
-        self.target = chance.randrange(measures["updates"]) if target is None else target
+    Args:
+        chance: Draws it.
+        measures: How long the parts of a run take.
+        kind: ``any``, ``start``, ``update``, ``checkpoint`` or ``bundle``.
+        target: The update after which, where that matters.
+    """
+
+    def __init__(self, chance, measures, kind, target=0):
+        self.chance, self.measures, self.kind, self.target = chance, measures, kind, target
 
     def wait(self, is_over):
         """Sleep until it has come, or the child has ended."""
@@ -225,7 +228,9 @@ def killed_once(data, chance, measures):
     """Kill a training at one instant, and end it; again if it was over before that."""
     while True:
         old = chance.random() < 0.25
-        child, instant = begin(data, old), Instant(chance, measures)
+        kind = chance.choice(["any", "any", "checkpoint", "bundle"])
+        instant = Instant(chance, measures, kind, chance.randrange(measures["updates"]))
+        child = begin(data, old)
         writing = kill(child, instant, measures["old"] if old else None)
         if writing is not None:
             finish(data)
@@ -237,8 +242,8 @@ def killed_often(data, chance, measures, kills):
     targets = sorted(chance.sample(range(measures["updates"] * 9 // 10), kills))
     child, writing = begin(data, old=False), []
     for target in targets:
-        goal = "start" if chance.random() < 0.2 else target
-        found = kill(child, Instant(chance, measures, goal), None)
+        kind = "start" if chance.random() < 0.2 else "update"
+        found = kill(child, Instant(chance, measures, kind, target), None)
         if found is None:  # it was faster than its killer: another one, then
             return killed_often(data, chance, measures, kills)
         writing.append(found)

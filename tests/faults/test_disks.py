@@ -191,7 +191,11 @@ def count(found):
     tried = Counter()
     yield lambda what, number: tried.update({what: number})
     for what, number in tried.items():
-        found(what, f'{number} tried: the old one whole each time, never "saved"')
+        found(
+            what,
+            f"{number} tried: the old one whole (the new, where only what follows its move failed),"
+            ' never "saved"',
+        )
 
 
 @pytest.fixture(params=WRITERS)

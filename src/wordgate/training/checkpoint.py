@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from wordgate.arrays import write_arrays
 from wordgate.errors import BundleError
 from wordgate.files import replacing
 from wordgate.training.identity import Identity
@@ -58,11 +58,10 @@ class Checkpoint:
         }
         try:
             with replacing(self.file) as aside:
-                save_file(state.arrays(), aside, {_METADATA: json.dumps(content)})
-        except (OSError, SafetensorError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
+                write_arrays(aside, state.arrays(), {_METADATA: json.dumps(content)})
+        except OSError as error:
             raise BundleError(
-                f"the checkpoint could not be written to {self.file}: {why}"
+                f"the checkpoint could not be written to {self.file}: {error.strerror}"
             ) from error
         self._due = _next(_SHARE * (time.monotonic() - started))
 

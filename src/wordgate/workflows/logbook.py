@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from wordgate.arrays import write_arrays
 from wordgate.errors import BundleError
 from wordgate.files import replacing
 from wordgate.progress import Progress
@@ -71,9 +71,12 @@ class Logbook:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with replacing(self._file(name)) as aside:
-                save_file({"log_proba": course.log_proba}, aside, {_METADATA: json.dumps(content)})
-        except (OSError, SafetensorError) as error:
-            raise BundleError(f"{self._file(name)} could not be written: {error}") from error
+                arrays = {"log_proba": course.log_proba}
+                write_arrays(aside, arrays, {_METADATA: json.dumps(content)})
+        except OSError as error:
+            raise BundleError(
+                f"{self._file(name)} could not be written: {error.strerror}"
+            ) from error
 
     def kept(self, name: str, identity: Identity) -> Course | None:
         """Give a course that was run before; None if it was not, or not to its end.
