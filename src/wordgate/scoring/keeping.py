@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from wordgate.errors import BundleError
-from wordgate.files import replacing, sync_folder
+from wordgate.files import remove, replacing, sync_folder
+from wordgate.training.identity import Identity
 
 _LAYOUT = 1
 _ROWS, _NOTE, _BEGUN = "rows", "note.json", "begun"
@@ -190,7 +191,7 @@ class Kept:
         started = time.monotonic()
         note = {
             "layout": _LAYOUT,
-            "work": dict(work),
+            **Identity(work).facts(),
             "position": position,
             "length": self._stream.tell(),
             "counts": asdict(counts),
@@ -224,7 +225,7 @@ class Kept:
         The note goes last: with the rows gone, it tells that nothing is left to do.
         """
         for name in (_ROWS, _BEGUN, _NOTE):
-            (self.folder / name).unlink(missing_ok=True)
+            remove(self.folder / name)
             sync_folder(self.folder)
         self.folder.rmdir()
 
@@ -237,7 +238,6 @@ class Kept:
                     f"{file} is of layout {note['layout']!r}, and this wordgate reads {_LAYOUT};"
                     " begin anew with --overwrite"
                 )
-            then = dict(note["work"])
             counts = Counts(**note["counts"])
             counts.first_errors = [(int(row), str(why)) for row, why in counts.first_errors]
             mark = Mark(int(note["position"]), int(note["length"]), counts)
@@ -245,26 +245,11 @@ class Kept:
             raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(str(error)) from error
-        changed = [name for name, value in work.items() if then.get(name) != value]
-        if changed:
-            raise BundleError(
-                f"{self.folder} keeps a scoring with {_listing(changed, then, work)}; give the"
-                " same command as then, or begin anew with --overwrite"
-            )
+        Identity(work).check(note, "scoring", self.folder)
         return mark
 
     def _damaged(self, why: str) -> BundleError:
         return BundleError(f"{self.folder} is damaged ({why}); begin anew with --overwrite")
-
-
-def _listing(changed: list[str], then: Mapping[str, Any], now: Mapping[str, str]) -> str:
-    """Say what differs: ``another input, batch 16 instead of 8``."""
-    return ", ".join(
-        f"another {name}"
-        if len(now[name]) > 40
-        else f"{name} {then.get(name)!r} instead of {now[name]!r}"
-        for name in changed
-    )
 
 
 def _unwritten(path: Path, error: OSError) -> BundleError:
