@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test faults check format tutorial lock clean bench-results bench-startup bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
-        bench-intervals
+        bench-intervals bench-faithfulness bench-serve fuzz-api
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -47,7 +47,7 @@ tutorial: $(VENV)/.docs
 	$(BIN)/python docs/tutorial/run.py
 
 bench-results bench-startup bench-score bench-copies bench-inflation bench-engine \
-bench-masks bench-intervals: bench-%: $(VENV)/.train
+bench-masks bench-intervals bench-faithfulness: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
 # With word vectors that wordgate distils from a sentence-transformer.
@@ -94,12 +94,29 @@ bench-train: $(VENV)/.train \
 	.venv-keras-torch/bin/pip install --quiet -c constraints.txt torch keras
 	touch $@
 
+# With the extra; wrk, a program of its own, makes the load.
+bench-serve: $(VENV)/.serve
+	$(BIN)/python benchmarks/serve.py $(BENCH)
+
+# schemathesis in an environment of its own, unless the setting names the program.
+fuzz-api: $(VENV)/.serve $(if $(WORDGATE_BENCH_SCHEMATHESIS),,.venv-schemathesis/.done)
+	$(BIN)/python benchmarks/fuzz_api.py $(BENCH)
+
+.venv-schemathesis/.done:
+	$(PYTHON) -m venv .venv-schemathesis
+	.venv-schemathesis/bin/pip install --quiet "schemathesis>=4"
+	touch $@
+
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 
 $(VENV)/.train: $(BIN)/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[train]"
+	touch $@
+
+$(VENV)/.serve: $(VENV)/.train
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[serve]"
 	touch $@
 
 # What distils word vectors, and a teacher to distil from.
@@ -122,4 +139,4 @@ $(VENV)/.dev: $(VENV)/.train
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lock .venv-keras .venv-keras-torch .venv-gensim .venv-fasttext
+	rm -rf $(VENV) .venv-lock .venv-keras .venv-keras-torch .venv-gensim .venv-fasttext .venv-schemathesis

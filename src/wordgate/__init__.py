@@ -20,6 +20,7 @@ from wordgate.errors import (
 if TYPE_CHECKING:
     from wordgate.estimator import WordgateClassifier
     from wordgate.interchange.keras import import_keras
+    from wordgate.prediction.explanation import Explanation
     from wordgate.prediction.predictor import Predictor, load
     from wordgate.scoring.scoring import Scored, score
     from wordgate.split.folds import GroupedSplit
@@ -37,6 +38,7 @@ __all__ = [
     "Comparison",
     "DataError",
     "Distilled",
+    "Explanation",
     "Exported",
     "GroupedSplit",
     "MissingExtraError",
@@ -63,6 +65,7 @@ _HOMES = {
     "Audit": "wordgate.workflows.audit",
     "Comparison": "wordgate.workflows.ladder",
     "Distilled": "wordgate.workflows.distill",
+    "Explanation": "wordgate.prediction.explanation",
     "Exported": "wordgate.workflows.export",
     "GroupedSplit": "wordgate.split.folds",
     "Predictor": "wordgate.prediction.predictor",

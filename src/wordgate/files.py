@@ -1,13 +1,19 @@
 """Writing files so that a reader finds the old one whole or the new one whole."""
 
+import errno
 import os
 import shutil
-import tempfile
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from wordgate.errors import BundleError, DataError
+
+# What a system or a file system answers that can't exchange two names in one step.
+_CANT_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EXDEV)
+_NEW, _OLD = "new", "old"
 
 
 @contextmanager
@@ -15,9 +21,11 @@ def replacing(file: Path) -> Iterator[Path]:
     """Give the path of a file to write beside another's place; then force it there.
 
     Raises:
-        OSError: The disk refuses; what stood in that place still stands there.
+        OSError: The disk refuses. What stood in that place still stands there; if nothing but
+            forcing the name to the disk failed, the new file stands there, whole.
     """
-    aside = file.with_name(f".{file.name}.new")  # one name: what a kill leaves, the next replaces
+    aside = _aside(file)
+    aside.unlink(missing_ok=True)  # of a run that was killed, or a link to who knows where
     try:
         yield aside
         with aside.open("rb+") as stream:
@@ -26,6 +34,31 @@ def replacing(file: Path) -> Iterator[Path]:
     finally:
         aside.unlink(missing_ok=True)
     sync_folder(file.parent)
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[Path]:
+    """Do as `replacing` does, for a file that the user has named.
+
+    Raises:
+        DataError: The disk refuses.
+    """
+    try:
+        with replacing(file) as aside:
+            yield aside
+    except OSError as error:
+        raise DataError(f"{file} can't be written: {error.strerror or error}") from error
+
+
+def remove(file: Path) -> None:
+    """Take away a file that `replacing` wrote, if it is there, and what a kill has left of it."""
+    file.unlink(missing_ok=True)
+    _aside(file).unlink(missing_ok=True)
+
+
+def _aside(path: Path) -> Path:
+    """Say where what is to stand at a path is made: one place, so that a kill leaves but one."""
+    return path.parent / f".{path.name}.new"
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:
@@ -86,6 +119,8 @@ def check_folder(
         raise BundleError(
             f"there is no folder '{path.parent}' to write the {what} '{path.name}' into"
         )
+    with suppress(OSError):  # where it can't be, writing can't, and tells
+        _give_back(path)
     if os.path.lexists(path):
         if not overwrite:
             raise BundleError(
@@ -93,8 +128,7 @@ def check_folder(
             )
         check_replaceable(path)
     try:
-        with _workplace(path):
-            pass
+        _try(_aside(path))
     except OSError as error:
         raise BundleError(f"the {what} can't be written to {path}: {error.strerror}") from error
 
@@ -102,7 +136,8 @@ def check_folder(
 def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
     """Write a folder of files beside its place, force it to the disk, and only then move it there.
 
-    What stands there is replaced; `check_folder` says whether it may be.
+    What stands there is replaced; `check_folder` says whether it may be. A kill leaves the old
+    folder or the new one, and perhaps a hidden one that the next writing takes away.
 
     Args:
         path: The folder to make.
@@ -110,35 +145,86 @@ def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
         contents: The files by their names.
 
     Raises:
-        BundleError: The disk refuses; what was there is there still.
+        BundleError: The disk refuses. What was there is there still; if nothing but forcing the
+            name to the disk failed, the new folder is, whole.
     """
     try:
         with _workplace(path) as workplace:
-            _write_and_move(contents, path, workplace)
+            fresh = workplace / _NEW
+            fresh.mkdir()
+            for name, content in contents.items():
+                write_through(fresh / name, content)
+            sync_folder(fresh)
+            _take_place(fresh, path)
+            sync_folder(path.parent)
     except OSError as error:
         raise BundleError(f"the {what} could not be written to {path}: {error.strerror}") from error
+
+
+def _try(workplace: Path) -> None:
+    """See that a folder can be made; where one is, it could."""
+    with suppress(FileExistsError):
+        workplace.mkdir(mode=0o700)
+        workplace.rmdir()
 
 
 @contextmanager
 def _workplace(path: Path) -> Iterator[Path]:
     """Make a folder beside `path` that is gone in the end, and give `path` back what it took."""
-    workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    workplace = _aside(path)
+    _clear(path)
+    workplace.mkdir(mode=0o700)
     try:
         yield workplace
     finally:
-        before = workplace / "old"
-        if before.exists() and not os.path.lexists(path):
-            before.rename(path)
+        _clear(path)
+
+
+def _clear(path: Path) -> None:
+    """Take the workplace away, of this run or of one that was killed, if it is one."""
+    _give_back(path)
+    workplace = _aside(path)
+    if workplace.is_dir() and {entry.name for entry in workplace.iterdir()} <= {_NEW, _OLD}:
         shutil.rmtree(workplace, ignore_errors=True)
 
 
-def _write_and_move(contents: Mapping[str, bytes], path: Path, workplace: Path) -> None:
-    fresh = workplace / "new"
-    fresh.mkdir()
-    for name, content in contents.items():
-        write_through(fresh / name, content)
-    sync_folder(fresh)
-    if os.path.lexists(path):
-        path.rename(workplace / "old")
-    fresh.rename(path)
-    sync_folder(path.parent)
+def _give_back(path: Path) -> None:
+    """Bring back what was moved away by a run that could not go on."""
+    before = _aside(path) / _OLD
+    if os.path.exists(before) and not os.path.lexists(path):
+        before.rename(path)
+
+
+def _take_place(fresh: Path, path: Path) -> None:
+    """Move a folder to its place; what stands there goes to the workplace."""
+    if os.path.lexists(path) and not _exchange(fresh, path):
+        path.rename(fresh.with_name(_OLD))  # if killed after this, the next run brings it back
+    if not os.path.lexists(path):
+        fresh.rename(path)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step, so that there is no instant without either.
+
+    Returns:
+        False where the system or the file system doesn't know how.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    import ctypes
+
+    library: Any = ctypes.CDLL(None, use_errno=True) if sys.platform != "win32" else None
+    names = os.fsencode(one), os.fsencode(other)
+    swap = 2  # the flag has this value on both systems
+    if hasattr(library, "renameat2"):  # Linux
+        here = -100
+        failed = library.renameat2(here, names[0], here, names[1], swap)
+    elif hasattr(library, "renamex_np"):  # macOS
+        failed = library.renamex_np(*names, swap)
+    else:
+        return False
+    number = ctypes.get_errno()
+    if failed and number not in _CANT_EXCHANGE:
+        raise OSError(number, os.strerror(number), str(one), None, str(other))
+    return not failed

@@ -236,7 +236,7 @@ def test_a_manifest_must_list_what_prediction_reads(count_model, copied):
         (lambda config: [config], "config.json is damaged: it has no schema_version"),
         (
             lambda config: config | {"recipe": "\ud800"},
-            "it is not JSON ('utf-8' codec can't encode",
+            "it is not JSON ('utf-8' codec can't ",
         ),
         (lambda config: config | {"data": {"a": "\udfff"}}, "surrogates not allowed"),
         (lambda config: config | {"x" * 9000 + "\x1b[31m": 1}, "damaged: xxxxxxx"),

@@ -147,9 +147,15 @@ def test_a_full_disk_leaves_nothing_new_and_nothing_changed(
     assert not there or contents(path) == contents(lstm_model.folder)
 
 
+@pytest.fixture
+def no_exchange(monkeypatch):
+    """Make it a system that can't exchange two names in one step."""
+    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+
+
 @pytest.mark.parametrize("error", [FULL, KeyboardInterrupt()])
 def test_the_older_bundle_stands_if_the_new_one_cant_be_moved_into_its_place(
-    monkeypatch, count_model, lstm_model, tmp_path, error
+    monkeypatch, no_exchange, count_model, lstm_model, tmp_path, error
 ):
     path = tmp_path / "model"
     shutil.copytree(lstm_model.folder, path)
@@ -159,6 +165,56 @@ def test_the_older_bundle_stands_if_the_new_one_cant_be_moved_into_its_place(
         write_bundle(count_model.training.bundle, path, overwrite=True)
     assert list(tmp_path.iterdir()) == [path]
     assert contents(path) == contents(lstm_model.folder)
+
+
+def test_without_an_exchange_of_names_a_bundle_is_replaced_all_the_same(
+    no_exchange, count_model, lstm_model, copied
+):
+    folder = copied(count_model)
+    write_bundle(lstm_model.training.bundle, folder, overwrite=True)
+    assert contents(folder) == contents(lstm_model.folder)
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_the_system_exchanges_two_folders_in_one_step(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    if not files._exchange(tmp_path / "one", tmp_path / "other"):
+        pytest.skip("this system can't, and moves one after the other")
+    assert (tmp_path / "one" / "other").exists()
+    assert (tmp_path / "other" / "one").exists()
+    with pytest.raises(FileNotFoundError):
+        files._exchange(tmp_path / "one", tmp_path / "none")
+
+
+@pytest.fixture
+def killed_while_moving(lstm_model, tmp_path):
+    """What a kill leaves between the two moves, on a system without an exchange of names."""
+    workplace = tmp_path / ".model.new"
+    workplace.mkdir()
+    shutil.copytree(lstm_model.folder, workplace / "old")
+    (workplace / "new").mkdir()
+    return tmp_path / "model"
+
+
+def test_a_bundle_that_a_kill_left_aside_is_brought_back(
+    killed_while_moving, count_model, lstm_model
+):
+    path = killed_while_moving
+    assert refusal(path).startswith(f"{path} exists; ")
+    assert contents(path) == contents(lstm_model.folder)
+    write_bundle(count_model.training.bundle, path, overwrite=True)
+    assert contents(path) == contents(count_model.folder)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_hidden_folder_of_somebody_elses_is_left_alone(count_model, tmp_path):
+    (tmp_path / ".model.new").mkdir()
+    (tmp_path / ".model.new" / "mine.txt").touch()
+    with pytest.raises(BundleError, match=r"could not be written to .*model: File exists$"):
+        write_bundle(count_model.training.bundle, tmp_path / "model")
+    assert (tmp_path / ".model.new" / "mine.txt").exists()
 
 
 def test_a_link_to_nowhere_is_something_that_exists(tmp_path):

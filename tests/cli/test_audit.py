@@ -72,7 +72,7 @@ def test_the_page_escapes_texts_and_fetches_nothing(file, tmp_path, capsys):
 def test_a_page_in_no_folder_is_refused_before_the_work(file, tmp_path, capsys):
     assert exit_code(["audit", str(file), "--html", str(tmp_path / "gone" / "a.html")]) == 1
     assert capsys.readouterr().err == (
-        f"wordgate: there is no folder {tmp_path / 'gone'} to write a.html into\n"
+        f"wordgate: there is no folder '{tmp_path / 'gone'}' to write 'a.html' into\n"
     )
 
 

@@ -9,7 +9,7 @@ import wordgate as package
 def test_help_names_the_commands(wordgate):
     ended = wordgate("--help")
     assert (ended.code, ended.err) == (0, "")
-    for command in ("demo", "train", "evaluate", "predict", "info", "import-keras"):
+    for command in ("demo", "train", "evaluate", "predict", "explain", "info", "import-keras"):
         assert f"\n  {command} " in ended.out
         assert wordgate(command, "-h").code == 0
 

@@ -33,7 +33,7 @@ def how_many():
     return choose
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def found(request):
     """Tell what was tried, and with what result."""
 

@@ -124,12 +124,15 @@ def test_small_files_do_not_become_large_tables(tmp_path):
     ],
     ids=str,
 )
-def test_times_that_python_cannot_hold_end_in_a_sentence(tmp_path, column):
+def test_times_that_python_cannot_hold_end_in_a_sentence(tmp_path, count_model, column):
     file = tmp_path / "in.parquet"
     parquet.write_table(pa.table({"text": ["We love", "We hate"], "when": column}), file)
-    assert refusal(file, text="text", labelled=False).startswith(
-        f"'{file}' can't be read as Parquet: "
-    )
+    message = f"'{file}' can't be read as Parquet: "
+    assert refusal(file, text="text", labelled=False).startswith(message)
+    for out in ("out.csv", "out.jsonl"):
+        with pytest.raises(DataError) as refused:
+            wordgate.score(count_model.folder, file, tmp_path / out, progress=Silent())
+        assert str(refused.value).startswith(message)
 
 
 def test_a_header_of_many_lines_or_many_equal_names_takes_no_time(tmp_path, scored):

@@ -12,7 +12,7 @@ from wordgate.report.charts import (
     line_chart,
     shares,
 )
-from wordgate.report.svg import element, fitted, plain, text_width
+from wordgate.svg import element, fitted, plain, text_width
 
 
 @pytest.mark.parametrize(

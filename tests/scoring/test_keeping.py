@@ -68,6 +68,13 @@ def test_sources_that_cannot_be_cut_are_gone_on_with(score, messy, here, stopped
     assert parquet.read_table("out.parquet").equals(parquet.read_table("whole.parquet"))
 
 
+def test_a_half_written_note_that_a_kill_left_is_no_failure(score, messy, here, stopped):
+    stopped(messy, "out.csv", after=9)
+    (here / "out.csv.checkpoint" / ".note.json.new").write_text('{"layout"')
+    assert score(messy, "out.csv", batch=20, resume=True, checkpoint_seconds=600.0).rows == ROWS
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
+
+
 def test_nothing_is_begun_over_what_was_interrupted_unless_asked(score, messy, here, stopped):
     stopped(messy, "out.csv", after=5)
     message = (
@@ -82,12 +89,14 @@ def test_nothing_is_begun_over_what_was_interrupted_unless_asked(score, messy, h
 
 def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
     stopped(messy, "out.csv", after=5)
-    with pytest.raises(BundleError, match=r"keeps a scoring with batch '20' instead of '10'; give"):
+    with pytest.raises(BundleError, match=r"keeps a scoring with batch 20 instead of 10; give"):
         score(messy, "out.csv", resume=True, batch=10)
-    with pytest.raises(BundleError, match=r"abstain_below '0\.0' instead of '0\.5'"):
+    with pytest.raises(BundleError, match=r"abstain_below 0\.0 instead of 0\.5"):
         score(messy, "out.csv", resume=True, batch=20, abstain_below=0.5)
     write("in.csv", "id,text\n1,We love it\n")
-    with pytest.raises(BundleError, match=r"^out\.csv\.checkpoint keeps a scoring with another"):
+    with pytest.raises(
+        BundleError, match=r"^out\.csv\.checkpoint keeps a scoring with other input;"
+    ):
         score(messy, "out.csv", resume=True, batch=20)
 
 

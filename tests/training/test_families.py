@@ -1,12 +1,14 @@
 """What fitting asks before it begins."""
 
 import importlib.util
+import math
 
 import numpy as np
 import pytest
 
 from wordgate.errors import DataError, MissingExtraError, SettingsError
-from wordgate.training.families import check_device, check_family
+from wordgate.progress import Silent
+from wordgate.training.families import check_device, check_family, engine_of, fit
 from wordgate.training.fitting import Examples
 
 
@@ -49,6 +51,17 @@ def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family, who
     with pytest.raises(SettingsError) as error:
         check_device(family, "cuda:1")
     assert str(error.value) == f"device 'cuda:1' has no effect: {who} the CPU alone"
+
+
+@pytest.mark.parametrize("family", ["count", "logreg", "mlp", "lstm"])
+def test_what_would_compute_is_what_computes(family, request, settings, examples, word_vectors):
+    train = examples(60)
+    vectors = None if family == "count" else word_vectors
+    fitted = fit(
+        family, train, train, 2, settings(mlp_epochs=1, epochs=1), seed=0, device="cpu",
+        progress=Silent(), deadline=math.inf, vectors=vectors,
+    )  # fmt: skip
+    assert engine_of(family, settings(), "cpu") == fitted.engine
 
 
 def test_a_part_of_the_examples_keeps_its_order():

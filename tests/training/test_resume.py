@@ -18,8 +18,10 @@ from wordgate.training import sitting
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.course import Course
 from wordgate.training.fitting import Keeping
+from wordgate.training.identity import Identity
 from wordgate.training.interruption import deferred_interruption
 from wordgate.training.trainer import Trainer
+from wordgate.vectors.pretrained import Pretrained
 
 WAYS = {
     "default's": {},
@@ -250,19 +252,45 @@ def test_another_training_is_refused(interrupted, examples, fit_model):
     assert refusal(fit_model, other, epochs=3, keeping=keeping) == f"{keeps} other data; {end}"
 
 
+def test_more_labels_and_other_word_vectors_are_refused(
+    examples, fit_model, kept, monkeypatch, word_vectors, tmp_path
+):
+    train, vectors = examples(100), tmp_path / "words.bin"
+    shutil.copy(word_vectors.file.path, vectors)
+
+    def fit(**options):
+        return fit_model(train, epochs=3, vectors=Pretrained.open(vectors, Listener()), **options)
+
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 30)
+        with pytest.raises(KeyboardInterrupt):
+            fit(keeping=kept)
+    keeping = Keeping(kept.file, resume=True)
+    message = refusal(fit, classes=3, keeping=keeping)
+    assert message.startswith(f"{kept.file} keeps a training with labels 2 instead of 3; give")
+    content = bytearray(vectors.read_bytes())
+    content[len(b"35 6\nw0 ")] ^= 1  # the last bit of the first word's first number
+    vectors.write_bytes(content)
+    message = refusal(fit, keeping=keeping)
+    assert message.startswith(f"{kept.file} keeps a training with other word vectors; give")
+    shutil.copy(word_vectors.file.path, vectors)
+    assert fit(keeping=keeping).history
+
+
 def test_another_engine_is_warned_of(interrupted, fit_model):
     train, keeping = interrupted
     with safe_open(keeping.file, framework="numpy") as kept:
         content = json.loads(kept.metadata()["wordgate"])
-    content["engine"] |= {"threads": "64", "torch": "1.0"}
+    content["engine"] |= {"threads": "64", "torch": "1.0", "wordgate": "0.0", "device": "B200"}
     arrays = load_file(keeping.file)
     content["digest"] = checkpoint_module.digest(content, arrays)
     save_file(arrays, keeping.file, {"wordgate": json.dumps(content)})
     listener = Listener()
     fit_model(train, epochs=3, keeping=keeping, progress=listener)
     said = "\n".join(listener.lines)
-    assert "The training was begun with threads 64 instead of " in said
-    assert "torch 1.0 instead of " in said
+    assert "The training was begun with device B200 instead of cpu, threads 64 instead " in said
+    assert ", torch 1.0 instead of " in said
+    assert ", wordgate 0.0 instead of " in said
     assert "its result may differ a little from an uninterrupted one's." in said
 
 
@@ -324,13 +352,23 @@ def test_checkpoints_take_a_fiftieth_of_the_time(monkeypatch, tmp_path):
 
     clock = [100.0]
     monkeypatch.setattr(checkpoint_module.time, "monotonic", lambda: clock[0])
-    kept = Checkpoint(tmp_path / "file", checkpoint_module.Identity({}, {}))
+    kept = Checkpoint(tmp_path / "file", Identity({}), size=4_000)
     clock[0] += 1.9
     assert not kept.is_due()
     clock[0] += 0.1
     assert kept.is_due()
     kept.save(State())
     clock[0] += 149.9
+    assert not kept.is_due()
+    clock[0] += 0.1
+    assert kept.is_due()
+
+
+def test_a_large_state_is_first_kept_when_it_has_paid(monkeypatch, tmp_path):
+    clock = [100.0]
+    monkeypatch.setattr(checkpoint_module.time, "monotonic", lambda: clock[0])
+    kept = Checkpoint(tmp_path / "file", Identity({}), size=200_000_000)
+    clock[0] += 49.9
     assert not kept.is_due()
     clock[0] += 0.1
     assert kept.is_due()

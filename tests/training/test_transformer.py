@@ -12,7 +12,7 @@ import pytest
 
 from wordgate.errors import DataError, MissingExtraError
 from wordgate.progress import Silent
-from wordgate.training.families import check_family, fit
+from wordgate.training.families import check_family, engine_of, fit
 
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
@@ -82,6 +82,11 @@ def test_it_learns_an_easy_task(examples, fine_tune):
     assert told.said[1].startswith("epoch 1/6 ")
     assert fitted.engine["device"] == "cpu"
     assert {"torch", "transformers", "tokenizers"} <= set(fitted.engine)
+
+
+def test_what_would_compute_is_what_computes(examples, fine_tune, settings):
+    fitted = fine_tune(examples(30), transformer_epochs=1)
+    assert engine_of("transformer", settings(), "cpu") == fitted.engine
 
 
 def test_the_best_epoch_is_kept(examples, fine_tune):

@@ -6,6 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 import wordgate
 from wordgate.progress import Silent
@@ -167,6 +169,13 @@ def test_it_goes_on_where_it_stopped(compare, stopped_after_one, monkeypatch):
     assert not kept.exists()
 
 
+def test_what_a_kill_left_half_written_blocks_no_next_comparison(compare, stopped_after_one):
+    kept = stopped_after_one.with_name("ladder.checkpoint")
+    (kept / ".random-lstm-1.safetensors.new").write_bytes(b"half of it")
+    compare(out=stopped_after_one, overwrite=True, models=["count"], settings=None)
+    assert not kept.exists()
+
+
 def test_what_fails_before_anything_is_finished_leaves_nothing(compare, tmp_path, monkeypatch):
     def fail(*args, **named):
         raise wordgate.DataError("no good")
@@ -181,10 +190,62 @@ def test_an_interrupted_one_is_not_passed_over(compare, stopped_after_one):
     with pytest.raises(wordgate.BundleError, match="was interrupted and left"):
         compare(out=stopped_after_one)
     with pytest.raises(
-        wordgate.BundleError, match="keeps a comparison with other data, seed; give"
+        wordgate.BundleError, match="keeps a comparison with other data, seed 0 instead of 1; give"
     ):
         compare(out=stopped_after_one, resume=True, seed=1)
     assert compare(out=stopped_after_one, overwrite=True, seed=1).seed == 1
+
+
+class Listening(Silent):
+    def __init__(self):
+        self.said = []
+
+    def say(self, text):
+        self.said.append(text)
+
+
+def test_versions_and_threads_that_differ_are_told_once(compare, tmp_path):
+    def stop(ladder):
+        if len(ladder.rungs) == 2:
+            raise KeyboardInterrupt
+
+    options = {"out": tmp_path / "ladder", "models": ["count"], "settings": None}
+    with pytest.raises(KeyboardInterrupt):
+        compare(watch=stop, **options)
+    for file in (tmp_path / "ladder.checkpoint").iterdir():
+        with safe_open(file, framework="np") as stored:
+            content = json.loads(stored.metadata()["wordgate"])
+            arrays = {"log_proba": stored.get_tensor("log_proba")}
+        content["identity"]["engine"] |= {"threads": "64", "wordgate": "0.0"}
+        save_file(arrays, file, {"wordgate": json.dumps(content)})
+    listening = Listening()
+    assert len(compare(resume=True, progress=listening, **options).rungs) == 2
+    told = [line for line in listening.said if "was begun with" in line]
+    assert told == [
+        "The comparison was begun with threads 64 instead of 1, wordgate 0.0 instead of"
+        f" {wordgate.__version__}: its result may differ a little from an uninterrupted one's."
+    ]
+
+
+def test_another_transformer_in_the_same_folder_is_refused(compare, tmp_path, tiny_transformer):
+    folder = tmp_path / "bert"
+    shutil.copytree(tiny_transformer, folder)
+    options = {
+        "out": tmp_path / "ladder", "models": ["transformer"], "split": "grouped",
+        "settings": {
+            "transformer_model": str(folder), "transformer_epochs": 1, "transformer_min_updates": 0
+        },
+    }  # fmt: skip
+
+    def stop(ladder):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(watch=stop, **options)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes())  # the same, for all we know without reading it
+    with pytest.raises(wordgate.BundleError, match="keeps a comparison with other transformer; g"):
+        compare(resume=True, **options)
 
 
 def test_a_damaged_round_is_refused(compare, stopped_after_one):

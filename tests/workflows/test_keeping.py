@@ -144,6 +144,13 @@ def test_a_training_that_ends_well_leaves_no_checkpoint(reviews, tiny, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
+def test_what_a_kill_left_half_written_goes_with_the_checkpoint(interrupted, reviews, tiny):
+    half = interrupted.with_name(".model.checkpoint.new")
+    half.write_bytes(b"half of it")
+    train(reviews, interrupted, tiny, resume=True)  # so short that nothing is kept again
+    assert list(interrupted.parent.iterdir()) == [interrupted]
+
+
 def refusal(kind, *arguments, **options):
     with pytest.raises(kind) as refused:
         train(*arguments, **options)

@@ -22,18 +22,16 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     """
     from wordgate.cli.audit_page import audit_page
     from wordgate.cli.audit_view import audit_view
-    from wordgate.errors import DataError
+    from wordgate.files import check_file, writing
     from wordgate.workflows.audit import audit as audit_workflow
 
-    if html is not None and not Path(html).absolute().parent.is_dir():
-        raise DataError(f"there is no folder {Path(html).parent} to write {Path(html).name} into")
+    if html is not None:
+        check_file(Path(html), overwrite=True)
     found = audit_workflow(data, **reading)
     click.echo("\n".join(found.reading.lines()), err=True)
     if html is not None:
-        try:
-            Path(html).write_text(audit_page(found), encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise DataError(f"the page can't be written to {html}: {error.strerror}") from error
+        with writing(Path(html)) as aside:
+            aside.write_text(audit_page(found), encoding="utf-8", errors="replace")
     if as_json:
         click.echo(json.dumps(found.to_json(), ensure_ascii=False))
         return

@@ -9,11 +9,13 @@ from wordgate.cli.audit import audit
 from wordgate.cli.compare import compare
 from wordgate.cli.demo import demo
 from wordgate.cli.evaluate import evaluate
+from wordgate.cli.explain import explain
 from wordgate.cli.export import export
 from wordgate.cli.import_keras import import_keras
 from wordgate.cli.info import info
 from wordgate.cli.predict import predict
 from wordgate.cli.score import score
+from wordgate.cli.serve import serve
 from wordgate.cli.train import train
 from wordgate.cli.vectors import vectors
 from wordgate.errors import WordgateError
@@ -31,7 +33,7 @@ def wordgate() -> None:
 
 
 for _command in (
-    *(demo, audit, train, compare, evaluate, predict, score, info),
+    *(demo, audit, train, compare, evaluate, predict, explain, score, serve, info),
     *(export, import_keras, vectors),
 ):
     wordgate.add_command(_command)

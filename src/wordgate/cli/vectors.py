@@ -65,7 +65,10 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     Words and numbers stay what they are, to the byte. OUT is gzipped if it ends in .gz. A word that
     a format can't hold, such as one with a space in word2vec's binary, is refused.
     """
+    from pathlib import Path
+
     from wordgate.errors import SettingsError
+    from wordgate.files import check_file
     from wordgate.progress import Console
     from wordgate.vectors.named import locate_vectors
     from wordgate.vectors.reading import open_vectors
@@ -76,6 +79,7 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
         raise SettingsError(
             f"'{target}' exists; choose another OUT, or replace it with --overwrite"
         )
+    check_file(Path(target), overwrite=True)
     opened = open_vectors(locate_vectors(source, Console()))
     count = opened.rows()
     blocks = _watched(opened, opened.blocks(), "converting")

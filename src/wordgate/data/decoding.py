@@ -13,6 +13,20 @@ _SNIFFED_BYTES = 65_536
 # Control characters that no text has, NUL apart (a stray NUL in a field is read as it is).
 _CONTROLS = bytes([*range(1, 7), *range(14, 27), *range(28, 32)])
 
+BROKEN = "\ud800"
+"""Stands for a broken byte sequence: U+FFFD stands in many files as a character of its own."""
+BROKEN_AS_MARKS = "wordgate-broken"
+"""How to decode so that it does, as an error handler."""
+
+
+def _as_mark(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return BROKEN, error.end
+
+
+codecs.register_error(BROKEN_AS_MARKS, _as_mark)
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -154,8 +168,8 @@ def refuse_binary(raw: bytes, name: str) -> None:
 
 def _not_quite_utf8(raw: bytes, error: UnicodeDecodeError, name: str) -> Decoded:
     """Choose between UTF-8 with a few broken bytes and cp1252."""
-    text = raw.decode("utf-8", "replace")
-    broken = text.count("\ufffd")
+    marked_text = raw.decode("utf-8", BROKEN_AS_MARKS)
+    broken, text = marked_text.count(BROKEN), marked_text.replace(BROKEN, "\ufffd")
     valid = len(text) - len(text.encode("ascii", "ignore")) - broken
     where = f"byte 0x{raw[error.start]:02x} at position {error.start:,} is not UTF-8"
     if mostly_utf8(valid, broken):

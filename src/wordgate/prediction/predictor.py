@@ -16,6 +16,7 @@ from wordgate.evaluation.calibration import tempered
 from wordgate.models.families import with_kernel
 from wordgate.models.kernels import NUMPY
 from wordgate.models.protocol import Model
+from wordgate.prediction.explanation import Explanation
 
 
 class Predictor:
@@ -79,6 +80,25 @@ class Predictor:
             DataError: `texts` is a single string, or holds something else than strings.
         """
         return np.exp(self.log_proba(texts))
+
+    def explain(self, text: str) -> Explanation:
+        """Tell why a text is given its label, word by word.
+
+        Args:
+            text: One text.
+
+        Returns:
+            The verdict after every word, and each word's effect. In a notebook it shows itself.
+
+        Raises:
+            DataError: `text` is no string.
+        """
+        from wordgate.prediction.explaining import explain
+
+        if not isinstance(text, str):
+            raise DataError(f"explain takes one text, not {text!r:.80} ({type(text).__name__})")
+        text = without_surrogates(text)
+        return explain(self._model, self.labels, self.config.temperature, text)
 
     def log_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Give the logarithms of `predict_proba`, exact where a probability is tiny."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from wordgate.report.svg import TEXT_SIZE, element, fitted, line, picture, text, text_width
+from wordgate.svg import TEXT_SIZE, element, fitted, line, picture, text, text_width
 
 WIDTH = 360.0
 Tone = Literal["one", "two", "quiet"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from wordgate.report.svg import plain
+from wordgate.svg import plain
 
 
 def render(template: str, **values: object) -> str:

@@ -17,7 +17,8 @@ from typing import Any, BinaryIO
 
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
-from wordgate.files import replacing, sync_folder
+from wordgate.files import remove, replacing, sync_folder
+from wordgate.training.identity import Identity
 
 _LAYOUT = 2
 _ROWS, _NOTE, _BEGUN = "rows", "note.json", "begun"
@@ -192,7 +193,7 @@ class Kept:
         started = time.monotonic()
         note = {
             "layout": _LAYOUT,
-            "work": dict(work),
+            **Identity(work).facts(),
             "position": position,
             "length": self._stream.tell(),
             "counts": asdict(counts),
@@ -227,7 +228,7 @@ class Kept:
         The note goes last: with the rows gone, it tells that nothing is left to do.
         """
         for name in (_ROWS, _BEGUN, _NOTE):
-            (self.folder / name).unlink(missing_ok=True)
+            remove(self.folder / name)
             sync_folder(self.folder)
         self.folder.rmdir()
 
@@ -242,17 +243,12 @@ class Kept:
                 )
             if note["digest"] != digest(note):
                 raise ValueError("its digest is another: a byte of it has changed")
-            then, mark = dict(note["work"]), _as_mark(note)
+            mark = _as_mark(note)
         except OSError as error:
             raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise self._damaged(shown(str(error), _MOST_SHOWN)) from error
-        changed = [name for name, value in work.items() if then.get(name) != value]
-        if changed:
-            raise BundleError(
-                f"{self.folder} keeps a scoring with {_listing(changed, then, work)}; give the"
-                " same command as then, or begin anew with --overwrite"
-            )
+        Identity(work).check(note, "scoring", self.folder)
         return mark
 
     def _damaged(self, why: str) -> BundleError:
@@ -280,16 +276,6 @@ def _as_mark(note: Mapping[str, Any]) -> Mark:
     if counts.scored + counts.errors != counts.rows or counts.abstained > counts.scored:
         raise ValueError(f"its counts are {numbers[2:]}")
     return Mark(position, length, counts)
-
-
-def _listing(changed: list[str], then: Mapping[str, Any], now: Mapping[str, str]) -> str:
-    """Say what differs: ``another input, batch 16 instead of 8``."""
-    return ", ".join(
-        f"another {name}"
-        if len(now[name]) > 40
-        else f"{name} {then.get(name)!r:.80} instead of {now[name]!r}"
-        for name in changed
-    )
 
 
 def _unwritten(path: Path, error: OSError) -> BundleError:

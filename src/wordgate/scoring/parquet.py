@@ -25,12 +25,14 @@ class ParquetBatch:
 
     Attributes:
         rows: The rows.
+        name: The file, for messages.
     """
 
     texts: list[str]
     errors: dict[int, str]
     end: int
     rows: pa.Table
+    name: str
     raws: list[str] | None = None
 
     def __len__(self) -> int:
@@ -38,12 +40,15 @@ class ParquetBatch:
 
     def cells(self) -> Iterator[Sequence[str]]:
         """Give each row's cells as strings; nulls are empty."""
-        columns = [cells(column.to_pylist()) for column in self.rows.columns]
+        with readable_parquet(self.name):
+            columns = [cells(column.to_pylist()) for column in self.rows.columns]
         return zip(*columns, strict=True)
 
     def objects(self) -> Iterator[dict[str, Any]]:
         """Give each row's values by their names."""
-        return (plain(row) for row in self.rows.to_pylist())
+        with readable_parquet(self.name):
+            rows = self.rows.to_pylist()
+        return map(plain, rows)
 
     def table(self) -> pa.Table:
         """Give the columns."""
@@ -89,7 +94,8 @@ class ParquetReader:
     def sample(self) -> Records:
         """Read the first rows."""
         table = next((rows for _, rows in self._tables(0)), self._schema.empty_table())
-        columns = [cells(column.to_pylist()) for column in table.columns]
+        with readable_parquet(self._source.name):
+            columns = [cells(column.to_pylist()) for column in table.columns]
         return typed_records("parquet", self.names or [], columns)
 
     def schema(self) -> pa.Schema:
@@ -99,8 +105,9 @@ class ParquetReader:
     def batches(self, start: int) -> Iterator[ParquetBatch]:
         """Give the rows from a row on."""
         for end, rows in self._tables(start):
-            *fronts, bodies = (cells(rows.column(i).to_pylist()) for i in self._texts)
-            batch = ParquetBatch([], {}, end, rows)
+            with readable_parquet(self._source.name):
+                *fronts, bodies = (cells(rows.column(i).to_pylist()) for i in self._texts)
+            batch = ParquetBatch([], {}, end, rows, self._source.name)
             for place, body in enumerate(bodies):
                 if not (body or "").strip():
                     batch.errors[place] = EMPTY_TEXT

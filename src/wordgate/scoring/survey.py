@@ -119,14 +119,14 @@ class _Counts:
 
 
 def _counted(blocks: Iterator[bytes]) -> _Counts:
-    decoder, counts = codecs.getincrementaldecoder("utf-8")("replace"), _Counts()
+    decoder, counts = codecs.getincrementaldecoder("utf-8")(BROKEN_AS_MARKS), _Counts()
     for block in blocks:
         text = decoder.decode(block)
-        broken = text.count("\ufffd")
+        broken = text.count(BROKEN)
         counts.broken += broken
         counts.valid += len(text) - len(text.encode("ascii", "ignore")) - broken
         counts.lines += block.count(b"\n")
         if not counts.misfits_cp1252:
             counts.misfits_cp1252 = any(block.find(byte) >= 0 for byte in _NOT_CP1252)
-    counts.broken += decoder.decode(b"", final=True).count("\ufffd")
+    counts.broken += decoder.decode(b"", final=True).count(BROKEN)
     return counts

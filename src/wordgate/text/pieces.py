@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,27 @@ from wordgate.errors import BundleError
 from wordgate.text.encoder import EncodedTexts
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 FIRST_ID = 1
 """What is added to a tokenizer's ids: 0 pads here, and is a piece like any other there."""
 
+_UNKNOWN = ("[UNK]", "<unk>")  # what tokenizers call the piece for all that they don't know
 _AT_ONCE = 4096  # texts: what a tokenizer tells of each takes far more memory than its ids
+
+
+class WholeWord(NamedTuple):
+    """A word that a tokenizer cuts into pieces.
+
+    Attributes:
+        start: Offset of its first character in the text, in code points.
+        end: Offset behind the last one of its pieces.
+        known: Whether none of its pieces is the one for all that is unknown.
+    """
+
+    start: int
+    end: int
+    known: bool
 
 
 class PieceEncoder:
@@ -57,6 +72,42 @@ class PieceEncoder:
         offsets = np.zeros(len(texts) + 1, np.int64)
         offsets[1:] = np.cumsum([len(own) for own in ids], dtype=np.int64)
         return EncodedTexts(np.concatenate([np.zeros(0, np.int32), *ids]), offsets, n_truncated)
+
+    def words(self, text: str) -> tuple[list[WholeWord], int]:
+        """Find the words whose pieces are read, whole or in part.
+
+        Args:
+            text: Without lone surrogates.
+
+        Returns:
+            These words, whose spans ascend and don't overlap; and how many words the text has,
+            those beyond the limit included.
+        """
+        encoding = self._tokenizer.encode(text)
+        parts = [encoding, *encoding.overflowing]
+        n_words = len({word for part in parts for word in part.word_ids if word is not None})
+        words = self._joined(encoding, text)
+        return words, max(n_words, len(words))
+
+    def _joined(self, encoding: Encoding, text: str) -> list[WholeWord]:
+        """Join pieces of one word; what frames the text covers none of it and is left out."""
+        words: list[WholeWord] = []
+        before = None
+        unknown = {self._tokenizer.token_to_id(name) for name in _UNKNOWN}
+        for piece, (start, end), word in zip(
+            encoding.ids, encoding.offsets, encoding.word_ids, strict=True
+        ):
+            covered = text[start:end]
+            start += len(covered) - len(covered.lstrip())
+            end = start + len(covered.strip())
+            known = piece not in unknown
+            if words and word is not None and word == before:
+                last = words[-1]
+                words[-1] = WholeWord(last.start, max(last.end, end), last.known and known)
+            elif (start := max(start, words[-1].end if words else 0)) < end:
+                words.append(WholeWord(start, end, known))
+                before = word
+        return words
 
     def state(self) -> dict[str, Any]:
         """Give what JSON can say of it, which is all."""

@@ -9,18 +9,18 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from wordgate.arrays import write_arrays
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.files import replacing
+from wordgate.training.identity import Identity
 from wordgate.training.state import State
 
 _LAYOUT = 2
@@ -28,31 +28,26 @@ _METADATA = "wordgate"
 # What JSON, numpy and a state raise over values of the wrong type or shape.
 _MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
-# 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds.
+# 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
+# is due as if the disk were a slow one: a training may be over before a large one has paid.
 _SHARE = 50.0
 _SOONEST = 2.0
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a training is, and what it runs on.
-
-    Attributes:
-        work: What decides the result: data, settings, seed. Another one is another training.
-        engine: What moves the result a little: versions, threads, precision, device.
-    """
-
-    work: Mapping[str, str]
-    engine: Mapping[str, str]
+_BYTES_A_SECOND = 200e6
 
 
 class Checkpoint:
-    """A file that a training is kept in every few seconds."""
+    """A file that a training is kept in every few seconds.
 
-    def __init__(self, file: Path, identity: Identity):
+    Args:
+        file: The file.
+        identity: What the training is, and what it runs on.
+        size: About how many bytes its state has.
+    """
+
+    def __init__(self, file: Path, identity: Identity, size: int):
         self.file = file
         self.identity = identity
-        self._due = time.monotonic() + _SOONEST
+        self._due = _next(_SHARE * size / _BYTES_A_SECOND)
 
     def is_due(self) -> bool:
         """Tell whether it is time to save again."""
@@ -68,21 +63,18 @@ class Checkpoint:
         arrays = state.arrays()
         content = {
             "layout": _LAYOUT,
-            "work": dict(self.identity.work),
-            "engine": dict(self.identity.engine),
+            **self.identity.facts(),
             "state": state.facts(),
         }
         content["digest"] = digest(content, arrays)
         try:
             with replacing(self.file) as aside:
-                save_file(arrays, aside, {_METADATA: json.dumps(content)})
-        except (OSError, SafetensorError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
+                write_arrays(aside, arrays, {_METADATA: json.dumps(content)})
+        except OSError as error:
             raise BundleError(
-                f"the checkpoint could not be written to {self.file}: {why}"
+                f"the checkpoint could not be written to {self.file}: {error.strerror}"
             ) from error
-        ended = time.monotonic()
-        self._due = ended + max(_SOONEST, _SHARE * (ended - started))
+        self._due = _next(_SHARE * (time.monotonic() - started))
 
     def restore(self, state: State) -> list[str]:
         """Bring a state to where the file has it.
@@ -110,34 +102,17 @@ class Checkpoint:
         try:
             if content["digest"] != digest(content, arrays):
                 raise ValueError("its digest is another: a byte of it has changed")
-            self._refuse_other_work(content)
+            warnings = self.identity.check(content, "training", self.file)
             state.restore(arrays, content["state"])
         except _MISFITS as error:
             raise self._damaged(error) from error
-        return self._differences(content)
+        return warnings
 
     def _damaged(self, error: Exception) -> BundleError:
         return BundleError(
             f"{self.file} is damaged or no checkpoint ({shown(str(error), 200)}); begin anew with"
             " --overwrite"
         )
-
-    def _refuse_other_work(self, content: Mapping[str, Any]) -> None:
-        other = _changed(self.identity.work, content.get("work"))
-        if other:
-            raise BundleError(
-                f"{self.file} keeps a training with {_listing(other)}; give the same command as"
-                " then, or begin anew with --overwrite"
-            )
-
-    def _differences(self, content: Mapping[str, Any]) -> list[str]:
-        other = _changed(self.identity.engine, content.get("engine"))
-        if not other:
-            return []
-        return [
-            f"The training was begun with {_listing(other)}:"
-            " its result may differ a little from an uninterrupted one's."
-        ]
 
 
 def digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
@@ -155,16 +130,6 @@ def digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> st
     return summed.hexdigest()
 
 
-def _changed(now: Mapping[str, str], then: object) -> dict[str, tuple[str, str]]:
-    """Name what differs, with what it was then and is now."""
-    known = then if isinstance(then, Mapping) else {}
-    pairs = {name: (str(known.get(name, "unknown")), value) for name, value in now.items()}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-
-
-def _listing(changed: Mapping[str, tuple[str, str]]) -> str:
-    """Say it in a line: ``other data, seed 0 instead of 1``."""
-    return ", ".join(
-        f"other {name}" if len(then) > 40 else f"{name} {shown(then, 40)} instead of {now}"
-        for name, (then, now) in changed.items()
-    )
+def _next(seconds: float) -> float:
+    """Say when the next is due, so many seconds from now or at the soonest."""
+    return time.monotonic() + max(_SOONEST, seconds)

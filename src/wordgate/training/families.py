@@ -1,6 +1,7 @@
 """Fitting a model of any family, by the family's name."""
 
 import importlib.util
+from pathlib import Path
 
 from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
 from wordgate.hub import locate_model
@@ -8,6 +9,7 @@ from wordgate.models.transformer import check_transformer_extra
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.fitting import Examples, Fitted, Keeping
+from wordgate.training.processor import single_thread
 from wordgate.vectors.pretrained import Pretrained
 
 FAMILIES = ("count", "logreg", "mlp", "lstm", "transformer")
@@ -129,20 +131,47 @@ def check_family(family: str) -> None:
         check_transformer_extra("fine-tuning a transformer")
 
 
-def check_pretrained(family: str, settings: Settings) -> None:
+def check_pretrained(family: str, settings: Settings) -> Path | None:
     """Find, and fetch if need be, the network that a family begins with, before any work is done.
+
+    Returns:
+        Its folder; None for a family that begins with none.
 
     Raises:
         DataError: There is none, or it can't be fetched.
     """
     if family != "transformer":
-        return
+        return None
     from wordgate.training import threads
 
     threads.wait_asleep()
     from wordgate.training.pretrained_transformer import TRANSFORMER
 
-    locate_model(settings.transformer_model, TRANSFORMER)
+    return locate_model(settings.transformer_model, TRANSFORMER)
+
+
+def engine_of(family: str, settings: Settings, device: str) -> dict[str, str]:
+    """Name what `fit` would compute with, as `Fitted` does of what it has."""
+    if family in ON_CPU_ALONE:
+        return single_thread("torch" if family == "mlp" else "scipy")
+    from wordgate.training import threads
+
+    threads.wait_asleep()
+    from wordgate.training.device import (
+        choose_device,
+        choose_precision,
+        engine,
+        use_available_cores,
+    )
+
+    use_available_cores()
+    where = choose_device(device)
+    if family == "transformer":
+        precision = choose_precision(settings.precision, where)
+        return engine(where, precision, "transformers", "tokenizers")
+    from wordgate.training.trainer import precision_of
+
+    return engine(where, precision_of(settings, where))
 
 
 def _needed(family: str, vectors: Pretrained | None) -> Pretrained:

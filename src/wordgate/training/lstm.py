@@ -10,11 +10,12 @@ from wordgate.models.network import Network
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
-from wordgate.training.checkpoint import Checkpoint, Identity
+from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.course import Course
 from wordgate.training.device import choose_device, use_available_cores
 from wordgate.training.first_vectors import FirstVectors, drawn_vectors, pretrained_vectors
 from wordgate.training.fitting import Examples, Fitted, Keeping, check_not_empty
+from wordgate.training.identity import Identity
 from wordgate.training.sitting import Sitting
 from wordgate.training.trainer import Trainer
 from wordgate.training.words import learn_words, look_words_up, word_remarks
@@ -109,8 +110,9 @@ def fit_lstm(
     )
     checkpoint = None
     if keeping is not None:
-        work = _identity(train, valid, vocabulary_of, begun, settings, seed)
-        checkpoint = Checkpoint(keeping.file, Identity(work, trainer.engine()))
+        work = _work(train, valid, n_classes, vocabulary_of, begun, settings, seed)
+        identity = Identity(work, trainer.engine())
+        checkpoint = Checkpoint(keeping.file, identity, trainer.state.size())
     sitting = Sitting(trainer, course, encoded, train.targets, progress, deadline, checkpoint)
     progress.say(_announcement(encoder, trainer))
     if checkpoint is not None and keeping is not None and keeping.resume:
@@ -145,9 +147,10 @@ def _begin(
     return Beginning(encoder, known.encoded, first, known.coverage)
 
 
-def _identity(
+def _work(
     train: Examples,
     valid: Examples,
+    n_classes: int,
     vocabulary_of: Examples | None,
     begun: Beginning,
     settings: Settings,
@@ -158,7 +161,13 @@ def _identity(
     digests = "".join(part.digest() for part in parts)
     changeable = {name: str(value) for name, value in settings.model_dump(mode="json").items()}
     vectors = "drawn" if begun.coverage is None else begun.digest()
-    return {"data": digests, "word vectors": vectors, "seed": str(seed), **changeable}
+    return {
+        "data": digests,
+        "labels": str(n_classes),
+        "word vectors": vectors,
+        "seed": str(seed),
+        **changeable,
+    }
 
 
 def _announcement(encoder: TextEncoder, trainer: Trainer) -> str:

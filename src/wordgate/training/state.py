@@ -131,6 +131,14 @@ class State:
             **{f"{_BEST}{name}": array for name, array in best.items()},
         }
 
+    def size(self) -> int:
+        """Count the bytes of all arrays, the best network's included once there is one."""
+        tensors = {**self.table.tensors(), **self.optimizer.tensors()}
+        best = {} if self.best is None else self.best.arrays()
+        return sum(tensor.nbytes for tensor in tensors.values()) + sum(
+            array.nbytes for array in best.values()
+        )
+
     def facts(self) -> dict[str, Any]:
         """Give all the rest as plain JSON values."""
         return {

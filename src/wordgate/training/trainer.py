@@ -68,6 +68,13 @@ class Prepared:
     masks: recurrent.Masks
 
 
+def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
+    """Say what an LSTM is trained in."""
+    if settings.states_have_own_masks:
+        return torch.float32
+    return choose_precision(settings.precision, device)
+
+
 class Trainer:
     """Makes the updates of one training; what changes by them stands in its state.
 
@@ -95,9 +102,7 @@ class Trainer:
         self.plan = Plan.of(len(targets), settings)
         self.seed = seed
         self.device = device
-        self.precision = choose_precision(settings.precision, device)
-        if settings.states_have_own_masks:
-            self.precision = torch.float32
+        self.precision = precision_of(settings, device)
         self.unknown = unknown
         self.state = State.initial(first, n_classes, settings, seed, device)
         self.class_weights = self._class_weights(targets, n_classes)

@@ -14,7 +14,7 @@ import numpy as np
 
 from wordgate.data.source import is_file
 from wordgate.errors import DataError, SettingsError, did_you_mean
-from wordgate.files import replacing
+from wordgate.files import writing
 from wordgate.vectors.block import LARGEST_SIZE, LONGEST_WORD, Block
 from wordgate.vectors.lines import has_stray_number
 from wordgate.vectors.reading import FORMATS
@@ -66,13 +66,12 @@ def write_vectors(
     Raises:
         SettingsError: The format is unknown, or can't be compressed.
         DataError: A word can't be written in this format, a number is not finite, the rows are not
-            as announced, or the folder is missing.
-        OSError: The disk refuses.
+            as announced, the folder is missing, or the disk refuses.
     """
     path = Path(path)
     _check_call(path, format, count, size)
     rows = _checked(path, blocks, _unfit(format), count, size)
-    with replacing(path) as aside, aside.open("wb") as file:
+    with writing(path) as aside, aside.open("wb") as file:
         if format == "safetensors":
             _write_table(file, rows, count, size)
             return

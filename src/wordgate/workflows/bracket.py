@@ -1,13 +1,14 @@
 """One kind of split in a comparison: its rounds, and running families through them."""
 
+import hashlib
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.config import environment
 from wordgate.data import Table
 from wordgate.evaluation.calibration import tempered
 from wordgate.models.protocol import Model
@@ -15,7 +16,8 @@ from wordgate.progress import Progress
 from wordgate.report.words import WordCounts, count_words
 from wordgate.settings import Settings, reads_setting
 from wordgate.split.copies import Copies
-from wordgate.training.families import ON_CPU_ALONE
+from wordgate.training.families import ON_CPU_ALONE, engine_of
+from wordgate.training.identity import Identity
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.calibrating import fit_calibrated
 from wordgate.workflows.judging import Exam, leak_sentence
@@ -30,7 +32,17 @@ RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
 
 @dataclass(frozen=True)
 class Terms:
-    """What all rungs have in common."""
+    """What all rungs have in common.
+
+    Attributes:
+        settings: The recipe's settings.
+        seed: Decides all that chance decides.
+        device: Where those compute that can choose.
+        vectors: The word vectors; None if there are none.
+        folds: In how many folds each row is judged once; None for one test part.
+        progress: Where the way is told.
+        transformer: The folder of the one to fine-tune; None if none is.
+    """
 
     settings: Settings
     seed: int
@@ -38,6 +50,11 @@ class Terms:
     vectors: Pretrained | None
     folds: int | None
     progress: Progress
+    transformer: Path | None = None
+
+    def device_of(self, family: str) -> str:
+        """Say where a family is to compute."""
+        return "auto" if family in ON_CPU_ALONE else self.device
 
     def vectors_of(self, family: str) -> Pretrained | None:
         """Give the word vectors to a family that reads some."""
@@ -157,7 +174,7 @@ def _train(family: str, each: Round, study: Study, terms: Terms) -> Course:
         len(study.labels),
         terms.settings,
         seed=terms.seed,
-        device="auto" if family in ON_CPU_ALONE else terms.device,
+        device=terms.device_of(family),
         progress=terms.progress,
         vocabulary_of=study.vocabulary_of,
         vectors=terms.vectors_of(family),
@@ -179,21 +196,31 @@ def _train(family: str, each: Round, study: Study, terms: Terms) -> Course:
     )
 
 
-def _identity(family: str, each: Round, terms: Terms) -> dict[str, str]:
+def _identity(family: str, each: Round, terms: Terms) -> Identity:
     """Name what decides what a family comes to in a round; a family's own settings alone."""
-    vectors, told = terms.vectors_of(family), "none"
-    if vectors is not None:
-        file = vectors.file.path.stat()
-        told = f"{vectors.name} of {file.st_size} bytes, changed {file.st_mtime_ns}"
+    vectors = terms.vectors_of(family)
     settings = terms.settings.model_dump(mode="json", exclude={"split"})
     read = {name: value for name, value in settings.items() if reads_setting(family, name)}
-    return {
+    work = {
         "data": "".join(part.digest() for part in (each.train, each.valid, each.test)),
-        "word vectors": told,
+        "word vectors": "none" if vectors is None else _as_it_is(vectors.file.path),
         "seed": str(terms.seed),
-        "settings": json.dumps(read, sort_keys=True),
-        "versions": json.dumps(environment("torch", "transformers", "scikit-learn")),
+        **{name: str(value) for name, value in read.items()},
     }
+    if family == "transformer" and terms.transformer is not None:
+        work["transformer"] = _as_it_is(terms.transformer)
+    return Identity(work, engine_of(family, terms.settings, terms.device_of(family)))
+
+
+def _as_it_is(path: Path) -> str:
+    """Give a SHA-256 that another file, or another file in a folder, would change.
+
+    Names, sizes and times tell that: what is read may be large.
+    """
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    facts = [(str(file), file.stat()) for file in files if file.is_file()]
+    listed = [[name, there.st_size, there.st_mtime_ns] for name, there in facts]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def _megabytes(model: Model) -> float:

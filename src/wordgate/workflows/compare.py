@@ -119,8 +119,8 @@ def compare(
     refuse_idle_split(split, valid, test, split_column)
     _refuse_idle_settings(overrides, test, folds)
     _check_out(out, overwrite=overwrite, resume=resume)
-    for family in families:
-        check_pretrained(family, chosen)
+    found = [check_pretrained(family, chosen) for family in families]
+    transformer = next((folder for folder in found if folder is not None), None)
     sources = read_parts(
         data,
         valid=valid,
@@ -133,9 +133,9 @@ def compare(
     chosen, pretrained = resolve_vectors(vectors, chosen, told)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     copies = find_copies(sources.table.bodies, sources.table.groups)
-    terms = Terms(chosen, seed, device, pretrained, folds, told)
+    terms = Terms(chosen, seed, device, pretrained, folds, told, transformer)
     brackets = [make_bracket(sources.table, kind, copies, terms) for kind in kinds]
-    logbook = _logbook(out, resume=resume)
+    logbook = _logbook(out, told, resume=resume)
     ladder = Comparison(
         source=sources.table.reading.source,
         families=families,
@@ -214,11 +214,11 @@ def _refuse_idle_settings(
         raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
 
 
-def _logbook(out: str | Path | None, *, resume: bool) -> Logbook | None:
+def _logbook(out: str | Path | None, progress: Progress, *, resume: bool) -> Logbook | None:
     """Say where finished rounds are kept: beside `out`, as a training's checkpoint."""
     if out is None:
         return None
-    logbook = Logbook(_kept_beside(out))
+    logbook = Logbook(_kept_beside(out), progress)
     if not resume:
         logbook.clear()
     return logbook

@@ -7,6 +7,7 @@ from pathlib import Path
 from wordgate.bundle.writing import check_destination
 from wordgate.data.demo import demo_corpus, demo_sentences
 from wordgate.errors import BundleError
+from wordgate.files import writing
 from wordgate.progress import Progress
 from wordgate.workflows.train import Training, train
 
@@ -50,9 +51,13 @@ def run_demo(folder: str | Path, *, seed: int, progress: Progress) -> Demo:
 
 
 def write_corpus(file: Path, seed: int) -> None:
-    """Write the synthetic corpus as a CSV with a header: group, label, text."""
+    """Write the synthetic corpus as a CSV with a header: group, label, text.
+
+    Raises:
+        DataError: The disk refuses.
+    """
     corpus = demo_corpus(seed)
-    with file.open("w", encoding="utf-8", newline="") as stream:
+    with writing(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(("group", "label", "text"))
         writer.writerows(zip(corpus.groups, corpus.labels, corpus.texts, strict=True))

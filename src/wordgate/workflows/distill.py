@@ -84,8 +84,7 @@ def distill(
 
     Raises:
         WordgateError: Data, teacher, settings or destination can't be used; the message says how
-            to mend.
-        OSError: The disk refuses; what stood at `out` still stands there.
+            to mend. What stood at `out` still stands there.
     """
     told: Progress = Console() if progress is None else progress
     if reading.get("group") is not None:

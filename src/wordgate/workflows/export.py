@@ -17,7 +17,7 @@ from wordgate.export.building import Exportable, check_family, onnx_bytes
 from wordgate.export.graph import check_extra
 from wordgate.export.parity import Agreement, RowsJudged, check_made_up, check_rows
 from wordgate.export.session import Session
-from wordgate.files import check_file, replacing
+from wordgate.files import check_file, writing
 from wordgate.prediction.predictor import checked_texts
 from wordgate.text.encoder import EncodedTexts
 from wordgate.workflows.evaluate import LabelledRows, labelled_rows
@@ -72,8 +72,8 @@ def export_onnx(
         MissingExtraError: onnx or onnxruntime isn't installed.
         BundleError: The model can't be loaded, or the file would not answer as it does.
         SettingsError: The model is of another family, or an option has no effect.
-        DataError: There can be no file at `out`, or the data can't be read.
-        OSError: The disk refuses; what stood at `out` still stands there.
+        DataError: There can be no file at `out`, or the data can't be read; or the disk refuses,
+            and what stood at `out` still stands there.
     """
     _check_call(data, reading, int8=int8)
     check_extra()
@@ -83,7 +83,7 @@ def export_onnx(
     check_family(config.family)  # before the model is loaded: a transformer takes torch and time
     model = cast(Exportable, folder.model(config))
     rows = None if data is None else labelled_rows(bundle, config, data, **reading)
-    with replacing(out) as aside:
+    with writing(out) as aside:
         aside.write_bytes(onnx_bytes(model, config, int8=int8))
         agreement, judged = _compared(Session(aside), model, config, rows, int8=int8)
     return Exported(

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from wordgate.arrays import write_arrays
 from wordgate.errors import BundleError
 from wordgate.files import replacing
+from wordgate.progress import Progress
 from wordgate.training.fitting import Epoch
+from wordgate.training.identity import Identity
 
 _METADATA = "wordgate"
 # What JSON and the course raise over values of the wrong type.
@@ -49,32 +51,36 @@ class Course:
 class Logbook:
     """Keeps the courses that are run, so that an interrupted comparison goes on after them.
 
-    A course is kept with its identity: what decides its result, by name. Another one is another
-    course.
-
     Args:
         folder: Where they stand, a file each; it is made for the first one.
+        progress: Where it is told what differs between then and now, once each.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, progress: Progress):
         self.folder = folder
+        self._progress = progress
+        self._told: set[str] = set()
 
-    def keep(self, name: str, course: Course, identity: Mapping[str, str]) -> None:
+    def keep(self, name: str, course: Course, identity: Identity) -> None:
         """Keep a course.
 
         Raises:
             BundleError: The disk refuses.
         """
         facts = {key: value for key, value in asdict(course).items() if key != "log_proba"}
-        content = {"identity": dict(identity), "course": facts, "digest": _digest(course.log_proba)}
+        digest = _digest(course.log_proba)
+        content = {"identity": identity.facts(), "course": facts, "digest": digest}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with replacing(self._file(name)) as aside:
-                save_file({"log_proba": course.log_proba}, aside, {_METADATA: json.dumps(content)})
-        except (OSError, SafetensorError) as error:
-            raise BundleError(f"{self._file(name)} could not be written: {error}") from error
+                arrays = {"log_proba": course.log_proba}
+                write_arrays(aside, arrays, {_METADATA: json.dumps(content)})
+        except OSError as error:
+            raise BundleError(
+                f"{self._file(name)} could not be written: {error.strerror}"
+            ) from error
 
-    def kept(self, name: str, identity: Mapping[str, str]) -> Course | None:
+    def kept(self, name: str, identity: Identity) -> Course | None:
         """Give a course that was run before; None if it was not, or not to its end.
 
         Raises:
@@ -95,20 +101,19 @@ class Logbook:
             raise BundleError(
                 f"{file} is damaged ({error}); delete it, or begin anew with --overwrite"
             ) from error
-        changed = [key for key, value in identity.items() if then.get(key) != value]
-        if changed:
-            raise BundleError(
-                f"{self.folder} keeps a comparison with other {', '.join(changed)}; give the same"
-                " command as then, or begin anew with --overwrite"
-            )
+        for warning in identity.check(then, "comparison", self.folder):
+            if warning not in self._told:
+                self._progress.say(warning)
+            self._told.add(warning)
         return course
 
     def clear(self) -> None:
         """Take away all that is kept, and the folder if nothing else stands in it."""
         if not self.folder.is_dir():
             return
-        for file in self.folder.glob("*.safetensors"):
-            file.unlink()
+        for pattern in ("*.safetensors", ".*.safetensors.new"):  # a kill leaves one of the latter
+            for file in self.folder.glob(pattern):
+                file.unlink()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
 

@@ -16,6 +16,7 @@ from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
 from wordgate.evaluation.metrics import Scores
+from wordgate.files import remove
 from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed
@@ -180,7 +181,7 @@ def train(
     if out is not None:
         training.save(out, overwrite=overwrite)
     if keeping is not None:
-        keeping.file.unlink(missing_ok=True)
+        remove(keeping.file)
     return training
 
 

@@ -196,7 +196,8 @@ class CsvMaker:
         if i in self.odd:
             cells[self.text_at] = odd_cell(chance, self.encoding, plain=self.is_after_stray(i))
         if i == 0:
-            cells[0] = cells[0].lstrip("\ufeff")  # there it would be a byte-order mark
+            # There the one would be a byte-order mark, and the other JSON.
+            cells[0] = cells[0].lstrip("\ufeff").replace("{}", "{ }")
         return cells
 
     def written(self, cell, i):

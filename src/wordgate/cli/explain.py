@@ -1,0 +1,48 @@
+"""`wordgate explain`: why a text is given its label, word by word."""
+
+import json
+import sys
+
+import click
+
+from wordgate.cli.options import json_option
+
+BYTE_ORDER_MARK = "\ufeff"
+
+
+@click.command(short_help="Tell why a text is given its label, word by word.")
+@click.argument("bundle")
+@click.argument("text")
+@json_option
+def explain(bundle: str, text: str, *, as_json: bool) -> None:
+    """Tell why the model in BUNDLE gives TEXT its label, word by word.
+
+    Of every word you are shown its effect, which is what the verdict's probability would lose
+    without it, and the verdict after it: an LSTM has one after every word, and of other models the
+    text's beginnings are predicted. Of an LSTM you see its gates and its memory, too.
+
+    A '-' for TEXT reads one text from standard input, to its end. A model of several columns takes
+    them in the form that 'wordgate info' shows, such as 'entity | text'.
+    """
+    from wordgate.cli.views import change_warnings
+    from wordgate.prediction.predictor import load
+
+    predictor = load(bundle)
+    for warning in change_warnings(bundle, predictor.changed_files):
+        click.echo(warning, err=True)
+    explanation = predictor.explain(_from_standard_input() if text == "-" else text)
+    if as_json:
+        click.echo(json.dumps(explanation.to_json(), ensure_ascii=False))
+        return
+    from wordgate.cli.explanation_view import print_explanation
+
+    print_explanation(explanation)
+
+
+def _from_standard_input() -> str:
+    if sys.stdin is None:  # closed by the caller
+        raise click.UsageError("TEXT is '-', and standard input is closed.")
+    if sys.stdin.isatty():
+        click.echo("One text, over as many lines as you like; end with Ctrl-D.", err=True)
+    text = sys.stdin.buffer.read().decode("utf-8", "replace").removeprefix(BYTE_ORDER_MARK)
+    return text.rstrip("\r\n")

@@ -1,0 +1,136 @@
+"""An explanation as a terminal shows it: in colour where there is some, and readable without."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from wordgate.cli.views import one_line
+from wordgate.evaluation.report_text import UNDEFINED
+
+if TYPE_CHECKING:
+    from wordgate.prediction.explanation import ExplainedWord, Explanation
+
+MARKED, MARKED_TWICE = 0.05, 0.2
+"""Effects from which a word in the sentence has one mark, and two."""
+_COLOURED = 0.02
+# Text and ground are both named: they are read in a light terminal and in a dark one.
+_FOR = ("black on #cfe3f2", "black on #8fbfe3", "white on #1f5d86")
+_AGAINST = ("black on #f6dfc8", "black on #eeb27a", "white on #a04f10")
+_WIDE, _SHORT_BAR, _LONG_BAR = 100, 10, 24
+_LONGEST_WORD = 24
+
+
+def print_explanation(explanation: "Explanation") -> None:
+    """Print an explanation to standard output, as wide as the terminal is."""
+    console = Console(highlight=False, emoji=False, markup=False)
+    blocks: list[Text | Table] = [*_above(explanation)]
+    if explanation.words:
+        blocks.append(_table(explanation, console))
+    blocks += [Text(paragraph) for paragraph in _below(explanation)]
+    for number, block in enumerate(blocks):
+        if number:
+            console.print()
+        # In a file a paragraph stays on one line.
+        console.print(block, soft_wrap=isinstance(block, Text) and not console.is_terminal)
+
+
+def _above(explanation: "Explanation") -> Iterator[Text]:
+    yield _verdict(explanation)
+    if explanation.words:
+        yield _sentence(explanation)
+        yield Text(_key(explanation))
+
+
+def _below(explanation: "Explanation") -> Iterator[str]:
+    if explanation.words:
+        yield explanation.course_means
+    if any(word.gates is not None for word in explanation.words):
+        yield (
+            "input, forget, output: how far these gates stood open, from 0 to 1, in the mean of the"
+            " hidden units. memory: how much the cell state changed, in the same mean."
+        )
+    for remark in explanation.remarks:
+        yield one_line(f"Note: {remark}")
+
+
+def _verdict(explanation: "Explanation") -> Text:
+    line = Text()
+    likely_first = sorted(
+        explanation.probabilities.items(), key=lambda one: (one[0] != explanation.label, -one[1])
+    )
+    for label, share in likely_first:
+        style = "bold" if label == explanation.label else ""
+        line.append(f"{'   ' if line else ''}{one_line(label)} {share:.3f}", style)
+    return line
+
+
+def _sentence(explanation: "Explanation") -> Text:
+    """Write the text with its words coloured, and the strong ones marked."""
+    sentence, done = Text(), 0
+    for word in explanation.words:
+        sentence.append(one_line(explanation.text[done : word.start]))
+        shown = one_line(explanation.text[word.start : word.end])
+        sentence.append(shown, _style(word))
+        sentence.append(_mark(word.effect), "bold")
+        done = word.end
+    return sentence.append(one_line(explanation.text[done:]))
+
+
+def _style(word: "ExplainedWord") -> str:
+    strength = abs(word.effect)
+    if strength < _COLOURED:
+        return ""
+    return (_FOR if word.effect > 0 else _AGAINST)[
+        (strength >= MARKED) + (strength >= MARKED_TWICE)
+    ]
+
+
+def _mark(effect: float) -> str:
+    n = (abs(effect) >= MARKED) + (abs(effect) >= MARKED_TWICE)
+    return f"({n * ('+' if effect > 0 else '-')})" if n else ""
+
+
+def _key(explanation: "Explanation") -> str:
+    return (
+        f"(+) speaks for {one_line(explanation.label)}, whose probability is lower by {MARKED} or"
+        f" more without the word; (++) by {MARKED_TWICE} or more; (-) and (--) speak against it."
+    )
+
+
+def _table(explanation: "Explanation", console: Console) -> Table:
+    """Lay out a row for the verdict before any word, and one for each."""
+    has_gates = any(word.gates is not None for word in explanation.words)
+    bar = _LONG_BAR if console.width >= _WIDE else _SHORT_BAR
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("word", no_wrap=True, overflow="ellipsis", max_width=_LONGEST_WORD)
+    table.add_column("effect", justify="right", no_wrap=True)
+    label = one_line(explanation.label)
+    table.add_column(f"{label} after it", width=7 + bar)
+    for name in ("input", "forget", "output", "memory") if has_gates else ():
+        table.add_column(name, justify="right", no_wrap=True)
+    filled = "#" if console.options.ascii_only else "█"
+
+    def after(share: float) -> str:
+        return f"{share:.3f}  {round(bar * share) * filled}"
+
+    table.add_row("", "", after(explanation.start[explanation.label]))
+    for word in explanation.words:
+        shown = Text().append(one_line(word.word), _style(word))
+        shown.append("" if word.known else " (unknown)")
+        table.add_row(
+            shown,
+            f"{word.effect + 0.0:+.3f}",
+            after(word.probabilities[explanation.label]),
+            *(_states(word) if has_gates else ()),
+        )
+    return table
+
+
+def _states(word: "ExplainedWord") -> tuple[str, ...]:
+    if word.gates is None or word.memory_change is None:
+        return 4 * (UNDEFINED,)
+    gates = (word.gates.input, word.gates.forget, word.gates.output)
+    return (*(f"{gate:.2f}" for gate in gates), f"{word.memory_change:.3f}")

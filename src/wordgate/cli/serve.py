@@ -1,0 +1,111 @@
+"""`wordgate serve`: a model over HTTP, with a page."""
+
+import os
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import click
+
+from wordgate.cli.options import kernel_option
+from wordgate.serve.limits import Limits, flag
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _limit_options(command: Command) -> Command:
+    for limit in reversed(fields(Limits)):
+        decorate = click.option(
+            flag(limit.name),
+            type=type(limit.default),
+            metavar="N" if isinstance(limit.default, int) else "SECONDS",
+            default=limit.default,
+            show_default=True,
+            help=limit.metadata["told"],
+        )
+        command = decorate(command)
+    return command
+
+
+@click.command(short_help="Answer over HTTP, with a page.")
+@click.argument("bundle")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where to listen; 0.0.0.0 lets other machines in.",
+)
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port; 0 for any that is free.",
+)
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    metavar="NAME",
+    multiple=True,
+    help="A name under which it may be reached; may be repeated.  [default: on the loopback device"
+    " localhost, 127.0.0.1 and [::1], elsewhere any]",
+)
+@click.option(
+    "--allow-origin",
+    "allow_origins",
+    metavar="ORIGIN",
+    multiple=True,
+    help="A site whose pages may use the API, such as https://example.com; may be repeated."
+    "  [default: none]",
+)
+@_limit_options
+@kernel_option
+def serve(
+    bundle: str,
+    *,
+    kernel: str,
+    host: str,
+    port: int,
+    allow_hosts: tuple[str, ...],
+    allow_origins: tuple[str, ...],
+    **limits: Any,
+) -> None:
+    """Answer over HTTP with the model in BUNDLE: an API for programs and a page for people.
+
+    POST /v1/predict {"texts": ["..."]}, POST /v1/explain {"text": "..."}, GET /v1/model, the page
+    at /. /openapi.json describes it all, docs/serving.md shows it.
+
+    If WORDGATE_API_KEY is set, the API wants it: Authorization: Bearer KEY. Ctrl-C or SIGTERM ends
+    it when all that was accepted is answered; a second one ends it at once.
+    """
+    from wordgate.cli.views import change_warnings
+    from wordgate.prediction.predictor import load
+    from wordgate.serve.access import KEY_VARIABLE, access, is_loopback
+    from wordgate.serve.extra import check_serve_extra
+
+    check_serve_extra()
+    from wordgate.serve.server import serve as serve_model
+
+    checked = Limits(**limits)
+    allowed = access(host, os.environ.get(KEY_VARIABLE), allow_hosts, allow_origins)
+    predictor = load(bundle, kernel=kernel)
+    for warning in change_warnings(bundle, predictor.changed_files):
+        click.echo(warning, err=True)
+    if not is_loopback(host) and allowed.key is None:
+        click.echo(
+            f"wordgate: warning: whoever reaches {host} can use this model; {KEY_VARIABLE} sets a"
+            " key",
+            err=True,
+        )
+
+    def announce(url: str) -> None:
+        click.echo(f"Serving {bundle} at {url} (Ctrl-C ends it)", err=True)
+
+    serve_model(
+        predictor,
+        host=host,
+        port=port,
+        limits=checked,
+        access=allowed,
+        announce=announce,
+    )

@@ -1,0 +1,178 @@
+"""An explanation as a piece of HTML for a notebook: no scripts, nothing fetched.
+
+Notebooks are light or dark and don't say which. So all text has the notebook's own colour, words
+have washes that let either shine through, and lines have colours that stand out on both.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from wordgate.prediction.explanation import ExplainedWord, Explanation
+from wordgate.svg import TEXT_SIZE, element, fitted, picture, plain
+
+FOR, AGAINST = (38, 120, 190), (214, 110, 20)
+"""Red, green, blue of words that speak for the verdict, and against it."""
+_STRONGEST_WASH = 0.5
+_LEAST_SCALE = 0.1  # the effect that has the strongest wash, if no word has more
+_LINES = ("#3a8bd0", "#d9782a", "#8a8f98")
+"""Of the verdict and of the most probable other labels."""
+_DASHES = (None, "6 3", "2 3")
+_HEIGHT, _PLOT, _TOP, _LEFT = 210.0, 130.0, 10.0, 34.0
+_RIGHT, _WIDTH, _LABEL_ROOM = 560.0, 700.0, 64.0
+_MOST_NAMED = 40  # words whose names have room below the course
+
+
+def html_of(explanation: Explanation) -> str:
+    """Show an explanation: verdict, coloured words, course, remarks, and all numbers on demand."""
+    quiet = "margin:.2em 0;opacity:.75;font-size:.9em"
+    parts = [_verdict(explanation)]
+    if explanation.words:
+        parts += [
+            _sentence(explanation),
+            element("p", _legend(explanation), style=quiet),
+            _course(explanation),
+            element("p", explanation.course_means, style=quiet),
+        ]
+    parts += [
+        element("p", f"Note: {plain(one)}", style="margin:.2em 0") for one in explanation.remarks
+    ]
+    if explanation.words:
+        parts.append(_table(explanation))
+    return str(element("div", *parts, style="max-width:46em;line-height:1.5"))
+
+
+def _verdict(explanation: Explanation) -> Markup:
+    others = [
+        f"{plain(label)} {share:.3f}"
+        for label, share in _likely_first(explanation)
+        if label != explanation.label
+    ]
+    verdict = element("b", f"{plain(explanation.label)} {explanation.probability:.3f}")
+    return element("p", verdict, " · ".join(["", *others]), style="margin:.2em 0")
+
+
+def _sentence(explanation: Explanation) -> Markup:
+    """Write the text with its words washed by their effects; the rest of it stays as it is."""
+    text, done = explanation.text, 0
+    scale = max([_LEAST_SCALE, *(abs(word.effect) for word in explanation.words)])
+    parts: list[str] = []
+    for word in explanation.words:
+        parts += [plain(text[done : word.start]), _word(explanation, word, scale)]
+        done = word.end
+    style = "margin:.5em 0;font-size:1.15em;line-height:1.9;white-space:pre-wrap"
+    return element("p", *parts, plain(text[done:]), style=style, dir="auto")
+
+
+def _word(explanation: Explanation, word: ExplainedWord, scale: float) -> Markup:
+    red, green, blue = FOR if word.effect > 0 else AGAINST
+    wash = _STRONGEST_WASH * abs(word.effect) / scale
+    line = "solid" if word.effect > 0 else "dotted"  # for those who don't see the colours
+    under = f"border-bottom:2px {line} rgba({red},{green},{blue},{min(1.0, 2 * wash):.2f});"
+    style = f"background:rgba({red},{green},{blue},{wash:.2f});{under}border-radius:2px"
+    told = f"{plain(word.word)}: {word.effect:+.3f}; {plain(explanation.label)} after it {{:.3f}}"
+    title = told.format(word.probabilities[explanation.label]) + _unknown(word)
+    shown = plain(explanation.text[word.start : word.end])
+    return element("span", shown, title=title, style=style)
+
+
+def _legend(explanation: Explanation) -> str:
+    label = plain(explanation.label)
+    return (
+        f"Underlined: words that speak for {label}, whose probability falls without them. Dotted:"
+        " words that speak against it."
+    )
+
+
+def _course(explanation: Explanation) -> Markup:
+    """Draw the probabilities of the likeliest labels before any word and after each."""
+    n = len(explanation.words)
+    labels = [label for label, _ in _likely_first(explanation)[: len(_LINES)]]
+    xs = [_LEFT + (_RIGHT - _LEFT) * i / max(1, n) for i in range(n + 1)]
+    parts = [_grid(share) for share in (0.0, 0.5, 1.0)]
+    courses = [
+        [row[label] for row in (explanation.start, *(w.probabilities for w in explanation.words))]
+        for label in labels
+    ]
+    for shares, colour, dashes in reversed(list(zip(courses, _LINES, _DASHES, strict=False))):
+        points = " ".join(f"{x:.1f},{_y(share):.1f}" for x, share in zip(xs, shares, strict=True))
+        parts.append(
+            element("polyline", points=points, fill="none", stroke=colour, stroke_width=2.0,
+                    stroke_dasharray=dashes, stroke_linejoin="round")
+        )  # fmt: skip
+    ends = _apart([_y(shares[-1]) for shares in courses])
+    for label, y, colour in zip(labels, ends, _LINES, strict=False):
+        name = fitted(label, _WIDTH - _RIGHT - 8.0)
+        parts.append(_text(name, _RIGHT + 8.0, y + 4.0, fill=colour, font_weight=600))
+    named = explanation.words if n <= _MOST_NAMED else ()
+    for word, x in zip(named, xs[1:], strict=False):
+        parts.append(_name(word, x))
+    told = f"The probabilities of {', '.join(map(plain, labels))} after each of {n:,} words"
+    height = _HEIGHT if named else _TOP + _PLOT + 10.0
+    return picture(parts, width=_WIDTH, height=height, label=told)
+
+
+def _name(word: ExplainedWord, x: float) -> Markup:
+    """Write a word below its place, aslant."""
+    y = _TOP + _PLOT + 14.0
+    name = fitted(word.word, 1.3 * _LABEL_ROOM)
+    return _text(name, x, y, text_anchor="end", transform=f"rotate(-45 {x:.1f} {y:.1f})")
+
+
+def _grid(share: float) -> Markup:
+    y = _y(share)
+    rule = element("line", x1=_LEFT, y1=y, x2=_RIGHT, y2=y, stroke="currentColor", opacity="0.25")
+    return rule + _text(f"{share:.1f}", _LEFT - 8.0, y + 4.0, text_anchor="end")
+
+
+def _text(content: str, x: float, y: float, **attributes: object) -> Markup:
+    given = {"fill": "currentColor", "font_size": TEXT_SIZE, "font_family": "sans-serif"}
+    return element("text", content, x=x, y=y, **{**given, **attributes})
+
+
+def _y(share: float) -> float:
+    return _TOP + _PLOT * (1.0 - share)
+
+
+def _apart(ys: Sequence[float]) -> list[float]:
+    """Move labels down until none covers another."""
+    moved = list(ys)
+    order = sorted(range(len(ys)), key=ys.__getitem__)
+    for above, below in pairwise(order):
+        moved[below] = max(moved[below], moved[above] + TEXT_SIZE + 1.0)
+    return moved
+
+
+def _table(explanation: Explanation) -> Markup:
+    """Give all numbers, word by word, folded away."""
+    has_gates = any(word.gates is not None for word in explanation.words)
+    head = ["word", "effect", *(f"{plain(label)} after it" for label in explanation.probabilities)]
+    head += ["input gate", "forget gate", "output gate", "memory change"] if has_gates else []
+    rows = [_row([f"{plain(word.word)}{_unknown(word)}", f"{word.effect:+.3f}",
+                  *(f"{share:.3f}" for share in word.probabilities.values()),
+                  *(_states(word) if has_gates else ())])
+            for word in explanation.words]  # fmt: skip
+    table = element("table", element("thead", _row(head, "th")), element("tbody", *rows))
+    return element("details", element("summary", "Word by word"), table)
+
+
+def _states(word: ExplainedWord) -> list[str]:
+    if word.gates is None or word.memory_change is None:
+        return 4 * ["-"]
+    gates = word.gates
+    return [f"{x:.2f}" for x in (gates.input, gates.forget, gates.output, word.memory_change)]
+
+
+def _row(cells: Sequence[str], kind: str = "td") -> Markup:
+    return element("tr", *(element(kind, cell) for cell in cells))
+
+
+def _unknown(word: ExplainedWord) -> str:
+    return "" if word.known else " (unknown)"
+
+
+def _likely_first(explanation: Explanation) -> list[tuple[str, float]]:
+    """Order the labels, the verdict first."""
+    shares = explanation.probabilities
+    return sorted(shares.items(), key=lambda one: (one[0] != explanation.label, -one[1]))

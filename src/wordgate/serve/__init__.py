@@ -1,0 +1,1 @@
+"""A model over HTTP: an API for programs, a page for people."""

@@ -1,0 +1,131 @@
+"""Who may ask: the key, the names this server answers to, the origins of other pages."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from wordgate.errors import SettingsError
+from wordgate.serve.answers import Headers, RefusedError
+
+KEY_VARIABLE = "WORDGATE_API_KEY"
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True)
+class Access:
+    """What is asked of a request before it is looked at.
+
+    Attributes:
+        key: The key that ``Authorization: Bearer`` must give; None for no key.
+        hosts: The names, without ports, that the Host header may have; None for any.
+        origins: Origins of other sites' pages that may use the API in a browser.
+    """
+
+    key: bytes | None = None
+    hosts: frozenset[str] | None = None
+    origins: frozenset[bytes] = frozenset()
+
+    def check_host(self, headers: dict[bytes, bytes]) -> None:
+        """Refuse names that are not this server's.
+
+        A page of another site can give its own name the address 127.0.0.1, and would then be taken
+        for this server's own page by the browser (DNS rebinding).
+
+        Raises:
+            RefusedError: The name is another one.
+        """
+        host = headers.get(b"host")
+        if self.hosts is None or host is None:
+            return
+        name = _without_port(host.decode("latin-1").lower())
+        if name not in self.hosts:
+            raise RefusedError(
+                "unknown_host",
+                "the Host header names a host that this server doesn't answer for;"
+                " 'wordgate serve --allow-host NAME' lets it",
+            )
+
+    def check_key(self, headers: dict[bytes, bytes]) -> None:
+        """Refuse a request without the key.
+
+        Raises:
+            RefusedError: The key is missing or wrong.
+        """
+        if self.key is None:
+            return
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self.key):
+            raise RefusedError(
+                "unauthorized",
+                "this server wants its key: Authorization: Bearer KEY",
+                [(b"www-authenticate", b"Bearer")],
+            )
+
+    def cors(self, headers: dict[bytes, bytes]) -> Headers:
+        """Give the headers that let a page of a named origin read the answer."""
+        if not self.origins:
+            return []
+        origin = headers.get(b"origin", b"")
+        allowed = [(b"access-control-allow-origin", origin)] if origin in self.origins else []
+        return [(b"vary", b"Origin"), *allowed]
+
+
+def access(
+    host: str, key: str | None, allow_hosts: Sequence[str], allow_origins: Sequence[str]
+) -> Access:
+    """Decide on access from what the user gave.
+
+    Args:
+        host: Where the server listens.
+        key: The key; None for no key.
+        allow_hosts: Names the server answers to. Without them one that listens on the loopback
+            device answers to its usual names, another one to any.
+        allow_origins: Origins such as ``https://example.com``.
+
+    Raises:
+        SettingsError: The key or an origin can't be sent in a header.
+    """
+    hosts = frozenset(map(str.lower, allow_hosts))
+    if is_loopback(host):
+        hosts |= {*_LOOPBACK_NAMES, f"[{host}]" if ":" in host else host.lower()}
+    return Access(
+        key=None if key is None else _checked_key(key),
+        hosts=hosts or None,
+        origins=frozenset(map(_checked_origin, allow_origins)),
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and (port.isdigit() or not port) else host
+
+
+def _checked_key(key: str) -> bytes:
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise SettingsError(
+            f"{KEY_VARIABLE} is {'empty' if not key else 'no key'}: it must be of visible ASCII"
+            " characters; unset it to do without a key"
+        )
+    return key.encode("ascii")
+
+
+def _checked_origin(origin: str) -> bytes:
+    scheme, separator, rest = origin.partition("://")
+    if scheme not in ("http", "https") or not separator or not rest or set(rest) & set("/?#@* "):
+        raise SettingsError(
+            f"--allow-origin {origin!r} is no origin; write it as https://example.com"
+        )
+    if not origin.isascii():
+        raise SettingsError(f"--allow-origin {origin!r}: write its name in ASCII (xn--...)")
+    return origin.lower().encode("ascii")

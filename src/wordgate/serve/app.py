@@ -1,0 +1,190 @@
+"""The server as an ASGI application: what each path answers."""
+
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from wordgate.serve.access import Access
+from wordgate.serve.answers import Answer, ClientGoneError, Headers, RefusedError
+from wordgate.serve.batching import Batcher
+from wordgate.serve.bodies import Body, Buffered
+from wordgate.serve.limits import Limits
+from wordgate.serve.meters import NO_ROUTE, Meters
+from wordgate.serve.model import Served, model_facts
+from wordgate.serve.openapi import document
+from wordgate.serve.pages import pages
+from wordgate.serve.requests import explain_request, predict_request
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Handler = Callable[[Body], Awaitable[Answer]]
+
+_PREFLIGHT: Headers = [
+    (b"access-control-allow-methods", b"GET, POST"),
+    (b"access-control-allow-headers", b"authorization, content-type"),
+    (b"access-control-max-age", b"600"),
+]
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a path answers to one method.
+
+    Attributes:
+        method: GET, which includes HEAD, or POST.
+        handler: What answers.
+        is_open: Whether it answers without the key.
+        name: What its meters are called.
+    """
+
+    method: str
+    handler: Handler
+    is_open: bool
+    name: str
+
+
+class Application:
+    """A model's API and page.
+
+    Attributes:
+        is_draining: Whether the server is about to end; ``/v2/health/ready`` says no then.
+        batcher: What predicts; it must be started in the event loop.
+        meters: What is counted.
+        limits: What a request may have.
+    """
+
+    def __init__(self, model: Served, limits: Limits, access: Access):
+        self.limits, self.meters = limits, Meters()
+        self.batcher = Batcher(model, limits, self.meters)
+        self.is_draining = False
+        self._access = access
+        self._buffered = Buffered(limits.max_buffered_bytes)
+        self._labels = model.labels
+        self._routes = self._all_routes(model)
+
+    def _all_routes(self, model: Served) -> dict[str, Route]:
+        page = pages()
+        facts = _json(model_facts(model, self.limits))
+        names = [path.removeprefix("/page/") for path in page if path != "/"]
+        needs_key = self._access.key is not None
+        described = _json(document(self.limits, needs_key=needs_key, page_files=names))
+        routes = {
+            "/v1/predict": Route("POST", self._predict, False, "/v1/predict"),
+            "/v1/explain": Route("POST", self._explain, False, "/v1/explain"),
+            "/v1/model": Route("GET", _constant(facts), False, "/v1/model"),
+            "/metrics": Route("GET", self._metrics, False, "/metrics"),
+            "/openapi.json": Route("GET", _constant(described), True, "/openapi.json"),
+            "/v2/health/live": Route(
+                "GET", _constant(_json({"live": True})), True, "/v2/health/live"
+            ),
+            "/v2/health/ready": Route("GET", self._ready, True, "/v2/health/ready"),
+        }
+        for path, answer in page.items():
+            name = path if path == "/" else "/page/..."
+            routes[path] = Route("GET", _constant(answer), True, name)
+        return routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; see https://asgi.readthedocs.io/en/stable/specs/www.html."""
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        body = Body(receive, headers, self.limits, self._buffered)
+        route = self._routes.get(scope["path"])
+        try:
+            answer = await self._answer(route, scope["method"], headers, body)
+        except RefusedError as refusal:
+            answer = refusal.answer()
+        except ClientGoneError:
+            return
+        except Exception:  # a defect: told to whoever runs the server, not to the client
+            traceback.print_exc()
+            answer = RefusedError("internal_error", "the server failed on this request").answer()
+        finally:
+            body.release()
+        name = NO_ROUTE if route is None else route.name
+        self.meters.count_request(name, answer.status, time.perf_counter() - started)
+        await _send(answer, self._access.cors(headers), body, send)
+
+    async def _answer(
+        self, route: Route | None, method: str, headers: dict[bytes, bytes], body: Body
+    ) -> Answer:
+        self._access.check_host(headers)
+        if route is None:
+            raise RefusedError(
+                "not_found", "there is nothing here; /openapi.json tells what there is"
+            )
+        if method == "OPTIONS" and headers.get(b"origin") in self._access.origins:
+            return Answer(204, b"", _PREFLIGHT)
+        if method != route.method and not (method == "HEAD" and route.method == "GET"):
+            allowed = b"GET, HEAD" if route.method == "GET" else route.method.encode()
+            raise RefusedError(
+                "method_not_allowed", f"this path takes {allowed.decode()}", [(b"allow", allowed)]
+            )
+        if not route.is_open:
+            self._access.check_key(headers)
+        return await route.handler(body)
+
+    async def _predict(self, body: Body) -> Answer:
+        self.batcher.refuse_if_full()
+        request = predict_request(await body.read(), self.limits)
+        rows = await self.batcher.predict(request.texts)
+        return _json(
+            {"predictions": [self._prediction(row, request.abstain_below) for row in rows]}
+        )
+
+    def _prediction(self, row: list[float], abstain_below: float) -> dict[str, Any]:
+        top = max(row)
+        label = None if top < abstain_below else self._labels[row.index(top)]
+        return {"label": label, "probabilities": dict(zip(self._labels, row, strict=True))}
+
+    async def _explain(self, body: Body) -> Answer:
+        self.batcher.refuse_if_full()
+        text = explain_request(await body.read(), self.limits)
+        return _json(await self.batcher.explain(text))
+
+    async def _metrics(self, _: Body) -> Answer:
+        told = self.meters.told()
+        return Answer(200, told, content_type=b"text/plain; version=0.0.4; charset=utf-8")
+
+    async def _ready(self, _: Body) -> Answer:
+        if self.is_draining:
+            return Answer(503, orjson.dumps({"ready": False}))
+        return _json({"ready": True})
+
+
+def _json(value: object) -> Answer:
+    return Answer(200, orjson.dumps(value))
+
+
+def _constant(answer: Answer) -> Handler:
+    async def handler(_: Body) -> Answer:
+        return answer
+
+    return handler
+
+
+async def _send(answer: Answer, more_headers: Headers, body: Body, send: Send) -> None:
+    """Send an answer; where the client may still be sending, see that it can read it."""
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", str(len(answer.body)).encode()),
+        *answer.headers,
+        *more_headers,
+    ]
+    if answer.status == 204:
+        headers = headers[2:]
+    is_last = body.may_be_left_unread()
+    if not is_last:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": not is_last})
+    if not is_last:
+        # Closed at once, the connection would be reset under the client's writing, and the answer
+        # lost with it.
+        await body.discard()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

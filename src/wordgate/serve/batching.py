@@ -1,0 +1,239 @@
+"""Requests that arrive together are predicted together, one call at a time, beside the event loop.
+
+Work is counted in texts: a request to predict costs as many as it has, one to explain as many as
+the text has words, since leaving each out takes a prediction.
+"""
+
+import asyncio
+import math
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+from wordgate.serve.answers import RefusedError, overloaded
+from wordgate.serve.limits import Limits
+from wordgate.serve.meters import Meters
+from wordgate.serve.model import Served
+
+Result = TypeVar("Result")
+
+_LONGEST_BATCH = 0.1
+"""Seconds a batch may take, by what was measured: a slow model gets small batches."""
+_FEWEST = 8
+_FORGETTING = 0.9
+_WARMING = ["a text to warm up with"] * 64
+# A word in a script that has spaces between words; any other sign by itself.
+_WORD = re.compile(r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+|\S")
+
+
+class Pace:
+    """How fast predictions have been lately."""
+
+    def __init__(self) -> None:
+        self._texts, self._seconds = 0.0, 0.0
+
+    def note(self, texts: int, seconds: float) -> None:
+        """Count a batch; what was long ago counts ever less."""
+        self._texts = _FORGETTING * self._texts + texts
+        self._seconds = _FORGETTING * self._seconds + seconds
+
+    def seconds(self, texts: float) -> float:
+        """Estimate how long so many texts will take; 0 before anything was measured."""
+        return texts * self._seconds / self._texts if self._texts else 0.0
+
+    def texts(self, seconds: float) -> float:
+        """Estimate how many texts take so long."""
+        return seconds * self._texts / self._seconds if self._seconds else math.inf
+
+
+class Job(Generic[Result]):
+    """One request's part of the work.
+
+    Args:
+        texts: The texts to predict, or the one to explain.
+        cost: In texts.
+        explains: Whether to explain.
+    """
+
+    __slots__ = ("answer", "cost", "explains", "is_queued", "texts")
+
+    def __init__(self, texts: Sequence[str], cost: int, *, explains: bool):
+        self.texts, self.cost, self.explains = texts, cost, explains
+        self.answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.is_queued = False
+
+
+class Batcher:
+    """The queue before the model, and the one thread that empties it.
+
+    Args:
+        model: What predicts.
+        limits: How much may wait, and how long.
+        meters: What counts.
+    """
+
+    def __init__(self, model: Served, limits: Limits, meters: Meters):
+        self._model, self._limits, self._meters = model, limits, meters
+        self._queue: deque[Job[Any]] = deque()
+        self._waiting = 0
+        self._latest_cost = 1
+        self._pace = Pace()
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="predict")
+        self._running: asyncio.Task[None] | None = None
+        meters.queue_texts.set_function(lambda: self._waiting)
+
+    def start(self) -> None:
+        """Warm the model up, and begin to answer; to be called in the event loop."""
+        self._predicted([Job(_WARMING, len(_WARMING), explains=False)])
+        self._running = asyncio.get_running_loop().create_task(self._run())
+
+    def close(self) -> None:
+        """End; what waits is not answered any more."""
+        if self._running is not None:
+            self._running.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def refuse_if_full(self) -> None:
+        """Refuse a request whose size isn't known yet, if one like the latest had no place.
+
+        Raises:
+            RefusedError: The queue is full.
+        """
+        self._refuse_if_no_place(self._latest_cost)
+
+    async def predict(self, texts: list[str]) -> list[list[float]]:
+        """Give the probabilities of some texts, [n, classes].
+
+        Raises:
+            RefusedError: The queue is full, or it took too long.
+        """
+        return await self._result(Job(texts, len(texts), explains=False))
+
+    async def explain(self, text: str) -> dict[str, Any]:
+        """Explain a text; see `Predictor.explain`.
+
+        Raises:
+            RefusedError: The queue is full, or it took too long.
+        """
+        cost = min(1 + len(_WORD.findall(text)), self._limits.max_queue)
+        return await self._result(Job([text], cost, explains=True))
+
+    async def _result(self, job: Job[Result]) -> Result:
+        self._refuse_if_no_place(job.cost)
+        self._latest_cost = job.cost
+        self._waiting += job.cost
+        job.is_queued = True
+        self._queue.append(job)
+        self._arrived.set()
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._limits.timeout, _give_up, job, self._limits.timeout)
+        try:
+            return await job.answer
+        finally:
+            timer.cancel()
+            self._leave(job)
+
+    def _refuse_if_no_place(self, cost: int) -> None:
+        wait = self._pace.seconds(self._waiting)
+        # An empty queue takes anything: what is too slow for the time limit then finds out.
+        if self._waiting and (
+            self._waiting + cost > self._limits.max_queue or wait > self._limits.timeout / 2
+        ):
+            raise overloaded(
+                f"texts that wait already: {self._waiting:,}; ask again later",
+                max(1, math.ceil(wait)),
+            )
+
+    def _leave(self, job: Job[Any]) -> None:
+        """Count a job as waiting no more; one that was given up is passed over when it is met."""
+        if job.is_queued:
+            job.is_queued = False
+            self._waiting -= job.cost
+
+    async def _run(self) -> None:
+        """Take what has arrived, predict it, and again, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self._queue:
+                self._arrived.clear()
+                await self._arrived.wait()
+                if self._waiting < self._limits.max_batch:
+                    await asyncio.sleep(self._limits.batch_wait)
+            batch = self._taken()
+            if batch:
+                await loop.run_in_executor(self._thread, self._do, batch, loop)
+
+    def _taken(self) -> list[Job[Any]]:
+        """Take the jobs whose turn it is: one to explain, or as many to predict as go together."""
+        most = min(self._limits.max_batch, max(_FEWEST, self._pace.texts(_LONGEST_BATCH)))
+        batch: list[Job[Any]] = []
+        size = 0
+        while self._queue:
+            job = self._queue[0]
+            if batch and job.is_queued and (job.explains or size + job.cost > most):
+                break
+            self._queue.popleft()
+            if not job.is_queued:  # it was given up
+                continue
+            self._leave(job)
+            batch.append(job)
+            size += job.cost
+            if job.explains:
+                break
+        return batch
+
+    def _do(self, batch: list[Job[Any]], loop: asyncio.AbstractEventLoop) -> None:
+        """Do a batch, in the thread; if it fails, job by job, so that one alone fails."""
+        try:
+            results = self._explained(batch) if batch[0].explains else self._predicted(batch)
+        except Exception as error:
+            if len(batch) == 1:
+                loop.call_soon_threadsafe(_fail, batch[0], error)
+                return
+            for job in batch:
+                self._do([job], loop)
+        else:
+            loop.call_soon_threadsafe(_deliver, batch, results)
+
+    def _predicted(self, batch: list[Job[Any]]) -> list[Any]:
+        texts = [text for job in batch for text in job.texts]
+        rows = self._timed(len(texts), lambda: self._model.predict_proba(texts).tolist())
+        self._meters.count_batch(len(texts))
+        ends = 0
+        results = []
+        for job in batch:
+            results.append(rows[ends : ends + job.cost])
+            ends += job.cost
+        return results
+
+    def _explained(self, batch: list[Job[Any]]) -> list[Any]:
+        (job,) = batch
+        (text,) = job.texts
+        return [self._timed(job.cost, lambda: self._model.explain(text).to_json())]
+
+    def _timed(self, cost: int, work: Callable[[], Result]) -> Result:
+        started = time.perf_counter()
+        result = work()
+        self._pace.note(cost, time.perf_counter() - started)
+        return result
+
+
+def _give_up(job: Job[Any], seconds: float) -> None:
+    if not job.answer.done():
+        told = f"there was no answer in {seconds:g} s; send fewer or shorter texts, or ask later"
+        job.answer.set_exception(RefusedError("timed_out", told))
+
+
+def _deliver(batch: list[Job[Any]], results: list[Any]) -> None:
+    for job, result in zip(batch, results, strict=True):
+        if not job.answer.done():
+            job.answer.set_result(result)
+
+
+def _fail(job: Job[Any], error: Exception) -> None:
+    if not job.answer.done():
+        job.answer.set_exception(error)

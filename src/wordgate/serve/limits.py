@@ -1,0 +1,78 @@
+"""What one server gives at most: every limit, its default, and what happens beyond it."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from wordgate.errors import SettingsError
+
+MEBIBYTE = 2**20
+
+
+def _limit(default: float, told: str, least: float = 1) -> Any:
+    return field(default=default, metadata={"told": told, "least": least})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a server; each is an option of ``wordgate serve`` of the same name.
+
+    The metadata of a field say what it limits, and the least value it may have. Whole numbers
+    count; the others are seconds.
+
+    Raises:
+        SettingsError: A value is too small, or two contradict each other.
+    """
+
+    max_body_bytes: int = _limit(8 * MEBIBYTE, "Bytes of a request's body; beyond: 413.")
+    max_texts: int = _limit(1000, "Texts a request; beyond: 422.")
+    max_text_length: int = _limit(10_000, "Characters a text; beyond: 422.")
+    max_explain_length: int = _limit(2000, "Characters of a text to explain; beyond: 422.")
+    max_queue: int = _limit(
+        4096, "Texts that wait to be predicted; beyond: 503. An explained word counts as a text."
+    )
+    max_batch: int = _limit(1024, "Texts predicted together.")
+    batch_wait: float = _limit(
+        0.002, "Seconds that a first text waits for others to be predicted with.", least=0
+    )
+    timeout: float = _limit(
+        10.0, "Seconds from a request's last byte to its answer; beyond: 504.", least=0.001
+    )
+    head_timeout: float = _limit(
+        10.0, "Seconds for a request's head to arrive; beyond: 408.", least=0.001
+    )
+    body_timeout: float = _limit(
+        30.0, "Seconds for a body to arrive (beyond: 408), or an answer to leave.", least=0.001
+    )
+    keep_alive: float = _limit(75.0, "Seconds that an idle connection is kept.", least=0.001)
+    max_connections: int = _limit(2048, "Connections at once; beyond: 503.")
+    max_buffered_bytes: int = _limit(
+        64 * MEBIBYTE, "Bytes of all bodies that are arriving; beyond: 503."
+    )
+    drain_delay: float = _limit(
+        1.0,
+        "Seconds after SIGTERM in which connections are still accepted, while /v2/health/ready"
+        " says no.",
+        least=0,
+    )
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value, least = getattr(self, limit.name), limit.metadata["least"]
+            if not least <= value < float("inf"):
+                raise SettingsError(f"{flag(limit.name)} is {value}; it must be {least} or more")
+        self._refuse("max_queue", "max_texts", "a request of so many texts could never be taken")
+        self._refuse(
+            "max_buffered_bytes", "max_body_bytes", "a body of that size could never be taken"
+        )
+
+    def _refuse(self, smaller: str, larger: str, why: str) -> None:
+        if getattr(self, smaller) < getattr(self, larger):
+            raise SettingsError(
+                f"{flag(smaller)} {getattr(self, smaller)} is below {flag(larger)}"
+                f" {getattr(self, larger)}: {why}"
+            )
+
+
+def flag(name: str) -> str:
+    """Give the option of a limit: ``--max-texts``."""
+    return "--" + name.replace("_", "-")

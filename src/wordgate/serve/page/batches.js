@@ -1,0 +1,65 @@
+// Many texts, sent in chunks that keep the server's limits.
+
+import { askPatiently } from "./api.js";
+
+const MOST_AT_ONCE = 256; // of texts: so that progress shows
+const TRIES = 6;
+const ROOM = 64; // bytes of a body besides its texts
+const BYTES = new TextEncoder();
+
+/**
+ * Ask for every text's probabilities.
+ * @param {string[]} texts
+ * @param {object} limits What /v1/model says: max_texts, max_text_length, max_body_bytes.
+ * @param {(at: number, answer: object) => void} answered Told each text's answer:
+ *   `{probabilities}`, or `{trouble}` where this one text can't be answered.
+ */
+export async function askMany(texts, limits, { signal, answered, waiting, from = 0 }) {
+  const most = limits?.max_text_length ?? Infinity;
+  let at = from;
+  while (at < texts.length) {
+    signal.throwIfAborted();
+    if (longer(texts[at], most)) {
+      answered(at, { trouble: "too long for this server" });
+      at += 1;
+      continue;
+    }
+    const end = chunkEnd(texts, at, limits, most);
+    await askSome(texts, at, end, { signal, answered, waiting });
+    at = end;
+  }
+}
+
+/** Ask for some; where the server finds them too many or too slow, for half of them at a time. */
+async function askSome(texts, from, to, told) {
+  try {
+    const body = { texts: texts.slice(from, to) };
+    const { predictions } = await askPatiently("v1/predict", body, { signal: told.signal, waiting: told.waiting, tries: TRIES });
+    predictions.forEach((one, i) => told.answered(from + i, { probabilities: one.probabilities }));
+  } catch (error) {
+    if (![413, 422, 504].includes(error.status)) throw error;
+    if (to - from === 1) return told.answered(from, { trouble: error.message });
+    const middle = (from + to) >> 1;
+    await askSome(texts, from, middle, told);
+    await askSome(texts, middle, to, told);
+  }
+  return undefined;
+}
+
+function chunkEnd(texts, from, limits, most) {
+  const fewest = Math.min(MOST_AT_ONCE, limits?.max_texts ?? MOST_AT_ONCE);
+  const room = (limits?.max_body_bytes ?? Infinity) - ROOM;
+  let bytes = 0;
+  let end = from;
+  while (end < texts.length && end - from < fewest && !longer(texts[end], most)) {
+    bytes += BYTES.encode(JSON.stringify(texts[end])).length + 1;
+    if (bytes > room && end > from) break;
+    end += 1;
+  }
+  return end;
+}
+
+/** Tell whether a text has more characters than allowed; most are so short that nobody counts. */
+function longer(text, most) {
+  return text.length > most && Array.from(text).length > most;
+}

@@ -1,0 +1,117 @@
+// The model's card: what it is, what it is really worth, what to beware of.
+
+import { el, fill, find, styled } from "./dom.js";
+import { count, counted, exactly, percent } from "./told.js";
+
+const FAMILIES = {
+  lstm: "An LSTM, which reads word after word",
+  transformer: "A transformer, which sees all words at once",
+  count: "Counts of words and runs of letters, weighed by a regression",
+  logreg: "Averaged word vectors, weighed by a regression",
+  mlp: "Averaged word vectors, weighed by a small network",
+};
+const SPLITS = {
+  grouped: "copies of a text stand on one side only",
+  random: "dealt at random",
+  files: "a test file of its own",
+  column: "as the data said",
+};
+
+/** Say under the title what this model does, and how well. */
+export function showLede(model) {
+  const score = model.scores;
+  const worth = score
+    ? ` On ${isLeaked(score) ? "test texts" : "texts it had never seen"} it was right ${percent(score.accuracy)} of the time${isLeaked(score) ? "; but copies of them were in training" : ""}.` : "";
+  find("lede").textContent = `${article(model)} tells ${listed(model.labels)} apart.${worth}`;
+  document.title = `wordgate · ${listed(model.labels)}`;
+}
+
+/** Fill the card. */
+export function showCard(model) {
+  fill(find("card"),
+    model.scores ? worth(model.scores) : el("p", {}, "Nobody has judged this model: there is no honest score to show."),
+    el("dl", { class: "facts" }, facts(model).map(([name, told]) => el("div", {}, el("dt", {}, name), el("dd", {}, told)))),
+    warnings(model));
+}
+
+function article(model) {
+  return { lstm: "An LSTM that", transformer: "A transformer that", count: "A word-count model that" }[model.family] ?? "A model that";
+}
+
+function listed(labels) {
+  if (labels.length > 5) return `${counted(labels.length, "label")}`;
+  return labels.length < 2 ? labels.join("") : `${labels.slice(0, -1).join(", ")} and ${labels.at(-1)}`;
+}
+
+export const isLeaked = (scores) => scores.leaked_by_group > 0;
+
+function worth(scores) {
+  const on = [counted(scores.n_test ?? 0, "test text"),
+    scores.n_test_groups ? `of ${counted(scores.n_test_groups, isLeaked(scores) ? "group" : "unseen group")}` : ""].join(" ");
+  const interval = scores.low === null || scores.low === undefined ? "" : `95 % interval: ${exactly(scores.low)} to ${exactly(scores.high)}`;
+  return el("div", { class: "worth" },
+    el("div", {},
+      el("p", { class: "eyebrow" }, "right on"),
+      el("p", { class: "figure" }, exactly(scores.accuracy)),
+      el("p", { class: "soft" }, `of ${on}`),
+      el("p", { class: "soft" }, interval),
+      isLeaked(scores) ? el("p", { class: "trouble flatters" }, flatters(scores)) : null),
+    rulers(scores));
+}
+
+/** The accuracy with its interval, beside the baselines, on one scale. */
+function rulers(scores) {
+  const rows = [["this model", scores.accuracy, scores.low, scores.high], ...baselines(scores)];
+  const least = Math.min(...rows.flatMap(([, value, low]) => [value, low ?? value]));
+  const from = Math.max(0, Math.floor(10 * least - 0.5) / 10);
+  const at = (value) => `${(100 * (value - from)) / (1 - from)}%`;
+  return el("div", { class: "rulers" }, rows.map(([name, value, low, high], i) => el("div", { class: "ruler" },
+    el("span", { class: "ruler-name" }, name),
+    el("span", { class: "ruler-track", "aria-hidden": "true" },
+      low === undefined || low === null ? null : el("span", { class: "whisker", style: { left: at(low), width: `calc(${at(high)} - ${at(low)})` } }),
+      styled(el("span", { class: i ? "dot other" : "dot" }), { left: at(value) })),
+    el("span", { class: "ruler-value" }, exactly(value)))),
+  el("div", { class: "ruler scale", "aria-hidden": "true" }, el("span", {}),
+    el("span", { class: "ruler-ends" }, el("span", {}, percent(from)), el("span", {}, "accuracy"), el("span", {}, percent(1))), el("span", {})));
+}
+
+function baselines(scores) {
+  return [["word counts", scores.baseline_accuracy], ["always the commonest", scores.majority_accuracy]]
+    .filter(([, value]) => Number.isFinite(value));
+}
+
+function facts(model) {
+  const { scores } = model;
+  return [
+    ["kind", `${FAMILIES[model.family] ?? model.family}${model.recipe ? `; recipe “${model.recipe}”` : ""}.`],
+    ["labels", model.labels.length > 12 ? `${model.labels.slice(0, 12).join(", ")} and ${count(model.labels.length - 12)} more` : model.labels.join(", ")],
+    model.text_form ? ["reads", el("code", {}, model.text_form)] : null,
+    ...trained(model.trained ?? {}),
+    scores?.split ? ["split", `${scores.split}${SPLITS[scores.split] ? `; ${SPLITS[scores.split]}` : ""}.`] : null,
+    scores && Number.isFinite(scores.macro_f1) ? ["macro F1", scores.macro_f1.toFixed(3)] : null,
+    scores?.near_duplicates_in_train ? ["near copies", `${counted(scores.near_duplicates_in_train, "test text")} with a near copy in training.`] : null,
+  ].filter(Boolean);
+}
+
+/** Say what it learned from, as far as that is known. */
+function trained(told) {
+  const rows = Number.isFinite(told.rows) ? counted(told.rows, "row") : null;
+  const from = [rows, told.source].filter(Boolean).join(" of ");
+  const how = [
+    Number.isFinite(told.seconds) ? `in ${count(Math.max(1, Math.round(told.seconds)))} s` : null,
+    Number.isFinite(told.epochs) && told.epochs > 0 ? counted(told.epochs, "epoch") : null,
+    Number.isFinite(told.seed) ? `seed ${told.seed}` : null,
+    told.wordgate ? `wordgate ${told.wordgate}` : null,
+  ].filter(Boolean).join(", ");
+  return [from ? ["data", `${from}.`] : null, how ? ["trained", `${how}.`] : null].filter(Boolean);
+}
+
+function flatters(scores) {
+  return `This score flatters: ${count(scores.leaked_by_group)} of these texts had a copy or a sibling in training,`
+    + " so it measures memory as well as skill. Expect less on texts of your own.";
+}
+
+function warnings(model) {
+  const said = model.remarks ?? [];
+  return said.length ? el("ul", { class: "remarks plain" }, said.map((one) => el("li", {}, one))) : null;
+}

@@ -1,0 +1,264 @@
+// One text: the verdict while it is typed, then the explanation.
+
+import { askPatiently, failureTold, passing } from "./api.js";
+import { Classes, mark } from "./classes.js";
+import { courseTable, drawCourse } from "./course.js";
+import { el, fill, find, styled } from "./dom.js";
+import { effectTip, Reading, spokenOf, tipOf } from "./reading.js";
+import { drawSentence } from "./sentence.js";
+import { hideTip, showTip, showTipBeside } from "./tip.js";
+import { best, count, counted, percent } from "./told.js";
+
+const VERDICT_AFTER = 120; // milliseconds without a key
+const EXPLAIN_AFTER = 220; // more of them
+const MOST_BARS = 7;
+const TRIES = [
+  "I waited all week for this, and it was worth every minute.",
+  "Not bad at all, but I would not buy it again.",
+  "Thank you so much for breaking it.",
+  "It starts at ten and ends at noon.",
+];
+
+const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+
+/** The part of the page about one text. */
+export class OneText {
+  constructor(model, silence) {
+    this.model = model;
+    this.silence = silence;
+    this.turn = 0;
+    this.ending = new AbortController();
+    this.shown = null; // the last answer: {label, probabilities}
+    this.reading = null;
+    this.readingLooks = null;
+    this.box = find("text");
+    this.box.addEventListener("input", () => this.typed());
+    this.box.addEventListener("focus", () => this.box.value === FIRST && this.box.select(), { once: true });
+    silence.changed(() => this.shown && this.showVerdict());
+    window.addEventListener("resize", () => this.resized());
+    document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
+    this.offerTries();
+    this.showForm();
+  }
+
+  offerTries() {
+    fill(find("tries"), el("span", { class: "soft" }, "Try:"), TRIES.slice(1).map((text) =>
+      el("button", { type: "button", class: "try", onclick: () => this.write(text) }, text)),
+    el("button", { type: "button", class: "try clear", onclick: () => { this.write(""); this.box.focus(); } }, "Clear"));
+  }
+
+  showForm() {
+    const form = this.model.text_form;
+    if (!form) return;
+    const parts = form.split(" | ");
+    this.box.placeholder = form;
+    fill(find("form-hint"), "This model reads several columns in one text: write ", el("code", {}, form),
+      `. What is not known of ${parts.slice(0, -1).join(", ")} is left out, with its bar.`);
+  }
+
+  write(text) {
+    this.box.value = text;
+    this.typed();
+  }
+
+  /** Begin anew with what the box holds; whatever is still on its way is dropped. */
+  typed() {
+    this.turn += 1;
+    this.ending.abort();
+    this.ending = new AbortController();
+    grown(this.box);
+    this.say("");
+    this.readingLooks = null;
+    const text = this.box.value;
+    if (text.trim() === "") return this.showNothing();
+    const most = this.model.limits?.max_text_length ?? Infinity;
+    const length = Array.from(text).length;
+    if (length > most) {
+      this.stale();
+      return this.say(`This text has ${counted(length, "character")}; the server reads at most ${count(most)}. Shorten it.`);
+    }
+    return this.read(text, this.turn, this.ending.signal);
+  }
+
+  async read(text, turn, signal) {
+    this.stale();
+    const waiting = (error, seconds) => turn === this.turn && this.say(failureTold(error, seconds));
+    const asked = (path, body) => askPatiently(path, body, { signal, waiting });
+    try {
+      await pause(VERDICT_AFTER);
+      if (turn !== this.turn) return;
+      const { predictions } = await asked("v1/predict", { texts: [text] });
+      if (turn !== this.turn) return;
+      this.say("");
+      this.shown = predictions[0];
+      this.showVerdict();
+      await pause(EXPLAIN_AFTER);
+      if (turn !== this.turn || this.tooLong(text)) return;
+      const explanation = await asked("v1/explain", { text });
+      if (turn !== this.turn) return;
+      this.say("");
+      this.explained(explanation);
+    } catch (error) {
+      if (turn === this.turn && error.name !== "AbortError") this.failed(error);
+    }
+  }
+
+  /** Tell whether a text is too long to be explained, and say so. */
+  tooLong(text) {
+    const most = this.model.limits?.max_explain_length ?? Infinity;
+    const length = Array.from(text).length;
+    if (length <= most) return false;
+    this.reading = null;
+    find("reading").hidden = true;
+    fill(find("remarks"), el("li", {}, `Word by word, the server reads at most ${counted(most, "character")}; this text has ${count(length)}.`));
+    return true;
+  }
+
+  failed(error) {
+    if (!(error instanceof Error)) throw error;
+    const again = error.status === 504 ? " A shorter text may do." : "";
+    this.say(failureTold(error) + again, !passing(error));
+  }
+
+  /** Say how the request goes; where it failed for good, offer to ask again. */
+  say(words, again = false) {
+    fill(find("text-status"), words, again
+      ? el("button", { type: "button", class: "again", onclick: () => this.typed() }, "Ask again") : null);
+    find("text-status").classList.toggle("trouble", words !== "");
+  }
+
+  stale() {
+    find("reading").classList.add("stale");
+    hideTip();
+  }
+
+  showNothing() {
+    this.shown = null;
+    this.reading = null;
+    find("reading").hidden = true;
+    fill(find("remarks"));
+    find("answer-eyebrow").textContent = "Verdict";
+    styled(fill(find("answer"), "—"), { "--class": "var(--soft)" });
+    find("answer-note").textContent = "Nothing to read yet.";
+    fill(find("bars"), this.bars(null));
+  }
+
+  showVerdict() {
+    const { probabilities } = this.shown;
+    const label = best(this.model.labels, probabilities);
+    const look = this.looks(probabilities).get(label);
+    const silent = probabilities[label] < this.silence.from;
+    find("answer-eyebrow").textContent = silent ? "No answer" : "Verdict";
+    styled(fill(find("answer"), silent ? null : mark(look, 26), el("span", { dir: "auto" }, silent ? "unsure" : label)),
+      { "--class": silent ? "var(--soft)" : look.colour });
+    find("answer").classList.toggle("long", label.length > 16);
+    find("answer-note").textContent = silent
+      ? `${label} has ${percent(probabilities[label])}; it answers from ${percent(this.silence.from)}.`
+      : `with a probability of ${percent(probabilities[label])}`;
+    fill(find("bars"), this.bars(probabilities));
+  }
+
+  /** The looks of the labels: those of the chart, as soon as there is one. */
+  looks(probabilities) {
+    return this.readingLooks ?? new Classes(this.model.labels).looks([probabilities]);
+  }
+
+  bars(probabilities) {
+    const { labels } = this.model;
+    const few = labels.length <= MOST_BARS;
+    const shown = few || !probabilities ? labels.slice(0, MOST_BARS)
+      : [...labels].sort((a, b) => probabilities[b] - probabilities[a]).slice(0, MOST_BARS);
+    const looks = this.looks(probabilities ?? Object.fromEntries(labels.map((label) => [label, 0])));
+    const rest = labels.length - shown.length;
+    return [
+      el("ul", { class: "bars", "aria-label": "Probabilities" }, shown.map((label) => bar(looks.get(label), probabilities?.[label]))),
+      rest > 0 ? el("p", { class: "soft small" }, `and ${counted(rest, "less probable label")}`) : null,
+    ];
+  }
+
+  explained(explanation) {
+    this.reading = new Reading(explanation, this.model.labels);
+    this.readingLooks = this.reading.looks;
+    this.shown = { label: explanation.label, probabilities: explanation.probabilities };
+    this.showVerdict();
+    fill(find("remarks"), (explanation.remarks ?? []).map((remark) => el("li", {}, remark)));
+    this.showReading();
+  }
+
+  showReading() {
+    const { reading } = this;
+    const part = find("reading");
+    part.hidden = reading.words.length === 0;
+    part.classList.remove("stale");
+    if (part.hidden) {
+      fill(find("remarks"), el("li", {}, "The model finds no words in this text; the verdict is what it says of nothing."));
+      return;
+    }
+    fill(find("reading-key"), key(reading));
+    const outline = drawSentence(find("sentence"), reading, (place, from) => point(place, from, "sentence"));
+    const course = drawCourse(find("course"), reading, (place, box) => point(place, box, "course"));
+    this.width = find("course").clientWidth;
+    fill(find("legend"), reading.shown().map((look) => el("span", {}, mark(look), ` ${look.label}`)));
+    find("course-means").textContent = reading.course_means;
+    const table = find("course-table");
+    fill(table, table.querySelector("summary"), courseTable(reading));
+
+    let pointing = null; // where from: only what shows a word also ends that
+
+    function point(place, from, where) {
+      if (place === null && pointing !== where) return undefined;
+      pointing = place === null ? null : where;
+      outline(place);
+      course.show(place);
+      if (place === null) return hideTip();
+      if (where === "sentence") {
+        course.reveal(place);
+        showTip(from.getBoundingClientRect(), effectTip(reading, place));
+      } else {
+        showTipBeside(from, tipOf(reading, place));
+      }
+      // The chart's own value is read out where it has the focus.
+      if (!document.activeElement.matches(".scroller")) find("spoken").textContent = spokenOf(reading, place);
+      return undefined;
+    }
+  }
+
+  resized() {
+    grown(this.box);
+    if (this.reading && find("course").clientWidth !== this.width) {
+      this.width = find("course").clientWidth;
+      this.showReading();
+    }
+  }
+}
+
+/** A class with its share as a bar; without one, an empty bar. */
+export function bar(look, share, told = share === undefined ? "" : percent(share)) {
+  return el("li", { style: { "--class": look.colour } },
+    mark(look), el("span", { class: "bar-name", dir: "auto", title: look.label.length > 20 ? look.label : null }, look.label),
+    el("span", { class: "bar-track" }, el("span", { class: "bar-fill", style: { width: `${100 * (share ?? 0)}%` } })),
+    el("span", { class: "bar-share" }, told));
+}
+
+function key(reading) {
+  const verdict = reading.verdictLabel;
+  const look = reading.looks.get(verdict);
+  const unknown = reading.words.some((word) => !word.known);
+  const against = reading.words.some((word) => reading.side(word) === "against");
+  const shown = (kind, colour, words) => el("span", { class: `word ${kind}`, style: { "--class": colour, "--tint": "28%", "--line": "3px" } }, words);
+  return [
+    el("span", {}, shown("for", look.colour, "a word"), ` for ${verdict}`),
+    against ? el("span", {}, shown("against", "var(--quiet)", "a word"), " against it, in the colour of the class that gains") : null,
+    unknown ? el("span", {}, shown("unknown", "", "a word"), " the model doesn’t know") : null,
+  ];
+}
+
+/** Let the box be as high as what it holds. */
+function grown(box) {
+  if (CSS.supports("field-sizing", "content")) return;
+  styled(box, { height: "auto" });
+  styled(box, { height: `${box.scrollHeight}px` });
+}
+
+/** The sentence the page opens with. */
+export const FIRST = TRIES[0];

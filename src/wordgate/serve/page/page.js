@@ -1,0 +1,53 @@
+// The page: asks for the model, then joins its parts.
+
+import { askPatiently, failureTold, onKeyNeeded } from "./api.js";
+import { showCard, showLede } from "./card.js";
+import { el, fill, find } from "./dom.js";
+import { ManyTexts } from "./many.js";
+import { FIRST, OneText } from "./one.js";
+import { Silence } from "./silence.js";
+
+onKeyNeeded(askForKey);
+start();
+
+async function start() {
+  try {
+    const model = await askPatiently("v1/model", undefined, { waiting: (error, pause) => say(failureTold(error, pause)) });
+    say("");
+    opened(model);
+  } catch (error) {
+    say(failureTold(error), el("button", { type: "button", class: "again", onclick: () => start() }, "Ask again"));
+    fill(find("card"), el("p", { class: "soft" }, failureTold(error)));
+  }
+}
+
+function opened(model) {
+  showLede(model);
+  showCard(model);
+  const silence = new Silence(model);
+  const one = new OneText(model, silence);
+  new ManyTexts(model, silence);
+  if (find("text").value === "") one.write(FIRST); // a browser may have kept what was typed before
+  else one.typed();
+  document.documentElement.classList.add("ready");
+}
+
+function say(words, ...more) {
+  fill(find("text-status"), words, more);
+  find("text-status").classList.toggle("trouble", words !== "");
+}
+
+/** Ask for the server's key; null where the user has none. */
+function askForKey(wrong) {
+  const dialog = find("key");
+  const input = find("key-value");
+  if (wrong) find("key-why").textContent = "That wasn't the right one. Whoever runs the server can tell you.";
+  input.value = "";
+  return new Promise((resolve) => {
+    dialog.returnValue = "";
+    find("key-cancel").onclick = () => dialog.close("");
+    dialog.onclose = () => resolve(dialog.returnValue === "use" && input.value ? input.value : null);
+    dialog.showModal();
+    input.focus();
+  });
+}

@@ -1,0 +1,69 @@
+"""What a kept piece of work is, so that nobody goes on with another one unawares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wordgate.data.reading import shown
+from wordgate.errors import BundleError
+
+_LONGEST_SHOWN = 40  # characters of a value; what is longer is a digest or a list
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a training, a comparison's round or a scoring is, and what it runs on.
+
+    Attributes:
+        work: What decides the result: data, settings, seed. Another one is other work.
+        engine: What moves the result a little: versions, threads, precision, device.
+    """
+
+    work: Mapping[str, str]
+    engine: Mapping[str, str] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, dict[str, str]]:
+        """Give all of it as plain JSON values, to be kept."""
+        return {"work": dict(self.work), "engine": dict(self.engine)}
+
+    def check(self, kept: Mapping[str, Any], what: str, place: object) -> list[str]:
+        """Compare what is about to be done with what was kept.
+
+        Args:
+            kept: The `facts` of then.
+            what: What they are of, such as ``training``.
+            place: Where they stand.
+
+        Returns:
+            Warnings: what differs between then and now and may move the result a little.
+
+        Raises:
+            BundleError: It is other work.
+        """
+        if other := _changed(self.work, kept.get("work")):
+            raise BundleError(
+                f"{place} keeps a {what} with {other}; give the same command as then, or begin anew"
+                " with --overwrite"
+            )
+        if not (other := _changed(self.engine, kept.get("engine"))):
+            return []
+        return [
+            f"The {what} was begun with {other}:"
+            " its result may differ a little from an uninterrupted one's."
+        ]
+
+
+def _changed(now: Mapping[str, str], then: object) -> str:
+    """Say what differs in a line: ``other data, seed 0 instead of 1``; nothing if nothing does."""
+    known = dict(then) if isinstance(then, Mapping) else {}
+    pairs = {
+        name: (str(known.get(name, "unknown")), now.get(name, "unknown"))
+        for name in dict.fromkeys([*now, *known])
+    }
+    return ", ".join(
+        f"other {name}"
+        if max(len(before), len(after)) > _LONGEST_SHOWN
+        else f"{name} {shown(before, _LONGEST_SHOWN)} instead of {after}"
+        for name, (before, after) in pairs.items()
+        if before != after
+    )

@@ -1,0 +1,307 @@
+"""Trains in children of one process, which loads everything once, and kills them.
+
+`python killed_training.py DATA FOLDER EPOCHS SEED N_ONCE N_OFTEN KILLS` prints a line of JSON for
+each training: how it was killed, and whether what came of it in the end is what an uninterrupted
+one gives. N_ONCE are killed once, a quarter of them at least while they write; N_OFTEN are killed
+so often as KILLS says.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+from wordgate.bundle.folder import BundleFolder
+from wordgate.errors import WordgateError
+from wordgate.progress import Silent
+from wordgate.training import checkpoint as pace
+from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.sitting import Sitting
+from wordgate.training.trainer import Trainer
+from wordgate.workflows import train as workflow
+
+SETTINGS = {
+    "patience": 100, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1,
+    "recurrent_dropout": 0.2,
+}  # fmt: skip
+NOTHING, CHECKPOINT, BUNDLE = 0, 1, 2
+TIMES = ("second", "wall", "memory")  # what differs from run to run
+
+# What a child tells its parent through memory that both see: a kill takes none of it back.
+WRITING, UPDATES, BEGUN, KEPT, SAVES = range(5)
+board = np.frombuffer(mmap.mmap(-1, 64), np.int64)
+
+
+def told(function, what):
+    """Let a function that writes say that it does."""
+
+    def call(*arguments, **options):
+        board[WRITING] = what
+        result = function(*arguments, **options)
+        board[WRITING] = NOTHING
+        return result
+
+    return call
+
+
+def save(checkpoint, state, real=Checkpoint.save):
+    """Say which state is about to be kept, and then that it is."""
+    board[BEGUN] = board[UPDATES]
+    board[SAVES] += 1
+    real(checkpoint, state)
+    board[KEPT] = board[UPDATES]
+
+
+def update(trainer, prepared, real=Trainer.update):
+    """Say how many updates are made."""
+    result = real(trainer, prepared)
+    board[UPDATES] = trainer.updates
+    return result
+
+
+def run_sitting(sitting, real=Sitting.run):
+    """Note the hash of all that the training came to: weights, moments, best network, history."""
+    remarks = real(sitting)
+    state = sitting._trainer.state
+    content = hashlib.sha256(json.dumps(timeless(state.facts())).encode())
+    for name, array in sorted(state.arrays().items()):
+        content.update(name.encode() + array.tobytes())
+    Path("state").write_text(content.hexdigest())
+    return remarks
+
+
+def timeless(value):
+    """Leave out of JSON values what no two runs have in common."""
+    if isinstance(value, dict):
+        return {
+            key: timeless(each)
+            for key, each in value.items()
+            if not any(word in key for word in TIMES)
+        }
+    return [timeless(each) for each in value] if isinstance(value, list) else value
+
+
+def start(data, **options):
+    """Begin a training in a child; give its process."""
+    board[:] = [NOTHING, 0, -1, -1, 0, 0, 0, 0]
+    child = os.fork()
+    if child:
+        return child
+    try:
+        Checkpoint.save, Trainer.update, Sitting.run = told(save, CHECKPOINT), update, run_sitting
+        workflow.write_bundle = told(workflow.write_bundle, BUNDLE)
+        workflow.train(data, out="m", settings=SETTINGS, seed=3, progress=Silent(), **options)
+        os._exit(0)
+    except BaseException as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def kept_updates():
+    """Read the checkpoint to its last byte; give the number of updates in it, None without one."""
+    if not Path("m.checkpoint").exists():
+        return None
+    with safe_open("m.checkpoint", framework="numpy") as kept:
+        facts = json.loads(kept.metadata()["wordgate"])["state"]
+        for name in kept.keys():  # noqa: SIM118
+            kept.get_tensor(name)
+    return facts["updates"][0]
+
+
+def bundle_hash():
+    """Read the bundle; give the hash of all in it but times, None without one."""
+    try:
+        folder = BundleFolder.open("m")
+    except WordgateError:
+        return None
+    assert folder.changed_files() == []
+    folder.model(folder.config())
+    content = hashlib.sha256(json.dumps(timeless(folder.metrics().model_dump())).encode())
+    for name in ("model.json", "weights.safetensors"):
+        content.update(folder.read(name))
+    return content.hexdigest()
+
+
+def outcome():
+    return bundle_hash(), Path("state").read_text()
+
+
+class Instant:
+    """When to kill: at any moment of the run, after an update, or within a write.
+
+    Args:
+        chance: Draws it.
+        measures: How long the parts of a run take.
+        kind: ``any``, ``start``, ``update``, ``checkpoint`` or ``bundle``.
+        target: The update after which, where that matters.
+    """
+
+    def __init__(self, chance, measures, kind, target=0):
+        self.chance, self.measures, self.kind, self.target = chance, measures, kind, target
+
+    def wait(self, is_over):
+        """Sleep until it has come, or the child has ended."""
+        chance, measures = self.chance, self.measures
+        if self.kind == "any":
+            time.sleep(chance.uniform(0, measures["seconds"]))
+        elif self.kind == "start":
+            time.sleep(chance.uniform(0, measures["start"]))
+        elif self.kind == "update":
+            self._watch(lambda: board[UPDATES] >= self.target, is_over)
+            time.sleep(chance.uniform(0, 3 * measures["checkpoint"]))
+        elif self.kind == "checkpoint":
+            self._watch(
+                lambda: board[UPDATES] >= self.target and board[WRITING] == CHECKPOINT, is_over
+            )
+            time.sleep(chance.uniform(0, measures["checkpoint"]))
+        else:
+            self._watch(lambda: board[WRITING] == BUNDLE, is_over)
+            time.sleep(chance.uniform(0, measures["bundle"]))
+
+    @staticmethod
+    def _watch(has_come, is_over):
+        while not has_come() and not is_over():
+            time.sleep(0.00005)
+
+
+def is_over(child):
+    """Tell whether a child has ended, and leave it to be waited for."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def kill(child, instant, before):
+    """Kill a child and look at what it left.
+
+    Args:
+        child: Its process.
+        instant: When.
+        before: The hash of the bundle that stood there when it began.
+
+    Returns:
+        What it was writing; None if it had ended before.
+    """
+    instant.wait(lambda: is_over(child))
+    os.kill(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    if not os.WIFSIGNALED(status):
+        assert status == 0, "the training failed"
+        return None
+    there, updates = bundle_hash(), kept_updates()
+    if before is not None:
+        assert there is not None, "there was a model, and there is none"
+    if board[KEPT] >= 0 and (there is None or there == before):
+        assert updates in (board[KEPT], board[BEGUN]), f"{updates} kept of {board}"
+    return int(board[WRITING])
+
+
+def finish(data):
+    """Go on to the end by what is there, as the messages say."""
+    options = {"overwrite": Path("m").exists()}
+    if Path("m.checkpoint").exists():
+        options["resume"] = True
+    elif bundle_hash() is not None and Path("state").exists():
+        return
+    assert os.waitpid(start(data, **options), 0)[1] == 0, "it can't be resumed"
+
+
+def begin(data, old):
+    """Clear the place, put an old model there or none, and start."""
+    for name in ("m.checkpoint", "state"):
+        Path(name).unlink(missing_ok=True)
+    shutil.rmtree("m", ignore_errors=True)
+    if old:
+        shutil.copytree("old", "m")
+    return start(data, overwrite=old)
+
+
+def killed_once(data, chance, measures):
+    """Kill a training at one instant, and end it; again if it was over before that."""
+    while True:
+        old = chance.random() < 0.25
+        kind = chance.choice(["any", "any", "checkpoint", "bundle"])
+        instant = Instant(chance, measures, kind, chance.randrange(measures["updates"]))
+        child = begin(data, old)
+        writing = kill(child, instant, measures["old"] if old else None)
+        if writing is not None:
+            finish(data)
+            return {"aim": instant.kind, "writing": [writing]}
+
+
+def killed_often(data, chance, measures, kills):
+    """Kill a training so often: as it starts, or each time a little further on; then end it."""
+    targets = sorted(chance.sample(range(measures["updates"] * 9 // 10), kills))
+    child, writing = begin(data, old=False), []
+    for target in targets:
+        kind = "start" if chance.random() < 0.2 else "update"
+        found = kill(child, Instant(chance, measures, kind, target), None)
+        if found is None:  # it was faster than its killer: another one, then
+            return killed_often(data, chance, measures, kills)
+        writing.append(found)
+        child = start(data, resume=Path("m.checkpoint").exists())
+    assert os.waitpid(child, 0)[1] == 0, "it can't be resumed"
+    return {"aim": "often", "writing": writing}
+
+
+def measure(data):
+    """Train without an interruption; say how long its parts take, and what it comes to."""
+    child, began, spells, start_up = begin(data, old=False), time.monotonic(), [0, 0, 0], None
+    before = began
+    while not is_over(child):
+        time.sleep(0.0002)
+        now = time.monotonic()
+        spells[board[WRITING]] += now - before
+        before = now
+        if start_up is None and board[UPDATES]:
+            start_up = now - began
+    assert os.waitpid(child, 0)[1] == 0, "the training failed"
+    return {
+        "seconds": time.monotonic() - began,
+        "start": start_up,
+        "checkpoint": spells[CHECKPOINT] / int(board[SAVES]),
+        "bundle": spells[BUNDLE],
+        "updates": int(board[UPDATES]),
+        "saves": int(board[SAVES]),
+    }
+
+
+def tell(report):
+    sys.stdout.write(f"{json.dumps(report)}\n")
+    sys.stdout.flush()
+
+
+def main(data, folder, epochs, seed, n_once, n_often, kills):
+    os.chdir(folder)
+    SETTINGS["epochs"] = epochs
+    pace._SOONEST, pace._SHARE = 0.0, 1.0  # about half of the time is spent on checkpoints
+    workflow.train(data, out="old", model="count", progress=Silent())
+    shutil.copytree("old", "m")
+    old = bundle_hash()
+    measures = measure(data)
+    expected = outcome()
+    measures["old"] = old
+    chance = random.Random(seed)
+
+    def judge(report):
+        left = sorted(set(os.listdir()) - {"m", "old", "state"})
+        tell({**report, "equal": outcome() == expected, "left": left})
+        return report["writing"][0] != NOTHING
+
+    died_writing = []
+    while len(died_writing) < n_once or 4 * sum(died_writing) < n_once:
+        died_writing.append(judge(killed_once(data, chance, measures)))
+    for _ in range(n_often):
+        judge(killed_often(data, chance, measures, kills))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
