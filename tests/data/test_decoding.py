@@ -70,6 +70,14 @@ def test_one_broken_byte_does_not_garble_a_utf8_file(write):
     assert table.reading.warnings[0].startswith("1 broken byte sequences were read as \ufffd")
 
 
+def test_replacement_characters_of_the_file_itself_are_not_broken(write):
+    text = "\ufffd" * 20 + "日本語日本語日本語日"
+    rows = f"text,label\n{text},a\nb\u00e9,b\n".encode() + b"c\xff,a\n"
+    table = read_table(write("a.csv", rows))
+    assert table.texts == [text, "b\u00e9", "c\ufffd"]
+    assert table.reading.encoding_reason == "it fits but for 1 places"
+
+
 def test_neither_utf8_nor_cp1252_is_a_question(write):
     path = write("a.csv", b"text,label\ncaf\xe9,good\nna \x81,bad\n")
     with pytest.raises(DataError, match=r"byte 0x81 at position 24 is not cp1252\): name its"):

@@ -52,8 +52,11 @@ _SHOWN = 400  # characters of what a file says, in a message
 # Beyond any that training finds; products of a few such still fit a float32.
 _LARGEST_WEIGHT = 10**8
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-# What numpy, safetensors and the models raise over values that are of the wrong type or shape.
-_MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, WordgateError)
+# What numpy, torch, safetensors and the models raise over values of the wrong type or shape.
+_MISFITS = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError),
+    *(TypeError, ValueError, WordgateError),
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.data.decoding import marked, mostly_utf8, neither, refuse_binary, why_no_encoding
+from wordgate.data.decoding import (
+    BROKEN,
+    BROKEN_AS_MARKS,
+    marked,
+    mostly_utf8,
+    neither,
+    refuse_binary,
+    why_no_encoding,
+)
 from wordgate.errors import DataError
 from wordgate.scoring.source import Source
 

@@ -8,6 +8,7 @@ from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 
 _LONGEST_SHOWN = 40  # characters of a value; what is longer is a digest or a list
+_LONGEST_LISTING = 1000
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,11 @@ def _changed(now: Mapping[str, str], then: object) -> str:
         name: (str(known.get(name, "unknown")), now.get(name, "unknown"))
         for name in dict.fromkeys([*now, *known])
     }
-    return ", ".join(
-        f"other {name}"
+    listing = ", ".join(
+        f"other {shown(name, _LONGEST_SHOWN)}"
         if max(len(before), len(after)) > _LONGEST_SHOWN
-        else f"{name} {shown(before, _LONGEST_SHOWN)} instead of {after}"
+        else f"{shown(name, _LONGEST_SHOWN)} {shown(before, _LONGEST_SHOWN)} instead of {after}"
         for name, (before, after) in pairs.items()
         if before != after
     )
+    return shown(listing, _LONGEST_LISTING)

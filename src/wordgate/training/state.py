@@ -211,7 +211,7 @@ def _checked(facts: Mapping[str, Any]) -> _Facts:
         fault = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
     numbers, bests = [epoch.epoch for epoch in kept.history], (kept.best_epoch, kept.improved_epoch)
-    if numbers != list(range(1, kept.epoch + 1)):
+    if kept.epoch != len(numbers) or numbers != list(range(1, len(numbers) + 1)):
         raise ValueError(f"{kept.epoch} epochs are over, and those told are {numbers[:10]}")
     if not all(min(1, kept.epoch) <= best <= kept.epoch for best in bests):
         raise ValueError(f"of {kept.epoch} epochs the best are {bests[0]} and {bests[1]}")
