@@ -24,7 +24,7 @@ def replacing(file: Path) -> Iterator[Path]:
         OSError: The disk refuses. What stood in that place still stands there; if nothing but
             forcing the name to the disk failed, the new file stands there, whole.
     """
-    aside = _aside(file)
+    aside = aside_of(file)
     aside.unlink(missing_ok=True)  # of a run that was killed, or a link to who knows where
     try:
         yield aside
@@ -53,10 +53,10 @@ def writing(file: Path) -> Iterator[Path]:
 def remove(file: Path) -> None:
     """Take away a file that `replacing` wrote, if it is there, and what a kill has left of it."""
     file.unlink(missing_ok=True)
-    _aside(file).unlink(missing_ok=True)
+    aside_of(file).unlink(missing_ok=True)
 
 
-def _aside(path: Path) -> Path:
+def aside_of(path: Path) -> Path:
     """Say where what is to stand at a path is made: one place, so that a kill leaves but one."""
     return path.parent / f".{path.name}.new"
 
@@ -128,7 +128,7 @@ def check_folder(
             )
         check_replaceable(path)
     try:
-        _try(_aside(path))
+        _try(aside_of(path))
     except OSError as error:
         raise BundleError(f"the {what} can't be written to {path}: {error.strerror}") from error
 
@@ -171,7 +171,7 @@ def _try(workplace: Path) -> None:
 @contextmanager
 def _workplace(path: Path) -> Iterator[Path]:
     """Make a folder beside `path` that is gone in the end, and give `path` back what it took."""
-    workplace = _aside(path)
+    workplace = aside_of(path)
     _clear(path)
     workplace.mkdir(mode=0o700)
     try:
@@ -183,14 +183,14 @@ def _workplace(path: Path) -> Iterator[Path]:
 def _clear(path: Path) -> None:
     """Take the workplace away, of this run or of one that was killed, if it is one."""
     _give_back(path)
-    workplace = _aside(path)
+    workplace = aside_of(path)
     if workplace.is_dir() and {entry.name for entry in workplace.iterdir()} <= {_NEW, _OLD}:
         shutil.rmtree(workplace, ignore_errors=True)
 
 
 def _give_back(path: Path) -> None:
     """Bring back what was moved away by a run that could not go on."""
-    before = _aside(path) / _OLD
+    before = aside_of(path) / _OLD
     if os.path.exists(before) and not os.path.lexists(path):
         before.rename(path)
 

@@ -346,9 +346,9 @@ def test_a_write_refused_at_any_byte_leaves_the_old_one_whole(place, how_many, c
 
 @pytest.fixture(scope="module")
 def small_disk():
-    """A disk of 2 MB."""
+    """A disk of 4 MB."""
     folder = Path(tempfile.mkdtemp(prefix="wordgate-small-disk-"))
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
     try:
         mounted = subprocess.run(command, capture_output=True, text=True, check=False)
         why = mounted.stderr.strip() if mounted.returncode else ""
@@ -382,7 +382,7 @@ def test_a_full_disk_leaves_the_old_one_whole(writer, small_disk, capsys, how_ma
         if how_many(False, True):
             place.check_next()
     assert full
-    count("a disk of 2 MB that fills up", full)
+    count("a disk of 4 MB that fills up", full)
 
 
 def files_of(place):

@@ -32,6 +32,14 @@ def test_a_demo_makes_a_corpus_a_model_and_growing_sentences(tmp_path):
     demo.run_demo(tmp_path / "demo", seed=0, progress=Silent())
 
 
+@pytest.mark.usefixtures("quick")
+def test_what_a_kill_left_of_a_demo_blocks_no_next_one(tmp_path):
+    (tmp_path / ".corpus.csv.new").write_text("half of it")
+    (tmp_path / ".model.new").mkdir()
+    demo.run_demo(tmp_path, seed=0, progress=Silent())
+    assert {file.name for file in tmp_path.iterdir()} == {"corpus.csv", "model"}
+
+
 def test_only_an_earlier_demo_is_replaced(tmp_path):
     file, folder, model = tmp_path / "file", tmp_path / "folder", tmp_path / "mine"
     file.write_text("mine")

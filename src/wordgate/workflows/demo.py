@@ -7,7 +7,7 @@ from pathlib import Path
 from wordgate.bundle.writing import check_destination
 from wordgate.data.demo import demo_corpus, demo_sentences
 from wordgate.errors import BundleError
-from wordgate.files import writing
+from wordgate.files import aside_of, writing
 from wordgate.progress import Progress
 from wordgate.workflows.train import Training, train
 
@@ -68,7 +68,8 @@ def _make(folder: Path) -> None:
     if folder.exists():
         if not folder.is_dir():
             raise BundleError(f"{folder} exists and is not a folder; choose another --out")
-        there = {entry.name for entry in folder.iterdir()}
+        left = {aside_of(folder / name).name for name in (CORPUS, MODEL)}  # by a kill
+        there = {entry.name for entry in folder.iterdir()} - left
         if there and not {CORPUS} <= there <= {CORPUS, MODEL}:
             raise BundleError(f"{folder} exists and is no earlier demo; choose another --out")
     try:
