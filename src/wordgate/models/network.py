@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.cores import available_cores
 from wordgate.models.int8 import kept, restored, rounded
 from wordgate.models.kernels import NUMPY, AnyReader, make_reader
 from wordgate.models.softmax import log_softmax
@@ -22,8 +21,6 @@ from wordgate.text.encoder import EncodedTexts
 
 Floats = NDArray[np.float32]
 PREDICTION_BATCH = 512
-_FEWEST = 64
-"""Texts of a batch that are worth a thread."""
 POOLINGS = ("last", "max", "mean")
 DIRECTIONS = ("forward", "backward")
 
@@ -134,7 +131,7 @@ class Network:
         with SINGLE_THREADED_BLAS:
             for reader in self._readers:
                 reader.prepare(encoded.ids)
-            spread(judge, bucketed(encoded, batch_size=_batch_size(len(encoded)), rng=None))
+            spread(judge, bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None))
         return log_softmax(logits)
 
     @cached_property
@@ -156,13 +153,6 @@ class Network:
             pooled += reader.pooled(_reversed(ids, lengths), lengths, self.pooling)
         logits: Floats = np.hstack(pooled) @ self.output_weights.T + self.output_bias
         return logits
-
-
-def _batch_size(texts: int) -> int:
-    """Choose batches so that every core has two: the first ones, the longest, take far longer."""
-    if texts <= 2 * _FEWEST:
-        return PREDICTION_BATCH
-    return min(PREDICTION_BATCH, max(_FEWEST, -(-texts // (2 * available_cores()))))
 
 
 def _reversed(ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
