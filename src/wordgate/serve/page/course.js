@@ -11,11 +11,11 @@ const WORDS = 40; // below 0 %: the row of words
 const ROW = 62; // a gate's row: its title and its bars
 const BAR = 30;
 const NARROWEST = 42; // of a word's slot
-const AXIS = 44;
+const AXIS = 54;
 const GATES = [
-  ["input", "Input gate", "how much of the word is let in"],
-  ["forget", "Forget gate", "how much of the memory is kept"],
-  ["output", "Output gate", "how much of the memory is shown"],
+  ["input", "Input gate", "how much of a word is let in"],
+  ["forget", "Forget gate", "how much memory is kept"],
+  ["output", "Output gate", "how much memory is shown"],
 ];
 
 /** Draw the chart; `point(place)` is told what is pointed at: a word, -1 for the start, null. */
@@ -214,7 +214,7 @@ function rows(plan) {
 function titles(plan) {
   return plan.gateRows.map((row, i) => styled(
     el("p", { class: "row-title" }, el("b", {}, row.title), el("span", {}, ` ${row.means}`)),
-    { top: `${plan.rowTop(i)}px`, left: `${plan.mirrored ? plan.endRoom : AXIS}px` },
+    { top: `${plan.rowTop(i)}px`, left: `${plan.mirrored ? plan.endRoom : AXIS}px`, right: 0 },
   ));
 }
 
