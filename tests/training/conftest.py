@@ -111,7 +111,7 @@ def make_examples(n, seed=0):
 
 def fit_small(
     train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, keeping=None,
-    vocabulary_of=None, vectors=None, **changes,
+    vocabulary_of=None, vectors=None, device="cpu", **changes,
 ):  # fmt: skip
     return fit(
         "lstm",
@@ -120,7 +120,7 @@ def fit_small(
         classes,
         make_settings(**changes),
         seed=seed,
-        device="cpu",
+        device=device,
         progress=Silent() if progress is None else progress,
         deadline=deadline,
         keeping=keeping,

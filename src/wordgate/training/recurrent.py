@@ -170,10 +170,15 @@ def _fused(
         hidden_weights = hidden_weights * state_mask
     bias = direction.bias.to(precision)
     start = bias.new_zeros(1, len(inputs), hidden_weights.shape[1])
+    weights = [
+        *(weight.to(precision) for weight in (input_weights, hidden_weights)),
+        bias,
+        torch.zeros_like(bias),
+    ]
     states, _, _ = torch.lstm(
         inputs.to(precision),
         (start, start),
-        [input_weights.to(precision), hidden_weights.to(precision), bias, torch.zeros_like(bias)],
+        _in_one_block(weights) if bias.is_cuda else weights,
         has_biases=True,
         num_layers=1,
         dropout=0.0,
@@ -182,6 +187,13 @@ def _fused(
         batch_first=True,
     )
     return states
+
+
+def _in_one_block(weights: Sequence[Tensor]) -> list[Tensor]:
+    """Lay weights one behind the other, where cuDNN reads them; it warns of all others."""
+    block = torch.cat([weight.flatten() for weight in weights])
+    parts = block.split([weight.numel() for weight in weights])
+    return [part.view_as(weight) for part, weight in zip(parts, weights, strict=True)]
 
 
 def _packed(

@@ -1,0 +1,102 @@
+"""Training on a graphics card: it comes to what the processor comes to."""
+
+import math
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from wordgate.progress import Silent
+from wordgate.training import checkpoint, families
+from wordgate.training.fitting import Keeping
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+WAYS = {
+    "default's": {"bidirectional": True, "pooling": "max", "dropout_masks": "batch"},
+    "notebook's": {
+        "bidirectional": False,
+        "pooling": "last",
+        "dropout_masks": "gate",
+        "embedding_updates": "keras",
+        "batches": "shuffled",
+        "schedule": "constant",
+    },
+}
+CLOSE = 2e-3  # float32 sums in another order, grown by two epochs of updates
+
+
+@pytest.fixture
+def trained(examples, fit_model, all_chance, word_vectors):
+    """Train on a device, with every kind of chance and word vectors that are moved."""
+    train, valid = examples(200), examples(60, seed=1)
+
+    def call(device, **changes):
+        chosen = {**all_chance, "vectors_extra_size": 3, "vectors_learning_rate": 1e-3, "epochs": 2}
+        return fit_model(train, valid, device=device, vectors=word_vectors, **{**chosen, **changes})
+
+    return call
+
+
+def furthest(fitted, other):
+    """Give the largest difference between two models' numbers."""
+    ours, theirs = fitted.model.state()[1], other.model.state()[1]
+    assert ours.keys() == theirs.keys()
+    return max(float(np.abs(array - theirs[name]).max()) for name, array in ours.items())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_card_comes_to_what_the_processor_comes_to(way, trained):
+    on_card, on_processor = trained("cuda", **WAYS[way]), trained("cpu", **WAYS[way])
+    assert furthest(on_card, on_processor) < CLOSE
+    assert on_card.best_epoch == on_processor.best_epoch
+    losses = ([epoch.train_loss for epoch in fitted.history] for fitted in (on_card, on_processor))
+    assert np.allclose(*losses, atol=CLOSE)
+    assert on_card.engine["device"] == torch.cuda.get_device_name()
+    assert on_processor.engine["device"] == "cpu"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_on_a_card_a_training_is_taken_up_again(way, trained, tmp_path, monkeypatch):
+    kept, copies = Keeping(tmp_path / "model.checkpoint"), []
+    real = checkpoint.Checkpoint.save
+
+    def save_and_copy(self, state):
+        real(self, state)
+        copies.append(shutil.copy(self.file, tmp_path / f"copy-{len(copies)}"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint.Checkpoint, "is_due", lambda self: True)
+        patched.setattr(checkpoint.Checkpoint, "save", save_and_copy)
+        whole = trained("cuda", keeping=kept, **WAYS[way])
+    for copy in copies[:: len(copies) // 4]:
+        resumed = trained("cuda", keeping=Keeping(tmp_path / copy, resume=True), **WAYS[way])
+        assert furthest(resumed, whole) < CLOSE
+        assert len(resumed.history) == len(whole.history)
+
+
+def test_what_a_card_computes_in_is_chosen_by_what_it_can(trained):
+    assert trained("cuda", precision="auto").engine["precision"] in ("bfloat16", "float32")
+    learned = trained("cuda", precision="bfloat16", epochs=12)
+    assert learned.history[-1].valid_accuracy > 0.9
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_transformer_is_fine_tuned_on_a_card_and_predicts_on_the_processor(
+    precision, tiny_transformer, examples, settings
+):
+    pytest.importorskip("transformers", reason="needs the extra 'transformer'")
+    train = examples(200)
+    fitted = families.fit(
+        "transformer", train, train, 2,
+        settings(
+            transformer_model=str(tiny_transformer), transformer_max_tokens=16,
+            transformer_epochs=6, transformer_min_updates=0, transformer_batch_size=16,
+            transformer_learning_rate=1e-2, precision=precision,
+        ),
+        seed=0, device="cuda", progress=Silent(), deadline=math.inf,
+    )  # fmt: skip
+    answers = fitted.model.log_proba(train.texts).argmax(axis=1)
+    assert np.mean(answers == train.targets) > 0.8
+    assert fitted.engine["device"] == torch.cuda.get_device_name()
