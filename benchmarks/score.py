@@ -17,7 +17,6 @@ import csv
 import hashlib
 import json
 import os
-import platform
 import random
 import signal
 import subprocess
@@ -25,14 +24,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import wordgate
+from command import COMMAND, circumstances, trained_default
 from real_data import real_file
 from wordgate.scoring.scoring import BATCH
 
-COMMAND = [sys.executable, "-c", "from wordgate.cli.main import run; run()"]
 RATE_TEXTS = 200_000
 
 
@@ -42,11 +40,11 @@ def main() -> None:
     if chosen.rate:
         print(_own_rate(chosen.bundle))
         return
-    facts = _facts()
+    facts = circumstances("wordgate", "numpy", "pyarrow")
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         place = Path(folder)
-        bundle = chosen.bundle or _trained(place / "model")
+        bundle = chosen.bundle or trained_default(place / "model")
         figures = {"facts": facts, "sizes": _sizes(place, bundle, chosen.rows)}
         if chosen.kills:
             figures["kills"] = _kills(place, bundle, chosen.kill_rows, chosen.kills)
@@ -64,26 +62,6 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--out", help="a JSON file for the figures")
     parser.add_argument("--rate", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def _facts() -> dict[str, str]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("wordgate", "numpy", "pyarrow"))
-    return {
-        "machine": f"{platform.processor() or platform.machine()}, {cores} cores, "
-        f"{platform.system()}",
-        "versions": f"python {platform.python_version()}, {packages}",
-        "load": f"{os.getloadavg()[0]:.1f}",
-    }
-
-
-def _trained(out: Path) -> Path:
-    # In a process of its own: a process begins with its parent's peak of memory.
-    file = str(real_file("twitter_training.csv"))
-    subprocess.run(
-        [*COMMAND, "train", file, "--drop-label", "Irrelevant", "--out", out], check=True
-    )
-    return out
 
 
 def _rows(count: int) -> Iterator[tuple[str, str, str]]:

@@ -23,23 +23,20 @@ wrk is a program of its own; on Debian: apt-get install wrk.
 
 import argparse
 import json
-import os
-import platform
 import random
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import wordgate
-from real_data import real_file
+from command import circumstances, trained_default
 from serving import load
 from serving.material import bodies, tweets, write_bodies
-from serving.process import COMMAND, Server
+from serving.process import Server
 from serving.wrk import wrk
 from wordgate.serve.limits import Limits
 
@@ -60,11 +57,11 @@ CLIENTS = 16
 def main() -> None:
     """Measure, print the tables, keep the figures."""
     chosen = _parsed()
-    facts = _facts()
+    facts = circumstances("wordgate", "numpy", "uvicorn", "httptools", "uvloop", "orjson")
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
     figures: dict[str, Any] = {"facts": facts}
     with tempfile.TemporaryDirectory() as folder:
-        bundle = chosen.bundle or _trained(Path(folder) / "model")
+        bundle = chosen.bundle or trained_default(Path(folder) / "model")
         texts = tweets()
         for part in chosen.only:
             figures[part] = _PARTS[part](chosen, bundle, texts, Path(folder))
@@ -83,26 +80,6 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=50, help="of SIGTERM")
     parser.add_argument("--out", help="a JSON file for the figures")
     return parser.parse_args()
-
-
-def _facts() -> dict[str, str]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    names = ("wordgate", "numpy", "uvicorn", "httptools", "uvloop", "orjson")
-    packages = ", ".join(f"{name} {version(name)}" for name in names)
-    return {
-        "machine": f"{platform.processor() or platform.machine()}, {cores} cores, "
-        f"{platform.system()}",
-        "versions": f"python {platform.python_version()}, {packages}",
-        "load": f"{os.getloadavg()[0]:.1f}",
-    }
-
-
-def _trained(out: Path) -> Path:
-    file = str(real_file("twitter_training.csv"))
-    subprocess.run(
-        [*COMMAND, "train", file, "--drop-label", "Irrelevant", "--out", str(out)], check=True
-    )
-    return out
 
 
 def _load(chosen: argparse.Namespace, bundle: str, texts: list[str], folder: Path) -> Any:

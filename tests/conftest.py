@@ -27,6 +27,11 @@ TINY = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "m
 TINY_MLP = {"mlp_hidden_size": 8, "mlp_epochs": 3, "mlp_batch_size": 16, "min_groups": 1}
 """Settings of an MLP that trains at once."""
 
+_BROWSER_OPTIONS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-component-update",
+    "--disable-background-networking", "--disable-sync",
+)  # fmt: skip
+
 REAL_DATA = Path(
     os.environ.get("WORDGATE_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")
 )
@@ -220,3 +225,16 @@ def tiny_transformer(tmp_path_factory) -> Path:
     """A BERT of random weights that knows `w0` to `w29` and reads 32 pieces."""
     pytest.importorskip("transformers", reason="needs the extra 'transformer'")
     return save_tiny_bert(tmp_path_factory.mktemp("transformer"), [f"w{n}" for n in range(30)])
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """The system's Chromium; skips where there is none."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium on the path")
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*_BROWSER_OPTIONS])
+        yield browser
+        browser.close()

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-COMMAND = [sys.executable, "-c", "from wordgate.cli.main import run; run()"]
+from command import COMMAND
 
 
 class Server:

@@ -1,17 +1,10 @@
 """Do the pages look right where they are looked at? In a real browser, wide and narrow."""
 
-import shutil
-
 import pytest
 
 from wordgate.report.comparison_report import comparison_page
 from wordgate.report.model_page import model_page
 
-CHROMIUM = shutil.which("chromium")
-OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-component-update",
-    "--disable-background-networking", "--disable-sync",
-)  # fmt: skip
 CUT_OFF = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
   const view = svg.viewBox.baseVal;
   return [...svg.querySelectorAll('text')].filter(text => {
@@ -20,17 +13,6 @@ CUT_OFF = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
       || box.y + box.height > view.height + 0.5;
   }).map(text => text.textContent);
 })"""
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the path")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[1280, 390])

@@ -10,20 +10,12 @@ import io
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
-CHROMIUM = shutil.which("chromium")
-OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-component-update",
-    "--disable-background-networking", "--disable-sync",
-)  # fmt: skip
 GOOD, BAD = "I love this game so much!", "I hate this broken game."
 LONG = "I love this and I hate that, but it was worth every week of waiting for it. " * 4
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the path")
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +32,6 @@ def site(standin):
     """The address of a server with the page and a model of three moods; ends in a slash."""
     with standin.serving(standin.Lexicon()) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

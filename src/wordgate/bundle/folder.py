@@ -243,9 +243,8 @@ def _size(file: Path) -> int | None:
 def _json(content: bytes, file: Path) -> Any:
     try:
         value = json.loads(content)
-        if (
-            b"\\ud" in content.lower()
-        ):  # half a surrogate pair, which no output could be written with
+        # Half a surrogate pair could be written to no output.
+        if b"\\ud" in content or b"\\uD" in content:
             json.dumps(value, ensure_ascii=False).encode()
         return value
     except (ValueError, RecursionError) as error:

@@ -7,8 +7,6 @@ import click
 
 from wordgate.cli.options import json_option
 
-BYTE_ORDER_MARK = "\ufeff"
-
 
 @click.command(short_help="Tell why a text is given its label, word by word.")
 @click.argument("bundle")
@@ -40,6 +38,8 @@ def explain(bundle: str, text: str, *, as_json: bool) -> None:
 
 
 def _from_standard_input() -> str:
+    from wordgate.data.decoding import BYTE_ORDER_MARK
+
     if sys.stdin is None:  # closed by the caller
         raise click.UsageError("TEXT is '-', and standard input is closed.")
     if sys.stdin.isatty():

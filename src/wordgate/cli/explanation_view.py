@@ -58,10 +58,7 @@ def _below(explanation: "Explanation") -> Iterator[str]:
 
 def _verdict(explanation: "Explanation") -> Text:
     line = Text()
-    likely_first = sorted(
-        explanation.probabilities.items(), key=lambda one: (one[0] != explanation.label, -one[1])
-    )
-    for label, share in likely_first:
+    for label, share in explanation.likely_first():
         style = "bold" if label == explanation.label else ""
         line.append(f"{'   ' if line else ''}{one_line(label)} {share:.3f}", style)
     return line

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from wordgate.prediction.predictor import Predictor
 
 LINES_AT_ONCE = 8192
-BYTE_ORDER_MARK = "\ufeff"
 
 
 class Answer(TypedDict):
@@ -82,7 +81,7 @@ def predict(
 def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
     """Give the texts in chunks: of standard input, the lines that have come so far."""
     from wordgate.cli.views import one_line
-    from wordgate.data.decoding import without_surrogates
+    from wordgate.data.decoding import BYTE_ORDER_MARK, without_surrogates
     from wordgate.scoring.arrivals import arriving_lines
 
     if texts:

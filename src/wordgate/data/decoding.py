@@ -13,6 +13,7 @@ _SNIFFED_BYTES = 65_536
 # Control characters that no text has, NUL apart (a stray NUL in a field is read as it is).
 _CONTROLS = bytes([*range(1, 7), *range(14, 27), *range(28, 32)])
 
+BYTE_ORDER_MARK = "\ufeff"
 BROKEN = "\ud800"
 """Stands for a broken byte sequence: U+FFFD stands in many files as a character of its own."""
 BROKEN_AS_MARKS = "wordgate-broken"
@@ -113,7 +114,7 @@ def _as_asked(raw: bytes, encoding: str, name: str) -> Decoded:
         text = raw.decode(encoding)
     except (LookupError, ValueError) as error:
         raise DataError(why_no_encoding(error, encoding, name)) from error
-    text = without_surrogates(text.removeprefix("\ufeff"))
+    text = without_surrogates(text.removeprefix(BYTE_ORDER_MARK))
     return Decoded(text, encoding, "as given", [])
 
 

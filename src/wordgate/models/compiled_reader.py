@@ -58,16 +58,7 @@ class CompiledReader:
     def pooled(
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
     ) -> list[Floats]:
-        """Read a batch and pool its states.
-
-        Args:
-            ids: int64 [batch, time], longest text first, of words that were prepared.
-            lengths: int64 [batch].
-            pooling: What to pool: ``last``, ``max``, ``mean``.
-
-        Returns:
-            float32 [batch, hidden] for each; zeros for a text without words.
-        """
+        """Read a batch and pool its states, as `Reader.pooled` does."""
         batch, texts = len(ids), self._step.texts
         filled_up = -(-batch // texts) * texts
         words = np.zeros((ids.shape[1], filled_up), np.int64)

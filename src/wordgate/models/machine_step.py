@@ -190,7 +190,7 @@ class _Writer:
         builder, half = self.builder, self._constant(0.5)
         (pi, qi), (pf, qf), (po, qo), (pc, qc) = map(self._tanh, gates)
         own = builder.mul(self.size, _ADDRESS(text * _SIZE))
-        cell = builder.inttoptr(builder.add(self.cell, own), ir.PointerType(self.floats))
+        cell = self._place(builder.add(self.cell, own), self.floats)
         taken_in = builder.fdiv(builder.fmul(builder.fadd(qi, pi), pc), builder.fmul(qi, qc))
         forget = builder.fdiv(builder.fadd(qf, pf), qf)
         old = builder.load(cell, align=_SIZE)
@@ -199,8 +199,7 @@ class _Writer:
         pm, qm = self._tanh(new)
         given_out = builder.fdiv(builder.fmul(builder.fadd(qo, po), pm), builder.fmul(qo, qm))
         state = builder.fmul(given_out, half)
-        after = builder.inttoptr(builder.add(self.after, own), ir.PointerType(self.floats))
-        builder.store(state, after, align=_SIZE)
+        builder.store(state, self._place(builder.add(self.after, own), self.floats), align=_SIZE)
         if self.step.int8:
             self._keep_bytes(state, text)
 
@@ -209,8 +208,7 @@ class _Writer:
         steps = self._fused(state, self._constant(LEVELS), self._constant(MIDDLE))
         rounded = builder.fptosi(self._intrinsic("llvm.rint", steps), self.integers)
         address = builder.add(self.kept, builder.mul(self.size, _ADDRESS(text)))
-        place = builder.inttoptr(address, ir.PointerType(kind))
-        builder.store(builder.trunc(rounded, kind), place, align=1)
+        builder.store(builder.trunc(rounded, kind), self._place(address, kind), align=1)
 
     def _tanh(self, x: Any) -> tuple[Any, Any]:
         """Give the two polynomials whose quotient it is; the lower one is above zero."""
@@ -242,8 +240,11 @@ class _Writer:
         return [self._load(address, gate * self.step.lanes * _SIZE, kind) for gate in range(GATES)]
 
     def _load(self, address: Any, offset: int, kind: Any) -> Any:
-        place = self.builder.add(address, _ADDRESS(offset))
-        return self.builder.load(self.builder.inttoptr(place, ir.PointerType(kind)), align=_SIZE)
+        place = self._place(self.builder.add(address, _ADDRESS(offset)), kind)
+        return self.builder.load(place, align=_SIZE)
+
+    def _place(self, address: Any, kind: Any) -> Any:
+        return self.builder.inttoptr(address, ir.PointerType(kind))
 
     def _spread(self, number: Any, kind: Any) -> Any:
         """Give a vector that holds the number in every lane."""

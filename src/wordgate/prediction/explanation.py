@@ -78,6 +78,10 @@ class Explanation:
     words: tuple[ExplainedWord, ...]
     remarks: tuple[str, ...]
 
+    def likely_first(self) -> list[tuple[str, float]]:
+        """Order the labels and their probabilities, the verdict first."""
+        return sorted(self.probabilities.items(), key=lambda one: (one[0] != self.label, -one[1]))
+
     def to_json(self) -> dict[str, Any]:
         """Give the same in types that JSON has."""
         return {**asdict(self), "words": list(map(asdict, self.words)), "remarks": [*self.remarks]}

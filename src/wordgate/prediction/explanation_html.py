@@ -46,7 +46,7 @@ def html_of(explanation: Explanation) -> str:
 def _verdict(explanation: Explanation) -> Markup:
     others = [
         f"{plain(label)} {share:.3f}"
-        for label, share in _likely_first(explanation)
+        for label, share in explanation.likely_first()
         if label != explanation.label
     ]
     verdict = element("b", f"{plain(explanation.label)} {explanation.probability:.3f}")
@@ -88,7 +88,7 @@ def _legend(explanation: Explanation) -> str:
 def _course(explanation: Explanation) -> Markup:
     """Draw the probabilities of the likeliest labels before any word and after each."""
     n = len(explanation.words)
-    labels = [label for label, _ in _likely_first(explanation)[: len(_LINES)]]
+    labels = [label for label, _ in explanation.likely_first()[: len(_LINES)]]
     xs = [_LEFT + (_RIGHT - _LEFT) * i / max(1, n) for i in range(n + 1)]
     parts = [_grid(share) for share in (0.0, 0.5, 1.0)]
     courses = [
@@ -170,9 +170,3 @@ def _row(cells: Sequence[str], kind: str = "td") -> Markup:
 
 def _unknown(word: ExplainedWord) -> str:
     return "" if word.known else " (unknown)"
-
-
-def _likely_first(explanation: Explanation) -> list[tuple[str, float]]:
-    """Order the labels, the verdict first."""
-    shares = explanation.probabilities
-    return sorted(shares.items(), key=lambda one: (one[0] != explanation.label, -one[1]))

@@ -8,9 +8,10 @@ import codecs
 import re
 from collections.abc import Iterator
 
+from wordgate.data.decoding import BYTE_ORDER_MARK
+
 _MARKS = "wordgate-marks"
 _LONE = re.compile("[\ud800-\udfff]")
-BYTE_ORDER_MARK = "\ufeff"
 
 
 def _as_marks(error: UnicodeError) -> tuple[str, int]:
@@ -91,9 +92,8 @@ class Characters:
         text = self._decoder.decode(block or b"", final=self.ended)
         if text and not self._begun:
             self._begun = True
-            if (
-                not self.marked
-            ):  # else the codec has taken the mark off, and a second is a character
+            # Where the codec has taken a mark off, a second one is a character.
+            if not self.marked:
                 self.marked = text.startswith(BYTE_ORDER_MARK)
                 return text.removeprefix(BYTE_ORDER_MARK)
         return text

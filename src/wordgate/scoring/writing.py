@@ -15,11 +15,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.data.decoding import BYTE_ORDER_MARK
 from wordgate.data.names import is_number
 from wordgate.files import sync_folder
 from wordgate.scoring.answers import Answers
 from wordgate.scoring.batch import Batch, Reader
-from wordgate.scoring.characters import BYTE_ORDER_MARK
 
 # What a spreadsheet takes for the beginning of a formula, or passes over before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -184,7 +184,5 @@ async def _send(answer: Answer, more_headers: Headers, body: Body, send: Send) -
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body, "more_body": not is_last})
     if not is_last:
-        # Closed at once, the connection would be reset under the client's writing, and the answer
-        # lost with it.
         await body.discard()
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -10,9 +10,10 @@ from wordgate.serve.limits import Limits
 _SHORT = 65536
 """Bytes of a body that may be left for the server to skip."""
 _SKIPPED = 4
-"""Of a longer one, how many times the longest body allowed is read and thrown away, and"""
-_LINGERING = 1.0
-"""for how many seconds, so that the client finds the answer."""
+"""Of a longer one, how many times the longest body allowed is read and thrown away."""
+LINGERING = 1.0
+"""Seconds in which what a refused client still sends is read and thrown away: closed at once, the
+connection would be reset under its writing, and the answer lost with it."""
 
 
 class Buffered:
@@ -114,7 +115,7 @@ class Body:
     async def discard(self) -> None:
         """Read on for a while, and throw it away."""
         try:
-            await asyncio.wait_for(self._read_on(), _LINGERING)
+            await asyncio.wait_for(self._read_on(), LINGERING)
         except asyncio.TimeoutError:
             return
 

@@ -12,13 +12,11 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from wordgate.serve.answers import RefusedError, overloaded, raw
+from wordgate.serve.bodies import LINGERING
 from wordgate.serve.limits import Limits
 from wordgate.serve.meters import NO_ROUTE, Meters
 
 _MOST_HEAD_BYTES = 65536
-_LINGERING = 1.0
-"""Seconds in which what a refused client still sends is read and thrown away: closed at once, the
-connection would be reset under its writing, and the answer lost with it."""
 _CLOSING = 0.5
 """Seconds in which an idle connection may still bring a request, when the server ends."""
 
@@ -214,7 +212,7 @@ class Connection(HttpToolsProtocol):
                 cycle.disconnected = True
                 cycle.message_event.set()
         self._await(Stage.NOTHING)
-        self._timer = self.loop.call_later(_LINGERING, self.transport.abort)
+        self._timer = self.loop.call_later(LINGERING, self.transport.abort)
         self.transport.write(raw(refusal))
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -20,13 +20,11 @@ from wordgate.arrays import write_arrays
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.files import replacing
-from wordgate.training.identity import Identity
+from wordgate.training.identity import MISFITS, Identity
 from wordgate.training.state import State
 
 _LAYOUT = 2
 _METADATA = "wordgate"
-# What JSON, numpy and a state raise over values of the wrong type or shape.
-_MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
 # 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
 # is due as if the disk were a slow one: a training may be over before a large one has paid.
@@ -92,7 +90,7 @@ class Checkpoint:
             layout = content["layout"]
         except OSError as error:
             raise BundleError(f"{self.file} can't be read: {error.strerror or error}") from error
-        except (SafetensorError, *_MISFITS) as error:
+        except (SafetensorError, *MISFITS) as error:
             raise self._damaged(error) from error
         if layout != _LAYOUT:
             raise BundleError(
@@ -104,7 +102,7 @@ class Checkpoint:
                 raise ValueError("its digest is another: a byte of it has changed")
             warnings = self.identity.check(content, "training", self.file)
             state.restore(arrays, content["state"])
-        except _MISFITS as error:
+        except MISFITS as error:
             raise self._damaged(error) from error
         return warnings
 

@@ -7,6 +7,8 @@ from typing import Any
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 
+MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What is raised over kept values of the wrong type or shape."""
 _LONGEST_SHOWN = 40  # characters of a value; what is longer is a digest or a list
 _LONGEST_LISTING = 1000
 

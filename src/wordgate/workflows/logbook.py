@@ -16,11 +16,9 @@ from wordgate.errors import BundleError
 from wordgate.files import replacing
 from wordgate.progress import Progress
 from wordgate.training.fitting import Epoch
-from wordgate.training.identity import Identity
+from wordgate.training.identity import MISFITS, Identity
 
 _METADATA = "wordgate"
-# What JSON and the course raise over values of the wrong type.
-_MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class Logbook:
                 raise ValueError("its digest is another")
             course = _course(log_proba, content["course"])
             then = dict(content["identity"])
-        except (OSError, SafetensorError, *_MISFITS) as error:
+        except (OSError, SafetensorError, *MISFITS) as error:
             raise BundleError(
                 f"{file} is damaged ({error}); delete it, or begin anew with --overwrite"
             ) from error

@@ -1,6 +1,6 @@
 // One text: the verdict while it is typed, then the explanation.
 
-import { askPatiently, failureTold, passing } from "./api.js";
+import { askPatiently, failureTold, passing, paused } from "./api.js";
 import { Classes, mark } from "./classes.js";
 import { courseTable, drawCourse } from "./course.js";
 import { el, fill, find, styled } from "./dom.js";
@@ -18,8 +18,6 @@ const TRIES = [
   "Thank you so much for breaking it.",
   "It starts at ten and ends at noon.",
 ];
-
-const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
 /** The part of the page about one text. */
 export class OneText {
@@ -85,14 +83,14 @@ export class OneText {
     const waiting = (error, seconds) => turn === this.turn && this.say(failureTold(error, seconds));
     const asked = (path, body) => askPatiently(path, body, { signal, waiting });
     try {
-      await pause(VERDICT_AFTER);
+      await paused(VERDICT_AFTER, signal);
       if (turn !== this.turn) return;
       const { predictions } = await asked("v1/predict", { texts: [text] });
       if (turn !== this.turn) return;
       this.say("");
       this.shown = predictions[0];
       this.showVerdict();
-      await pause(EXPLAIN_AFTER);
+      await paused(EXPLAIN_AFTER, signal);
       if (turn !== this.turn || this.tooLong(text)) return;
       const explanation = await asked("v1/explain", { text });
       if (turn !== this.turn) return;
