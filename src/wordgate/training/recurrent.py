@@ -192,7 +192,7 @@ def _fused(
 def _in_one_block(weights: Sequence[Tensor]) -> list[Tensor]:
     """Lay weights one behind the other, where cuDNN reads them; it warns of all others."""
     block = torch.cat([weight.flatten() for weight in weights])
-    parts = block.split([weight.numel() for weight in weights])
+    parts = torch.split(block, [weight.numel() for weight in weights])
     return [part.view_as(weight) for part, weight in zip(parts, weights, strict=True)]
 
 
