@@ -4,6 +4,7 @@ A way of asking is a function of texts that gives each text's probabilities: one
 line in `Asked.ways`.
 """
 
+import asyncio
 import csv
 import json
 import random
@@ -17,6 +18,9 @@ from wordgate.data import read_table
 from wordgate.data.decoding import without_surrogates
 from wordgate.progress import Silent
 from wordgate.scoring import scoring
+from wordgate.serve.access import Access
+from wordgate.serve.app import Application
+from wordgate.serve.limits import Limits
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.tokenizers import get_tokenizer
 
@@ -41,6 +45,7 @@ MEANT = [
     *("'", "’", "...", "!!!!!", "10:30", "4,600.50", "¯\\_(ツ)_/¯", "\\", '"', ",", "|", " ", "  "),
 ]
 LONG = 20_000
+LOST = "\ufffd"
 
 
 def character(chance):
@@ -84,6 +89,7 @@ class Asked:
             "one by one": self.one_by_one,
             "csv": lambda bundle, texts: self.scored(bundle, texts, "csv"),
             "jsonl": lambda bundle, texts: self.scored(bundle, texts, "jsonl"),
+            "server": lambda bundle, texts: asyncio.run(served(self.models[bundle], texts)),
         }
 
     def one_by_one(self, bundle, texts):
@@ -103,6 +109,38 @@ class Asked:
         answers = read(out)
         assert len(answers) == len(texts), f"{len(answers)} answers to {len(texts)} texts"
         return np.array([numbers or [np.nan, np.nan] for numbers in answers])
+
+
+async def served(model, texts):
+    """Ask the server's application; half of a surrogate pair it refuses."""
+    app = Application(model, Limits(max_text_length=LONG), Access())
+    app.batcher.start()
+    try:
+        clean = [without_surrogates(text) for text in texts]
+        halves = [text for text in texts if without_surrogates(text).count(LOST) > text.count(LOST)]
+        for text in halves[:1]:
+            assert (await posted(app, [text]))[0] == 422, f"no refusal of {text!a}"
+        status, answer = await posted(app, clean)
+        assert status == 200, answer
+        return np.array([[*row["probabilities"].values()] for row in answer["predictions"]])
+    finally:
+        app.batcher.close()
+
+
+async def posted(app, texts):
+    """Ask an application for predictions: the status, and the JSON of its answer."""
+    body, sent = json.dumps({"texts": texts}).encode(), []
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/predict", "headers": headers}
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent[0]["status"], json.loads(b"".join(message["body"] for message in sent[1:]))
 
 
 def write(file, texts):
