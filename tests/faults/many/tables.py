@@ -197,7 +197,7 @@ class CsvMaker:
             cells[self.text_at] = odd_cell(chance, self.encoding, plain=self.is_after_stray(i))
         if i == 0:
             # There the one would be a byte-order mark, and the other JSON.
-            cells[0] = cells[0].lstrip("\ufeff").replace("{}", "{ }")
+            cells[0] = cells[0].lstrip("\ufeff").replace("{}", "{_}")
         return cells
 
     def written(self, cell, i):
