@@ -133,8 +133,11 @@ def test_overwrite_begins_anew(interrupted, reviews, tiny, lstm_model):
 def test_resume_replaces_a_model_only_with_overwrite(interrupted, reviews, tiny, lstm_model):
     train(reviews, interrupted.with_name("other"), tiny)
     interrupted.with_name("other").rename(interrupted)
-    with pytest.raises(BundleError, match="exists; choose another --out, or replace it with"):
-        train(reviews, interrupted, tiny, resume=True)
+    assert refusal(BundleError, reviews, interrupted, tiny, resume=True) == (
+        f"{interrupted} is there, and {interrupted}.checkpoint beside it: if the training was"
+        f" stopped just after it had written {interrupted}, that is whole, and you can delete"
+        f" {interrupted}.checkpoint; if it was to replace {interrupted}, add --overwrite"
+    )
     train(reviews, interrupted, tiny, resume=True, overwrite=True)
     assert weights(interrupted) == weights(lstm_model.folder)
 

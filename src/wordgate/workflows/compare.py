@@ -36,6 +36,7 @@ from wordgate.workflows.bracket import (
 )
 from wordgate.workflows.comparison_page import comparison_page
 from wordgate.workflows.folds import check_n_folds
+from wordgate.workflows.keeping import kept_beside, refuse_to_guess
 from wordgate.workflows.ladder import Comparison, Rung, Step
 from wordgate.workflows.logbook import Logbook
 from wordgate.workflows.reading import ReadingOptions, read_parts
@@ -218,7 +219,7 @@ def _logbook(out: str | Path | None, progress: Progress, *, resume: bool) -> Log
     """Say where finished rounds are kept: beside `out`, as a training's checkpoint."""
     if out is None:
         return None
-    logbook = Logbook(_kept_beside(out), progress)
+    logbook = Logbook(kept_beside(out), progress)
     if not resume:
         logbook.clear()
     return logbook
@@ -238,10 +239,6 @@ def _saying_what_is_kept(logbook: Logbook | None) -> Iterator[None]:
         ) from None
 
 
-def _kept_beside(out: str | Path) -> Path:
-    return Path(f"{Path(out)}.checkpoint")
-
-
 def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None:
     """Refuse before the work what could not be written after it.
 
@@ -254,15 +251,8 @@ def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None
         if resume:
             raise SettingsError("to resume a comparison, say by `out` which one")
         return
+    refuse_to_guess(Path(out), kept_beside(out), _WHAT, resume=resume, overwrite=overwrite)
     check_folder(Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
-    kept = _kept_beside(out)
-    if resume and not kept.exists():
-        raise BundleError(f"there is no {kept} to resume from; leave --resume out to begin")
-    if kept.exists() and not resume and not overwrite:
-        raise BundleError(
-            f"a comparison into {out} was interrupted and left {kept}: go on with it by --resume,"
-            " or begin anew with --overwrite"
-        )
 
 
 def _check_replaceable(path: Path) -> None:

@@ -1,5 +1,6 @@
-"""Where an interrupted training is kept, and what is to become of one that was."""
+"""Where an interrupted run is kept, and what is to become of one that was."""
 
+import os
 from pathlib import Path
 
 from wordgate.errors import BundleError, SettingsError
@@ -10,8 +11,6 @@ def check_keeping(
     out: str | Path | None, family: str, *, resume: bool, overwrite: bool
 ) -> Keeping | None:
     """Say where a training is kept, and refuse to pass over one that was interrupted.
-
-    The checkpoint stands beside the model to be: ``model`` has ``model.checkpoint``.
 
     Args:
         out: Where the model is to be written; None for memory alone, which keeps nothing.
@@ -33,12 +32,40 @@ def check_keeping(
         raise SettingsError("to resume a training, say by `out` which one")
     if out is None or family != "lstm":
         return None
-    file = Path(f"{Path(out)}.checkpoint")
-    if resume and not file.exists():
-        raise BundleError(f"there is no {file} to resume from; leave --resume out to begin")
-    if file.exists() and not resume and not overwrite:
+    file = kept_beside(out)
+    refuse_to_guess(Path(out), file, "training", resume=resume, overwrite=overwrite)
+    return Keeping(file, resume)
+
+
+def kept_beside(out: str | Path) -> Path:
+    """Say where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
+    return Path(f"{Path(out)}.checkpoint")
+
+
+def refuse_to_guess(out: Path, kept: Path, what: str, *, resume: bool, overwrite: bool) -> None:
+    """Refuse where nothing said what is to become of an interrupted run, or there is none.
+
+    Args:
+        out: What the run is to make.
+        kept: Where it is kept on its way.
+        what: What it is, such as ``training``.
+        resume: Whether to go on with what is kept.
+        overwrite: Whether to replace what is there.
+
+    Raises:
+        BundleError: A run is kept and nothing said what is to become of it; or none is kept and
+            it should be resumed; or its result is there, too.
+    """
+    if resume and not kept.exists():
+        raise BundleError(f"there is no {kept} to resume from; leave --resume out to begin")
+    if kept.exists() and not resume and not overwrite:
         raise BundleError(
-            f"a training into {out} was interrupted and left {file}: go on with it by --resume, or"
+            f"a {what} into {out} was interrupted and left {kept}: go on with it by --resume, or"
             " begin anew with --overwrite"
         )
-    return Keeping(file, resume)
+    if resume and not overwrite and os.path.lexists(out):
+        raise BundleError(
+            f"{out} is there, and {kept} beside it: if the {what} was stopped just after it had"
+            f" written {out}, that is whole, and you can delete {kept}; if it was to replace"
+            f" {out}, add --overwrite"
+        )
