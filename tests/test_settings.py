@@ -137,6 +137,20 @@ def test_a_recipe_too_deep_or_too_long_is_refused(tmp_path, content):
     assert refusal(file).startswith(f"the recipe '{file}' is not valid TOML: ")
 
 
+def test_a_recipe_larger_than_any_is_refused_at_once(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(f"{'a.' * 20_000}a = 1")  # which the parser would take seconds for
+    assert refusal(file) == (f"the recipe '{file}' has 40,005 bytes; more than 16,384 is no recipe")
+
+
+def test_of_many_faults_the_first_are_told(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("\n".join(f"x{n} = 1" for n in range(1000)))
+    lines = refusal(file).splitlines()
+    assert len(lines) == 102
+    assert lines[-1] == f"  and {1000 + len(Settings.model_fields) - 100:,} more"
+
+
 def test_a_value_that_is_too_long_is_shown_in_part(tmp_path):
     file = tmp_path / "mine.toml"
     for value in (repr("x" * 9000), f"0x{'f' * 9000}"):

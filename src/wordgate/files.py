@@ -20,16 +20,24 @@ _NEW, _OLD = "new", "old"
 def replacing(file: Path) -> Iterator[Path]:
     """Give the path of a file to write beside another's place; then force it there.
 
+    A file that is replaced leaves its permissions to the new one; of a link, what it leads to is
+    replaced.
+
     Raises:
         OSError: The disk refuses. What stood in that place still stands there; if nothing but
             forcing the name to the disk failed, the new file stands there, whole.
     """
-    aside = aside_of(file)
+    file = _behind_links(file)
+    aside, replaces = aside_of(file), file.exists()
     aside.unlink(missing_ok=True)  # of a run that was killed, or a link to who knows where
     try:
+        if replaces:
+            aside.touch(mode=0o600)
         yield aside
         with aside.open("rb+") as stream:
             os.fsync(stream.fileno())
+        if replaces:
+            shutil.copymode(file, aside)
         aside.replace(file)
     finally:
         aside.unlink(missing_ok=True)
@@ -68,17 +76,27 @@ def check_file(path: Path, *, overwrite: bool) -> None:
         DataError: There is something at `path` that may not be replaced, or nothing can be
             written there.
     """
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' into")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise DataError(f"{path} is a folder; name a file")
     if os.path.lexists(path) and not overwrite:
         raise DataError(f"{path} exists; choose another --out, or replace it with --overwrite")
+    path = _behind_links(path)
+    if not path.absolute().parent.is_dir():
+        raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' into")
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is not a file; choose another --out")
-    if not os.access(folder, os.W_OK):
-        raise DataError(f"{path} can't be written: its folder may not be written to")
+    aside = aside_of(path)
+    try:
+        aside.unlink(missing_ok=True)
+        aside.touch()
+        aside.unlink()
+    except OSError as error:
+        raise DataError(f"{path} can't be written: {error.strerror}") from error
+
+
+def _behind_links(path: Path) -> Path:
+    """Give what a link leads to, or the path itself."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def write_through(file: Path, content: bytes) -> None:
@@ -115,20 +133,19 @@ def check_folder(
         BundleError: There is something at `path` that may not be replaced, or nothing can be
             written there.
     """
-    if not os.path.isdir(path.parent):
+    place = _behind_links(path)
+    if not os.path.isdir(place.parent):
         raise BundleError(
-            f"there is no folder '{path.parent}' to write the {what} '{path.name}' into"
+            f"there is no folder '{place.parent}' to write the {what} '{place.name}' into"
         )
     with suppress(OSError):  # where it can't be, writing can't, and tells
-        _give_back(path)
-    if os.path.lexists(path):
-        if not overwrite:
-            raise BundleError(
-                f"{path} exists; choose another --out, or replace it with --overwrite"
-            )
-        check_replaceable(path)
+        _give_back(place)
+    if os.path.lexists(path) and not overwrite:
+        raise BundleError(f"{path} exists; choose another --out, or replace it with --overwrite")
+    if os.path.lexists(place):
+        check_replaceable(place)
     try:
-        _try(aside_of(path))
+        _try(aside_of(place))
     except OSError as error:
         raise BundleError(f"the {what} can't be written to {path}: {error.strerror}") from error
 
@@ -136,8 +153,9 @@ def check_folder(
 def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
     """Write a folder of files beside its place, force it to the disk, and only then move it there.
 
-    What stands there is replaced; `check_folder` says whether it may be. A kill leaves the old
-    folder or the new one, and perhaps a hidden one that the next writing takes away.
+    What stands there, or where a link there leads to, is replaced; `check_folder` says whether it
+    may be. A kill leaves the old folder or the new one, and perhaps a hidden one that the next
+    writing takes away.
 
     Args:
         path: The folder to make.
@@ -148,6 +166,7 @@ def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
         BundleError: The disk refuses. What was there is there still; if nothing but forcing the
             name to the disk failed, the new folder is, whole.
     """
+    path = _behind_links(path)
     try:
         with _workplace(path) as workplace:
             fresh = workplace / _NEW

@@ -39,19 +39,30 @@ class Silent:
 
 
 class Console:
-    """Writes to standard error: a terminal, a notebook cell or a log file."""
+    """Writes to standard error: a terminal, a notebook cell or a log file.
+
+    Where it can't be written to, as its reader is gone or its disk is full, it falls silent: that
+    is no reason to end the work.
+    """
 
     def __init__(self) -> None:
         from rich.console import Console as RichConsole
 
-        self._console = RichConsole(stderr=True, highlight=False, emoji=False)
+        class Unread(RichConsole):
+            def on_broken_pipe(self) -> None:
+                self.quiet = True  # rich would end the program
+
+        self._console = Unread(stderr=True, highlight=False, emoji=False)
         self._live = self._console.is_terminal
         if self._console.is_jupyter:  # where rich moves things by widgets
             self._live = importlib.util.find_spec("ipywidgets") is not None
 
     def say(self, text: str) -> None:
         """Write lines that stay, above the bar if there is one."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        try:
+            self._console.print(text, markup=False, soft_wrap=True)
+        except OSError:
+            self._console.quiet = True
 
     @contextmanager
     def bar(self, total: int, done: int = 0) -> Iterator[Bar]:

@@ -44,6 +44,8 @@ _NEEDED = {
 """What a setting must be, by the kind of fault pydantic finds."""
 
 _MOST_SHOWN = 200  # characters of what a recipe says, in a message
+_MOST_FAULTS = 100
+_LONGEST_RECIPE = 2**14  # bytes, six of ours: the parser takes seconds over a key of 40,000
 
 
 class Settings(BaseModel):
@@ -435,6 +437,11 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
 
 
 def _parsed(content: bytes, name: str) -> dict[str, Any]:
+    if len(content) > _LONGEST_RECIPE:
+        raise SettingsError(
+            f"the recipe '{name}' has {len(content):,} bytes; more than {_LONGEST_RECIPE:,} is no"
+            " recipe"
+        )
     try:
         return tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # too long a number, and too deep a list, too
@@ -446,9 +453,11 @@ def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
     try:
         return Settings.model_validate({str(name): value for name, value in values.items()})
     except ValidationError as error:
-        faults = "\n".join(_fault(detail) for detail in error.errors())
+        faults = [_fault(detail) for detail in error.errors()[:_MOST_FAULTS]]
+        if left := error.error_count() - len(faults):
+            faults.append(f"  and {left:,} more")
         raise SettingsError(
-            f"these settings (recipe '{recipe}') can't be used:\n{faults}"
+            "\n".join([f"these settings (recipe '{recipe}') can't be used:", *faults])
         ) from error
 
 

@@ -48,6 +48,20 @@ def test_a_reader_that_has_had_enough_is_no_failure(count_model, tmp_path):
         assert predicting.wait(timeout=30) == 0
 
 
+def test_remarks_that_nobody_reads_end_no_work(reviews, count_model, tmp_path):
+    out = tmp_path / "m"
+    works = {
+        out / "manifest.json": ("train", reviews, "--model", "count", "--out", out),
+        tmp_path / "out.csv": ("score", count_model.folder, reviews, tmp_path / "out.csv"),
+        tmp_path / "a.html": ("audit", reviews, "--html", tmp_path / "a.html"),
+    }
+    for made, arguments in works.items():
+        with start(*arguments, stdout=subprocess.PIPE) as working:
+            working.stderr.close()
+            assert working.wait(timeout=60) == 0
+        assert made.exists()
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_under_the_output_is_told(count_model):
     with open("/dev/full", "w") as full:

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from wordgate.progress import Silent
 from wordgate.vectors import cache, pretrained
@@ -96,6 +97,22 @@ def test_a_damaged_answer_is_not_believed(file, cache_home, all_worth_keeping, h
     assert kept.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    "vectors",
+    [np.zeros((2, 2), np.float64), np.zeros(2, np.float32), np.zeros((3, 2), np.float32)],
+    ids=["other numbers", "no table", "a row too many"],
+)
+def test_a_whole_file_of_another_form_is_not_believed(file, cache_home, all_worth_keeping, vectors):
+    look_up(file)
+    (kept,) = cache_home.iterdir()
+    rules = load_file(kept)["rules"]
+    digest = cache._digest(vectors, rules)
+    save_file({"vectors": vectors, "rules": rules}, kept, {"sha256": digest})
+    found, lines = look_up(file)
+    assert lines[0].startswith("Looking")
+    assert found.vectors.tolist() == [[2.0, -2.0], [1.0, -1.0], [0.0, 0.0]]
+
+
 def test_a_cache_that_can_t_be_written_is_said(file, cache_home, all_worth_keeping):
     cache_home.parent.mkdir()
     cache_home.write_text("a file where the folder belongs")
@@ -112,9 +129,10 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path, cache_home, monkeypa
         os.utime(cache_home / f"{key}.safetensors", (number, number))
     look_up(files[0])  # used again
     size = (cache_home / f"{keys[0]}.safetensors").stat().st_size
+    (cache_home / "glove.txt").write_bytes(bytes(3 * size))  # not ours to remove
     monkeypatch.setattr(cache, "LARGEST_CACHE", int(2.5 * size))
     look_up(files[2])
-    assert {kept.stem for kept in cache_home.iterdir()} == {keys[0], keys[2]}
+    assert {kept.stem for kept in cache_home.iterdir()} == {keys[0], keys[2], "glove"}
 
 
 @pytest.mark.parametrize(

@@ -90,3 +90,8 @@ def test_what_unpacks_to_much_is_refused_early(refusal, content):
     refusal(small)
     assert tracemalloc.get_traced_memory()[1] < 20_000_000
     tracemalloc.stop()
+
+
+def test_what_unpacks_to_far_more_than_it_takes_is_refused(refusal):
+    content = b"30000000 1\n" + b"aa 1\n" * 30_000_000
+    assert "unpacks to more than 67,108,864 bytes out of " in refusal(packed(content))

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from wordgate.cli.options import json_option, reading_options
+from wordgate.cli.remarks import remark
 
 
 @click.command()
@@ -28,7 +29,7 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     if html is not None:
         check_file(Path(html), overwrite=True)
     found = audit_workflow(data, **reading)
-    click.echo("\n".join(found.reading.lines()), err=True)
+    remark("\n".join(found.reading.lines()))
     if html is not None:
         with writing(Path(html)) as aside:
             aside.write_text(audit_page(found), encoding="utf-8", errors="replace")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from wordgate.cli.options import json_option, kernel_option, reading_options
+from wordgate.cli.remarks import remark
 
 
 @click.command(short_help="Judge a model on a file.")
@@ -29,7 +30,7 @@ def evaluate(bundle: str, data: str, *, kernel: str, as_json: bool, **reading: A
         *change_warnings(bundle, evaluation.predictor.changed_files),
         *evaluation.reading.lines(),
     ]
-    click.echo("\n".join(remarks), err=True)
+    remark("\n".join(remarks))
     if not as_json:
         click.echo(evaluation_view(evaluation))
         return

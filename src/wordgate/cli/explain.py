@@ -6,6 +6,7 @@ import sys
 import click
 
 from wordgate.cli.options import json_option
+from wordgate.cli.remarks import remark
 
 
 @click.command(short_help="Tell why a text is given its label, word by word.")
@@ -27,7 +28,7 @@ def explain(bundle: str, text: str, *, as_json: bool) -> None:
 
     predictor = load(bundle)
     for warning in change_warnings(bundle, predictor.changed_files):
-        click.echo(warning, err=True)
+        remark(warning)
     explanation = predictor.explain(_from_standard_input() if text == "-" else text)
     if as_json:
         click.echo(json.dumps(explanation.to_json(), ensure_ascii=False))
@@ -43,6 +44,6 @@ def _from_standard_input() -> str:
     if sys.stdin is None:  # closed by the caller
         raise click.UsageError("TEXT is '-', and standard input is closed.")
     if sys.stdin.isatty():
-        click.echo("One text, over as many lines as you like; end with Ctrl-D.", err=True)
+        remark("One text, over as many lines as you like; end with Ctrl-D.")
     text = sys.stdin.buffer.read().decode("utf-8", "replace").removeprefix(BYTE_ORDER_MARK)
     return text.rstrip("\r\n")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli.options import json_option, reading_options
+from wordgate.cli.remarks import remark
 
 if TYPE_CHECKING:
     from wordgate.workflows.export import Exported
@@ -49,7 +50,7 @@ def export(
 
     exported = export_onnx(bundle, out, int8=int8, data=data, overwrite=overwrite, **reading)
     if exported.reading is not None:
-        click.echo("\n".join(exported.reading.lines()), err=True)
+        remark("\n".join(exported.reading.lines()))
     click.echo(json.dumps(_facts(exported)) if as_json else _told(exported, int8=int8))
 
 

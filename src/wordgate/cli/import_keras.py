@@ -4,6 +4,8 @@ from typing import Literal
 
 import click
 
+from wordgate.cli.remarks import remark
+
 
 @click.command("import-keras", short_help="Take over a trained Keras model.")
 @click.argument("model", metavar="MODEL.keras")
@@ -58,5 +60,5 @@ def import_keras(
         overwrite=overwrite,
     )
     for note in imported.config.notes():
-        click.echo(one_line(f"Note: {note}."), err=True)
+        remark(one_line(f"Note: {note}."))
     click.echo(f'Saved in {out}. Try: wordgate predict {out} "a text"')

@@ -5,6 +5,7 @@ import json
 import click
 
 from wordgate.cli.options import json_option
+from wordgate.cli.remarks import remark
 
 
 @click.command(short_help="Tell what a model is and what it is worth.")
@@ -19,7 +20,7 @@ def info(bundle: str, *, as_json: bool) -> None:
     config, changed = folder.config(), folder.changed_files()
     metrics = None if "metrics.json" in changed else folder.metrics()
     for warning in change_warnings(bundle, changed):
-        click.echo(warning, err=True)
+        remark(warning)
     if not as_json:
         click.echo(info_view(folder, config, metrics))
         return

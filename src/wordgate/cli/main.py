@@ -14,6 +14,7 @@ from wordgate.cli.export import export
 from wordgate.cli.import_keras import import_keras
 from wordgate.cli.info import info
 from wordgate.cli.predict import predict
+from wordgate.cli.remarks import remark
 from wordgate.cli.score import score
 from wordgate.cli.serve import serve
 from wordgate.cli.train import train
@@ -52,21 +53,21 @@ def exit_code(arguments: list[str] | None = None) -> int:
         error.show()
         return USAGE
     except WordgateError as error:
-        click.echo(f"wordgate: {error}", err=True)
+        remark(f"wordgate: {error}")
         return FAILED
     except (KeyboardInterrupt, click.Abort) as interruption:
         why = (interruption.__cause__ or interruption).args  # click raises an Abort of its own
-        click.echo(": ".join(["wordgate: interrupted", *map(str, why)]), err=True)
+        remark(": ".join(["wordgate: interrupted", *map(str, why)]))
         return INTERRUPTED
     except SystemExit:  # click's way to end when the reader of our output has had enough
         return 0
     except OSError as error:
         _abandon_output()
         where = f": {error.filename}" if error.filename else ""
-        click.echo(f"wordgate: {error.strerror or error}{where}", err=True)
+        remark(f"wordgate: {error.strerror or error}{where}")
         return FAILED
     except MemoryError:
-        click.echo("wordgate: there is not enough memory for this", err=True)
+        remark("wordgate: there is not enough memory for this")
         return FAILED
     return result if isinstance(result, int) else 0
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from wordgate.cli.options import json_option, kernel_option
+from wordgate.cli.remarks import remark
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +67,7 @@ def predict(
     check_abstain(abstain_below)
     predictor = load(bundle, kernel=kernel)
     for warning in change_warnings(bundle, predictor.changed_files):
-        click.echo(warning, err=True)
+        remark(warning)
     chunks = _chunks(texts, predictor.config.text_form())
     answers = _answers(predictor, chunks, abstain_below)
     if as_json:
@@ -91,7 +92,7 @@ def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
         raise click.UsageError("There is no TEXT, and standard input is closed.")
     if sys.stdin.isatty():
         written = "" if form is None else f", written as {one_line(form)}"
-        click.echo(f"One text a line{written}; end with Ctrl-D.", err=True)
+        remark(f"One text a line{written}; end with Ctrl-D.")
     for number, lines in enumerate(arriving_lines(sys.stdin.buffer, LINES_AT_ONCE)):
         chunk = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
         if number == 0:

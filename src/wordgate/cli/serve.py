@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from wordgate.cli.options import kernel_option
+from wordgate.cli.remarks import remark
 from wordgate.serve.limits import Limits, flag
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -90,16 +91,15 @@ def serve(
     allowed = access(host, os.environ.get(KEY_VARIABLE), allow_hosts, allow_origins)
     predictor = load(bundle, kernel=kernel)
     for warning in change_warnings(bundle, predictor.changed_files):
-        click.echo(warning, err=True)
+        remark(warning)
     if not is_loopback(host) and allowed.key is None:
-        click.echo(
+        remark(
             f"wordgate: warning: whoever reaches {host} can use this model; {KEY_VARIABLE} sets a"
             " key",
-            err=True,
         )
 
     def announce(url: str) -> None:
-        click.echo(f"Serving {bundle} at {url} (Ctrl-C ends it)", err=True)
+        remark(f"Serving {bundle} at {url} (Ctrl-C ends it)")
 
     serve_model(
         predictor,

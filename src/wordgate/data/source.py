@@ -138,8 +138,21 @@ def refuse_foreign(raw: bytes, name: str) -> None:
             raise DataError(f"'{name}' is {what}: {remedy}")
 
 
+def most_unpacked(packed: int) -> int:
+    """Say what a file of so many bytes may unpack to."""
+    return max(UNPACKED_AT_LEAST, SWELLING * packed)
+
+
+def too_much_unpacked(path: Path, packed: int) -> DataError:
+    """Say that a file unpacks to more than it may."""
+    return DataError(
+        f"'{path}' unpacks to more than {most_unpacked(packed):,} bytes out of {packed:,}, as no"
+        " table does: unpack it yourself if you trust it"
+    )
+
+
 def _unpacked(raw: bytes, path: Path) -> bytes:
-    most = max(UNPACKED_AT_LEAST, SWELLING * len(raw))
+    most = most_unpacked(len(raw))
     try:
         with gzip.open(io.BytesIO(raw)) as stream:
             unpacked = stream.read(most + 1)
@@ -147,10 +160,7 @@ def _unpacked(raw: bytes, path: Path) -> bytes:
         why = "it ends too early" if isinstance(error, EOFError) else str(error)
         raise DataError(f"'{path}' is a damaged gzip file ({why}): fetch it again") from error
     if len(unpacked) > most:
-        raise DataError(
-            f"'{path}' unpacks to more than {most:,} bytes out of {len(raw):,}, as no table does:"
-            " unpack it yourself if you trust it"
-        )
+        raise too_much_unpacked(path, len(raw))
     return unpacked
 
 

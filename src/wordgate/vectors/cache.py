@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -50,9 +51,9 @@ def kept_answer(key: str) -> Found | None:
         with safe_open(file, framework="np") as stored:
             metadata = stored.metadata() or {}
             known, rules = stored.get_tensor("vectors"), stored.get_tensor("rules")
-    except (OSError, SafetensorError):
+    except (OSError, SafetensorError, AttributeError, TypeError):  # types that numpy lacks
         return None
-    if metadata.get(_DIGEST) != _digest(known, rules):
+    if metadata.get(_DIGEST) != _digest(known, rules) or not _fit(known, rules):
         return None
     with suppress(OSError):  # of another user, perhaps
         os.utime(file)
@@ -87,9 +88,18 @@ def _digest(known: NDArray[np.float32], rules: NDArray[np.int8]) -> str:
     return content.hexdigest()
 
 
+def _fit(known: NDArray[np.float32], rules: NDArray[np.int8]) -> bool:
+    """Tell whether these are the arrays of an answer; a digest can be made for any others."""
+    return (
+        (known.dtype.name, known.ndim) == ("float32", 2)
+        and (rules.dtype.name, rules.ndim) == ("int8", 1)
+        and len(known) == np.count_nonzero(rules >= 0)
+    )
+
+
 def _shrink(folder: Path) -> None:
     files = []
-    for file in folder.iterdir():
+    for file in filter(_is_ours, folder.iterdir()):
         with suppress(FileNotFoundError):  # another process shrinks, too
             facts = file.stat()
             files.append((facts.st_mtime_ns, facts.st_size, file))
@@ -98,3 +108,7 @@ def _shrink(folder: Path) -> None:
         total += size
         if total > LARGEST_CACHE:
             file.unlink(missing_ok=True)
+
+
+def _is_ours(file: Path) -> bool:
+    return re.fullmatch(r"[0-9a-f]{64}\.safetensors", file.name) is not None

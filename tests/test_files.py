@@ -1,0 +1,81 @@
+"""What is written to a file or a folder, and what of the old one stays."""
+
+import os
+import stat
+
+import pytest
+
+from wordgate.errors import DataError
+from wordgate.files import check_file, check_folder, replacing, write_folder
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def replace(file, content=b"new"):
+    """Replace a file; give the permissions it had until it was whole."""
+    with replacing(file) as aside:
+        aside.write_bytes(content)
+        return mode(aside)
+
+
+def names(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+@pytest.mark.parametrize("permissions", [0o600, 0o640, 0o444])
+def test_a_file_that_is_replaced_leaves_its_permissions(tmp_path, permissions):
+    file = tmp_path / "out.csv"
+    file.write_bytes(b"old")
+    file.chmod(permissions)
+    assert replace(file) == 0o600  # while it is written, nobody else reads it
+    assert (file.read_bytes(), mode(file)) == (b"new", permissions)
+
+
+def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
+    (tmp_path / "any").write_bytes(b"")
+    replace(tmp_path / "out.csv")
+    assert mode(tmp_path / "out.csv") == mode(tmp_path / "any")
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    link, chain = tmp_path / "link", tmp_path / "chain"
+    link.symlink_to("there/file")
+    chain.symlink_to("link")
+    for out in (link, chain):  # the first leads nowhere yet
+        replace(out, out.name.encode())
+        assert (there / "file").read_bytes() == out.name.encode()
+    assert link.is_symlink()
+    assert chain.is_symlink()
+    assert (names(there), names(tmp_path)) == (["file"], ["chain", "link", "there"])
+
+
+def test_a_folder_behind_a_link_is_replaced(tmp_path):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "a").write_bytes(b"old")
+    (tmp_path / "latest").symlink_to("first")
+    check_folder(tmp_path / "latest", "model", overwrite=True, check_replaceable=lambda _: None)
+    write_folder(tmp_path / "latest", "model", {"b": b"new"})
+    assert (tmp_path / "latest").is_symlink()
+    assert names(tmp_path / "first") == ["b"]
+    assert names(tmp_path) == ["first", "latest"]
+
+
+def test_what_could_not_be_written_after_the_work_is_refused_before_it(tmp_path):
+    def refusal(path):
+        with pytest.raises(DataError) as refused:
+            check_file(path, overwrite=True)
+        return str(refused.value)
+
+    long, pipe, astray = tmp_path / ("a" * 252), tmp_path / "pipe", tmp_path / "astray"
+    assert refusal(long) == f"{long} can't be written: File name too long"
+    os.mkfifo(pipe)
+    assert refusal(pipe) == f"{pipe} is not a file; choose another --out"
+    astray.symlink_to("nowhere/file")
+    assert refusal(astray).startswith("there is no folder ")
+    assert names(tmp_path) == ["astray", "pipe"]
+    check_file(tmp_path / "out.csv", overwrite=False)
+    assert names(tmp_path) == ["astray", "pipe"]
