@@ -23,7 +23,7 @@ from wordgate.files import replacing
 from wordgate.training.identity import MISFITS, Identity
 from wordgate.training.state import State
 
-_LAYOUT = 2
+_LAYOUT = 3
 _METADATA = "wordgate"
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
 # 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds. The first

@@ -9,6 +9,8 @@ from wordgate.errors import BundleError
 
 MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What is raised over kept values of the wrong type or shape."""
+WORDS, VECTORS = "words", "word vectors"
+"""Digests of what follows from the rest: how the texts are read, and the vectors found for them."""
 _LONGEST_SHOWN = 40  # characters of a value; what is longer is a digest or a list
 _LONGEST_LISTING = 1000
 
@@ -43,31 +45,43 @@ class Identity:
         Raises:
             BundleError: It is other work.
         """
-        if other := _changed(self.work, kept.get("work")):
+        other = _changed(self.work, kept.get("work"))
+        if WORDS in other and other.keys() <= {WORDS, VECTORS}:
+            vectors = ", or other word vectors" if VECTORS in other else ""
             raise BundleError(
-                f"{place} keeps a {what} with {other}; give the same command as then, or begin anew"
-                " with --overwrite"
+                f"{place} keeps a {what} that read the same texts as other words, as by another"
+                f" version of wordgate, Python or regex{vectors}; go on with that of then, or begin"
+                " anew with --overwrite"
+            )
+        other.pop(WORDS, None)
+        if other:
+            raise BundleError(
+                f"{place} keeps a {what} with {_listed(other)}; give the same command as then, or"
+                " begin anew with --overwrite"
             )
         if not (other := _changed(self.engine, kept.get("engine"))):
             return []
         return [
-            f"The {what} was begun with {other}:"
+            f"The {what} was begun with {_listed(other)}:"
             " its result may differ a little from an uninterrupted one's."
         ]
 
 
-def _changed(now: Mapping[str, str], then: object) -> str:
-    """Say what differs in a line: ``other data, seed 0 instead of 1``; nothing if nothing does."""
+def _changed(now: Mapping[str, str], then: object) -> dict[str, str]:
+    """Say by name what differs: ``other data``, ``seed 0 instead of 1``."""
     known = dict(then) if isinstance(then, Mapping) else {}
     pairs = {
         name: (str(known.get(name, "unknown")), now.get(name, "unknown"))
         for name in dict.fromkeys([*now, *known])
     }
-    listing = ", ".join(
-        f"other {shown(name, _LONGEST_SHOWN)}"
+    return {
+        name: f"other {shown(name, _LONGEST_SHOWN)}"
         if max(len(before), len(after)) > _LONGEST_SHOWN
         else f"{shown(name, _LONGEST_SHOWN)} {shown(before, _LONGEST_SHOWN)} instead of {after}"
         for name, (before, after) in pairs.items()
         if before != after
-    )
-    return shown(listing, _LONGEST_LISTING)
+    }
+
+
+def _listed(changed: Mapping[str, str]) -> str:
+    return shown(", ".join(changed.values()), _LONGEST_LISTING)

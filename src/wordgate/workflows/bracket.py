@@ -17,7 +17,7 @@ from wordgate.report.words import WordCounts, count_words
 from wordgate.settings import Settings, reads_setting
 from wordgate.split.copies import Copies
 from wordgate.training.families import ON_CPU_ALONE, engine_of
-from wordgate.training.identity import Identity
+from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.calibrating import fit_calibrated
 from wordgate.workflows.judging import Exam, leak_sentence
@@ -203,7 +203,7 @@ def _identity(family: str, each: Round, terms: Terms) -> Identity:
     read = {name: value for name, value in settings.items() if reads_setting(family, name)}
     work = {
         "data": "".join(part.digest() for part in (each.train, each.valid, each.test)),
-        "word vectors": "none" if vectors is None else _as_it_is(vectors.file.path),
+        VECTORS: "none" if vectors is None else _as_it_is(vectors.file.path),
         "seed": str(terms.seed),
         **{name: str(value) for name, value in read.items()},
     }
