@@ -1,8 +1,14 @@
-"""What a kept piece of work is, so that nobody goes on with another one unawares."""
+"""What a kept piece of work is, so that nobody goes on with another one, or a damaged one."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
@@ -13,6 +19,8 @@ WORDS, VECTORS = "words", "word vectors"
 """Digests of what follows from the rest: how the texts are read, and the vectors found for them."""
 _LONGEST_SHOWN = 40  # characters of a value; what is longer is a digest or a list
 _LONGEST_LISTING = 1000
+
+FactsT = TypeVar("FactsT", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,45 @@ class Identity:
             f"The {what} was begun with {_listed(other)}:"
             " its result may differ a little from an uninterrupted one's."
         ]
+
+
+def digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Hash all that a file keeps, but the digest itself.
+
+    Args:
+        content: What stands in its metadata.
+        arrays: Its arrays.
+    """
+    facts = {name: value for name, value in content.items() if name != "digest"}
+    summed = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=32)
+    for name, array in sorted(arrays.items()):
+        summed.update(f"{name} {array.dtype} {array.shape}".encode())
+        summed.update(np.ascontiguousarray(array).data)
+    return summed.hexdigest()
+
+
+def check_digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """See that the digest in a file's metadata is that of what it holds.
+
+    Raises:
+        KeyError: There is none.
+        ValueError: It is another.
+    """
+    if content["digest"] != digest(content, arrays):
+        raise ValueError("its digest is another: a byte of it has changed")
+
+
+def read_facts(form: type[FactsT], facts: object) -> FactsT:
+    """See that kept facts have the names, types and ranges of a form.
+
+    Raises:
+        ValueError: They have not; the message names the first.
+    """
+    try:
+        return form.model_validate_json(json.dumps(facts))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
 
 
 def _changed(now: Mapping[str, str], then: object) -> dict[str, str]:

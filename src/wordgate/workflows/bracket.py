@@ -155,7 +155,8 @@ def _course(
     """Run one round, numbered from 0, or give what is kept of it."""
     each, n_rounds = bracket.rounds[number], len(bracket.rounds)
     name, identity = f"{bracket.kind}-{family}-{number + 1}", _identity(family, each, terms)
-    kept = None if logbook is None else logbook.kept(name, identity)
+    shape = len(each.test.texts), len(bracket.study.labels)
+    kept = None if logbook is None else logbook.kept(name, identity, shape)
     if kept is not None:
         return kept
     of = "" if n_rounds == 1 else f", fold {number + 1} of {n_rounds}"
