@@ -177,6 +177,49 @@ def test_what_a_kill_left_half_written_blocks_no_next_comparison(compare, stoppe
     assert not kept.exists()
 
 
+def test_files_of_others_are_not_taken_away(compare, tmp_path):
+    out, others = tmp_path / "llama", tmp_path / "llama.checkpoint"
+    others.mkdir()
+    weights = others / "model-00001.safetensors"
+    save_file({"weights": np.zeros(3)}, weights)
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        assert refusal(compare, out=out, **options) == (
+            f"{others} holds 'model-00001.safetensors', which no comparison has written; move that"
+            " away, or choose another --out"
+        )
+    weights.rename(others / "random-count-1.safetensors")  # named as ours are
+    assert "holds 'random-count-1.safetensors', which" in refusal(compare, out=out, overwrite=True)
+    assert [file.name for file in others.iterdir()] == ["random-count-1.safetensors"]
+
+
+def test_what_comes_into_its_folder_meanwhile_stays(compare, stopped_after_one):
+    theirs = stopped_after_one.with_name("ladder.checkpoint") / "notes.txt"
+    assert compare(
+        out=stopped_after_one, resume=True, watch=lambda ladder: theirs.write_text("mine")
+    ).rungs
+    assert list(theirs.parent.iterdir()) == [theirs]
+
+
+def test_a_damaged_round_can_be_begun_anew(compare, stopped_after_one, kept_round):
+    kept_round.write_bytes(kept_round.read_bytes()[:50])
+    assert "delete it, or begin anew with --overwrite" in refusal(
+        compare, out=stopped_after_one, resume=True
+    )
+    compare(out=stopped_after_one, overwrite=True, models=["count"], settings=None)
+    assert not kept_round.parent.exists()
+
+
+def test_a_file_where_its_folder_would_be_is_told_before_the_work(compare, tmp_path):
+    kept = tmp_path / "ladder.checkpoint"
+    kept.write_text("mine")
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        assert refusal(compare, out=tmp_path / "ladder", **options) == (
+            f"{kept} is no folder, and a comparison is kept in a folder of that name; move it away,"
+            " or choose another --out"
+        )
+    assert kept.read_text() == "mine"
+
+
 def test_what_fails_before_anything_is_finished_leaves_nothing(compare, tmp_path, monkeypatch):
     def fail(*args, **named):
         raise wordgate.DataError("no good")

@@ -160,6 +160,18 @@ def refusal(kind, *arguments, **options):
     return str(refused.value)
 
 
+def test_a_folder_where_its_checkpoint_would_be_is_told_before_the_work(reviews, tiny, tmp_path):
+    kept = tmp_path / "model.checkpoint"
+    kept.mkdir()
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        assert refusal(BundleError, reviews, tmp_path / "model", tiny, **options) == (
+            f"{kept} is no file, and a training is kept in a file of that name; move it away, or"
+            " choose another --out"
+        )
+    assert list(tmp_path.iterdir()) == [kept]
+    train(reviews, tmp_path / "model", {}, model="count")  # which keeps none
+
+
 def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
     out = tmp_path / "model"
     assert refusal(BundleError, reviews, out, tiny, resume=True) == (

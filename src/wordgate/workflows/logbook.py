@@ -1,6 +1,7 @@
 """What a family came to in one round, and keeping it against an interruption."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -15,10 +16,13 @@ from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.files import replacing
 from wordgate.progress import Progress
+from wordgate.training.families import FAMILIES
 from wordgate.training.fitting import Epoch
 from wordgate.training.identity import MISFITS, Identity, check_digest, digest, read_facts
 
 _METADATA, _ARRAY = "wordgate", "log_proba"
+_ROUND = rf"[a-z]+-(?:{'|'.join(FAMILIES)})-[1-9][0-9]*\.safetensors"
+_FILE_NAME = re.compile(rf"{_ROUND}|\.{_ROUND}\.new")  # a kill leaves one of the latter
 _Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
@@ -115,14 +119,39 @@ class Logbook:
         """Take away all that is kept, and the folder if nothing else stands in it."""
         if not self.folder.is_dir():
             return
-        for pattern in ("*.safetensors", ".*.safetensors.new"):  # a kill leaves one of the latter
-            for file in self.folder.glob(pattern):
+        for file in list(self.folder.iterdir()):
+            if _is_own(file):
                 file.unlink()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.safetensors"
+
+
+def check_own(folder: Path) -> None:
+    """Refuse a folder, where there is one, that holds anything but what a comparison keeps.
+
+    Raises:
+        BundleError: Something else is in it.
+    """
+    others = sorted(file.name for file in folder.glob("*") if not _is_own(file))
+    if others:
+        raise BundleError(
+            f"{folder} holds '{others[0]}', which no comparison has written; move that away, or"
+            " choose another --out"
+        )
+
+
+def _is_own(file: Path) -> bool:
+    """Tell whether a `Logbook` wrote a file; one that can't be read is half written or damaged."""
+    if file.is_symlink() or not file.is_file() or not _FILE_NAME.fullmatch(file.name):
+        return False
+    try:
+        with safe_open(file, framework="np") as stored:
+            return _METADATA in (stored.metadata() or {})
+    except (OSError, SafetensorError):
+        return True
 
 
 class _Facts(BaseModel):
