@@ -1,10 +1,15 @@
 """Where an interrupted run is kept, and what is to become of one that was."""
 
+import json
 import os
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
+from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
 from wordgate.training.fitting import Keeping
+from wordgate.training.identity import MISFITS
 
 
 def check_keeping(
@@ -41,6 +46,25 @@ def check_keeping(
 def kept_beside(out: str | Path) -> Path:
     """Say where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
     return Path(f"{Path(out)}.checkpoint")
+
+
+def is_end_of(model: Path, kept: Path) -> bool:
+    """Tell whether a model is what a kept training came to at its very end.
+
+    The seconds that its epochs took are those of no other. A model that the time limit made is not
+    the end, and before the first epoch is over nothing can be told.
+    """
+    from wordgate.training.course import out_of_time
+
+    try:
+        with safe_open(kept, framework="np") as stored:
+            epochs = json.loads((stored.metadata() or {})["wordgate"])["state"]["history"]
+        metrics = BundleFolder.open(model).metrics()
+        if not epochs or metrics is None or out_of_time(metrics.epochs) in metrics.remarks:
+            return False
+        return bool([each.model_dump() for each in metrics.history[: len(epochs)]] == epochs)
+    except (BundleError, OSError, SafetensorError, *MISFITS):
+        return False
 
 
 def check_place(kept: Path, what: str, *, folder: bool) -> None:
