@@ -204,9 +204,9 @@ def kill(child, instant, before):
     return int(board[WRITING])
 
 
-def finish(data):
+def finish(data, old):
     """Go on to the end by what is there, as the messages say."""
-    options = {"overwrite": Path("m").exists()}
+    options = {"overwrite": old}
     if Path("m.checkpoint").exists():
         options["resume"] = True
     elif bundle_hash() is not None and Path("state").exists():
@@ -233,7 +233,7 @@ def killed_once(data, chance, measures):
         child = begin(data, old)
         writing = kill(child, instant, measures["old"] if old else None)
         if writing is not None:
-            finish(data)
+            finish(data, old)
             return {"aim": instant.kind, "writing": [writing]}
 
 

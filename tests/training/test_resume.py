@@ -3,9 +3,11 @@
 import json
 import math
 import os
+import platform
 import shutil
 import signal
 import threading
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from wordgate.errors import BundleError
+from wordgate.text.encoder import TextEncoder
+from wordgate.text.vocabulary import Vocabulary
 from wordgate.training import checkpoint as checkpoint_module
 from wordgate.training import sitting
 from wordgate.training.checkpoint import Checkpoint
@@ -277,11 +281,54 @@ def test_more_labels_and_other_word_vectors_are_refused(
     assert fit(keeping=keeping).history
 
 
+@pytest.mark.parametrize("pretrained", [False, True])
+def test_texts_that_read_as_other_words_are_refused(
+    pretrained, examples, fit_model, kept, monkeypatch, word_vectors
+):
+    train, options = examples(100), {"epochs": 3, "vectors": word_vectors if pretrained else None}
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 30)
+        with pytest.raises(KeyboardInterrupt):
+            fit_model(train, keeping=kept, **options)
+    keeping = Keeping(kept.file, resume=True)
+    real = Vocabulary.fit.__func__
+
+    def reversed_order(cls, *arguments, **named):
+        fitted = real(cls, *arguments, **named)
+        return cls(fitted.words[::-1], fitted.unknown)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Vocabulary, "fit", classmethod(reversed_order))
+        message = refusal(fit_model, train, keeping=keeping, **options)
+        seed = refusal(fit_model, train, keeping=keeping, seed=1, **options)
+    vectors = ", or other word vectors" if pretrained else ""
+    assert message == (
+        f"{kept.file} keeps a training that read the same texts as other words, as by another"
+        f" version of wordgate, Python or regex{vectors}; go on with that of then, or begin anew"
+        " with --overwrite"
+    )
+    assert "seed 0 instead of 1; give the same command as then" in seed
+    assert fit_model(train, keeping=keeping, **options).history
+
+
+def test_validation_texts_that_read_as_other_words_are_refused(interrupted, fit_model, monkeypatch):
+    train, keeping = interrupted
+    real = TextEncoder.encode
+
+    def without_first_words(encoder, texts):
+        return real(encoder, [text.partition(" ")[2] for text in texts])
+
+    monkeypatch.setattr(TextEncoder, "encode", without_first_words)
+    message = refusal(fit_model, train, epochs=3, keeping=keeping)
+    assert "keeps a training that read the same texts as other words" in message
+
+
 def test_another_engine_is_warned_of(interrupted, fit_model):
     train, keeping = interrupted
     with safe_open(keeping.file, framework="numpy") as kept:
         content = json.loads(kept.metadata()["wordgate"])
     content["engine"] |= {"threads": "64", "torch": "1.0", "wordgate": "0.0", "device": "B200"}
+    content["engine"] |= {"python": "3.1.4", "regex": "2020.1"}
     arrays = load_file(keeping.file)
     content["digest"] = checkpoint_module.digest(content, arrays)
     save_file(arrays, keeping.file, {"wordgate": json.dumps(content)})
@@ -289,7 +336,9 @@ def test_another_engine_is_warned_of(interrupted, fit_model):
     fit_model(train, epochs=3, keeping=keeping, progress=listener)
     said = "\n".join(listener.lines)
     assert "The training was begun with device B200 instead of cpu, threads 64 instead " in said
+    assert f", python 3.1.4 instead of {platform.python_version()}" in said
     assert ", torch 1.0 instead of " in said
+    assert f", regex 2020.1 instead of {metadata.version('regex')}" in said
     assert ", wordgate 0.0 instead of " in said
     assert "its result may differ a little from an uninterrupted one's." in said
 
@@ -320,7 +369,7 @@ def test_a_checkpoint_of_another_layout_is_refused(interrupted, fit_model):
     train, keeping = interrupted
     save_file({}, keeping.file, {"wordgate": json.dumps({"layout": 99})})
     assert refusal(fit_model, train, epochs=3, keeping=keeping) == (
-        f"{keeping.file} is a checkpoint of layout 99, and this wordgate reads 2;"
+        f"{keeping.file} is a checkpoint of layout 99, and this wordgate reads 3;"
         " begin anew with --overwrite"
     )
 

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 import wordgate
 from wordgate.progress import Silent
+from wordgate.training.identity import digest
 from wordgate.workflows import bracket
 from wordgate.workflows import compare as workflow
 from wordgate.workflows.ladder_told import measured
@@ -176,6 +177,49 @@ def test_what_a_kill_left_half_written_blocks_no_next_comparison(compare, stoppe
     assert not kept.exists()
 
 
+def test_files_of_others_are_not_taken_away(compare, tmp_path):
+    out, others = tmp_path / "llama", tmp_path / "llama.checkpoint"
+    others.mkdir()
+    weights = others / "model-00001.safetensors"
+    save_file({"weights": np.zeros(3)}, weights)
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        assert refusal(compare, out=out, **options) == (
+            f"{others} holds 'model-00001.safetensors', which no comparison has written; move that"
+            " away, or choose another --out"
+        )
+    weights.rename(others / "random-count-1.safetensors")  # named as ours are
+    assert "holds 'random-count-1.safetensors', which" in refusal(compare, out=out, overwrite=True)
+    assert [file.name for file in others.iterdir()] == ["random-count-1.safetensors"]
+
+
+def test_what_comes_into_its_folder_meanwhile_stays(compare, stopped_after_one):
+    theirs = stopped_after_one.with_name("ladder.checkpoint") / "notes.txt"
+    assert compare(
+        out=stopped_after_one, resume=True, watch=lambda ladder: theirs.write_text("mine")
+    ).rungs
+    assert list(theirs.parent.iterdir()) == [theirs]
+
+
+def test_a_damaged_round_can_be_begun_anew(compare, stopped_after_one, kept_round):
+    kept_round.write_bytes(kept_round.read_bytes()[:50])
+    assert "delete it, or begin anew with --overwrite" in refusal(
+        compare, out=stopped_after_one, resume=True
+    )
+    compare(out=stopped_after_one, overwrite=True, models=["count"], settings=None)
+    assert not kept_round.parent.exists()
+
+
+def test_a_file_where_its_folder_would_be_is_told_before_the_work(compare, tmp_path):
+    kept = tmp_path / "ladder.checkpoint"
+    kept.write_text("mine")
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        assert refusal(compare, out=tmp_path / "ladder", **options) == (
+            f"{kept} is no folder, and a comparison is kept in a folder of that name; move it away,"
+            " or choose another --out"
+        )
+    assert kept.read_text() == "mine"
+
+
 def test_what_fails_before_anything_is_finished_leaves_nothing(compare, tmp_path, monkeypatch):
     def fail(*args, **named):
         raise wordgate.DataError("no good")
@@ -213,11 +257,9 @@ def test_versions_and_threads_that_differ_are_told_once(compare, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         compare(watch=stop, **options)
     for file in (tmp_path / "ladder.checkpoint").iterdir():
-        with safe_open(file, framework="np") as stored:
-            content = json.loads(stored.metadata()["wordgate"])
-            arrays = {"log_proba": stored.get_tensor("log_proba")}
+        content, log_proba = round_of(file)
         content["identity"]["engine"] |= {"threads": "64", "wordgate": "0.0"}
-        save_file(arrays, file, {"wordgate": json.dumps(content)})
+        forge(file, content, log_proba)
     listening = Listening()
     assert len(compare(resume=True, progress=listening, **options).rungs) == 2
     told = [line for line in listening.said if "was begun with" in line]
@@ -248,13 +290,80 @@ def test_another_transformer_in_the_same_folder_is_refused(compare, tmp_path, ti
         compare(resume=True, **options)
 
 
-def test_a_damaged_round_is_refused(compare, stopped_after_one):
-    file = stopped_after_one.with_name("ladder.checkpoint") / "random-count-1.safetensors"
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-    with pytest.raises(wordgate.BundleError, match=r"is damaged \(its digest is another\)"):
-        compare(out=stopped_after_one, resume=True)
+def refusal(compare, **options):
+    with pytest.raises(wordgate.BundleError) as refused:
+        compare(**options)
+    return str(refused.value)
+
+
+def round_of(file):
+    """Read what is kept of a round: its metadata and its log-probabilities."""
+    with safe_open(file, framework="np") as stored:
+        return json.loads(stored.metadata()["wordgate"]), stored.get_tensor("log_proba")
+
+
+def forge(file, content, log_proba):
+    """Write a round with a digest that is right."""
+    arrays = {"log_proba": log_proba}
+    signed = {**content, "digest": digest(content, arrays)}
+    save_file(arrays, file, {"wordgate": json.dumps(signed)})
+
+
+@pytest.fixture
+def kept_round(stopped_after_one):
+    return stopped_after_one.with_name("ladder.checkpoint") / "random-count-1.safetensors"
+
+
+@pytest.mark.parametrize("old", [b'"temperature": ', b'"megabytes": ', None])
+def test_a_changed_byte_of_a_round_is_noticed(old, compare, stopped_after_one, kept_round):
+    content = bytearray(kept_round.read_bytes())
+    if old is None:
+        content[-1] ^= 1
+    else:
+        written = old.replace(b'"', b'\\"')  # JSON within JSON
+        at = content.index(written) + len(written)
+        content[at] = ord("3") if content[at] != ord("3") else ord("4")
+    kept_round.write_bytes(content)
+    assert refusal(compare, out=stopped_after_one, resume=True) == (
+        f"{kept_round} is damaged (its digest is another: a byte of it has changed); delete it, or"
+        " begin anew with --overwrite"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"temperature": "x"}, "temperature: Input should be a valid number"),
+        ({"temperature": 0.0}, "temperature: Input should be greater than 0"),
+        ({"train_seconds": None}, "train_seconds: Input should be a valid number"),
+        ({"texts_per_second": float("inf")}, "texts_per_second: Input should be a finite number"),
+        ({"megabytes": -1.0}, "megabytes: Input should be greater than or equal to 0"),
+        ({"history": [{"epoch": 1}]}, "history.0.seconds: Field required"),
+        ({"history": 7}, "history: Input should be a valid array"),
+        ({"best_epoch": 3}, "of 0 epochs the best is 3"),
+        ({"remarks": [1]}, "remarks.0: Input should be a valid string"),
+        ({"more": 1}, "more: Extra inputs are not permitted"),
+    ],
+)
+def test_a_round_that_says_what_can_t_be_is_refused(
+    changes, why, compare, stopped_after_one, kept_round
+):
+    content, log_proba = round_of(kept_round)
+    forge(kept_round, {**content, "course": content["course"] | changes}, log_proba)
+    message = refusal(compare, out=stopped_after_one, resume=True)
+    assert message.startswith(f"{kept_round} is damaged ({why}")
+    assert message.endswith("); delete it, or begin anew with --overwrite")
+
+
+def test_a_round_of_other_rows_or_numbers_is_refused(compare, stopped_after_one, kept_round):
+    content, log_proba = round_of(kept_round)
+    for array in (log_proba[1:], log_proba[:, :1], log_proba[0], log_proba.astype(np.float32)):
+        forge(kept_round, content, np.ascontiguousarray(array))
+        message = refusal(compare, out=stopped_after_one, resume=True)
+        assert f"is damaged (log_proba is {array.dtype} {list(array.shape)});" in message
+    for nothing in ({}, {"course": 1}, {"course": None}, {"identity": 3}):
+        forge(kept_round, {**content, **nothing} if nothing else {}, log_proba)
+        assert "is damaged (" in refusal(compare, out=stopped_after_one, resume=True)
 
 
 def test_there_must_be_something_to_resume(compare, tmp_path):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from safetensors import safe_open
 import wordgate
 from wordgate.errors import BundleError, SettingsError
 from wordgate.progress import Silent
+from wordgate.training import checkpoint
 from wordgate.training.trainer import Trainer
 
 RUN = [
@@ -83,21 +85,26 @@ def test_a_killed_command_resumed_writes_the_same_model(number, reviews, uninter
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-@pytest.fixture
-def interrupted(reviews, tiny, tmp_path, monkeypatch):
-    """A training into `model` that was interrupted in its first epoch."""
+def interrupt(epoch, reviews, tiny, out, monkeypatch):
+    """Interrupt a training into a folder when so many epochs and ten updates are over."""
     real = Trainer.update
 
     def update(trainer, prepared):
-        if trainer.updates == 10:
+        if trainer.state.epoch == epoch and trainer.state.batch == 10:
             os.kill(os.getpid(), signal.SIGINT)
         return real(trainer, prepared)
 
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "update", update)
         with pytest.raises(KeyboardInterrupt):
-            wordgate.train(reviews, out=tmp_path / "model", settings=tiny, progress=Silent())
-    assert (tmp_path / "model.checkpoint").exists()
+            wordgate.train(reviews, out=out, settings=tiny, progress=Silent())
+    assert out.with_name("model.checkpoint").exists()
+
+
+@pytest.fixture
+def interrupted(reviews, tiny, tmp_path, monkeypatch):
+    """A training into `model` that was interrupted in its first epoch."""
+    interrupt(0, reviews, tiny, tmp_path / "model", monkeypatch)
     return tmp_path / "model"
 
 
@@ -142,6 +149,54 @@ def test_resume_replaces_a_model_only_with_overwrite(interrupted, reviews, tiny,
     assert weights(interrupted) == weights(lstm_model.folder)
 
 
+@pytest.fixture
+def killed_at_the_end(reviews, tiny, tmp_path, monkeypatch):
+    """A training that was killed when its model was written and its checkpoint still there."""
+    monkeypatch.setattr(checkpoint, "_SOONEST", 0.0)
+    monkeypatch.setattr(checkpoint, "_SHARE", 1.0)
+
+    def kill(file):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wordgate.workflows.train.remove", kill)
+        with pytest.raises(ZeroDivisionError):
+            train(reviews, tmp_path / "model", tiny)
+    return tmp_path / "model"
+
+
+def test_a_training_killed_with_its_model_written_ends_by_itself(
+    killed_at_the_end, reviews, tiny, lstm_model
+):
+    before = (killed_at_the_end / "metrics.json").read_bytes()
+    train(reviews, killed_at_the_end, tiny, resume=True)
+    assert weights(killed_at_the_end) == weights(lstm_model.folder)
+    assert (killed_at_the_end / "metrics.json").read_bytes() != before
+    assert list(killed_at_the_end.parent.iterdir()) == [killed_at_the_end]
+
+
+def test_only_the_end_of_the_very_training_is_taken_for_it(
+    killed_at_the_end, reviews, tiny, tmp_path, monkeypatch
+):
+    out, kept = killed_at_the_end, killed_at_the_end.with_name("model.checkpoint")
+    both = f"{out} is there, and {kept} beside it: "
+    limited = {"resume": True, "max_minutes": 0}
+    assert refusal(BundleError, reviews, out, tiny, **limited).startswith(both)
+    written = kept.read_bytes()
+    train(reviews, out, tiny, overwrite=True)  # the same bits, of another run
+    kept.write_bytes(written)
+    assert refusal(BundleError, reviews, out, tiny, resume=True).startswith(both)
+    shutil.rmtree(out)
+    kept.unlink()
+    interrupt(1, reviews, tiny, out, monkeypatch)
+    written = kept.read_bytes()
+    train(reviews, out, tiny, **limited)
+    kept.write_bytes(written)  # a model of the best so far, which may be gone on from
+    assert refusal(BundleError, reviews, out, tiny, resume=True).startswith(both)
+    kept.write_bytes(b"")
+    assert refusal(BundleError, reviews, out, tiny, resume=True).startswith(both)
+
+
 def test_a_training_that_ends_well_leaves_no_checkpoint(reviews, tiny, tmp_path):
     train(reviews, tmp_path / "model", tiny)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
@@ -158,6 +213,18 @@ def refusal(kind, *arguments, **options):
     with pytest.raises(kind) as refused:
         train(*arguments, **options)
     return str(refused.value)
+
+
+def test_a_folder_where_its_checkpoint_would_be_is_told_before_the_work(reviews, tiny, tmp_path):
+    kept = tmp_path / "model.checkpoint"
+    kept.mkdir()
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        assert refusal(BundleError, reviews, tmp_path / "model", tiny, **options) == (
+            f"{kept} is no file, and a training is kept in a file of that name; move it away, or"
+            " choose another --out"
+        )
+    assert list(tmp_path.iterdir()) == [kept]
+    train(reviews, tmp_path / "model", {}, model="count")  # which keeps none
 
 
 def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):

@@ -1,5 +1,6 @@
 """Where torch computes, and with how many threads."""
 
+import platform
 import re
 
 import torch
@@ -53,19 +54,20 @@ def device_name(device: torch.device) -> str:
 
 
 def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict[str, str]:
-    """Name what computes: it moves the last bits of a result.
+    """Name what computes and what reads the texts: another moves the last bits of a result.
 
     Args:
         device: Where it computes.
         precision: What it computes in.
-        packages: What computes besides numpy, torch and wordgate.
+        packages: What computes besides numpy, torch and wordgate, and what reads the texts.
     """
     return {
         "device": device_name(device),
         "precision": str(precision).removeprefix("torch."),
         "threads": str(torch.get_num_threads()),
         "processor": processor(),
-        **installed("numpy", "torch", "wordgate", *packages),
+        "python": platform.python_version(),
+        **installed("numpy", "torch", "regex", "wordgate", *packages),
     }
 
 

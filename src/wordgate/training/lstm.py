@@ -15,10 +15,10 @@ from wordgate.training.course import Course
 from wordgate.training.device import choose_device, use_available_cores
 from wordgate.training.first_vectors import FirstVectors, drawn_vectors, pretrained_vectors
 from wordgate.training.fitting import Examples, Fitted, Keeping, check_not_empty
-from wordgate.training.identity import Identity
+from wordgate.training.identity import VECTORS, WORDS, Identity
 from wordgate.training.sitting import Sitting
 from wordgate.training.trainer import Trainer
-from wordgate.training.words import learn_words, look_words_up, word_remarks
+from wordgate.training.words import learn_words, look_words_up, word_remarks, words_digest
 from wordgate.vectors.coverage import Coverage
 from wordgate.vectors.pretrained import Pretrained
 
@@ -40,12 +40,10 @@ class Beginning:
     coverage: Coverage | None = None
 
     def digest(self) -> str:
-        """Give a SHA-256 that another vocabulary or other vectors would change."""
+        """Give a SHA-256 that other vectors would change."""
         content = hashlib.sha256(self.first.vectors.data)
         if self.first.pretrained is not None:
             content.update(self.first.pretrained.data)
-        words = "\0".join(self.encoder.vocabulary.words)
-        content.update(words.encode(errors="surrogatepass"))
         return content.hexdigest()
 
 
@@ -102,8 +100,9 @@ def fit_lstm(
         seed,
         torch_device,
     )
+    judged = encoder.encode(valid.texts)
     course: Course[Network] = Course(
-        encoder.encode(valid.texts),
+        judged,
         valid.targets,
         patience=settings.patience,
         ties=settings.epoch_ties,
@@ -111,6 +110,7 @@ def fit_lstm(
     checkpoint = None
     if keeping is not None:
         work = _work(train, valid, n_classes, vocabulary_of, begun, settings, seed)
+        work[WORDS] = words_digest(encoder.vocabulary, encoded, judged)
         identity = Identity(work, trainer.engine())
         checkpoint = Checkpoint(keeping.file, identity, trainer.state.size())
     sitting = Sitting(trainer, course, encoded, train.targets, progress, deadline, checkpoint)
@@ -156,7 +156,7 @@ def _work(
     settings: Settings,
     seed: int,
 ) -> dict[str, str]:
-    """Name all that decides what the training comes to; long values are digests."""
+    """Name all that decides what the training comes to, words aside; long values are digests."""
     parts = [train, valid, *([] if vocabulary_of is None else [vocabulary_of])]
     digests = "".join(part.digest() for part in parts)
     changeable = {name: str(value) for name, value in settings.model_dump(mode="json").items()}
@@ -164,7 +164,7 @@ def _work(
     return {
         "data": digests,
         "labels": str(n_classes),
-        "word vectors": vectors,
+        VECTORS: vectors,
         "seed": str(seed),
         **changeable,
     }

@@ -13,7 +13,7 @@ def processor() -> str:
 
 
 def single_thread(solver: str) -> dict[str, str]:
-    """Name what computes a fit on one thread of the processor: it moves the last bits of a result.
+    """Name what computes a fit on one thread of the processor, and what reads its texts.
 
     Args:
         solver: The package that minimises the loss.
@@ -23,7 +23,8 @@ def single_thread(solver: str) -> dict[str, str]:
         "precision": "float32",
         "threads": "1",
         "processor": processor(),
-        **installed("numpy", solver, "wordgate"),
+        "python": platform.python_version(),
+        **installed("numpy", solver, "regex", "wordgate"),
     }
 
 

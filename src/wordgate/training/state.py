@@ -5,7 +5,6 @@ and the update (`wordgate.training.noise`). So on a processor a training that is
 state ends in the same bits as one that was never stopped; CUDA's sums are not so strict.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from wordgate.models.network import Network
 from wordgate.settings import Settings
@@ -21,6 +20,7 @@ from wordgate.training import initialisation
 from wordgate.training.adam import Adam, BatchRows, KerasRows
 from wordgate.training.first_vectors import FirstVectors
 from wordgate.training.fitting import Epoch
+from wordgate.training.identity import read_facts
 from wordgate.training.noise import stream
 from wordgate.training.recurrent import DirectionWeights, Weights
 
@@ -205,11 +205,7 @@ def _checked(facts: Mapping[str, Any]) -> _Facts:
     Raises:
         ValueError: They are not, or don't.
     """
-    try:
-        kept = _Facts.model_validate_json(json.dumps(facts))
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+    kept = read_facts(_Facts, facts)
     numbers, bests = [epoch.epoch for epoch in kept.history], (kept.best_epoch, kept.improved_epoch)
     if kept.epoch != len(numbers) or numbers != list(range(1, len(numbers) + 1)):
         raise ValueError(f"{kept.epoch} epochs are over, and those told are {numbers[:10]}")

@@ -1,5 +1,7 @@
 """The words a training knows, and their pretrained vectors."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +10,7 @@ from wordgate.errors import DataError
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
+from wordgate.text.vocabulary import Vocabulary
 from wordgate.training.fitting import Examples
 from wordgate.vectors.coverage import Coverage
 from wordgate.vectors.matching import Found
@@ -76,6 +79,14 @@ def look_words_up(
     coverage = Coverage.of(learned.words, tokens, found.first(len(learned.words)), len(more))
     progress.say("\n".join(coverage.lines()))
     return KnownWords(encoder, encoded, found, coverage)
+
+
+def words_digest(vocabulary: Vocabulary, *encoded: EncodedTexts) -> str:
+    """Give a SHA-256 that other words, other ids of them, or texts read otherwise would change."""
+    content = hashlib.sha256(json.dumps([vocabulary.unknown, *vocabulary.words]).encode())
+    for texts in encoded:
+        content.update(texts.offsets.tobytes() + texts.ids.tobytes())
+    return content.hexdigest()
 
 
 def word_remarks(

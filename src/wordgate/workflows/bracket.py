@@ -17,7 +17,7 @@ from wordgate.report.words import WordCounts, count_words
 from wordgate.settings import Settings, reads_setting
 from wordgate.split.copies import Copies
 from wordgate.training.families import ON_CPU_ALONE, engine_of
-from wordgate.training.identity import Identity
+from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.calibrating import fit_calibrated
 from wordgate.workflows.judging import Exam, leak_sentence
@@ -155,7 +155,8 @@ def _course(
     """Run one round, numbered from 0, or give what is kept of it."""
     each, n_rounds = bracket.rounds[number], len(bracket.rounds)
     name, identity = f"{bracket.kind}-{family}-{number + 1}", _identity(family, each, terms)
-    kept = None if logbook is None else logbook.kept(name, identity)
+    shape = len(each.test.texts), len(bracket.study.labels)
+    kept = None if logbook is None else logbook.kept(name, identity, shape)
     if kept is not None:
         return kept
     of = "" if n_rounds == 1 else f", fold {number + 1} of {n_rounds}"
@@ -203,7 +204,7 @@ def _identity(family: str, each: Round, terms: Terms) -> Identity:
     read = {name: value for name, value in settings.items() if reads_setting(family, name)}
     work = {
         "data": "".join(part.digest() for part in (each.train, each.valid, each.test)),
-        "word vectors": "none" if vectors is None else _as_it_is(vectors.file.path),
+        VECTORS: "none" if vectors is None else _as_it_is(vectors.file.path),
         "seed": str(terms.seed),
         **{name: str(value) for name, value in read.items()},
     }

@@ -36,9 +36,9 @@ from wordgate.workflows.bracket import (
 )
 from wordgate.workflows.comparison_page import comparison_page
 from wordgate.workflows.folds import check_n_folds
-from wordgate.workflows.keeping import kept_beside, refuse_to_guess
+from wordgate.workflows.keeping import check_place, kept_beside, refuse_to_guess
 from wordgate.workflows.ladder import Comparison, Rung, Step
-from wordgate.workflows.logbook import Logbook
+from wordgate.workflows.logbook import Logbook, check_own
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.resolving import (
     given_options,
@@ -244,14 +244,17 @@ def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None
 
     Raises:
         SettingsError: There is nothing that could be resumed.
-        BundleError: Something stands there that may not be replaced, or a comparison was
-            interrupted and nothing said what is to become of it.
+        BundleError: Something stands there that may not be replaced, or where rounds are kept;
+            or a comparison was interrupted and nothing said what is to become of it.
     """
     if out is None:
         if resume:
             raise SettingsError("to resume a comparison, say by `out` which one")
         return
-    refuse_to_guess(Path(out), kept_beside(out), _WHAT, resume=resume, overwrite=overwrite)
+    kept = kept_beside(out)
+    check_place(kept, _WHAT, folder=True)
+    check_own(kept)
+    refuse_to_guess(Path(out), kept, _WHAT, resume=resume, overwrite=overwrite)
     check_folder(Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
 
 

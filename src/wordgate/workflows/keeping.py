@@ -1,10 +1,15 @@
 """Where an interrupted run is kept, and what is to become of one that was."""
 
+import json
 import os
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
+from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
 from wordgate.training.fitting import Keeping
+from wordgate.training.identity import MISFITS
 
 
 def check_keeping(
@@ -21,7 +26,7 @@ def check_keeping(
     Raises:
         SettingsError: There is nothing that could ever be resumed.
         BundleError: A training is kept and nothing said what is to become of it; or none is kept
-            and it should be resumed.
+            and it should be resumed; or what is there is no file.
     """
     if resume and family != "lstm":
         raise SettingsError(
@@ -33,6 +38,7 @@ def check_keeping(
     if out is None or family != "lstm":
         return None
     file = kept_beside(out)
+    check_place(file, "training", folder=False)
     refuse_to_guess(Path(out), file, "training", resume=resume, overwrite=overwrite)
     return Keeping(file, resume)
 
@@ -40,6 +46,44 @@ def check_keeping(
 def kept_beside(out: str | Path) -> Path:
     """Say where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
     return Path(f"{Path(out)}.checkpoint")
+
+
+def is_end_of(model: Path, kept: Path) -> bool:
+    """Tell whether a model is what a kept training came to at its very end.
+
+    The seconds that its epochs took are those of no other. A model that the time limit made is not
+    the end, and before the first epoch is over nothing can be told.
+    """
+    from wordgate.training.course import out_of_time
+
+    try:
+        with safe_open(kept, framework="np") as stored:
+            epochs = json.loads((stored.metadata() or {})["wordgate"])["state"]["history"]
+        metrics = BundleFolder.open(model).metrics()
+        if not epochs or metrics is None or out_of_time(metrics.epochs) in metrics.remarks:
+            return False
+        return bool([each.model_dump() for each in metrics.history[: len(epochs)]] == epochs)
+    except (BundleError, OSError, SafetensorError, *MISFITS):
+        return False
+
+
+def check_place(kept: Path, what: str, *, folder: bool) -> None:
+    """Refuse what stands where a run would be kept and can't be that.
+
+    Args:
+        kept: Where it is kept on its way.
+        what: What it is, such as ``training``.
+        folder: Whether it is kept in a folder, or in a file.
+
+    Raises:
+        BundleError: There is something of another kind.
+    """
+    kind = "folder" if folder else "file"
+    if kept.exists() and not (kept.is_dir() if folder else kept.is_file()):
+        raise BundleError(
+            f"{kept} is no {kind}, and a {what} is kept in a {kind} of that name; move it away, or"
+            " choose another --out"
+        )
 
 
 def refuse_to_guess(out: Path, kept: Path, what: str, *, resume: bool, overwrite: bool) -> None:

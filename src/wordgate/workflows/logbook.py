@@ -1,24 +1,29 @@
 """What a family came to in one round, and keeping it against an interruption."""
 
-import hashlib
 import json
-from collections.abc import Mapping
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from safetensors import SafetensorError, safe_open
 
 from wordgate.arrays import write_arrays
+from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.files import replacing
 from wordgate.progress import Progress
+from wordgate.training.families import FAMILIES
 from wordgate.training.fitting import Epoch
-from wordgate.training.identity import MISFITS, Identity
+from wordgate.training.identity import MISFITS, Identity, check_digest, digest, read_facts
 
-_METADATA = "wordgate"
+_METADATA, _ARRAY = "wordgate", "log_proba"
+_ROUND = rf"[a-z]+-(?:{'|'.join(FAMILIES)})-[1-9][0-9]*\.safetensors"
+_FILE_NAME = re.compile(rf"{_ROUND}|\.{_ROUND}\.new")  # a kill leaves one of the latter
+_Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -65,21 +70,26 @@ class Logbook:
         Raises:
             BundleError: The disk refuses.
         """
-        facts = {key: value for key, value in asdict(course).items() if key != "log_proba"}
-        digest = _digest(course.log_proba)
-        content = {"identity": identity.facts(), "course": facts, "digest": digest}
+        facts = {key: value for key, value in asdict(course).items() if key != _ARRAY}
+        arrays = {_ARRAY: course.log_proba}
+        content: dict[str, object] = {"identity": identity.facts(), "course": facts}
+        content["digest"] = digest(content, arrays)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with replacing(self._file(name)) as aside:
-                arrays = {"log_proba": course.log_proba}
                 write_arrays(aside, arrays, {_METADATA: json.dumps(content)})
         except OSError as error:
             raise BundleError(
                 f"{self._file(name)} could not be written: {error.strerror}"
             ) from error
 
-    def kept(self, name: str, identity: Identity) -> Course | None:
+    def kept(self, name: str, identity: Identity, shape: tuple[int, int]) -> Course | None:
         """Give a course that was run before; None if it was not, or not to its end.
+
+        Args:
+            name: The name it was kept under.
+            identity: What is about to be run.
+            shape: That of its log-probabilities: rows and classes.
 
         Raises:
             BundleError: It is of another comparison, or damaged.
@@ -90,14 +100,14 @@ class Logbook:
         try:
             with safe_open(file, framework="np") as stored:
                 content = json.loads((stored.metadata() or {})[_METADATA])
-                log_proba = stored.get_tensor("log_proba")
-            if content["digest"] != _digest(log_proba):
-                raise ValueError("its digest is another")
-            course = _course(log_proba, content["course"])
+                log_proba = stored.get_tensor(_ARRAY)
+            check_digest(content, {_ARRAY: log_proba})
+            course = _course(log_proba, content["course"], shape)
             then = dict(content["identity"])
         except (OSError, SafetensorError, *MISFITS) as error:
             raise BundleError(
-                f"{file} is damaged ({error}); delete it, or begin anew with --overwrite"
+                f"{file} is damaged ({shown(str(error), 200)}); delete it, or begin anew with"
+                " --overwrite"
             ) from error
         for warning in identity.check(then, "comparison", self.folder):
             if warning not in self._told:
@@ -109,8 +119,8 @@ class Logbook:
         """Take away all that is kept, and the folder if nothing else stands in it."""
         if not self.folder.is_dir():
             return
-        for pattern in ("*.safetensors", ".*.safetensors.new"):  # a kill leaves one of the latter
-            for file in self.folder.glob(pattern):
+        for file in list(self.folder.iterdir()):
+            if _is_own(file):
                 file.unlink()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
@@ -119,16 +129,54 @@ class Logbook:
         return self.folder / f"{name}.safetensors"
 
 
-def _course(log_proba: NDArray[np.float64], facts: Mapping[str, Any]) -> Course:
+def check_own(folder: Path) -> None:
+    """Refuse a folder, where there is one, that holds anything but what a comparison keeps.
+
+    Raises:
+        BundleError: Something else is in it.
+    """
+    others = sorted(file.name for file in folder.glob("*") if not _is_own(file))
+    if others:
+        raise BundleError(
+            f"{folder} holds '{others[0]}', which no comparison has written; move that away, or"
+            " choose another --out"
+        )
+
+
+def _is_own(file: Path) -> bool:
+    """Tell whether a `Logbook` wrote a file; one that can't be read is half written or damaged."""
+    if file.is_symlink() or not file.is_file() or not _FILE_NAME.fullmatch(file.name):
+        return False
+    try:
+        with safe_open(file, framework="np") as stored:
+            return _METADATA in (stored.metadata() or {})
+    except (OSError, SafetensorError):
+        return True
+
+
+class _Facts(BaseModel):
+    """A course without its log-probabilities, when it comes out of a file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    temperature: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+    history: tuple[Epoch, ...]
+    best_epoch: NonNegativeInt
+    train_seconds: _Amount
+    texts_per_second: _Amount
+    megabytes: _Amount
+    remarks: tuple[str, ...]
+
+
+def _course(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, int]) -> Course:
     """Make a course again from what was kept of it.
 
     Raises:
-        LookupError, TypeError, ValueError: It is not what `Logbook.keep` wrote.
+        ValueError: It is not what `Logbook.keep` wrote.
     """
-    history = tuple(Epoch(**epoch) for epoch in facts["history"])
-    told = {**facts, "history": history, "remarks": tuple(facts["remarks"])}
-    return Course(log_proba=log_proba, **told)
-
-
-def _digest(array: NDArray[np.float64]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+    if log_proba.dtype != np.float64 or log_proba.shape != shape:
+        raise ValueError(f"{_ARRAY} is {log_proba.dtype} {list(log_proba.shape)}")
+    kept = read_facts(_Facts, facts)
+    if kept.best_epoch > len(kept.history):
+        raise ValueError(f"of {len(kept.history)} epochs the best is {kept.best_epoch}")
+    return Course(log_proba=log_proba, **dict(kept))

@@ -38,7 +38,7 @@ from wordgate.workflows.judging import (
     tempering_facts,
     vector_facts,
 )
-from wordgate.workflows.keeping import check_keeping
+from wordgate.workflows.keeping import check_keeping, is_end_of, kept_beside
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.reporting import report_page
 from wordgate.workflows.resolving import (
@@ -158,6 +158,8 @@ def train(
     overrides = {**(settings or {}), **given_options(split=split, test_size=test_size)}
     check_family(model)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
+    if resume and not overwrite and max_minutes is None and out is not None and model == "lstm":
+        overwrite = is_end_of(Path(out), kept_beside(out))  # killed between writing and removing
     keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
     seed = checked_seed(seed)
     check_device(model, device)
