@@ -43,6 +43,28 @@ def found(request):
     return tell
 
 
+@pytest.fixture
+def canary(tmp_path):
+    """A file that is not there, and that malicious files make."""
+    return tmp_path / "canary"
+
+
+class Payload:
+    """Touches the canary when it is unpickled."""
+
+    def __init__(self, canary: Path):
+        self.canary = canary
+
+    def __reduce__(self):
+        return Path.touch, (self.canary,)
+
+
+@pytest.fixture
+def payload(canary):
+    """An object whose pickle touches the canary when it is loaded."""
+    return Payload(canary)
+
+
 @dataclass(frozen=True)
 class Worked:
     """What became of many cases.
