@@ -6,16 +6,19 @@ a table. What must be tried many thousand times stands in a script of the folder
 
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 LONG = os.environ.get("WORDGATE_FAULTS") == "long"
+SEED = os.environ.get("WORDGATE_FAULTS_SEED") or date.today().isoformat()
 _FOUND = pytest.StashKey[list[tuple[str, str]]]()
 
 
@@ -41,6 +44,35 @@ def found(request):
         request.config.stash[_FOUND].append((what, figure))
 
     return tell
+
+
+@pytest.fixture
+def chance(request):
+    """Draw what is tried: something else each day; a failure says how to try the same again."""
+    request.node.add_report_section("setup", "seed", f"WORDGATE_FAULTS_SEED={SEED}")
+    return random.Random(f"{SEED} {request.node.name}")
+
+
+@pytest.fixture
+def canary(tmp_path):
+    """A file that is not there, and that malicious files make."""
+    return tmp_path / "canary"
+
+
+class Payload:
+    """Touches the canary when it is unpickled."""
+
+    def __init__(self, canary: Path):
+        self.canary = canary
+
+    def __reduce__(self):
+        return Path.touch, (self.canary,)
+
+
+@pytest.fixture
+def payload(canary):
+    """An object whose pickle touches the canary when it is loaded."""
+    return Payload(canary)
 
 
 @dataclass(frozen=True)

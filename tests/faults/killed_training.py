@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import WordgateError
@@ -188,7 +188,7 @@ def kill(child, instant, before):
         before: The hash of the bundle that stood there when it began.
 
     Returns:
-        What it was writing; None if it had ended before.
+        What it was writing, and what checkpoint there is; None if it had ended before.
     """
     instant.wait(lambda: is_over(child))
     os.kill(child, signal.SIGKILL)
@@ -196,12 +196,28 @@ def kill(child, instant, before):
     if not os.WIFSIGNALED(status):
         assert status == 0, "the training failed"
         return None
-    there, updates = bundle_hash(), kept_updates()
+    there = bundle_hash()
     if before is not None:
         assert there is not None, "there was a model, and there is none"
-    if board[KEPT] >= 0 and (there is None or there == before):
-        assert updates in (board[KEPT], board[BEGUN]), f"{updates} kept of {board}"
-    return int(board[WRITING])
+    return int(board[WRITING]), checkpoint_left(is_new=there not in (None, before))
+
+
+def checkpoint_left(*, is_new):
+    """Say what checkpoint a killed training has left, read to its last byte.
+
+    Args:
+        is_new: Whether its model is there, which needs no checkpoint any more.
+    """
+    try:
+        updates = kept_updates()
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+        return f"damaged: {error}"
+    if updates is None:
+        return "none yet" if board[KEPT] < 0 else "its model" if is_new else "missing"
+    before_this = board[KEPT] < 0  # of the training that it went on with, perhaps
+    if is_new or before_this or updates in (board[KEPT], board[BEGUN]):
+        return "readable"
+    return f"of {updates} updates, where {board[KEPT]} or {board[BEGUN]} were kept"
 
 
 def finish(data, old):
@@ -231,25 +247,26 @@ def killed_once(data, chance, measures):
         kind = chance.choice(["any", "any", "checkpoint", "bundle"])
         instant = Instant(chance, measures, kind, chance.randrange(measures["updates"]))
         child = begin(data, old)
-        writing = kill(child, instant, measures["old"] if old else None)
-        if writing is not None:
+        found = kill(child, instant, measures["old"] if old else None)
+        if found is not None:
             finish(data, old)
-            return {"aim": instant.kind, "writing": [writing]}
+            return {"aim": instant.kind, "writing": [found[0]], "kept": [found[1]]}
 
 
 def killed_often(data, chance, measures, kills):
     """Kill a training so often: as it starts, or each time a little further on; then end it."""
     targets = sorted(chance.sample(range(measures["updates"] * 9 // 10), kills))
-    child, writing = begin(data, old=False), []
+    child, left = begin(data, old=False), []
     for target in targets:
         kind = "start" if chance.random() < 0.2 else "update"
         found = kill(child, Instant(chance, measures, kind, target), None)
         if found is None:  # it was faster than its killer: another one, then
             return killed_often(data, chance, measures, kills)
-        writing.append(found)
+        left.append(found)
         child = start(data, resume=Path("m.checkpoint").exists())
     assert os.waitpid(child, 0)[1] == 0, "it can't be resumed"
-    return {"aim": "often", "writing": writing}
+    writing, kept = zip(*left, strict=True)
+    return {"aim": "often", "writing": writing, "kept": kept}
 
 
 def measure(data):

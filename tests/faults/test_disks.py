@@ -8,7 +8,6 @@ of.
 
 import errno
 import os
-import random
 import shutil
 import subprocess
 import tempfile
@@ -290,8 +289,7 @@ def some(chance, total, most):
     return sorted(chance.sample(range(1, total + 1), min(most, total)))
 
 
-def test_an_error_at_any_step_leaves_the_old_one_whole(place, monkeypatch, how_many, count):
-    chance = random.Random(0)
+def test_an_error_at_any_step_leaves_the_old_one_whole(place, monkeypatch, how_many, count, chance):
     place.put_old()
     with monkeypatch.context() as patched:
         counting = Failing(patched)
@@ -330,9 +328,8 @@ def largest(there):
     return max(map(len, there.values())) if isinstance(there, dict) else len(there)
 
 
-def test_a_write_refused_at_any_byte_leaves_the_old_one_whole(place, how_many, count):
+def test_a_write_refused_at_any_byte_leaves_the_old_one_whole(place, how_many, count, chance):
     size = largest(_written[place.writer.command])
-    chance = random.Random(0)
     tried = {size - 1, *(chance.randrange(size) for _ in range(how_many(0, 40)))}
     for limit in tried:
         place.put_old()
@@ -362,11 +359,11 @@ def small_disk():
     folder.rmdir()
 
 
-def test_a_full_disk_leaves_the_old_one_whole(writer, small_disk, capsys, how_many, count):
+def test_a_full_disk_leaves_the_old_one_whole(writer, small_disk, capsys, how_many, count, chance):
     place = made(small_disk / "out", writer, capsys)
     page = os.statvfs(small_disk).f_frsize
     needed = 3 * sum(map(len, files_of(place))) // page + 20  # pages, beside the old one
-    chance, ballast, full = random.Random(0), small_disk / "ballast", 0
+    ballast, full = small_disk / "ballast", 0
     for free in sorted({0, *some(chance, needed, how_many(0, 60))}):
         place.put_old()
         space = os.statvfs(small_disk)
@@ -465,9 +462,8 @@ def check_resumable(code, streams, expected, *, kept):
 
 
 def test_an_error_in_any_checkpoint_leaves_the_one_before(
-    training, monkeypatch, how_many, capsys, found
+    training, monkeypatch, how_many, capsys, found, chance
 ):
-    chance = random.Random(0)
     with monkeypatch.context() as patched:
         counting = Failing(patched)
         assert exit_code(LSTM.split()) == 0
@@ -488,10 +484,9 @@ def test_an_error_in_any_checkpoint_leaves_the_one_before(
 
 
 def test_a_checkpoint_refused_at_any_byte_leaves_the_one_before(
-    training, monkeypatch, how_many, capsys, found
+    training, monkeypatch, how_many, capsys, found, chance
 ):
-    chance, sizes = random.Random(0), []
-    real = Checkpoint.save
+    sizes, real = [], Checkpoint.save
 
     def save(checkpoint, state):
         if len(sizes) < update:

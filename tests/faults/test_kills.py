@@ -82,11 +82,15 @@ def test_a_training_killed_many_times_ends_in_the_same_bits(killed, found):
 
 
 def test_after_each_kill_there_is_a_checkpoint_that_can_be_read(killed, found):
-    # The script itself looks after each kill, and ends in an error where there is none.
-    once, often = killed
-    kills = sum(len(each["writing"]) for each in [*once, *often])
-    found("after each kill: a readable checkpoint, current or previous", f"{kills} of {kills}")
-    assert kills > len(once)
+    left = Counter(kept for part in killed for each in part for kept in each["kept"])
+    needed = left.total() - left["none yet"] - left["its model"]
+    found(
+        "after each kill: a readable checkpoint, current or previous",
+        f"{left['readable']} of {needed}; {left['none yet']} before the first,"
+        f" {left['its model']} after the model",
+    )
+    assert left["readable"] == needed, left
+    assert needed
 
 
 def test_nothing_is_left_beside_the_model_in_the_end(killed):

@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import os
 import random
 import shutil
 import struct
@@ -370,6 +371,9 @@ class Scoring:
     def case(self, chance):
         shutil.rmtree(self.kept, ignore_errors=True)
         self.out.unlink(missing_ok=True)
+        old = chance.choice([None, b"an older result\n"])
+        if old is not None:
+            self.out.write_bytes(old)
         self.kept.mkdir()
         state = chance.choice(self.states)
         for name, content in state.items():
@@ -387,6 +391,8 @@ class Scoring:
             self.score(resume=True)
         except WordgateError as error:
             check_sentence(error)
+            there = self.out.read_bytes() if self.out.exists() else None
+            assert there == old, "a refusal has changed what stood there"
             return "note: refused"
         unchanged = signed or json_of(content) == json_of(whole)
         assert unchanged, "a note with a changed byte was gone on with"
@@ -409,6 +415,30 @@ class Vectors:
         outcome = self.fuzz._outcome(self.file, content)
         assert outcome in ("vectors", "a sentence"), outcome
         return f"vectors: {'read' if outcome == 'vectors' else 'refused'}"
+
+
+class Cache:
+    """An answer kept of a large file of word vectors, with bytes changed: it is none then."""
+
+    def __init__(self, folder):
+        from wordgate.vectors import cache
+        from wordgate.vectors.matching import Found
+
+        os.environ[cache.CACHE_HOME_VARIABLE] = str(folder / "cache")
+        vectors = np.array([[1, 2, 3], [0, 0, 0], [-1, 0.5, 7]], np.float32)
+        self.cache, self.found = cache, Found(vectors, np.array([0, -1, 3], np.int8))
+        self.file = cache.keep_answer("key", self.found) / "key.safetensors"
+        self.whole = self.file.read_bytes()
+
+    def case(self, chance):
+        self.file.write_bytes(broken_bytes(self.whole, chance))
+        answer = self.cache.kept_answer("key")
+        if answer is None:
+            return "cache: passed over"
+        # What safetensors passes over is no change.
+        assert np.array_equal(answer.vectors, self.found.vectors), "a changed byte was read"
+        assert np.array_equal(answer.rules, self.found.rules), "a changed byte was read"
+        return "cache: read"
 
 
 class Recipe:
@@ -445,8 +475,11 @@ def prepare(folder, arguments):
     bundles = [Bundle(whole, folder / f"bundle {i}") for i, whole in enumerate(arguments)]
     for bundle in bundles:
         assert use(bundle.folder, shown=True) == "read"
-    others = [Vectors(folder), Scoring(arguments[0], folder), Training(folder), Recipe(folder)]
-    shares = [*[58 / len(bundles)] * len(bundles), 20, 10, 10, 2]
+    others = [
+        Vectors(folder), Scoring(arguments[0], folder), Training(folder), Recipe(folder),
+        Cache(folder),
+    ]  # fmt: skip
+    shares = [*[56 / len(bundles)] * len(bundles), 20, 10, 10, 2, 2]
 
     def work(case):
         chance = random.Random(case)
