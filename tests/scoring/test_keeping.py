@@ -125,6 +125,64 @@ def test_a_note_that_was_changed_is_not_believed(score, messy, here, stopped):
             score(messy, "out.csv", batch=20, resume=True)
 
 
+@pytest.fixture
+def victim(here):
+    """A file of somebody else's, with what a folder beside a result may lead to it by."""
+    (here / "victim.txt").write_text("theirs")
+    (here / "out.csv.checkpoint").mkdir()
+    return here / "victim.txt"
+
+
+@pytest.mark.parametrize("name", ["rows", "note.json", ".note.json.new", "begun"])
+def test_a_link_that_waits_beside_the_result_is_not_followed(score, messy, here, victim, name):
+    (here / "out.csv.checkpoint" / name).symlink_to("../victim.txt")
+    before = victim.stat()
+    assert score(messy, "out.csv", overwrite=True).rows == ROWS
+    assert (victim.read_text(), victim.stat().st_mtime_ns) == ("theirs", before.st_mtime_ns)
+    assert (here / "out.csv").read_text().startswith("id,text,label,")
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv", "victim.txt"]
+
+
+def test_a_link_that_leads_nowhere_makes_no_file_there(score, messy, here):
+    (here / "out.csv.checkpoint").mkdir()
+    (here / "out.csv.checkpoint" / "begun").symlink_to("../new.txt")
+    score(messy, "out.csv")
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
+
+
+@pytest.mark.parametrize("name", ["rows", "note.json"])
+def test_a_link_is_not_gone_on_with(score, messy, here, stopped, name):
+    stopped(messy, "out.csv", after=9)
+    kept = here / "out.csv.checkpoint" / name
+    content = kept.read_bytes()
+    kept.rename(here / "theirs")
+    kept.symlink_to("../theirs")
+    message = rf"^out\.csv\.checkpoint is damaged \({name} is a link\); begin anew with"
+    with pytest.raises(BundleError, match=message):
+        score(messy, "out.csv", batch=20, resume=True)
+    assert (here / "theirs").read_bytes() == content
+
+
+def test_the_folder_is_on_the_disk_before_its_first_row(score, messy, here, monkeypatch):
+    done = []
+    synced, written = keeping.sync_folder, keeping.Kept.write
+    monkeypatch.setattr(keeping, "sync_folder", lambda at: (done.append(at), synced(at)))
+    monkeypatch.setattr(
+        keeping.Kept, "write", lambda kept, rows: (done.append("rows"), written(kept, rows))
+    )
+    score(messy, here / "out.csv")
+    assert here in done[: done.index("rows")]
+
+
+def test_a_folder_of_others_is_not_worked_in(score, messy, here):
+    (here / "theirs").mkdir()
+    (here / "out.csv.checkpoint").symlink_to("theirs")
+    message = r"^out\.csv\.checkpoint, where the work is to be kept, is a link: take it away$"
+    with pytest.raises(BundleError, match=message):
+        score(messy, "out.csv", overwrite=True)
+    assert list((here / "theirs").iterdir()) == []
+
+
 def test_resume_begins_where_nothing_was_and_leaves_alone_what_is_whole(score, messy, here):
     assert score(messy, "out.csv", resume=True).rows == ROWS
     assert score(messy, "out.csv", resume=True).was_whole

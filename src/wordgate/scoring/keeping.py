@@ -115,10 +115,14 @@ class Kept:
         Raises:
             BundleError: The disk refuses.
         """
+        begun = self.folder / _BEGUN
         try:
-            self.folder.mkdir(exist_ok=True)
-            self._claimed = not self.is_begun()
-            (self.folder / _BEGUN).touch()
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            if begun.is_symlink():
+                begun.unlink()
+            self._claimed |= not begun.exists()
+            begun.touch()
+            sync_folder(self.folder.parent)
         except OSError as error:
             raise _unwritten(self.folder, error) from error
 
@@ -136,7 +140,8 @@ class Kept:
         try:
             (self.folder / _NOTE).unlink(missing_ok=True)
             sync_folder(self.folder)
-            self._stream = self.rows.open("wb", buffering=0)
+            self.rows.unlink(missing_ok=True)  # it may be a link to who knows where
+            self._stream = self.rows.open("xb", buffering=0)
         except OSError as error:
             raise _unwritten(self.folder, error) from error
         self.write(heading)
@@ -154,7 +159,7 @@ class Kept:
         """
         mark = self._mark(work)
         try:
-            self._stream = self.rows.open("rb+", buffering=0)
+            self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
             there = os.fstat(self._stream.fileno()).st_size
             if there < mark.length:
                 raise self._damaged(f"{there:,} bytes where {mark.length:,} were written")
@@ -234,8 +239,11 @@ class Kept:
 
     def _mark(self, work: Mapping[str, str]) -> Mark:
         file = self.folder / _NOTE
+        if link := next((entry for entry in (file, self.rows) if entry.is_symlink()), None):
+            raise self._damaged(f"{link.name} is a link")
         try:
-            note = json.loads(file.read_bytes())
+            with open(file, "rb", opener=_no_link) as stream:
+                note = json.load(stream)
             if note["layout"] != _LAYOUT:
                 raise BundleError(
                     f"{file} is of layout {note['layout']!r:.80}, and this wordgate reads"
@@ -276,6 +284,11 @@ def _as_mark(note: Mapping[str, Any]) -> Mark:
     if counts.scored + counts.errors != counts.rows or counts.abstained > counts.scored:
         raise ValueError(f"its counts are {numbers[2:]}")
     return Mark(position, length, counts)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file, but no link to another, and without waiting for the other end of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _unwritten(path: Path, error: OSError) -> BundleError:
