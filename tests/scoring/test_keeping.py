@@ -193,6 +193,66 @@ def test_resume_begins_where_nothing_was_and_leaves_alone_what_is_whole(score, m
         score(messy, "out.csv", resume=True)
 
 
+@pytest.fixture
+def moved(score, messy, here, monkeypatch):
+    """Score, but be killed when the result is in its place and the note still beside it."""
+
+    def run(out):
+        class Killed(BaseException):
+            pass
+
+        def clear(kept):
+            kept.rows.unlink(missing_ok=True)
+            raise Killed
+
+        with monkeypatch.context() as patched:
+            patched.setattr(keeping.Kept, "clear", clear)
+            with pytest.raises(Killed):
+                score(messy, out, batch=20)
+
+    return run
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet", "out.jsonl.gz"])
+def test_a_result_in_its_place_is_whole_for_the_same_command_alone(score, messy, here, moved, out):
+    moved(out)
+    whole = (here / out).read_bytes()
+    with pytest.raises(BundleError, match=r"abstain_below 0\.0 instead of 0\.9"):
+        score(messy, out, batch=20, resume=True, abstain_below=0.9)
+    assert score(messy, out, batch=20, resume=True).was_whole
+    assert (here / out).read_bytes() == whole
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", out]
+
+
+@pytest.mark.parametrize(
+    ("note", "why"), [(b"{}", r"'layout'"), (b"garbage", r"Expecting value.*"), (None, "its rows")]
+)
+def test_a_result_of_others_is_not_whole_by_what_lies_beside_it(
+    score, messy, here, moved, note, why
+):
+    moved("out.csv")
+    (here / "out.csv").write_text("theirs")
+    if note is not None:
+        (here / "out.csv.checkpoint" / "note.json").write_bytes(note)
+    with pytest.raises(BundleError, match=rf"^out\.csv\.checkpoint is damaged \({why}"):
+        score(messy, "out.csv", batch=20, resume=True)
+    assert (here / "out.csv").read_text() == "theirs"
+
+
+def test_what_is_whole_tells_that_nothing_but_times_was_compared(
+    score, messy, count_model, listening
+):
+    score(messy, "out.csv")
+    wordgate.score(
+        count_model.folder, messy, "out.csv", resume=True, abstain_below=0.9, progress=listening
+    )
+    assert listening.lines == [
+        f"out.csv is there already, and younger than {count_model.folder} and in.csv: nothing is"
+        " left to do. Only these times were compared: what it was made of, and with what options,"
+        " is noted nowhere; --overwrite scores anew"
+    ]
+
+
 def test_an_old_result_stands_until_the_new_one_is_whole(score, messy, write, here, stopped):
     write("out.csv", "old")
     stopped(messy, "out.csv", after=9, overwrite=True)

@@ -148,16 +148,12 @@ class Kept:
         if work:
             self.note(work, 0, Counts())
 
-    def resume(self, work: Mapping[str, str]) -> Mark:
+    def resume(self, mark: Mark) -> None:
         """Go on where the note says.
 
-        Args:
-            work: What decides the result, by name.
-
         Raises:
-            BundleError: What is kept is of another work, or damaged.
+            BundleError: What is kept is damaged.
         """
-        mark = self._mark(work)
         try:
             self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
             there = os.fstat(self._stream.fileno()).st_size
@@ -165,10 +161,11 @@ class Kept:
                 raise self._damaged(f"{there:,} bytes where {mark.length:,} were written")
             self._stream.truncate(mark.length)
             self._stream.seek(mark.length)
+        except FileNotFoundError as error:
+            raise self._damaged(f"its {_ROWS} are gone") from error
         except OSError as error:
             raise _unwritten(self.rows, error) from error
         self._due = time.monotonic() + self._every
-        return mark
 
     def write(self, content: bytes) -> None:
         """Add to the result.
@@ -237,7 +234,15 @@ class Kept:
             sync_folder(self.folder)
         self.folder.rmdir()
 
-    def _mark(self, work: Mapping[str, str]) -> Mark:
+    def mark(self, work: Mapping[str, str]) -> Mark:
+        """Read the note.
+
+        Args:
+            work: What decides the result, by name.
+
+        Raises:
+            BundleError: What is kept is of another work, or damaged.
+        """
         file = self.folder / _NOTE
         if link := next((entry for entry in (file, self.rows) if entry.is_symlink()), None):
             raise self._damaged(f"{link.name} is a link")

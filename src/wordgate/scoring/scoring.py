@@ -19,7 +19,7 @@ from wordgate.prediction.predictor import Predictor, check_abstain, load
 from wordgate.progress import Console, Progress
 from wordgate.scoring.answers import answers
 from wordgate.scoring.batch import Batch
-from wordgate.scoring.keeping import Counts, Kept
+from wordgate.scoring.keeping import Counts, Kept, Mark
 from wordgate.scoring.names import added_names
 from wordgate.scoring.opening import Asked, Opened, open_input
 from wordgate.scoring.parquet import ParquetReader
@@ -133,7 +133,8 @@ def score(
         batch: Records scored together at most.
         kernel: What computes an LSTM, as for `wordgate.load`.
         resume: Go on where an interrupted scoring stopped; begin where none was; do nothing where
-            the result is there and younger than what it is made of.
+            the result is there and younger than the model and the input. Those times alone are
+            compared then: a result that is whole has no note of what it was made of.
         overwrite: Replace a result that is there, and begin anew where one was interrupted.
         checkpoint_seconds: Seconds between two notes of how far it has come, at least.
         progress: Where to tell what is inferred and how far it is; None for standard error.
@@ -155,7 +156,7 @@ def score(
     kept = None if out == STANDARD else Kept(Path(out).expanduser(), checkpoint_seconds)
     with kept or nullcontext():
         if is_whole(bundle, source, kept, resume=resume, overwrite=overwrite):
-            return _nothing_to_do(bundle, out, told)
+            return _nothing_to_do(bundle, source, out, told)
         asked = Asked(text, encoding, batch)
         work = _work(
             bundle,
@@ -217,8 +218,13 @@ def _work(
     return _Work(predictor, opened, writer, added, abstain_below, identity)
 
 
-def _nothing_to_do(bundle: str | Path, out: str, told: Progress) -> Scored:
-    told.say(f"{out} is there already, whole, and younger than the model and the input")
+def _nothing_to_do(bundle: str | Path, source: str, out: str, told: Progress) -> Scored:
+    made_of = f"{bundle} and {source}" if Path(source).expanduser().exists() else bundle
+    told.say(
+        f"{out} is there already, and younger than {made_of}: nothing is left to do. Only these"
+        " times were compared: what it was made of, and with what options, is noted nowhere;"
+        " --overwrite scores anew"
+    )
     added = added_names(BundleFolder.open(bundle).config().labels)
     return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
 
@@ -252,11 +258,12 @@ def _to_standard_output(work: _Work) -> Scored:
 def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored:
     position, counts = 0, Counts()
     if resume and kept.is_there():
-        if _was_moved(kept):
+        mark = kept.mark(work.identity)
+        if _was_moved(work, kept, mark):
             kept.clear()
             told.say(f"{kept.out} is whole.")
             return Scored(0, 0, 0, 0, [], work.added, 0.0, 0.0, was_whole=True)
-        mark = kept.resume(work.identity)
+        kept.resume(mark)
         position, counts = mark.position, mark.counts
         told.say(f"going on after {counts.rows:,} rows")
     else:
@@ -268,6 +275,8 @@ def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored
             position = batch.end
             kept.write(work.bytes_of(batch, counts))
             _note(work, kept, position, counts, interruption)
+        if work.can_be_kept:
+            kept.note(work.identity, position, counts)  # by which the result is known in its place
     kept.close()
     try:
         work.writer.finish(kept.rows, kept.out)
@@ -277,9 +286,12 @@ def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored
     return _scored(work, counts, counts.scored - before, started)
 
 
-def _was_moved(kept: Kept) -> bool:
-    """Tell whether it was killed between its last two steps: the result is in its place."""
-    return kept.out.exists() and not kept.rows.exists()
+def _was_moved(work: _Work, kept: Kept, mark: Mark) -> bool:
+    """Tell whether it was killed in its last steps, when the result was in its place."""
+    if kept.rows.exists() or not kept.out.exists():
+        return False
+    # Parquet is made of the rows, which go after that; else they are the result.
+    return isinstance(work.writer, ParquetWriter) or kept.out.stat().st_size == mark.length
 
 
 def _note(
