@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from pyarrow import parquet
@@ -14,7 +15,8 @@ from pyarrow import parquet
 import wordgate
 from wordgate.errors import BundleError, DataError
 from wordgate.progress import Silent
-from wordgate.scoring import keeping
+from wordgate.scoring import keeping, scoring
+from wordgate.versions import installed
 
 ROWS = 400
 OUTS = ["out.csv", "out.tsv", "out.jsonl", "out.csv.gz"]
@@ -98,6 +100,32 @@ def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
         BundleError, match=r"^out\.csv\.checkpoint keeps a scoring with other input;"
     ):
         score(messy, "out.csv", resume=True, batch=20)
+
+
+def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monkeypatch, listening):
+    stopped(messy, "out.csv", after=9)
+    now = installed("wordgate") | {"numpy": "9.9"}
+    monkeypatch.setattr(scoring, "installed", lambda *names: {name: now[name] for name in names})
+    monkeypatch.setattr(scoring, "available_cores", lambda: 99)
+    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
+    told = next(line for line in listening.lines if line.startswith("warning: "))
+    numpy = f"numpy {installed('numpy')['numpy']} instead of 9.9"
+    assert told.startswith("warning: The scoring was begun with threads ")
+    assert f" instead of 99, {numpy}: its result may differ a little from" in told
+
+
+@pytest.mark.parametrize(
+    ("family", "kernel", "packages"),
+    [
+        ("lstm", "numpy", ["numpy"]),
+        ("lstm", "numba", ["numpy", "numba", "llvmlite"]),
+        ("transformer", "numpy", ["numpy", "torch", "transformers", "tokenizers"]),
+    ],
+)
+def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
+    monkeypatch.setattr(scoring, "installed", lambda *names: dict.fromkeys(names, "1"))
+    model = SimpleNamespace(config=SimpleNamespace(family=family))
+    assert list(scoring._engine(model, kernel)) == ["python", "threads", "processor", *packages]
 
 
 def test_rows_that_were_lost_are_noticed(score, messy, here, stopped):

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -65,11 +65,13 @@ class Mark:
         position: Where the source's next batch begins.
         length: Bytes of the result so far.
         counts: What was done.
+        warnings: What differs between then and now and may move the result a little.
     """
 
     position: int
     length: int
     counts: Counts
+    warnings: list[str] = field(default_factory=list)
 
 
 class Kept:
@@ -126,12 +128,12 @@ class Kept:
         except OSError as error:
             raise _unwritten(self.folder, error) from error
 
-    def begin(self, heading: bytes, work: Mapping[str, str]) -> None:
+    def begin(self, heading: bytes, identity: Identity | None) -> None:
         """Begin anew, whatever was kept.
 
         Args:
             heading: What stands before the first row.
-            work: What decides the result, by name; empty where nothing can be gone on with.
+            identity: What the scoring is; None where nothing can be gone on with.
 
         Raises:
             BundleError: The disk refuses.
@@ -145,8 +147,8 @@ class Kept:
         except OSError as error:
             raise _unwritten(self.folder, error) from error
         self.write(heading)
-        if work:
-            self.note(work, 0, Counts())
+        if identity is not None:
+            self.note(identity, 0, Counts())
 
     def resume(self, mark: Mark) -> None:
         """Go on where the note says.
@@ -185,7 +187,7 @@ class Kept:
         """Tell whether it is time for a note."""
         return time.monotonic() >= self._due
 
-    def note(self, work: Mapping[str, str], position: int, counts: Counts) -> None:
+    def note(self, identity: Identity, position: int, counts: Counts) -> None:
         """Note how far the result has come; all that was written before is on the disk then.
 
         Raises:
@@ -195,7 +197,7 @@ class Kept:
         started = time.monotonic()
         note = {
             "layout": _LAYOUT,
-            **Identity(work).facts(),
+            **identity.facts(),
             "position": position,
             "length": self._stream.tell(),
             "counts": asdict(counts),
@@ -234,11 +236,11 @@ class Kept:
             sync_folder(self.folder)
         self.folder.rmdir()
 
-    def mark(self, work: Mapping[str, str]) -> Mark:
+    def mark(self, identity: Identity) -> Mark:
         """Read the note.
 
         Args:
-            work: What decides the result, by name.
+            identity: What the scoring is that is to go on.
 
         Raises:
             BundleError: What is kept is of another work, or damaged.
@@ -261,8 +263,7 @@ class Kept:
             raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise self._damaged(shown(str(error), _MOST_SHOWN)) from error
-        Identity(work).check(note, "scoring", self.folder)
-        return mark
+        return replace(mark, warnings=identity.check(note, "scoring", self.folder))
 
     def _damaged(self, why: str) -> BundleError:
         return BundleError(f"{self.folder} is damaged ({why}); begin anew with --overwrite")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.bundle.folder import BundleFolder
+from wordgate.cores import available_cores
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.models.kernels import NUMPY
@@ -28,7 +30,9 @@ from wordgate.scoring.placing import asked_form, is_whole, make_writer
 from wordgate.scoring.source import STANDARD
 from wordgate.scoring.survey import digest
 from wordgate.scoring.writing import Writer
+from wordgate.training.identity import Identity
 from wordgate.training.interruption import Interruption, deferred_interruption
+from wordgate.training.processor import processor
 from wordgate.versions import installed
 
 BATCH = 8192
@@ -73,7 +77,7 @@ class _Work:
         writer: The result's format.
         added: The names of the new columns.
         abstain_below: As in `score`.
-        identity: What decides the result, by name; empty where nothing is kept.
+        identity: What this scoring is; None where nothing is kept.
     """
 
     predictor: Predictor
@@ -81,12 +85,7 @@ class _Work:
     writer: Writer
     added: list[str]
     abstain_below: float
-    identity: dict[str, str]
-
-    @property
-    def can_be_kept(self) -> bool:
-        """Whether the work can be gone on with after an interruption."""
-        return bool(self.identity)
+    identity: Identity | None
 
     def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
         """Score a batch and count it."""
@@ -172,7 +171,7 @@ def score(
             told.say(
                 f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
             )
-        if resume and not work.can_be_kept:
+        if resume and work.identity is None:
             raise SettingsError(f"--resume has no effect on {source}, which comes only once")
         for line in (*work.opened.lines, _added_line(work.opened, work.added)):
             told.say(line)
@@ -201,9 +200,9 @@ def _work(
     writer = make_writer(
         opened.reader, predictor.labels, added, form, escape_formulas=escapes, packed=packed
     )
-    identity = {}
+    identity = None
     if kept is not None and opened.source.path is not None:
-        identity = {
+        work = {
             "input": digest(opened.source.path),
             "model": _digest_of_model(bundle),
             **installed("wordgate"),
@@ -215,7 +214,23 @@ def _work(
             "batch": str(asked.batch),
             "kernel": kernel,
         }
+        identity = Identity(work, _engine(predictor, kernel))
     return _Work(predictor, opened, writer, added, abstain_below, identity)
+
+
+def _engine(predictor: Predictor, kernel: str) -> dict[str, str]:
+    """Name what computes: it moves the last bits of a result."""
+    packages = ["numpy"]
+    if kernel != NUMPY:
+        packages += ["numba", "llvmlite"]
+    if predictor.config.family == "transformer":
+        packages += ["torch", "transformers", "tokenizers"]
+    return {
+        "python": platform.python_version(),
+        "threads": str(available_cores()),
+        "processor": processor(),
+        **installed(*packages),
+    }
 
 
 def _nothing_to_do(bundle: str | Path, source: str, out: str, told: Progress) -> Scored:
@@ -257,26 +272,29 @@ def _to_standard_output(work: _Work) -> Scored:
 
 def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored:
     position, counts = 0, Counts()
-    if resume and kept.is_there():
-        mark = kept.mark(work.identity)
+    identity = work.identity
+    if identity is not None and resume and kept.is_there():
+        mark = kept.mark(identity)
         if _was_moved(work, kept, mark):
             kept.clear()
             told.say(f"{kept.out} is whole.")
             return Scored(0, 0, 0, 0, [], work.added, 0.0, 0.0, was_whole=True)
         kept.resume(mark)
+        for warning in mark.warnings:
+            told.say(f"warning: {warning}")
         position, counts = mark.position, mark.counts
         told.say(f"going on after {counts.rows:,} rows")
     else:
-        kept.begin(work.writer.heading(), work.identity)
+        kept.begin(work.writer.heading(), identity)
     before, started = counts.scored, time.monotonic()
-    deferred = deferred_interruption() if work.can_be_kept else nullcontext(Interruption())
+    deferred = nullcontext(Interruption()) if identity is None else deferred_interruption()
     with deferred as interruption:
         for batch in _shown(work, position, counts, told):
             position = batch.end
             kept.write(work.bytes_of(batch, counts))
-            _note(work, kept, position, counts, interruption)
-        if work.can_be_kept:
-            kept.note(work.identity, position, counts)  # by which the result is known in its place
+            _note(identity, kept, position, counts, interruption)
+        if identity is not None:
+            kept.note(identity, position, counts)  # by which the result is known in its place
     kept.close()
     try:
         work.writer.finish(kept.rows, kept.out)
@@ -295,11 +313,15 @@ def _was_moved(work: _Work, kept: Kept, mark: Mark) -> bool:
 
 
 def _note(
-    work: _Work, kept: Kept, position: int, counts: Counts, interruption: Interruption
+    identity: Identity | None,
+    kept: Kept,
+    position: int,
+    counts: Counts,
+    interruption: Interruption,
 ) -> None:
     """Note how far it is, where it is time; where it was asked to stop, note and stop."""
-    if work.can_be_kept and (interruption.asked or kept.is_due()):
-        kept.note(work.identity, position, counts)
+    if identity is not None and (interruption.asked or kept.is_due()):
+        kept.note(identity, position, counts)
     if interruption.asked:
         raise KeyboardInterrupt(
             f"{counts.rows:,} rows are kept in {kept.folder}; the same command with --resume goes"
