@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -75,6 +76,21 @@ def _delimiter(reader: Reader, form: str) -> str:
     if form == "tsv":
         return "\t"
     return (reader.delimiter if reader.form == "csv" else None) or ","
+
+
+def place_of(out: str) -> Path:
+    """Say where the file is to stand: where a link leads, so that the link stays.
+
+    Args:
+        out: As the user named it.
+
+    Raises:
+        BundleError: There is something else than a file or a folder.
+    """
+    path = Path(out).expanduser()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise BundleError(f"{path} is not a file; name one, or - for standard output")
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def is_whole(

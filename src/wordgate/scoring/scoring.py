@@ -26,7 +26,7 @@ from wordgate.scoring.names import added_names
 from wordgate.scoring.opening import Asked, Opened, open_input
 from wordgate.scoring.parquet import ParquetReader
 from wordgate.scoring.parquet_writing import ParquetWriter
-from wordgate.scoring.placing import asked_form, is_whole, make_writer
+from wordgate.scoring.placing import asked_form, is_whole, make_writer, place_of
 from wordgate.scoring.source import STANDARD
 from wordgate.scoring.survey import digest
 from wordgate.scoring.writing import Writer
@@ -121,7 +121,8 @@ def score(
         bundle: The model's folder.
         source: A CSV, TSV, JSONL or (from a path) Parquet file, gzipped or not; ``-`` for
             standard input.
-        out: The result; ``-`` for standard output, where each batch is written at once.
+        out: The result; ``-`` for standard output, where each batch is written at once. A link
+            stays, and what it leads to is written; what is replaced passes on its permissions.
         text: The columns of the text, as in training; None for those of the model's training
             where the input has them, else to infer them.
         encoding: How the input's bytes are read; None to find out. The result is UTF-8.
@@ -152,7 +153,7 @@ def score(
     if batch < 1:
         raise SettingsError(f"batch is {batch}: it must be at least 1")
     form = asked_form(out, to)
-    kept = None if out == STANDARD else Kept(Path(out).expanduser(), checkpoint_seconds)
+    kept = None if out == STANDARD else Kept(place_of(out), checkpoint_seconds)
     with kept or nullcontext():
         if is_whole(bundle, source, kept, resume=resume, overwrite=overwrite):
             return _nothing_to_do(bundle, source, out, told)
@@ -160,9 +161,9 @@ def score(
         work = _work(
             bundle,
             source,
+            None if out == STANDARD else out,
             asked,
             form,
-            kept,
             abstain_below,
             escapes=escape_formulas,
             kernel=kernel,
@@ -183,9 +184,9 @@ def score(
 def _work(
     bundle: str | Path,
     source: str,
+    out: str | None,
     asked: Asked,
     form: str | None,
-    kept: Kept | None,
     abstain_below: float,
     *,
     escapes: bool,
@@ -196,12 +197,12 @@ def _work(
     opened = open_input(source, predictor.config, asked, form)
     form = form or opened.reader.form
     added = opened.added(predictor.labels, form)
-    packed = kept is not None and kept.out.suffix.lower() == ".gz"
+    packed = out is not None and Path(out).suffix.lower() == ".gz"
     writer = make_writer(
         opened.reader, predictor.labels, added, form, escape_formulas=escapes, packed=packed
     )
     identity = None
-    if kept is not None and opened.source.path is not None:
+    if out is not None and opened.source.path is not None:
         work = {
             "input": digest(opened.source.path),
             "model": _digest_of_model(bundle),
