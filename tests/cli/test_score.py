@@ -62,7 +62,11 @@ def test_options_reach_the_scoring(wordgate, count_model, source, tmp_path):
     assert wordgate("score", count_model.folder, source, out, "--overwrite").code == 0
     again = wordgate("score", count_model.folder, source, out, "--resume")
     assert (again.code, again.out) == (0, "")
-    assert again.err == f"{out} is there already, whole, and younger than the model and the input\n"
+    assert again.err == (
+        f"{out} is there already, and younger than {count_model.folder} and {source}: nothing is"
+        " left to do. Only these times were compared: what it was made of, and with what options,"
+        " is noted nowhere; --overwrite scores anew\n"
+    )
 
 
 def test_the_kernel_reaches_the_model(wordgate, count_model, source, tmp_path):

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from pyarrow import parquet
@@ -14,7 +15,8 @@ from pyarrow import parquet
 import wordgate
 from wordgate.errors import BundleError, DataError
 from wordgate.progress import Silent
-from wordgate.scoring import keeping
+from wordgate.scoring import keeping, scoring
+from wordgate.versions import installed
 
 ROWS = 400
 OUTS = ["out.csv", "out.tsv", "out.jsonl", "out.csv.gz"]
@@ -100,6 +102,32 @@ def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
         score(messy, "out.csv", resume=True, batch=20)
 
 
+def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monkeypatch, listening):
+    stopped(messy, "out.csv", after=9)
+    now = installed("wordgate") | {"numpy": "9.9"}
+    monkeypatch.setattr(scoring, "installed", lambda *names: {name: now[name] for name in names})
+    monkeypatch.setattr(scoring, "available_cores", lambda: 99)
+    wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
+    told = next(line for line in listening.lines if line.startswith("warning: "))
+    numpy = f"numpy {installed('numpy')['numpy']} instead of 9.9"
+    assert told.startswith("warning: The scoring was begun with threads ")
+    assert f" instead of 99, {numpy}: its result may differ a little from" in told
+
+
+@pytest.mark.parametrize(
+    ("family", "kernel", "packages"),
+    [
+        ("lstm", "numpy", ["numpy"]),
+        ("lstm", "numba", ["numpy", "numba", "llvmlite"]),
+        ("transformer", "numpy", ["numpy", "torch", "transformers", "tokenizers"]),
+    ],
+)
+def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
+    monkeypatch.setattr(scoring, "installed", lambda *names: dict.fromkeys(names, "1"))
+    model = SimpleNamespace(config=SimpleNamespace(family=family))
+    assert list(scoring._engine(model, kernel)) == ["python", "threads", "processor", *packages]
+
+
 def test_rows_that_were_lost_are_noticed(score, messy, here, stopped):
     stopped(messy, "out.csv", after=9)
     (here / "out.csv.checkpoint" / "rows").write_bytes(b"")
@@ -125,6 +153,64 @@ def test_a_note_that_was_changed_is_not_believed(score, messy, here, stopped):
             score(messy, "out.csv", batch=20, resume=True)
 
 
+@pytest.fixture
+def victim(here):
+    """A file of somebody else's, with what a folder beside a result may lead to it by."""
+    (here / "victim.txt").write_text("theirs")
+    (here / "out.csv.checkpoint").mkdir()
+    return here / "victim.txt"
+
+
+@pytest.mark.parametrize("name", ["rows", "note.json", ".note.json.new", "begun"])
+def test_a_link_that_waits_beside_the_result_is_not_followed(score, messy, here, victim, name):
+    (here / "out.csv.checkpoint" / name).symlink_to("../victim.txt")
+    before = victim.stat()
+    assert score(messy, "out.csv", overwrite=True).rows == ROWS
+    assert (victim.read_text(), victim.stat().st_mtime_ns) == ("theirs", before.st_mtime_ns)
+    assert (here / "out.csv").read_text().startswith("id,text,label,")
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv", "victim.txt"]
+
+
+def test_a_link_that_leads_nowhere_makes_no_file_there(score, messy, here):
+    (here / "out.csv.checkpoint").mkdir()
+    (here / "out.csv.checkpoint" / "begun").symlink_to("../new.txt")
+    score(messy, "out.csv")
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
+
+
+@pytest.mark.parametrize("name", ["rows", "note.json"])
+def test_a_link_is_not_gone_on_with(score, messy, here, stopped, name):
+    stopped(messy, "out.csv", after=9)
+    kept = here / "out.csv.checkpoint" / name
+    content = kept.read_bytes()
+    kept.rename(here / "theirs")
+    kept.symlink_to("../theirs")
+    message = rf"^out\.csv\.checkpoint is damaged \({name} is a link\); begin anew with"
+    with pytest.raises(BundleError, match=message):
+        score(messy, "out.csv", batch=20, resume=True)
+    assert (here / "theirs").read_bytes() == content
+
+
+def test_the_folder_is_on_the_disk_before_its_first_row(score, messy, here, monkeypatch):
+    done = []
+    synced, written = keeping.sync_folder, keeping.Kept.write
+    monkeypatch.setattr(keeping, "sync_folder", lambda at: (done.append(at), synced(at)))
+    monkeypatch.setattr(
+        keeping.Kept, "write", lambda kept, rows: (done.append("rows"), written(kept, rows))
+    )
+    score(messy, here / "out.csv")
+    assert here in done[: done.index("rows")]
+
+
+def test_a_folder_of_others_is_not_worked_in(score, messy, here):
+    (here / "theirs").mkdir()
+    (here / "out.csv.checkpoint").symlink_to("theirs")
+    message = r"^out\.csv\.checkpoint, where the work is to be kept, is a link: take it away$"
+    with pytest.raises(BundleError, match=message):
+        score(messy, "out.csv", overwrite=True)
+    assert list((here / "theirs").iterdir()) == []
+
+
 def test_resume_begins_where_nothing_was_and_leaves_alone_what_is_whole(score, messy, here):
     assert score(messy, "out.csv", resume=True).rows == ROWS
     assert score(messy, "out.csv", resume=True).was_whole
@@ -133,6 +219,66 @@ def test_resume_begins_where_nothing_was_and_leaves_alone_what_is_whole(score, m
         BundleError, match=r"^out\.csv is whole, and older than in\.csv: score anew"
     ):
         score(messy, "out.csv", resume=True)
+
+
+@pytest.fixture
+def moved(score, messy, here, monkeypatch):
+    """Score, but be killed when the result is in its place and the note still beside it."""
+
+    def run(out):
+        class Killed(BaseException):
+            pass
+
+        def clear(kept):
+            kept.rows.unlink(missing_ok=True)
+            raise Killed
+
+        with monkeypatch.context() as patched:
+            patched.setattr(keeping.Kept, "clear", clear)
+            with pytest.raises(Killed):
+                score(messy, out, batch=20)
+
+    return run
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet", "out.jsonl.gz"])
+def test_a_result_in_its_place_is_whole_for_the_same_command_alone(score, messy, here, moved, out):
+    moved(out)
+    whole = (here / out).read_bytes()
+    with pytest.raises(BundleError, match=r"abstain_below 0\.0 instead of 0\.9"):
+        score(messy, out, batch=20, resume=True, abstain_below=0.9)
+    assert score(messy, out, batch=20, resume=True).was_whole
+    assert (here / out).read_bytes() == whole
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", out]
+
+
+@pytest.mark.parametrize(
+    ("note", "why"), [(b"{}", r"'layout'"), (b"garbage", r"Expecting value.*"), (None, "its rows")]
+)
+def test_a_result_of_others_is_not_whole_by_what_lies_beside_it(
+    score, messy, here, moved, note, why
+):
+    moved("out.csv")
+    (here / "out.csv").write_text("theirs")
+    if note is not None:
+        (here / "out.csv.checkpoint" / "note.json").write_bytes(note)
+    with pytest.raises(BundleError, match=rf"^out\.csv\.checkpoint is damaged \({why}"):
+        score(messy, "out.csv", batch=20, resume=True)
+    assert (here / "out.csv").read_text() == "theirs"
+
+
+def test_what_is_whole_tells_that_nothing_but_times_was_compared(
+    score, messy, count_model, listening
+):
+    score(messy, "out.csv")
+    wordgate.score(
+        count_model.folder, messy, "out.csv", resume=True, abstain_below=0.9, progress=listening
+    )
+    assert listening.lines == [
+        f"out.csv is there already, and younger than {count_model.folder} and in.csv: nothing is"
+        " left to do. Only these times were compared: what it was made of, and with what options,"
+        " is noted nowhere; --overwrite scores anew"
+    ]
 
 
 def test_an_old_result_stands_until_the_new_one_is_whole(score, messy, write, here, stopped):

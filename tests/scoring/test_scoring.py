@@ -1,6 +1,7 @@
 """What is written: all that was there, and the answers."""
 
 import gzip
+import os
 import sys
 from datetime import date
 from io import BytesIO, TextIOWrapper
@@ -13,6 +14,7 @@ from pyarrow import parquet
 import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError, WordgateError
 from wordgate.progress import Silent
+from wordgate.scoring import keeping
 
 TEXTS = ["We love this lamp", "We hate this lamp, really", 'We praise this "lamp"', "We regret it"]
 ADDED = ["label", "probability", "probability_bad", "probability_good", "error"]
@@ -332,3 +334,64 @@ def test_a_result_is_replaced_only_if_asked_and_only_when_it_is_whole(score, wri
     write("in.csv", as_csv(TEXTS))
     score("in.csv", "old.csv", overwrite=True)
     assert (here / "old.csv").read_text().startswith("id,text,label")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}])
+def test_what_is_no_file_is_not_replaced(score, write, here, options):
+    write("in.csv", as_csv(TEXTS))
+    os.mkfifo("pipe")
+    with pytest.raises(
+        BundleError, match=r"^pipe is not a file; name one, or - for standard output$"
+    ):
+        score("in.csv", "pipe", **options)
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv", "pipe"]
+    assert (here / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet"])
+def test_a_link_stays_and_what_it_leads_to_is_written(score, write, here, ending):
+    write("in.csv", as_csv(TEXTS))
+    score("in.csv", f"expected{ending}")
+    (here / "store").mkdir()
+    for old in (True, False):  # a link may lead to a file to come
+        if old:
+            (here / "store" / "kept").write_text("old")
+        else:
+            (here / "store" / "kept").unlink()
+        (here / f"out{ending}").unlink(missing_ok=True)
+        (here / f"out{ending}").symlink_to("store/kept")
+        score("in.csv", f"out{ending}", overwrite=old)
+        assert (here / f"out{ending}").is_symlink()
+        written = (here / "store" / "kept").read_bytes()
+        assert written == (here / f"expected{ending}").read_bytes()
+        assert [file.name for file in (here / "store").iterdir()] == ["kept"]
+    with pytest.raises(BundleError, match=r"store/kept exists; choose another file"):
+        score("in.csv", f"out{ending}")
+
+
+def test_a_link_to_the_input_is_the_input(score, write, here):
+    write("in.csv", as_csv(TEXTS))
+    (here / "out.csv").symlink_to("in.csv")
+    with pytest.raises(SettingsError, match=r"is the input: write the result to another file$"):
+        score("in.csv", "out.csv", overwrite=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+@pytest.mark.parametrize("out", ["out.csv", "out.jsonl.gz", "out.parquet"])
+def test_what_was_private_stays_private(score, write, here, monkeypatch, out):
+    write("in.csv", as_csv(TEXTS))
+    write(out, "old")
+    modes = []
+    written = keeping.Kept.write
+
+    def write_rows(kept, rows):
+        modes.append(kept.folder.stat().st_mode & 0o777)
+        written(kept, rows)
+
+    monkeypatch.setattr(keeping.Kept, "write", write_rows)
+    for mode in (0o600, 0o640, 0o664):
+        (here / out).chmod(mode)
+        score("in.csv", out, overwrite=True)
+        assert (here / out).stat().st_mode & 0o777 == mode
+    assert set(modes) == {0o700}

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -65,11 +65,13 @@ class Mark:
         position: Where the source's next batch begins.
         length: Bytes of the result so far.
         counts: What was done.
+        warnings: What differs between then and now and may move the result a little.
     """
 
     position: int
     length: int
     counts: Counts
+    warnings: list[str] = field(default_factory=list)
 
 
 class Kept:
@@ -115,19 +117,23 @@ class Kept:
         Raises:
             BundleError: The disk refuses.
         """
+        begun = self.folder / _BEGUN
         try:
-            self.folder.mkdir(exist_ok=True)
-            self._claimed = not self.is_begun()
-            (self.folder / _BEGUN).touch()
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            if begun.is_symlink():
+                begun.unlink()
+            self._claimed |= not begun.exists()
+            begun.touch()
+            sync_folder(self.folder.parent)
         except OSError as error:
             raise _unwritten(self.folder, error) from error
 
-    def begin(self, heading: bytes, work: Mapping[str, str]) -> None:
+    def begin(self, heading: bytes, identity: Identity | None) -> None:
         """Begin anew, whatever was kept.
 
         Args:
             heading: What stands before the first row.
-            work: What decides the result, by name; empty where nothing can be gone on with.
+            identity: What the scoring is; None where nothing can be gone on with.
 
         Raises:
             BundleError: The disk refuses.
@@ -136,34 +142,32 @@ class Kept:
         try:
             (self.folder / _NOTE).unlink(missing_ok=True)
             sync_folder(self.folder)
-            self._stream = self.rows.open("wb", buffering=0)
+            self.rows.unlink(missing_ok=True)  # it may be a link to who knows where
+            self._stream = self.rows.open("xb", buffering=0)
         except OSError as error:
             raise _unwritten(self.folder, error) from error
         self.write(heading)
-        if work:
-            self.note(work, 0, Counts())
+        if identity is not None:
+            self.note(identity, 0, Counts())
 
-    def resume(self, work: Mapping[str, str]) -> Mark:
+    def resume(self, mark: Mark) -> None:
         """Go on where the note says.
 
-        Args:
-            work: What decides the result, by name.
-
         Raises:
-            BundleError: What is kept is of another work, or damaged.
+            BundleError: What is kept is damaged.
         """
-        mark = self._mark(work)
         try:
-            self._stream = self.rows.open("rb+", buffering=0)
+            self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
             there = os.fstat(self._stream.fileno()).st_size
             if there < mark.length:
                 raise self._damaged(f"{there:,} bytes where {mark.length:,} were written")
             self._stream.truncate(mark.length)
             self._stream.seek(mark.length)
+        except FileNotFoundError as error:
+            raise self._damaged(f"its {_ROWS} are gone") from error
         except OSError as error:
             raise _unwritten(self.rows, error) from error
         self._due = time.monotonic() + self._every
-        return mark
 
     def write(self, content: bytes) -> None:
         """Add to the result.
@@ -183,7 +187,7 @@ class Kept:
         """Tell whether it is time for a note."""
         return time.monotonic() >= self._due
 
-    def note(self, work: Mapping[str, str], position: int, counts: Counts) -> None:
+    def note(self, identity: Identity, position: int, counts: Counts) -> None:
         """Note how far the result has come; all that was written before is on the disk then.
 
         Raises:
@@ -193,7 +197,7 @@ class Kept:
         started = time.monotonic()
         note = {
             "layout": _LAYOUT,
-            **Identity(work).facts(),
+            **identity.facts(),
             "position": position,
             "length": self._stream.tell(),
             "counts": asdict(counts),
@@ -232,10 +236,21 @@ class Kept:
             sync_folder(self.folder)
         self.folder.rmdir()
 
-    def _mark(self, work: Mapping[str, str]) -> Mark:
+    def mark(self, identity: Identity) -> Mark:
+        """Read the note.
+
+        Args:
+            identity: What the scoring is that is to go on.
+
+        Raises:
+            BundleError: What is kept is of another work, or damaged.
+        """
         file = self.folder / _NOTE
+        if link := next((entry for entry in (file, self.rows) if entry.is_symlink()), None):
+            raise self._damaged(f"{link.name} is a link")
         try:
-            note = json.loads(file.read_bytes())
+            with open(file, "rb", opener=_no_link) as stream:
+                note = json.load(stream)
             if note["layout"] != _LAYOUT:
                 raise BundleError(
                     f"{file} is of layout {note['layout']!r:.80}, and this wordgate reads"
@@ -248,8 +263,7 @@ class Kept:
             raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise self._damaged(shown(str(error), _MOST_SHOWN)) from error
-        Identity(work).check(note, "scoring", self.folder)
-        return mark
+        return replace(mark, warnings=identity.check(note, "scoring", self.folder))
 
     def _damaged(self, why: str) -> BundleError:
         return BundleError(f"{self.folder} is damaged ({why}); begin anew with --overwrite")
@@ -276,6 +290,11 @@ def _as_mark(note: Mapping[str, Any]) -> Mark:
     if counts.scored + counts.errors != counts.rows or counts.abstained > counts.scored:
         raise ValueError(f"its counts are {numbers[2:]}")
     return Mark(position, length, counts)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file, but no link to another, and without waiting for the other end of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _unwritten(path: Path, error: OSError) -> BundleError:

@@ -6,6 +6,7 @@ each batch, behind its length. In the end the Parquet file is made of it.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wordgate.files import replacing
+from wordgate.files import aside_of
 from wordgate.scoring.answers import Answers
 from wordgate.scoring.batch import Batch, Reader
+from wordgate.scoring.writing import moved
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +69,9 @@ class ParquetWriter:
         import pyarrow as pa
         from pyarrow import parquet
 
-        with replacing(out) as aside, parquet.ParquetWriter(aside, self._schema) as file:
+        made = aside_of(written)
+        made.unlink(missing_ok=True)
+        with parquet.ParquetWriter(made, self._schema) as file:
             group: list[pa.Table] = []
             for table in _tables(written):
                 group.append(table)
@@ -76,6 +80,9 @@ class ParquetWriter:
                     group = []
             if group:
                 file.write_table(pa.concat_tables(group))
+        with made.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        moved(made, out)
 
     def _new(self, batch: Batch, answers: Answers) -> Iterator[pa.Array]:
         import pyarrow as pa

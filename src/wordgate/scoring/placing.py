@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -77,6 +78,21 @@ def _delimiter(reader: Reader, form: str) -> str:
     return (reader.delimiter if reader.form == "csv" else None) or ","
 
 
+def place_of(out: str) -> Path:
+    """Say where the file is to stand: where a link leads, so that the link stays.
+
+    Args:
+        out: As the user named it.
+
+    Raises:
+        BundleError: There is something else than a file or a folder.
+    """
+    path = Path(out).expanduser()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise BundleError(f"{path} is not a file; name one, or - for standard output")
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def is_whole(
     bundle: str | Path, source: str | Path, kept: Kept | None, *, resume: bool, overwrite: bool
 ) -> bool:
@@ -99,7 +115,7 @@ def is_whole(
     _check_effect(source, kept, resume=resume, overwrite=overwrite)
     if kept is None:
         return False
-    _check_place(kept.out, source)
+    _check_place(kept, source)
     if kept.is_there():
         if not resume and not overwrite:
             raise BundleError(
@@ -125,11 +141,14 @@ def _check_effect(source: str | Path, kept: Kept | None, *, resume: bool, overwr
         raise SettingsError("--resume has no effect on standard input, which comes only once")
 
 
-def _check_place(out: Path, source: str | Path) -> None:
+def _check_place(kept: Kept, source: str | Path) -> None:
+    out = kept.out
     if not out.parent.is_dir():
         raise BundleError(f"there is no folder '{out.parent}' to write '{out.name}' into")
     if out.is_dir():
         raise BundleError(f"{out} is a folder: name a file")
+    if kept.folder.is_symlink():
+        raise BundleError(f"{kept.folder}, where the work is to be kept, is a link: take it away")
     with suppress(OSError):  # there is no result yet, or no input
         if out.samefile(source):
             raise SettingsError(f"{out} is the input: write the result to another file")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.bundle.folder import BundleFolder
+from wordgate.cores import available_cores
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.models.kernels import NUMPY
@@ -19,16 +21,18 @@ from wordgate.prediction.predictor import Predictor, check_abstain, load
 from wordgate.progress import Console, Progress
 from wordgate.scoring.answers import answers
 from wordgate.scoring.batch import Batch
-from wordgate.scoring.keeping import Counts, Kept
+from wordgate.scoring.keeping import Counts, Kept, Mark
 from wordgate.scoring.names import added_names
 from wordgate.scoring.opening import Asked, Opened, open_input
 from wordgate.scoring.parquet import ParquetReader
 from wordgate.scoring.parquet_writing import ParquetWriter
-from wordgate.scoring.placing import asked_form, is_whole, make_writer
+from wordgate.scoring.placing import asked_form, is_whole, make_writer, place_of
 from wordgate.scoring.source import STANDARD
 from wordgate.scoring.survey import digest
 from wordgate.scoring.writing import Writer
+from wordgate.training.identity import Identity
 from wordgate.training.interruption import Interruption, deferred_interruption
+from wordgate.training.processor import processor
 from wordgate.versions import installed
 
 BATCH = 8192
@@ -73,7 +77,7 @@ class _Work:
         writer: The result's format.
         added: The names of the new columns.
         abstain_below: As in `score`.
-        identity: What decides the result, by name; empty where nothing is kept.
+        identity: What this scoring is; None where nothing is kept.
     """
 
     predictor: Predictor
@@ -81,12 +85,7 @@ class _Work:
     writer: Writer
     added: list[str]
     abstain_below: float
-    identity: dict[str, str]
-
-    @property
-    def can_be_kept(self) -> bool:
-        """Whether the work can be gone on with after an interruption."""
-        return bool(self.identity)
+    identity: Identity | None
 
     def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
         """Score a batch and count it."""
@@ -122,7 +121,8 @@ def score(
         bundle: The model's folder.
         source: A CSV, TSV, JSONL or (from a path) Parquet file, gzipped or not; ``-`` for
             standard input.
-        out: The result; ``-`` for standard output, where each batch is written at once.
+        out: The result; ``-`` for standard output, where each batch is written at once. A link
+            stays, and what it leads to is written; what is replaced passes on its permissions.
         text: The columns of the text, as in training; None for those of the model's training
             where the input has them, else to infer them.
         encoding: How the input's bytes are read; None to find out. The result is UTF-8.
@@ -133,7 +133,8 @@ def score(
         batch: Records scored together at most.
         kernel: What computes an LSTM, as for `wordgate.load`.
         resume: Go on where an interrupted scoring stopped; begin where none was; do nothing where
-            the result is there and younger than what it is made of.
+            the result is there and younger than the model and the input. Those times alone are
+            compared then: a result that is whole has no note of what it was made of.
         overwrite: Replace a result that is there, and begin anew where one was interrupted.
         checkpoint_seconds: Seconds between two notes of how far it has come, at least.
         progress: Where to tell what is inferred and how far it is; None for standard error.
@@ -152,17 +153,17 @@ def score(
     if batch < 1:
         raise SettingsError(f"batch is {batch}: it must be at least 1")
     form = asked_form(out, to)
-    kept = None if out == STANDARD else Kept(Path(out).expanduser(), checkpoint_seconds)
+    kept = None if out == STANDARD else Kept(place_of(out), checkpoint_seconds)
     with kept or nullcontext():
         if is_whole(bundle, source, kept, resume=resume, overwrite=overwrite):
-            return _nothing_to_do(bundle, out, told)
+            return _nothing_to_do(bundle, source, out, told)
         asked = Asked(text, encoding, batch)
         work = _work(
             bundle,
             source,
+            None if out == STANDARD else out,
             asked,
             form,
-            kept,
             abstain_below,
             escapes=escape_formulas,
             kernel=kernel,
@@ -171,7 +172,7 @@ def score(
             told.say(
                 f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
             )
-        if resume and not work.can_be_kept:
+        if resume and work.identity is None:
             raise SettingsError(f"--resume has no effect on {source}, which comes only once")
         for line in (*work.opened.lines, _added_line(work.opened, work.added)):
             told.say(line)
@@ -183,9 +184,9 @@ def score(
 def _work(
     bundle: str | Path,
     source: str,
+    out: str | None,
     asked: Asked,
     form: str | None,
-    kept: Kept | None,
     abstain_below: float,
     *,
     escapes: bool,
@@ -196,13 +197,13 @@ def _work(
     opened = open_input(source, predictor.config, asked, form)
     form = form or opened.reader.form
     added = opened.added(predictor.labels, form)
-    packed = kept is not None and kept.out.suffix.lower() == ".gz"
+    packed = out is not None and Path(out).suffix.lower() == ".gz"
     writer = make_writer(
         opened.reader, predictor.labels, added, form, escape_formulas=escapes, packed=packed
     )
-    identity = {}
-    if kept is not None and opened.source.path is not None:
-        identity = {
+    identity = None
+    if out is not None and opened.source.path is not None:
+        work = {
             "input": digest(opened.source.path),
             "model": _digest_of_model(bundle),
             **installed("wordgate"),
@@ -214,11 +215,32 @@ def _work(
             "batch": str(asked.batch),
             "kernel": kernel,
         }
+        identity = Identity(work, _engine(predictor, kernel))
     return _Work(predictor, opened, writer, added, abstain_below, identity)
 
 
-def _nothing_to_do(bundle: str | Path, out: str, told: Progress) -> Scored:
-    told.say(f"{out} is there already, whole, and younger than the model and the input")
+def _engine(predictor: Predictor, kernel: str) -> dict[str, str]:
+    """Name what computes: it moves the last bits of a result."""
+    packages = ["numpy"]
+    if kernel != NUMPY:
+        packages += ["numba", "llvmlite"]
+    if predictor.config.family == "transformer":
+        packages += ["torch", "transformers", "tokenizers"]
+    return {
+        "python": platform.python_version(),
+        "threads": str(available_cores()),
+        "processor": processor(),
+        **installed(*packages),
+    }
+
+
+def _nothing_to_do(bundle: str | Path, source: str, out: str, told: Progress) -> Scored:
+    made_of = f"{bundle} and {source}" if Path(source).expanduser().exists() else bundle
+    told.say(
+        f"{out} is there already, and younger than {made_of}: nothing is left to do. Only these"
+        " times were compared: what it was made of, and with what options, is noted nowhere;"
+        " --overwrite scores anew"
+    )
     added = added_names(BundleFolder.open(bundle).config().labels)
     return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
 
@@ -251,23 +273,29 @@ def _to_standard_output(work: _Work) -> Scored:
 
 def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored:
     position, counts = 0, Counts()
-    if resume and kept.is_there():
-        if _was_moved(kept):
+    identity = work.identity
+    if identity is not None and resume and kept.is_there():
+        mark = kept.mark(identity)
+        if _was_moved(work, kept, mark):
             kept.clear()
             told.say(f"{kept.out} is whole.")
             return Scored(0, 0, 0, 0, [], work.added, 0.0, 0.0, was_whole=True)
-        mark = kept.resume(work.identity)
+        kept.resume(mark)
+        for warning in mark.warnings:
+            told.say(f"warning: {warning}")
         position, counts = mark.position, mark.counts
         told.say(f"going on after {counts.rows:,} rows")
     else:
-        kept.begin(work.writer.heading(), work.identity)
+        kept.begin(work.writer.heading(), identity)
     before, started = counts.scored, time.monotonic()
-    deferred = deferred_interruption() if work.can_be_kept else nullcontext(Interruption())
+    deferred = nullcontext(Interruption()) if identity is None else deferred_interruption()
     with deferred as interruption:
         for batch in _shown(work, position, counts, told):
             position = batch.end
             kept.write(work.bytes_of(batch, counts))
-            _note(work, kept, position, counts, interruption)
+            _note(identity, kept, position, counts, interruption)
+        if identity is not None:
+            kept.note(identity, position, counts)  # by which the result is known in its place
     kept.close()
     try:
         work.writer.finish(kept.rows, kept.out)
@@ -277,17 +305,24 @@ def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored
     return _scored(work, counts, counts.scored - before, started)
 
 
-def _was_moved(kept: Kept) -> bool:
-    """Tell whether it was killed between its last two steps: the result is in its place."""
-    return kept.out.exists() and not kept.rows.exists()
+def _was_moved(work: _Work, kept: Kept, mark: Mark) -> bool:
+    """Tell whether it was killed in its last steps, when the result was in its place."""
+    if kept.rows.exists() or not kept.out.exists():
+        return False
+    # Parquet is made of the rows, which go after that; else they are the result.
+    return isinstance(work.writer, ParquetWriter) or kept.out.stat().st_size == mark.length
 
 
 def _note(
-    work: _Work, kept: Kept, position: int, counts: Counts, interruption: Interruption
+    identity: Identity | None,
+    kept: Kept,
+    position: int,
+    counts: Counts,
+    interruption: Interruption,
 ) -> None:
     """Note how far it is, where it is time; where it was asked to stop, note and stop."""
-    if work.can_be_kept and (interruption.asked or kept.is_due()):
-        kept.note(work.identity, position, counts)
+    if identity is not None and (interruption.asked or kept.is_due()):
+        kept.note(identity, position, counts)
     if interruption.asked:
         raise KeyboardInterrupt(
             f"{counts.rows:,} rows are kept in {kept.folder}; the same command with --resume goes"

@@ -9,7 +9,9 @@ import gzip
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from stat import S_IMODE
 from typing import Protocol
 
 import numpy as np
@@ -206,7 +208,12 @@ def merged(scored: Iterable[str], failed: dict[int, str], count: int) -> list[st
 
 
 def moved(written: Path, out: Path) -> None:
-    """Move a file that is on the disk to its place beside, and force its name there."""
+    """Move a file that is on the disk to its place beside, and force its name there.
+
+    The permissions of the file that it replaces stay.
+    """
+    with suppress(FileNotFoundError):  # it replaces none
+        written.chmod(S_IMODE(out.stat().st_mode))
     written.replace(out)
     sync_folder(out.parent)
 
