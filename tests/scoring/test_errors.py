@@ -118,6 +118,16 @@ def test_lines_that_are_no_objects_stand_in_their_error(score, write, objects, r
     assert [row[-1] for row in records("out.csv")[1:]] == [row["error"] or "" for row in found]
 
 
+def test_a_record_of_two_equal_keys_stands_in_its_error(score, write, objects):
+    twice = ['{"text": "We love it", "text": "b"}', '{"text": "We love it", " text ": "b"}']
+    write("in.jsonl", "\n".join([*twice, '{" text": "We love it", "more": {"a": 1, "a": 2}}']))
+    scored = score("in.jsonl", "out.jsonl")
+    assert [row["error"] for row in objects("out.jsonl")] == [
+        *(f"two keys 'text': {line}" for line in twice), None,
+    ]  # fmt: skip
+    assert (scored.rows, scored.errors, scored.first_errors[0][0]) == (3, 2, 1)
+
+
 def test_nul_is_a_character_like_any_other_on_every_python(score, write, here, monkeypatch):
     content = 'id,text\n1,We love\0 it\n2,"We\0\nhate"\n3,\0,\0\n'
     write("in.csv", content)

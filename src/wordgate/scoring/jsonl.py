@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wordgate.data.joining import joined
-from wordgate.data.jsonl import json_cell, parsed_object
+from wordgate.data.jsonl import json_cell, parsed_object, two_keys
 from wordgate.errors import DataError
 from wordgate.scoring.batch import EMPTY_TEXT, text_table
 from wordgate.scoring.characters import Characters, decodes, spelled_out
@@ -134,6 +134,9 @@ class JsonlReader:
         found = parsed_object(batch.raws[place])
         if isinstance(found, str):
             self._refuse(batch, place, found)
+            return
+        if len(set(map(str.strip, found))) < len(found):
+            self._refuse(batch, place, two_keys(found))
             return
         if not self.refused.isdisjoint(found):
             key = next(key for key in found if key in self.refused)
