@@ -110,8 +110,9 @@ class JsonlReader:
             yield self._lines(text) if text else self._too_long()
 
     def _lines(self, text: str) -> JsonlBatch:
+        content = text.lstrip()  # of blank lines there may be many
         # Only \n ends a line: str.splitlines would cut a text at U+2028, which JSON allows.
-        lines = text.split("\n", self._batch)
+        lines = content.split("\n", self._batch)
         rest = lines.pop() if len(lines) > self._batch or not lines[-1] else ""
         self._characters.drop(len(text) - len(rest))
         raws = [line.strip() for line in lines]
