@@ -62,6 +62,28 @@ def test_json_nested_without_end_is_a_malformed_line(write):
     assert malformed.line == 2
 
 
+TWICE = [
+    '{"text": "a", "text": "b", "label": "good"}',
+    '{"text": "a", " text ": "b", "label": "good"}',
+    '{"text": "a", "label": "good", "x\\u001b": 1, "\\tx\\u001b\\n": 2}',
+]
+
+
+def test_a_record_of_two_equal_keys_is_malformed(write):
+    nested = '{"text": "nested", "label": "bad", "more": {"a": 1, "a": 2}}'
+    table = read_table(write("a.dat", lines_of(*TWICE, GOOD, BAD, nested)))
+    assert table.rows == [4, 5, 6]
+    assert [(m.line, m.why) for m in table.reading.malformed] == [
+        (1, "two keys 'text'"), (2, "two keys 'text'"), (3, r"two keys 'x\x1b'"),
+    ]  # fmt: skip
+
+
+def test_keys_without_end_that_are_twice_there_take_no_time(write):
+    many = "{" + ", ".join(f'"{i}": 0' for i in range(200_000)) + ', "199999": 1}'
+    (malformed,) = read_table(write("a.jsonl", lines_of(GOOD, BAD, many))).reading.malformed
+    assert malformed.why == "two keys '199999'"
+
+
 def test_one_array_says_what_to_write_instead(write):
     with pytest.raises(DataError) as error:
         read_table(write("a.json", json.dumps([GOOD, BAD])))

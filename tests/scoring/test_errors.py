@@ -1,17 +1,23 @@
 """Records that can't be read go through, each in its place and with an error."""
 
 import csv
+import gzip
 import io
 import json
+import sys
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 import wordgate
+from wordgate.errors import DataError
 from wordgate.progress import Silent
-from wordgate.scoring import delimited, jsonl, windows
+from wordgate.scoring import delimited, jsonl, scoring, windows
+from wordgate.scoring.answers import answers
 
 NONE = ["", "", "", ""]
 QUICK = settings(
@@ -116,6 +122,16 @@ def test_lines_that_are_no_objects_stand_in_their_error(score, write, objects, r
     assert (found[3]["other"], scored.errors) == (1, 4)
     score("in.jsonl", "out.csv")
     assert [row[-1] for row in records("out.csv")[1:]] == [row["error"] or "" for row in found]
+
+
+def test_a_record_of_two_equal_keys_stands_in_its_error(score, write, objects):
+    twice = ['{"text": "We love it", "text": "b"}', '{"text": "We love it", " text ": "b"}']
+    write("in.jsonl", "\n".join([*twice, '{" text": "We love it", "more": {"a": 1, "a": 2}}']))
+    scored = score("in.jsonl", "out.jsonl")
+    assert [row["error"] for row in objects("out.jsonl")] == [
+        *(f"two keys 'text': {line}" for line in twice), None,
+    ]  # fmt: skip
+    assert (scored.rows, scored.errors, scored.first_errors[0][0]) == (3, 2, 1)
 
 
 def test_nul_is_a_character_like_any_other_on_every_python(score, write, here, monkeypatch):
@@ -267,3 +283,46 @@ def test_answers_do_not_depend_on_the_errors_around_them(score, write, records, 
     score("in.csv", "out.csv", batch=2)
     found = [float(row[4]) for row in records("out.csv")[1:] if row[2]]
     assert np.allclose(found, proba(["We love it", "We hate it"])[:, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.jsonl"])
+def test_blank_lines_are_passed_at_once(score, write, here, name, monkeypatch):
+    first, second = ("text,id\nWe love it,1\n", "We hate it,2\n")
+    if name == "in.jsonl":
+        first, second = ('{"text": "We love it"}\n', '{"text": "We hate it"}\n')
+    batches = []
+    monkeypatch.setattr(scoring, "answers", lambda *asked: (batches.append(1), answers(*asked))[1])
+    write(name, f"{first}{second}")
+    score(name, f"expected-{name}")
+    for blanks in ("\n" * 10**5, "\r\n" * 10**5, "\n\r\n" * 10**5):
+        batches.clear()
+        write(name, f"{first}{blanks}{second}{blanks}")
+        score(name, f"out-{name}", batch=10, overwrite=True)
+        assert (here / f"out-{name}").read_bytes() == (here / f"expected-{name}").read_bytes()
+        assert len(batches) < 10
+
+
+def test_a_blank_line_of_a_single_column_is_an_empty_text(score, write, records):
+    write("in.csv", "text\nWe love it\n" + "\n" * 50 + "We hate it\n")
+    scored = score("in.csv", "out.csv", batch=10)
+    assert (scored.rows, scored.errors) == (52, 50)
+
+
+def swollen(file, packed):
+    return rf"^'{file}' unpacks to more than 67,108,864 bytes out of {packed}, as no table does: "
+
+
+def test_what_unpacks_to_far_more_than_a_table_is_refused(score, write, here, monkeypatch):
+    packed = gzip.compress(b"text,label\n" + b"0" * 2**27)
+    write("in.csv.gz", packed)
+    with pytest.raises(DataError, match=swollen("in.csv.gz", f"{len(packed):,}")):
+        score("in.csv.gz", "out.csv")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    with pytest.raises(DataError, match=swollen("standard input", f"{len(packed):,}")):
+        score("-", "out.csv")
+    table = pa.table({"text": ["x" * 2**27]})
+    parquet.write_table(table, "in.parquet", compression="zstd", use_dictionary=False)
+    size = (here / "in.parquet").stat().st_size
+    with pytest.raises(DataError, match=swollen("in.parquet", f"{size:,}")):
+        score("in.parquet", "out.csv")
+    assert sorted(file.name for file in here.iterdir()) == ["in.csv.gz", "in.parquet"]

@@ -70,6 +70,19 @@ def test_sources_that_cannot_be_cut_are_gone_on_with(score, messy, here, stopped
     assert parquet.read_table("out.parquet").equals(parquet.read_table("whole.parquet"))
 
 
+@pytest.mark.parametrize("source", ["in.csv", "in.jsonl"])
+def test_blank_lines_between_do_not_move_what_follows(score, write, here, stopped, source):
+    record = '{{"text": "We love {}"}}\n' if source == "in.jsonl" else "{},We love it\n"
+    blanks = ["", "\n", "\n" * 50, "\r\n" * 9]
+    lines = [record.format(i) + blanks[i % 4] for i in range(40)]
+    write(source, ("" if source == "in.jsonl" else "id,text\n") + "".join(lines))
+    score(source, "whole.jsonl", batch=20)
+    for after in range(8):
+        stopped(source, "out.jsonl", after=after, overwrite=True)
+        assert score(source, "out.jsonl", batch=20, resume=True).rows == 40
+        assert (here / "out.jsonl").read_bytes() == (here / "whole.jsonl").read_bytes()
+
+
 def test_a_half_written_note_that_a_kill_left_is_no_failure(score, messy, here, stopped):
     stopped(messy, "out.csv", after=9)
     (here / "out.csv.checkpoint" / ".note.json.new").write_text('{"layout"')
@@ -104,7 +117,7 @@ def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
 
 def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monkeypatch, listening):
     stopped(messy, "out.csv", after=9)
-    now = installed("wordgate") | {"numpy": "9.9"}
+    now = installed("wordgate", "regex") | {"numpy": "9.9"}
     monkeypatch.setattr(scoring, "installed", lambda *names: {name: now[name] for name in names})
     monkeypatch.setattr(scoring, "available_cores", lambda: 99)
     wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
@@ -117,15 +130,16 @@ def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monke
 @pytest.mark.parametrize(
     ("family", "kernel", "packages"),
     [
-        ("lstm", "numpy", ["numpy"]),
-        ("lstm", "numba", ["numpy", "numba", "llvmlite"]),
-        ("transformer", "numpy", ["numpy", "torch", "transformers", "tokenizers"]),
+        ("lstm", "numpy", []),
+        ("lstm", "numba", ["numba", "llvmlite"]),
+        ("transformer", "numpy", ["torch", "transformers", "tokenizers"]),
     ],
 )
 def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
     monkeypatch.setattr(scoring, "installed", lambda *names: dict.fromkeys(names, "1"))
     model = SimpleNamespace(config=SimpleNamespace(family=family))
-    assert list(scoring._engine(model, kernel)) == ["python", "threads", "processor", *packages]
+    always = ["python", "threads", "processor", "numpy", "regex"]
+    assert list(scoring._engine(model, kernel)) == always + packages
 
 
 def test_rows_that_were_lost_are_noticed(score, messy, here, stopped):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 
 from wordgate.data.decoding import without_surrogates
-from wordgate.data.reading import Malformed
+from wordgate.data.reading import Malformed, shown
 from wordgate.data.records import Cell, Records
 from wordgate.errors import DataError
 
+_MOST_SHOWN = 40  # characters of a key
 # Cells that any file may have; beyond, a character each, or a small file would fill the memory.
 _FEW_CELLS = 10**6
 
@@ -16,7 +19,7 @@ _FEW_CELLS = 10**6
 def looks_like_jsonl(text: str) -> bool:
     """Tell whether the first line that isn't blank is a JSON object."""
     first = text.lstrip()[:65_536].partition("\n")[0]
-    return first.startswith("{") and isinstance(_object(first), dict)
+    return first.startswith("{") and isinstance(_decoded(first), dict)
 
 
 def read_jsonl(text: str, name: str) -> Records:
@@ -68,10 +71,46 @@ def read_jsonl(text: str, name: str) -> Records:
     )
 
 
+class _Repeating(dict[str, object]):
+    """An object that has a key more than once.
+
+    Attributes:
+        names: All of its keys.
+    """
+
+    names: list[str]
+
+
+def _as_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeating = _Repeating(found)
+    repeating.names = [name for name, _ in pairs]
+    return repeating
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_as_object).decode
+
+
 def parsed_object(content: str) -> dict[str, object] | str:
-    """Parse one line; where it is no object, return what is wrong with it."""
+    """Parse one line; where it is no object, or has a key twice, return what is wrong with it.
+
+    In an object within the object the last of equal keys holds.
+    """
+    value = _decoded(content)
+    return two_keys(value.names) if isinstance(value, _Repeating) else value
+
+
+def two_keys(names: Iterable[str]) -> str:
+    """Say that a key, spaces around it apart, is there twice."""
+    counts = Counter(without_surrogates(name.strip()) for name in names)
+    return f"two keys '{shown(counts.most_common(1)[0][0], _MOST_SHOWN)}'"
+
+
+def _decoded(content: str) -> dict[str, object] | str:
     try:
-        value = json.loads(content)
+        value = _decode(content)
         return value if isinstance(value, dict) else "JSON, but no object"
     except json.JSONDecodeError as error:
         return f"no valid JSON ({error.msg} at character {error.pos + 1})"
@@ -85,9 +124,12 @@ def _object(content: str) -> dict[str, Cell] | str:
     if isinstance(value, str):
         return value
     try:
-        return {without_surrogates(key.strip()): json_cell(cell) for key, cell in value.items()}
+        cells: dict[str, Cell] = {
+            without_surrogates(key.strip()): json_cell(cell) for key, cell in value.items()
+        }
     except (ValueError, RecursionError):
         return "JSON nested too deep or with a number too long"
+    return cells if len(cells) == len(value) else two_keys(value)
 
 
 def json_cell(value: object) -> str:

@@ -139,28 +139,36 @@ def refuse_foreign(raw: bytes, name: str) -> None:
 
 
 def most_unpacked(packed: int) -> int:
-    """Say what a file of so many bytes may unpack to."""
+    """Say how many bytes so many may unpack to."""
     return max(UNPACKED_AT_LEAST, SWELLING * packed)
 
 
-def too_much_unpacked(path: Path, packed: int) -> DataError:
-    """Say that a file unpacks to more than it may."""
-    return DataError(
-        f"'{path}' unpacks to more than {most_unpacked(packed):,} bytes out of {packed:,}, as no"
-        " table does: unpack it yourself if you trust it"
-    )
+def check_unpacked(unpacked: int, packed: int, name: str) -> None:
+    """Refuse bytes that unpack to far more than a table's do.
+
+    Args:
+        unpacked: Bytes that were unpacked.
+        packed: Bytes that they were unpacked from.
+        name: The file, for the message.
+
+    Raises:
+        DataError: With what to do.
+    """
+    if unpacked > (most := most_unpacked(packed)):
+        raise DataError(
+            f"'{name}' unpacks to more than {most:,} bytes out of {packed:,}, as no table does:"
+            " unpack it yourself if you trust it"
+        )
 
 
 def _unpacked(raw: bytes, path: Path) -> bytes:
-    most = most_unpacked(len(raw))
     try:
         with gzip.open(io.BytesIO(raw)) as stream:
-            unpacked = stream.read(most + 1)
+            unpacked = stream.read(most_unpacked(len(raw)) + 1)
     except (EOFError, OSError, zlib.error) as error:
         why = "it ends too early" if isinstance(error, EOFError) else str(error)
         raise DataError(f"'{path}' is a damaged gzip file ({why}): fetch it again") from error
-    if len(unpacked) > most:
-        raise too_much_unpacked(path, len(raw))
+    check_unpacked(len(unpacked), len(raw), str(path))
     return unpacked
 
 

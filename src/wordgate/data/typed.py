@@ -41,13 +41,17 @@ def read_parquet(raw: bytes, name: str) -> Records:
 
 def _check_size(metadata: Any, length: int, name: str) -> None:
     """Refuse a small file that would fill the memory: a column of one value takes hardly a byte."""
-    cells = metadata.num_rows * metadata.num_columns
-    unpacked = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    cells, unpacked = metadata.num_rows * metadata.num_columns, unpacked_size(metadata)
     if cells > _FEW_CELLS + length or unpacked > most_unpacked(length):
         raise DataError(
             f"'{name}' claims {cells:,} cells of {unpacked:,} bytes out of {length:,}, as no table"
             " of texts does"
         )
+
+
+def unpacked_size(metadata: Any) -> int:
+    """Say how many bytes the pages of a Parquet file claim to unpack to."""
+    return sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
 
 
 @contextmanager

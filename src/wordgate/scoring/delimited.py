@@ -148,7 +148,7 @@ class DelimitedReader:
         lines = self._batch
         while True:
             text = window.whole_lines("\n", "\r")
-            part = self._part(text, lines)
+            part = self._blank_part(text) or self._part(text, lines)
             if part.length:
                 self._characters.drop(part.length)
                 return self._as_batch(part)
@@ -173,6 +173,11 @@ class DelimitedReader:
                     return spelled_out(raw)[0], sum(map(len, lines[:end]))
                 before = end
         return None, 0
+
+    def _blank_part(self, text: str) -> _Part | None:
+        """Take all blank lines of the beginning at once, where they are no records."""
+        length = len(text) - len(text.lstrip("\r\n"))
+        return _Part([], [], length, length) if length and self.width > 1 else None
 
     def _part(self, text: str, most_lines: int) -> _Part:
         text, nul = _readable(text)

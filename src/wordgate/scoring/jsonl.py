@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wordgate.data.joining import joined
-from wordgate.data.jsonl import json_cell, parsed_object
+from wordgate.data.jsonl import json_cell, parsed_object, two_keys
 from wordgate.errors import DataError
 from wordgate.scoring.batch import EMPTY_TEXT, text_table
 from wordgate.scoring.characters import Characters, decodes, spelled_out
@@ -110,8 +110,9 @@ class JsonlReader:
             yield self._lines(text) if text else self._too_long()
 
     def _lines(self, text: str) -> JsonlBatch:
+        content = text.lstrip()  # of blank lines there may be many
         # Only \n ends a line: str.splitlines would cut a text at U+2028, which JSON allows.
-        lines = text.split("\n", self._batch)
+        lines = content.split("\n", self._batch)
         rest = lines.pop() if len(lines) > self._batch or not lines[-1] else ""
         self._characters.drop(len(text) - len(rest))
         raws = [line.strip() for line in lines]
@@ -134,6 +135,9 @@ class JsonlReader:
         found = parsed_object(batch.raws[place])
         if isinstance(found, str):
             self._refuse(batch, place, found)
+            return
+        if len(set(map(str.strip, found))) < len(found):
+            self._refuse(batch, place, two_keys(found))
             return
         if not self.refused.isdisjoint(found):
             key = next(key for key in found if key in self.refused)

@@ -221,7 +221,7 @@ def _work(
 
 def _engine(predictor: Predictor, kernel: str) -> dict[str, str]:
     """Name what computes: it moves the last bits of a result."""
-    packages = ["numpy"]
+    packages = ["numpy", "regex"]
     if kernel != NUMPY:
         packages += ["numba", "llvmlite"]
     if predictor.config.family == "transformer":

@@ -9,7 +9,13 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from wordgate.data.source import GZIP_MAGIC, PARQUET_MAGIC, check_readable, refuse_foreign
+from wordgate.data.source import (
+    GZIP_MAGIC,
+    PARQUET_MAGIC,
+    check_readable,
+    check_unpacked,
+    refuse_foreign,
+)
 from wordgate.errors import DataError
 from wordgate.scoring.arrivals import arriving
 
@@ -71,7 +77,7 @@ class Source:
         if self.path is None:
             return chain([self.head] if self.head else [], self._rest)
         blocks = self._counted(_file_blocks(self.path))
-        return _unpacked(blocks, self.name) if self.compressed else blocks
+        return _unpacked(blocks, self.name, self.size) if self.compressed else blocks
 
     def _counted(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         self.taken = 0
@@ -120,7 +126,7 @@ def _piped(stream: BinaryIO, name: str, enough: Callable[[bytes], bool]) -> Sour
     blocks = chain([first] if first else [], blocks)
     compressed = first.startswith(GZIP_MAGIC)
     if compressed:
-        blocks = _unpacked(blocks, name)
+        blocks = _unpacked(blocks, name, None)
     head, rest = _gathered(blocks, enough)
     refuse_foreign(head, name)
     return Source(name, None, head, compressed, None, _rest=rest)
@@ -146,7 +152,29 @@ def _file_blocks(path: Path) -> Iterator[bytes]:
         raise DataError(f"can't read '{path}': {error.strerror or error}") from error
 
 
-def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+def _unpacked(blocks: Iterator[bytes], name: str, size: int | None) -> Iterator[bytes]:
+    """Unpack gzip, and refuse what swells as no table does.
+
+    Args:
+        blocks: The packed bytes.
+        name: What they are of, for messages.
+        size: How many they are; None where nobody knows, and those count that have come.
+    """
+    come = given = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal come
+        for block in blocks:
+            come += len(block)
+            yield block
+
+    for unpacked in _members(counted(), name):
+        given += len(unpacked)
+        check_unpacked(given, size or come, name)
+        yield unpacked
+
+
+def _members(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     """Unpack gzip, one member or several, in blocks of bounded size."""
     member = zlib.decompressobj(wbits=31)
     try:

@@ -9,13 +9,7 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from wordgate.data.source import (
-    GZIP_MAGIC,
-    is_file,
-    missing_file,
-    most_unpacked,
-    too_much_unpacked,
-)
+from wordgate.data.source import GZIP_MAGIC, check_unpacked, is_file, missing_file
 from wordgate.errors import DataError
 
 _PIECE = 2**14  # packed bytes read at a time: a file of tiny members copies them often
@@ -112,8 +106,7 @@ class _GzipSource(Source):
             self._input = self._member.unconsumed_tail or self._member.unused_data
             if piece:
                 self.position += len(piece)
-                if self.position > most_unpacked(self.length):
-                    raise too_much_unpacked(self.path, self.length)
+                check_unpacked(self.position, self.length, str(self.path))
                 return piece
             if not self._member.eof and not self._input and not self._refill():
                 raise DataError(

@@ -29,7 +29,8 @@ ODD = ["4e492493924924", "1e999", "nan", "NULL", "None", "=1+1", "-", "٣", "9" 
        "\x0c", "text", "label", "a" * 3000, "end", "\ufdd0", "\ufffd", "\u0000"]  # fmt: skip
 LATIN = ["café", "naïve ", "50 €", "Straße ", "it’s", "plain"]
 NO_OBJECTS = ["{", "[1]", "3", '"text"', "null", '{"text": }', "\u200b", "nul\0", "[" * 2000,
-              '{"text": ' + "9" * 5000 + "}", "{'text': 'a'}", '{"text": "a\tb"}']  # fmt: skip
+              '{"text": ' + "9" * 5000 + "}", "{'text': 'a'}", '{"text": "a\tb"}',
+              '{"text": "a", "text": "b"}', '{" text": "a", "text ": "b"}']  # fmt: skip
 SPECIAL = [",", ";", "\t", "|", '"', '""', "\n", "\r\n", "\r", "\0", '",', ',"']
 BROKEN = "\ue000"  # stands for a byte that is no text
 ENDS = ["\n", "\r\n", "\r"]
@@ -59,6 +60,7 @@ class Made:
     blanks: int = 0  # lines without anything, which are texts where there is one column
     width: int = 2
     delimiter: str = ","
+    text_at: int = 0
 
     @property
     def good(self):
@@ -160,7 +162,9 @@ class CsvMaker:
             raw = gzip.compress(raw, 1, mtime=0)
         name = "table.tsv" if self.delimiter == "\t" else "table.csv"
         delimiter = self.delimiter if self.width > 1 else ","  # which is what one column gets
-        return Made(name, raw, rows, flags, True, self.blanks, self.width, delimiter)
+        return Made(
+            name, raw, rows, flags, True, self.blanks, self.width, delimiter, self.text_at
+        )  # fmt: skip
 
     def add_header(self):
         names = [f"c{i}" for i in range(self.width)]
@@ -370,8 +374,8 @@ def scored(made, path, bundle, out):
     if not made.exact and out.suffix in (".csv", ".tsv"):
         return "a result"  # whose delimiter nobody knows
     written = result_rows(out, made.delimiter)
-    named = written - counts.rows
-    assert named in (0, 1), f"{written} records were written for {counts.rows}"
+    named = len(written) - counts.rows
+    assert named in (0, 1), f"{len(written)} records were written for {counts.rows}"
     if not made.exact:
         return "a result"
     rows = made.rows
@@ -380,7 +384,28 @@ def scored(made, path, bundle, out):
     assert lost == 0 or (lost == 1 and may_head), f"{counts.rows} of {len(rows)} records"
     failed = sum(not is_text(row) for row in rows[lost:]) + made.blanks * (made.width == 1)
     assert counts.errors == failed, f"{counts.errors} errors where {failed} are"
+    check_places(rows[lost:], written[named:], made)
     return "a result"
+
+
+def check_places(rows, written, made):
+    """See that each record's text, and its answer or error, stand in its own place of the result.
+
+    Blank lines of a single column are texts that nobody counted the places of.
+    """
+    if made.blanks and made.width == 1:
+        rows = [row for row in rows if row.text != ""]
+        written = [cells for cells in written if text_of(cells, made) != ""]
+    for number, (row, cells) in enumerate(zip(rows, written, strict=True), start=1):
+        assert bool(cells[-1]) != is_text(row), (number, row, cells)
+        if row.malformed or row.broken:
+            continue
+        text = text_of(cells, made)
+        assert text == without_lone(row.text), f"record {number} holds {text!r}, not {row.text!r}"
+
+
+def text_of(cells, made):
+    return without_lone(shown_value(cells[made.text_at]))
 
 
 def is_text(row):
@@ -388,16 +413,18 @@ def is_text(row):
 
 
 def result_rows(out, delimiter):
+    """Give the values of each record of a result, those that were added last."""
     if out.suffix == ".parquet":
-        return parquet.read_metadata(out).num_rows
+        return [list(row.values()) for row in parquet.read_table(out).to_pylist()]
     with out.open(encoding="utf-8-sig", newline="") as stream:
         if out.suffix == ".jsonl":
-            return len([json.loads(line) for line in stream.read().split("\n") if line])
+            lines = stream.read().split("\n")
+            return [list(json.loads(line).values()) for line in lines if line]
         csv.field_size_limit(2**31 - 1)
         if (out.suffix == ".tsv") != (delimiter == "\t"):
             delimiter = "\t" if out.suffix == ".tsv" else ","
         records = csv.reader(stream, delimiter=delimiter)
-        return sum(1 for record in records if record)
+        return [record for record in records if record]
 
 
 def prepare(folder, arguments):
