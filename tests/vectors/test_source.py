@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from wordgate.data import source
 from wordgate.vectors.reading import Block
 from wordgate.vectors.writing import write_vectors
 
@@ -92,6 +93,7 @@ def test_what_unpacks_to_much_is_refused_early(refusal, content):
     tracemalloc.stop()
 
 
-def test_what_unpacks_to_far_more_than_it_takes_is_refused(refusal):
-    content = b"30000000 1\n" + b"aa 1\n" * 30_000_000
-    assert "unpacks to more than 67,108,864 bytes out of " in refusal(packed(content))
+def test_what_unpacks_to_far_more_than_it_takes_is_refused(refusal, monkeypatch):
+    monkeypatch.setattr(source, "UNPACKED_AT_LEAST", 2**20)
+    content = b"300000 1\n" + b"aa 1\n" * 300_000
+    assert "unpacks to more than 1,048,576 bytes out of " in refusal(packed(content))

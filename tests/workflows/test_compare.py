@@ -334,7 +334,7 @@ def test_a_changed_byte_of_a_round_is_noticed(old, compare, stopped_after_one, k
     ("changes", "why"),
     [
         ({"temperature": "x"}, "temperature: Input should be a valid number"),
-        ({"temperature": 0.0}, "temperature: Input should be greater than 0"),
+        ({"temperature": 0.0}, "temperature: Input should be greater than or equal to 0.01"),
         ({"train_seconds": None}, "train_seconds: Input should be a valid number"),
         ({"texts_per_second": float("inf")}, "texts_per_second: Input should be a finite number"),
         ({"megabytes": -1.0}, "megabytes: Input should be greater than or equal to 0"),

@@ -159,7 +159,7 @@ class _Facts(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    temperature: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+    temperature: Annotated[float, Field(ge=0.01, le=100.0)]
     history: tuple[Epoch, ...]
     best_epoch: NonNegativeInt
     train_seconds: _Amount
@@ -176,6 +176,8 @@ def _course(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, int
     """
     if log_proba.dtype != np.float64 or log_proba.shape != shape:
         raise ValueError(f"{_ARRAY} is {log_proba.dtype} {list(log_proba.shape)}")
+    if not np.isfinite(log_proba).all():
+        raise ValueError(f"{_ARRAY} is not finite")
     kept = read_facts(_Facts, facts)
     if kept.best_epoch > len(kept.history):
         raise ValueError(f"of {len(kept.history)} epochs the best is {kept.best_epoch}")
