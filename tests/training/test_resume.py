@@ -301,11 +301,10 @@ def test_texts_that_read_as_other_words_are_refused(
         patched.setattr(Vocabulary, "fit", classmethod(reversed_order))
         message = refusal(fit_model, train, keeping=keeping, **options)
         seed = refusal(fit_model, train, keeping=keeping, seed=1, **options)
-    vectors = ", or other word vectors" if pretrained else ""
     assert message == (
-        f"{kept.file} keeps a training that read the same texts as other words, as by another"
-        f" version of wordgate, Python or regex{vectors}; go on with that of then, or begin anew"
-        " with --overwrite"
+        f"{kept.file} keeps a training that read the same texts as other words, as by other word"
+        " vectors or another version of wordgate, Python or regex; go on with those of then, or"
+        " begin anew with --overwrite"
     )
     assert "seed 0 instead of 1; give the same command as then" in seed
     assert fit_model(train, keeping=keeping, **options).history

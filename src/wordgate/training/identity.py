@@ -55,11 +55,10 @@ class Identity:
         """
         other = _changed(self.work, kept.get("work"))
         if WORDS in other and other.keys() <= {WORDS, VECTORS}:
-            vectors = ", or other word vectors" if VECTORS in other else ""
             raise BundleError(
-                f"{place} keeps a {what} that read the same texts as other words, as by another"
-                f" version of wordgate, Python or regex{vectors}; go on with that of then, or begin"
-                " anew with --overwrite"
+                f"{place} keeps a {what} that read the same texts as other words, as by other word"
+                " vectors or another version of wordgate, Python or regex; go on with those of"
+                " then, or begin anew with --overwrite"
             )
         other.pop(WORDS, None)
         if other:
