@@ -282,7 +282,7 @@ class Training:
     def case(self, chance):
         whole = chance.choice(self.wholes)
         signed = chance.random() < 0.7
-        content = self.signed(whole, chance) if signed else broken_bytes(whole, chance)
+        content = signed_again(whole, "state", chance) if signed else broken_bytes(whole, chance)
         self.file.write_bytes(content)
         try:
             fitted = self.fit(resume=True, deadline=float("-inf"))
@@ -294,21 +294,19 @@ class Training:
         assert signed or same_arrays(content, whole), "a changed byte was read"
         return f"checkpoint{', signed' if signed else ''}: read"
 
-    def signed(self, whole, chance):
-        """Break its facts or its arrays, and make the digest right again."""
-        content, arrays = kept_facts(whole), load_arrays(whole)
-        if chance.random() < 0.6:
-            content = {
-                **content,
-                "state": json_of(broken_json(json.dumps(content["state"]), chance)),
-            }
-            if chance.random() < 0.2:
-                content = json_of(broken_json(json.dumps(content), chance))
-        else:
-            arrays = load_arrays(broken_arrays(whole, chance))
-        if isinstance(content, dict):
-            content["digest"] = digest(content, arrays)
-        return dump_arrays(arrays, {"wordgate": json.dumps(content)})
+
+def signed_again(whole, part, chance):
+    """Break a part of the facts of a file of arrays, or the arrays, and make the digest right."""
+    content, arrays = kept_facts(whole), load_arrays(whole)
+    if chance.random() < 0.65:
+        content[part] = json_of(broken_json(json.dumps(content[part]), chance))
+        if chance.random() < 0.2:
+            content = json_of(broken_json(json.dumps(content), chance))
+    else:
+        arrays = load_arrays(broken_arrays(whole, chance))
+    if isinstance(content, dict):
+        content["digest"] = digest(content, arrays)
+    return dump_arrays(arrays, {"wordgate": json.dumps(content)})
 
 
 def json_of(content):
@@ -368,7 +366,7 @@ class Comparing:
     def case(self, chance):
         file, whole = chance.choice(list(self.wholes.items()))
         signed = chance.random() < 0.7
-        content = self.signed(whole, chance) if signed else broken_bytes(whole, chance)
+        content = signed_again(whole, "course", chance) if signed else broken_bytes(whole, chance)
         file.write_bytes(content)
         try:
             ladder = self.compare(resume=True)
@@ -382,19 +380,6 @@ class Comparing:
         json.loads((self.out / "comparison.json").read_bytes(), parse_constant=float.fromhex)
         assert signed or self.told() == self.result, "a changed byte was read"
         return f"round{', signed' if signed else ''}: read"
-
-    def signed(self, whole, chance):
-        """Break its facts or its arrays, and make the digest right again."""
-        content, arrays = kept_facts(whole), load_arrays(whole)
-        if chance.random() < 0.7:
-            content["course"] = json_of(broken_json(json.dumps(content["course"]), chance))
-            if chance.random() < 0.2:
-                content = json_of(broken_json(json.dumps(content), chance))
-        else:
-            arrays = load_arrays(broken_arrays(whole, chance))
-        if isinstance(content, dict):
-            content["digest"] = digest(content, arrays)
-        return dump_arrays(arrays, {"wordgate": json.dumps(content)})
 
 
 def kept_facts(whole):
