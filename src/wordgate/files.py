@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -37,7 +38,7 @@ def replacing(file: Path) -> Iterator[Path]:
         with aside.open("rb+") as stream:
             os.fsync(stream.fileno())
         if replaces:
-            shutil.copymode(file, aside)
+            pass_on_mode(file, aside)
         aside.replace(file)
     finally:
         aside.unlink(missing_ok=True)
@@ -56,6 +57,13 @@ def writing(file: Path) -> Iterator[Path]:
             yield aside
     except OSError as error:
         raise DataError(f"{file} can't be written: {error.strerror or error}") from error
+
+
+def pass_on_mode(old: Path, new: Path) -> None:
+    """Give a file the permissions of another; where they are the same already, ask for nothing."""
+    mode = stat.S_IMODE(old.stat().st_mode)
+    if stat.S_IMODE(new.stat().st_mode) != mode:
+        new.chmod(mode)
 
 
 def remove(file: Path) -> None:
@@ -83,7 +91,7 @@ def check_file(path: Path, *, overwrite: bool) -> None:
     path = _behind_links(path)
     if not path.absolute().parent.is_dir():
         raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' into")
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not path.is_file():
         raise DataError(f"{path} is not a file; choose another --out")
     aside = aside_of(path)
     try:

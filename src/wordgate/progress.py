@@ -49,6 +49,12 @@ class Console:
         from rich.console import Console as RichConsole
 
         class Unread(RichConsole):
+            def _check_buffer(self) -> None:  # all that rich writes goes through here
+                try:
+                    super()._check_buffer()
+                except OSError:
+                    self.quiet = True
+
             def on_broken_pipe(self) -> None:
                 self.quiet = True  # rich would end the program
 
@@ -59,10 +65,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """Write lines that stay, above the bar if there is one."""
-        try:
-            self._console.print(text, markup=False, soft_wrap=True)
-        except OSError:
-            self._console.quiet = True
+        self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, total: int, done: int = 0) -> Iterator[Bar]:

@@ -16,6 +16,7 @@ import wordgate
 from wordgate.errors import BundleError, DataError
 from wordgate.progress import Silent
 from wordgate.scoring import keeping, scoring
+from wordgate.training.identity import digest
 from wordgate.versions import installed
 
 ROWS = 400
@@ -162,7 +163,7 @@ def test_a_note_that_was_changed_is_not_believed(score, messy, here, stopped):
         score(messy, "out.csv", batch=20, resume=True)
     for change in ({"position": -1}, {"length": 1e9}, {"position": float("inf")}):
         changed = {**note, **change}
-        file.write_text(json.dumps({**changed, "digest": keeping.digest(changed)}))
+        file.write_text(json.dumps({**changed, "digest": digest(changed, {})}))
         with pytest.raises(BundleError, match=r"is damaged \(its numbers are \["):
             score(messy, "out.csv", batch=20, resume=True)
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -50,7 +51,8 @@ def exit_code(arguments: list[str] | None = None) -> int:
     try:
         result = wordgate.main(arguments, prog_name="wordgate", standalone_mode=False)
     except click.UsageError as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         return USAGE
     except WordgateError as error:
         remark(f"wordgate: {error}")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from wordgate.data.joining import joined
 from wordgate.data.records import Records
-from wordgate.data.source import check_unpacked
+from wordgate.data.source import most_unpacked
 from wordgate.data.typed import cells, readable_parquet, typed_records, unpacked_size
+from wordgate.errors import DataError
 from wordgate.scoring.batch import EMPTY_TEXT
 from wordgate.scoring.names import own_names
 from wordgate.scoring.source import Source
@@ -81,7 +82,13 @@ class ParquetReader:
             # Pages are read as they are needed: a group of rows may be as large as the file.
             self._file = parquet.ParquetFile(source.path, buffer_size=1 << 20, pre_buffer=False)
             stored = self._file.schema_arrow
-        check_unpacked(unpacked_size(self._file.metadata), source.size or 0, source.name)
+        claimed, packed = unpacked_size(self._file.metadata), source.size or 0
+        if claimed > most_unpacked(packed):
+            self._file.close()
+            raise DataError(
+                f"'{source.name}' claims {claimed:,} bytes out of {packed:,}, as no table does:"
+                " write it as CSV if you trust it"
+            )
         names = own_names([name.strip() for name in stored.names], len(stored.names))
         fields = [field.with_name(name) for name, field in zip(names, stored, strict=True)]
         self._schema = pa.schema(fields, metadata=stored.metadata)

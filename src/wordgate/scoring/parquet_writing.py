@@ -71,18 +71,21 @@ class ParquetWriter:
 
         made = aside_of(written)
         made.unlink(missing_ok=True)
-        with parquet.ParquetWriter(made, self._schema) as file:
-            group: list[pa.Table] = []
-            for table in _tables(written):
-                group.append(table)
-                if sum(part.num_rows for part in group) >= _ROWS_A_GROUP:
+        try:
+            with parquet.ParquetWriter(made, self._schema) as file:
+                group: list[pa.Table] = []
+                for table in _tables(written):
+                    group.append(table)
+                    if sum(part.num_rows for part in group) >= _ROWS_A_GROUP:
+                        file.write_table(pa.concat_tables(group))
+                        group = []
+                if group:
                     file.write_table(pa.concat_tables(group))
-                    group = []
-            if group:
-                file.write_table(pa.concat_tables(group))
-        with made.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        moved(made, out)
+            with made.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            moved(made, out)
+        finally:
+            made.unlink(missing_ok=True)
 
     def _new(self, batch: Batch, answers: Answers) -> Iterator[pa.Array]:
         import pyarrow as pa

@@ -9,9 +9,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
-from stat import S_IMODE
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 
 from wordgate.data.decoding import BYTE_ORDER_MARK
 from wordgate.data.names import is_number
-from wordgate.files import sync_folder
+from wordgate.files import pass_on_mode, sync_folder
 from wordgate.scoring.answers import Answers
 from wordgate.scoring.batch import Batch, Reader
 
@@ -212,8 +210,8 @@ def moved(written: Path, out: Path) -> None:
 
     The permissions of the file that it replaces stay.
     """
-    with suppress(FileNotFoundError):  # it replaces none
-        written.chmod(S_IMODE(out.stat().st_mode))
+    if out.exists():
+        pass_on_mode(out, written)
     written.replace(out)
     sync_folder(out.parent)
 

@@ -111,4 +111,5 @@ def _shrink(folder: Path) -> None:
 
 
 def _is_ours(file: Path) -> bool:
-    return re.fullmatch(r"[0-9a-f]{64}\.safetensors", file.name) is not None
+    ours = r"[0-9a-f]{64}\.safetensors"
+    return re.fullmatch(rf"{ours}|\.{ours}\.new", file.name) is not None  # a kill leaves the latter

@@ -135,7 +135,8 @@ def check_own(folder: Path) -> None:
     Raises:
         BundleError: Something else is in it.
     """
-    others = sorted(file.name for file in folder.glob("*") if not _is_own(file))
+    seen = folder.glob("[!.]*")  # what is hidden, a desktop or a network drive has left
+    others = sorted(file.name for file in seen if not _is_own(file))
     if others:
         raise BundleError(
             f"{folder} holds '{others[0]}', which no comparison has written; move that away, or"

@@ -436,7 +436,7 @@ class Scoring:
         note = json_of(content)
         if signed and isinstance(note, dict):
             with contextlib.suppress(RecursionError):
-                note["digest"] = self.keeping.digest(note)
+                note["digest"] = digest(note, {})
                 content = json.dumps(note).encode()
         (self.kept / "note.json").write_bytes(content)
         try:
