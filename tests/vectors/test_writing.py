@@ -41,6 +41,13 @@ def test_the_layout_is_gensims(tmp_path):
     assert write(tmp_path / "glove", "glove").read_bytes() == without_header
 
 
+def test_a_number_whose_bytes_spell_one_and_a_lines_end_is_read_as_binary(tmp_path):
+    spelled = np.frombuffer(b"0\nH[" * 2, np.float32)
+    write(tmp_path / "v", "word2vec", [Block([b"w"] * 9, np.tile(spelled, (9, 1)))], 9, 2)
+    opened = open_vectors(tmp_path / "v")
+    assert (opened.format, opened.size) == ("word2vec", 2)
+
+
 @pytest.mark.parametrize(("form", "end"), FILES)
 @settings(
     deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]

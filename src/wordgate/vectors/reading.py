@@ -73,7 +73,7 @@ def _with_header(source: Source, start: bytes, header: re.Match[bytes]) -> Vecto
     path, count, size = source.path, int(header[1]), int(header[2])
     check_header(path, count, size)
     lines = start[header.end() :].split(b"\n", _FIRST_LINES)[:_FIRST_LINES]
-    as_text = any(map(_mostly_numbers, lines))
+    as_text = any(_mostly_numbers(line, size) for line in lines)
     if not source.compressed:
         fewest = 2 * size + 1 if as_text else 4 * size + 1  # bytes a row takes at the least
         needed = header.end() + count * fewest - as_text  # whose last break may be missing
@@ -118,11 +118,14 @@ def _numbers_at_end(line: bytes) -> int:
     )
 
 
-def _mostly_numbers(line: bytes) -> bool:
-    """Tell text from binary: half of the fields after the word are numbers, or more."""
+def _mostly_numbers(line: bytes, size: int) -> bool:
+    """Tell text from binary: half of the fields after the word are numbers, or more.
+
+    One is not enough where there should be more: a binary row may spell one and a line's end.
+    """
     fields = line.rstrip(b" \r").replace(b"\t", b" ").split(b" ")[1:]
     numbers = sum(map(_is_number, fields))
-    return numbers > 0 and 2 * numbers >= len(fields)
+    return numbers >= min(size, 2) and 2 * numbers >= len(fields)
 
 
 def _is_number(field: bytes) -> bool:
