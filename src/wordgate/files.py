@@ -28,7 +28,7 @@ def replacing(file: Path) -> Iterator[Path]:
         OSError: The disk refuses. What stood in that place still stands there; if nothing but
             forcing the name to the disk failed, the new file stands there, whole.
     """
-    file = _behind_links(file)
+    file = behind_links(file)
     aside, replaces = aside_of(file), file.exists()
     aside.unlink(missing_ok=True)  # of a run that was killed, or a link to who knows where
     try:
@@ -88,7 +88,7 @@ def check_file(path: Path, *, overwrite: bool) -> None:
         raise DataError(f"{path} is a folder; name a file")
     if os.path.lexists(path) and not overwrite:
         raise DataError(f"{path} exists; choose another --out, or replace it with --overwrite")
-    path = _behind_links(path)
+    path = behind_links(path)
     if not path.absolute().parent.is_dir():
         raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' into")
     if os.path.exists(path) and not path.is_file():
@@ -102,7 +102,7 @@ def check_file(path: Path, *, overwrite: bool) -> None:
         raise DataError(f"{path} can't be written: {error.strerror}") from error
 
 
-def _behind_links(path: Path) -> Path:
+def behind_links(path: Path) -> Path:
     """Give what a link leads to, or the path itself."""
     return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
@@ -141,7 +141,7 @@ def check_folder(
         BundleError: There is something at `path` that may not be replaced, or nothing can be
             written there.
     """
-    place = _behind_links(path)
+    place = behind_links(path)
     if not os.path.isdir(place.parent):
         raise BundleError(
             f"there is no folder '{place.parent}' to write the {what} '{place.name}' into"
@@ -174,7 +174,7 @@ def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
         BundleError: The disk refuses. What was there is there still; if nothing but forcing the
             name to the disk failed, the new folder is, whole.
     """
-    path = _behind_links(path)
+    path = behind_links(path)
     try:
         with _workplace(path) as workplace:
             fresh = workplace / _NEW

@@ -95,7 +95,7 @@ def serve(
     if not is_loopback(host) and allowed.key is None:
         remark(
             f"wordgate: warning: whoever reaches {host} can use this model; {KEY_VARIABLE} sets a"
-            " key",
+            " key"
         )
 
     def announce(url: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.files import remove, replacing, sync_folder
-from wordgate.training.identity import Identity, check_digest, digest
+from wordgate.training.identity import MISFITS, Identity, check_digest, digest
 
 _LAYOUT = 3
 _ROWS, _NOTE, _BEGUN = "rows", "note.json", "begun"
@@ -259,7 +259,7 @@ class Kept:
             mark = _as_mark(note)
         except OSError as error:
             raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
-        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+        except MISFITS as error:
             raise self._damaged(shown(str(error), _MOST_SHOWN)) from error
         return replace(mark, warnings=identity.check(note, "scoring", self.folder))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from wordgate.bundle.folder import MANIFEST
 from wordgate.errors import BundleError, SettingsError
+from wordgate.files import behind_links
 from wordgate.scoring.batch import Reader
 from wordgate.scoring.keeping import Kept
 from wordgate.scoring.parquet_writing import ParquetWriter
@@ -90,7 +90,7 @@ def place_of(out: str) -> Path:
     path = Path(out).expanduser()
     if path.exists() and not path.is_file() and not path.is_dir():
         raise BundleError(f"{path} is not a file; name one, or - for standard output")
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return behind_links(path)
 
 
 def is_whole(

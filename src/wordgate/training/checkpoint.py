@@ -8,6 +8,7 @@ it all, so that a byte that changed on the disk is noticed.
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -80,7 +81,7 @@ class Checkpoint:
         """
         try:
             with safe_open(self.file, framework="numpy") as kept:
-                content = json.loads((kept.metadata() or {})[_METADATA])
+                content = _content(kept)
                 arrays = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
             layout = content["layout"]
         except OSError as error:
@@ -105,6 +106,24 @@ class Checkpoint:
             f"{self.file} is damaged or no checkpoint ({shown(str(error), 200)}); begin anew with"
             " --overwrite"
         )
+
+
+def kept_history(file: Path) -> list[dict[str, Any]]:
+    """Give the epochs that were over when a training was kept, as `Epoch` names what they came to.
+
+    Raises:
+        OSError, SafetensorError, and those of `MISFITS`: The file can't be read, or is no
+            checkpoint.
+    """
+    with safe_open(file, framework="numpy") as kept:
+        history: list[dict[str, Any]] = _content(kept)["state"]["history"]
+    return history
+
+
+def _content(kept: Any) -> dict[str, Any]:
+    """Read what JSON says in an open checkpoint."""
+    content: dict[str, Any] = json.loads((kept.metadata() or {})[_METADATA])
+    return content
 
 
 def _next(seconds: float) -> float:

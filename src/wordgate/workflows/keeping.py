@@ -1,10 +1,9 @@
 """Where an interrupted run is kept, and what is to become of one that was."""
 
-import json
 import os
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
@@ -54,11 +53,11 @@ def is_end_of(model: Path, kept: Path) -> bool:
     The seconds that its epochs took are those of no other. A model that the time limit made is not
     the end, and before the first epoch is over nothing can be told.
     """
+    from wordgate.training.checkpoint import kept_history
     from wordgate.training.course import out_of_time
 
     try:
-        with safe_open(kept, framework="np") as stored:
-            epochs = json.loads((stored.metadata() or {})["wordgate"])["state"]["history"]
+        epochs = kept_history(kept)
         metrics = BundleFolder.open(model).metrics()
         if not epochs or metrics is None or out_of_time(metrics.epochs) in metrics.remarks:
             return False
