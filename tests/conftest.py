@@ -1,6 +1,7 @@
 """What several tests share: where the real data lies, and the skip where it doesn't."""
 
 import csv
+import importlib.util
 import os
 import random
 import shutil
@@ -164,6 +165,15 @@ def mlp_model(tmp_path_factory, reviews, review_vectors) -> Kept:
 def copied(tmp_path):
     """Copy a model's folder, to do harm to the copy."""
     return lambda kept: Path(shutil.copytree(kept.folder, tmp_path / "copy"))
+
+
+@pytest.fixture
+def hide_packages(monkeypatch):
+    """Pretend that packages, by their import names, are not installed."""
+    find_spec = importlib.util.find_spec
+    return lambda *names: monkeypatch.setattr(
+        "wordgate.extras.find_spec", lambda name: None if name in names else find_spec(name)
+    )
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ class BundleError(WordgateError):
     """A saved model is missing, damaged, altered or too new."""
 
 
-class MissingExtraError(WordgateError):
+class MissingExtraError(WordgateError, ImportError):
     """An optional package is needed and absent."""
 
     def __init__(self, purpose: str, extra: str):

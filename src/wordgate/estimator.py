@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.writing import Bundle, write_bundle
 from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError
+from wordgate.extras import require_extra
 from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.progress import Console, Progress, Silent
 from wordgate.settings import checked_seed
@@ -22,6 +21,10 @@ from wordgate.training.fitting import Examples
 from wordgate.workflows.calibrating import fit_calibrated
 from wordgate.workflows.resolving import resolve_settings, resolve_vectors
 from wordgate.workflows.study import hold_out
+
+require_extra("train", "WordgateClassifier")
+from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
+from sklearn.utils.validation import check_is_fitted  # noqa: E402
 
 
 class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -38,8 +38,8 @@ def test_an_empty_key_is_no_key(wordgate, lstm_model, monkeypatch):
     assert (ended.code, ended.err.split(":")[1]) == (1, " WORDGATE_API_KEY is empty")
 
 
-def test_a_missing_package_ends_in_the_line_that_installs_it(wordgate, lstm_model, monkeypatch):
-    monkeypatch.setattr("wordgate.serve.extra._NEEDED", ("no_such_package",))
+def test_a_missing_package_ends_in_the_line_that_installs_it(wordgate, lstm_model, hide_packages):
+    hide_packages("orjson")
     ended = wordgate("serve", lstm_model.folder)
     assert ended.code == 1
     assert ended.err == (

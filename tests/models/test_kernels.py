@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import MissingExtraError, SettingsError
-from wordgate.models import compiled_reader, kernels
+from wordgate.models import compiled_reader
 from wordgate.models.compiled_reader import CompiledReader
 from wordgate.models.families import with_kernel
 from wordgate.models.int8 import rounded
@@ -129,8 +129,8 @@ def test_other_families_have_no_kernels():
 
 
 @pytest.mark.parametrize("kernel", KERNELS[1:])
-def test_numba_may_be_missing(model, kernel, monkeypatch):
-    monkeypatch.setattr(kernels, "find_spec", lambda _: None)
+def test_numba_may_be_missing(model, kernel, hide_packages):
+    hide_packages("numba")
     with pytest.raises(MissingExtraError, match=r"pip install 'wordgate\[numba\]'"):
         with_kernel(model, kernel)
     assert with_kernel(model, "numpy") is model

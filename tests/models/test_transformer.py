@@ -9,7 +9,6 @@ import pytest
 
 import wordgate
 from wordgate.errors import BundleError, MissingExtraError
-from wordgate.models import transformer as transformer_module
 from wordgate.models.families import model_from_state
 
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
@@ -253,8 +252,8 @@ def test_a_tokenizer_of_more_pieces_than_weights_is_refused(model, refusal):
     )
 
 
-def test_the_missing_extra_is_named(model, monkeypatch):
-    monkeypatch.setattr(transformer_module.importlib.util, "find_spec", lambda name: None)
+def test_the_missing_extra_is_named(model, hide_packages):
+    hide_packages("transformers")
     with pytest.raises(MissingExtraError) as error:
         model_from_state("transformer", *model.state())
     assert str(error.value) == (

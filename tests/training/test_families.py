@@ -1,6 +1,5 @@
 """What fitting asks before it begins."""
 
-import importlib.util
 import math
 
 import numpy as np
@@ -25,11 +24,8 @@ def test_an_unknown_family_is_named(family, end):
     assert str(error.value) == f"no family of models '{family}'{end}"
 
 
-def test_without_torch_the_extra_is_named(monkeypatch):
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "torch" else find_spec(name)
-    )
+def test_without_torch_the_extra_is_named(hide_packages):
+    hide_packages("torch")
     with pytest.raises(MissingExtraError) as error:
         check_family("lstm")
     assert str(error.value) == (

@@ -1,6 +1,5 @@
 """Fine-tuning: what it learns, what chance decides, when it ends, and what is refused."""
 
-import importlib.util
 import json
 import math
 import shutil
@@ -213,11 +212,8 @@ def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(examples, fine_tun
 
 
 @pytest.mark.parametrize("package", ["torch", "transformers", "tokenizers"])
-def test_the_missing_extra_is_named(monkeypatch, package):
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == package else find_spec(name)
-    )
+def test_the_missing_extra_is_named(hide_packages, package):
+    hide_packages(package)
     with pytest.raises(MissingExtraError) as error:
         check_family("transformer")
     assert str(error.value) == (

@@ -9,10 +9,11 @@ import types
 import numpy as np
 import pytest
 
+import wordgate
 from wordgate.errors import DataError, MissingExtraError
 from wordgate.progress import Silent
 from wordgate.vectors.distilling import distill_words
-from wordgate.vectors.teachers import check_extra, load_teacher, locate_teacher
+from wordgate.vectors.teachers import load_teacher, locate_teacher
 
 
 @pytest.fixture
@@ -168,10 +169,10 @@ def test_a_folder_wins_over_a_name(here):
         assert str(locate_teacher(name)) == name
 
 
-def test_the_missing_extra_is_named(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+def test_the_missing_extra_is_named(hide_packages, reviews, tmp_path):
+    hide_packages("sentence_transformers")
     with pytest.raises(MissingExtraError) as error:
-        check_extra()
+        wordgate.distill(reviews, teacher="minilm", out=tmp_path / "out.bin")
     assert str(error.value) == (
         "distilling word vectors needs the extra 'distill': pip install 'wordgate[distill]'"
     )

@@ -79,12 +79,12 @@ def serve(
     If WORDGATE_API_KEY is set, the API wants it: Authorization: Bearer KEY. Ctrl-C or SIGTERM ends
     it when all that was accepted is answered; a second one ends it at once.
     """
+    from wordgate.extras import require_extra
+
+    require_extra("serve", "serving a model")
     from wordgate.cli.views import change_warnings
     from wordgate.prediction.predictor import load
     from wordgate.serve.access import KEY_VARIABLE, access, is_loopback
-    from wordgate.serve.extra import check_serve_extra
-
-    check_serve_extra()
     from wordgate.serve.server import serve as serve_model
 
     checked = Limits(**limits)

@@ -11,6 +11,7 @@ from wordgate.data.decoding import without_surrogates
 from wordgate.data.records import Cell, Records
 from wordgate.data.source import most_unpacked
 from wordgate.errors import DataError
+from wordgate.extras import require_extra
 
 _FEW_CELLS = 10**7
 """Cells that any file may have; a larger one has a byte of its own for each."""
@@ -28,7 +29,9 @@ def read_parquet(raw: bytes, name: str) -> Records:
 
     Raises:
         DataError: The file is damaged or uses what this pyarrow can't read.
+        MissingExtraError: pyarrow is not installed.
     """
+    require_extra("parquet", "reading a Parquet file")
     from pyarrow import parquet
 
     with readable_parquet(name):
@@ -83,7 +86,9 @@ def read_frame(frame: Any) -> tuple[Records, str]:
 
     Raises:
         DataError: It is no data frame, or one that is still lazy.
+        MissingExtraError: The extra `train` is not installed.
     """
+    require_extra("train", "reading a data frame")
     import narwhals as nw
     from narwhals.exceptions import NarwhalsError
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import MissingExtraError, SettingsError
+from wordgate.errors import SettingsError
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
@@ -127,16 +127,3 @@ class Graph:
         steps = self.add("Range", zero, steps, self.array("one", np.int64(1)))
         inside = self.add("Less", steps, self.column("lengths"))
         return self.add("Where", inside, ids, zero), inside
-
-
-def check_extra() -> None:
-    """See that what builds and runs ONNX files is installed.
-
-    Raises:
-        MissingExtraError: It is not.
-    """
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("writing an ONNX file", "onnx") from error

@@ -1,13 +1,13 @@
 """What an LSTM's reading can be computed by, to be chosen by name."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
+from wordgate.errors import SettingsError, did_you_mean
+from wordgate.extras import require_extra
 from wordgate.models.reader import Reader
 
 Floats = NDArray[np.float32]
@@ -36,8 +36,8 @@ def check_kernel(kernel: str) -> None:
     """
     if kernel not in KERNELS:
         raise SettingsError(f"no kernel '{kernel}'{did_you_mean(kernel, KERNELS)}")
-    if kernel != NUMPY and find_spec("numba") is None:
-        raise MissingExtraError(f"kernel '{kernel}'", "numba")
+    if kernel != NUMPY:
+        require_extra("numba", f"kernel '{kernel}'")
 
 
 def make_reader(

@@ -5,7 +5,6 @@ Nothing here imports torch, transformers or tokenizers before a model of this fa
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import BundleError, MissingExtraError
+from wordgate.errors import BundleError
+from wordgate.extras import require_extra
 from wordgate.models.protocol import Arrays, Description
 from wordgate.text.pieces import PieceEncoder
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 POOLING = "mean"
 _TEXTS_AT_ONCE = 16_384  # their ids stand in memory together
-_NEEDED = ("torch", "transformers", "tokenizers")
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class TransformerModel:
             BundleError: A part is missing, or the parts don't fit together.
             MissingExtraError: torch, transformers or tokenizers is not installed.
         """
-        check_transformer_extra("predicting with a transformer")
+        require_extra("transformer", "predicting with a transformer")
         from wordgate.models.transformer_network import TransformerNetwork
 
         config, pad_id = _part(description, "config"), _part(description, "pad_id")
@@ -81,19 +80,6 @@ class TransformerModel:
                 f" {network.longest:,} at most"
             )
         return cls(encoder, network)
-
-
-def check_transformer_extra(purpose: str) -> None:
-    """Refuse early what can't be done without transformers.
-
-    Args:
-        purpose: What it is needed for.
-
-    Raises:
-        MissingExtraError: A package of the extra is not installed.
-    """
-    if any(importlib.util.find_spec(package) is None for package in _NEEDED):
-        raise MissingExtraError(purpose, "transformer")
 
 
 def _part(parts: Mapping[str, Any], name: str) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wordgate.bundle.folder import MANIFEST
 from wordgate.errors import BundleError, SettingsError
+from wordgate.extras import require_extra
 from wordgate.files import behind_links
 from wordgate.scoring.batch import Reader
 from wordgate.scoring.keeping import Kept
@@ -54,6 +55,7 @@ def make_writer(
 
     Raises:
         SettingsError: An option is without effect.
+        MissingExtraError: Parquet is to be written, and pyarrow is not installed.
     """
     if escape_formulas and form not in ("csv", "tsv"):
         raise SettingsError(
@@ -63,6 +65,7 @@ def make_writer(
     if form == "parquet":
         if packed:
             raise SettingsError("Parquet is packed by itself: leave .gz out")
+        require_extra("parquet", "writing a Parquet file")
         return ParquetWriter(reader, labels, added)
     writer: Writer = JsonlWriter(reader, labels, added)
     if form != "jsonl":

@@ -144,7 +144,7 @@ def score(
             already; or an interrupted one is there and nothing said what is to become of it.
         DataError: The input can't be read as asked.
         SettingsError: An option is out of range or without effect, or the kernel can't compute.
-        MissingExtraError: The kernel needs numba, which is not installed.
+        MissingExtraError: A Parquet file or the kernel needs a package that is not installed.
         KeyboardInterrupt: It was interrupted, and is kept.
     """
     told: Progress = Console() if progress is None else progress

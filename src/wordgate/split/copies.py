@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.extras import require_extra
 from wordgate.split.duplicates import NEAR, Compared, CopyGroups, join_copies
 from wordgate.split.keys import group_keys
 
@@ -74,7 +75,11 @@ def find_copies(texts: Sequence[str], groups: Sequence[str] | None) -> Copies:
 
     Returns:
         The copies. The order of the rows changes nothing but the order of what is returned.
+
+    Raises:
+        MissingExtraError: The extra `train` is not installed.
     """
+    require_extra("train", "finding near copies")
     compared = Compared.of(texts)
     keys = group_keys(texts, groups)
     near = compared.similarity >= NEAR

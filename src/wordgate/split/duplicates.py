@@ -24,17 +24,22 @@ as TF-IDF has them (squares of inverse document frequencies) joined about twice 
 reviews at the same recall: those share rare names, not sentences.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from wordgate.split.keys import group_keys, normalised
 from wordgate.split.likeness import Texts
 from wordgate.split.linkage import average_linkage
 from wordgate.split.shingles import MIN_WORDS, distinct
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 NEAR = 0.5  # a pair of texts from here on is called a near copy
 JOINED = 0.43  # groups whose texts are this alike on average are joined
@@ -146,7 +151,7 @@ def copy_groups(
 
 
 def join_copies(
-    compared: "Compared",
+    compared: Compared,
     keys: Sequence[str],
     *,
     least: float = JOINED,
@@ -205,7 +210,7 @@ class Numbered:
     first_row: NDArray[np.int64]
 
     @classmethod
-    def of(cls, keys: Sequence[str]) -> "Numbered":
+    def of(cls, keys: Sequence[str]) -> Numbered:
         """Number keys, one a row."""
         names = sorted(set(keys))
         place = {name: i for i, name in enumerate(names)}
@@ -232,7 +237,7 @@ class Compared:
     similarity: NDArray[np.float32]
 
     @classmethod
-    def of(cls, texts: Sequence[str], *, least: float = min(JOINED, NEAR)) -> "Compared":
+    def of(cls, texts: Sequence[str], *, least: float = min(JOINED, NEAR)) -> Compared:
         """Compare texts, one a row; keep the pairs whose similarity is at least so much."""
         text = Numbered.of([normalised(text) for text in texts])
         ready = Texts.of(text.names)
@@ -257,6 +262,8 @@ def _sums(
     members: NDArray[np.int64], ready: Texts, n_groups: int
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
     """Sum the vectors of each group's texts; return the sums and how many vectors they hold."""
+    from scipy import sparse
+
     ones = np.ones(len(members), dtype=np.float32)
     shape = (n_groups, ready.vectors.shape[0])
     membership = sparse.csr_matrix((ones, (members[:, 1], members[:, 0])), shape)

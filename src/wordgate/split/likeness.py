@@ -1,14 +1,19 @@
 """How alike two texts really are, and which texts are alike at all."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from wordgate.split.shingles import BITS, MIN_WORDS, Shingles, distinct, shingled
 from wordgate.split.sketches import Weights, band_keys, neighbours
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 WORD_BANDS, GRAM_BANDS = 30, 8
 UNSHARED = 0.5  # of the rarest word's weight: what each text has that no other shares
@@ -35,8 +40,10 @@ class Texts:
     bands: NDArray[np.uint64]
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> "Texts":
+    def of(cls, texts: Sequence[str]) -> Texts:
         """Shingle, weigh and sketch texts."""
+        from scipy import sparse
+
         words, grams, n_words = shingled(texts)
         word_weights, gram_weights = Weights.of(words), Weights.of(grams)
         bands = np.concatenate(
@@ -97,6 +104,8 @@ def _unit_rows(
     shingles: Shingles, weights: Weights
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
     """Make rows of length 1, zeros for a text without features; and each row's total weight."""
+    from scipy import sparse
+
     weight = weights.table[shingles.features]
     n_texts = len(shingles.starts) - 1
     counts = np.diff(shingles.starts)

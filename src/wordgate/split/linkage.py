@@ -1,13 +1,18 @@
 """Joining alike things into groups by average linkage, a whole round of mergers at a time."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from wordgate.split.likeness import row_dots
 from wordgate.split.shingles import distinct
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 @dataclass
@@ -112,6 +117,8 @@ def _mergers(state: _Clusters) -> NDArray[np.int64]:
 
 def _merge(state: _Clusters, target: NDArray[np.int64]) -> NDArray[np.int64]:
     """Join clusters as told; return the numbers of those that are left."""
+    from scipy import sparse
+
     left = np.flatnonzero(target == np.arange(len(target)))
     number = np.searchsorted(left, target)
     grown = np.bincount(number) > 1

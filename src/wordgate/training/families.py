@@ -1,11 +1,10 @@
 """Fitting a model of any family, by the family's name."""
 
-import importlib.util
 from pathlib import Path
 
-from wordgate.errors import MissingExtraError, SettingsError, did_you_mean
+from wordgate.errors import SettingsError, did_you_mean
+from wordgate.extras import TORCH, require_extra
 from wordgate.hub import locate_model
-from wordgate.models.transformer import check_transformer_extra
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.fitting import Examples, Fitted, Keeping
@@ -15,7 +14,14 @@ from wordgate.vectors.pretrained import Pretrained
 FAMILIES = ("count", "logreg", "mlp", "lstm", "transformer")
 NEED_VECTORS = ("logreg", "mlp")
 ON_CPU_ALONE = {"count": "word counts use", "logreg": "logreg uses", "mlp": "mlp uses"}
-_WITH_TORCH = {"mlp": "training an MLP", "lstm": "training an LSTM"}
+_WITH_TORCH = ("mlp", "lstm")
+_FITTING = {
+    "count": "training on word counts",
+    "logreg": "training on averaged word vectors",
+    "mlp": "training an MLP",
+    "lstm": "training an LSTM",
+    "transformer": "fine-tuning a transformer",
+}
 
 
 def fit(
@@ -121,14 +127,13 @@ def check_family(family: str) -> None:
 
     Raises:
         SettingsError: There is no such family.
-        MissingExtraError: It trains with torch or transformers, and that is not installed.
+        MissingExtraError: A package that it is fitted with is not installed.
     """
     if family not in FAMILIES:
         raise SettingsError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
-    if family in _WITH_TORCH and importlib.util.find_spec("torch") is None:
-        raise MissingExtraError(_WITH_TORCH[family], "train")
+    require_extra("train", _FITTING[family], *((TORCH,) if family in _WITH_TORCH else ()))
     if family == "transformer":
-        check_transformer_extra("fine-tuning a transformer")
+        require_extra("transformer", _FITTING[family])
 
 
 def check_pretrained(family: str, settings: Settings) -> Path | None:

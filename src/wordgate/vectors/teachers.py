@@ -5,7 +5,6 @@ Everything of torch happens inside sentence-transformers, which only distilling 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import DataError, MissingExtraError
+from wordgate.errors import DataError
 from wordgate.hub import Role, locate_model, quiet_loading, unloadable
 from wordgate.vectors.distilling import Outputs
 
@@ -85,16 +84,6 @@ class SentenceTeacher:
         there = np.stack([row["attention_mask"].cpu().numpy() for row in rows])
         outputs = np.stack([row["token_embeddings"].float().cpu().numpy() for row in rows])
         return (there == 1) & ~np.isin(ids, self._special), outputs
-
-
-def check_extra() -> None:
-    """Refuse early what can't be done without sentence-transformers.
-
-    Raises:
-        MissingExtraError: It is not installed.
-    """
-    if importlib.util.find_spec("sentence_transformers") is None:
-        raise MissingExtraError("distilling word vectors", "distill")
 
 
 def locate_teacher(name: str | Path) -> Path:

@@ -10,6 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.data import Reading, Table, read_table
 from wordgate.errors import DataError
+from wordgate.extras import require_extra
 from wordgate.split.copies import Copies, find_copies
 from wordgate.split.shingles import MIN_WORDS
 from wordgate.workflows.leaks import Leak, measure_leaks
@@ -184,7 +185,9 @@ def audit(data: Any, **reading: Unpack[ReadingOptions]) -> Audit:
 
     Raises:
         DataError: The data can't be read.
+        MissingExtraError: The extra `train` is not installed.
     """
+    require_extra("train", "auditing a data set")
     try:
         table = read_table(data, **reading)
     except DataError:

@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 from wordgate.bundle.config import environment
 from wordgate.errors import BundleError, MissingExtraError, SettingsError
 from wordgate.evaluation.intervals import paired_difference
+from wordgate.extras import require_extra
 from wordgate.files import check_folder, write_folder
 from wordgate.progress import Console, Progress
 from wordgate.settings import checked_seed
@@ -108,6 +109,7 @@ def compare(
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
         KeyboardInterrupt: The comparison was interrupted; what was finished stands beside `out`.
     """
+    require_extra("train", "comparing models")
     told: Progress = Console() if progress is None else progress
     seed = checked_seed(seed)
     families, left_out = _families(models, vectors)

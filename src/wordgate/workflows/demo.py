@@ -7,6 +7,7 @@ from pathlib import Path
 from wordgate.bundle.writing import check_destination
 from wordgate.data.demo import demo_corpus, demo_sentences
 from wordgate.errors import BundleError
+from wordgate.extras import TORCH, require_extra
 from wordgate.files import aside_of, writing
 from wordgate.progress import Progress
 from wordgate.workflows.train import Training, train
@@ -39,7 +40,9 @@ def run_demo(folder: str | Path, *, seed: int, progress: Progress) -> Demo:
 
     Raises:
         BundleError: There is something else at `folder`.
+        MissingExtraError: The extra `train` is not installed.
     """
+    require_extra("train", "the demo", TORCH)
     folder = Path(folder)
     _make(folder)
     write_corpus(folder / CORPUS, seed)

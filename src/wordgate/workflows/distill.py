@@ -10,12 +10,13 @@ from typing_extensions import Unpack
 
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
+from wordgate.extras import require_extra
 from wordgate.files import check_file
 from wordgate.progress import Console, Progress
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
 from wordgate.vectors.block import Block
 from wordgate.vectors.distilling import WordVectors, distill_words
-from wordgate.vectors.teachers import SentenceTeacher, check_extra, load_teacher, locate_teacher
+from wordgate.vectors.teachers import SentenceTeacher, load_teacher, locate_teacher
 from wordgate.vectors.writing import format_by_name, write_vectors
 from wordgate.workflows.reading import ReadingOptions
 
@@ -92,7 +93,7 @@ def distill(
     out = Path(out)
     format_ = format_by_name(out)
     check_file(out, overwrite=overwrite)
-    check_extra()
+    require_extra("distill", "distilling word vectors")
     cut = get_tokenizer(tokenizer)
     folder = locate_teacher(teacher)
     words = _words(_read(data, reading, told), cut, told)

@@ -14,6 +14,7 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, Reading, Table, read_table
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
+from wordgate.extras import require_extra
 from wordgate.models.kernels import NUMPY
 from wordgate.prediction.predictor import Predictor, load
 from wordgate.split.fingerprints import Fingerprints
@@ -99,8 +100,9 @@ def evaluate(
         BundleError: The model can't be loaded, or its fingerprints of the training are damaged.
         DataError: The data can't be read, or has a label that the model doesn't know.
         SettingsError: The kernel can't compute the model.
-        MissingExtraError: The kernel needs numba, which is not installed.
+        MissingExtraError: The extra `train`, or `numba` for the kernel, is not installed.
     """
+    require_extra("train", "evaluating a model")
     predictor = load(bundle, kernel=kernel)
     rows = labelled_rows(bundle, predictor.config, data, **reading)
     exam = Exam(rows.examples, predictor.labels, predictor.config.seed)

@@ -14,9 +14,9 @@ from wordgate.data import Reading
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
 from wordgate.export.building import Exportable, check_family, onnx_bytes
-from wordgate.export.graph import check_extra
 from wordgate.export.parity import Agreement, RowsJudged, check_made_up, check_rows
 from wordgate.export.session import Session
+from wordgate.extras import require_extra
 from wordgate.files import check_file, writing
 from wordgate.prediction.predictor import checked_texts
 from wordgate.text.encoder import EncodedTexts
@@ -69,14 +69,16 @@ def export_onnx(
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
-        MissingExtraError: onnx or onnxruntime isn't installed.
+        MissingExtraError: onnx or onnxruntime isn't installed, or with `data` the extra `train`.
         BundleError: The model can't be loaded, or the file would not answer as it does.
         SettingsError: The model is of another family, or an option has no effect.
         DataError: There can be no file at `out`, or the data can't be read; or the disk refuses,
             and what stood at `out` still stands there.
     """
     _check_call(data, reading, int8=int8)
-    check_extra()
+    require_extra("onnx", "writing an ONNX file")
+    if data is not None:
+        require_extra("train", "judging an int8 file on labelled texts")
     out, folder = Path(out), BundleFolder.open(bundle)
     check_file(out, overwrite=overwrite)
     config = folder.config()

@@ -1,0 +1,144 @@
+"""Optional packages: what is missing ends in one sentence, and the base does without them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from wordgate import extras
+from wordgate.data import read_table
+from wordgate.errors import MissingExtraError, WordgateError
+
+NOT_IN_THE_BASE = sorted({package for packages in extras.PACKAGES.values() for package in packages})
+
+WITHOUT = f"""
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {NOT_IN_THE_BASE!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+import importlib.util
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = (
+    lambda name, package=None: None if name in {NOT_IN_THE_BASE!r} else find_spec(name, package)
+)
+"""
+"""Begins a program that finds none of the packages of any extra."""
+
+
+def in_the_base(*arguments):
+    """Run the command line where no extra is installed."""
+    code = f"{WITHOUT}\nfrom wordgate.cli.main import run; run()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_a_missing_extra_names_the_line_that_installs_it(hide_packages):
+    hide_packages("numba")
+    with pytest.raises(MissingExtraError) as error:
+        extras.require_extra("numba", "kernel 'numba'")
+    assert str(error.value) == (
+        "kernel 'numba' needs the extra 'numba': pip install 'wordgate[numba]'"
+    )
+    assert isinstance(error.value, WordgateError)
+    assert isinstance(error.value, ImportError)
+
+
+def test_further_packages_are_asked_for(hide_packages):
+    hide_packages(extras.TORCH)
+    with pytest.raises(MissingExtraError):
+        extras.require_extra("parquet", "this", extras.TORCH)
+
+
+@pytest.mark.parametrize("family", ["count_model", "lstm_model", "logreg_model", "mlp_model"])
+def test_every_family_without_torch_predicts_and_explains_in_the_base(request, family):
+    model = request.getfixturevalue(family).folder
+    for command, key in (("predict", "predictions"), ("explain", "label")):
+        ended = in_the_base(command, model, "We love this lamp", "--json")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert key in json.loads(ended.stdout)
+
+
+def test_csv_and_json_lines_are_scored_in_the_base(count_model, tmp_path):
+    (tmp_path / "in.csv").write_text("id,text\n1,We love it\n2,We hate it\n", encoding="utf-8")
+    scored = in_the_base("score", count_model.folder, tmp_path / "in.csv", tmp_path / "out.jsonl")
+    assert scored.returncode == 0, scored.stderr
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["id"], row["label"]) for row in rows] == [("1", "good"), ("2", "bad")]
+
+
+@pytest.mark.parametrize("command", [("--help",), ("--version",), ("info", "MODEL")])
+def test_the_rest_of_the_command_line_runs_in_the_base(count_model, command):
+    arguments = [count_model.folder if word == "MODEL" else word for word in command]
+    ended = in_the_base(*arguments)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "purpose", "extra"),
+    [
+        (("train", "DATA", "--out", "OUT"), "training an LSTM", "train"),
+        (("train", "DATA", "--model", "count", "--out", "OUT"), "training on word counts", "train"),
+        (("audit", "DATA"), "auditing a data set", "train"),
+        (("compare", "DATA"), "comparing models", "train"),
+        (("evaluate", "MODEL", "DATA"), "evaluating a model", "train"),
+        (("demo", "--out", "OUT"), "the demo", "train"),
+        (("score", "MODEL", "DATA", "OUT.parquet"), "writing a Parquet file", "parquet"),
+        (("score", "MODEL", "FILE.parquet"), "reading a Parquet file", "parquet"),
+        (("predict", "MODEL", "a text", "--kernel", "numba"), "kernel 'numba'", "numba"),
+        (("serve", "MODEL"), "serving a model", "serve"),
+        (("export", "MODEL", "--out", "OUT"), "writing an ONNX file", "onnx"),
+        (
+            ("vectors", "distill", "--teacher", "minilm", "--data", "DATA", "--out", "OUT.bin"),
+            "distilling word vectors",
+            "distill",
+        ),
+    ],
+)
+def test_what_needs_an_extra_says_so_and_leaves_nothing(
+    lstm_model, tmp_path, arguments, purpose, extra
+):
+    (tmp_path / "there.parquet").write_bytes(b"PAR1" + bytes(8) + b"PAR1")
+    names = {
+        "DATA": lstm_model.data, "MODEL": lstm_model.folder, "OUT": tmp_path / "out",
+        "OUT.parquet": tmp_path / "out.parquet", "OUT.bin": tmp_path / "out.bin",
+        "FILE.parquet": tmp_path / "there.parquet",
+    }  # fmt: skip
+    ended = in_the_base(*(names.get(word, word) for word in arguments))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.splitlines()[-1] == (
+        f"wordgate: {purpose} needs the extra '{extra}': pip install 'wordgate[{extra}]'"
+    )
+    assert "Traceback" not in ended.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["there.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("code", "purpose"),
+    [
+        ("from wordgate import WordgateClassifier", "WordgateClassifier"),
+        (
+            "from wordgate import GroupedSplit; list(GroupedSplit(2).split(['a', 'b', 'c', 'd']))",
+            "finding near copies",
+        ),
+        ("import wordgate; wordgate.audit([])", "auditing a data set"),
+    ],
+)
+def test_from_python_too_a_missing_extra_is_named(code, purpose):
+    program = f"{WITHOUT}\ntry:\n    {code}\nexcept ImportError as error:\n    print(error)"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == f"{purpose} needs the extra 'train': pip install 'wordgate[train]'\n"
+
+
+def test_a_data_frame_needs_the_extra(hide_packages):
+    hide_packages("narwhals")
+    with pytest.raises(MissingExtraError, match=r"^reading a data frame needs the extra 'train'"):
+        read_table({"text": ["a", "b"]})
