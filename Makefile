@@ -1,9 +1,11 @@
-# `make demo` and `make test` need Python 3.10 to 3.13 and make; they set up the rest in .venv.
+# `make demo` and `make test` need Python 3.10 or newer and make; they set up the rest in .venv.
 PYTHON ?= python3
+# Where to take torch from, such as https://download.pytorch.org/whl/cpu; empty: where pip looks.
+TORCH_INDEX ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test faults check format tutorial lock clean bench-results bench-startup bench-predict bench-score bench-copies \
+.PHONY: demo test test-pythons faults check format dist tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
         bench-intervals bench-faithfulness bench-serve fuzz-api
 
@@ -12,6 +14,16 @@ demo: $(VENV)/.train
 
 test: $(VENV)/.dev
 	$(BIN)/pytest
+
+# Builds the wheel and the source distribution, installs the wheel without extras on every Python at
+# hand, and runs there the tests that need no more. PYTHONS="python3.12 /a/path/python" names others.
+test-pythons: $(VENV)/.dev
+	$(BIN)/python tests/on_pythons.py $(PYTHONS)
+
+# The wheel and the source distribution, to publish.
+dist: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python -m build
 
 # Kills, full disks and lying files, many of each: under an hour.
 faults: $(VENV)/.dev
@@ -46,7 +58,7 @@ lock:
 tutorial: $(VENV)/.docs
 	$(BIN)/python docs/tutorial/run.py
 
-bench-results bench-startup bench-score bench-copies bench-inflation bench-engine \
+bench-results bench-startup bench-install bench-score bench-copies bench-inflation bench-engine \
 bench-masks bench-intervals bench-faithfulness: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
@@ -112,6 +124,14 @@ $(VENV)/bin/pip:
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 
 $(VENV)/.train: $(BIN)/pip pyproject.toml constraints.txt
+	@echo "Installing wordgate, PyTorch and what training needs into $(VENV)."
+ifeq ($(TORCH_INDEX),)
+	@echo "On Linux pip takes PyTorch's CUDA build unless it is configured otherwise: about 3 GB to"
+	@echo "download, 5 GB on the disk. The CPU build is 0.2 GB and 1 GB: stop with Ctrl-C, and give make"
+	@echo "TORCH_INDEX=https://download.pytorch.org/whl/cpu"
+else
+	$(BIN)/pip install --quiet -c constraints.txt --index-url $(TORCH_INDEX) torch
+endif
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[train]"
 	touch $@
 
