@@ -1,8 +1,9 @@
 """How much an installation weighs: `make bench-install`.
 
 Each row is a fresh environment into which pip installs this clone's wheel, with the versions of
-constraints.txt. Counted is what the environment holds beyond an empty one. Peers: scikit-learn alone,
-and torch alone. Which build of torch pip takes depends on its configuration: standard error names it.
+constraints.txt. Counted is what the environment holds beyond an empty one. Peers: scikit-learn
+alone, and torch alone. Which build of torch pip takes depends on its configuration; it is named on
+standard error.
 
     python benchmarks/install.py                      all rows, several gigabytes on Linux
     python benchmarks/install.py wordgate train       these rows
