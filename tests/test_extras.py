@@ -3,14 +3,34 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from wordgate import extras
 from wordgate.data import read_table
 from wordgate.errors import MissingExtraError, WordgateError
 
-NOT_IN_THE_BASE = sorted({package for packages in extras.PACKAGES.values() for package in packages})
+
+def base_distributions(name="wordgate"):
+    """Give what `pip install wordgate` brings here, as the installed packages tell it."""
+    found = {canonicalize_name(name)}
+    for line in metadata.requires(name) or ():
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            found |= base_distributions(requirement.name)
+    return found
+
+
+BASE = base_distributions()
+NOT_IN_THE_BASE = sorted(
+    package
+    for package, distributions in metadata.packages_distributions().items()
+    if BASE.isdisjoint(map(canonicalize_name, distributions))
+)
+"""Everything that is installed here and would not be by `pip install wordgate`."""
 
 WITHOUT = f"""
 import sys
@@ -27,7 +47,7 @@ importlib.util.find_spec = (
     lambda name, package=None: None if name in {NOT_IN_THE_BASE!r} else find_spec(name, package)
 )
 """
-"""Begins a program that finds none of the packages of any extra."""
+"""Begins a program that finds nothing but the base."""
 
 
 def in_the_base(*arguments):
