@@ -191,9 +191,9 @@ class Clock:
     def _slow_down(self, monkeypatch, owner, name, seconds):
         real = getattr(owner, name)
 
-        def slowly(*arguments):
+        def slowly(*arguments, **options):
             self.now += seconds
-            return real(*arguments)
+            return real(*arguments, **options)
 
         monkeypatch.setattr(owner, name, slowly)
 
