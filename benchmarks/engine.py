@@ -153,7 +153,8 @@ def seconds_of(variant: Variant, rows: Path) -> float:
 
 def print_table(medians: list[float]) -> None:
     """Print seconds an epoch and what they are of the whole engine's."""
-    from wordgate.training.processor import available_cores, processor
+    from wordgate.cores import available_cores
+    from wordgate.training.processor import processor
 
     print(f"{processor()}, {available_cores()} cores; recipe {RECIPE}, medians of {REPEATS}\n")
     print("| engine | s an epoch | times the whole engine's | predicted |\n|---|---|---|---|")

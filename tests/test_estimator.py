@@ -64,6 +64,20 @@ def test_it_must_be_fitted_first(tmp_path):
         counting().save(tmp_path / "m")
 
 
+def test_threads_are_for_fitting_and_predicting(data, tiny, monkeypatch):
+    texts, labels, _ = data
+    monkeypatch.setenv("WORDGATE_THREADS", "abc")
+    classifier = WordgateClassifier(settings=tiny, threads=3).fit(texts, labels)
+    assert classifier.predictor_.config.environment["threads"] == "3"
+    assert classifier.predictor_.n_threads == 3
+    assert len(classifier.predict(texts)) == len(texts)
+    monkeypatch.setenv("WORDGATE_THREADS", "2")
+    classifier = WordgateClassifier(settings=tiny).fit(texts, labels)
+    assert classifier.predictor_.config.environment["threads"] == "2"
+    message = "threads is 2.5; it must be a whole number from 1 to 4096"
+    assert refusal(SettingsError, lambda: counting(threads=2.5).fit(texts, labels)) == message
+
+
 def test_fit_gives_itself_and_can_be_repeated(data):
     texts, labels, _ = data
     classifier = counting()

@@ -10,7 +10,8 @@ from statistics import mean, median
 from training.figures import Curve, Figures, work_of_an_epoch
 from training.peers import versions
 from training.phases import GOALS, start_file
-from wordgate.training.processor import available_cores, processor
+from wordgate.cores import available_cores
+from wordgate.training.processor import processor
 
 METHOD = """\
 Each peer trains on the same rows, on all cores, in a process of its own, from the same first word

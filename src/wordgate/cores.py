@@ -1,10 +1,71 @@
-"""How much of the processor this process may use."""
+"""How many threads to compute in, and how much of the processor this process may use."""
 
 import math
+import operator
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+
+from wordgate.errors import SettingsError
+
+THREADS_VARIABLE = "WORDGATE_THREADS"
+MOST_THREADS = 4096
+"""More than any machine has cores; a larger number is a mistake, and would take the system down."""
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_NUMBERS = re.compile(r"\s*\+?[0-9]{1,9}\s*(,\s*\+?[0-9]{1,9}\s*)*")
+
+
+def choose_threads(threads: int | None = None, *, at_most: int | None = None) -> int:
+    """Choose in how many threads to compute.
+
+    The first of these that is given counts: the argument; the environment variable
+    WORDGATE_THREADS; the variable OMP_NUM_THREADS, of a list such as ``4,2`` the first number; the
+    cores this process may use, as `available_cores` counts them. A variable that is empty is none,
+    and an OMP_NUM_THREADS that is malformed is ignored, as OpenMP ignores it.
+
+    Args:
+        threads: What the caller asks for; None to go by the environment.
+        at_most: What a library has been set to by other means. It holds the cores down, not what
+            the argument or a variable asks for.
+
+    Raises:
+        SettingsError: The argument or WORDGATE_THREADS is no number of threads.
+    """
+    if threads is not None:
+        return _checked(threads)
+    asked = _own_variable() or _openmp_variable()
+    if asked is not None:
+        return asked
+    cores = available_cores()
+    return cores if at_most is None else min(cores, at_most)
+
+
+@contextmanager
+def torch_threads(torch: ModuleType, threads: int | None) -> Iterator[int]:
+    """Let torch compute in so many threads for the time being; more than cores slow it down.
+
+    Args:
+        torch: The module; it is handed in, since most predict without it.
+        threads: As for `choose_threads`. A lower number that was set by `torch.set_num_threads`
+            stays where neither this nor the environment asks for another.
+
+    Yields:
+        The number of threads.
+
+    Raises:
+        SettingsError: That is no number of threads.
+    """
+    before = torch.get_num_threads()
+    chosen = choose_threads(threads, at_most=before)
+    torch.set_num_threads(chosen)
+    try:
+        yield chosen
+    finally:
+        torch.set_num_threads(before)
 
 
 def available_cores() -> int:
@@ -12,6 +73,41 @@ def available_cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, min([cores, *map(math.ceil, _quotas(Path("/proc/self/cgroup"), _CGROUPS))]))
+
+
+def _checked(threads: int) -> int:
+    """Give a number of threads back as a plain integer; refuse what is none."""
+    try:
+        number = 0 if isinstance(threads, bool) else operator.index(threads)
+    except TypeError:
+        number = 0
+    if not 1 <= number <= MOST_THREADS:
+        raise SettingsError(
+            f"threads is {threads!r}; it must be a whole number from 1 to {MOST_THREADS}"
+        )
+    return number
+
+
+def _own_variable() -> int | None:
+    """Read WORDGATE_THREADS; None where it isn't set."""
+    told = os.environ.get(THREADS_VARIABLE, "").strip()
+    if not told:
+        return None
+    if not (re.fullmatch(r"[0-9]{1,9}", told) and 1 <= int(told) <= MOST_THREADS):
+        raise SettingsError(
+            f"the environment variable {THREADS_VARIABLE} is {told!r:.80}; it must be a whole"
+            f" number from 1 to {MOST_THREADS}"
+        )
+    return int(told)
+
+
+def _openmp_variable() -> int | None:
+    """Read OMP_NUM_THREADS, one number for each level of nesting; None where it says none."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if not _NUMBERS.fullmatch(told):
+        return None
+    numbers = [int(number) for number in told.split(",")]
+    return numbers[0] if all(1 <= number <= MOST_THREADS for number in numbers) else None
 
 
 def _quotas(own_groups: Path, root: Path) -> list[float]:

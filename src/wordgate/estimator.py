@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.writing import Bundle, write_bundle
+from wordgate.cores import choose_threads
 from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError
 from wordgate.extras import require_extra
+from wordgate.models.spreading import limited_blas
 from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.progress import Console, Progress, Silent
 from wordgate.settings import checked_seed
@@ -44,6 +46,9 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: Passes over the training texts.
         seed: Decides all that chance decides.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: In how many threads to fit and to predict on the processor; None for what the
+            environment variable WORDGATE_THREADS says, else OMP_NUM_THREADS, which joblib sets for
+            its workers, else for as many as there are cores.
         verbose: Whether to tell the epochs on standard error.
 
     Attributes:
@@ -66,6 +71,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: int | None = None,
         seed: int = 0,
         device: str = "auto",
+        threads: int | None = None,
         verbose: bool = False,
     ):
         self.model = model
@@ -78,6 +84,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.seed = seed
         self.device = device
+        self.threads = threads
         self.verbose = verbose
 
     def fit(
@@ -104,7 +111,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts = checked_texts(X)
         classes, targets = _numbered(y, len(texts))
         names = [without_surrogates(str(label)) for label in classes]
-        seed = checked_seed(self.seed)
+        seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
         progress: Progress = Console() if self.verbose else Silent()
         check_family(self.model)
         settings = resolve_settings(
@@ -114,18 +121,20 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         keys = None if groups is None else [str(group) for group in groups]
         examples = Examples(texts, targets, keys)
         train, valid = hold_out(examples, names, settings.valid_size, seed)
-        calibrated = fit_calibrated(
-            self.model,
-            train,
-            valid,
-            len(names),
-            settings,
-            seed=seed,
-            device=self.device,
-            progress=progress,
-            vocabulary_of=examples if settings.vocabulary_from == "all" else None,
-            vectors=vectors,
-        )
+        with limited_blas(n_threads):
+            calibrated = fit_calibrated(
+                self.model,
+                train,
+                valid,
+                len(names),
+                settings,
+                seed=seed,
+                device=self.device,
+                progress=progress,
+                vocabulary_of=examples if settings.vocabulary_from == "all" else None,
+                vectors=vectors,
+                threads=self.threads,
+            )
         fitted = calibrated.fitted
         config = Config(
             family=self.model,

@@ -59,7 +59,8 @@ def test_options_reach_the_training(wordgate, reviews, tmp_path, tiny):
     settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
     ended = wordgate(
         "train", reviews, "--out", tmp_path / "m", "--seed", 7, "--set", "pooling=last+mean",
-        "--test-size", "0.3", "--group", "none", "--limit", 250, "--device", "cpu", *settings,
+        "--test-size", "0.3", "--group", "none", "--limit", 250, "--device", "cpu", "--threads", 3,
+        *settings,
     )  # fmt: skip
     assert ended.code == 0
     assert "epoch 2/2" in ended.err
@@ -68,6 +69,7 @@ def test_options_reach_the_training(wordgate, reviews, tmp_path, tiny):
     assert model.config.settings["pooling"] == ["last", "mean"]
     assert model.config.settings["test_size"] == 0.3
     assert model.config.data["n_kept"] == 250
+    assert model.config.environment["threads"] == "3"
     assert "group" not in model.config.columns()
     assert any(line.startswith("The LSTM model ") for line in ended.out.splitlines())
 

@@ -86,7 +86,7 @@ def exported(config, tmp_path):
         file = tmp_path / "m.onnx"
         made = config(model.family, temperature=temperature)
         file.write_bytes(onnx_bytes(model, made, int8=int8))
-        return Session(file)
+        return Session(file, threads=2)
 
     return export
 

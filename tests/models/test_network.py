@@ -1,6 +1,7 @@
 """Prediction in numpy: against sums done by hand, and whatever shares a batch with a text."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,12 @@ def texts():
 def alone(model, texts):
     """What each text is given when it has no neighbours."""
     return np.concatenate([model.log_proba([text]) for text in texts])
+
+
+@pytest.mark.parametrize("threads", [2, 3, 50])
+def test_the_number_of_threads_moves_no_bit(model, texts, threads):
+    one = replace(model, threads=1).log_proba(texts)
+    assert np.array_equal(replace(model, threads=threads).log_proba(texts), one)
 
 
 def assert_same(found, expected):

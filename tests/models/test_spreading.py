@@ -6,37 +6,48 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from wordgate.models import spreading
-from wordgate.models.spreading import SingleThreadedBLAS, spread
+from wordgate.models.spreading import SingleThreadedBLAS, limited_blas, spread
 
 
-@pytest.fixture(autouse=True)
-def three_cores(monkeypatch):
-    monkeypatch.setattr(spreading, "available_cores", lambda: 3)
+@pytest.fixture
+def started(monkeypatch):
+    """List the threads that are started."""
+    begun, start = [], threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda self: (begun.append(self), start(self)))
+    return begun
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3, 40])
 @pytest.mark.parametrize("n", [0, 1, 2, 50])
-def test_every_piece_is_worked_on_once(n):
+def test_every_piece_is_worked_on_once(n, threads):
     done = []
-    spread(done.append, iter(range(n)))
+    spread(done.append, iter(range(n)), threads=threads)
     assert sorted(done) == list(range(n))
 
 
-def test_there_are_as_many_threads_as_cores():
+def test_there_are_as_many_threads_as_asked_for():
     together, seen = threading.Barrier(3, timeout=10), set()
 
     def work(piece):
         together.wait()  # would time out, were there fewer
         seen.add(threading.get_ident())
 
-    spread(work, range(3))
+    spread(work, range(3), threads=3)
     assert len(seen) == 3
 
 
-def test_a_single_piece_stays_in_this_thread():
-    seen = []
-    spread(lambda piece: seen.append(threading.get_ident()), [1])
-    assert seen == [threading.get_ident()]
+@pytest.mark.parametrize(
+    ("threads", "n", "helpers"), [(1, 50, 0), (3, 1, 0), (3, 0, 0), (1000, 3, 2), (3, 50, 2)]
+)
+def test_no_more_threads_are_started_than_are_of_use(started, threads, n, helpers):
+    together = threading.Barrier(min(helpers + 1, max(n, 1)), timeout=10)
+
+    def work(piece):
+        if piece <= helpers:
+            together.wait()  # so that each helper has a piece
+
+    spread(work, range(n), threads=threads)
+    assert len(started) == helpers
 
 
 @pytest.mark.parametrize("bad", [0, 7, 19])
@@ -46,7 +57,7 @@ def test_an_error_in_any_thread_is_raised(bad):
             raise ArithmeticError("piece 7")
 
     with pytest.raises(ArithmeticError, match="piece 7"):
-        spread(work, range(20))
+        spread(work, range(20), threads=3)
 
 
 def test_an_interruption_does_not_wait_for_the_rest():
@@ -59,7 +70,7 @@ def test_an_interruption_does_not_wait_for_the_rest():
         done.append(piece)
 
     with pytest.raises(KeyboardInterrupt):
-        spread(work, range(2_000))
+        spread(work, range(2_000), threads=3)
     assert len(done) < 1_999
 
 
@@ -74,4 +85,13 @@ def test_blas_has_its_threads_back_when_the_last_one_is_out():
         assert set(blas_threads()) <= {1}
     assert set(blas_threads()) <= {1}
     limit.__exit__(None, None, None)
+    assert blas_threads() == before
+
+
+def test_blas_is_held_down_for_the_time_being_and_never_given_more():
+    before = blas_threads()
+    with limited_blas(2), limited_blas(1):
+        assert set(blas_threads()) <= {1}
+        with limited_blas(2):
+            assert set(blas_threads()) <= {1}
     assert blas_threads() == before

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,25 @@ def test_probabilities_sum_to_one(model):
     assert (log_proba.shape, log_proba.dtype) == ((8, 3), np.float64)
     assert np.exp(log_proba).sum(axis=1) == pytest.approx(np.ones(8))
     assert model.log_proba([]).shape == (0, 3)
+
+
+def test_it_predicts_in_the_threads_asked_for(model, monkeypatch):
+    import torch
+
+    seen, logits = set(), TransformerNetwork.logits
+
+    def watched(network, ids, lengths):
+        seen.add(torch.get_num_threads())
+        return logits(network, ids, lengths)
+
+    monkeypatch.setattr(TransformerNetwork, "logits", watched)
+    before = torch.get_num_threads()
+    for threads in (1, 3):
+        asked = replace(model, threads=threads)
+        np.testing.assert_allclose(asked.log_proba(TEXTS), model.log_proba(TEXTS), atol=1e-6)
+        assert asked.n_threads == threads
+    assert seen == {1, 3, model.n_threads}
+    assert torch.get_num_threads() == before
 
 
 def test_neighbours_and_padding_change_no_row(model):

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pandas
@@ -7,7 +8,7 @@ import polars
 import pytest
 
 import wordgate
-from wordgate.errors import DataError
+from wordgate.errors import DataError, SettingsError
 
 
 def refusal(model, texts):
@@ -41,6 +42,32 @@ def test_the_label_is_the_most_probable_one(model):
     texts = ["We love this lamp", "We hate it", ""]
     best = model.predict_proba(texts).argmax(axis=1)
     assert model.predict(texts) == [model.labels[i] for i in best]
+
+
+@pytest.mark.parametrize("threads", [2, 7])
+def test_the_number_of_threads_moves_no_bit(kept, threads):
+    texts = [f"We love this lamp number {n} {'very ' * (n % 40)}much" for n in range(1500)]
+    one, more = (wordgate.load(kept.folder, threads=n) for n in (1, threads))
+    assert np.array_equal(more.predict_proba(texts), one.predict_proba(texts))
+    assert one.n_threads == 1
+    assert more.n_threads == (threads if more.config.family == "lstm" else 1)
+
+
+def test_one_thread_starts_no_other(kept, monkeypatch):
+    started = []
+    monkeypatch.setattr(threading.Thread, "start", started.append)
+    predictor = wordgate.load(kept.folder, threads=1)
+    predictor.predict_proba([f"We love this lamp number {n}" for n in range(1500)])
+    predictor.explain("We love " * 600)
+    assert started == []
+
+
+def test_what_is_no_number_of_threads_is_refused(kept, monkeypatch):
+    with pytest.raises(SettingsError, match=r"^threads is 0; it must be a whole number from 1 to "):
+        wordgate.load(kept.folder, threads=0)
+    monkeypatch.setenv("WORDGATE_THREADS", "0")
+    with pytest.raises(SettingsError, match=r"^the environment variable WORDGATE_THREADS is '0'; "):
+        wordgate.load(kept.folder)
 
 
 def test_any_column_of_texts_will_do(model):

@@ -120,12 +120,12 @@ def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monke
     stopped(messy, "out.csv", after=9)
     now = installed("wordgate", "regex") | {"numpy": "9.9"}
     monkeypatch.setattr(scoring, "installed", lambda *names: {name: now[name] for name in names})
-    monkeypatch.setattr(scoring, "available_cores", lambda: 99)
     wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
     told = next(line for line in listening.lines if line.startswith("warning: "))
-    numpy = f"numpy {installed('numpy')['numpy']} instead of 9.9"
-    assert told.startswith("warning: The scoring was begun with threads ")
-    assert f" instead of 99, {numpy}: its result may differ a little from" in told
+    assert told.startswith(
+        f"warning: The scoring was begun with numpy {installed('numpy')['numpy']} instead of 9.9:"
+        " its result may differ a little from"
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,31 @@ def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monke
 )
 def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
     monkeypatch.setattr(scoring, "installed", lambda *names: dict.fromkeys(names, "1"))
-    model = SimpleNamespace(config=SimpleNamespace(family=family))
+    model = SimpleNamespace(config=SimpleNamespace(family=family), n_threads=3)
     always = ["python", "threads", "processor", "numpy", "regex"]
-    assert list(scoring._engine(model, kernel)) == always + packages
+    engine = scoring._engine(model, kernel)
+    assert list(engine) == always + packages
+    assert engine["threads"] == "3"
+
+
+def test_another_number_of_threads_than_then_is_told_of(messy, lstm_model, here, listening):
+    def score(**options):
+        options = {"batch": 20, "checkpoint_seconds": 0.0, "progress": listening, **options}
+        wordgate.score(lstm_model.folder, messy, "out.csv", **options)
+
+    def stop(kept):
+        raise DataError("stopped")
+
+    score(threads=2)
+    whole = (here / "out.csv").read_bytes()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keeping.Kept, "close", stop)
+        with pytest.raises(DataError, match=r"^stopped$"):
+            score(threads=3, overwrite=True)
+    score(threads=1, resume=True)
+    told = next(line for line in listening.lines if line.startswith("warning: "))
+    assert told.startswith("warning: The scoring was begun with threads 3 instead of 1: its result")
+    assert (here / "out.csv").read_bytes() == whole
 
 
 def test_rows_that_were_lost_are_noticed(score, messy, here, stopped):

@@ -1,5 +1,9 @@
 """Words of texts that a pretrained tokenizer cuts into pieces."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,6 +44,40 @@ def byte_level():
 
 def shown(encoder, text):
     return [(text[start:end], known) for start, end, known in encoder.words(text)[0]]
+
+
+TEXTS = ["a unhappy!", "", "zumbaro " * 30, "é a", "happy"] * 20
+COUNTED = """
+import os
+from tokenizers import Tokenizer, models
+from wordgate.text.pieces import PieceEncoder
+
+encoder = PieceEncoder(Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]")), 8)
+counts = []
+for threads in (1, 2):
+    before = len(os.listdir("/proc/self/task"))
+    encoder.encode(["a", "b"] * 50, threads=threads)
+    counts.append(len(os.listdir("/proc/self/task")) - before)
+print(*counts)
+"""
+
+
+@pytest.mark.parametrize("made", [bert, unigram, byte_level])
+def test_the_number_of_threads_changes_nothing(made):
+    one, two = (made().encode(TEXTS, threads=threads) for threads in (1, 2))
+    assert one.ids.tolist() == two.ids.tolist()
+    assert one.offsets.tolist() == two.offsets.tolist()
+    assert one.n_truncated == two.n_truncated
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are listed on Linux")
+def test_one_thread_starts_no_other():
+    environment = {**os.environ, "RAYON_NUM_THREADS": "2", "TOKENIZERS_PARALLELISM": "true"}
+    command = [sys.executable, "-c", COUNTED]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    alone, together = map(int, ended.stdout.split())
+    assert alone == 0
+    assert together > 0
 
 
 def test_pieces_of_a_word_are_joined():

@@ -111,7 +111,7 @@ def make_examples(n, seed=0):
 
 def fit_small(
     train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, keeping=None,
-    vocabulary_of=None, vectors=None, device="cpu", **changes,
+    vocabulary_of=None, vectors=None, device="cpu", threads=None, **changes,
 ):  # fmt: skip
     return fit(
         "lstm",
@@ -126,6 +126,7 @@ def fit_small(
         keeping=keeping,
         vocabulary_of=vocabulary_of,
         vectors=vectors,
+        threads=threads,
     )
 
 

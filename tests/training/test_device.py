@@ -1,15 +1,19 @@
-"""The device by its name, the number of threads, and how they wait."""
+"""The device by its name, the precision, and how threads wait."""
 
 import os
+import threading
 
+import numpy as np
 import pytest
 import torch
 
 from wordgate import cores
+from wordgate.cores import torch_threads
 from wordgate.errors import SettingsError
 from wordgate.training import device as device_module
-from wordgate.training.device import choose_device, choose_precision, use_available_cores
+from wordgate.training.device import choose_device, choose_precision, format_device
 from wordgate.training.threads import wait_asleep
+from wordgate.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -59,14 +63,6 @@ def test_a_device_that_is_not_there_is_named(cards, name, number):
     )
 
 
-@pytest.fixture
-def threads():
-    """Put torch's number of threads back in the end."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize(
     ("name", "flags", "expected"),
     [
@@ -83,23 +79,60 @@ def test_the_processor_s_flags_decide_the_precision(name, flags, expected, monke
     assert choose_precision(name, torch.device("cpu")) == expected
 
 
-def test_there_are_no_more_threads_than_cores(threads, monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 5, 6}, raising=False)
-    threads(4)
-    assert use_available_cores() == torch.get_num_threads() == 3
+@pytest.fixture
+def two_threads(monkeypatch):
+    """Let torch have two threads, and no variable ask for another number."""
+    for name in ("WORDGATE_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
-def test_without_affinity_all_cores_count(threads, monkeypatch):
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    threads(4)
-    assert use_available_cores() == torch.get_num_threads() == 2
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(("asked", "variable", "expected"), [(1, "3", 1), (None, "3", 3)])
+def test_training_has_the_threads_asked_for_and_torch_its_own_after(
+    examples, fit_model, monkeypatch, asked, variable, expected
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    seen, update = set(), Trainer.update
+
+    def watched(trainer, prepared):
+        seen.add(torch.get_num_threads())
+        return update(trainer, prepared)
+
+    monkeypatch.setattr(Trainer, "update", watched)
+    fitted = fit_model(examples(40), epochs=1, threads=asked)
+    assert seen == {expected}
+    assert fitted.engine["threads"] == str(expected)
+    assert fitted.model.n_threads == expected
+    assert torch.get_num_threads() == 2
 
 
-def test_who_asked_for_fewer_threads_keeps_them(threads, monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    threads(1)
-    assert use_available_cores() == torch.get_num_threads() == 1
+@pytest.mark.usefixtures("two_threads")
+def test_where_it_computes_is_said():
+    assert format_device(torch.device("cuda", 1)) == "cuda:1"
+    assert format_device(torch.device("cpu")) == "cpu, 2 threads"
+    with torch_threads(torch, 1):
+        assert format_device(torch.device("cpu")) == "cpu, 1 thread"
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_quota_holds_torch_down(examples, fit_model, monkeypatch):
+    monkeypatch.setattr(cores, "_quotas", lambda *_: [0.5])
+    assert fit_model(examples(40), epochs=1).engine["threads"] == "1"
+
+
+def test_one_thread_starts_no_other_and_learns_the_same(examples, fit_model, monkeypatch):
+    started, start = [], threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda self: (started.append(self), start(self)))
+    train = examples(600)  # more than one batch of those that judge an epoch
+    one = fit_model(train, epochs=1, threads=1)
+    assert started == []
+    two = fit_model(train, epochs=1, threads=2)
+    assert started
+    assert np.allclose(one.model.log_proba(train.texts), two.model.log_proba(train.texts))
 
 
 @pytest.mark.parametrize(
@@ -114,11 +147,3 @@ def test_waiting_follows_what_the_user_has_set(before, after, monkeypatch):
     monkeypatch.setattr(os, "environ", dict(before))
     wait_asleep()
     assert os.environ == after
-
-
-def test_a_quota_holds_the_threads_down_and_never_below_one(threads, monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    for quota, expected in ((1.5, 2), (0.2, 1), (16.0, 3)):
-        monkeypatch.setattr(cores, "_quotas", lambda *_, q=quota: [q])
-        threads(3)
-        assert use_available_cores() == expected

@@ -55,9 +55,11 @@ def test_what_would_compute_is_what_computes(family, request, settings, examples
     vectors = None if family == "count" else word_vectors
     fitted = fit(
         family, train, train, 2, settings(mlp_epochs=1, epochs=1), seed=0, device="cpu",
-        progress=Silent(), deadline=math.inf, vectors=vectors,
+        progress=Silent(), deadline=math.inf, vectors=vectors, threads=3,
     )  # fmt: skip
-    assert engine_of(family, settings(), "cpu") == fitted.engine
+    assert engine_of(family, settings(), "cpu", threads=3) == fitted.engine
+    assert fitted.engine["threads"] == ("3" if family == "lstm" else "1")
+    assert fitted.model.n_threads == (3 if family == "lstm" else 1)
 
 
 def test_a_part_of_the_examples_keeps_its_order():

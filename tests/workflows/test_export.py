@@ -41,7 +41,7 @@ def test_the_file_answers_as_the_bundle_does(lstm_model, tmp_path, int8):
     exported = wordgate.export_onnx(lstm_model.folder, out, int8=int8)
     assert list(tmp_path.iterdir()) == [out]
     assert (exported.out, exported.size) == (out, out.stat().st_size)
-    predictor, session = wordgate.load(lstm_model.folder), Session(out)
+    predictor, session = wordgate.load(lstm_model.folder), Session(out, threads=1)
     assert json.loads(session.metadata["labels"]) == list(predictor.labels)
     texts = ["We love this lamp", "", "hate hate hate"]
     words = json.loads(session.metadata["tokenizer"])["words"]
@@ -114,7 +114,7 @@ def test_what_is_there_is_replaced_when_asked_alone(lstm_model, tmp_path):
     )
     assert out.read_bytes() == b"an older file"
     wordgate.export_onnx(lstm_model.folder, out, overwrite=True)
-    assert Session(out).metadata["precision"] == "float32"
+    assert Session(out, threads=1).metadata["precision"] == "float32"
 
 
 def test_places_where_no_file_can_be(lstm_model, tmp_path):

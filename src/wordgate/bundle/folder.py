@@ -40,9 +40,10 @@ from safetensors.numpy import load as load_arrays
 
 from wordgate.bundle.config import SCHEMA_VERSION, Config
 from wordgate.bundle.metrics import Metrics
+from wordgate.cores import choose_threads
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError, WordgateError
-from wordgate.models.families import model_from_state
+from wordgate.models.families import model_from_state, with_threads
 from wordgate.models.protocol import Model
 from wordgate.split.fingerprints import Fingerprints
 
@@ -110,16 +111,22 @@ class BundleFolder:
         except ValidationError as error:
             raise BundleError(f"{file} is damaged: {_first_fault(error)}") from error
 
-    def model(self, config: Config) -> Model:
+    def model(self, config: Config, *, threads: int | None = None) -> Model:
         """Read the model, and see that it answers with a probability for each label.
+
+        Args:
+            config: What the bundle says of it.
+            threads: In how many threads it is to predict, as for `choose_threads`.
 
         Raises:
             BundleError: A file is damaged, or the parts don't fit together.
+            SettingsError: That is no number of threads.
         """
+        choose_threads(threads)  # here its error is not yet one of the model
         file = self.path / "model.json"
         description, arrays = _json(self.read(file.name), file), self._weights()
         try:
-            model = model_from_state(config.family, description, arrays)
+            model = with_threads(model_from_state(config.family, description, arrays), threads)
             with np.errstate(all="ignore"):
                 answer = model.log_proba(["a text"])
         except BundleError as error:

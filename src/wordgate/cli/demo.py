@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import json_option, seed_option
+from wordgate.cli.options import json_option, seed_option, threads_option
 
 if TYPE_CHECKING:
     from wordgate.workflows.demo import Demo
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     help="Where to write the corpus and the model.",
 )
 @seed_option
+@threads_option
 @json_option
-def demo(out: str, *, seed: int, as_json: bool) -> None:
+def demo(out: str, *, seed: int, threads: int | None, as_json: bool) -> None:
     """Train on a small synthetic corpus in which only the order of words tells the label.
 
     Needs no network and no data. Word counts can only guess; the LSTM reads.
@@ -29,7 +30,7 @@ def demo(out: str, *, seed: int, as_json: bool) -> None:
     from wordgate.progress import Console
     from wordgate.workflows.demo import run_demo
 
-    outcome = run_demo(out, seed=seed, progress=Console())
+    outcome = run_demo(out, seed=seed, threads=threads, progress=Console())
     if as_json:
         metrics = outcome.training.metrics.model_dump(mode="json")
         click.echo(json.dumps(metrics, ensure_ascii=False))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import json_option
+from wordgate.cli.options import json_option, threads_option
 
 if TYPE_CHECKING:
     from wordgate.workflows.distill import Distilled
@@ -63,6 +63,7 @@ _SHOWN = 5
 )
 @click.option("--encoding", metavar="NAME", help="The files' encoding, such as cp1252.")
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Read only N rows a file.")
+@threads_option
 @json_option
 def distill(data: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     """Make word vectors for the words of DATA out of a sentence-transformer.

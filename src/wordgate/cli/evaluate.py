@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import json_option, kernel_option, reading_options
+from wordgate.cli.options import json_option, kernel_option, reading_options, threads_option
 from wordgate.cli.remarks import remark
 
 
@@ -15,8 +15,17 @@ from wordgate.cli.remarks import remark
 @click.argument("data")
 @reading_options
 @kernel_option
+@threads_option
 @json_option
-def evaluate(bundle: str, data: str, *, kernel: str, as_json: bool, **reading: Any) -> None:
+def evaluate(
+    bundle: str,
+    data: str,
+    *,
+    kernel: str,
+    threads: int | None,
+    as_json: bool,
+    **reading: Any,
+) -> None:
     """Judge the model in BUNDLE on the labelled texts of DATA.
 
     Rows that had a part in the model's training are counted first: on them a score is memory. Of a
@@ -25,7 +34,7 @@ def evaluate(bundle: str, data: str, *, kernel: str, as_json: bool, **reading: A
     from wordgate.cli.views import change_warnings, evaluation_view
     from wordgate.workflows.evaluate import evaluate as evaluate_workflow
 
-    evaluation = evaluate_workflow(bundle, data, kernel=kernel, **reading)
+    evaluation = evaluate_workflow(bundle, data, kernel=kernel, threads=threads, **reading)
     remarks = [
         *change_warnings(bundle, evaluation.predictor.changed_files),
         *evaluation.reading.lines(),

@@ -5,15 +5,16 @@ import sys
 
 import click
 
-from wordgate.cli.options import json_option
+from wordgate.cli.options import json_option, threads_option
 from wordgate.cli.remarks import remark
 
 
 @click.command(short_help="Tell why a text is given its label, word by word.")
 @click.argument("bundle")
 @click.argument("text")
+@threads_option
 @json_option
-def explain(bundle: str, text: str, *, as_json: bool) -> None:
+def explain(bundle: str, text: str, *, threads: int | None, as_json: bool) -> None:
     """Tell why the model in BUNDLE gives TEXT its label, word by word.
 
     Of every word you are shown its effect, which is what the verdict's probability would lose
@@ -26,7 +27,7 @@ def explain(bundle: str, text: str, *, as_json: bool) -> None:
     from wordgate.cli.views import change_warnings
     from wordgate.prediction.predictor import load
 
-    predictor = load(bundle)
+    predictor = load(bundle, threads=threads)
     for warning in change_warnings(bundle, predictor.changed_files):
         remark(warning)
     explanation = predictor.explain(_from_standard_input() if text == "-" else text)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import json_option, reading_options
+from wordgate.cli.options import json_option, reading_options, threads_option
 from wordgate.cli.remarks import remark
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     " 0.3 points. Rows that had a part in training don't count.",
 )
 @reading_options
+@threads_option
 @json_option
 def export(
     bundle: str,
@@ -36,6 +37,7 @@ def export(
     overwrite: bool,
     int8: bool,
     data: str | None,
+    threads: int | None,
     as_json: bool,
     **reading: Any,
 ) -> None:
@@ -48,7 +50,9 @@ def export(
     """
     from wordgate.workflows.export import export_onnx
 
-    exported = export_onnx(bundle, out, int8=int8, data=data, overwrite=overwrite, **reading)
+    exported = export_onnx(
+        bundle, out, int8=int8, data=data, overwrite=overwrite, threads=threads, **reading
+    )
     if exported.reading is not None:
         remark("\n".join(exported.reading.lines()))
     click.echo(json.dumps(_facts(exported)) if as_json else _told(exported, int8=int8))

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
+from wordgate.cores import MOST_THREADS
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -48,6 +50,15 @@ seed_option = click.option(
     show_default=True,
     type=click.IntRange(min=0),
     help="Decides all that chance decides.",
+)
+
+
+threads_option = click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(1, MOST_THREADS),
+    help="Number of CPU threads.  [default: WORDGATE_THREADS, else OMP_NUM_THREADS, else the"
+    " available cores]",
 )
 
 
@@ -97,6 +108,7 @@ learning_options = _stack(
         show_default=True,
         help="Where to compute: auto, cpu, cuda or cuda:N.",
     ),
+    threads_option,
     click.option(
         "--no-texts",
         is_flag=True,

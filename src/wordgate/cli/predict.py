@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from wordgate.cli.options import json_option, kernel_option
+from wordgate.cli.options import json_option, kernel_option, threads_option
 from wordgate.cli.remarks import remark
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Answer(TypedDict):
     " report.html shows what P leaves.",
 )
 @kernel_option
+@threads_option
 def predict(
     bundle: str,
     texts: tuple[str, ...],
@@ -49,6 +50,7 @@ def predict(
     as_jsonl: bool,
     abstain_below: float,
     kernel: str,
+    threads: int | None,
 ) -> None:
     """Label each TEXT, or each line of standard input, with the model in BUNDLE.
 
@@ -65,7 +67,7 @@ def predict(
     if as_json and as_jsonl:
         raise click.UsageError("--json and --jsonl exclude each other.")
     check_abstain(abstain_below)
-    predictor = load(bundle, kernel=kernel)
+    predictor = load(bundle, kernel=kernel, threads=threads)
     for warning in change_warnings(bundle, predictor.changed_files):
         remark(warning)
     chunks = _chunks(texts, predictor.config.text_form())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import json_option, kernel_option
+from wordgate.cli.options import json_option, kernel_option, threads_option
 
 if TYPE_CHECKING:
     from wordgate.scoring.scoring import Scored
@@ -51,6 +51,7 @@ SHOWN = 200  # characters of an error
     help="Rows scored together at most.",
 )
 @kernel_option
+@threads_option
 @click.option(
     "--resume", is_flag=True, help="Go on with what was interrupted; begin if nothing was."
 )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wordgate.cli.options import kernel_option
+from wordgate.cli.options import kernel_option, threads_option
 from wordgate.cli.remarks import remark
 from wordgate.serve.limits import Limits, flag
 
@@ -61,10 +61,12 @@ def _limit_options(command: Command) -> Command:
 )
 @_limit_options
 @kernel_option
+@threads_option
 def serve(
     bundle: str,
     *,
     kernel: str,
+    threads: int | None,
     host: str,
     port: int,
     allow_hosts: tuple[str, ...],
@@ -89,7 +91,7 @@ def serve(
 
     checked = Limits(**limits)
     allowed = access(host, os.environ.get(KEY_VARIABLE), allow_hosts, allow_origins)
-    predictor = load(bundle, kernel=kernel)
+    predictor = load(bundle, kernel=kernel, threads=threads)
     for warning in change_warnings(bundle, predictor.changed_files):
         remark(warning)
     if not is_loopback(host) and allowed.key is None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.cores import available_cores
 from wordgate.errors import BundleError
 from wordgate.models.network import Floats
 
@@ -20,16 +19,17 @@ class Session:
 
     Args:
         file: The file.
+        threads: In how many threads it computes.
 
     Raises:
         BundleError: ONNX Runtime can't read it.
     """
 
-    def __init__(self, file: Path):
+    def __init__(self, file: Path, *, threads: int):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = available_cores()
+        options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = _ERRORS_ALONE
         try:

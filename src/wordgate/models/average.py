@@ -58,6 +58,7 @@ class AverageModel:
     output: OutputLayer | None = None
     int8: bool = False
     family: str = field(init=False)
+    n_threads = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "family", "logreg" if self.output is None else "mlp")

@@ -32,6 +32,7 @@ class CountModel:
     """
 
     family = "count"
+    n_threads = 1
 
     def __init__(
         self,

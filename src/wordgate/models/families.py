@@ -34,6 +34,18 @@ def model_from_state(family: str, description: Description, arrays: Arrays) -> M
     return _FAMILIES[family](dict(description), dict(arrays))
 
 
+def with_threads(model: Model, threads: int | None) -> Model:
+    """Let a model predict in so many threads; those of other families have one in any case.
+
+    Args:
+        model: Of any family.
+        threads: As for `choose_threads`, which checks it when the model predicts.
+    """
+    if isinstance(model, LSTMModel | TransformerModel):
+        return replace(model, threads=threads)
+    return model
+
+
 def with_kernel(model: Model, kernel: str) -> Model:
     """Let a kernel, of `KERNELS`, compute a model.
 

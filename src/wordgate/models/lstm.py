@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.cores import choose_threads
 from wordgate.errors import BundleError
 from wordgate.models.network import DIRECTIONS, POOLINGS, Floats, Network
 from wordgate.models.protocol import Arrays, Description
@@ -15,11 +16,23 @@ from wordgate.text.encoder import EncodedTexts, TextEncoder
 
 @dataclass(frozen=True)
 class LSTMModel:
-    """An LSTM classifier that needs only numpy."""
+    """An LSTM classifier that needs only numpy.
+
+    Attributes:
+        encoder: What turns texts into ids.
+        network: What reads them.
+        threads: In how many threads it predicts at most; None for what `choose_threads` chooses.
+    """
 
     encoder: TextEncoder
     network: Network
+    threads: int | None = None
     family = "lstm"
+
+    @property
+    def n_threads(self) -> int:
+        """Count the threads it predicts in."""
+        return choose_threads(self.threads)
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
@@ -27,7 +40,7 @@ class LSTMModel:
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
         """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
-        return self.network.log_proba(encoded)
+        return self.network.log_proba(encoded, threads=self.threads)
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the encoder and the kinds of pooling, and the weights by their names."""

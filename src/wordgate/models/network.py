@@ -115,10 +115,16 @@ class Network:
             arrays[f"{name}.bias"] = direction.bias
         return arrays
 
-    def log_proba(self, encoded: EncodedTexts) -> NDArray[np.float64]:
-        """Compute log-probabilities, on all cores this process may use.
+    def log_proba(
+        self, encoded: EncodedTexts, *, threads: int | None = None
+    ) -> NDArray[np.float64]:
+        """Compute log-probabilities.
 
-        A text's neighbours and its padding have no part in its result.
+        A text's neighbours, its padding and the number of threads have no part in its result.
+
+        Args:
+            encoded: The texts.
+            threads: In how many threads at most, as for `choose_threads`.
 
         Returns:
             float64 [n, classes].
@@ -131,7 +137,8 @@ class Network:
         with SINGLE_THREADED_BLAS:
             for reader in self._readers:
                 reader.prepare(encoded.ids)
-            spread(judge, bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None))
+            batches = bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None)
+            spread(judge, batches, threads=threads)
         return log_softmax(logits)
 
     @cached_property

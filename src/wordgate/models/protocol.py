@@ -17,6 +17,10 @@ class Model(Protocol):
     def family(self) -> str:
         """Name the family."""
 
+    @property
+    def n_threads(self) -> int:
+        """Count the threads it predicts in."""
+
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.models.network import Direction, Network
 from wordgate.models.softmax import log_softmax
+from wordgate.models.spreading import SINGLE_THREADED_BLAS
 
 Numbers = NDArray[np.float64]
 
@@ -74,9 +75,10 @@ def course(network: Network, ids: NDArray[np.int32]) -> Course:
     """
     if len(network.directions) != 1:
         raise ValueError("a bidirectional LSTM has read a word from both sides only at the end")
-    states = read(network.directions[0], network.embedding[ids])
-    pooled = np.hstack([_pooled(states.hidden, kind) for kind in network.pooling])
-    logits = pooled @ network.output_weights.T + network.output_bias
+    with SINGLE_THREADED_BLAS:
+        states = read(network.directions[0], network.embedding[ids])
+        pooled = np.hstack([_pooled(states.hidden, kind) for kind in network.pooling])
+        logits = pooled @ network.output_weights.T + network.output_bias
     return Course(log_softmax(logits), states.gates, states.memory_change())
 
 

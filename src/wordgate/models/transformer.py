@@ -26,16 +26,33 @@ _TEXTS_AT_ONCE = 16_384  # their ids stand in memory together
 
 @dataclass(frozen=True)
 class TransformerModel:
-    """A fine-tuned transformer, which predicts on the processor."""
+    """A fine-tuned transformer, which predicts on the processor.
+
+    Attributes:
+        encoder: What turns texts into ids.
+        network: What reads them.
+        threads: In how many threads it predicts; None for what `torch_threads` chooses.
+    """
 
     encoder: PieceEncoder
     network: TransformerNetwork
+    threads: int | None = None
     family = "transformer"
+
+    @property
+    def n_threads(self) -> int:
+        """Count the threads it predicts in."""
+        return self.network.n_threads(self.threads)
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
         parts = [texts[i : i + _TEXTS_AT_ONCE] for i in range(0, len(texts), _TEXTS_AT_ONCE)]
-        answers = [self.network.log_proba(self.encoder.encode(part)) for part in parts]
+        answers = [
+            self.network.log_proba(
+                self.encoder.encode(part, threads=self.threads), threads=self.threads
+            )
+            for part in parts
+        ]
         return np.concatenate([np.zeros((0, self.network.n_classes)), *answers])
 
     def state(self) -> tuple[Description, Arrays]:

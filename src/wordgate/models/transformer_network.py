@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordgate.cores import choose_threads, torch_threads
 from wordgate.errors import BundleError, WordgateError, did_you_mean
 from wordgate.text.batches import bucketed
 from wordgate.text.pieces import FIRST_ID
@@ -131,13 +132,27 @@ class TransformerNetwork:
         scores: torch.Tensor = self.modules["head"](self.modules["dropout"](mean))
         return scores
 
-    def log_proba(self, encoded: EncodedTexts) -> NDArray[np.float64]:
-        """Compute log-probabilities, float64 [n, classes], without dropout."""
+    def n_threads(self, threads: int | None) -> int:
+        """Count the threads that `log_proba` computes in, asked for so many."""
+        return choose_threads(threads, at_most=torch.get_num_threads())
+
+    def log_proba(
+        self, encoded: EncodedTexts, *, threads: int | None = None
+    ) -> NDArray[np.float64]:
+        """Compute log-probabilities without dropout.
+
+        Args:
+            encoded: The texts.
+            threads: In how many threads; None for what `torch_threads` chooses.
+
+        Returns:
+            float64 [n, classes].
+        """
         answers = np.zeros((len(encoded), self.n_classes))
         device = next(self.modules.parameters()).device
         was_training = self.modules.training
         self.modules.eval()
-        with torch.inference_mode():
+        with torch_threads(torch, threads), torch.inference_mode():
             for batch in bucketed(encoded, batch_size=_BATCH_SIZE, rng=None, round_to=_ROUND_TO):
                 ids, lengths = torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths)
                 logits = self.logits(ids.to(device), lengths.to(device)).double()

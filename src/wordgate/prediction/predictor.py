@@ -42,6 +42,11 @@ class Predictor:
         self.metrics = metrics
         self.changed_files = tuple(changed_files)
 
+    @property
+    def n_threads(self) -> int:
+        """Count the threads it predicts in: 1 for word counts and averaged word vectors."""
+        return self._model.n_threads
+
     @overload
     def predict(self, texts: Iterable[str]) -> list[str]: ...
 
@@ -117,7 +122,7 @@ def check_abstain(abstain_below: float) -> None:
         )
 
 
-def load(path: str | Path, *, kernel: str = NUMPY) -> Predictor:
+def load(path: str | Path, *, kernel: str = NUMPY, threads: int | None = None) -> Predictor:
     """Load a model that `wordgate train` has written.
 
     Args:
@@ -126,18 +131,22 @@ def load(path: str | Path, *, kernel: str = NUMPY) -> Predictor:
             twice as fast and gives the same probabilities within 1e-6; or ``numba-int8``, which is
             faster still, with weights and states in a byte each. Numba compiles with the first
             texts, for a second or two.
+        threads: In how many threads an LSTM or a transformer predicts; None for what the
+            environment variable WORDGATE_THREADS says, else OMP_NUM_THREADS, else for as many as
+            there are cores. Other families predict in one.
 
     Raises:
         BundleError: There is no model, or a file of it is missing, truncated, altered or too new.
         SettingsError: There is no such kernel, it can't compute this model, or the processor lacks
-            what it needs.
+            what it needs; or that is no number of threads.
         MissingExtraError: The kernel needs numba, which is not installed.
     """
     folder = BundleFolder.open(path)
     config = folder.config()
     changed = folder.changed_files()
     metrics = None if "metrics.json" in changed else folder.metrics()
-    return Predictor(with_kernel(folder.model(config), kernel), config, metrics, changed)
+    model = folder.model(config, threads=threads)
+    return Predictor(with_kernel(model, kernel), config, metrics, changed)
 
 
 def checked_texts(texts: Iterable[str]) -> list[str]:

@@ -140,7 +140,10 @@ class ParquetReader:
                 if passed + count <= start:
                     passed += count
                     continue
-                for rows in self._file.iter_batches(self._batch, row_groups=[group]):
+                # A batch is unpacked in no time, beside its scoring: threads would save nothing.
+                for rows in self._file.iter_batches(
+                    self._batch, row_groups=[group], use_threads=False
+                ):
                     passed += rows.num_rows
                     if passed > start:
                         table = pa.Table.from_batches([rows])

@@ -58,7 +58,7 @@ class ParquetWriter:
 
         table = pa.table([*batch.table().columns, *self._new(batch, answers)], schema=self._schema)
         sink = pa.BufferOutputStream()
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         with pa.ipc.new_stream(sink, self._schema, options=options) as stream:
             stream.write_table(table)
         content: bytes = sink.getvalue().to_pybytes()
@@ -107,7 +107,8 @@ class ParquetWriter:
 def _tables(written: Path) -> Iterator[pa.Table]:
     import pyarrow as pa
 
+    options = pa.ipc.IpcReadOptions(use_threads=False)
     with written.open("rb") as stream:
         while head := stream.read(_LENGTH.size):
             content = stream.read(_LENGTH.unpack(head)[0])
-            yield pa.ipc.open_stream(content).read_all()
+            yield pa.ipc.open_stream(content, options=options).read_all()

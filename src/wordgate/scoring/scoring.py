@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.bundle.folder import BundleFolder
-from wordgate.cores import available_cores
+from wordgate.cores import choose_threads
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.models.kernels import NUMPY
@@ -106,6 +106,7 @@ def score(
     to: str | None = None,
     batch: int = BATCH,
     kernel: str = NUMPY,
+    threads: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
     checkpoint_seconds: float = 2.0,
@@ -132,6 +133,7 @@ def score(
         to: The result's format; None to tell it by the ending of `out`, else the input's.
         batch: Records scored together at most.
         kernel: What computes an LSTM, as for `wordgate.load`.
+        threads: In how many threads to compute, as for `wordgate.load`.
         resume: Go on where an interrupted scoring stopped; begin where none was; do nothing where
             the result is there and younger than the model and the input. Those times alone are
             compared then: a result that is whole has no note of what it was made of.
@@ -143,13 +145,15 @@ def score(
         BundleError: The model can't be loaded; or the result can't be written, or stands there
             already; or an interrupted one is there and nothing said what is to become of it.
         DataError: The input can't be read as asked.
-        SettingsError: An option is out of range or without effect, or the kernel can't compute.
+        SettingsError: An option is out of range or without effect, the kernel can't compute, or
+            that is no number of threads.
         MissingExtraError: A Parquet file or the kernel needs a package that is not installed.
         KeyboardInterrupt: It was interrupted, and is kept.
     """
     told: Progress = Console() if progress is None else progress
     source, out = str(source), str(out)
     check_abstain(abstain_below)
+    choose_threads(threads)
     if batch < 1:
         raise SettingsError(f"batch is {batch}: it must be at least 1")
     form = asked_form(out, to)
@@ -167,6 +171,7 @@ def score(
             abstain_below,
             escapes=escape_formulas,
             kernel=kernel,
+            threads=threads,
         )
         for name in work.predictor.changed_files:
             told.say(
@@ -191,9 +196,10 @@ def _work(
     *,
     escapes: bool,
     kernel: str,
+    threads: int | None,
 ) -> _Work:
     """Load the model, open the input and decide on the columns of the result."""
-    predictor = load(bundle, kernel=kernel)
+    predictor = load(bundle, kernel=kernel, threads=threads)
     opened = open_input(source, predictor.config, asked, form)
     form = form or opened.reader.form
     added = opened.added(predictor.labels, form)
@@ -228,7 +234,7 @@ def _engine(predictor: Predictor, kernel: str) -> dict[str, str]:
         packages += ["torch", "transformers", "tokenizers"]
     return {
         "python": platform.python_version(),
-        "threads": str(available_cores()),
+        "threads": str(predictor.n_threads),
         "processor": processor(),
         **installed(*packages),
     }

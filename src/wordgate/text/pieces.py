@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.cores import choose_threads
 from wordgate.data.decoding import without_surrogates
 from wordgate.errors import BundleError
 from wordgate.text.encoder import EncodedTexts
@@ -58,14 +59,25 @@ class PieceEncoder:
         """Count the ids there can be: one more than the highest."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Encode texts; each id is the tokenizer's own plus `FIRST_ID`."""
+    def encode(self, texts: Sequence[str], *, threads: int | None = None) -> EncodedTexts:
+        """Encode texts; each id is the tokenizer's own plus `FIRST_ID`.
+
+        Args:
+            texts: The texts.
+            threads: As for `choose_threads`. One is this very thread; more are those that the
+                library tokenizers keeps for all, as many as there are cores unless the environment
+                variable RAYON_NUM_THREADS says otherwise.
+        """
+        alone = len(texts) == 1 or choose_threads(threads) == 1
         ids: list[NDArray[np.int32]] = []
         n_truncated = 0
         for start in range(0, len(texts), _AT_ONCE):
             part = [without_surrogates(text) for text in texts[start : start + _AT_ONCE]]
             with _usable_tokenizer():
-                encodings = self._tokenizer.encode_batch_fast(part)
+                if alone:
+                    encodings = [self._tokenizer.encode(text) for text in part]
+                else:
+                    encodings = self._tokenizer.encode_batch_fast(part)
             for encoding in encodings:
                 ids.append(np.array(encoding.ids, np.int32) + np.int32(FIRST_ID))
                 n_truncated += len(ids[-1]) == self.max_tokens and bool(encoding.overflowing)

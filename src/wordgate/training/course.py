@@ -18,8 +18,8 @@ JUDGED_TEXTS_PER_SECOND = 4000.0
 class Judged(Protocol):
     """A network that can be judged."""
 
-    def log_proba(self, encoded: EncodedTexts) -> NDArray[np.float64]:
-        """Compute log-probabilities, float64 [n, classes]."""
+    def log_proba(self, encoded: EncodedTexts, *, threads: int | None) -> NDArray[np.float64]:
+        """Compute log-probabilities in so many threads, float64 [n, classes]."""
 
 
 NetworkT = TypeVar("NetworkT", bound=Judged)
@@ -55,25 +55,33 @@ class Course(Generic[NetworkT]):
         targets: int64 [n], theirs.
         patience: After so many epochs without a better accuracy the training ends.
         ties: Between epochs of equal accuracy the lower ``loss`` is the best, or the ``first``.
+        threads: In how many threads to judge, as for `choose_threads`.
 
     Attributes:
         judging_seconds: How long judging takes, as far as is known.
     """
 
     def __init__(
-        self, encoded: EncodedTexts, targets: NDArray[np.int64], *, patience: int, ties: str
+        self,
+        encoded: EncodedTexts,
+        targets: NDArray[np.int64],
+        *,
+        patience: int,
+        ties: str,
+        threads: int | None = None,
     ):
         self._encoded = encoded
         self._targets = targets
         self.patience = patience
         self._ties = ties
+        self._threads = threads
         self.judging_seconds = len(encoded) / JUDGED_TEXTS_PER_SECOND
 
     def judge(self, state: Standing[NetworkT], learning_rate: float) -> None:
         """Close an epoch: score its network, and keep it if it is the best so far."""
         started = time.perf_counter()
         network, tally, targets = state.network(), state.tally, self._targets
-        log_proba = network.log_proba(self._encoded)
+        log_proba = network.log_proba(self._encoded, threads=self._threads)
         self.judging_seconds = time.perf_counter() - started
         entry = Epoch(
             epoch=state.epoch + 1,

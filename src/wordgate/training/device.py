@@ -5,7 +5,6 @@ import re
 
 import torch
 
-from wordgate.cores import available_cores
 from wordgate.errors import SettingsError
 from wordgate.training.processor import processor, processor_flags
 from wordgate.versions import installed
@@ -53,6 +52,14 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
+def format_device(device: torch.device) -> str:
+    """Say where torch computes: a graphics card, or the processor and in how many threads."""
+    if device.type != "cpu":
+        return str(device)
+    count = torch.get_num_threads()
+    return f"{device}, {count} thread" + ("" if count == 1 else "s")
+
+
 def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict[str, str]:
     """Name what computes and what reads the texts: another moves the last bits of a result.
 
@@ -69,18 +76,3 @@ def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict
         "python": platform.python_version(),
         **installed("numpy", "torch", "regex", "wordgate", *packages),
     }
-
-
-def use_available_cores() -> int:
-    """Hold torch to the cores this process may use; more threads than cores slow it down.
-
-    Those are the cores of its affinity, or fewer where a container's quota of processor time is
-    worth fewer. Who has asked torch for fewer threads, by OMP_NUM_THREADS as joblib's workers do or
-    by `torch.set_num_threads`, keeps them.
-
-    Returns:
-        The number of threads.
-    """
-    threads = min(available_cores(), torch.get_num_threads())
-    torch.set_num_threads(threads)
-    return threads

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from wordgate.cores import torch_threads
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.extras import TORCH, require_extra
 from wordgate.hub import locate_model
@@ -38,6 +39,7 @@ def fit(
     vocabulary_of: Examples | None = None,
     vectors: Pretrained | None = None,
     keeping: Keeping | None = None,
+    threads: int | None = None,
 ) -> Fitted:
     """Fit a model of a family.
 
@@ -56,13 +58,16 @@ def fit(
             `count` and `transformer` need none.
         keeping: Where to keep the training against an interruption; None for nowhere. Only `lstm`
             is ever kept; the others are fitted in one piece.
+        threads: In how many threads `lstm` and `transformer` are fitted and predict; None for what
+            `torch_threads` chooses. The others are fitted in one.
 
     Returns:
         The fitted model.
 
     Raises:
         DataError: There are no texts to fit on, or the file of word vectors can't be used.
-        SettingsError: The family or the device doesn't exist, or the family needs word vectors.
+        SettingsError: The family or the device doesn't exist, the family needs word vectors, or
+            that is no number of threads.
         MissingExtraError: The family trains with torch, and torch is not installed.
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
@@ -74,9 +79,9 @@ def fit(
         return fit_tuned_count(
             train, valid, n_classes, settings, progress=progress, deadline=deadline
         )
-    from wordgate.training import threads
+    from wordgate.training.threads import wait_asleep
 
-    threads.wait_asleep()
+    wait_asleep()
     if family in NEED_VECTORS:
         from wordgate.training.average import fit_average
 
@@ -92,34 +97,39 @@ def fit(
             progress=progress,
             deadline=deadline,
         )
-    if family == "transformer":
-        from wordgate.training.transformer import fit_transformer
+    import torch
 
-        return fit_transformer(
+    with torch_threads(torch, threads):
+        if family == "transformer":
+            from wordgate.training.transformer import fit_transformer
+
+            return fit_transformer(
+                train,
+                valid,
+                n_classes,
+                settings,
+                seed=seed,
+                device=device,
+                progress=progress,
+                deadline=deadline,
+                threads=threads,
+            )
+        from wordgate.training.lstm import fit_lstm
+
+        return fit_lstm(
             train,
             valid,
             n_classes,
             settings,
+            vocabulary_of=vocabulary_of,
+            vectors=vectors,
             seed=seed,
             device=device,
             progress=progress,
             deadline=deadline,
+            keeping=keeping,
+            threads=threads,
         )
-    from wordgate.training.lstm import fit_lstm
-
-    return fit_lstm(
-        train,
-        valid,
-        n_classes,
-        settings,
-        vocabulary_of=vocabulary_of,
-        vectors=vectors,
-        seed=seed,
-        device=device,
-        progress=progress,
-        deadline=deadline,
-        keeping=keeping,
-    )
 
 
 def check_family(family: str) -> None:
@@ -155,28 +165,27 @@ def check_pretrained(family: str, settings: Settings) -> Path | None:
     return locate_model(settings.transformer_model, TRANSFORMER)
 
 
-def engine_of(family: str, settings: Settings, device: str) -> dict[str, str]:
+def engine_of(
+    family: str, settings: Settings, device: str, *, threads: int | None = None
+) -> dict[str, str]:
     """Name what `fit` would compute with, as `Fitted` does of what it has."""
     if family in ON_CPU_ALONE:
         return single_thread("torch" if family == "mlp" else "scipy")
-    from wordgate.training import threads
+    from wordgate.training.threads import wait_asleep
 
-    threads.wait_asleep()
-    from wordgate.training.device import (
-        choose_device,
-        choose_precision,
-        engine,
-        use_available_cores,
-    )
+    wait_asleep()
+    import torch
 
-    use_available_cores()
+    from wordgate.training.device import choose_device, choose_precision, engine
+
     where = choose_device(device)
-    if family == "transformer":
-        precision = choose_precision(settings.precision, where)
-        return engine(where, precision, "transformers", "tokenizers")
-    from wordgate.training.trainer import precision_of
+    with torch_threads(torch, threads):
+        if family == "transformer":
+            precision = choose_precision(settings.precision, where)
+            return engine(where, precision, "transformers", "tokenizers")
+        from wordgate.training.trainer import precision_of
 
-    return engine(where, precision_of(settings, where))
+        return engine(where, precision_of(settings, where))
 
 
 def _needed(family: str, vectors: Pretrained | None) -> Pretrained:

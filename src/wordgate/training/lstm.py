@@ -12,7 +12,7 @@ from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.course import Course
-from wordgate.training.device import choose_device, use_available_cores
+from wordgate.training.device import choose_device, format_device
 from wordgate.training.first_vectors import FirstVectors, drawn_vectors, pretrained_vectors
 from wordgate.training.fitting import Examples, Fitted, Keeping, check_not_empty
 from wordgate.training.identity import VECTORS, WORDS, Identity
@@ -60,6 +60,7 @@ def fit_lstm(
     progress: Progress,
     deadline: float,
     keeping: Keeping | None,
+    threads: int | None,
 ) -> Fitted:
     """Fit an LSTM classifier and keep its best epoch.
 
@@ -75,6 +76,8 @@ def fit_lstm(
         progress: Where the epochs are told.
         deadline: The `time.monotonic()` at which training must end; `math.inf` for none.
         keeping: Where to keep the training against an interruption; None for nowhere.
+        threads: In how many threads to judge the epochs and to predict, as for `choose_threads`;
+            torch has its own already.
 
     Returns:
         The fitted model of the best epoch.
@@ -87,7 +90,6 @@ def fit_lstm(
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
     check_not_empty(train, valid, "an LSTM", "the best epoch")
-    use_available_cores()
     torch_device = choose_device(device)
     begun = _begin(train, vocabulary_of, vectors, settings, seed, progress)
     encoder, encoded = begun.encoder, begun.encoded
@@ -106,6 +108,7 @@ def fit_lstm(
         valid.targets,
         patience=settings.patience,
         ties=settings.epoch_ties,
+        threads=threads,
     )
     checkpoint = None
     if keeping is not None:
@@ -113,7 +116,16 @@ def fit_lstm(
         work[WORDS] = words_digest(encoder.vocabulary, encoded, judged)
         identity = Identity(work, trainer.engine())
         checkpoint = Checkpoint(keeping.file, identity, trainer.state.size())
-    sitting = Sitting(trainer, course, encoded, train.targets, progress, deadline, checkpoint)
+    sitting = Sitting(
+        trainer,
+        course,
+        encoded,
+        train.targets,
+        progress,
+        deadline,
+        checkpoint,
+        threads=torch.get_num_threads(),
+    )
     progress.say(_announcement(encoder, trainer))
     if checkpoint is not None and keeping is not None and keeping.resume:
         progress.say("\n".join(sitting.take_up(checkpoint)))
@@ -123,7 +135,8 @@ def fit_lstm(
     remarks += sitting.run()
     state = trainer.state
     best = state.best_network()
-    model = LSTMModel(encoder, best.in_int8() if settings.embedding_stored == "int8" else best)
+    network = best.in_int8() if settings.embedding_stored == "int8" else best
+    model = LSTMModel(encoder, network, threads)
     return Fitted(
         model, state.history, state.best_epoch, remarks, earlier, trainer.engine(), begun.coverage
     )
@@ -171,10 +184,10 @@ def _work(
 
 
 def _announcement(encoder: TextEncoder, trainer: Trainer) -> str:
-    threads = f", {torch.get_num_threads()} threads" if trainer.device.type == "cpu" else ""
-    precision, plan = str(trainer.precision).removeprefix("torch."), trainer.plan
+    device, plan = format_device(trainer.device), trainer.plan
+    precision = str(trainer.precision).removeprefix("torch.")
     return (
-        f"Training on {trainer.device}{threads}, {precision}: {len(encoder.vocabulary):,} words,"
+        f"Training on {device}, {precision}: {len(encoder.vocabulary):,} words,"
         f" {plan.epochs} epochs of {plan.updates_per_epoch:,} updates with {plan.batch_size}"
         " texts each."
     )

@@ -33,6 +33,7 @@ class Sitting:
         progress: Where the epochs are told.
         deadline: The `time.monotonic()` at which training and judging must have ended.
         checkpoint: Where the state is kept; None for nowhere.
+        threads: In how many threads torch computes; with one, nothing else has a thread.
     """
 
     def __init__(
@@ -44,6 +45,8 @@ class Sitting:
         progress: Progress,
         deadline: float,
         checkpoint: Checkpoint | None,
+        *,
+        threads: int,
     ):
         self._trainer = trainer
         self._course = course
@@ -52,6 +55,7 @@ class Sitting:
         self._progress = progress
         self._deadline = deadline
         self._checkpoint = checkpoint
+        self._threads = threads
         self._cut = False
         self._earlier = 0.0
         self._started = self._clock = time.perf_counter()
@@ -126,7 +130,7 @@ class Sitting:
         sums = sums.to(trainer.device)
         label = f"epoch {state.epoch + 1} of {trainer.plan.epochs}"
         self._clock = time.perf_counter()
-        with prepared_ahead(self._prepared()) as updates:
+        with prepared_ahead(self._prepared(), threads=self._threads) as updates:
             for prepared in updates:
                 if state.tally.seen and self._is_late():
                     break

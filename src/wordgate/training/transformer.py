@@ -8,7 +8,7 @@ from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.course import Course
-from wordgate.training.device import choose_device, engine, use_available_cores
+from wordgate.training.device import choose_device, engine, format_device
 from wordgate.training.finetuning import FineTuning
 from wordgate.training.fitting import Examples, Fitted, check_not_empty
 from wordgate.training.pretrained_transformer import pretrained_transformer
@@ -24,6 +24,7 @@ def fit_transformer(
     device: str,
     progress: Progress,
     deadline: float,
+    threads: int | None,
 ) -> Fitted:
     """Fine-tune a pretrained transformer and keep its best epoch.
 
@@ -36,6 +37,8 @@ def fit_transformer(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: Where the epochs are told.
         deadline: The `time.monotonic()` at which training must end; `math.inf` for none.
+        threads: In how many threads to judge the epochs and to predict, as for `choose_threads`;
+            torch has its own already.
 
     Returns:
         The fitted model of the best epoch.
@@ -46,17 +49,17 @@ def fit_transformer(
         SettingsError: The device doesn't exist.
     """
     check_not_empty(train, valid, "a transformer", "the best epoch")
-    use_available_cores()
     torch_device = choose_device(device)
     encoder, network = pretrained_transformer(
         settings.transformer_model, n_classes, settings.transformer_max_tokens, seed
     )
-    encoded = encoder.encode(train.texts)
+    encoded = encoder.encode(train.texts, threads=threads)
     course: Course[TransformerNetwork] = Course(
-        encoder.encode(valid.texts),
+        encoder.encode(valid.texts, threads=threads),
         valid.targets,
         patience=settings.transformer_patience,
         ties="loss",
+        threads=threads,
     )
     tuning = FineTuning(
         network, encoded, train.targets, train.groups, course, settings, seed, torch_device
@@ -67,7 +70,7 @@ def fit_transformer(
     if state.best is None:  # pragma: no cover - the first epoch always is
         raise ValueError("no epoch is over")
     return Fitted(
-        TransformerModel(encoder, state.best.on_processor()),
+        TransformerModel(encoder, state.best.on_processor(), threads),
         state.history,
         state.best_epoch,
         remarks,
@@ -85,11 +88,10 @@ def _truncation(encoded: EncodedTexts, max_tokens: int) -> list[str]:
 
 
 def _announcement(tuning: FineTuning, settings: Settings, device: torch.device) -> str:
-    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
     precision, plan = str(tuning.precision).removeprefix("torch."), tuning.plan
     n_weights = sum(weight.numel() for weight in tuning.state.working.modules.parameters())
     return (
-        f"Fine-tuning {settings.transformer_model} on {device}{threads}, {precision}:"
+        f"Fine-tuning {settings.transformer_model} on {format_device(device)}, {precision}:"
         f" {n_weights / 1e6:.1f} million weights, {plan.epochs} epochs of"
         f" {plan.updates_per_epoch:,} updates with {plan.batch_size} texts each."
     )

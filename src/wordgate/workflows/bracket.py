@@ -42,6 +42,7 @@ class Terms:
         folds: In how many folds each row is judged once; None for one test part.
         progress: Where the way is told.
         transformer: The folder of the one to fine-tune; None if none is.
+        threads: In how many threads those compute that can choose, as for `choose_threads`.
     """
 
     settings: Settings
@@ -51,6 +52,7 @@ class Terms:
     folds: int | None
     progress: Progress
     transformer: Path | None = None
+    threads: int | None = None
 
     def device_of(self, family: str) -> str:
         """Say where a family is to compute."""
@@ -179,6 +181,7 @@ def _train(family: str, each: Round, study: Study, terms: Terms) -> Course:
         progress=terms.progress,
         vocabulary_of=study.vocabulary_of,
         vectors=terms.vectors_of(family),
+        threads=terms.threads,
     )
     fitted, texts = calibrated.fitted, each.test.texts
     fitted.model.log_proba(texts[:1])  # what is made ready at the first call is no part of the rate
@@ -210,7 +213,8 @@ def _identity(family: str, each: Round, terms: Terms) -> Identity:
     }
     if family == "transformer" and terms.transformer is not None:
         work["transformer"] = _as_it_is(terms.transformer)
-    return Identity(work, engine_of(family, terms.settings, terms.device_of(family)))
+    device = terms.device_of(family)
+    return Identity(work, engine_of(family, terms.settings, device, threads=terms.threads))
 
 
 def _as_it_is(path: Path) -> str:

@@ -49,6 +49,7 @@ def fit_calibrated(
     vocabulary_of: Examples | None = None,
     vectors: Pretrained | None = None,
     keeping: Keeping | None = None,
+    threads: int | None = None,
 ) -> Calibrated:
     """Fit a model of a family, and its temperature if the settings ask for one.
 
@@ -68,6 +69,7 @@ def fit_calibrated(
         vocabulary_of=vocabulary_of,
         vectors=vectors,
         keeping=keeping,
+        threads=threads,
     )
     seconds = fitted.earlier_seconds + time.monotonic() - started
     temperature = 1.0

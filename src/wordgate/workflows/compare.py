@@ -10,10 +10,12 @@ from typing import Any, Literal
 from typing_extensions import Unpack
 
 from wordgate.bundle.config import environment
+from wordgate.cores import choose_threads
 from wordgate.errors import BundleError, MissingExtraError, SettingsError
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.extras import require_extra
 from wordgate.files import check_folder, write_folder
+from wordgate.models.spreading import limited_blas
 from wordgate.progress import Console, Progress
 from wordgate.settings import checked_seed
 from wordgate.split.copies import find_copies
@@ -70,6 +72,7 @@ def compare(
     folds: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    threads: int | None = None,
     no_texts: bool = False,
     progress: Progress | None = None,
     watch: Callable[[Comparison], None] | None = None,
@@ -97,6 +100,7 @@ def compare(
         folds: Judge each row once, in so many folds, not the rows of one test part.
         seed: Decides the splits, the first weights, the order, the dropout, the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: In how many threads to compute on the processor, as for `wordgate.train`.
         no_texts: Leave the texts of the data out of the report.
         progress: Where remarks go; to standard error if not given.
         watch: Called with the ladder as it stands, after every rung.
@@ -111,7 +115,7 @@ def compare(
     """
     require_extra("train", "comparing models")
     told: Progress = Console() if progress is None else progress
-    seed = checked_seed(seed)
+    seed, n_threads = checked_seed(seed), choose_threads(threads)
     families, left_out = _families(models, vectors)
     overrides = {**(settings or {}), **given_options(test_size=test_size)}
     chosen = resolve_settings(recipe, overrides, vectors, families=families)
@@ -136,7 +140,7 @@ def compare(
     chosen, pretrained = resolve_vectors(vectors, chosen, told)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     copies = find_copies(sources.table.bodies, sources.table.groups)
-    terms = Terms(chosen, seed, device, pretrained, folds, told, transformer)
+    terms = Terms(chosen, seed, device, pretrained, folds, told, transformer, threads)
     brackets = [make_bracket(sources.table, kind, copies, terms) for kind in kinds]
     logbook = _logbook(out, told, resume=resume)
     ladder = Comparison(
@@ -151,17 +155,21 @@ def compare(
         left_out=left_out,
         environment=environment("torch", "transformers", "scikit-learn"),
     )
-    with _saying_what_is_kept(logbook):
-        for family in families:
-            for bracket in brackets:
-                ladder = _with_rung(ladder, run_family(family, bracket, terms, logbook), bracket)
-                if watch is not None:
-                    watch(ladder)
-    ladder = replace(ladder, advice=advise(ladder, brackets[-1].exam.examples.groups))
-    if out is not None:
-        page = comparison_page(ladder, sources.table, brackets[-1], texts=not no_texts)
-        check_folder(Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
-        write_folder(Path(out), _WHAT, _contents(ladder, page))
+    with limited_blas(n_threads):
+        with _saying_what_is_kept(logbook):
+            for family in families:
+                for bracket in brackets:
+                    rung = run_family(family, bracket, terms, logbook)
+                    ladder = _with_rung(ladder, rung, bracket)
+                    if watch is not None:
+                        watch(ladder)
+        ladder = replace(ladder, advice=advise(ladder, brackets[-1].exam.examples.groups))
+        if out is not None:
+            page = comparison_page(ladder, sources.table, brackets[-1], texts=not no_texts)
+            check_folder(
+                Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable
+            )
+            write_folder(Path(out), _WHAT, _contents(ladder, page))
     if logbook is not None:
         logbook.clear()
     return ladder

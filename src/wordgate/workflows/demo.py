@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.bundle.writing import check_destination
+from wordgate.cores import choose_threads
 from wordgate.data.demo import demo_corpus, demo_sentences
 from wordgate.errors import BundleError
 from wordgate.extras import TORCH, require_extra
@@ -30,24 +31,29 @@ class Demo:
     growing: list[list[tuple[str, str, float]]]
 
 
-def run_demo(folder: str | Path, *, seed: int, progress: Progress) -> Demo:
+def run_demo(
+    folder: str | Path, *, seed: int, progress: Progress, threads: int | None = None
+) -> Demo:
     """Write the corpus, train on it the ordinary way, and read sentences as they go on.
 
     Args:
         folder: The folder to make; one that an earlier demo made is replaced.
         seed: Of the corpus and of the training.
         progress: Where remarks go.
+        threads: In how many threads to compute, as for `wordgate.train`.
 
     Raises:
         BundleError: There is something else at `folder`.
         MissingExtraError: The extra `train` is not installed.
+        SettingsError: That is no number of threads.
     """
     require_extra("train", "the demo", TORCH)
+    choose_threads(threads)
     folder = Path(folder)
     _make(folder)
     write_corpus(folder / CORPUS, seed)
     check_destination(folder / MODEL, overwrite=True)
-    training = train(folder / CORPUS, seed=seed, progress=progress)
+    training = train(folder / CORPUS, seed=seed, threads=threads, progress=progress)
     training.save(folder / MODEL, overwrite=True)
     growing = [_read(training, stages) for stages in demo_sentences()]
     return Demo(folder, training, growing)

@@ -8,12 +8,15 @@ from typing import Any
 
 from typing_extensions import Unpack
 
+from wordgate.cores import choose_threads, torch_threads
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
 from wordgate.extras import require_extra
 from wordgate.files import check_file
+from wordgate.models.spreading import limited_blas
 from wordgate.progress import Console, Progress
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
+from wordgate.training.threads import wait_asleep
 from wordgate.vectors.block import Block
 from wordgate.vectors.distilling import WordVectors, distill_words
 from wordgate.vectors.teachers import SentenceTeacher, load_teacher, locate_teacher
@@ -58,6 +61,7 @@ def distill(
     tokenizer: str = "messages",
     teacher_words: bool = True,
     overwrite: bool = False,
+    threads: int | None = None,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Distilled:
@@ -77,6 +81,7 @@ def distill(
         teacher_words: Give the words that the teacher knows as wholes vectors, too: texts to come
             will use words that the data doesn't.
         overwrite: Replace a file that is there.
+        threads: In how many threads to compute on the processor, as for `wordgate.train`.
         progress: Where remarks go; to standard error if not given.
         **reading: How to read the data: see `ReadingOptions`. Groups have no part in it.
 
@@ -88,6 +93,7 @@ def distill(
             to mend. What stood at `out` still stands there.
     """
     told: Progress = Console() if progress is None else progress
+    n_threads = choose_threads(threads)
     if reading.get("group") is not None:
         raise SettingsError("group has no effect: words are taken from all rows; leave it out")
     out = Path(out)
@@ -98,9 +104,13 @@ def distill(
     folder = locate_teacher(teacher)
     words = _words(_read(data, reading, told), cut, told)
     told.say(f"words: {len(words):,} different ones; loading the teacher")
-    loaded = _load(folder, str(teacher))
-    more = _further(loaded, words, cut) if teacher_words else []
-    made = distill_words([*words, *more], loaded, size=size, progress=told)
+    wait_asleep()
+    import torch
+
+    with torch_threads(torch, threads), limited_blas(n_threads):
+        loaded = _load(folder, str(teacher))
+        more = _further(loaded, words, cut) if teacher_words else []
+        made = distill_words([*words, *more], loaded, size=size, progress=told)
     _write(out, format_, made)
     return _account(out, made, words)
 
@@ -130,17 +140,13 @@ def _words(tables: Iterable[Table], cut: Tokenizer, progress: Progress) -> list[
 
 
 def _load(folder: Path, name: str) -> SentenceTeacher:
-    """Load the teacher, with the threads and the precision that training would take.
+    """Load the teacher, with the precision that training would take.
 
     bfloat16, where the hardware multiplies it natively, takes less than half the time; it moves the
     vectors by 1 % of their spread.
     """
-    from wordgate.training import threads
+    from wordgate.training.device import choose_device, choose_precision
 
-    threads.wait_asleep()
-    from wordgate.training.device import choose_device, choose_precision, use_available_cores
-
-    use_available_cores()
     precision = choose_precision("auto", choose_device("auto"))
     return load_teacher(folder, name, precision=str(precision).removeprefix("torch."))
 

@@ -11,11 +11,13 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
+from wordgate.cores import choose_threads
 from wordgate.data import ColumnError, Reading, Table, read_table
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
 from wordgate.extras import require_extra
 from wordgate.models.kernels import NUMPY
+from wordgate.models.spreading import limited_blas
 from wordgate.prediction.predictor import Predictor, load
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Examples
@@ -83,7 +85,12 @@ class LabelledRows:
 
 
 def evaluate(
-    bundle: str | Path, data: Any, *, kernel: str = NUMPY, **reading: Unpack[ReadingOptions]
+    bundle: str | Path,
+    data: Any,
+    *,
+    kernel: str = NUMPY,
+    threads: int | None = None,
+    **reading: Unpack[ReadingOptions],
 ) -> Evaluation:
     """Judge a model on labelled texts.
 
@@ -94,23 +101,25 @@ def evaluate(
         bundle: The model's folder.
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
         kernel: What computes an LSTM, as for `wordgate.load`: what it loses is judged, too.
+        threads: In how many threads to compute, as for `wordgate.load`.
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
         BundleError: The model can't be loaded, or its fingerprints of the training are damaged.
         DataError: The data can't be read, or has a label that the model doesn't know.
-        SettingsError: The kernel can't compute the model.
+        SettingsError: The kernel can't compute the model, or that is no number of threads.
         MissingExtraError: The extra `train`, or `numba` for the kernel, is not installed.
     """
     require_extra("train", "evaluating a model")
-    predictor = load(bundle, kernel=kernel)
-    rows = labelled_rows(bundle, predictor.config, data, **reading)
-    exam = Exam(rows.examples, predictor.labels, predictor.config.seed)
-    log_proba = predictor.log_proba(rows.examples.texts)
-    scores = exam.scores(log_proba)
-    known, seen, unseen = rows.known, rows.seen, None
-    if known is not None and seen is not None and 0 < seen.rows < seen.n:
-        unseen = exam.part(~known).scores(log_proba[~known])
+    predictor = load(bundle, kernel=kernel, threads=threads)
+    with limited_blas(choose_threads(threads)):
+        rows = labelled_rows(bundle, predictor.config, data, **reading)
+        exam = Exam(rows.examples, predictor.labels, predictor.config.seed)
+        log_proba = predictor.log_proba(rows.examples.texts)
+        scores = exam.scores(log_proba)
+        known, seen, unseen = rows.known, rows.seen, None
+        if known is not None and seen is not None and 0 < seen.rows < seen.n:
+            unseen = exam.part(~known).scores(log_proba[~known])
     return Evaluation(scores, unseen, seen, rows.reading, predictor)
 
 

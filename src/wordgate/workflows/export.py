@@ -10,6 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
+from wordgate.cores import choose_threads
 from wordgate.data import Reading
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
@@ -18,6 +19,7 @@ from wordgate.export.parity import Agreement, RowsJudged, check_made_up, check_r
 from wordgate.export.session import Session
 from wordgate.extras import require_extra
 from wordgate.files import check_file, writing
+from wordgate.models.spreading import limited_blas
 from wordgate.prediction.predictor import checked_texts
 from wordgate.text.encoder import EncodedTexts
 from wordgate.workflows.evaluate import LabelledRows, labelled_rows
@@ -50,6 +52,7 @@ def export_onnx(
     int8: bool = False,
     data: Any = None,
     overwrite: bool = False,
+    threads: int | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Exported:
     """Write a model as one ONNX file that needs only ONNX Runtime, and no wordgate.
@@ -66,16 +69,19 @@ def export_onnx(
             `evaluate` takes. Rows that had a part in the training don't count; so the very file
             that the model was trained on gives the rows that it was not.
         overwrite: Replace a file that is there.
+        threads: In how many threads to compare the file with the model, as for `wordgate.load`.
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
         MissingExtraError: onnx or onnxruntime isn't installed, or with `data` the extra `train`.
         BundleError: The model can't be loaded, or the file would not answer as it does.
-        SettingsError: The model is of another family, or an option has no effect.
+        SettingsError: The model is of another family, an option has no effect, or that is no
+            number of threads.
         DataError: There can be no file at `out`, or the data can't be read; or the disk refuses,
             and what stood at `out` still stands there.
     """
     _check_call(data, reading, int8=int8)
+    n_threads = choose_threads(threads)
     require_extra("onnx", "writing an ONNX file")
     if data is not None:
         require_extra("train", "judging an int8 file on labelled texts")
@@ -83,11 +89,13 @@ def export_onnx(
     check_file(out, overwrite=overwrite)
     config = folder.config()
     check_family(config.family)  # before the model is loaded: a transformer takes torch and time
-    model = cast(Exportable, folder.model(config))
-    rows = None if data is None else labelled_rows(bundle, config, data, **reading)
-    with writing(out) as aside:
-        aside.write_bytes(onnx_bytes(model, config, int8=int8))
-        agreement, judged = _compared(Session(aside), model, config, rows, int8=int8)
+    model = cast(Exportable, folder.model(config, threads=threads))
+    with limited_blas(n_threads):
+        rows = None if data is None else labelled_rows(bundle, config, data, **reading)
+        with writing(out) as aside:
+            aside.write_bytes(onnx_bytes(model, config, int8=int8))
+            session = Session(aside, threads=n_threads)
+            agreement, judged = _compared(session, model, config, rows, int8=int8)
     return Exported(
         out, out.stat().st_size, agreement, judged, None if rows is None else rows.reading
     )

@@ -65,6 +65,7 @@ def cross_validate(
     device: str,
     vectors: Pretrained | None,
     progress: Progress,
+    threads: int | None = None,
 ) -> tuple[CrossValidation, NDArray[np.float64]]:
     """Deal all rows to folds of whole groups; fit a model without each fold and judge it there.
 
@@ -78,6 +79,7 @@ def cross_validate(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         vectors: The word vectors that each model begins with; None to draw them.
         progress: Where the way is told.
+        threads: In how many threads to compute, as for `wordgate.training.families.fit`.
 
     Returns:
         What the folds came to, and each row's log-probabilities by the model that had not seen it,
@@ -103,6 +105,7 @@ def cross_validate(
             progress=progress,
             vocabulary_of=study.vocabulary_of,
             vectors=vectors,
+            threads=threads,
         )
         log_proba[each.rows] = fitted.log_proba(each.test.texts)
         scores = Exam(each.test, labels, seed).scores(log_proba[each.rows])

@@ -12,11 +12,13 @@ from typing_extensions import Unpack
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.metrics import CrossValidation, Metrics
 from wordgate.bundle.writing import Bundle, check_destination, write_bundle
+from wordgate.cores import choose_threads
 from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
 from wordgate.evaluation.metrics import Scores
 from wordgate.files import remove
+from wordgate.models.spreading import limited_blas
 from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed
@@ -90,6 +92,7 @@ class Plan:
     folds: int | None = None
     keeping: Keeping | None = None
     no_texts: bool = False
+    threads: int | None = None
 
 
 def train(
@@ -110,6 +113,7 @@ def train(
     folds: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    threads: int | None = None,
     max_minutes: float | None = None,
     no_texts: bool = False,
     progress: Progress | None = None,
@@ -137,6 +141,9 @@ def train(
             model like the kept one on each fold. The model kept is that of the ordinary split.
         seed: Decides the split, the first weights, the order, the dropout, the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: In how many threads to compute on the processor; None for what the environment
+            variable WORDGATE_THREADS says, else OMP_NUM_THREADS, else for as many as there are
+            cores.
         max_minutes: End within so many minutes, with the best epoch until then; with `resume`, 0
             makes a model of what there is.
         no_texts: Leave the texts of test rows out of the model's report.
@@ -151,6 +158,7 @@ def train(
         KeyboardInterrupt: The training was interrupted; its checkpoint stands beside `out`.
     """
     clock = Clock(max_minutes=max_minutes, resumed=resume)
+    n_threads = choose_threads(threads)
     refuse_idle_split(split, valid, test, split_column)
     if test_size is not None and test is not None:
         raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
@@ -178,8 +186,11 @@ def train(
     )
     told.say("\n".join(sources.lines()))
     chosen, pretrained = resolve_vectors(vectors, chosen, told)
-    plan = Plan(model, str(recipe), chosen, seed, device, pretrained, folds, keeping, no_texts)
-    training = train_on_table(sources.table, sources.facts(), plan, clock, told)
+    plan = Plan(
+        model, str(recipe), chosen, seed, device, pretrained, folds, keeping, no_texts, threads
+    )
+    with limited_blas(n_threads):
+        training = train_on_table(sources.table, sources.facts(), plan, clock, told)
     if out is not None:
         training.save(out, overwrite=overwrite)
     if keeping is not None:
@@ -257,6 +268,7 @@ def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> Calibrat
         vocabulary_of=study.vocabulary_of,
         vectors=plan.vectors,
         keeping=plan.keeping,
+        threads=plan.threads,
     )
 
 
@@ -275,6 +287,7 @@ def _folds(
         device=plan.device,
         vectors=plan.vectors,
         progress=progress,
+        threads=plan.threads,
     )
 
 
