@@ -6,7 +6,6 @@
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from wordgate.errors import (
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from wordgate.workflows.export import Exported, export_onnx
     from wordgate.workflows.ladder import Comparison
     from wordgate.workflows.train import Training, train
+
+    __version__: str
 
 __all__ = [
     "Audit",
@@ -59,8 +60,6 @@ __all__ = [
     "train",
 ]
 
-__version__ = version("wordgate")
-
 _HOMES = {
     "Audit": "wordgate.workflows.audit",
     "Comparison": "wordgate.workflows.ladder",
@@ -86,6 +85,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `wordgate --help` stays quick."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("wordgate")
     if name not in _HOMES:
         raise AttributeError(f"module 'wordgate' has no attribute '{name}'")
     return getattr(import_module(_HOMES[name]), name)
@@ -93,4 +94,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Name what there is, the names not yet imported included."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})
