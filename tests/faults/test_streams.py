@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system ha
 def run(folder, command, closed=""):
     return subprocess.run(
         ["sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-c", RUN, *command.split()],
-        cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+        cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
         check=False,
     )  # fmt: skip
 
@@ -288,14 +288,14 @@ def test_a_ctrl_c_within_an_import_is_an_interruption(place, working, chance, ho
 
 @pytest.fixture
 def pipe(tmp_path):
-    """A pipe with a name that nobody writes into, and ten seconds in which to leave it alone."""
+    """A pipe with a name that nobody writes into, and a minute in which to leave it alone."""
 
     def waits(*_):
         raise TimeoutError("it waits for a writer")
 
     os.mkfifo(tmp_path / "pipe")
     before = signal.signal(signal.SIGALRM, waits)
-    signal.setitimer(signal.ITIMER_REAL, 10.0)
+    signal.setitimer(signal.ITIMER_REAL, 60.0)
     yield tmp_path / "pipe"
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
