@@ -191,8 +191,6 @@ def test_a_broken_pipe_that_is_not_standard_output_is_a_failure(wordgate, monkey
     def breaks(*_, **__):
         raise BrokenPipeError(32, "Broken pipe")
 
-    for name in ("stdout", "stderr"):  # which click replaces then
-        monkeypatch.setattr(sys, name, getattr(sys, name))
     monkeypatch.setattr("wordgate.workflows.audit.audit", breaks)
     ended = wordgate("audit", "reviews.csv")
     assert (ended.code, ended.out, ended.err) == (1, "", "wordgate: Broken pipe\n")
@@ -209,3 +207,10 @@ def test_a_defect_is_told_as_python_does(tmp_path):
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("Traceback (most recent call last):\n")
     assert ended.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_a_shell_may_ask_for_completions(wordgate, monkeypatch):
+    monkeypatch.setenv("_WORDGATE_COMPLETE", "zsh_source")
+    ended = wordgate()
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("#compdef wordgate\n")

@@ -1,5 +1,7 @@
 """All commands, by their names."""
 
+from typing import Any
+
 import click
 
 from wordgate.cli.audit import audit
@@ -15,9 +17,24 @@ from wordgate.cli.score import score
 from wordgate.cli.serve import serve
 from wordgate.cli.train import train
 from wordgate.cli.vectors import vectors
+from wordgate.errors import WordgateError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """The commands. Over a broken pipe that isn't standard output's click would end in silence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise WordgateError(str(error.strerror or error)) from error
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="wordgate")
 def wordgate() -> None:
     """Train a text classifier that reads word order, and learn what it is really worth.

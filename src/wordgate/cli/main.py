@@ -3,8 +3,6 @@
 It imports little, so that a Ctrl-C while the rest is imported is an interruption like any other.
 """
 
-import errno
-import os
 import signal
 import sys
 import threading
@@ -59,7 +57,9 @@ def exit_code(arguments: list[str] | None = None) -> int:
         why = (interruption.__cause__ or interruption).args  # click raises an Abort of its own
         remark(": ".join(["wordgate: interrupted", *map(str, why)]))
         return INTERRUPTED
-    except (WordgateError, OutputError, OSError, MemoryError, SystemExit) as error:
+    except SystemExit as end:  # how click ends where a shell asks it for completions
+        return FAILED if end.code else 0
+    except (WordgateError, OutputError, OSError, MemoryError) as error:
         if isinstance(error, OutputError) and error.reader_gone:
             return 0
         remark(f"wordgate: {_sentence(error)}")
@@ -71,8 +71,6 @@ def _sentence(error: BaseException) -> str:
     """Say what went wrong."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for this"
-    if isinstance(error, SystemExit):  # click's way to end over a broken pipe
-        return os.strerror(errno.EPIPE)
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror or error}{where}"
