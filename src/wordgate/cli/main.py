@@ -3,24 +3,23 @@
 It imports little, so that a Ctrl-C while the rest is imported is an interruption like any other.
 """
 
-import signal
 import sys
-import threading
-from contextlib import suppress
-
-from wordgate.cli.streams import OutputError, StandardStreams
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    streams = StandardStreams()
+    streams = None
     try:
+        from wordgate.cli.streams import StandardStreams
+
+        streams = StandardStreams()
         status = _status(arguments)
         streams.flush()
     except KeyboardInterrupt:  # before there was anything to tell, or while that was told
-        streams.discard()
+        if streams is not None:
+            streams.discard()
         status = INTERRUPTED
     _ignore_interruptions()
     sys.exit(status)
@@ -39,10 +38,13 @@ def _status(arguments: list[str] | None) -> int:
 
 def exit_code(arguments: list[str] | None = None) -> int:
     """Run the command line; say errors on standard error, in one message each."""
+    from contextlib import suppress
+
     import click
 
     from wordgate.cli.commands import wordgate
     from wordgate.cli.remarks import remark
+    from wordgate.cli.streams import OutputError
     from wordgate.errors import WordgateError
 
     try:
@@ -79,6 +81,9 @@ def _sentence(error: BaseException) -> str:
 
 def _ignore_interruptions() -> None:
     """Let no Ctrl-C disturb Python's end, unless it waits for a thread."""
+    import signal
+    import threading
+
     alone = all(one.daemon or one is threading.main_thread() for one in threading.enumerate())
     if alone and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
