@@ -31,9 +31,11 @@ def serving(bundle, stderr, key=None):
             [*command, "--drain-delay", "0"],
             stderr=stream, env=environment | ({"WORDGATE_API_KEY": key} if key else {}),
         )  # fmt: skip
-    for _ in range(600):
+    for _ in range(6000):
         if found := re.search(r"127\.0\.0\.1:(\d+)", stderr.read_text()):
             return process, found[1]
+        if process.poll() is not None:
+            break
         time.sleep(0.05)
     process.kill()
     raise AssertionError(stderr.read_text())
@@ -48,7 +50,7 @@ def ports(lstm_model, tmp_path_factory):
     yield {"8000": port, "8001": keyed_port}
     for process in (open_to_all, keyed):
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(300) == 0
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")

@@ -5,19 +5,17 @@
 >>> wordgate.load("model").predict(["a text"])              # doctest: +SKIP
 """
 
-from importlib import import_module
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
-
-from wordgate.errors import (
-    BundleError,
-    DataError,
-    MissingExtraError,
-    SettingsError,
-    WordgateError,
-)
-
+TYPE_CHECKING = False  # typing's own takes a while, in which a Ctrl-C would end in a traceback
 if TYPE_CHECKING:
+    from typing import Any
+
+    from wordgate.errors import (
+        BundleError,
+        DataError,
+        MissingExtraError,
+        SettingsError,
+        WordgateError,
+    )
     from wordgate.estimator import WordgateClassifier
     from wordgate.interchange.keras import import_keras
     from wordgate.prediction.explanation import Explanation
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from wordgate.workflows.export import Exported, export_onnx
     from wordgate.workflows.ladder import Comparison
     from wordgate.workflows.train import Training, train
+
+    __version__: str
 
 __all__ = [
     "Audit",
@@ -59,19 +59,22 @@ __all__ = [
     "train",
 ]
 
-__version__ = version("wordgate")
-
 _HOMES = {
     "Audit": "wordgate.workflows.audit",
+    "BundleError": "wordgate.errors",
     "Comparison": "wordgate.workflows.ladder",
+    "DataError": "wordgate.errors",
     "Distilled": "wordgate.workflows.distill",
     "Explanation": "wordgate.prediction.explanation",
     "Exported": "wordgate.workflows.export",
     "GroupedSplit": "wordgate.split.folds",
+    "MissingExtraError": "wordgate.errors",
     "Predictor": "wordgate.prediction.predictor",
     "Scored": "wordgate.scoring.scoring",
+    "SettingsError": "wordgate.errors",
     "Training": "wordgate.workflows.train",
     "WordgateClassifier": "wordgate.estimator",
+    "WordgateError": "wordgate.errors",
     "audit": "wordgate.workflows.audit",
     "compare": "wordgate.workflows.compare",
     "distill": "wordgate.workflows.distill",
@@ -84,8 +87,12 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name when it is first used, so that `wordgate --help` stays quick."""
+    from importlib import import_module
+
+    if name == "__version__":
+        return import_module("importlib.metadata").version("wordgate")
     if name not in _HOMES:
         raise AttributeError(f"module 'wordgate' has no attribute '{name}'")
     return getattr(import_module(_HOMES[name]), name)
@@ -93,4 +100,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Name what there is, the names not yet imported included."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})

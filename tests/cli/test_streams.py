@@ -4,15 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
+HANGS = 300  # seconds
 COMMAND = [sys.executable, "-c", "from wordgate.cli.main import run; run()"]
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
 def start(*arguments, **streams):
     arguments = [str(argument) for argument in arguments]
-    return subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, **streams)
+    return subprocess.Popen(
+        [*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, env=BUFFERED, **streams
+    )
 
 
 def test_an_interrupted_training_leaves_its_checkpoint_alone(reviews, tmp_path):
@@ -24,7 +29,7 @@ def test_an_interrupted_training_leaves_its_checkpoint_alone(reviews, tmp_path):
         if line.startswith("epoch "):
             break
     training.send_signal(signal.SIGINT)
-    out, err = training.communicate(timeout=30)
+    out, err = training.communicate(timeout=HANGS)
     assert training.returncode == 130
     assert out == ""
     assert err.endswith(
@@ -45,7 +50,7 @@ def test_a_reader_that_has_had_enough_is_no_failure(count_model, tmp_path):
         assert predicting.stdout.readline().startswith("good ")
         predicting.stdout.close()
         assert predicting.stderr.read() == ""
-        assert predicting.wait(timeout=30) == 0
+        assert predicting.wait(timeout=HANGS) == 0
 
 
 def test_remarks_that_nobody_reads_end_no_work(reviews, count_model, tmp_path):
@@ -58,7 +63,7 @@ def test_remarks_that_nobody_reads_end_no_work(reviews, count_model, tmp_path):
     for made, arguments in works.items():
         with start(*arguments, stdout=subprocess.PIPE) as working:
             working.stderr.close()
-            assert working.wait(timeout=60) == 0
+            assert working.wait(timeout=HANGS) == 0
         assert made.exists()
 
 
@@ -66,7 +71,9 @@ def test_remarks_that_nobody_reads_end_no_work(reviews, count_model, tmp_path):
 def test_a_full_disk_under_the_output_is_told(count_model):
     with open("/dev/full", "w") as full:
         predicting = start("predict", count_model.folder, "We love it", stdout=full)
-    assert predicting.communicate(timeout=30)[1] == "wordgate: No space left on device\n"
+    assert predicting.communicate(timeout=HANGS)[1] == (
+        "wordgate: standard output can't be written: No space left on device\n"
+    )
     assert predicting.returncode == 1
 
 
@@ -93,7 +100,7 @@ def test_each_line_of_a_pipe_is_answered_before_the_next_is_written(count_model)
         predicting.stdin.write("no end of line")
         predicting.stdin.close()
         assert predicting.stdout.read().endswith("\tno end of line\n")
-        assert predicting.wait(timeout=30) == 0
+        assert predicting.wait(timeout=HANGS) == 0
 
 
 def test_each_row_of_a_pipe_is_scored_before_the_next_is_written(count_model):
@@ -110,7 +117,7 @@ def test_each_row_of_a_pipe_is_scored_before_the_next_is_written(count_model):
                 assert scoring.stdout.readline().startswith(line)
         scoring.stdin.close()
         assert scoring.stdout.read() == ""
-        assert scoring.wait(timeout=30) == 0
+        assert scoring.wait(timeout=HANGS) == 0
 
 
 def test_a_reader_of_scores_that_has_had_enough_is_no_failure(count_model, tmp_path):
@@ -120,7 +127,7 @@ def test_a_reader_of_scores_that_has_had_enough_is_no_failure(count_model, tmp_p
         assert scoring.stdout.readline().startswith("text,id,label,")
         scoring.stdout.close()
         assert scoring.stderr.read().count("\n") == 4
-        assert scoring.wait(timeout=30) == 0
+        assert scoring.wait(timeout=HANGS) == 0
 
 
 def test_a_full_disk_under_a_result_is_told(count_model, tmp_path):
@@ -129,5 +136,81 @@ def test_a_full_disk_under_a_result_is_told(count_model, tmp_path):
     (tmp_path / "in.csv").write_text("text,id\n" + "We love it,1\n" * 10)
     with open("/dev/full", "w") as full:
         scoring = start("score", count_model.folder, tmp_path / "in.csv", stdout=full)
-    assert scoring.communicate(timeout=30)[1].endswith("wordgate: No space left on device\n")
+    assert scoring.communicate(timeout=HANGS)[1].endswith(
+        "wordgate: standard output can't be written: No space left on device\n"
+    )
     assert scoring.returncode == 1
+
+
+@pytest.fixture
+def many_rows(tmp_path):
+    """A file whose scores are more than a pipe holds."""
+    rows = tmp_path / "in.csv"
+    rows.write_text("text,id\n" + "We love it,1\n" * 20_000)
+    return rows
+
+
+def test_a_ctrl_c_ends_what_waits_for_its_reader(count_model, many_rows):
+    fcntl = pytest.importorskip("fcntl")
+    termios = pytest.importorskip("termios")
+    arguments = ("score", count_model.folder, many_rows, "--batch", "20")
+    with start(*arguments, stdout=subprocess.PIPE) as scoring:
+        held = before = b""
+        while scoring.poll() is None and (not any(held) or held != before):  # until it is full
+            time.sleep(0.2)
+            before, held = held, fcntl.ioctl(scoring.stdout, termios.FIONREAD, bytes(4))
+        scoring.send_signal(signal.SIGINT)
+        assert scoring.wait(timeout=HANGS) == 130
+        assert scoring.stderr.read().endswith("wordgate: interrupted\n")
+
+
+def test_a_full_pipe_that_does_not_wait_is_waited_for(count_model, many_rows):
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with start("score", count_model.folder, many_rows, stdout=write) as scoring:
+        os.close(write)
+        scoring.stderr.readline()
+        time.sleep(0.5)  # it fills the pipe meanwhile
+        with os.fdopen(read) as rows:
+            assert sum(1 for _ in rows) == 20_001
+        assert scoring.wait(timeout=HANGS) == 0
+
+
+def test_no_file_takes_the_number_of_a_closed_stream(tmp_path):
+    program = (
+        "import os; from wordgate.cli.streams import StandardStreams; StandardStreams();"
+        " file = open('made', 'wb', buffering=0); os.write(1, b'noise'); os.write(2, b'noise');"
+        " file.write(b'what it is to hold')"
+    )
+    subprocess.run(["sh", "-c", '"$@" >&- 2>&-', "sh", sys.executable, "-c", program],
+                   cwd=tmp_path, check=True)  # fmt: skip
+    assert (tmp_path / "made").read_bytes() == b"what it is to hold"
+
+
+def test_a_broken_pipe_that_is_not_standard_output_is_a_failure(wordgate, monkeypatch):
+    def breaks(*_, **__):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("wordgate.workflows.audit.audit", breaks)
+    ended = wordgate("audit", "reviews.csv")
+    assert (ended.code, ended.out, ended.err) == (1, "", "wordgate: Broken pipe\n")
+
+
+def test_a_defect_is_told_as_python_does(tmp_path):
+    program = (
+        "import wordgate.cli.commands; from wordgate.cli.main import run;"
+        " wordgate.cli.commands.wordgate.main = lambda *_, **__: 1 / 0; run()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("Traceback (most recent call last):\n")
+    assert ended.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_a_shell_may_ask_for_completions(wordgate, monkeypatch):
+    monkeypatch.setenv("_WORDGATE_COMPLETE", "zsh_source")
+    ended = wordgate()
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("#compdef wordgate\n")

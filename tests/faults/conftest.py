@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from wordgate.cores import available_cores
+
 LONG = os.environ.get("WORDGATE_FAULTS") == "long"
 SEED = os.environ.get("WORDGATE_FAULTS_SEED") or date.today().isoformat()
 _FOUND = pytest.StashKey[list[tuple[str, str]]]()
@@ -108,7 +110,7 @@ def many():
     def work(script: str, cases: int, *arguments: object) -> Worked:
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         with tempfile.TemporaryDirectory(dir=memory) as made:
-            folders = [Path(made) / str(part) for part in range(os.cpu_count() or 1)]
+            folders = [Path(made) / str(part) for part in range(available_cores())]
             processes = [
                 _started(script, (part, len(folders), cases, folder, *arguments))
                 for part, folder in enumerate(folders)
@@ -132,7 +134,8 @@ def many():
 
 def _started(script, arguments):
     arguments[3].mkdir()
-    alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # else each claims all cores
+    # Else each claims all cores, and for each of its threads many addresses.
+    alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     return subprocess.Popen(
         [sys.executable, Path(__file__).parent / "many" / script, *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **alone},

@@ -42,7 +42,8 @@ def test_broken_bundles_checkpoints_and_vectors(request, many, how_many, found, 
         assert worked.outcomes[outcome] > 0.003 * cases, worked.outcomes
     assert worked.outcomes["changed byte: refused"] > 0.1 * cases
     assert worked.slowest[0] < 1.0, worked.slowest
-    found(f"{cases:,} broken bundles, checkpoints, files of vectors, under 2 GiB", worked.figure())
+    what = f"{cases:,} broken bundles, checkpoints, files of vectors, 2 GiB beside the libraries"
+    found(what, worked.figure())
 
 
 def test_bundles_and_checkpoints_cut_anywhere_are_refused(many, how_many, found, models):

@@ -26,7 +26,7 @@ def test_every_piece_is_worked_on_once(n, threads):
 
 
 def test_there_are_as_many_threads_as_asked_for():
-    together, seen = threading.Barrier(3, timeout=10), set()
+    together, seen = threading.Barrier(3, timeout=60), set()
 
     def work(piece):
         together.wait()  # would time out, were there fewer
@@ -70,8 +70,8 @@ def test_an_interruption_does_not_wait_for_the_rest():
         done.append(piece)
 
     with pytest.raises(KeyboardInterrupt):
-        spread(work, range(2_000), threads=3)
-    assert len(done) < 1_999
+        spread(work, range(20_000), threads=3)
+    assert len(done) < 19_999
 
 
 def blas_threads():

@@ -400,7 +400,7 @@ for number in range(kills):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, here):
     command = [sys.executable, "-c", NURSERY, count_model.folder, messy, "out.csv", "8"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert sum(map(int, ended.stdout.split())) >= 4
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
@@ -456,7 +456,7 @@ print(steps)
 @pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
 def test_killed_at_each_step_the_result_is_the_same(messy, count_model, here, out):
     command = [sys.executable, "-c", SUICIDE, count_model.folder, messy, out]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert int(ended.stdout) > 15
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", out]

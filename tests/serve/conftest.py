@@ -154,7 +154,7 @@ class Process:
             raise AssertionError(f"it did not start: {self.told}")
 
     def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def ask(self, method, path, body=None, **headers):
         """Ask once, on a connection of its own: status, headers, body."""
@@ -177,7 +177,7 @@ class Process:
         return self.wait()
 
     def wait(self):
-        code = self.process.wait(30)
+        code = self.process.wait(300)
         self.told += self.process.stderr.read()
         self.process.stderr.close()
         return code

@@ -8,7 +8,7 @@ from wordgate.serve.answers import RefusedError
 
 
 async def until(condition):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.001)
@@ -113,7 +113,7 @@ def test_a_late_answer_is_told_and_never_computed(running, fake_model):
         await app.batcher.predict(["b"])
         return caught.value
 
-    assert running(work, timeout=0.05).status == 504
+    assert running(work, timeout=1.0).status == 504
     assert fake_model.calls == [["a"], ["b"]]
 
 

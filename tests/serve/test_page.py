@@ -48,7 +48,7 @@ def visit(browser, site):
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(60_000)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
@@ -232,7 +232,7 @@ def test_a_finger_is_told_the_numbers_too(browser, site):
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     page.touchscreen.tap(box["x"] + 150, box["y"] + 100)
-    page.wait_for_timeout(100)
+    page.wait_for_function("document.getElementById('tip').textContent.includes('Gates open')")
     assert "Gates open" in page.inner_text("#tip")
     page.locator("#course-title").tap()
     assert page.locator("#tip").is_hidden()
@@ -346,8 +346,9 @@ def test_a_text_too_long_is_not_sent(page):
     limit = page.evaluate("fetch('v1/model').then(one => one.json())")["limits"]["max_text_length"]
     asked.clear()
     page.fill("#text", "a" * (limit + 1))
-    page.wait_for_timeout(400)
+    page.wait_for_function("document.getElementById('text-status').textContent !== ''")
     assert "reads at most" in page.inner_text("#text-status")
+    page.wait_for_timeout(400)
     assert asked == []
 
 

@@ -24,6 +24,14 @@ def talk(server, *parts, pause=0.0):
         return received(line)
 
 
+def until(condition):
+    """Wait until the server is as it is to be, on a busy machine too."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def received(line):
     answer = b""
     with contextlib.suppress(ConnectionResetError):
@@ -191,13 +199,11 @@ def test_slow_clients_are_turned_away_and_others_served(started, lstm_model):
 def test_connections_have_a_limit(started, lstm_model):
     server = started(lstm_model.folder, "--max-connections", "3", "--drain-delay", "0")
     lines = [socket.create_connection(("127.0.0.1", server.port), 20) for _ in range(3)]
-    time.sleep(0.2)
     status, code = error_of(talk(server))
     assert (status, code) == (503, "overloaded")
     for line in lines:
         line.close()
-    time.sleep(0.2)
-    assert server.ask("GET", "/v2/health/live")[0] == 200
+    until(lambda: server.ask("GET", "/v2/health/live")[0] == 200)
 
 
 def test_another_host_is_refused(server):
@@ -253,21 +259,18 @@ def test_sigterm_under_load_loses_no_request(started, lstm_model, delay):
     server = started(lstm_model.folder, "--drain-delay", delay)
     answers = []
     threads = load(server, answers)
-    time.sleep(0.4)
-    before = len(answers)
+    until(lambda: len(answers) > 20)
     assert server.end() == 0
     for thread in threads:
-        thread.join(20)
-    assert before > 0
+        thread.join(300)
     assert set(answers) == {(200, 8)}
     assert "Traceback" not in server.told
 
 
 def test_while_it_ends_it_is_not_ready_and_still_answers(started, lstm_model):
-    server = started(lstm_model.folder, "--drain-delay", "1")
+    server = started(lstm_model.folder, "--drain-delay", "3")
     server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
-    assert server.ask("GET", "/v2/health/ready")[0] == 503
+    until(lambda: server.ask("GET", "/v2/health/ready")[0] == 503)
     assert server.ask("GET", "/v2/health/live")[0] == 200
     assert server.predict(["a"])[0] == 200
     assert server.wait() == 0
@@ -290,12 +293,12 @@ def test_a_request_half_sent_is_still_answered(started, lstm_model):
 
 
 def test_ctrl_c_ends_it_without_delay(started, lstm_model):
-    server = started(lstm_model.folder, "--drain-delay", "60")
+    server = started(lstm_model.folder, "--drain-delay", "1000")
     assert server.end(signal.SIGINT) == 0
 
 
 def test_a_second_signal_ends_it_at_once(started, lstm_model):
-    server = started(lstm_model.folder, "--drain-delay", "60")
+    server = started(lstm_model.folder, "--drain-delay", "1000")
     server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
+    until(lambda: server.ask("GET", "/v2/health/ready")[0] == 503)  # two at once count as one
     assert server.end() == -signal.SIGTERM

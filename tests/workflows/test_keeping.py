@@ -43,11 +43,11 @@ def start_and_stop(data, out, number):
     """Start a training, wait for its first checkpoint, and end it by a signal."""
     kept = out.with_name(f"{out.name}.checkpoint")
     with subprocess.Popen(command(data, out), stderr=subprocess.PIPE, text=True) as process:
-        limit = time.monotonic() + 120
+        limit = time.monotonic() + 300
         while not kept.exists() and process.poll() is None and time.monotonic() < limit:
             time.sleep(0.01)
         process.send_signal(number)
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=300)
     assert kept.exists(), told
     assert not out.exists()
     return process.returncode, told

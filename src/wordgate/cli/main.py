@@ -1,83 +1,89 @@
-"""The entry point: the commands, and what becomes of errors."""
+"""The entry point: what becomes of errors, of interruptions and of the standard streams.
 
-import os
+It imports little, so that a Ctrl-C while the rest is imported is an interruption like any other.
+"""
+
 import sys
-from contextlib import suppress
-
-import click
-
-from wordgate.cli.audit import audit
-from wordgate.cli.compare import compare
-from wordgate.cli.demo import demo
-from wordgate.cli.evaluate import evaluate
-from wordgate.cli.explain import explain
-from wordgate.cli.export import export
-from wordgate.cli.import_keras import import_keras
-from wordgate.cli.info import info
-from wordgate.cli.predict import predict
-from wordgate.cli.remarks import remark
-from wordgate.cli.score import score
-from wordgate.cli.serve import serve
-from wordgate.cli.train import train
-from wordgate.cli.vectors import vectors
-from wordgate.errors import WordgateError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="wordgate")
-def wordgate() -> None:
-    """Train a text classifier that reads word order, and learn what it is really worth.
-
-    Begin with 'wordgate demo', or with 'wordgate train tweets.csv --out model'.
-    """
-
-
-for _command in (
-    *(demo, audit, train, compare, evaluate, predict, explain, score, serve, info),
-    *(export, import_keras, vectors),
-):
-    wordgate.add_command(_command)
-
-
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    sys.exit(exit_code(arguments))
+    streams = None
+    try:
+        from wordgate.cli.streams import StandardStreams
+
+        streams = StandardStreams()
+        status = _status(arguments)
+        streams.flush()
+    except KeyboardInterrupt:  # before there was anything to tell, or while that was told
+        if streams is not None:
+            streams.discard()
+        status = INTERRUPTED
+    _ignore_interruptions()
+    sys.exit(status)
+
+
+def _status(arguments: list[str] | None) -> int:
+    """Run the command line; tell of a defect as Python does, and fail."""
+    try:
+        return exit_code(arguments)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return FAILED
 
 
 def exit_code(arguments: list[str] | None = None) -> int:
     """Run the command line; say errors on standard error, in one message each."""
+    from contextlib import suppress
+
+    import click
+
+    from wordgate.cli.commands import wordgate
+    from wordgate.cli.remarks import remark
+    from wordgate.cli.streams import OutputError
+    from wordgate.errors import WordgateError
+
     try:
         result = wordgate.main(arguments, prog_name="wordgate", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.UsageError as error:
         with suppress(OSError):
             error.show()
         return USAGE
-    except WordgateError as error:
-        remark(f"wordgate: {error}")
-        return FAILED
     except (KeyboardInterrupt, click.Abort) as interruption:
         why = (interruption.__cause__ or interruption).args  # click raises an Abort of its own
         remark(": ".join(["wordgate: interrupted", *map(str, why)]))
         return INTERRUPTED
-    except SystemExit:  # click's way to end when the reader of our output has had enough
-        return 0
-    except OSError as error:
-        _abandon_output()
-        where = f": {error.filename}" if error.filename else ""
-        remark(f"wordgate: {error.strerror or error}{where}")
-        return FAILED
-    except MemoryError:
-        remark("wordgate: there is not enough memory for this")
+    except SystemExit as end:  # how click ends where a shell asks it for completions
+        return FAILED if end.code else 0
+    except (WordgateError, OutputError, OSError, MemoryError) as error:
+        if isinstance(error, OutputError) and error.reader_gone:
+            return 0
+        remark(f"wordgate: {_sentence(error)}")
         return FAILED
     return result if isinstance(result, int) else 0
 
 
-def _abandon_output() -> None:
-    """Keep Python from failing again over what it could not write, as it ends."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _sentence(error: BaseException) -> str:
+    """Say what went wrong."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this"
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror or error}{where}"
+    return str(error)
+
+
+def _ignore_interruptions() -> None:
+    """Let no Ctrl-C disturb Python's end, unless it waits for a thread."""
+    import signal
+    import threading
+
+    alone = all(one.daemon or one is threading.main_thread() for one in threading.enumerate())
+    if alone and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -14,7 +14,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-ADDRESSES = 2 * 2**30
+from wordgate.cores import available_cores
+
+ADDRESSES, STACK = 2 * 2**30, 2**24
 UNUSUAL, HANGS = 0.1, 30.0  # seconds
 
 
@@ -31,10 +33,27 @@ def main(prepare):
         return
     part, parts, cases = map(int, sys.argv[1:4])
     work = prepare(Path(sys.argv[4]), sys.argv[5:])
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+    _limit_addresses()
     signal.signal(signal.SIGALRM, _hangs)
     result = _worked_off(work, range(part, cases, parts), Path(sys.argv[4]) / "case")
     sys.stdout.write(json.dumps(result))
+
+
+def _limit_addresses():
+    """Allow 2 GiB of addresses beside what is mapped now, and a stack for a thread of each core.
+
+    The libraries alone map 1 to 4 GiB: that depends on how PyTorch was built.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():  # such a system knows no limit of addresses either
+        return
+    allowed = _kilobytes(status, "VmSize") * 1024 + ADDRESSES + available_cores() * STACK
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+
+
+def _kilobytes(status, name):
+    (line,) = [line for line in status.read_text().splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1])
 
 
 def _worked_off(work, cases, note):
@@ -59,8 +78,7 @@ def _peak_mb():
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-    return int(line.split()[1]) * 1.024e-3
+    return _kilobytes(status, "VmHWM") * 1.024e-3
 
 
 def _timed(work, case):

@@ -1,0 +1,50 @@
+"""All commands, by their names."""
+
+from typing import Any
+
+import click
+
+from wordgate.cli.audit import audit
+from wordgate.cli.compare import compare
+from wordgate.cli.demo import demo
+from wordgate.cli.evaluate import evaluate
+from wordgate.cli.explain import explain
+from wordgate.cli.export import export
+from wordgate.cli.import_keras import import_keras
+from wordgate.cli.info import info
+from wordgate.cli.predict import predict
+from wordgate.cli.score import score
+from wordgate.cli.serve import serve
+from wordgate.cli.train import train
+from wordgate.cli.vectors import vectors
+from wordgate.errors import WordgateError
+
+
+class _Commands(click.Group):
+    """The commands. Over a broken pipe that isn't standard output's click would end in silence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise WordgateError(str(error.strerror or error)) from error
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="wordgate")
+def wordgate() -> None:
+    """Train a text classifier that reads word order, and learn what it is really worth.
+
+    Begin with 'wordgate demo', or with 'wordgate train tweets.csv --out model'.
+    """
+
+
+for _command in (
+    *(demo, audit, train, compare, evaluate, predict, explain, score, serve, info),
+    *(export, import_keras, vectors),
+):
+    wordgate.add_command(_command)

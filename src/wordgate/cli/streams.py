@@ -1,0 +1,124 @@
+"""Standard output and standard error, whatever becomes of them while a command runs.
+
+Python itself ends with the status 120 where it can't flush one of them in the end, and a library's
+warning that nobody reads can end the work. So both are replaced: writing to standard error never
+fails, and writing to standard output fails once, with an `OutputError`.
+"""
+
+import errno
+import io
+import os
+import select
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_READER_GONE = (errno.EPIPE, errno.ECONNRESET)
+
+
+class OutputError(Exception):
+    """Standard output doesn't take what is written there.
+
+    It is no OSError: over some of those click and rich end the program in ways of their own.
+
+    Attributes:
+        reader_gone: Whether that is because nobody reads it any more.
+    """
+
+    def __init__(self, error: OSError, *, reader_gone: bool):
+        super().__init__(f"standard output can't be written: {error.strerror or error}")
+        self.reader_gone = reader_gone
+
+
+class StandardStreams:
+    """Standard output and standard error, replaced for good.
+
+    Descriptors of standard streams that are closed are opened on the null device: else the next
+    file opened would have such a number, and what a library writes to standard error would go
+    into that file.
+    """
+
+    def __init__(self) -> None:
+        for descriptor in range(3):
+            _open_if_closed(descriptor)
+        self._raws: list[_RawStream] = []
+        for name in ("stdout", "stderr"):
+            stream = self._replaced(getattr(sys, name), strict=name == "stdout")
+            vars(sys).update({name: stream, f"__{name}__": stream})
+
+    def _replaced(self, stream: io.TextIOWrapper | None, *, strict: bool) -> TextIO | None:
+        """Give a stream that writes where another did; None where that was closed already."""
+        if stream is None:
+            return None
+        encoding, errors, line_buffering = stream.encoding, stream.errors, stream.line_buffering
+        buffer: Any = stream.detach()
+        raw = _RawStream(buffer.detach() if hasattr(buffer, "raw") else buffer, strict=strict)
+        self._raws.append(raw)
+        return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, None, line_buffering)
+
+    def flush(self) -> None:
+        """Write out what they still hold; from now on no writing fails."""
+        for raw in self._raws:
+            raw.strict = False
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+
+    def discard(self) -> None:
+        """Write nothing any more, not even what they still hold."""
+        for raw in self._raws:
+            raw.discards = True
+
+
+class _RawStream(io.RawIOBase):
+    """The system's side of a standard stream; after its first failure it discards what comes.
+
+    Attributes:
+        strict: Whether that failure is raised, as an `OutputError`.
+        discards: Whether nothing is written any more.
+    """
+
+    def __init__(self, raw: io.FileIO, *, strict: bool):
+        self._raw, self._was_terminal = raw, raw.isatty()
+        self.strict, self.discards = strict, False
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "Buffer", /) -> int:
+        if not self.discards:
+            try:
+                return self._written(data)
+            except OSError as error:
+                self.discards = True
+                if self.strict:
+                    raise OutputError(error, reader_gone=self._reader_gone(error)) from error
+            except KeyboardInterrupt:  # it may have waited for a reader who doesn't read
+                self.discards = self.strict
+                raise
+        return memoryview(data).nbytes
+
+    def _written(self, data: "Buffer") -> int:
+        while (written := self._raw.write(data)) is None:  # a pipe that is full, and doesn't wait
+            select.select([], [self], [])
+        return written
+
+    def _reader_gone(self, error: OSError) -> bool:
+        lost_terminal = error.errno == errno.EIO and self._was_terminal
+        return error.errno in _READER_GONE or lost_terminal
+
+
+def _open_if_closed(descriptor: int) -> None:
+    """Open a descriptor on the null device; the lower ones must be open."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
