@@ -10,12 +10,14 @@ BIN    := $(VENV)/bin
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
 
+# A process of tests for each core; PYTEST takes more options, as PYTEST="--durations=20".
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
 
 # Kills, full disks and lying files, many of each: under an hour.
 faults: $(VENV)/.dev
-	WORDGATE_FAULTS=long $(BIN)/pytest tests/faults
+	WORDGATE_FAULTS=long $(BIN)/pytest tests/faults $$(grep -rl --include="test_*.py" how_many tests \
+		| grep -v ^tests/faults/) $(PYTEST)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
