@@ -12,8 +12,9 @@ BIN    := $(VENV)/bin
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
 
+# A process of tests for each core; PYTEST takes more options, as PYTEST="--durations=20".
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
 
 # Builds the wheel and the source distribution, installs the wheel without extras on every Python at
 # hand, and runs there the tests that need no more. PYTHONS="python3.12 /a/path/python" names others.
@@ -27,7 +28,8 @@ dist: $(VENV)/.dev
 
 # Kills, full disks and lying files, many of each: under an hour.
 faults: $(VENV)/.dev
-	WORDGATE_FAULTS=long $(BIN)/pytest tests/faults
+	WORDGATE_FAULTS=long $(BIN)/pytest tests/faults $$(grep -rl --include="test_*.py" how_many tests \
+		| grep -v ^tests/faults/) $(PYTEST)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

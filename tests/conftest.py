@@ -1,30 +1,71 @@
-"""What several tests share: where the real data lies, and the skip where it doesn't."""
+"""What several tests share: data, models trained once, and skips where a package is absent.
+
+`WORDGATE_REAL_DATA` names the folder of the real data, and `WORDGATE_TEST_MODELS` one for the
+models: they are taken from there, and made there where they are missing.
+"""
 
 import csv
-import importlib.util
+import fcntl
+import gc
 import os
 import random
+import re
 import shutil
 import signal
+import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
-import hypothesis
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import wordgate
+from wordgate.bundle.folder import BundleFolder
+from wordgate.bundle.metrics import Metrics
+from wordgate.cores import available_cores
+from wordgate.errors import MissingExtraError
 from wordgate.progress import Silent
 from wordgate.training.threads import wait_asleep
 from wordgate.vectors.block import Block
 from wordgate.vectors.writing import write_vectors
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 # A shell that runs the tests in the background has them ignore Ctrl-C, which some of them press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if os.environ.get("WORDGATE_FAULTS") != "long":  # `make test` says the same of the same code
-    hypothesis.settings.register_profile("same", derandomize=True)
-    hypothesis.settings.load_profile("same")
+LONG = os.environ.get("WORDGATE_FAULTS") == "long"
+if find_spec("hypothesis"):
+    import hypothesis
+
+    # `make test` says the same of the same code; and a busy machine fails no test.
+    hypothesis.settings.register_profile("ours", derandomize=not LONG, deadline=None)
+    hypothesis.settings.load_profile("ours")
 wait_asleep()  # before any test imports torch: a busy machine would spin for minutes
+
+_MOST_WORKERS = 8  # each imports torch and takes a gigabyte or two
+
+_PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+
+_COMES_WITH = {
+    "huggingface_hub": "transformers",
+    "importlinter": "import-linter",
+    "joblib": "scikit-learn",
+    "llvmlite": "numba",
+    "markupsafe": "jinja2",
+    "sklearn": "scikit-learn",
+    "tokenizers": "transformers",
+}
+"""Modules that are not called like the package that is installed for them."""
 
 TINY = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1}
 """Settings of an LSTM that trains at once."""
@@ -40,6 +81,113 @@ _BROWSER_OPTIONS = (
 REAL_DATA = Path(
     os.environ.get("WORDGATE_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config) -> int:
+    """Say how many processes `-n auto` is: quotas count, which pytest-xdist itself overlooks."""
+    return min(available_cores(), _MOST_WORKERS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    """Keep the garbage collector from going through all modules again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+@cache
+def optional_packages() -> dict[str, frozenset[str]]:
+    """Read from pyproject.toml which packages each extra and each group has on this system."""
+    content = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))
+    lists = {**content["project"]["optional-dependencies"], **content["dependency-groups"]}
+
+    def packages(name):
+        for line in lists[name]:
+            if isinstance(line, dict):
+                yield from packages(line["include-group"])
+                continue
+            wanted = Requirement(line)
+            if wanted.name == "wordgate":
+                for extra in wanted.extras:
+                    yield from packages(extra)
+            elif wanted.marker is None or wanted.marker.evaluate():
+                yield canonicalize_name(wanted.name)
+
+    return {name: frozenset(packages(name)) for name in lists}
+
+
+def is_absent(package: str) -> bool:
+    """Tell whether a package is not installed, whatever a test has done to the imports."""
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return True
+    return False
+
+
+def package_of(module: str) -> str | None:
+    """Name the optional package that a module belongs to, if it is one's."""
+    top = module.partition(".")[0]
+    package = canonicalize_name(_COMES_WITH.get(top, top))
+    return package if package in frozenset().union(*optional_packages().values()) else None
+
+
+def missing_for(error: BaseException | None) -> str | None:
+    """Name the package for want of which a test failed: an optional one, and really absent."""
+    if isinstance(error, MissingExtraError):
+        extra = re.search(r"wordgate\[([\w-]+)\]", str(error))
+        packages = sorted(optional_packages().get(extra[1], ())) if extra else []
+    elif isinstance(error, ModuleNotFoundError):
+        packages = [package_of(error.name or "")]
+    else:
+        packages = []
+    return next((package for package in packages if package and is_absent(package)), None)
+
+
+def _skips_what_is_missing():
+    try:
+        return (yield)
+    except (MissingExtraError, ModuleNotFoundError) as error:
+        if package := missing_for(error):
+            pytest.skip(f"needs {package}")
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    """Skip what is marked with `needs` where a package is absent, or whose fixtures lack one."""
+    for mark in item.iter_markers("needs"):
+        for module in mark.args:
+            package = package_of(module)
+            if package is None:
+                raise pytest.UsageError(f"{item.nodeid} needs {module!r}, which no extra brings")
+            if is_absent(package):
+                pytest.skip(f"needs {package}")
+    return (yield from _skips_what_is_missing())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Skip a test that fails for want of an optional package, and only where it is absent."""
+    return (yield from _skips_what_is_missing())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Skip a file of tests that imports an optional package which is absent."""
+    report = yield
+    if report.failed:
+        error = report.call.excinfo.value
+        package = missing_for(error.__cause__ or error)
+        if package:
+            report.outcome = "skipped"
+            report.longrepr = (str(collector.path), 0, f"Skipped: needs {package}")
+    return report
 
 
 def review_rows(n_groups: int = 60, *, seed: int = 0) -> list[tuple[str, str, str]]:
@@ -100,65 +248,182 @@ class Kept:
     Attributes:
         folder: The bundle.
         data: The file it was trained on.
-        training: What `wordgate.train` gave.
     """
 
     folder: Path
     data: Path
+
+    @property
+    def metrics(self) -> Metrics:
+        """What stands in its `metrics.json`."""
+        return BundleFolder.open(self.folder).metrics()
+
+
+@dataclass(frozen=True)
+class Trained(Kept):
+    """The same model, trained by this very process: for tests of what a training gives.
+
+    Attributes:
+        training: What `wordgate.train` gave; the folder was written from it.
+    """
+
     training: "wordgate.Training"
 
 
 @pytest.fixture(scope="session")
-def reviews(tmp_path_factory) -> Path:
+def shared(tmp_path_factory) -> Path:
+    """The folder for what all processes of a run share."""
+    if named := os.environ.get("WORDGATE_TEST_MODELS"):
+        folder = Path(named).absolute()
+    else:
+        base = tmp_path_factory.getbasetemp()
+        folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def made_once(path: Path, make: Callable[[Path], object]) -> Path:
+    """Make a file or a folder, unless this or another process has; the others wait for it.
+
+    Args:
+        path: Where it is to be.
+        make: What writes it, to another path of the same name.
+    """
+    if path.exists():
+        return path
+    path.parent.mkdir(exist_ok=True)
+    with path.parent.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed, or the process has ended
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=path.parent.parent) as place:
+                make(Path(place) / path.name)
+                (Path(place) / path.name).rename(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def reviews(shared) -> Path:
     """300 short reviews with the header id,label,text; five rows of much the same text an id."""
-    return write_reviews(tmp_path_factory.mktemp("data") / "reviews.csv")
+    return made_once(shared / "data" / "reviews.csv", write_reviews)
 
 
 @pytest.fixture(scope="session")
-def count_model(tmp_path_factory, reviews) -> Kept:
-    folder = tmp_path_factory.mktemp("count") / "model"
-    training = wordgate.train(reviews, out=folder, model="count", progress=Silent())
-    return Kept(folder, reviews, training)
-
-
-@pytest.fixture(scope="session")
-def lstm_model(tmp_path_factory, reviews) -> Kept:
-    folder = tmp_path_factory.mktemp("lstm") / "model"
-    training = wordgate.train(reviews, out=folder, settings=TINY, progress=Silent())
-    return Kept(folder, reviews, training)
-
-
-@pytest.fixture(scope="session")
-def review_vectors(tmp_path_factory) -> Path:
+def review_vectors(shared) -> Path:
     """Vectors for most words of the reviews and for some others; the first number tells moods."""
+    return made_once(shared / "vectors" / "reviews.bin", write_review_vectors)
+
+
+def write_review_vectors(path: Path) -> None:
     moods = {"love": 4, "enjoy": 4, "praise": 4, "hate": -4, "regret": -4, "avoid": -4}
     words = {word.lower() for _, _, text in review_rows() for word in text.split()}
     names = [*sorted(words - {"the", "or"}), "sofa", "settee"]
     vectors = np.random.default_rng(0).normal(size=(len(names), 5)).astype(np.float32)
     vectors[:, 0] += [moods.get(name, 0) for name in names]
     block = Block([name.encode() for name in names], vectors)
-    path = tmp_path_factory.mktemp("vectors") / "reviews.bin"
     write_vectors(path, [block], format="word2vec", count=len(names), size=5)
-    return path
 
 
 @pytest.fixture(scope="session")
-def logreg_model(tmp_path_factory, reviews, review_vectors) -> Kept:
-    folder = tmp_path_factory.mktemp("logreg") / "model"
-    training = wordgate.train(
-        reviews, out=folder, model="logreg", vectors=review_vectors, progress=Silent()
-    )
-    return Kept(folder, reviews, training)
+def ways(review_vectors) -> dict[str, dict[str, object]]:
+    """How the model of each family is trained on the reviews."""
+    return {
+        "count": {},
+        "lstm": {"settings": TINY},
+        "logreg": {"vectors": review_vectors},
+        "mlp": {"vectors": review_vectors, "settings": TINY_MLP},
+    }
 
 
 @pytest.fixture(scope="session")
-def mlp_model(tmp_path_factory, reviews, review_vectors) -> Kept:
-    folder = tmp_path_factory.mktemp("mlp") / "model"
-    training = wordgate.train(
-        reviews, out=folder, model="mlp", vectors=review_vectors, settings=TINY_MLP,
-        progress=Silent(),
-    )  # fmt: skip
-    return Kept(folder, reviews, training)
+def model_of(shared, reviews, ways):
+    """Give the model of a family, trained once for all processes of a run."""
+
+    def get(family: str) -> Kept:
+        def train(out):
+            wordgate.train(reviews, out=out, model=family, progress=Silent(), **ways[family])
+
+        return Kept(made_once(shared / family / "model", train), reviews)
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def training_of(tmp_path_factory, reviews, ways):
+    """Give the model of a family, trained once in this process."""
+
+    @cache
+    def get(family: str) -> Trained:
+        out = tmp_path_factory.mktemp(family) / "model"
+        options = {"model": family, "progress": Silent(), **ways[family]}
+        return Trained(out, reviews, wordgate.train(reviews, out=out, **options))
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def count_model(model_of) -> Kept:
+    return model_of("count")
+
+
+@pytest.fixture(scope="session")
+def lstm_model(model_of) -> Kept:
+    return model_of("lstm")
+
+
+@pytest.fixture(scope="session")
+def logreg_model(model_of) -> Kept:
+    return model_of("logreg")
+
+
+@pytest.fixture(scope="session")
+def mlp_model(model_of) -> Kept:
+    return model_of("mlp")
+
+
+@pytest.fixture(scope="session")
+def count_training(training_of) -> Trained:
+    return training_of("count")
+
+
+@pytest.fixture(scope="session")
+def lstm_training(training_of) -> Trained:
+    return training_of("lstm")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copies_found_once():
+    """Seek the copies among the same rows once a process: most tests train on the same 300.
+
+    They are much alike, so that this was more than half of a training. `tests/split` calls what
+    seeks them itself.
+    """
+    try:
+        from wordgate.split.copies import find_copies
+        from wordgate.workflows import audit, compare, study
+    except ModuleNotFoundError as error:
+        if missing_for(error) is None:
+            raise
+        yield  # without what trains no test seeks any
+        return
+    found = lru_cache(32)(find_copies)
+
+    def find_once(texts, groups):
+        return found(tuple(texts), None if groups is None else tuple(groups))
+
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (audit, compare, study):
+            patched.setattr(module, "find_copies", find_once)
+        yield
+
+
+@pytest.fixture(scope="session")
+def how_many():
+    """Choose the number of tries: the first in `make test`, the second in `make faults`."""
+
+    def choose(short, long):
+        return long if LONG else short
+
+    return choose
 
 
 @pytest.fixture
@@ -170,7 +435,6 @@ def copied(tmp_path):
 @pytest.fixture
 def hide_packages(monkeypatch):
     """Pretend that packages, by their import names, are not installed."""
-    find_spec = importlib.util.find_spec
     return lambda *names: monkeypatch.setattr(
         "wordgate.extras.find_spec", lambda name: None if name in names else find_spec(name)
     )
@@ -190,13 +454,13 @@ def make_rows():
     return review_rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny():
     """Settings of an LSTM that trains at once."""
     return dict(TINY)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_mlp():
     """Settings of an MLP that trains at once."""
     return dict(TINY_MLP)

@@ -101,17 +101,17 @@ def test_a_bundle_with_a_users_file_in_it_is_never_replaced(count_model, copied)
     )
 
 
-def test_a_damaged_bundle_may_be_replaced(count_model, copied):
-    folder = copied(count_model)
+def test_a_damaged_bundle_may_be_replaced(count_training, copied):
+    folder = copied(count_training)
     (folder / "weights.safetensors").write_bytes(b"")
-    write_bundle(count_model.training.bundle, folder, overwrite=True)
-    assert contents(folder) == contents(count_model.folder)
+    write_bundle(count_training.training.bundle, folder, overwrite=True)
+    assert contents(folder) == contents(count_training.folder)
 
 
-def test_a_bundle_is_replaced_as_a_whole(count_model, lstm_model, copied):
+def test_a_bundle_is_replaced_as_a_whole(count_model, lstm_training, copied):
     folder = copied(count_model)
-    write_bundle(lstm_model.training.bundle, folder, overwrite=True)
-    assert contents(folder) == contents(lstm_model.folder)
+    write_bundle(lstm_training.training.bundle, folder, overwrite=True)
+    assert contents(folder) == contents(lstm_training.folder)
     assert list(folder.parent.iterdir()) == [folder]
 
 
@@ -134,14 +134,14 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 @pytest.mark.parametrize("at_call", range(1, 9))
 @pytest.mark.parametrize("there", [False, True])
 def test_a_full_disk_leaves_nothing_new_and_nothing_changed(
-    monkeypatch, count_model, lstm_model, tmp_path, at_call, there
+    monkeypatch, count_training, lstm_model, tmp_path, at_call, there
 ):
     path = tmp_path / "model"
     if there:
         shutil.copytree(lstm_model.folder, path)
     failing(monkeypatch, files, "write_through", at_call=at_call, error=FULL)
     with pytest.raises(BundleError) as caught:
-        write_bundle(count_model.training.bundle, path, overwrite=True)
+        write_bundle(count_training.training.bundle, path, overwrite=True)
     assert str(caught.value) == f"the model could not be written to {path}: No space left on device"
     assert list(tmp_path.iterdir()) == ([path] if there else [])
     assert not there or contents(path) == contents(lstm_model.folder)
@@ -155,24 +155,24 @@ def no_exchange(monkeypatch):
 
 @pytest.mark.parametrize("error", [FULL, KeyboardInterrupt()])
 def test_the_older_bundle_stands_if_the_new_one_cant_be_moved_into_its_place(
-    monkeypatch, no_exchange, count_model, lstm_model, tmp_path, error
+    monkeypatch, no_exchange, count_training, lstm_model, tmp_path, error
 ):
     path = tmp_path / "model"
     shutil.copytree(lstm_model.folder, path)
     # The first move takes the older bundle away, the second brings the new one.
     failing(monkeypatch, files.Path, "rename", at_call=2, error=error)
     with pytest.raises((BundleError, KeyboardInterrupt)):
-        write_bundle(count_model.training.bundle, path, overwrite=True)
+        write_bundle(count_training.training.bundle, path, overwrite=True)
     assert list(tmp_path.iterdir()) == [path]
     assert contents(path) == contents(lstm_model.folder)
 
 
 def test_without_an_exchange_of_names_a_bundle_is_replaced_all_the_same(
-    no_exchange, count_model, lstm_model, copied
+    no_exchange, count_model, lstm_training, copied
 ):
     folder = copied(count_model)
-    write_bundle(lstm_model.training.bundle, folder, overwrite=True)
-    assert contents(folder) == contents(lstm_model.folder)
+    write_bundle(lstm_training.training.bundle, folder, overwrite=True)
+    assert contents(folder) == contents(lstm_training.folder)
     assert list(folder.parent.iterdir()) == [folder]
 
 
@@ -199,21 +199,21 @@ def killed_while_moving(lstm_model, tmp_path):
 
 
 def test_a_bundle_that_a_kill_left_aside_is_brought_back(
-    killed_while_moving, count_model, lstm_model
+    killed_while_moving, count_training, lstm_model
 ):
     path = killed_while_moving
     assert refusal(path).startswith(f"{path} exists; ")
     assert contents(path) == contents(lstm_model.folder)
-    write_bundle(count_model.training.bundle, path, overwrite=True)
-    assert contents(path) == contents(count_model.folder)
+    write_bundle(count_training.training.bundle, path, overwrite=True)
+    assert contents(path) == contents(count_training.folder)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_hidden_folder_of_somebody_elses_is_left_alone(count_model, tmp_path):
+def test_a_hidden_folder_of_somebody_elses_is_left_alone(count_training, tmp_path):
     (tmp_path / ".model.new").mkdir()
     (tmp_path / ".model.new" / "mine.txt").touch()
     with pytest.raises(BundleError, match=r"could not be written to .*model: File exists$"):
-        write_bundle(count_model.training.bundle, tmp_path / "model")
+        write_bundle(count_training.training.bundle, tmp_path / "model")
     assert (tmp_path / ".model.new" / "mine.txt").exists()
 
 
@@ -229,17 +229,17 @@ def test_training_refuses_a_bad_destination_before_it_reads_anything(tmp_path):
         wordgate.train("no such file.csv", out=tmp_path / "file")
 
 
-def test_a_bundle_without_metrics_says_so_in_its_card(count_model, tmp_path):
+def test_a_bundle_without_metrics_says_so_in_its_card(count_training, tmp_path):
     from dataclasses import replace
 
-    write_bundle(replace(count_model.training.bundle, metrics=None), tmp_path / "m")
+    write_bundle(replace(count_training.training.bundle, metrics=None), tmp_path / "m")
     assert "It has not been judged on test rows." in (tmp_path / "m" / "README.md").read_text()
     assert BundleFolder.open(tmp_path / "m").metrics() is None
 
 
 def test_the_card_tells_what_the_model_is_worth(count_model):
     card = (count_model.folder / "README.md").read_text(encoding="utf-8")
-    metrics = count_model.training.metrics
+    metrics = count_model.metrics
     assert "It gives a text one of 2 labels: `bad`, `good`." in card
     assert f"| accuracy | {metrics.accuracy:.3f} |" in card
     assert f"- source: {count_model.data}\n- rows: 300\n- text: text\n" in card

@@ -214,13 +214,13 @@ def test_evaluate_says_first_what_was_seen(wordgate, count_model):
     result = json.loads(wordgate("evaluate", count_model.folder, count_model.data, "--json").out)
     assert result["seen"]["groups"] == 240
     assert result["scores"]["n"] == 300
-    assert set(result["scores"]) < set(count_model.training.metrics.model_dump())
+    assert set(result["scores"]) < set(count_model.metrics.model_dump())
     assert result["unseen"] is None
 
 
 def test_info_shows_the_card(wordgate, lstm_model):
     out = wordgate("info", lstm_model.folder).out
-    metrics = lstm_model.training.metrics
+    metrics = lstm_model.metrics
     lines = out.splitlines()
     assert lines[0].startswith(f"{lstm_model.folder}: LSTM, ")
     assert lines[1] == "labels: bad, good"
@@ -236,7 +236,7 @@ def test_info_shows_the_card(wordgate, lstm_model):
 
 def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm_model):
     told = wordgate("info", lstm_model.folder).out
-    found = lstm_model.training.metrics.calibration
+    found = lstm_model.metrics.calibration
     assert f"Its probabilities, by a temperature of {found.temperature:.2f}: calibration" in told
     assert f"({found.before.ece:.3f} without)" in told
 

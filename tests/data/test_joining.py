@@ -1,6 +1,5 @@
 """Several columns as one text: how cells are joined, and what the tokenizers make of it."""
 
-import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,5 +119,7 @@ def test_one_column_is_its_own_body(write, text):
 
 
 def test_columns_of_a_frame_are_joined():
+    import pandas
+
     frame = pandas.DataFrame({"entity": ["a", None], "text": ["b c", "d e"], "label": [0, 1]})
     assert read_table(frame, text="entity,text").texts == ["a | b c", "d e"]

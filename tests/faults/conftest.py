@@ -29,16 +29,6 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def how_many():
-    """Choose the number of tries: the first in `make test`, the second in `make faults`."""
-
-    def choose(short, long):
-        return long if LONG else short
-
-    return choose
-
-
-@pytest.fixture(scope="session")
 def found(request):
     """Tell what was tried, and with what result."""
 
@@ -105,12 +95,12 @@ class Worked:
 
 @pytest.fixture
 def many():
-    """Work off many cases by a script of the folder `many`, in a process for each core."""
+    """Work off many cases by a script of the folder `many`, in processes for the cores at hand."""
 
     def work(script: str, cases: int, *arguments: object) -> Worked:
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         with tempfile.TemporaryDirectory(dir=memory) as made:
-            folders = [Path(made) / str(part) for part in range(available_cores())]
+            folders = [Path(made) / str(part) for part in range(_cores_of_a_worker())]
             processes = [
                 _started(script, (part, len(folders), cases, folder, *arguments))
                 for part, folder in enumerate(folders)
@@ -130,6 +120,11 @@ def many():
         )
 
     return work
+
+
+def _cores_of_a_worker() -> int:
+    """Give the number of cores, or this worker's share where several run tests."""
+    return max(1, available_cores() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))
 
 
 def _started(script, arguments):

@@ -28,7 +28,7 @@ def models(count_model, lstm_model, logreg_model, mlp_model):
 
 
 def test_broken_bundles_checkpoints_and_vectors(request, many, how_many, found, models):
-    cases = how_many(1_500, 200_000)
+    cases = how_many(900, 200_000)
     # A transformer's libraries take seconds to import.
     more = how_many((), ("transformer_model",))
     worked = many("bundles.py", cases, *models, *map(request.getfixturevalue, more))
@@ -47,7 +47,7 @@ def test_broken_bundles_checkpoints_and_vectors(request, many, how_many, found, 
 
 
 def test_bundles_and_checkpoints_cut_anywhere_are_refused(many, how_many, found, models):
-    every = how_many(101, 1)
+    every = how_many(211, 1)
     worked = many("cuts.py", 200_000 // every, every, *models)
     assert worked.failures == []
     cuts = worked.outcomes["refused"]

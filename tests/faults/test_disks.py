@@ -198,7 +198,7 @@ def count(found):
 
 
 @pytest.fixture(params=WRITERS)
-def writer(request, inputs, monkeypatch, lstm_model):
+def writer(request, inputs, monkeypatch):
     chosen = WRITERS[request.param]
     if chosen.extra:
         pytest.importorskip(chosen.extra)
@@ -206,7 +206,9 @@ def writer(request, inputs, monkeypatch, lstm_model):
         shutil.copytree(request.getfixturevalue("tiny_teacher"), inputs / "teacher")
     monkeypatch.chdir(inputs)
     monkeypatch.setenv("WORDGATE_CACHE_HOME", str(inputs / "cache"))
-    monkeypatch.setattr(demo, "train", lambda *_, **__: lstm_model.training)
+    if request.param == "demo":
+        trained = request.getfixturevalue("lstm_training").training
+        monkeypatch.setattr(demo, "train", lambda *_, **__: trained)
     return chosen
 
 

@@ -20,7 +20,7 @@ from wordgate.progress import Silent
 
 
 def test_rows_in_are_rows_used_and_rejected(many, how_many, found, count_model):
-    cases = how_many(600, 100_000)
+    cases = how_many(300, 100_000)
     worked = many("tables.py", cases, count_model.folder)
     assert worked.failures == []
     assert worked.cases == cases

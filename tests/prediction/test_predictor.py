@@ -3,8 +3,6 @@ import sys
 import threading
 
 import numpy as np
-import pandas
-import polars
 import pytest
 
 import wordgate
@@ -71,6 +69,9 @@ def test_what_is_no_number_of_threads_is_refused(kept, monkeypatch):
 
 
 def test_any_column_of_texts_will_do(model):
+    import pandas
+    import polars
+
     texts = ["We love this lamp", "We hate it"]
     expected = model.predict_proba(texts)
     columns = [tuple(texts), np.array(texts), np.array(texts, object), pandas.Series(texts)]
@@ -89,6 +90,9 @@ def test_odd_texts_are_answered(model):
 
 
 def test_what_is_no_column_of_texts_is_refused(model):
+    import pandas
+    import polars
+
     frame = pandas.DataFrame({"text": ["a"]})
     assert refusal(model, "a text") == (
         "a list of texts is needed, not a single string; write [text]"
@@ -105,18 +109,28 @@ def test_what_is_no_column_of_texts_is_refused(model):
     assert refusal(model, [b"a"]) == "text 1 of 1 is b'a' (bytes), not a string"
 
 
-def test_a_loaded_model_tells_what_it_is_worth(count_model):
-    model = wordgate.load(count_model.folder)
-    assert model.metrics == count_model.training.metrics
+def test_a_loaded_model_tells_what_it_is_worth(count_training):
+    model = wordgate.load(count_training.folder)
+    assert model.metrics == count_training.training.metrics
     assert model.config.recipe == "default"
     assert model.changed_files == ()
 
 
-def test_a_loaded_model_predicts_as_it_did_in_training(kept, model):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_loaded_model_predicts_as_it_did_in_training(family, training_of):
+    trained = training_of(family)
+    model = wordgate.load(trained.folder)
     texts = ["We love this lamp", "We hate it", "", "unheard of", "the or the"]
-    expected = kept.training.predictor.predict_proba(texts)
+    expected = trained.training.predictor.predict_proba(texts)
     assert np.array_equal(model.predict_proba(texts), expected)
-    assert model.config.family == kept.training.bundle.model.family
+    assert model.config.family == trained.training.bundle.model.family == family
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_same_training_gives_the_same_model(family, model_of, training_of):
+    one, other = model_of(family).folder, training_of(family).folder
+    for name in ("model.json", "weights.safetensors"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
 def test_prediction_needs_none_of_what_trains(kept):

@@ -11,7 +11,6 @@ from wordgate.bundle.metrics import (
 )
 from wordgate.evaluation.calibration import tempered
 from wordgate.evaluation.metrics import evaluate
-from wordgate.report.comparison_report import ComparisonReport, Difference, Rung, Trial
 from wordgate.report.figures import Section
 from wordgate.report.findings import HeldOut, Learning, find
 from wordgate.report.model_report import ModelReport, Told
@@ -56,7 +55,7 @@ def _metrics(scores, n_epochs):
     )  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_report():
     """Make the report on a model of three labels and 300 rows, three of a group."""
 
@@ -82,7 +81,7 @@ def make_report():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def nasty_report(make_report):
     """Make a report in which whatever comes from the data does harm."""
     told = Told(
@@ -92,9 +91,10 @@ def nasty_report(make_report):
     return make_report(labels=NASTY[:3], contents=list(NASTY), told=told)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def comparison(make_report):
     """A ladder of three families on two splits."""
+    from wordgate.report.comparison_report import ComparisonReport, Difference, Rung, Trial
 
     def trial(kind, accuracy, difference):
         return Trial(

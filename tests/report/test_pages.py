@@ -40,7 +40,7 @@ class _Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-@pytest.fixture(params=["model", "nasty", "no epochs", "many labels", "comparison"])
+@pytest.fixture(scope="module", params=["model", "nasty", "no epochs", "many labels", "comparison"])
 def page(request, make_report, nasty_report, comparison):
     return {
         "model": lambda: model_page(make_report()),

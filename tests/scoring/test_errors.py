@@ -7,11 +7,9 @@ import json
 import sys
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyarrow import parquet
 
 import wordgate
 from wordgate.errors import DataError
@@ -313,6 +311,9 @@ def swollen(file, packed):
 
 
 def test_what_unpacks_to_far_more_than_a_table_is_refused(score, write, here, monkeypatch):
+    import pyarrow as pa
+    from pyarrow import parquet
+
     packed = gzip.compress(b"text,label\n" + b"0" * 2**27)
     write("in.csv.gz", packed)
     with pytest.raises(DataError, match=swollen("in.csv.gz", f"{len(packed):,}")):

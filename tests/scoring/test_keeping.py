@@ -10,7 +10,6 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from pyarrow import parquet
 
 import wordgate
 from wordgate.errors import BundleError, DataError
@@ -64,6 +63,8 @@ def test_what_was_interrupted_ends_in_the_same_bytes(score, messy, here, stopped
 
 @pytest.mark.parametrize("source", ["in.parquet", "in.csv.gz"])
 def test_sources_that_cannot_be_cut_are_gone_on_with(score, messy, here, stopped, source):
+    from pyarrow import parquet
+
     score(messy, source)  # the columns that were added once are of the input now
     score(source, "whole.parquet", batch=20)
     stopped(source, "out.parquet", after=9)

@@ -7,9 +7,7 @@ from datetime import date
 from io import BytesIO, TextIOWrapper
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
 import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError, WordgateError
@@ -97,6 +95,9 @@ def test_any_format_becomes_any_other(score, here, proba, source, out):
 
 def write_as(file, columns):
     if file.suffix == ".parquet":
+        import pyarrow as pa
+        from pyarrow import parquet
+
         parquet.write_table(pa.table(columns), file)
         return
     rows = zip(*columns.values(), strict=True)
@@ -117,6 +118,8 @@ def read_as(file):
     import json
 
     if file.suffix == ".parquet":
+        from pyarrow import parquet
+
         return parquet.read_table(file).to_pydict()
     raw = file.read_bytes()
     text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode()
@@ -147,6 +150,9 @@ def test_json_with_other_keys_in_every_line_becomes_a_table(score, write, record
 
 
 def test_parquet_keeps_its_types(score, here, objects):
+    import pyarrow as pa
+    from pyarrow import parquet
+
     table = pa.table(
         {
             "text": ["We love it", None, "We hate it"],

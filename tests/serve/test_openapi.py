@@ -114,7 +114,7 @@ def test_requests_are_as_described(described):
 
 def test_the_models_card_tells_its_honest_score(lstm_model, ask):
     model = wordgate.load(lstm_model.folder)
-    metrics = lstm_model.training.metrics
+    metrics = lstm_model.metrics
 
     async def work():
         return await ask(Application(model, Limits(), Access()), "GET", "/v1/model")

@@ -16,8 +16,12 @@ from wordgate.training.noise import dropout_mask
 POOLINGS = [pooling for n in (1, 2, 3) for pooling in combinations(("last", "max", "mean"), n)] + [
     ("mean", "last")
 ]
-CASES = 13
-"""Random shapes for each pooling and direction: 13 x 8 x 2 = 208."""
+
+
+@pytest.fixture(scope="module")
+def n_cases(how_many):
+    """How many random shapes for each pooling and direction: 4 x 8 x 2 = 64, or 208."""
+    return how_many(4, 13)
 
 
 def slow_states(lib, word_vectors, text, direction, input_mask, state_mask):
@@ -205,8 +209,8 @@ def relative_error(found, expected):
 
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both ways"])
 @pytest.mark.parametrize("pooling", POOLINGS, ids="+".join)
-def test_outputs_and_all_gradients_are_those_of_a_slow_lstm(pooling, bidirectional):
-    for number, case in enumerate(islice(clear_cases(pooling, bidirectional), CASES)):
+def test_outputs_and_all_gradients_are_those_of_a_slow_lstm(pooling, bidirectional, n_cases):
+    for number, case in enumerate(islice(clear_cases(pooling, bidirectional), n_cases)):
         slow, fused = parameters(case, torch.float64), parameters(case)
         expected, found = slow_logits(torch, slow, in_torch(case)), fused_logits(fused, case)
         assert relative_error(found.detach().numpy(), expected.detach().numpy()) < 1e-4, number
@@ -217,8 +221,8 @@ def test_outputs_and_all_gradients_are_those_of_a_slow_lstm(pooling, bidirection
 @pytest.mark.parametrize("sharing", ["text", "gate"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both ways"])
 @pytest.mark.parametrize("pooling", POOLINGS[:4], ids="+".join)
-def test_with_masks_of_each_text_too(pooling, bidirectional, sharing):
-    for number, case in enumerate(islice(clear_cases(pooling, bidirectional, sharing), CASES)):
+def test_with_masks_of_each_text_too(pooling, bidirectional, sharing, n_cases):
+    for number, case in enumerate(islice(clear_cases(pooling, bidirectional, sharing), n_cases)):
         slow, packed = parameters(case, torch.float64), parameters(case)
         expected, found = slow_logits(torch, slow, in_torch(case)), fused_logits(packed, case)
         assert relative_error(found.detach().numpy(), expected.detach().numpy()) < 1e-4, number

@@ -95,7 +95,11 @@ def tarred():
         (b"x" * (2**20 + 5), UNKNOWN),
         (b"1 " * 2**20, UNKNOWN),
     ],
-)
+    ids=[
+        "nothing", "fastText", "zip", "tar", "HDF5", "Parquet", "bzip2", "xz", "zstd", "Git LFS",
+        "page", "CSV", "words", "zeros", "empty lines", "one long word", "one long line",
+    ],  # an archive holds the time, and with it as its name a test would be another each second
+)  # fmt: skip
 def test_what_is_no_word_vectors_is_named(refusal, content, message):
     assert refusal(content) == message
 

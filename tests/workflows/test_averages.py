@@ -10,14 +10,12 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import SettingsError
 from wordgate.progress import Silent
 
-
-@pytest.fixture(params=["logreg", "mlp"])
-def kept(request):
-    return request.getfixturevalue(f"{request.param}_model")
+both = pytest.mark.parametrize("family", ["logreg", "mlp"])
 
 
-def test_the_model_says_how_it_came_about(kept, review_vectors):
-    family = kept.training.bundle.config.family
+@both
+def test_the_model_says_how_it_came_about(family, model_of, review_vectors):
+    kept = model_of(family)
     config = BundleFolder.open(kept.folder).config()
     assert (config.family, config.vectors) == (family, review_vectors.name)
     assert config.environment["threads"] == "1"
@@ -30,10 +28,12 @@ def test_the_model_says_how_it_came_about(kept, review_vectors):
     assert told[0] in card
 
 
-def test_the_folder_holds_no_more_than_the_layers_and_the_words(kept):
-    state = kept.training.bundle.model.state()
+@both
+def test_the_folder_holds_no_more_than_the_layers_and_the_words(family, training_of):
+    trained = training_of(family)
+    state = trained.training.bundle.model.state()
     assert set(state[0]) == {"encoder"}
-    loaded = BundleFolder.open(kept.folder)
+    loaded = BundleFolder.open(trained.folder)
     again = loaded.model(loaded.config()).state()
     assert again[0] == state[0]
     assert all(np.array_equal(again[1][name], array) for name, array in state[1].items())

@@ -17,7 +17,7 @@ from wordgate.workflows import compare as workflow
 from wordgate.workflows.ladder_told import measured
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def compare(reviews, tiny):
     """Compare word counts and a tiny LSTM on the reviews, each id with five near copies."""
 
@@ -30,8 +30,14 @@ def compare(reviews, tiny):
     return run
 
 
-def test_each_family_is_judged_on_both_kinds_of_split(compare):
-    found = compare()
+@pytest.fixture(scope="module")
+def compared(compare):
+    """What `compare()` gives: computed once, for the tests that only look at it."""
+    return compare()
+
+
+def test_each_family_is_judged_on_both_kinds_of_split(compared):
+    found = compared
     assert [(rung.family, rung.kind) for rung in found.rungs] == [
         ("count", "random"), ("count", "grouped"), ("lstm", "random"), ("lstm", "grouped"),
     ]  # fmt: skip
@@ -51,12 +57,12 @@ def test_the_simplest_family_is_the_lowest_rung_however_they_are_named(compare):
 
 def test_a_rung_is_what_training_the_family_alone_gives(compare, count_model):
     rung = compare(models=["count"], settings=None).rung("count", "grouped")
-    metrics = count_model.training.metrics
+    metrics = count_model.metrics
     assert (rung.scores.accuracy, rung.scores.log_loss) == (metrics.accuracy, metrics.log_loss)
 
 
-def test_a_step_is_the_difference_of_two_rungs_on_the_same_rows(compare):
-    found = compare()
+def test_a_step_is_the_difference_of_two_rungs_on_the_same_rows(compared):
+    found = compared
     step = found.step("lstm", "grouped")
     above, below = found.rung("lstm", "grouped"), found.rung("count", "grouped")
     assert step.difference.difference == pytest.approx(
@@ -66,8 +72,8 @@ def test_a_step_is_the_difference_of_two_rungs_on_the_same_rows(compare):
     assert found.step("count", "grouped") is None
 
 
-def test_how_steps_were_tested_is_told_for_each_kind(compare):
-    told = [sentence for sentence in measured(compare()) if sentence.startswith("Steps")]
+def test_how_steps_were_tested_is_told_for_each_kind(compared):
+    told = [sentence for sentence in measured(compared) if sentence.startswith("Steps")]
     assert [sentence.split(":")[0] for sentence in told] == [
         "Steps, random split",
         "Steps, grouped split",
@@ -140,19 +146,27 @@ def test_a_transformer_that_is_not_there_is_missed_before_the_work(compare, tmp_
     assert list(tmp_path.glob("ladder*")) == []
 
 
-@pytest.fixture
-def stopped_after_one(compare, tmp_path):
-    """A comparison that was interrupted after its first rung."""
+@pytest.fixture(scope="module")
+def checkpoint_after_one(compare, tmp_path_factory):
+    """What a comparison leaves that is interrupted after its first rung."""
 
     def stop(ladder):
         raise KeyboardInterrupt
 
+    out = tmp_path_factory.mktemp("stopped") / "ladder"
     with pytest.raises(KeyboardInterrupt, match=r"ladder\.checkpoint; the same command with --res"):
-        compare(out=tmp_path / "ladder", watch=stop)
+        compare(out=out, watch=stop)
+    return out.with_name("ladder.checkpoint")
+
+
+@pytest.fixture
+def stopped_after_one(checkpoint_after_one, tmp_path):
+    """A comparison that was interrupted after its first rung."""
+    shutil.copytree(checkpoint_after_one, tmp_path / checkpoint_after_one.name)
     return tmp_path / "ladder"
 
 
-def test_it_goes_on_where_it_stopped(compare, stopped_after_one, monkeypatch):
+def test_it_goes_on_where_it_stopped(compare, compared, stopped_after_one, monkeypatch):
     kept = stopped_after_one.with_name("ladder.checkpoint")
     assert [file.name for file in kept.iterdir()] == ["random-count-1.safetensors"]
     fitted = []
@@ -164,8 +178,7 @@ def test_it_goes_on_where_it_stopped(compare, stopped_after_one, monkeypatch):
     )
     resumed = compare(out=stopped_after_one, resume=True)
     assert fitted == ["count", "lstm", "lstm"]
-    whole = compare()
-    for one, other in zip(resumed.rungs, whole.rungs, strict=True):
+    for one, other in zip(resumed.rungs, compared.rungs, strict=True):
         assert one.scores == other.scores
     assert not kept.exists()
 

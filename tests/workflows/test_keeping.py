@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from safetensors import safe_open
@@ -18,52 +19,95 @@ from wordgate.progress import Silent
 from wordgate.training import checkpoint
 from wordgate.training.trainer import Trainer
 
-RUN = [
-    sys.executable,
-    "-c",
-    "from wordgate.training import threads; threads.wait_asleep();"
-    "from wordgate.training import checkpoint; checkpoint._SOONEST = 0.0;"
-    "from wordgate.cli.main import run; run()",
-]
-# Some seconds of training, with checkpoints as often as they may come.
-LONG = {"epochs": 100, "patience": 100, "min_updates": 1, "hidden_size": 8, "embedding_size": 8,
-        "min_groups": 1, "recurrent_dropout": 0.2}  # fmt: skip
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+SMALL = {"patience": 100, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1,
+         "recurrent_dropout": 0.2}  # fmt: skip
 
 
-def command(data, out, *options):
-    settings = [word for name, value in LONG.items() for word in ("--set", f"{name}={value}")]
-    return [*RUN, "train", str(data), "--out", str(out), "--seed", "3", *settings, *options]
+class Commands:
+    """Runs `wordgate train` with one seed, in children of a process that has all loaded.
+
+    Args:
+        process: The process, of `forked.py`.
+        data: The file to train on.
+        epochs: How many epochs.
+    """
+
+    def __init__(self, process, data, epochs):
+        self.process, self.data, self.epochs = process, data, epochs
+
+    def start(self, out, *options, waits=False):
+        """Start the training into a folder; give the number of its process."""
+        settings = {**SMALL, "epochs": self.epochs}.items()
+        words = [word for name, value in settings for word in ("--set", f"{name}={value}")]
+        arguments = ["train", self.data, "--out", out, "--seed", "3", *words, *options]
+        self.stderr = out.parent.with_suffix(".stderr")
+        order = {"arguments": [*map(str, arguments)], "stderr": str(self.stderr), "waits": waits}
+        self.process.stdin.write(f"{json.dumps(order)}\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def end(self):
+        """Wait for the command; give its exit code and what it wrote to standard error."""
+        code = int(self.process.stdout.readline())
+        told = self.stderr.read_text()
+        self.stderr.unlink()
+        return code, told
+
+    def run(self, out, *options):
+        self.start(out, *options)
+        return self.end()
 
 
 def weights(folder):
     return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
 
 
-def start_and_stop(data, out, number):
-    """Start a training, wait for its first checkpoint, and end it by a signal."""
-    kept = out.with_name(f"{out.name}.checkpoint")
-    with subprocess.Popen(command(data, out), stderr=subprocess.PIPE, text=True) as process:
-        limit = time.monotonic() + 300
-        while not kept.exists() and process.poll() is None and time.monotonic() < limit:
-            time.sleep(0.01)
-        process.send_signal(number)
-        _, told = process.communicate(timeout=300)
-    assert kept.exists(), told
-    assert not out.exists()
-    return process.returncode, told
+@pytest.fixture(scope="module")
+def commands(reviews, how_many, tmp_path_factory):
+    """Commands that train on the first 100 of the reviews: the rest of their work is soon done."""
+    if not hasattr(os, "fork"):
+        pytest.skip("forks")
+    few = tmp_path_factory.mktemp("few") / "reviews.csv"
+    few.write_text("".join(reviews.read_text().splitlines(keepends=True)[:101]))
+    script = [sys.executable, Path(__file__).with_name("forked.py"), few]
+    with subprocess.Popen(
+        script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, **ONE_THREAD},
+    ) as process:  # fmt: skip
+        yield Commands(process, few, epochs=how_many(10, 100))
+        process.stdin.close()
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(reviews, tmp_path_factory):
+def uninterrupted(commands, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "model"
-    subprocess.run(command(reviews, out), check=True, capture_output=True)
+    code, told = commands.run(out)
+    assert code == 0, told
     return out
 
 
+def start_and_stop(commands, out, number, *, waits):
+    """Start a training, wait for its first checkpoint, and end it by a signal."""
+    kept = out.with_name(f"{out.name}.checkpoint")
+    child = commands.start(out, waits=waits)
+    limit = time.monotonic() + 120
+    while not kept.exists() and time.monotonic() < limit:
+        time.sleep(0.01)
+    os.kill(child, number)
+    code, told = commands.end()
+    assert kept.exists(), told
+    assert not out.exists()
+    return code, told
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_killed_command_resumed_writes_the_same_model(number, reviews, uninterrupted, tmp_path):
+def test_a_killed_command_resumed_writes_the_same_model(
+    number, commands, uninterrupted, how_many, tmp_path
+):
+    """In the long form the training doesn't wait to be killed."""
     out = tmp_path / "model"
-    code, told = start_and_stop(reviews, out, number)
+    code, told = start_and_stop(commands, out, number, waits=how_many(True, False))
     if number == signal.SIGKILL:
         assert code == -signal.SIGKILL
     else:
@@ -72,15 +116,14 @@ def test_a_killed_command_resumed_writes_the_same_model(number, reviews, uninter
             f"wordgate: interrupted: the training is kept in {out}.checkpoint;"
             " the same command with --resume goes on from there\n"
         )
-    again = subprocess.run(command(reviews, out), capture_output=True, text=True)
-    assert again.returncode == 1
-    assert again.stderr == (
+    assert commands.run(out) == (
+        1,
         f"wordgate: a training into {out} was interrupted and left {out}.checkpoint: go on with it"
-        " by --resume, or begin anew with --overwrite\n"
+        " by --resume, or begin anew with --overwrite\n",
     )
-    resumed = subprocess.run(command(reviews, out, "--resume"), capture_output=True, text=True)
-    assert resumed.returncode == 0, resumed.stderr
-    assert f"Resumed from {out}.checkpoint after " in resumed.stderr
+    code, told = commands.run(out, "--resume")
+    assert code == 0, told
+    assert f"Resumed from {out}.checkpoint after " in told
     assert weights(out) == weights(uninterrupted)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
