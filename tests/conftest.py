@@ -61,7 +61,6 @@ _COMES_WITH = {
     "importlinter": "import-linter",
     "joblib": "scikit-learn",
     "llvmlite": "numba",
-    "markupsafe": "jinja2",
     "sklearn": "scikit-learn",
     "tokenizers": "transformers",
 }
@@ -137,11 +136,16 @@ def package_of(module: str) -> str | None:
     return package if package in frozenset().union(*optional_packages().values()) else None
 
 
+def packages_named(message: str) -> list[str]:
+    """Name the packages of the extra that a message says is missing; none where it says none."""
+    extra = re.search(r" needs the extra '([\w-]+)': pip install ", message)
+    return sorted(optional_packages().get(extra[1], ())) if extra else []
+
+
 def missing_for(error: BaseException | None) -> str | None:
     """Name the package for want of which a test failed: an optional one, and really absent."""
     if isinstance(error, MissingExtraError):
-        extra = re.search(r"wordgate\[([\w-]+)\]", str(error))
-        packages = sorted(optional_packages().get(extra[1], ())) if extra else []
+        packages = packages_named(str(error))
     elif isinstance(error, ModuleNotFoundError):
         packages = [package_of(error.name or "")]
     else:
@@ -175,6 +179,17 @@ def pytest_runtest_setup(item):
 def pytest_runtest_call(item):
     """Skip a test that fails for want of an optional package, and only where it is absent."""
     return (yield from _skips_what_is_missing())
+
+
+@pytest.fixture
+def skip_if_missing():
+    """Skip a test whose command says, on standard error, that it lacks what really is absent."""
+
+    def skip(standard_error):
+        for package in filter(is_absent, packages_named(standard_error)):
+            pytest.skip(f"needs {package}")
+
+    return skip
 
 
 @pytest.hookimpl(wrapper=True)

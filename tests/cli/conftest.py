@@ -14,13 +14,15 @@ class Ended:
 
 
 @pytest.fixture
-def wordgate(capfd, monkeypatch):
+def wordgate(capfd, monkeypatch, skip_if_missing):
     """Run a command in this process; `stdin` is what is piped to it, in bytes."""
 
     def run(*arguments, stdin=b""):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         capfd.readouterr()
         code = exit_code([str(argument) for argument in arguments])
-        return Ended(code, *capfd.readouterr())
+        ended = Ended(code, *capfd.readouterr())
+        skip_if_missing(ended.err)
+        return ended
 
     return run

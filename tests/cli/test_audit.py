@@ -6,6 +6,8 @@ import pytest
 
 from wordgate.cli.main import exit_code
 
+pytestmark = pytest.mark.needs("sklearn")
+
 TEXTS = [
     "the kettle was delivered late and broken on a very wet friday",
     "the kettle was delivered late and broken on a very dry friday",

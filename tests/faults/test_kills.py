@@ -60,6 +60,7 @@ def killed(few_reviews, how_many, tmp_path_factory):
     )
 
 
+@pytest.mark.needs("torch")
 def test_a_training_killed_at_a_random_instant_ends_in_the_same_bits(killed, found):
     once, _ = killed
     equal = sum(each["equal"] for each in once)
@@ -73,6 +74,7 @@ def test_a_training_killed_at_a_random_instant_ends_in_the_same_bits(killed, fou
     assert 4 * (writing[1] + writing[2]) >= len(once)
 
 
+@pytest.mark.needs("torch")
 def test_a_training_killed_many_times_ends_in_the_same_bits(killed, found):
     _, often = killed
     equal = sum(each["equal"] for each in often)
@@ -81,6 +83,7 @@ def test_a_training_killed_many_times_ends_in_the_same_bits(killed, found):
     assert equal == len(often)
 
 
+@pytest.mark.needs("torch")
 def test_after_each_kill_there_is_a_checkpoint_that_can_be_read(killed, found):
     left = Counter(kept for part in killed for each in part for kept in each["kept"])
     needed = left.total() - left["none yet"] - left["its model"]
@@ -93,6 +96,7 @@ def test_after_each_kill_there_is_a_checkpoint_that_can_be_read(killed, found):
     assert needed
 
 
+@pytest.mark.needs("torch")
 def test_nothing_is_left_beside_the_model_in_the_end(killed):
     assert [each["left"] for part in killed for each in part if each["left"]] == []
 

@@ -39,6 +39,7 @@ def digest(out):
     return content.hexdigest()
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("threads", [1, 2])
 def test_fresh_processes_make_the_same_model(reviews, tmp_path, threads, how_many, found):
     if how_many(threads, 1) == 2:

@@ -28,6 +28,15 @@ COMMANDS = {
     "evaluate": "evaluate model reviews.csv",
 }
 
+NEED_TRAINING = ("train", "audit", "evaluate")
+
+
+def as_parameters(names):
+    """Have those skipped that need the extra `train` where it is not installed."""
+    needs = pytest.mark.needs("sklearn")
+    return [pytest.param(name, marks=needs if name in NEED_TRAINING else ()) for name in names]
+
+
 SOON = [
     ("train", ">&- 2>&-"), ("score", "2>&-"), ("score", "2>/dev/full"), ("audit", ">/dev/full"),
 ]  # fmt: skip
@@ -55,7 +64,7 @@ def place(tmp_path, reviews, count_model):
 @pytest.mark.parametrize(
     "closed", [">&-", "2>&-", ">&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full"]
 )
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", as_parameters(COMMANDS))
 def test_closed_streams_and_full_disks_harm_nothing(place, command, closed, how_many):
     if how_many((command, closed) not in SOON, False):
         pytest.skip("tried by make faults")
@@ -155,7 +164,7 @@ def working(place):
     return start
 
 
-@pytest.mark.parametrize("work", WORKS)
+@pytest.mark.parametrize("work", as_parameters(WORKS))
 def test_readers_that_go_at_any_instant_end_no_work(working, work, chance, how_many, found):
     whole, when = working(work), [0] * 6
     check_result(whole, whole, work)
@@ -206,7 +215,7 @@ AT_ONCE = [("predict", "stdout"), ("score to a file", "stderr")]
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
-@pytest.mark.parametrize("work", WORKS)
+@pytest.mark.parametrize("work", as_parameters(WORKS))
 def test_a_reader_that_goes_just_before_a_write_ends_no_work(
     place, working, work, name, how_many, found
 ):

@@ -454,7 +454,9 @@ print(steps)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+@pytest.mark.parametrize(
+    "out", ["out.csv", pytest.param("out.parquet", marks=pytest.mark.needs("pyarrow"))]
+)
 def test_killed_at_each_step_the_result_is_the_same(messy, count_model, here, out):
     command = [sys.executable, "-c", SUICIDE, count_model.folder, messy, out]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)

@@ -45,7 +45,9 @@ print(peak(350_000) - few)
 """
 
 
-@pytest.mark.parametrize("out", ["out.csv", "out.jsonl", "out.parquet"])
+@pytest.mark.parametrize(
+    "out", ["out.csv", "out.jsonl", pytest.param("out.parquet", marks=pytest.mark.needs("pyarrow"))]
+)
 def test_memory_does_not_grow_with_the_file(count_model, here, out):
     command = [sys.executable, "-c", MEASURE, count_model.folder, out]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)

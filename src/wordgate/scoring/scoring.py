@@ -202,6 +202,8 @@ def _work(
     predictor = load(bundle, kernel=kernel, threads=threads)
     opened = open_input(source, predictor.config, asked, form)
     form = form or opened.reader.form
+    if form == "parquet" and out is None:
+        raise DataError("Parquet can't be written to standard output: name a file")
     added = opened.added(predictor.labels, form)
     packed = out is not None and Path(out).suffix.lower() == ".gz"
     writer = make_writer(
@@ -264,8 +266,6 @@ def _digest_of_model(bundle: str | Path) -> str:
 
 
 def _to_standard_output(work: _Work) -> Scored:
-    if isinstance(work.writer, ParquetWriter):
-        raise DataError("Parquet can't be written to standard output: name a file")
     if sys.stdout is None:
         raise DataError("standard output is closed: name a file")
     started, counts, stream = time.monotonic(), Counts(), sys.stdout.buffer
