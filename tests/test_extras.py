@@ -25,7 +25,7 @@ def base_distributions(name="wordgate"):
 
 
 BASE = base_distributions()
-NOT_IN_THE_BASE = sorted(
+NOT_IN_THE_BASE = frozenset(
     package
     for package, distributions in metadata.packages_distributions().items()
     if BASE.isdisjoint(map(canonicalize_name, distributions))
@@ -50,13 +50,34 @@ importlib.util.find_spec = (
 """Begins a program that finds nothing but the base."""
 
 
-def in_the_base(*arguments):
-    """Run the command line where no extra is installed."""
-    code = f"{WITHOUT}\nfrom wordgate.cli.main import run; run()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+COMMAND_LINE = f"""{WITHOUT}
+import contextlib, io, json
+from wordgate.cli.main import exit_code
+
+for line in sys.stdin:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = exit_code(json.loads(line))
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
+"""
+"""Runs the commands whose arguments it reads, a list a line."""
+
+
+@pytest.fixture(scope="module")
+def in_the_base():
+    """Run a command where no extra is installed; give its status and what it writes."""
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND_LINE],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+
+        def run(*arguments):
+            process.stdin.write(json.dumps([str(argument) for argument in arguments]) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield run
+        process.stdin.close()
 
 
 def test_a_missing_extra_names_the_line_that_installs_it(hide_packages):
@@ -77,27 +98,29 @@ def test_further_packages_are_asked_for(hide_packages):
 
 
 @pytest.mark.parametrize("family", ["count_model", "lstm_model", "logreg_model", "mlp_model"])
-def test_every_family_without_torch_predicts_and_explains_in_the_base(request, family):
+def test_every_family_without_torch_predicts_and_explains_in_the_base(request, in_the_base, family):
     model = request.getfixturevalue(family).folder
     for command, key in (("predict", "predictions"), ("explain", "label")):
-        ended = in_the_base(command, model, "We love this lamp", "--json")
-        assert (ended.returncode, ended.stderr) == (0, "")
-        assert key in json.loads(ended.stdout)
+        code, out, err = in_the_base(command, model, "We love this lamp", "--json")
+        assert (code, err) == (0, "")
+        assert key in json.loads(out)
 
 
-def test_csv_and_json_lines_are_scored_in_the_base(count_model, tmp_path):
+def test_csv_and_json_lines_are_scored_in_the_base(in_the_base, count_model, tmp_path):
     (tmp_path / "in.csv").write_text("id,text\n1,We love it\n2,We hate it\n", encoding="utf-8")
-    scored = in_the_base("score", count_model.folder, tmp_path / "in.csv", tmp_path / "out.jsonl")
-    assert scored.returncode == 0, scored.stderr
+    files = (tmp_path / "in.csv", tmp_path / "out.jsonl")
+    code, _, err = in_the_base("score", count_model.folder, *files)
+    assert code == 0, err
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [(row["id"], row["label"]) for row in rows] == [("1", "good"), ("2", "bad")]
 
 
 @pytest.mark.parametrize("command", [("--help",), ("--version",), ("info", "MODEL")])
-def test_the_rest_of_the_command_line_runs_in_the_base(count_model, command):
+def test_the_rest_of_the_command_line_runs_in_the_base(in_the_base, count_model, command):
     arguments = [count_model.folder if word == "MODEL" else word for word in command]
-    ended = in_the_base(*arguments)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    code, out, err = in_the_base(*arguments)
+    assert (code, err) == (0, "")
+    assert out
 
 
 @pytest.mark.parametrize(
@@ -122,7 +145,7 @@ def test_the_rest_of_the_command_line_runs_in_the_base(count_model, command):
     ],
 )
 def test_what_needs_an_extra_says_so_and_leaves_nothing(
-    lstm_model, tmp_path, arguments, purpose, extra
+    in_the_base, lstm_model, tmp_path, arguments, purpose, extra
 ):
     (tmp_path / "there.parquet").write_bytes(b"PAR1" + bytes(8) + b"PAR1")
     names = {
@@ -130,12 +153,11 @@ def test_what_needs_an_extra_says_so_and_leaves_nothing(
         "OUT.parquet": tmp_path / "out.parquet", "OUT.bin": tmp_path / "out.bin",
         "FILE.parquet": tmp_path / "there.parquet",
     }  # fmt: skip
-    ended = in_the_base(*(names.get(word, word) for word in arguments))
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.splitlines()[-1] == (
+    code, out, err = in_the_base(*(names.get(word, word) for word in arguments))
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1] == (
         f"wordgate: {purpose} needs the extra '{extra}': pip install 'wordgate[{extra}]'"
     )
-    assert "Traceback" not in ended.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["there.parquet"]
 
 
