@@ -11,7 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "tutorial"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-LIMIT = 600  # 100 tweets: enough for every cell to have something to do
+LIMITS = 300, 600  # 50 tweets: enough for every cell to have something to do; or 100
 WHOLE_TEST = 12_000  # rows: about a fifth of the tweets, when all of them are read
 ABSOLUTE = re.compile(
     r"(?<![\w.:/])/(?:tmp|work|home|root|Users|usr|opt|var|mnt|content)/|[A-Z]:\\\\"
@@ -57,11 +57,11 @@ def place(tmp_path_factory, twitter_training):
 
 @pytest.mark.real_data
 @every_notebook
-def test_a_notebook_runs_on_few_rows(path, place, monkeypatch):
+def test_a_notebook_runs_on_few_rows(path, place, monkeypatch, how_many):
     pytest.importorskip("sentence_transformers", reason="needs the extra 'distill'")
     monkeypatch.chdir(place)
     monkeypatch.setenv("WORDGATE_DATA_HOME", str(place / "data"))
-    monkeypatch.setenv("WORDGATE_TUTORIAL_LIMIT", str(LIMIT))
+    monkeypatch.setenv("WORDGATE_TUTORIAL_LIMIT", str(how_many(*LIMITS)))
     names = {"__name__": "__main__"}
     for cell in code_cells(path):
         run("".join(cell["source"]), names)

@@ -15,7 +15,7 @@ import numpy as np
 import wordgate.scoring.scoring as scoring
 from wordgate.progress import Silent
 
-bundle, out = sys.argv[1:]
+bundle, out, rows = sys.argv[1:]
 model = scoring.load(bundle)
 
 class Quick:
@@ -40,17 +40,18 @@ def peak(rows):
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 * 1024 if
            sys.platform == "darwin" else 1024)
 
-few = peak(70_000)
-print(peak(350_000) - few)
+few = peak(int(rows) // 5)
+print(peak(int(rows)) - few)
 """
 
 
 @pytest.mark.parametrize(
     "out", ["out.csv", "out.jsonl", pytest.param("out.parquet", marks=pytest.mark.needs("pyarrow"))]
 )
-def test_memory_does_not_grow_with_the_file(count_model, here, out):
-    command = [sys.executable, "-c", MEASURE, count_model.folder, out]
+def test_memory_does_not_grow_with_the_file(count_model, here, out, how_many):
+    rows = how_many(250_000, 350_000)
+    command = [sys.executable, "-c", MEASURE, count_model.folder, out, str(rows)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert (ended.returncode, ended.stderr) == (0, "")
-    megabytes_of_text = 350_000 * 130 / 1e6
+    megabytes_of_text = rows * 130 / 1e6
     assert int(ended.stdout) < megabytes_of_text / 2

@@ -1,8 +1,9 @@
 """Runs commands in children of one process, which loads everything once: `python forked.py DATA`.
 
-For each line of JSON on standard input, `{"arguments": [...], "stderr": FILE, "waits": BOOL}`, it
-writes the child's number, and once that has ended, its exit code. A training keeps a checkpoint
-as often as it may; one that `waits` does no more after its first until a signal comes.
+For each line of JSON on standard input, `{"arguments": [...], "stderr": FILE, "stop": STOP}`, it
+writes a command's exit code to standard output. STOP is null, or `{"signal": N, "after": FILE,
+"waits": BOOL}`: the signal is sent once the file is there, which a training is that `waits` for it
+after its first checkpoint. Trainings keep checkpoints as often as they may.
 """
 
 import gc
@@ -10,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 import torch  # noqa: F401
 
@@ -40,9 +42,15 @@ def work(arguments, stderr, waits):
     run(arguments)
 
 
-def tell(number):
-    sys.stdout.write(f"{number}\n")
-    sys.stdout.flush()
+def ended(child, stop):
+    """Wait for a child, and send it a signal if one is to stop it; give its exit code."""
+    while stop and not os.path.exists(stop["after"]):
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            stop = None  # it was never there
+        time.sleep(0.005)
+    if stop:
+        os.kill(child, stop["signal"])
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def main(data):
@@ -50,11 +58,12 @@ def main(data):
     train(data, model="count", progress=Silent())  # what a training needs is loaded at its first
     gc.freeze()  # a collection in a child would copy all of it
     for line in sys.stdin:
-        child = os.fork()
+        order = json.loads(line)
+        child, stop = os.fork(), order["stop"]
         if not child:
-            work(**json.loads(line))
-        tell(child)
-        tell(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            work(order["arguments"], order["stderr"], waits=stop and stop["waits"])
+        sys.stdout.write(f"{ended(child, stop)}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

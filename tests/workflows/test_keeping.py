@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -36,27 +35,27 @@ class Commands:
     def __init__(self, process, data, epochs):
         self.process, self.data, self.epochs = process, data, epochs
 
-    def start(self, out, *options, waits=False):
-        """Start the training into a folder; give the number of its process."""
+    def run(self, out, *options, stop=None):
+        """Run the training into a folder; give its exit code and what it said."""
         settings = {**SMALL, "epochs": self.epochs}.items()
         words = [word for name, value in settings for word in ("--set", f"{name}={value}")]
         arguments = ["train", self.data, "--out", out, "--seed", "3", *words, *options]
-        self.stderr = out.parent.with_suffix(".stderr")
-        order = {"arguments": [*map(str, arguments)], "stderr": str(self.stderr), "waits": waits}
+        stderr = out.parent.with_suffix(".stderr")
+        order = {"arguments": [*map(str, arguments)], "stderr": str(stderr), "stop": stop}
         self.process.stdin.write(f"{json.dumps(order)}\n")
         self.process.stdin.flush()
-        return int(self.process.stdout.readline())
-
-    def end(self):
-        """Wait for the command; give its exit code and what it wrote to standard error."""
         code = int(self.process.stdout.readline())
-        told = self.stderr.read_text()
-        self.stderr.unlink()
+        told = stderr.read_text()
+        stderr.unlink()
         return code, told
 
-    def run(self, out, *options):
-        self.start(out, *options)
-        return self.end()
+    def run_and_stop(self, out, number, *, waits):
+        """Run it until there is a checkpoint, and end it by a signal."""
+        kept = out.with_name(f"{out.name}.checkpoint")
+        code, told = self.run(out, stop={"signal": number, "after": str(kept), "waits": waits})
+        assert kept.exists(), told
+        assert not out.exists()
+        return code, told
 
 
 def weights(folder):
@@ -87,27 +86,13 @@ def uninterrupted(commands, tmp_path_factory):
     return out
 
 
-def start_and_stop(commands, out, number, *, waits):
-    """Start a training, wait for its first checkpoint, and end it by a signal."""
-    kept = out.with_name(f"{out.name}.checkpoint")
-    child = commands.start(out, waits=waits)
-    limit = time.monotonic() + 120
-    while not kept.exists() and time.monotonic() < limit:
-        time.sleep(0.01)
-    os.kill(child, number)
-    code, told = commands.end()
-    assert kept.exists(), told
-    assert not out.exists()
-    return code, told
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_command_resumed_writes_the_same_model(
     number, commands, uninterrupted, how_many, tmp_path
 ):
     """In the long form the training doesn't wait to be killed."""
     out = tmp_path / "model"
-    code, told = start_and_stop(commands, out, number, waits=how_many(True, False))
+    code, told = commands.run_and_stop(out, number, waits=how_many(True, False))
     if number == signal.SIGKILL:
         assert code == -signal.SIGKILL
     else:
