@@ -130,7 +130,7 @@ def run(number: int, rows: Path) -> float:
 
 def seconds_of(variant: Variant, rows: Path) -> float:
     """Train for two epochs and give the seconds of the second."""
-    from wordgate.training.threads import wait_asleep
+    from wordgate.cores import wait_asleep
 
     wait_asleep()
     from argparse import Namespace

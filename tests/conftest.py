@@ -29,10 +29,9 @@ from packaging.utils import canonicalize_name
 import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
-from wordgate.cores import available_cores
+from wordgate.cores import available_cores, wait_asleep
 from wordgate.errors import MissingExtraError
 from wordgate.progress import Silent
-from wordgate.training.threads import wait_asleep
 from wordgate.vectors.block import Block
 from wordgate.vectors.writing import write_vectors
 

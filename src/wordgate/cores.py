@@ -68,6 +68,18 @@ def torch_threads(torch: ModuleType, threads: int | None) -> Iterator[int]:
         torch.set_num_threads(before)
 
 
+def wait_asleep() -> None:
+    """Let OpenMP's threads sleep soon while they wait; works only before torch is imported.
+
+    By default they spin. An LSTM synchronises its threads thousands of times a second, so where
+    another program wants a core, too, spinning starves the very thread that is waited for: on two
+    busy cores training was ten times slower. A short spin costs nothing on an idle machine.
+    What the user has set stays.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
 def available_cores() -> int:
     """Count the cores this process may use, quotas of its control groups included."""
     affinity = getattr(os, "sched_getaffinity", None)

@@ -1,6 +1,7 @@
 """Keeping a transformer: the same model again, no code from a bundle, clear refusals."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -270,6 +271,13 @@ def test_a_tokenizer_of_more_pieces_than_weights_is_refused(model, refusal):
     assert refusal({"tokenizer": tokenizer}) == (
         "the model's tokenizer has 36 pieces, and its weights know 35"
     )
+
+
+def test_threads_that_wait_for_each_other_sleep(model, monkeypatch):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    model_from_state("transformer", *model.state())
+    assert os.environ["GOMP_SPINCOUNT"] == "1000"
 
 
 def test_the_missing_extra_is_named(model, hide_packages):

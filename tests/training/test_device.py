@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from wordgate import cores
-from wordgate.cores import torch_threads
+from wordgate.cores import torch_threads, wait_asleep
 from wordgate.errors import SettingsError
 from wordgate.training import device as device_module
 from wordgate.training.device import choose_device, choose_precision, format_device
-from wordgate.training.threads import wait_asleep
 from wordgate.training.trainer import Trainer
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.cores import wait_asleep
 from wordgate.errors import BundleError
 from wordgate.extras import require_extra
 from wordgate.models.protocol import Arrays, Description
@@ -74,6 +75,7 @@ class TransformerModel:
             MissingExtraError: torch, transformers or tokenizers is not installed.
         """
         require_extra("transformer", "predicting with a transformer")
+        wait_asleep()
         from wordgate.models.transformer_network import TransformerNetwork
 
         config, pad_id = _part(description, "config"), _part(description, "pad_id")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wordgate.cores import torch_threads
+from wordgate.cores import torch_threads, wait_asleep
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.extras import TORCH, require_extra
 from wordgate.hub import locate_model
@@ -79,8 +79,6 @@ def fit(
         return fit_tuned_count(
             train, valid, n_classes, settings, progress=progress, deadline=deadline
         )
-    from wordgate.training.threads import wait_asleep
-
     wait_asleep()
     if family in NEED_VECTORS:
         from wordgate.training.average import fit_average
@@ -157,9 +155,7 @@ def check_pretrained(family: str, settings: Settings) -> Path | None:
     """
     if family != "transformer":
         return None
-    from wordgate.training import threads
-
-    threads.wait_asleep()
+    wait_asleep()
     from wordgate.training.pretrained_transformer import TRANSFORMER
 
     return locate_model(settings.transformer_model, TRANSFORMER)
@@ -171,8 +167,6 @@ def engine_of(
     """Name what `fit` would compute with, as `Fitted` does of what it has."""
     if family in ON_CPU_ALONE:
         return single_thread("torch" if family == "mlp" else "scipy")
-    from wordgate.training.threads import wait_asleep
-
     wait_asleep()
     import torch
 
@@ -208,9 +202,7 @@ def check_device(family: str, device: str) -> None:
                 f"device '{device}' has no effect: {ON_CPU_ALONE[family]} the CPU alone"
             )
         return
-    from wordgate.training import threads
-
-    threads.wait_asleep()
+    wait_asleep()
     from wordgate.training.device import choose_device
 
     choose_device(device)

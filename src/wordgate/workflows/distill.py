@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import Unpack
 
-from wordgate.cores import choose_threads, torch_threads
+from wordgate.cores import choose_threads, torch_threads, wait_asleep
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
 from wordgate.extras import require_extra
@@ -16,7 +16,6 @@ from wordgate.files import check_file
 from wordgate.models.spreading import limited_blas
 from wordgate.progress import Console, Progress
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
-from wordgate.training.threads import wait_asleep
 from wordgate.vectors.block import Block
 from wordgate.vectors.distilling import WordVectors, distill_words
 from wordgate.vectors.teachers import SentenceTeacher, load_teacher, locate_teacher
