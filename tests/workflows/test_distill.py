@@ -1,7 +1,6 @@
 """From texts to a file of vectors: which words, in which order, and what is left behind."""
 
 import csv
-import importlib.util
 import random
 
 import numpy as np
@@ -168,12 +167,12 @@ def test_a_destination_that_cant_be_is_refused_before_the_work(tmp_path):
 
 @pytest.mark.usefixtures("no_work")
 def test_options_without_effect_and_a_missing_extra_are_refused_before_the_work(
-    tmp_path, monkeypatch
+    tmp_path, hide_packages
 ):
     with pytest.raises(SettingsError) as error:
         distill("data.csv", teacher="minilm", out=tmp_path / "w.bin", group="id")
     assert str(error.value) == ("group has no effect: words are taken from all rows; leave it out")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    hide_packages("sentence_transformers")
     with pytest.raises(WordgateError, match=r"pip install 'wordgate\[distill\]'$"):
         distill("data.csv", teacher="minilm", out=tmp_path / "w.bin")
 
