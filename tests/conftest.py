@@ -83,8 +83,14 @@ REAL_DATA = Path(
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config) -> int:
-    """Say how many processes `-n auto` is: quotas count, which pytest-xdist itself overlooks."""
-    return min(available_cores(), _MOST_WORKERS)
+    """Say how many processes `-n auto` is: quotas count, which pytest-xdist itself overlooks.
+
+    Each computes in its share of the cores: the processes begin with this one's environment.
+    """
+    cores = available_cores()
+    workers = min(cores, _MOST_WORKERS)
+    os.environ.setdefault("OMP_NUM_THREADS", str(cores // workers))
+    return workers
 
 
 @pytest.hookimpl(wrapper=True)

@@ -29,7 +29,7 @@ def models(count_model, lstm_model, logreg_model, mlp_model):
 
 @pytest.mark.needs("torch")
 def test_broken_bundles_checkpoints_and_vectors(request, many, how_many, found, models):
-    cases = how_many(900, 200_000)
+    cases = how_many(600, 200_000)
     # A transformer's libraries take seconds to import.
     more = how_many((), ("transformer_model",))
     worked = many("bundles.py", cases, *models, *map(request.getfixturevalue, more))
