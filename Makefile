@@ -26,7 +26,7 @@ dist: $(VENV)/.dev
 	rm -rf dist
 	$(BIN)/python -m build
 
-# Kills, full disks and lying files, many of each: under an hour.
+# Kills, full disks and lying files, many of each: about an hour.
 faults: $(VENV)/.dev
 	WORDGATE_FAULTS=long $(BIN)/pytest tests/faults $$(grep -rl --include="test_*.py" how_many tests \
 		| grep -v ^tests/faults/) $(PYTEST)
