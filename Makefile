@@ -12,7 +12,9 @@ BIN    := $(VENV)/bin
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
 
-# A process of tests for each core; PYTEST takes more options, as PYTEST="--durations=20".
+# A process of tests for each core; PYTEST takes more options, as PYTEST="--durations=20". The same
+# modules are imported by hundreds of processes: their bytecode is kept, whatever the environment says.
+test faults: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev
 	$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
 
