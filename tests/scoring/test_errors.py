@@ -184,6 +184,9 @@ def folder(count_model):
     return str(count_model.folder)
 
 
+# What stands for NUL where this Python's csv module can't read it.
+NUL = "\0" if sys.version_info >= (3, 11) else "\ufdd0"
+
 # Pieces that look like tables reach further than random characters.
 PIECES = st.sampled_from(
     [",", '"', '""', "\n", "\r", "\r\n", "\0", "1", "We love it", "We hate it", " ", "\t", "end",
@@ -205,8 +208,8 @@ def test_every_record_goes_through_in_its_place(tmp_path, folder, content, batch
             encoding="utf-8", text="text", batch=batch, overwrite=True, progress=Silent(),
         )  # fmt: skip
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as stream:
-        _, *out = csv.reader(stream)
-    expected = expected_records(head + content)
+        _, *out = csv.reader(line.replace("\0", NUL) for line in stream)
+    expected = expected_records((head + content).replace("\0", NUL))
     assert len(out) == scored.rows == len(expected)
     for row, (cells, error) in zip(out, expected, strict=True):
         assert len(row) == 7
