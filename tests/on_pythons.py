@@ -106,8 +106,9 @@ def _tested(interpreter: str, wheel: Path, source: Path, models: Path, folder: P
     subprocess.run([*constrained, "--group", f"{source / 'pyproject.toml'}:test"], check=True)
     environment = {**os.environ, "WORDGATE_TEST_MODELS": str(models)}
     environment.pop("PYTHONPATH", None)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # many processes import the same modules
     tests = subprocess.Popen(
-        [str(python), "-m", "pytest", "tests"],
+        [str(python), "-m", "pytest", "-n", "auto", "--dist", "worksteal", "tests"],
         cwd=source, env=environment, text=True, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert tests.stdout is not None
