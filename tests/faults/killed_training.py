@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,9 @@ def timeless(value):
 def start(data, **options):
     """Begin a training in a child; give its process."""
     board[:] = [NOTHING, 0, -1, -1, 0, 0, 0, 0]
-    child = os.fork()
+    with warnings.catch_warnings():  # the parent's other threads only wait for work
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+        child = os.fork()
     if child:
         return child
     try:

@@ -356,8 +356,16 @@ def test_the_bar_goes_on_where_it_was(messy, count_model, stopped, listening):
     assert listening.bars[0][0] == 1000
 
 
+FORKS = """
+import warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+"""
+"""Python 3.12 and newer warn of a fork where other threads only wait for work."""
+
 # One process loads the model and forks for every run, since that is what takes the time.
-NURSERY = """
+NURSERY = (
+    FORKS
+    + """
 import os, random, signal, sys, time
 import wordgate.scoring.scoring as scoring
 from wordgate.progress import Silent
@@ -396,6 +404,7 @@ for number in range(kills):
     assert open(out, "rb").read() == result, f"run {number}"
     print(killed)
 """
+)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
@@ -408,7 +417,9 @@ def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, he
 
 
 # Kills itself at its so-many-th call of what changes the disk.
-SUICIDE = """
+SUICIDE = (
+    FORKS
+    + """
 import os, pathlib, signal, sys
 import wordgate.scoring.scoring as scoring
 import wordgate.scoring.keeping as keeping
@@ -451,6 +462,7 @@ while True:
     assert open(out, "rb").read() == result, f"step {steps}"
 print(steps)
 """
+)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
