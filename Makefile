@@ -130,8 +130,9 @@ $(VENV)/bin/pip:
 $(VENV)/.train: $(BIN)/pip pyproject.toml constraints.txt
 	@echo "Installing wordgate, PyTorch and what training needs into $(VENV)."
 ifeq ($(TORCH_INDEX),)
-	@echo "On Linux pip takes PyTorch's CUDA build unless it is configured otherwise: about 3 GB to"
-	@echo "download, 5 GB on the disk. The CPU build is 0.2 GB and 1 GB: stop with Ctrl-C, and give make"
+	@echo "On Linux pip takes PyTorch's CUDA build unless it is configured otherwise: some 3 GB to"
+	@echo "download, 5.4 GB on the disk; with the CPU build, of 0.2 GB, it is 1.3 GB on the disk."
+	@echo "To take that one, stop with Ctrl-C and add to the command:"
 	@echo "TORCH_INDEX=https://download.pytorch.org/whl/cpu"
 else
 	$(BIN)/pip install --quiet -c constraints.txt --index-url $(TORCH_INDEX) torch
