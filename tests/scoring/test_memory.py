@@ -1,5 +1,6 @@
-"""A file ten times as large takes as much memory."""
+"""A file five times as large takes as much memory."""
 
+import os
 import subprocess
 import sys
 
@@ -51,7 +52,12 @@ print(peak(int(rows)) - few)
 def test_memory_does_not_grow_with_the_file(count_model, here, out, how_many):
     rows = how_many(250_000, 350_000)
     command = [sys.executable, "-c", MEASURE, count_model.folder, out, str(rows)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    # PyArrow's own allocator keeps freed memory for a while, more or less by the machine's speed.
+    settings = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=600, env=settings
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
-    megabytes_of_text = rows * 130 / 1e6
-    assert int(ended.stdout) < megabytes_of_text / 2
+    # Texts kept in memory would take more than their bytes in the file.
+    megabytes_of_further_text = (rows - rows // 5) * 130 / 1e6
+    assert int(ended.stdout) < megabytes_of_further_text
