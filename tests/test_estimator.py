@@ -185,8 +185,8 @@ def test_groups_are_kept_whole_between_training_and_validation(data, monkeypatch
         seen.update(train=set(train.groups), valid=set(valid.groups))
         return fit(family, train, valid, *args, **options)
 
-    fit = estimator.fit_calibrated
-    monkeypatch.setattr(estimator, "fit_calibrated", note)
+    fit = estimator.fit_model
+    monkeypatch.setattr(estimator, "fit_model", note)
     counting().fit(texts, labels, groups)
     assert seen["train"].isdisjoint(seen["valid"])
     assert seen["train"] | seen["valid"] == set(groups)

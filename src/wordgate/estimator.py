@@ -1,6 +1,7 @@
 """A scikit-learn estimator over wordgate's models."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from wordgate.extras import require_extra
 from wordgate.models.spreading import limited_blas
 from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.progress import Console, Progress, Silent
-from wordgate.settings import checked_seed
+from wordgate.settings import TAUGHT, checked_seed
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.families import check_family
 from wordgate.training.fitting import Examples
-from wordgate.workflows.calibrating import fit_calibrated
-from wordgate.workflows.resolving import resolve_settings, resolve_vectors
+from wordgate.workflows.resolving import choose_recipe, resolve_settings, resolve_vectors
 from wordgate.workflows.study import hold_out
+from wordgate.workflows.teaching import as_names, fit_model, prepare_teaching, vectors_of
+from wordgate.workflows.unlabelled import Unlabelled
 
 require_extra("train", "WordgateClassifier")
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
@@ -37,9 +39,13 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
-        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
+        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; None for
+            ``taught`` with a teacher, else ``default``.
         settings: Single settings that beat the recipe's.
         vectors: A file of pretrained word vectors, or the name of a public one.
+        teacher: What teaches an LSTM or MLP: a transformer to fine-tune first (a folder,
+            ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list of several.
+        teaching_minutes: How long fitting the teacher and labelling may take; None for no limit.
         hidden_size: Beats the recipe's, like those that follow; None leaves it.
         embedding_size: Size of the word vectors; not with `vectors`, which have their own.
         learning_rate: Adam's rate at its highest.
@@ -55,16 +61,19 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes_: The labels, sorted, in the order of the probabilities' columns.
         predictor_: The fitted model.
         history_: One record an epoch.
-        coverage_: How many words had a pretrained vector; None without `vectors`.
+        coverage_: How many words had a pretrained vector; None without any.
+        taught_: How the model was taught; None without `teacher`.
     """
 
     def __init__(
         self,
         *,
         model: str = "lstm",
-        recipe: str | Path = "default",
+        recipe: str | Path | None = None,
         settings: Mapping[str, object] | None = None,
         vectors: str | Path | None = None,
+        teacher: str | Sequence[str] | None = None,
+        teaching_minutes: float | None = None,
         hidden_size: int | None = None,
         embedding_size: int | None = None,
         learning_rate: float | None = None,
@@ -78,6 +87,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.recipe = recipe
         self.settings = settings
         self.vectors = vectors
+        self.teacher = teacher
+        self.teaching_minutes = teaching_minutes
         self.hidden_size = hidden_size
         self.embedding_size = embedding_size
         self.learning_rate = learning_rate
@@ -92,6 +103,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X: Iterable[str],  # noqa: N803
         y: Iterable[Any],
         groups: Sequence[Any] | None = None,
+        unlabelled: Iterable[str] | None = None,
     ) -> "WordgateClassifier":
         """Fit the model.
 
@@ -99,6 +111,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             X: The texts: a list, an array, a pandas or polars Series.
             y: Their labels, of any type that can be sorted.
             groups: Groups whose rows must not be parted between training and validation.
+            unlabelled: Texts without labels, for the teacher to label.
 
         Returns:
             Itself.
@@ -114,20 +127,33 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
         progress: Progress = Console() if self.verbose else Silent()
         check_family(self.model)
-        settings = resolve_settings(
-            self.recipe, self._overrides(), self.vectors, families=[self.model]
+        recipe = choose_recipe(self.recipe, self.teacher)
+        settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
+        more = None if unlabelled is None else checked_texts(unlabelled)
+        teaching = prepare_teaching(
+            settings if self.model in TAUGHT else None,
+            ["unlabelled"] if more else [],
+            self.teaching_minutes,
+            out=None,
+            resume=False,
         )
+        if teaching is not None:
+            teaching.check_labels(names)
+            if more:
+                teaching = replace(teaching, unlabelled=Unlabelled.beside(texts, None, more))
         settings, vectors = resolve_vectors(self.vectors, settings, progress)
         keys = None if groups is None else [str(group) for group in groups]
         examples = Examples(texts, targets, keys)
         train, valid = hold_out(examples, names, settings.valid_size, seed)
         with limited_blas(n_threads):
-            calibrated = fit_calibrated(
+            calibrated, self.taught_ = fit_model(
                 self.model,
                 train,
                 valid,
-                len(names),
+                Examples([], np.zeros(0, np.int64), None),
+                names,
                 settings,
+                teaching,
                 seed=seed,
                 device=self.device,
                 progress=progress,
@@ -140,10 +166,10 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             family=self.model,
             labels=tuple(names),
             seed=seed,
-            recipe=str(self.recipe),
+            recipe=str(recipe),
             settings=settings.model_dump(mode="json"),
             data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
-            vectors=None if vectors is None else vectors.name,
+            vectors=began.name if (began := vectors_of(vectors, self.taught_)) else None,
             temperature=calibrated.temperature,
             environment=environment("torch", "scikit-learn") | dict(fitted.engine),
         )
@@ -187,6 +213,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _overrides(self) -> dict[str, object]:
         named = {
+            "teacher": as_names(self.teacher),
             "hidden_size": self.hidden_size,
             "embedding_size": self.embedding_size,
             "learning_rate": self.learning_rate,

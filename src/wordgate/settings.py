@@ -20,6 +20,7 @@ else:
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
 Strengths = tuple[Annotated[float, Field(gt=0.0)], ...]
+NO_TEACHER = "none"
 LARGEST_SEED = 2**32 - 1
 LARGEST_EMBEDDING = 8192
 
@@ -277,7 +278,25 @@ class Settings(BaseModel):
         description="stop after so many epochs without a better validation accuracy"
     )
 
-    @field_validator("pooling", "count_c", "average_c", mode="before")
+    teacher: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        min_length=1,
+        description="what teaches an LSTM or MLP: `none`; a transformer to fine-tune first (a"
+        " folder, `minilm`, or OWNER/NAME); a saved model's folder; or several joined by `+`, whose"
+        " log-probabilities are averaged",
+    )
+    teacher_weight: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        description="share of the teacher's probabilities in the target of a training text; its"
+        " label has the rest (Hinton et al. 2015)"
+    )
+    teacher_texts: Annotated[int, Field(ge=0)] = Field(
+        description="so many texts the teacher labels at most: the training texts, those without"
+        " labels, and variations of both (Tang et al. 2019)"
+    )
+    teacher_variations: Annotated[int, Field(ge=0)] = Field(
+        description="variations of each text at most"
+    )
+
+    @field_validator("pooling", "count_c", "average_c", "teacher", mode="before")
     @classmethod
     def _split_at_plus(cls, value: object) -> object:
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -285,6 +304,11 @@ class Settings(BaseModel):
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split("+"))
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether a teacher labels texts for the model."""
+        return self.teacher != (NO_TEACHER,)
 
     @property
     def states_have_own_masks(self) -> bool:
@@ -312,6 +336,10 @@ class Settings(BaseModel):
                 "no_effect",
                 "count_characters=1 leaves no characters to count, whose runs begin at 2; set 0, or"
                 " 2 and more",
+            )
+        if NO_TEACHER in self.teacher and self.is_taught:
+            raise PydanticCustomError(
+                "no_effect", f"teacher={NO_TEACHER} stands beside other teachers; leave it out"
             )
         if self.word_dropout and self.unknown_words == "drop":
             raise PydanticCustomError(
@@ -350,13 +378,18 @@ _PREFIXES = {
     "average_": ("logreg", "mlp"),
     "mlp_": ("mlp",),
     "transformer_": ("transformer",),
+    "teacher_": ("lstm", "mlp"),
 }
+TAUGHT = ("lstm", "mlp")
+"""The families that can learn from a teacher."""
 
 
 def reads_setting(family: str, setting: str) -> bool:
     """Tell whether a setting has any effect on models of a family."""
     if setting in _SHARED:
         return True
+    if setting == "teacher":
+        return family in TAUGHT
     for prefix, families in _PREFIXES.items():
         if setting.startswith(prefix):
             return family in families and (family, setting) != ("mlp", "average_c")

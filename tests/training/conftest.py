@@ -87,6 +87,10 @@ SMALL = {
     "transformer_weight_decay": 0.01,
     "transformer_warmup": 0.1,
     "transformer_patience": 2,
+    "teacher": "none",
+    "teacher_weight": 0.7,
+    "teacher_texts": 1000,
+    "teacher_variations": 5,
 }
 WITH_ALL_CHANCE = {
     "bidirectional": True,

@@ -12,8 +12,8 @@ from safetensors.numpy import save_file
 import wordgate
 from wordgate.progress import Silent
 from wordgate.training.identity import digest
-from wordgate.workflows import bracket
 from wordgate.workflows import compare as workflow
+from wordgate.workflows import teaching
 from wordgate.workflows.ladder_told import measured
 
 
@@ -170,9 +170,9 @@ def test_it_goes_on_where_it_stopped(compare, compared, stopped_after_one, monke
     kept = stopped_after_one.with_name("ladder.checkpoint")
     assert [file.name for file in kept.iterdir()] == ["random-count-1.safetensors"]
     fitted = []
-    fit = bracket.fit_calibrated
+    fit = teaching.fit_calibrated
     monkeypatch.setattr(
-        bracket,
+        teaching,
         "fit_calibrated",
         lambda *args, **named: fitted.append(args[0]) or fit(*args, **named),
     )
@@ -239,7 +239,7 @@ def test_what_fails_before_anything_is_finished_leaves_nothing(compare, tmp_path
     def fail(*args, **named):
         raise wordgate.DataError("no good")
 
-    monkeypatch.setattr(bracket, "fit_calibrated", fail)
+    monkeypatch.setattr(teaching, "fit_calibrated", fail)
     with pytest.raises(wordgate.DataError, match="no good"):
         compare(out=tmp_path / "ladder")
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ WORK = {
     "evaluate": (evaluate, "labelled_rows"),
     "export_onnx": (export, "labelled_rows"),
     "distill": (distill, "distill_words"),
-    "WordgateClassifier": (estimator, "fit_calibrated"),
+    "WordgateClassifier": (estimator, "fit_model"),
 }
 
 

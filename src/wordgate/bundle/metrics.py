@@ -51,7 +51,7 @@ class Baselines(_Form):
 
 
 class PairedDifference(_Form):
-    """The model's accuracy less the count baseline's, on the same test rows, by groups."""
+    """The model's accuracy less another one's, on the same test rows, by groups."""
 
     difference: float
     low: float | None
@@ -124,6 +124,36 @@ class VectorFacts(_Form):
         return (
             f"It began with the word vectors of {self.file}: {self.found.types:,} of"
             f" {self.vocabulary.types:,} words had one, {occurrences:.1%} of their occurrences."
+        )
+
+
+class TeacherFacts(_Form):
+    """What taught the model, what it scores on the test rows, and what the model keeps of it."""
+
+    name: str
+    accuracy: float
+    macro_f1: float | None
+    log_loss: float
+    agreement: float = Field(description="share of the test rows that both give the same label")
+    difference: PairedDifference
+    n_labelled: int = Field(description="training texts that it labelled")
+    n_unlabelled: int = Field(description="texts without labels that it labelled")
+    n_left_out: int = Field(
+        description="texts without labels that copy validation or test rows, and were not used"
+    )
+    n_variations: int = Field(description="variations of texts that it labelled")
+    seconds: float = Field(description="its own training and labelling")
+
+    def sentence(self) -> str:
+        """Say it in one sentence."""
+        less = self.difference
+        interval = "no interval"
+        if less.low is not None and less.high is not None:
+            interval = f"95 % interval {100 * less.low:+.1f} to {100 * less.high:+.1f}"
+        return (
+            f"Its teacher, {self.name}, has accuracy {self.accuracy:.3f}; the model is"
+            f" {100 * less.difference:+.1f} points from it ({interval}) and gives the same label to"
+            f" {self.agreement:.1%} of the test rows."
         )
 
 
@@ -220,6 +250,7 @@ class Metrics(_Form):
     vectors: VectorFacts | None = Field(
         default=None, description="the pretrained word vectors, if any were given"
     )
+    teacher: TeacherFacts | None = Field(default=None, description="what taught it, if anything")
     train_seconds: float = Field(description="fitting alone")
     wall_seconds: float = Field(description="the whole command")
     peak_memory_mb: float = Field(description="largest resident size of the process, 10^6 bytes")
@@ -237,6 +268,10 @@ class Metrics(_Form):
     def word_vectors_told(self) -> list[str]:
         """Say in a sentence what word vectors it began with; nothing if they were drawn."""
         return [] if self.vectors is None else [self.vectors.sentence()]
+
+    def teacher_told(self) -> list[str]:
+        """Say in a sentence what its teacher scores; nothing if it had none."""
+        return [] if self.teacher is None else [self.teacher.sentence()]
 
 
 def metrics_schema() -> dict[str, Any]:

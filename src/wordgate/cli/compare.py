@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import json_option, learning_options, reading_options, split_option
+from wordgate.cli.options import (
+    json_option,
+    learning_options,
+    reading_options,
+    split_option,
+    teaching_options,
+)
 
 
 @click.command(
@@ -16,12 +22,13 @@ from wordgate.cli.options import json_option, learning_options, reading_options,
 @click.option(
     "--models",
     metavar="FAMILY,...",
-    help="The families: some of count, logreg, mlp, lstm, transformer."
-    "  [default: all that can take part]",
+    help="The families: some of count, logreg, mlp, lstm, transformer; and taught, an LSTM that"
+    " a transformer taught.  [default: all that can take part]",
 )
 @reading_options
 @split_option("both kinds")
 @learning_options
+@teaching_options
 @click.option(
     "--folds",
     metavar="K",

@@ -75,10 +75,9 @@ learning_options = _stack(
     click.option(
         "--recipe",
         metavar="NAME",
-        default="default",
-        show_default=True,
-        help="Settings: default; notebook, the tutorial's, whose vectors are --vectors googlenews;"
-        " notebook-fast, its network on a better schedule; or a .toml file of your own.",
+        help="Settings: default; taught, for students of a teacher; notebook, the tutorial's, whose"
+        " vectors are --vectors googlenews; notebook-fast, its network on a better schedule; or a"
+        " .toml file of your own.  [default: taught with --teacher, else default]",
     ),
     click.option(
         "--set",
@@ -116,6 +115,29 @@ learning_options = _stack(
     ),
 )
 
+teaching_options = _stack(
+    click.option(
+        "--teacher",
+        metavar="NAME",
+        multiple=True,
+        help="Train an LSTM or MLP on what a larger model says of your texts and of variations of"
+        " them: minilm, a folder or OWNER/NAME, which are fine-tuned first; or a saved model's"
+        " folder. Repeated, they teach together.",
+    ),
+    click.option(
+        "--unlabelled",
+        metavar="FILE",
+        multiple=True,
+        help="Texts without labels for the teacher to label; may be repeated.",
+    ),
+    click.option(
+        "--teaching-minutes",
+        metavar="M",
+        type=float,
+        help="Time limit for fine-tuning the teacher and labelling.",
+    ),
+)
+
 training_options = _stack(
     click.option("--out", metavar="FOLDER", required=True, help="Where to write the model."),
     click.option(
@@ -134,6 +156,7 @@ training_options = _stack(
     ),
     split_option("the recipe's"),
     learning_options,
+    teaching_options,
     click.option(
         "--max-minutes",
         metavar="M",

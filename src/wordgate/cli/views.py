@@ -25,6 +25,7 @@ def training_view(training: "Training") -> str:
         ladder(family, metrics),
         "\n".join([*verdict(family, metrics.difference_to_count), leak(metrics.split)]),
         *(f"Note: {remark}" for remark in training.remarks),
+        *metrics.teacher_told(),
         *metrics.word_vectors_told(),
         "\n".join(belief(metrics)),
         costs(metrics),
@@ -87,6 +88,7 @@ def _worth(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> l
         *ladder(config.family, metrics).splitlines(),
         "",
         *verdict(config.family, metrics.difference_to_count),
+        *metrics.teacher_told(),
         *metrics.word_vectors_told(),
         *belief(metrics),
         costs(metrics),
@@ -121,6 +123,7 @@ def ladder(family: str, metrics: Metrics) -> str:
             "word counts + logistic regression",
             *_scores(count.accuracy, count.macro_f1, count.log_loss),
         ),
+        *_teacher_row(metrics),
         (
             f"this model ({name})",
             *_scores(metrics.accuracy, metrics.macro_f1, metrics.log_loss),
@@ -128,6 +131,14 @@ def ladder(family: str, metrics: Metrics) -> str:
         ),
     ]
     return "\n".join(_ladder_line(row) for row in rows)
+
+
+def _teacher_row(metrics: Metrics) -> list[tuple[str, ...]]:
+    teacher = metrics.teacher
+    if teacher is None:
+        return []
+    scores = _scores(teacher.accuracy, teacher.macro_f1, teacher.log_loss)
+    return [(f"its teacher ({one_line(teacher.name):.19})", *scores)]
 
 
 def memory(seen: "Seen | None") -> str:

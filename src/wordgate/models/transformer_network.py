@@ -96,6 +96,11 @@ class TransformerNetwork:
         return int(self.modules["head"].out_features)  # type: ignore[arg-type]
 
     @property
+    def width(self) -> int:
+        """Count the numbers of the encoder's outputs."""
+        return int(self.modules["head"].in_features)  # type: ignore[arg-type]
+
+    @property
     def n_pieces(self) -> int:
         """Count the pieces that have an embedding."""
         return int(self.modules["encoder"].get_input_embeddings().num_embeddings)  # type: ignore[operator]
@@ -123,14 +128,39 @@ class TransformerNetwork:
         """
         # A text without pieces reads one of padding: attention needs something to attend to.
         there = torch.arange(ids.shape[1], device=ids.device) < lengths.clamp(min=1)[:, None]
-        own = torch.where(ids > 0, ids - FIRST_ID, self.pad_id)
-        outputs = self.modules["encoder"](
-            input_ids=own, attention_mask=there.long(), return_dict=True
-        ).last_hidden_state
+        outputs = self._outputs(ids, there)
         weights = there.to(outputs.dtype)[..., None]
         mean = (outputs * weights).sum(dim=1) / weights.sum(dim=1)
         scores: torch.Tensor = self.modules["head"](self.modules["dropout"](mean))
         return scores
+
+    @torch.inference_mode()
+    def outputs(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Compute the encoder's outputs for each piece, without dropout.
+
+        Args:
+            ids: int64 [batch, time], as for `logits`.
+            lengths: int64 [batch], 1 or more.
+
+        Returns:
+            float32 [batch, time, width].
+        """
+        was_training = self.modules.training
+        self.modules.eval()
+        there = torch.arange(ids.shape[1]) < torch.from_numpy(lengths)[:, None]
+        device = next(self.modules.parameters()).device
+        outputs = self._outputs(torch.from_numpy(ids).to(device), there.to(device))
+        self.modules.train(was_training)
+        found: NDArray[np.float32] = outputs.float().cpu().numpy()
+        return found
+
+    def _outputs(self, ids: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+        """Run the encoder on pieces that are there, bool [batch, time]: [batch, time, width]."""
+        own = torch.where(ids > 0, ids - FIRST_ID, self.pad_id)
+        states: torch.Tensor = self.modules["encoder"](
+            input_ids=own, attention_mask=there.long(), return_dict=True
+        ).last_hidden_state
+        return states
 
     def n_threads(self, threads: int | None) -> int:
         """Count the threads that `log_proba` computes in, asked for so many."""
@@ -163,6 +193,17 @@ class TransformerNetwork:
     def copy(self) -> TransformerNetwork:
         """Copy it with its weights as they are now."""
         return TransformerNetwork(self.config, deepcopy(self.modules), self.pad_id)
+
+    def in_precision(self, precision: torch.dtype, device: torch.device) -> TransformerNetwork:
+        """Copy it to a device with all weights in a precision, to predict.
+
+        In bfloat16 it computes about three times as many texts a second as in float32 where the
+        hardware has bfloat16, half as many again as under autocast, which converts each layer's
+        weights anew.
+        """
+        copied = self.copy()
+        copied.modules.to(device=device, dtype=precision).eval()
+        return copied
 
     def on_processor(self) -> TransformerNetwork:
         """Move it there, to predict."""

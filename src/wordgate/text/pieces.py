@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -58,6 +58,31 @@ class PieceEncoder:
     def size(self) -> int:
         """Count the ids there can be: one more than the highest."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    def special_ids(self) -> frozenset[int]:
+        """Give the ids, as `encode` gives them, of pieces that stand for no characters of a text.
+
+        They frame a text, or stand for whatever the tokenizer doesn't know.
+        """
+        return frozenset(
+            id_ + FIRST_ID for id_, token in self._added().items() if token.special
+        ) | frozenset(
+            id_ + FIRST_ID
+            for name in _UNKNOWN
+            if (id_ := self._tokenizer.token_to_id(name)) is not None
+        )
+
+    def whole_words(self) -> list[str]:
+        """Name the whole words of the tokenizer's vocabulary, in its order."""
+        decoder = self._tokenizer.decoder
+        return whole_words(
+            self._tokenizer.get_vocab(with_added_tokens=False),
+            {token.content for token in self._added().values() if token.special},
+            lambda token: token if decoder is None else decoder.decode([token]),
+        )
+
+    def _added(self) -> Mapping[int, Any]:
+        return self._tokenizer.get_added_tokens_decoder()
 
     def encode(self, texts: Sequence[str], *, threads: int | None = None) -> EncodedTexts:
         """Encode texts; each id is the tokenizer's own plus `FIRST_ID`.
@@ -149,6 +174,29 @@ class PieceEncoder:
                 f"the model's max_tokens is {limit}, and its tokenizer frames a text by {frame}"
             )
         return encoder
+
+
+def whole_words(
+    ids: Mapping[str, int], special: Collection[str], spelled: Callable[[str], str]
+) -> list[str]:
+    """Name the whole words of a vocabulary of pieces, in its order.
+
+    Args:
+        ids: The pieces' ids.
+        special: Pieces that are no part of a text.
+        spelled: Gives the characters of a piece that begins a word.
+    """
+    tokens = [token for token in sorted(ids, key=ids.__getitem__) if token not in special]
+    # Most vocabularies mark what begins a word; BERT's marks what goes on with one. Any mark may
+    # stand in any vocabulary as a character of its own: the most frequent is the mark.
+    marked = {
+        mark: [token for token in tokens if token.startswith(mark)] for mark in ("##", "▁", "Ġ")
+    }
+    mark = max(marked, key=lambda mark: len(marked[mark]))
+    if mark == "##":
+        return [token for token in tokens if not token.startswith(mark)]
+    words = (spelled(token).replace(mark, " ").strip() for token in marked[mark])
+    return [word for word in words if word]
 
 
 @contextmanager

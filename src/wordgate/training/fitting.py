@@ -21,11 +21,14 @@ class Examples:
         texts: One string each.
         targets: int64 [n], each the number of a label.
         groups: One group each, or None: each text is its own.
+        soft_targets: float32 [n, classes], the probabilities to learn in place of `targets`, as a
+            teacher gives them; None to learn the targets themselves.
     """
 
     texts: Sequence[str]
     targets: NDArray[np.int64]
     groups: Sequence[str] | None
+    soft_targets: NDArray[np.float32] | None = None
 
     def digest(self) -> str:
         """Give a SHA-256 that other texts, targets or groups, or another order, would change."""
@@ -33,6 +36,8 @@ class Examples:
         for column in (self.texts, self.groups or ()):
             lengths = np.fromiter(map(len, column), np.int64)
             content.update(lengths.tobytes() + "".join(column).encode(errors="surrogatepass"))
+        if self.soft_targets is not None:
+            content.update(self.soft_targets.tobytes())
         return content.hexdigest()
 
     def part(self, rows: NDArray[np.int64]) -> "Examples":
@@ -42,6 +47,7 @@ class Examples:
             texts=[self.texts[row] for row in chosen],
             targets=self.targets[rows],
             groups=None if self.groups is None else [self.groups[row] for row in chosen],
+            soft_targets=None if self.soft_targets is None else self.soft_targets[rows],
         )
 
 

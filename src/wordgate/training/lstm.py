@@ -120,7 +120,7 @@ def fit_lstm(
         trainer,
         course,
         encoded,
-        train.targets,
+        train.targets if train.soft_targets is None else train.soft_targets,
         progress,
         deadline,
         checkpoint,

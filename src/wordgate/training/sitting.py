@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
 from wordgate.models.network import Network
@@ -19,7 +17,7 @@ from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.course import Course, epoch_line, out_of_patience, out_of_time
 from wordgate.training.interruption import Interruption, deferred_interruption
 from wordgate.training.noise import stream
-from wordgate.training.trainer import Prepared, Trainer
+from wordgate.training.trainer import Prepared, Targets, Trainer
 
 
 class Sitting:
@@ -29,7 +27,7 @@ class Sitting:
         trainer: Makes the updates; its state says how far the training is.
         course: Judges the epochs.
         encoded: The training texts.
-        targets: int64 [n], theirs.
+        targets: Theirs: int64 [n], or float32 [n, classes] for probabilities to learn.
         progress: Where the epochs are told.
         deadline: The `time.monotonic()` at which training and judging must have ended.
         checkpoint: Where the state is kept; None for nowhere.
@@ -41,7 +39,7 @@ class Sitting:
         trainer: Trainer,
         course: Course[Network],
         encoded: EncodedTexts,
-        targets: NDArray[np.int64],
+        targets: Targets,
         progress: Progress,
         deadline: float,
         checkpoint: Checkpoint | None,

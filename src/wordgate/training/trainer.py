@@ -21,6 +21,9 @@ SMALLEST_EPOCH = 20
 MOST_EPOCHS_FOR_SMALL_DATA = 40
 GATES = 4
 
+Targets = NDArray[np.int64] | NDArray[np.float32]
+"""What texts should be given: int64 [n], one label each; or float32 [n, classes], probabilities."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -57,7 +60,7 @@ class Prepared:
         words: int64 [distinct], the batch's different words.
         positions: int64 [batch, time], places in `words`.
         lengths: int64 [batch].
-        targets: int64 [batch].
+        targets: int64 [batch], or float32 [batch, classes].
         masks: The dropout masks.
     """
 
@@ -127,14 +130,12 @@ class Trainer:
         """Name what computes: it moves the last bits of a result."""
         return engine(self.device, self.precision)
 
-    def prepare(
-        self, batch: Batch, targets: NDArray[np.int64], *, epoch: int, update: int
-    ) -> Prepared:
+    def prepare(self, batch: Batch, targets: Targets, *, epoch: int, update: int) -> Prepared:
         """Prepare an update; nothing that updates change has a part in it.
 
         Args:
             batch: The texts.
-            targets: int64 [batch].
+            targets: Theirs: int64 [batch], or float32 [batch, classes].
             epoch: The epoch's number, from 0.
             update: The update's number in the whole training, from 0.
         """
@@ -153,8 +154,8 @@ class Trainer:
         """Make one update.
 
         Returns:
-            float64 [2]: the summed loss of the batch, and how many of its texts were labelled
-            right; still on the device, so that nobody has to wait for it.
+            float64 [2]: the summed loss of the batch, and how many of its texts got the label of
+            the highest target; still on the device, so that nobody has to wait for it.
         """
         state, factor = self.state, self._factor()
         rows = state.table.rows(prepared.words)
@@ -185,7 +186,8 @@ class Trainer:
         state.optimizer.update(self.settings.learning_rate * factor)
         state.table.update(prepared.words, gradient, squares, self._word_vector_rates(factor))
         state.batch += 1
-        right = (scores.detach().argmax(dim=1) == prepared.targets).sum()
+        wanted = prepared.targets if prepared.targets.ndim == 1 else prepared.targets.argmax(dim=1)
+        right = (scores.detach().argmax(dim=1) == wanted).sum()
         return torch.stack([loss.detach().double() * len(scores), right.double()])
 
     def _factor(self) -> float:

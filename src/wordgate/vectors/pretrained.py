@@ -23,9 +23,12 @@ class Pretrained:
 
     Attributes:
         file: The file they stand in.
+        called: What metrics and messages call them; None for the file's name. Those that have a
+            name of their own were made for one run, and answers from them are not remembered.
     """
 
     file: VectorFile
+    called: str | None = None
 
     @classmethod
     def open(cls, vectors: str | Path, progress: Progress) -> "Pretrained":
@@ -44,8 +47,8 @@ class Pretrained:
 
     @property
     def name(self) -> str:
-        """The file's name, without its folder."""
-        return without_surrogates(self.file.path.name)
+        """What they are called: without a name of their own, as the file without its folder."""
+        return self.called or without_surrogates(self.file.path.name)
 
     def look_up(self, words: Sequence[str], spelling: Spelling, progress: Progress) -> Found:
         """Find a vocabulary's words: in what an earlier run kept, else in the file.
@@ -53,6 +56,8 @@ class Pretrained:
         Raises:
             DataError: The file is broken.
         """
+        if self.called is not None:
+            return find_words(self.file, words, spelling)
         key = cache.question_key(self.file.path, words, spelling)
         found = cache.kept_answer(key)
         if found is not None:

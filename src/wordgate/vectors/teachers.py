@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.hub import Role, locate_model, quiet_loading, unloadable
+from wordgate.text.pieces import whole_words
 from wordgate.vectors.distilling import Outputs
 
 TEACHER = Role("teacher", "sentence-transformer", "--teacher ", ("modules.json", "config.json"))
@@ -55,19 +56,11 @@ class SentenceTeacher:
 
     def own_words(self) -> list[str]:
         """Name the whole words of the teacher's vocabulary, in its order."""
-        special = set(self._tokenizer.all_special_tokens)
-        ids = self._tokenizer.get_vocab()
-        tokens = [token for token in sorted(ids, key=ids.__getitem__) if token not in special]
-        # Most vocabularies mark what begins a word; BERT's marks what goes on with one. Any mark
-        # may stand in any vocabulary as a character of its own: the most frequent is the mark.
-        marked = {
-            mark: [token for token in tokens if token.startswith(mark)] for mark in ("##", "▁", "Ġ")
-        }
-        mark = max(marked, key=lambda mark: len(marked[mark]))
-        if mark == "##":
-            return [token for token in tokens if not token.startswith(mark)]
-        spelled = (self._tokenizer.convert_tokens_to_string([token]) for token in marked[mark])
-        return [word for token in spelled if (word := token.replace(mark, " ").strip())]
+        return whole_words(
+            self._tokenizer.get_vocab(),
+            set(self._tokenizer.all_special_tokens),
+            lambda token: self._tokenizer.convert_tokens_to_string([token]),
+        )
 
     def _ask(self, words: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Give bool [words, pieces], which of them count; and float32 [words, pieces, width]."""

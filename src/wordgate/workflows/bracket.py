@@ -19,15 +19,24 @@ from wordgate.split.copies import Copies
 from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import Pretrained
-from wordgate.workflows.calibrating import fit_calibrated
 from wordgate.workflows.judging import Exam, leak_sentence
 from wordgate.workflows.ladder import Answers, Rung
 from wordgate.workflows.logbook import Course, Logbook
 from wordgate.workflows.resolving import READ_VECTORS
 from wordgate.workflows.rounds import Round, make_rounds
 from wordgate.workflows.study import Study, all_examples, make_study
+from wordgate.workflows.teaching import Teaching, fit_model
 
 RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
+TAUGHT_LSTM = "taught"
+"""What a comparison calls an LSTM that a teacher taught."""
+COMPARED = ("count", "logreg", "mlp", "lstm", TAUGHT_LSTM, "transformer")
+"""All that can be compared, the simplest first."""
+
+
+def family_of(name: str) -> str:
+    """Give the family of one of `COMPARED`."""
+    return "lstm" if name == TAUGHT_LSTM else name
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,8 @@ class Terms:
         progress: Where the way is told.
         transformer: The folder of the one to fine-tune; None if none is.
         threads: In how many threads those compute that can choose, as for `choose_threads`.
+        taught: The settings of `TAUGHT_LSTM`; None if it takes no part.
+        teaching: How it is taught; None if it takes no part.
     """
 
     settings: Settings
@@ -53,6 +64,12 @@ class Terms:
     progress: Progress
     transformer: Path | None = None
     threads: int | None = None
+    taught: Settings | None = None
+    teaching: Teaching | None = None
+
+    def settings_of(self, family: str) -> Settings:
+        """Give a family the settings of its recipe."""
+        return self.taught if family == TAUGHT_LSTM and self.taught is not None else self.settings
 
     def device_of(self, family: str) -> str:
         """Say where a family is to compute."""
@@ -60,7 +77,7 @@ class Terms:
 
     def vectors_of(self, family: str) -> Pretrained | None:
         """Give the word vectors to a family that reads some."""
-        return self.vectors if family in READ_VECTORS else None
+        return self.vectors if family_of(family) in READ_VECTORS else None
 
 
 @dataclass(frozen=True)
@@ -170,12 +187,14 @@ def _course(
 
 
 def _train(family: str, each: Round, study: Study, terms: Terms) -> Course:
-    calibrated = fit_calibrated(
-        family,
+    calibrated, _ = fit_model(
+        family_of(family),
         each.train,
         each.valid,
-        len(study.labels),
-        terms.settings,
+        each.test,
+        study.labels,
+        terms.settings_of(family),
+        terms.teaching if family == TAUGHT_LSTM else None,
         seed=terms.seed,
         device=terms.device_of(family),
         progress=terms.progress,
@@ -203,8 +222,13 @@ def _train(family: str, each: Round, study: Study, terms: Terms) -> Course:
 def _identity(family: str, each: Round, terms: Terms) -> Identity:
     """Name what decides what a family comes to in a round; a family's own settings alone."""
     vectors = terms.vectors_of(family)
-    settings = terms.settings.model_dump(mode="json", exclude={"split"})
-    read = {name: value for name, value in settings.items() if reads_setting(family, name)}
+    settings = terms.settings_of(family).model_dump(mode="json", exclude={"split"})
+    readers = ("lstm", "transformer") if family == TAUGHT_LSTM else (family,)
+    read = {
+        name: value
+        for name, value in settings.items()
+        if any(reads_setting(reader, name) for reader in readers)
+    }
     work = {
         "data": "".join(part.digest() for part in (each.train, each.valid, each.test)),
         VECTORS: "none" if vectors is None else _as_it_is(vectors.file.path),
@@ -214,7 +238,12 @@ def _identity(family: str, each: Round, terms: Terms) -> Identity:
     if family == "transformer" and terms.transformer is not None:
         work["transformer"] = _as_it_is(terms.transformer)
     device = terms.device_of(family)
-    return Identity(work, engine_of(family, terms.settings, device, threads=terms.threads))
+    if family == TAUGHT_LSTM and terms.teaching is not None:
+        work["texts without labels"] = terms.teaching.unlabelled_digest()
+        work["teaching minutes"] = str(terms.teaching.minutes)
+    settings_of = terms.settings_of(family)
+    engine = engine_of(family_of(family), settings_of, device, threads=terms.threads)
+    return Identity(work, engine)
 
 
 def _as_it_is(path: Path) -> str:

@@ -17,7 +17,7 @@ from wordgate.extras import require_extra
 from wordgate.files import check_folder, write_folder
 from wordgate.models.spreading import limited_blas
 from wordgate.progress import Console, Progress
-from wordgate.settings import checked_seed
+from wordgate.settings import Settings, checked_seed, reads_setting
 from wordgate.split.copies import find_copies
 from wordgate.training.families import (
     FAMILIES,
@@ -29,11 +29,14 @@ from wordgate.training.families import (
 )
 from wordgate.workflows.advice import advise
 from wordgate.workflows.bracket import (
+    COMPARED,
     GIVEN,
     GROUPED,
     RANDOM,
+    TAUGHT_LSTM,
     Bracket,
     Terms,
+    family_of,
     make_bracket,
     run_family,
 )
@@ -44,11 +47,14 @@ from wordgate.workflows.ladder import Comparison, Rung, Step
 from wordgate.workflows.logbook import Logbook, check_own
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.resolving import (
+    choose_recipe,
     given_options,
     refuse_idle_split,
+    refuse_unread,
     resolve_settings,
     resolve_vectors,
 )
+from wordgate.workflows.teaching import as_names, prepare_teaching
 
 FILES = ("comparison.json", "report.html")
 _WHAT = "comparison"
@@ -61,9 +67,12 @@ def compare(
     overwrite: bool = False,
     resume: bool = False,
     models: Sequence[str] | None = None,
-    recipe: str | Path = "default",
+    recipe: str | Path | None = None,
     settings: Mapping[str, object] | None = None,
     vectors: str | Path | None = None,
+    teacher: str | Sequence[str] | None = None,
+    unlabelled: str | Path | Sequence[str | Path] = (),
+    teaching_minutes: float | None = None,
     split: Literal["grouped", "random"] | None = None,
     test_size: float | None = None,
     valid: str | Path | None = None,
@@ -86,12 +95,17 @@ def compare(
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
         overwrite: Replace a comparison that is there, and begin anew where one was interrupted.
         resume: Go on with the comparison into `out` that was interrupted, after its last rung.
-        models: The families, in any order: the simplest is the lowest rung. None for all that can
-            take part.
-        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
+        models: The families, and ``taught`` for an LSTM that a teacher taught, in any order: the
+            simplest is the lowest rung. None for all families that can take part, and ``taught``
+            where there is a teacher.
+        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; ``taught`` has
+            that of its name in any case.
         settings: Single settings that beat the recipe's.
         vectors: A file of pretrained word vectors, or the name of a public one; without, families
             that average word vectors are left out.
+        teacher: What teaches ``taught``, as for `wordgate.train`; None for its recipe's.
+        unlabelled: Files of texts without labels for its teacher.
+        teaching_minutes: How long its teaching may take in each round; None for no limit.
         split: ``grouped`` or ``random`` alone; None for both.
         test_size: The share of rows for test; else what the recipe says.
         valid: A file of the same columns for validation.
@@ -116,17 +130,26 @@ def compare(
     require_extra("train", "comparing models")
     told: Progress = Console() if progress is None else progress
     seed, n_threads = checked_seed(seed), choose_threads(threads)
-    families, left_out = _families(models, vectors)
+    families, left_out = _families(models, vectors, taught=teacher is not None)
     overrides = {**(settings or {}), **given_options(test_size=test_size)}
-    chosen = resolve_settings(recipe, overrides, vectors, families=families)
-    for family in [name for name in families if name not in ON_CPU_ALONE] or families[:1]:
+    recipe = choose_recipe(recipe, None)
+    own = tuple(dict.fromkeys(map(family_of, families)))
+    taught, common = None, overrides
+    if TAUGHT_LSTM in families:
+        refuse_unread(overrides, (*own, "transformer"))
+        taught = _taught_settings(overrides, vectors, teacher)
+        common = _read_by(overrides, own, but="teacher")
+    chosen = resolve_settings(recipe, common, vectors, families=own)
+    files = as_names(unlabelled) or ()
+    teaching = prepare_teaching(taught, files, teaching_minutes, out=None, resume=False)
+    for family in [name for name in own if name not in ON_CPU_ALONE] or own[:1]:
         check_device(family, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_n_folds(folds, parts_given=parts_given)
     refuse_idle_split(split, valid, test, split_column)
     _refuse_idle_settings(overrides, test, folds)
     _check_out(out, overwrite=overwrite, resume=resume)
-    found = [check_pretrained(family, chosen) for family in families]
+    found = [check_pretrained(family, chosen) for family in own]
     transformer = next((folder for folder in found if folder is not None), None)
     sources = read_parts(
         data,
@@ -137,10 +160,16 @@ def compare(
         **reading,
     )
     told.say("\n".join([*sources.lines(), *left_out]))
+    if teaching is not None:
+        teaching = teaching.beside(sources.table, files, told, encoding=reading.get("encoding"))
     chosen, pretrained = resolve_vectors(vectors, chosen, told)
+    if taught is not None and pretrained is not None:
+        taught = taught.with_vectors_of(pretrained.size)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     copies = find_copies(sources.table.bodies, sources.table.groups)
-    terms = Terms(chosen, seed, device, pretrained, folds, told, transformer, threads)
+    terms = Terms(
+        chosen, seed, device, pretrained, folds, told, transformer, threads, taught, teaching
+    )
     brackets = [make_bracket(sources.table, kind, copies, terms) for kind in kinds]
     logbook = _logbook(out, told, resume=resume)
     ladder = Comparison(
@@ -175,8 +204,31 @@ def compare(
     return ladder
 
 
+def _taught_settings(
+    overrides: Mapping[str, object],
+    vectors: str | Path | None,
+    teacher: str | Sequence[str] | None,
+) -> Settings:
+    """Give the settings of the LSTM that is taught: its recipe's, and those given that it reads."""
+    own = _read_by(overrides, ("lstm", "transformer"))
+    named = given_options(teacher=as_names(teacher))
+    return resolve_settings(TAUGHT_LSTM, {**own, **named}, vectors, families=["lstm"])
+
+
+def _read_by(
+    overrides: Mapping[str, object], families: Sequence[str], but: str | None = None
+) -> dict[str, object]:
+    """Keep the settings that some of the families read, but those of a prefix."""
+    return {
+        name: value
+        for name, value in overrides.items()
+        if any(reads_setting(family, name) for family in families)
+        and not (but is not None and name.startswith(but))
+    }
+
+
 def _families(
-    models: Sequence[str] | None, vectors: str | Path | None
+    models: Sequence[str] | None, vectors: str | Path | None, *, taught: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give the families that take part, simplest first, and a sentence for each that can't.
 
@@ -185,11 +237,11 @@ def _families(
         MissingExtraError: A family that was named needs an extra.
     """
     if models is not None:
-        for family in models:
-            check_family(family)
+        for name in models:
+            check_family(family_of(name))
         if len(set(models)) < len(models) or not models:
             raise SettingsError(f"models are {', '.join(models) or 'none'}: name each once")
-        return tuple(family for family in FAMILIES if family in models), ()
+        return tuple(name for name in COMPARED if name in models), ()
     families, left_out = [], []
     for family in FAMILIES:
         try:
@@ -204,6 +256,8 @@ def _families(
             )
             continue
         families.append(family)
+        if family == "lstm" and taught:
+            families.append(TAUGHT_LSTM)
     return tuple(families), tuple(left_out)
 
 

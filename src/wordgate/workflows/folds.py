@@ -11,10 +11,10 @@ from wordgate.errors import SettingsError
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.vectors.pretrained import Pretrained
-from wordgate.workflows.calibrating import fit_calibrated
 from wordgate.workflows.judging import Exam
 from wordgate.workflows.rounds import make_rounds
 from wordgate.workflows.study import Study, all_examples
+from wordgate.workflows.teaching import Teaching, fit_model
 
 
 def check_folds(
@@ -66,6 +66,7 @@ def cross_validate(
     vectors: Pretrained | None,
     progress: Progress,
     threads: int | None = None,
+    teaching: Teaching | None = None,
 ) -> tuple[CrossValidation, NDArray[np.float64]]:
     """Deal all rows to folds of whole groups; fit a model without each fold and judge it there.
 
@@ -80,6 +81,7 @@ def cross_validate(
         vectors: The word vectors that each model begins with; None to draw them.
         progress: Where the way is told.
         threads: In how many threads to compute, as for `wordgate.training.families.fit`.
+        teaching: How each fold's model is taught, by a teacher of its own; None if it is not.
 
     Returns:
         What the folds came to, and each row's log-probabilities by the model that had not seen it,
@@ -94,12 +96,14 @@ def cross_validate(
     rounds = make_rounds(table, study, n_folds, settings, seed)
     for number, each in enumerate(rounds, start=1):
         progress.say(f"fold {number} of {n_folds}: {len(each.rows):,} rows judge")
-        fitted = fit_calibrated(
+        fitted, _ = fit_model(
             family,
             each.train,
             each.valid,
-            len(labels),
+            each.test,
+            labels,
             settings,
+            teaching,
             seed=seed,
             device=device,
             progress=progress,

@@ -12,6 +12,7 @@ from wordgate.bundle.metrics import (
     CoveragePoint,
     PairedDifference,
     SplitFacts,
+    TeacherFacts,
     Tempering,
     VectorFacts,
 )
@@ -25,6 +26,7 @@ from wordgate.training.fitting import Examples
 from wordgate.vectors.coverage import Coverage
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.study import Study
+from wordgate.workflows.teaching import Taught
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,26 @@ def compare_to_count(
         exam.right(log_proba), baselines.count_right, exam.examples.groups, seed=exam.seed
     )
     return PairedDifference(**asdict(difference))
+
+
+def teacher_facts(exam: Exam, log_proba: NDArray[np.float64], taught: Taught) -> TeacherFacts:
+    """Tell what the teacher of a student scores, and what the student keeps of it."""
+    own = taught.test_log_proba
+    scores, groups = exam.scores(own), exam.examples.groups
+    difference = paired_difference(exam.right(log_proba), exam.right(own), groups, seed=exam.seed)
+    return TeacherFacts(
+        name=taught.teacher,
+        accuracy=scores.accuracy,
+        macro_f1=scores.macro.f1,
+        log_loss=scores.log_loss,
+        agreement=float((log_proba.argmax(axis=1) == own.argmax(axis=1)).mean()),
+        difference=PairedDifference(**asdict(difference)),
+        n_labelled=taught.n_labelled,
+        n_unlabelled=taught.n_unlabelled,
+        n_left_out=taught.n_left_out,
+        n_variations=taught.n_variations,
+        seconds=taught.seconds,
+    )
 
 
 def tempering_facts(exam: Exam, untempered: NDArray[np.float64], temperature: float) -> Tempering:

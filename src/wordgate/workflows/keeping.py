@@ -36,15 +36,22 @@ def check_keeping(
         raise SettingsError("to resume a training, say by `out` which one")
     if out is None or family != "lstm":
         return None
-    file = kept_beside(out)
+    file, taught = kept_beside(out), taught_beside(out)
     check_place(file, "training", folder=False)
-    refuse_to_guess(Path(out), file, "training", resume=resume, overwrite=overwrite)
-    return Keeping(file, resume)
+    check_place(taught, "teaching", folder=True)
+    kept = taught if taught.exists() and not file.exists() else file
+    refuse_to_guess(Path(out), kept, "training", resume=resume, overwrite=overwrite)
+    return Keeping(file, resume and file.exists())
 
 
 def kept_beside(out: str | Path) -> Path:
     """Say where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
     return Path(f"{Path(out)}.checkpoint")
+
+
+def taught_beside(out: str | Path) -> Path:
+    """Say where teachers and their answers are kept: ``model`` has ``model.teaching``."""
+    return Path(f"{Path(out)}.teaching")
 
 
 def is_end_of(model: Path, kept: Path) -> bool:

@@ -108,8 +108,8 @@ def _read_like(
 ) -> Table:
     """Read a file by the columns of a table; it may lack a group column that was inferred."""
     like = options.copy()
-    like["text"] = _columns(table, "text")
-    like["label"], like["group"] = _column(table, "label"), _column(table, "group")
+    like["text"] = column_flags(table, "text")
+    like["label"], like["group"] = column_flag(table, "label"), column_flag(table, "group")
 
     def read() -> Table:
         return read_table(
@@ -125,13 +125,14 @@ def _read_like(
         return read()
 
 
-def _column(table: Table, role: str) -> str:
+def column_flag(table: Table, role: str) -> str:
     """Give the name or number of the column that plays a role, ``none`` where there is none."""
-    columns = _columns(table, role)
+    columns = column_flags(table, role)
     return columns[0] if columns else "none"
 
 
-def _columns(table: Table, role: str) -> list[str]:
+def column_flags(table: Table, role: str) -> list[str]:
+    """Give the names or numbers of the columns that play a role; the text may have several."""
     choice = table.reading.choice(role)
     return [] if choice is None else [column.flag() for column in choice.columns]
 

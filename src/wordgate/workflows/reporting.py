@@ -102,6 +102,7 @@ def _told(config: Config, metrics: Metrics, found: Audit) -> Told:
             leak(metrics.split),
             *metrics.split.warnings,
             *metrics.remarks,
+            *metrics.teacher_told(),
             *metrics.word_vectors_told(),
         ],
         audit=[advice(found), *sections(found)],

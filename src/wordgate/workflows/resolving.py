@@ -1,11 +1,18 @@
 """From what a user asked for to what a training takes: settings, and word vectors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from wordgate.errors import SettingsError
 from wordgate.progress import Progress
-from wordgate.settings import LARGEST_EMBEDDING, Settings, load_settings, reads_setting
+from wordgate.settings import (
+    LARGEST_EMBEDDING,
+    NO_TEACHER,
+    TAUGHT,
+    Settings,
+    load_settings,
+    reads_setting,
+)
 from wordgate.training.families import NEED_VECTORS
 from wordgate.vectors.pretrained import Pretrained
 
@@ -15,6 +22,13 @@ _IN_PLACE = {
     "embedding_learning_rate": "vectors_learning_rate, or vectors_drawn_learning_rate",
 }
 """What to set where there are pretrained vectors."""
+
+
+def choose_recipe(recipe: str | Path | None, teacher: str | Sequence[str] | None) -> str | Path:
+    """Give the recipe that was named; else ``taught`` where a teacher was, ``default`` without."""
+    if recipe is not None:
+        return recipe
+    return "default" if teacher is None or teacher == NO_TEACHER else "taught"
 
 
 def resolve_settings(
@@ -37,21 +51,36 @@ def resolve_settings(
             needed, or have no effect themselves.
     """
     settings = load_settings(recipe, overrides)
+    taught = settings.is_taught and any(family in TAUGHT for family in families)
+    refuse_unread(overrides, (*families, "transformer") if taught else families)
     for setting in overrides:
-        if not any(reads_setting(family, setting) for family in families):
-            raise SettingsError(f"{setting} has no effect on {_models(families)}: leave it out")
-    check_vectors_needed(families, vectors)
-    if vectors is None:
+        if setting.startswith("teacher_") and not taught:
+            raise SettingsError(f"{setting} has no effect without a teacher: give one by --teacher")
+    check_vectors_needed(families, vectors, taught=taught)
+    if vectors is None and not taught:
         for setting in overrides:
             if setting.startswith("vectors_"):
                 raise SettingsError(
                     f"{setting} has no effect without --vectors: give some, or leave it out"
                 )
         return settings
+    if vectors is None:
+        return settings
     for setting, instead in _IN_PLACE.items():
         if setting in overrides:
             raise SettingsError(f"{setting} has no effect with --vectors; set {instead}")
     return settings
+
+
+def refuse_unread(settings: Iterable[str], families: Sequence[str]) -> None:
+    """Refuse settings that no family reads.
+
+    Raises:
+        SettingsError: There is one.
+    """
+    for setting in settings:
+        if not any(reads_setting(family, setting) for family in families):
+            raise SettingsError(f"{setting} has no effect on {_models(families)}: leave it out")
 
 
 def given_options(**options: object) -> dict[str, object]:
@@ -77,15 +106,22 @@ def refuse_idle_split(
         )
 
 
-def check_vectors_needed(families: Sequence[str], vectors: str | Path | None) -> None:
+def check_vectors_needed(
+    families: Sequence[str], vectors: str | Path | None, *, taught: bool = False
+) -> None:
     """Refuse word vectors that no family reads, and their lack where one needs them.
+
+    Args:
+        families: The families of the models.
+        vectors: The word vectors; None for none.
+        taught: Whether there is a teacher, of which some can be made.
 
     Raises:
         SettingsError: They have no effect, or are missing.
     """
     if vectors is not None and not any(family in READ_VECTORS for family in families):
         raise SettingsError(f"--vectors {vectors} has no effect: {_models(families)} read none")
-    needing = [family for family in families if family in NEED_VECTORS]
+    needing = [f for f in families if f in NEED_VECTORS and not (taught and f in TAUGHT)]
     if vectors is None and needing:
         raise SettingsError(
             f"{_models(needing)} average word vectors, and there are none: give some by --vectors;"

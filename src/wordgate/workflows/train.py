@@ -1,7 +1,8 @@
 """From labelled texts to a judged model in a folder."""
 
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,13 +22,13 @@ from wordgate.files import remove
 from wordgate.models.spreading import limited_blas
 from wordgate.prediction.predictor import Predictor
 from wordgate.progress import Console, Progress
-from wordgate.settings import Settings, checked_seed
+from wordgate.settings import TAUGHT, Settings, checked_seed
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import Keeping
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.audit import audit_table
-from wordgate.workflows.calibrating import Calibrated, fit_calibrated
+from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate
 from wordgate.workflows.judging import (
@@ -37,6 +38,7 @@ from wordgate.workflows.judging import (
     coverage_facts,
     judge_baselines,
     split_facts,
+    teacher_facts,
     tempering_facts,
     vector_facts,
 )
@@ -44,12 +46,21 @@ from wordgate.workflows.keeping import check_keeping, is_end_of, kept_beside
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.reporting import report_page
 from wordgate.workflows.resolving import (
+    choose_recipe,
     given_options,
     refuse_idle_split,
     resolve_settings,
     resolve_vectors,
 )
 from wordgate.workflows.study import Study, make_study
+from wordgate.workflows.teaching import (
+    Taught,
+    Teaching,
+    as_names,
+    fit_model,
+    prepare_teaching,
+    vectors_of,
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,7 @@ class Plan:
     keeping: Keeping | None = None
     no_texts: bool = False
     threads: int | None = None
+    teaching: Teaching | None = None
 
 
 def train(
@@ -102,9 +114,12 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     model: str = "lstm",
-    recipe: str | Path = "default",
+    recipe: str | Path | None = None,
     settings: Mapping[str, object] | None = None,
     vectors: str | Path | None = None,
+    teacher: str | Sequence[str] | None = None,
+    unlabelled: str | Path | Sequence[str | Path] = (),
+    teaching_minutes: float | None = None,
     split: Literal["grouped", "random"] | None = None,
     test_size: float | None = None,
     valid: str | Path | None = None,
@@ -129,9 +144,14 @@ def train(
             interrupted.
         resume: Go on with the training into `out` that was interrupted.
         model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
-        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'.
+        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; None for
+            ``taught`` with a teacher, else ``default``.
         settings: Single settings that beat the recipe's.
         vectors: A file of pretrained word vectors, or the name of a public one.
+        teacher: What teaches an LSTM or MLP: a transformer to fine-tune first (a folder,
+            ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list of several.
+        unlabelled: A file of texts without labels, or several, for the teacher to label.
+        teaching_minutes: How long fitting the teacher and labelling may take; None for no limit.
         split: ``grouped`` or ``random``; else what the recipe says.
         test_size: The share of rows for test; else what the recipe says.
         valid: A file of the same columns for validation.
@@ -163,9 +183,15 @@ def train(
     if test_size is not None and test is not None:
         raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
     told: Progress = Console() if progress is None else progress
-    overrides = {**(settings or {}), **given_options(split=split, test_size=test_size)}
+    files = as_names(unlabelled) or ()
+    named = given_options(split=split, test_size=test_size, teacher=as_names(teacher))
+    overrides = {**(settings or {}), **named}
     check_family(model)
+    recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
+    teaching = prepare_teaching(
+        chosen if model in TAUGHT else None, files, teaching_minutes, out=out, resume=resume
+    )
     if resume and not overwrite and max_minutes is None and out is not None and model == "lstm":
         overwrite = is_end_of(Path(out), kept_beside(out))  # killed between writing and removing
     keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
@@ -185,9 +211,21 @@ def train(
         **reading,
     )
     told.say("\n".join(sources.lines()))
+    if teaching is not None:
+        teaching = teaching.beside(sources.table, files, told, encoding=reading.get("encoding"))
     chosen, pretrained = resolve_vectors(vectors, chosen, told)
     plan = Plan(
-        model, str(recipe), chosen, seed, device, pretrained, folds, keeping, no_texts, threads
+        model,
+        str(recipe),
+        chosen,
+        seed,
+        device,
+        pretrained,
+        folds,
+        keeping,
+        no_texts,
+        threads,
+        teaching,
     )
     with limited_blas(n_threads):
         training = train_on_table(sources.table, sources.facts(), plan, clock, told)
@@ -195,6 +233,8 @@ def train(
         training.save(out, overwrite=overwrite)
     if keeping is not None:
         remove(keeping.file)
+    if teaching is not None and teaching.folder is not None:
+        shutil.rmtree(teaching.folder, ignore_errors=True)
     return training
 
 
@@ -211,17 +251,20 @@ def train_on_table(
         progress: Where remarks go.
     """
     study = make_study(table, plan.settings, plan.seed)
+    if plan.teaching is not None:
+        plan.teaching.check_labels(study.labels)
     progress.say("\n".join([study.split.reason, *study.split.warnings]))
     facts, found = split_facts(study), audit_table(table, study.copies)
     exam = Exam(study.test, study.labels, plan.seed)
     baselines = judge_baselines(study.train, exam)
     progress.say(_baseline_line(baselines))
-    calibrated = _fit(study, plan, clock, progress)
+    calibrated, taught = _fit(study, plan, clock, progress)
     fitted = calibrated.fitted
     untempered = fitted.model.log_proba(study.test.texts)
     log_proba = tempered(untempered, calibrated.temperature)
     scores = exam.scores(log_proba)
     folds, by_folds = _folds(table, study, plan, progress)
+    vectors = vectors_of(plan.vectors, taught)
     metrics = Metrics.model_validate(
         {
             **scores.as_dict(),
@@ -231,11 +274,12 @@ def train_on_table(
             "folds": folds,
             "calibration": tempering_facts(exam, untempered, calibrated.temperature),
             "coverage": coverage_facts(exam, log_proba),
-            "vectors": vector_facts(plan.vectors, fitted.coverage),
+            "vectors": vector_facts(vectors, fitted.coverage),
+            "teacher": None if taught is None else teacher_facts(exam, log_proba, taught),
             **_course(calibrated, clock),
         }
     )
-    config = _config(data, study, plan, calibrated)
+    config = _config(data, study, plan, calibrated, vectors)
     page = report_page(
         table,
         study,
@@ -254,13 +298,17 @@ def train_on_table(
     return Training(predictor, metrics, scores, bundle, (*study.split.warnings, *fitted.remarks))
 
 
-def _fit(study: Study, plan: Plan, clock: Clock, progress: Progress) -> Calibrated:
-    return fit_calibrated(
+def _fit(
+    study: Study, plan: Plan, clock: Clock, progress: Progress
+) -> tuple[Calibrated, Taught | None]:
+    return fit_model(
         plan.model,
         study.train,
         study.valid,
-        len(study.labels),
+        study.test,
+        study.labels,
         plan.settings,
+        plan.teaching,
         seed=plan.seed,
         device=plan.device,
         progress=progress,
@@ -288,6 +336,7 @@ def _folds(
         vectors=plan.vectors,
         progress=progress,
         threads=plan.threads,
+        teaching=None if plan.teaching is None else replace(plan.teaching, folder=None),
     )
 
 
@@ -305,7 +354,13 @@ def _course(calibrated: Calibrated, clock: Clock) -> dict[str, object]:
     }
 
 
-def _config(data: dict[str, object], study: Study, plan: Plan, calibrated: Calibrated) -> Config:
+def _config(
+    data: dict[str, object],
+    study: Study,
+    plan: Plan,
+    calibrated: Calibrated,
+    vectors: Pretrained | None,
+) -> Config:
     return Config(
         family=plan.model,
         labels=study.labels,
@@ -313,7 +368,7 @@ def _config(data: dict[str, object], study: Study, plan: Plan, calibrated: Calib
         recipe=plan.recipe,
         settings=plan.settings.model_dump(mode="json"),
         data=data,
-        vectors=None if plan.vectors is None else plan.vectors.name,
+        vectors=None if vectors is None else vectors.name,
         temperature=calibrated.temperature,
         environment=environment("torch", "scikit-learn") | dict(calibrated.fitted.engine),
     )

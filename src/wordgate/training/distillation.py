@@ -1,0 +1,158 @@
+"""Knowledge distillation: the texts that a teacher labels, and what it says of them.
+
+A student learns a teacher's probabilities as well as the labels (Hinton, Vinyals and Dean 2015,
+"Distilling the knowledge in a neural network", arXiv 1503.02531). The texts it learns on, the
+transfer set, are the training texts, texts without labels, and variations of both (Tang et al.
+2019, "Distilling task-specific knowledge from BERT into simple neural networks", arXiv 1903.12136).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.progress import Progress
+from wordgate.settings import Settings
+from wordgate.text.augmentation import Augmenter
+from wordgate.training.fitting import Examples
+from wordgate.training.noise import stream
+
+_AT_ONCE = 2048  # texts asked together: between two such blocks the time is looked at
+
+
+class Teacher(Protocol):
+    """A classifier that a student learns from."""
+
+    @property
+    def name(self) -> str:
+        """Name it as the user does."""
+
+    def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Compute log-probabilities, float64 [n, classes]."""
+
+
+@dataclass(frozen=True)
+class TransferSet:
+    """The texts that a teacher is to label: n in all.
+
+    Attributes:
+        texts: The training texts, then those without labels, then variations of either.
+        groups: The group of each text; a variation has that of the text it was made of.
+        n_labelled: How many of them are training texts.
+        n_unlabelled: How many of them came without a label.
+        order: int64 [n], in which order to ask: the training texts first, each kind at random.
+    """
+
+    texts: list[str]
+    groups: list[str]
+    n_labelled: int
+    n_unlabelled: int
+    order: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        train: Examples,
+        unlabelled: Sequence[str],
+        augmenter: Augmenter,
+        settings: Settings,
+        seed: int,
+    ) -> "TransferSet":
+        """Put a transfer set together.
+
+        Args:
+            train: The training texts.
+            unlabelled: Texts without labels.
+            augmenter: Makes the variations.
+            settings: `teacher_texts` and `teacher_variations` say how many texts there are.
+            seed: The run's seed.
+        """
+        room = max(0, settings.teacher_texts - len(train.texts))
+        rng = stream(seed, "transfer set")
+        chosen = np.sort(rng.permutation(len(unlabelled))[:room]).tolist()
+        texts = [*train.texts, *(unlabelled[i] for i in chosen)]
+        groups = [
+            *(train.groups or (f"text {i}" for i in range(len(train.texts)))),
+            *(f"unlabelled {i}" for i in chosen),
+        ]
+        n_own = len(texts)
+        n_varied = min(settings.teacher_variations * n_own, max(0, settings.teacher_texts - n_own))
+        for source, text in augmenter.variations(texts[:n_own], n_varied, rng):
+            texts.append(text)
+            groups.append(groups[source])
+        n_labelled = len(train.texts)
+        kinds = np.split(np.arange(len(texts)), [n_labelled, n_own])
+        order = np.concatenate([rng.permutation(kind) for kind in kinds])
+        return cls(texts, groups, n_labelled, n_own - n_labelled, order)
+
+    def __len__(self) -> int:
+        """The number of texts."""
+        return len(self.texts)
+
+    def examples(self, train: Examples, log_proba: NDArray[np.float32], weight: float) -> Examples:
+        """Give a student what it learns.
+
+        Args:
+            train: The training texts, as the set was made of them.
+            log_proba: float32 [n, classes], what the teacher said; NaN where it was not asked.
+            weight: The share of the teacher's probabilities in the target of a training text; its
+                label has the rest.
+
+        Returns:
+            All texts that have a target: a training text that the teacher was not asked about has
+            its label's, another is left out.
+        """
+        asked = answered(log_proba)
+        soft = np.where(asked[:, None], np.exp(log_proba), 0.0).astype(np.float32)
+        labels = np.zeros((self.n_labelled, soft.shape[1]), np.float32)
+        labels[np.arange(self.n_labelled), train.targets] = 1.0
+        shares = weight * asked[: self.n_labelled, None].astype(np.float32)
+        soft[: self.n_labelled] = shares * soft[: self.n_labelled] + (1.0 - shares) * labels
+        asked[: self.n_labelled] = True
+        rows = np.flatnonzero(asked)
+        targets = soft.argmax(axis=1)
+        targets[: self.n_labelled] = train.targets
+        return Examples(self.texts, targets, self.groups, soft).part(rows)
+
+
+def answered(log_proba: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell which texts a teacher has answered, bool [n], of its answers, float32 [n, classes]."""
+    return np.asarray(np.isfinite(log_proba).all(axis=1))
+
+
+def ask(
+    teacher: Teacher,
+    texts: Sequence[str],
+    order: NDArray[np.int64],
+    answers: NDArray[np.float32],
+    *,
+    progress: Progress,
+    deadline: float,
+    keep: Callable[[], None] = lambda: None,
+) -> None:
+    """Ask a teacher about all texts that it has not answered, as long as there is time.
+
+    Args:
+        teacher: The teacher.
+        texts: The texts.
+        order: int64 [n], in which order to ask.
+        answers: float32 [n, classes], log-probabilities; NaN for a text to be asked about, which
+            the answer takes the place of.
+        progress: Where to show how far it is.
+        deadline: The `time.monotonic()` from which on nothing more is asked.
+        keep: Called after every block of texts.
+    """
+    left = order[~answered(answers[order])]
+    blocks = [left[i : i + _AT_ONCE] for i in range(0, len(left), _AT_ONCE)]
+    done = len(order) - len(left)
+    with progress.bar(len(blocks)) as bar:
+        for rows in blocks:
+            if time.monotonic() >= deadline:
+                return
+            answers[rows] = teacher.log_proba([texts[row] for row in rows.tolist()])
+            done += len(rows)
+            bar.advance(f"the teacher labels: {done:,} of {len(order):,} texts")
+            keep()
