@@ -8,7 +8,7 @@ from wordgate.settings import Settings, load_settings, reads_setting
 from wordgate.training.families import FAMILIES
 
 DOCS = Path(__file__).parent
-RECIPES = ("default", "notebook-fast", "notebook")
+RECIPES = ("default", "taught", "notebook-fast", "notebook")
 
 HEAD = """\
 # Settings

@@ -133,7 +133,7 @@ def fit_average(
         from wordgate.training.mlp import train_mlp
 
         course = train_mlp(
-            (of_train, train.targets),
+            (of_train, train.to_learn),
             (of_valid, valid.targets),
             n_classes,
             settings,

@@ -12,6 +12,9 @@ from wordgate.errors import DataError
 from wordgate.models.protocol import Model
 from wordgate.vectors.coverage import Coverage
 
+Targets = NDArray[np.int64] | NDArray[np.float32]
+"""What texts should be given: int64 [n], one label each; or float32 [n, classes], probabilities."""
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -29,6 +32,11 @@ class Examples:
     targets: NDArray[np.int64]
     groups: Sequence[str] | None
     soft_targets: NDArray[np.float32] | None = None
+
+    @property
+    def to_learn(self) -> Targets:
+        """What a network learns: probabilities if there are some, else the targets."""
+        return self.targets if self.soft_targets is None else self.soft_targets
 
     def digest(self) -> str:
         """Give a SHA-256 that other texts, targets or groups, or another order, would change."""

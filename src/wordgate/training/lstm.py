@@ -120,7 +120,7 @@ def fit_lstm(
         trainer,
         course,
         encoded,
-        train.targets if train.soft_targets is None else train.soft_targets,
+        train.to_learn,
         progress,
         deadline,
         checkpoint,

@@ -14,7 +14,7 @@ from torch.nn import functional
 from wordgate.models.softmax import log_softmax
 from wordgate.progress import Progress
 from wordgate.settings import Settings
-from wordgate.training.fitting import Epoch
+from wordgate.training.fitting import Epoch, Targets
 from wordgate.training.initialisation import Floats, glorot_uniform
 from wordgate.training.noise import dropout_mask, stream
 
@@ -84,7 +84,7 @@ class Course:
 
 
 def train_mlp(
-    train: tuple[Floats, NDArray[np.int64]],
+    train: tuple[Floats, Targets],
     valid: tuple[Floats, NDArray[np.int64]],
     n_classes: int,
     settings: Settings,
@@ -96,8 +96,10 @@ def train_mlp(
     """Train by Adam (Kingma & Ba 2015), and keep the epoch that does best on validation.
 
     Args:
-        train: Averages float32 [n, size] and targets int64 [n] to fit on.
-        valid: The same of what chooses the best epoch, and ends the training early.
+        train: Averages float32 [n, size] and targets to fit on, int64 [n] or probabilities float32
+            [n, classes].
+        valid: Averages, and targets int64 [n], of what chooses the best epoch, and ends the
+            training early.
         n_classes: How many classes there are.
         settings: The recipe's settings, of which those named ``mlp_`` matter.
         seed: Decides the weights to begin with, the order and the dropout.
@@ -132,7 +134,7 @@ class _Trainer:
     def __init__(
         self,
         averages: Floats,
-        targets: NDArray[np.int64],
+        targets: Targets,
         n_classes: int,
         settings: Settings,
         seed: int,
@@ -161,7 +163,8 @@ class _Trainer:
             loss, logits = self._update(self._averages[rows], targets, chance)
             seen += len(rows)
             loss_sum += loss * len(rows)
-            right += int((logits.argmax(dim=1) == targets).sum())
+            wanted = targets if targets.ndim == 1 else targets.argmax(dim=1)
+            right += int((logits.argmax(dim=1) == wanted).sum())
             if time.monotonic() >= deadline:
                 break
         seconds = time.monotonic() - started

@@ -15,9 +15,10 @@ from wordgate.text.encoder import EncodedTexts
 from wordgate.training.ahead import prepared_ahead
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.course import Course, epoch_line, out_of_patience, out_of_time
+from wordgate.training.fitting import Targets
 from wordgate.training.interruption import Interruption, deferred_interruption
 from wordgate.training.noise import stream
-from wordgate.training.trainer import Prepared, Targets, Trainer
+from wordgate.training.trainer import Prepared, Trainer
 
 
 class Sitting:

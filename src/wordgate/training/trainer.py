@@ -13,6 +13,7 @@ from wordgate.training import recurrent
 from wordgate.training.adam import Rates, clip_gradients, schedule_factor
 from wordgate.training.device import choose_precision, engine
 from wordgate.training.first_vectors import FirstVectors
+from wordgate.training.fitting import Targets
 from wordgate.training.noise import dropout_mask, stream
 from wordgate.training.state import State
 
@@ -20,9 +21,6 @@ SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
 MOST_EPOCHS_FOR_SMALL_DATA = 40
 GATES = 4
-
-Targets = NDArray[np.int64] | NDArray[np.float32]
-"""What texts should be given: int64 [n], one label each; or float32 [n, classes], probabilities."""
 
 
 @dataclass(frozen=True)
