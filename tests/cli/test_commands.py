@@ -304,3 +304,27 @@ def test_predict_asks_a_terminal_for_texts_of_the_model_s_form(
         "One text a line, written as topic | text; end with Ctrl-D.\n"
     )
     assert wordgate("predict", count_model.folder).err == "One text a line; end with Ctrl-D.\n"
+
+
+def test_a_student_is_shown_beside_its_teacher(
+    wordgate, reviews, count_model, tiny, tmp_path, make_rows
+):
+    more = tmp_path / "more.csv"
+    more.write_text("text\n" + "\n".join(f"A text of its own number {n}" for n in range(9)) + "\n")
+    settings = {**tiny, "teacher_texts": 300, "teacher_variations": 1}
+    options = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    folder = tmp_path / "student"
+    ended = wordgate(
+        "train", reviews, "--teacher", count_model.folder, "--unlabelled", more,
+        "--teaching-minutes", 5, "--out", folder, *options,
+    )  # fmt: skip
+    assert ended.code == 0
+    assert "\nits teacher (" in ended.out
+    assert f"\nIts teacher, {count_model.folder}, has accuracy " in ended.out
+    assert "\ntexts without labels: 9, each once and none that is labelled, too\n" in ended.err
+    assert "9 without labels" in ended.err
+    info = wordgate("info", folder).out
+    assert "recipe: taught, seed 0" in info
+    assert "Its teacher, " in info
+    assert "Its teacher, " in (folder / "report.html").read_text(encoding="utf-8")
+    assert wordgate("predict", folder, "We love this lamp").code == 0

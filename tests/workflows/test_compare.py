@@ -456,3 +456,31 @@ def test_the_seed_moves_every_kind(compare):
         assert not np.array_equal(
             one.rung("count", kind).right, other.rung("count", kind).right
         ) or (one.rung("count", kind).scores.log_loss != other.rung("count", kind).scores.log_loss)
+
+
+def test_a_taught_lstm_takes_part_beside_the_families(compare, count_model, tiny):
+    found = compare(
+        models=["taught", "count"],
+        teacher=str(count_model.folder),
+        split="grouped",
+        settings={**tiny, "teacher_texts": 300, "teacher_variations": 1},
+    )
+    assert found.families == ("count", "taught")
+    assert [rung.family for rung in found.rungs] == ["count", "taught"]
+    assert found.steps[0].below == "count"
+
+
+def test_a_teacher_alone_adds_the_taught_lstm(monkeypatch):
+    families, _ = workflow._families(None, None, taught=True)
+    assert families[families.index("lstm") + 1] == "taught"
+    assert "taught" not in workflow._families(None, None, taught=False)[0]
+
+
+def test_settings_of_teaching_go_to_the_taught_lstm_alone(compare, count_model, tiny):
+    settings = {**tiny, "teacher_texts": 300, "mlp_epochs": 2}
+    with pytest.raises(wordgate.SettingsError, match="mlp_epochs has no effect"):
+        compare(models=["count", "taught"], teacher=str(count_model.folder), settings=settings)
+    with pytest.raises(wordgate.SettingsError, match="teacher_texts has no effect without"):
+        compare(settings={**tiny, "teacher_texts": 300})
+    with pytest.raises(wordgate.SettingsError, match="--unlabelled has no effect"):
+        compare(unlabelled="more.csv")

@@ -118,13 +118,13 @@ def read_unlabelled(
 
 
 def _read(file: str | Path, table: Table, encoding: str | None) -> Table:
-    try:
-        return read_table(
-            file,
-            text=column_flags(table, "text"),
-            group=column_flag(table, "group"),
-            encoding=encoding,
-            labelled=False,
-        )
-    except DataError:
-        return read_table(file, group="none", encoding=encoding, labelled=False)
+    """Read a file by the table's columns of text and group, or of text, or by what it looks like."""
+    text, group = column_flags(table, "text"), column_flag(table, "group")
+    for columns in ((text, group), (text, "none")):
+        try:
+            return read_table(
+                file, text=columns[0], group=columns[1], encoding=encoding, labelled=False
+            )
+        except DataError:
+            continue  # what is wrong with the file itself the last attempt says
+    return read_table(file, group="none", encoding=encoding, labelled=False)
