@@ -1,6 +1,7 @@
 """Texts without labels, for a teacher to label; what copies a row held out is left out."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,13 +119,9 @@ def read_unlabelled(
 
 
 def _read(file: str | Path, table: Table, encoding: str | None) -> Table:
-    """Read a file by the table's columns of text and group, or of text, or by what it looks like."""
+    """Read a file by the table's columns of text and group, or of text, or by itself."""
     text, group = column_flags(table, "text"), column_flag(table, "group")
-    for columns in ((text, group), (text, "none")):
-        try:
-            return read_table(
-                file, text=columns[0], group=columns[1], encoding=encoding, labelled=False
-            )
-        except DataError:
-            continue  # what is wrong with the file itself the last attempt says
+    for names in (group, "none"):
+        with suppress(DataError):  # what is wrong with the file itself the last attempt says
+            return read_table(file, text=text, group=names, encoding=encoding, labelled=False)
     return read_table(file, group="none", encoding=encoding, labelled=False)
