@@ -314,3 +314,20 @@ def test_a_bundle_says_the_same_as_its_training(reviews, tiny_transformer, tmp_p
     texts = ["We love this lamp", ""]
     assert again.config.family == "transformer"
     assert np.array_equal(again.log_proba(texts), training.predictor.log_proba(texts))
+
+
+def test_a_copy_in_bfloat16_answers_nearly_the_same_and_leaves_the_network(tiny_transformer):
+    import torch
+
+    from wordgate.training.pretrained_transformer import pretrained_transformer
+
+    encoder, network = pretrained_transformer(str(tiny_transformer), 3, 16, 0)
+    encoded = encoder.encode([f"w{i} w{i + 1} w{2 * i}" for i in range(10)])
+    there = np.exp(network.log_proba(encoded))
+    short = network.in_precision(torch.bfloat16, torch.device("cpu"))
+    found = np.exp(short.log_proba(encoded))
+    assert {weight.dtype for weight in short.modules.parameters()} == {torch.bfloat16}
+    assert 0 < np.abs(found - there).max() < 0.02
+    assert (np.exp(network.log_proba(encoded)) == there).all()
+    same = network.in_precision(torch.float32, torch.device("cpu"))
+    assert (np.exp(same.log_proba(encoded)) == there).all()
