@@ -269,7 +269,8 @@ def fit_student(
             train, valid, test, labels, settings, seed, device, progress, threads
         )
         fitting_limit = started + FITTING_SHARE * (limit - started)
-        teachers = fitting.teachers(teaching.saved, folder, fitting_limit)
+        fitted = fitting.teachers(teaching.saved, folder, fitting_limit)
+        teachers = [each.labelling(settings, device) for each in fitted]
         own_vectors = None
         if vectors is None:
             own_vectors = _vectors_of(
@@ -279,7 +280,7 @@ def fit_student(
             settings = settings if vectors is None else settings.with_vectors_of(vectors.size)
         augmenter = _augmenter([*train.texts, *unlabelled], vectors, settings, progress)
         transfer = TransferSet.of(train, unlabelled, augmenter, settings, seed)
-        mean = MeanTeacher([each.labelling(settings, device) for each in teachers])
+        mean = MeanTeacher(teachers)
         answers = _answers(mean, transfer, test, len(labels), folder, progress, limit)
         taught = _account(mean, transfer, answers, teaching, unlabelled, started, own_vectors)
         progress.say(_said(taught, len(transfer)))
@@ -464,8 +465,8 @@ def _answers(
     answers = folder.answers(shapes)
     try:
         for name, texts, order, until in (
-            ("transfer", transfer.texts, transfer.order, limit),
             ("test", test.texts, np.arange(len(test.texts)), math.inf),
+            ("transfer", transfer.texts, transfer.order, limit),
         ):
             ask(
                 teacher,
