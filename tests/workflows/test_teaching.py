@@ -10,7 +10,7 @@ import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.progress import Silent
 from wordgate.training import distillation
-from wordgate.workflows import teaching
+from wordgate.workflows import teachers, teaching
 from wordgate.workflows.unlabelled import Unlabelled
 
 TEACHING = {"teacher_texts": 400, "teacher_variations": 2}
@@ -81,7 +81,7 @@ def test_a_saved_model_teaches_and_what_it_scores_is_told(teach, teacher):
 def test_a_student_learns_what_no_label_says(teach, reviews, teacher, monkeypatch):
     """Of a teacher that is always sure of the first label, students learn that label."""
     monkeypatch.setattr(
-        teaching.ModelTeacher,
+        teachers.ModelTeacher,
         "log_proba",
         lambda self, texts: np.log(np.tile([[1 - 1e-6, 1e-6]], (len(texts), 1))),
     )
@@ -110,19 +110,19 @@ def test_a_teacher_of_other_labels_is_refused(teach, tmp_path):
 
 
 def test_several_teachers_answer_with_the_mean_of_their_log_probabilities():
-    class Fixed(teaching.ModelTeacher):
+    class Fixed(teachers.ModelTeacher):
         def log_proba(self, texts):
             return np.log(np.tile([self.columns], (len(texts), 1)))
 
     one, other = Fixed("a", None, 1.0, (0.8, 0.2)), Fixed("b", None, 1.0, (0.5, 0.5))
-    mean = teaching.MeanTeacher([one, other])
+    mean = teachers.MeanTeacher([one, other])
     assert mean.name == "a + b"
     product = np.sqrt([0.8 * 0.5, 0.2 * 0.5])
     np.testing.assert_allclose(np.exp(mean.log_proba(["x"]))[0], product / product.sum())
 
 
 def test_columns_follow_the_datas_labels(teacher):
-    saved = teaching.load_saved([str(teacher)])[str(teacher)]
+    saved = teachers.load_saved([str(teacher)])[str(teacher)]
     texts = ["We love this lamp", "It broke"]
     there = saved.teacher(saved.labels).log_proba(texts)
     turned = saved.teacher(saved.labels[::-1]).log_proba(texts)
@@ -233,13 +233,15 @@ def test_each_fold_has_a_teacher_of_its_own(teach, tiny_transformer, monkeypatch
         fitted.append((family, len(train.texts)))
         return fit(family, train, *rest, **options)
 
-    monkeypatch.setattr(teaching, "fit_calibrated", counting)
+    for module in (teaching, teachers):
+        monkeypatch.setattr(module, "fit_calibrated", counting)
     fast = {"transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16}
     training = teach(teacher=str(tiny_transformer), folds=2, settings=fast)
     assert [family for family, _ in fitted] == 3 * ["transformer", "lstm"]
     assert len(training.metrics.folds.folds) == 2
     assert training.metrics.vectors.file == f"distilled from {tiny_transformer}"
     assert training.predictor.config.vectors == training.metrics.vectors.file
+    assert training.predictor.config.settings["embedding_size"] == 16
 
 
 def test_a_saved_teacher_can_teach_no_folds(teach):
@@ -264,7 +266,7 @@ def interrupted(teach, tmp_path, monkeypatch):
     """A teaching that was interrupted after its first texts."""
     monkeypatch.setattr(distillation, "_AT_ONCE", 50)
     out = tmp_path / "student"
-    log_proba, calls = teaching.ModelTeacher.log_proba, []
+    log_proba, calls = teachers.ModelTeacher.log_proba, []
 
     def interrupting(self, texts):
         calls.append(len(texts))
@@ -272,7 +274,7 @@ def interrupted(teach, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return log_proba(self, texts)
 
-    monkeypatch.setattr(teaching.ModelTeacher, "log_proba", interrupting)
+    monkeypatch.setattr(teachers.ModelTeacher, "log_proba", interrupting)
     with pytest.raises(KeyboardInterrupt, match="--resume goes on from there"):
         teach(out=out)
     assert not out.exists()

@@ -92,6 +92,11 @@ class TransferSet:
         """The number of texts."""
         return len(self.texts)
 
+    @property
+    def n_own(self) -> int:
+        """Count the texts that are no variations."""
+        return self.n_labelled + self.n_unlabelled
+
     def examples(self, train: Examples, log_proba: NDArray[np.float32], weight: float) -> Examples:
         """Give a student what it learns.
 

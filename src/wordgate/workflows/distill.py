@@ -1,10 +1,10 @@
 """From files of texts to a file of vectors for their words."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from typing_extensions import Unpack
 
@@ -108,9 +108,9 @@ def distill(
 
     with torch_threads(torch, threads), limited_blas(n_threads):
         loaded = _load(folder, str(teacher))
-        more = _further(loaded, words, cut) if teacher_words else []
+        more = further_words(loaded, words, cut) if teacher_words else []
         made = distill_words([*words, *more], loaded, size=size, progress=told)
-    _write(out, format_, made)
+    write_word_vectors(out, format_, made)
     return _account(out, made, words)
 
 
@@ -150,7 +150,14 @@ def _load(folder: Path, name: str) -> SentenceTeacher:
     return load_teacher(folder, name, precision=str(precision).removeprefix("torch."))
 
 
-def _further(teacher: SentenceTeacher, words: list[str], cut: Tokenizer) -> list[str]:
+class WordTeacher(Protocol):
+    """A teacher that has whole words in its vocabulary."""
+
+    def own_words(self) -> list[str]:
+        """Name them."""
+
+
+def further_words(teacher: WordTeacher, words: Sequence[str], cut: Tokenizer) -> list[str]:
     """Give the teacher's own words that a text could have and the data hasn't."""
     there = set(words)
     tokens = (cut(word) for word in teacher.own_words())
@@ -158,7 +165,8 @@ def _further(teacher: SentenceTeacher, words: list[str], cut: Tokenizer) -> list
     return [word for word in alone if word not in there]
 
 
-def _write(out: Path, format_: str, made: WordVectors) -> None:
+def write_word_vectors(out: Path, format_: str, made: WordVectors) -> None:
+    """Write distilled vectors to a file, in a format of `wordgate.vectors.reading.FORMATS`."""
     count, size = made.vectors.shape
     block = Block([word.encode() for word in made.words], made.vectors)
     write_vectors(out, [block], format=format_, count=count, size=size)

@@ -1,6 +1,7 @@
 """Teachers: models that label texts for a student, fine-tuned for it or saved before."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from wordgate.hub import Role, locate_model
 from wordgate.models.protocol import Model
 from wordgate.models.softmax import log_softmax
 from wordgate.models.transformer import TransformerModel
+from wordgate.progress import Progress
 from wordgate.settings import NO_TEACHER, Settings
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Examples
+from wordgate.workflows.calibrating import fit_calibrated
+from wordgate.workflows.teaching_folder import TeachingFolder
 
 _TEACHER = Role("teacher", "transformer", "--teacher ", ("config.json",))
 FALSE_ALARMS = 0.02
@@ -136,6 +140,61 @@ class SavedModel:
             " Give a teacher that was trained on the same split (the same data, options and"
             " --seed), or one to fine-tune, such as minilm"
         )
+
+
+@dataclass(frozen=True)
+class TeacherFitting:
+    """What teachers are fitted on, and how."""
+
+    train: Examples
+    valid: Examples
+    test: Examples
+    labels: Sequence[str]
+    settings: Settings
+    seed: int
+    device: str
+    progress: Progress
+    threads: int | None
+
+    def teachers(
+        self, saved: Mapping[str, SavedModel], folder: TeachingFolder, limit: float
+    ) -> list[ModelTeacher]:
+        """Load or fine-tune all teachers; these share the time until the limit."""
+        found, names = [], self.settings.teacher
+        own = None
+        for number, name in enumerate(names):
+            if name in saved:
+                own = own or Fingerprints.of([*self.train.texts, *self.valid.texts], None)
+                saved[name].check_unseen(self.test, own)
+                found.append(saved[name].teacher(self.labels))
+                continue
+            now = time.monotonic()
+            share = (limit - now) / (len(names) - number)
+            found.append(self._fine_tuned(name, number, folder, now + share))
+        return found
+
+    def _fine_tuned(
+        self, name: str, number: int, folder: TeachingFolder, limit: float
+    ) -> ModelTeacher:
+        columns = tuple(range(len(self.labels)))
+        kept = folder.teacher(number)
+        if kept is not None:
+            self.progress.say(f"The teacher {name}, as it was fine-tuned before.")
+            return ModelTeacher(name, *kept, columns)
+        fitted = fit_calibrated(
+            "transformer",
+            self.train,
+            self.valid,
+            len(self.labels),
+            self.settings.model_copy(update={"transformer_model": name}),
+            seed=self.seed + number,
+            device=self.device,
+            progress=self.progress,
+            deadline=limit,
+            threads=self.threads,
+        )
+        folder.keep_teacher(number, fitted.fitted.model, fitted.temperature)
+        return ModelTeacher(name, fitted.fitted.model, fitted.temperature, columns)
 
 
 def load_saved(names: Sequence[str]) -> dict[str, SavedModel]:

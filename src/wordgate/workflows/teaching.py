@@ -4,7 +4,6 @@ import hashlib
 import math
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,34 +16,25 @@ from typing_extensions import Required, Unpack
 
 from wordgate.data import Table
 from wordgate.errors import SettingsError
-from wordgate.models.transformer import TransformerModel
 from wordgate.progress import Progress
 from wordgate.settings import TAUGHT, Settings
-from wordgate.split.fingerprints import Fingerprints
-from wordgate.text.augmentation import Augmenter, nearest_words
-from wordgate.text.tokenizers import get_tokenizer
-from wordgate.training.distillation import Teacher, TransferSet, answered, ask
+from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import Examples, Keeping
 from wordgate.training.identity import Identity
-from wordgate.vectors.block import Block
-from wordgate.vectors.distilling import distill_words
 from wordgate.vectors.pretrained import Pretrained
-from wordgate.vectors.reading import open_vectors
-from wordgate.vectors.writing import write_vectors
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
 from wordgate.workflows.keeping import taught_beside
 from wordgate.workflows.teachers import (
     MeanTeacher,
-    ModelTeacher,
     SavedModel,
+    TeacherFitting,
     check_pretrained_teachers,
     load_saved,
 )
-from wordgate.workflows.teaching_folder import VECTORS, TeachingFolder
+from wordgate.workflows.teaching_folder import TeachingFolder
+from wordgate.workflows.transfer import ask_teacher, distilled_vectors, make_augmenter
 from wordgate.workflows.unlabelled import Unlabelled, read_unlabelled
 
-NEIGHBOURS = 8
-"""Words that may stand for a word in a variation: its nearest by their vectors."""
 FITTING_SHARE = 0.5
 """Of the time for teaching, what fitting the teachers may take; the rest is for labelling."""
 TEACHING_SHARE = 0.6
@@ -117,22 +107,52 @@ class Taught:
     Attributes:
         teacher: What the user calls its teacher.
         test_log_proba: float64 [n_test, classes], what the teacher says of the test rows.
-        n_labelled: Training texts that the teacher was asked about.
-        n_unlabelled: Texts without labels that it was asked about.
+        transfer: The texts that the teacher was to label.
+        asked: bool [n], which of them it did.
         n_left_out: Texts without labels that copy a row held out, or are of its group.
-        n_variations: Variations of texts that it was asked about.
         seconds: What fitting the teacher and asking it took.
         vectors: The word vectors that were made of the teacher; None if there are others or none.
+        settings: The student's, with the size of its word vectors.
     """
 
     teacher: str
     test_log_proba: NDArray[np.float64]
-    n_labelled: int
-    n_unlabelled: int
+    transfer: TransferSet
+    asked: NDArray[np.bool_]
     n_left_out: int
-    n_variations: int
     seconds: float
     vectors: Pretrained | None
+    settings: Settings
+
+    @property
+    def n_labelled(self) -> int:
+        """Count the training texts that the teacher labelled."""
+        return int(self.asked[: self.transfer.n_labelled].sum())
+
+    @property
+    def n_unlabelled(self) -> int:
+        """Count the texts without labels that it labelled."""
+        return int(self.asked[self.transfer.n_labelled : self.transfer.n_own].sum())
+
+    @property
+    def n_variations(self) -> int:
+        """Count the variations of texts that it labelled."""
+        return int(self.asked[self.transfer.n_own :].sum())
+
+    def sentence(self) -> str:
+        """Say what was labelled, what was left out, and what it took."""
+        parts = [f"{self.n_labelled:,} training texts"]
+        if self.n_unlabelled or self.n_left_out:
+            parts.append(f"{self.n_unlabelled:,} without labels")
+        if self.n_left_out:
+            parts[-1] += f" ({self.n_left_out:,} left out, which copy rows held out)"
+        parts.append(f"{self.n_variations:,} variations")
+        n_late = len(self.asked) - int(self.asked.sum())
+        late = f"; there was no time for {n_late:,} more" if n_late else ""
+        return (
+            f"The teacher {self.teacher} labelled {', '.join(parts)} in {self.seconds:.0f} s, its"
+            f" own training included{late}."
+        )
 
 
 def as_names(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...] | None:
@@ -263,27 +283,36 @@ def fit_student(
     started = time.monotonic()
     limit = _teaching_deadline(started, deadline, teaching.minutes)
     unlabelled = [] if teaching.unlabelled is None else teaching.unlabelled.without(valid, test)
-    work = _work(train, valid, test, labels, unlabelled, settings, seed)
+    work = _work(train, valid, test, labels, unlabelled, settings, seed, vectors)
     with _opened(teaching, Identity(work)) as folder:
-        fitting = _TeacherFitting(
+        fitting = TeacherFitting(
             train, valid, test, labels, settings, seed, device, progress, threads
         )
-        fitting_limit = started + FITTING_SHARE * (limit - started)
-        fitted = fitting.teachers(teaching.saved, folder, fitting_limit)
+        fitted = fitting.teachers(
+            teaching.saved, folder, started + FITTING_SHARE * (limit - started)
+        )
         teachers = [each.labelling(settings, device) for each in fitted]
-        own_vectors = None
+        own, texts = None, [*train.texts, *unlabelled]
         if vectors is None:
-            own_vectors = _vectors_of(
-                teachers, [*train.texts, *unlabelled], folder, progress, settings
-            )
-            vectors = own_vectors
-            settings = settings if vectors is None else settings.with_vectors_of(vectors.size)
-        augmenter = _augmenter([*train.texts, *unlabelled], vectors, settings, progress)
+            own = distilled_vectors(teachers, texts, folder, progress, settings, threads)
+            settings = settings if own is None else settings.with_vectors_of(own.size)
+            vectors = own
+        augmenter = make_augmenter(texts, vectors, settings, progress)
         transfer = TransferSet.of(train, unlabelled, augmenter, settings, seed)
-        mean = MeanTeacher(teachers)
-        answers = _answers(mean, transfer, test, len(labels), folder, progress, limit)
-        taught = _account(mean, transfer, answers, teaching, unlabelled, started, own_vectors)
-        progress.say(_said(taught, len(transfer)))
+        teacher = MeanTeacher(teachers)
+        answers = ask_teacher(teacher, transfer, test, len(labels), folder, progress, limit)
+        n_left_out = len(teaching.unlabelled or ()) - len(unlabelled)
+        taught = Taught(
+            teacher=teacher.name,
+            test_log_proba=answers["test"].astype(np.float64),
+            transfer=transfer,
+            asked=answered(answers["transfer"]),
+            n_left_out=n_left_out,
+            seconds=time.monotonic() - started,
+            vectors=own,
+            settings=settings,
+        )
+        progress.say(taught.sentence())
         calibrated = fit_calibrated(
             family,
             transfer.examples(train, answers["transfer"], settings.teacher_weight),
@@ -315,6 +344,7 @@ def _work(
     unlabelled: Sequence[str],
     settings: Settings,
     seed: int,
+    vectors: Pretrained | None,
 ) -> dict[str, str]:
     """Name all that decides what a teacher is and is asked; long values are digests."""
     return {
@@ -322,6 +352,7 @@ def _work(
         "labels": str(len(labels)),
         "texts without labels": _digest(unlabelled),
         "seed": str(seed),
+        "word vectors": "the teacher's" if vectors is None else vectors.name,
         **{name: str(value) for name, value in settings.model_dump(mode="json").items()},
     }
 
@@ -349,176 +380,3 @@ def _opened(teaching: Teaching, identity: Identity) -> Iterator[TeachingFolder]:
             f"what the teacher has taught so far is kept in {folder.path}; the same command with"
             " --resume goes on from there"
         ) from None
-
-
-@dataclass(frozen=True)
-class _TeacherFitting:
-    """What teachers are fitted on, and how."""
-
-    train: Examples
-    valid: Examples
-    test: Examples
-    labels: Sequence[str]
-    settings: Settings
-    seed: int
-    device: str
-    progress: Progress
-    threads: int | None
-
-    def teachers(
-        self, saved: Mapping[str, SavedModel], folder: TeachingFolder, limit: float
-    ) -> list[ModelTeacher]:
-        """Load or fine-tune all teachers; these share the time until the limit."""
-        found, names = [], self.settings.teacher
-        own = None
-        for number, name in enumerate(names):
-            if name in saved:
-                own = own or Fingerprints.of([*self.train.texts, *self.valid.texts], None)
-                saved[name].check_unseen(self.test, own)
-                found.append(saved[name].teacher(self.labels))
-                continue
-            now = time.monotonic()
-            share = (limit - now) / (len(names) - number)
-            found.append(self._fine_tuned(name, number, folder, now + share))
-        return found
-
-    def _fine_tuned(
-        self, name: str, number: int, folder: TeachingFolder, limit: float
-    ) -> ModelTeacher:
-        columns = tuple(range(len(self.labels)))
-        kept = folder.teacher(number)
-        if kept is not None:
-            self.progress.say(f"The teacher {name}, as it was fine-tuned before.")
-            return ModelTeacher(name, *kept, columns)
-        fitted = fit_calibrated(
-            "transformer",
-            self.train,
-            self.valid,
-            len(self.labels),
-            self.settings.model_copy(update={"transformer_model": name}),
-            seed=self.seed + number,
-            device=self.device,
-            progress=self.progress,
-            deadline=limit,
-            threads=self.threads,
-        )
-        folder.keep_teacher(number, fitted.fitted.model, fitted.temperature)
-        return ModelTeacher(name, fitted.fitted.model, fitted.temperature, columns)
-
-
-def _vectors_of(
-    teachers: Sequence[ModelTeacher],
-    texts: Sequence[str],
-    folder: TeachingFolder,
-    progress: Progress,
-    settings: Settings,
-) -> Pretrained | None:
-    """Distill word vectors from the first teacher that is a transformer; None if none is."""
-    models = {each.name: each.model for each in teachers}
-    found = ((name, model) for name, model in models.items() if isinstance(model, TransformerModel))
-    name, model = next(found, ("", None))
-    if model is None:
-        return None
-    file = folder.path / VECTORS
-    if not file.exists():
-        from wordgate.training.encoder_words import EncoderWords
-
-        asked = EncoderWords(name, model.encoder, model.network)
-        cut = get_tokenizer(settings.tokenizer)
-        counts = Counter(word for text in texts for word in cut(text))
-        more = (tokens[0] for word in asked.own_words() if len(tokens := cut(word)) == 1)
-        words = list(dict.fromkeys([*(word for word, _ in counts.most_common()), *more]))
-        progress.say(f"Distilling vectors of {len(words):,} words from the teacher.")
-        made = distill_words(words, asked, progress=progress)
-        count, size = made.vectors.shape
-        block = Block([word.encode() for word in made.words], made.vectors)
-        folder.path.mkdir(parents=True, exist_ok=True)
-        write_vectors(file, [block], format="safetensors", count=count, size=size)
-    return Pretrained(open_vectors(file), called=f"distilled from {name}")
-
-
-def _augmenter(
-    texts: Sequence[str], vectors: Pretrained | None, settings: Settings, progress: Progress
-) -> Augmenter:
-    """Make variations with the nearest words by the word vectors, if there are any."""
-    tokenizer = get_tokenizer(settings.tokenizer)
-    if vectors is None or not settings.teacher_variations:
-        return Augmenter(tokenizer)
-    counts = Counter(word for text in texts for word in set(tokenizer(text)))
-    words = [word for word, n in counts.items() if n > 1 and any(map(str.isalpha, word))]
-    found = vectors.look_up(words, settings.vectors_spelling, progress)
-    known = [word for word, is_known in zip(words, found.known.tolist(), strict=True) if is_known]
-    return Augmenter(tokenizer, nearest_words(known, found.vectors[found.known], NEIGHBOURS))
-
-
-def _answers(
-    teacher: Teacher,
-    transfer: TransferSet,
-    test: Examples,
-    n_classes: int,
-    folder: TeachingFolder,
-    progress: Progress,
-    limit: float,
-) -> dict[str, NDArray[np.float32]]:
-    """Ask the teacher about the transfer set, and about the test rows, which nobody learns."""
-    shapes = {"transfer": (len(transfer), n_classes), "test": (len(test.texts), n_classes)}
-    answers = folder.answers(shapes)
-    try:
-        for name, texts, order, until in (
-            ("test", test.texts, np.arange(len(test.texts)), math.inf),
-            ("transfer", transfer.texts, transfer.order, limit),
-        ):
-            ask(
-                teacher,
-                texts,
-                order,
-                answers[name],
-                progress=progress,
-                deadline=until,
-                keep=lambda: folder.keep_answers(answers),
-            )
-    finally:
-        folder.keep_answers(answers, at_once=True)
-    return answers
-
-
-def _account(
-    teacher: Teacher,
-    transfer: TransferSet,
-    answers: Mapping[str, NDArray[np.float32]],
-    teaching: Teaching,
-    unlabelled: Sequence[str],
-    started: float,
-    vectors: Pretrained | None,
-) -> Taught:
-    asked = answered(answers["transfer"])
-    n_own = transfer.n_labelled + transfer.n_unlabelled
-    n_all = 0 if teaching.unlabelled is None else len(teaching.unlabelled)
-    return Taught(
-        teacher=teacher.name,
-        test_log_proba=answers["test"].astype(np.float64),
-        n_labelled=int(asked[: transfer.n_labelled].sum()),
-        n_unlabelled=int(asked[transfer.n_labelled : n_own].sum()),
-        n_left_out=n_all - len(unlabelled),
-        n_variations=int(asked[n_own:].sum()),
-        seconds=time.monotonic() - started,
-        vectors=vectors,
-    )
-
-
-def _said(taught: Taught, n_wanted: int) -> str:
-    n_asked = taught.n_labelled + taught.n_unlabelled + taught.n_variations
-    parts = [f"{taught.n_labelled:,} training texts"]
-    if taught.n_unlabelled or taught.n_left_out:
-        left_out = (
-            f" ({taught.n_left_out:,} left out, which copy rows held out)"
-            if taught.n_left_out
-            else ""
-        )
-        parts.append(f"{taught.n_unlabelled:,} without labels{left_out}")
-    parts.append(f"{taught.n_variations:,} variations")
-    short = f"; there was no time for {n_wanted - n_asked:,} more" if n_asked < n_wanted else ""
-    return (
-        f"The teacher {taught.teacher} labelled {', '.join(parts)} in {taught.seconds:.0f} s,"
-        f" its own training included{short}."
-    )

@@ -279,7 +279,8 @@ def train_on_table(
             **_course(calibrated, clock),
         }
     )
-    config = _config(data, study, plan, calibrated, vectors)
+    settings = plan.settings if taught is None else taught.settings
+    config = _config(data, study, plan, calibrated, vectors, settings)
     page = report_page(
         table,
         study,
@@ -360,13 +361,14 @@ def _config(
     plan: Plan,
     calibrated: Calibrated,
     vectors: Pretrained | None,
+    settings: Settings,
 ) -> Config:
     return Config(
         family=plan.model,
         labels=study.labels,
         seed=plan.seed,
         recipe=plan.recipe,
-        settings=plan.settings.model_dump(mode="json"),
+        settings=settings.model_dump(mode="json"),
         data=data,
         vectors=None if vectors is None else vectors.name,
         temperature=calibrated.temperature,
