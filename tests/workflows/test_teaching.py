@@ -241,7 +241,8 @@ def test_each_fold_has_a_teacher_of_its_own(teach, tiny_transformer, monkeypatch
     assert len(training.metrics.folds.folds) == 2
     assert training.metrics.vectors.file == f"distilled from {tiny_transformer}"
     assert training.predictor.config.vectors == training.metrics.vectors.file
-    assert training.predictor.config.settings["embedding_size"] == 16
+    settings = training.predictor.config.settings
+    assert settings["embedding_size"] == 16 + settings["vectors_extra_size"]
 
 
 def test_a_saved_teacher_can_teach_no_folds(teach):
