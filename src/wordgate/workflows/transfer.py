@@ -58,7 +58,8 @@ def distilled_vectors(
         asked = EncoderWords(name, model.encoder, model.network)
         cut = get_tokenizer(settings.tokenizer)
         counts = Counter(word for text in texts for word in cut(text))
-        words = [word for word, _ in counts.most_common() if len(word) <= LONGEST_WORD]
+        frequent = counts.most_common(settings.max_words)
+        words = [word for word, _ in frequent if len(word) <= LONGEST_WORD]
         words += further_words(asked, words, cut)
         progress.say(f"Distilling vectors of {len(words):,} words from the teacher.")
         with torch_threads(torch, threads):
