@@ -5,9 +5,11 @@ from wordgate.settings import (
     Settings,
     load_settings,
     parse_assignments,
+    reads_setting,
     recipe_names,
     tomllib,
 )
+from wordgate.training.families import FAMILIES
 
 
 def refusal(recipe, overrides=None):
@@ -120,6 +122,11 @@ def test_a_bad_value_is_named_with_what_is_allowed(name, value, told):
             "dropout_masks=gate with recurrent_dropout computes in float32; set precision=float32"
             " or dropout_masks=batch",
         ),
+        (
+            "taught",
+            {"teacher": "minilm+none"},
+            "teacher=none stands beside other teachers; leave it out",
+        ),
     ],
 )
 def test_settings_that_would_have_no_effect_together_are_refused(recipe, changes, told):
@@ -203,3 +210,18 @@ def test_an_assignment_without_a_name_or_a_sign_is_refused(assignment):
     assert str(caught.value) == (
         f"'{assignment}' is not a setting; write KEY=VALUE, such as hidden_size=64"
     )
+
+
+def test_teachers_are_joined_by_plus_and_none_is_none():
+    assert load_settings("taught").teacher == ("minilm",)
+    assert load_settings("taught", {"teacher": "minilm + a/b"}).teacher == ("minilm", "a/b")
+    assert load_settings("taught", {"teacher": ("a+b",)}).teacher == ("a+b",)  # from --teacher
+    assert load_settings("taught").is_taught
+    assert not load_settings("taught", {"teacher": "none"}).is_taught
+    assert not load_settings("default").is_taught
+
+
+def test_settings_of_teaching_are_read_by_those_that_can_be_taught():
+    readers = {family for family in FAMILIES if reads_setting(family, "teacher_weight")}
+    assert readers == {family for family in FAMILIES if reads_setting(family, "teacher")}
+    assert readers == {"lstm", "mlp"}
