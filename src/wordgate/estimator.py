@@ -21,9 +21,14 @@ from wordgate.settings import TAUGHT, checked_seed
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.families import check_family
 from wordgate.training.fitting import Examples
-from wordgate.workflows.resolving import choose_recipe, resolve_settings, resolve_vectors
+from wordgate.workflows.resolving import (
+    as_names,
+    choose_recipe,
+    resolve_settings,
+    resolve_vectors,
+)
 from wordgate.workflows.study import hold_out
-from wordgate.workflows.teaching import as_names, fit_model, prepare_teaching, vectors_of
+from wordgate.workflows.teaching import fit_model, prepare_teaching, vectors_of
 from wordgate.workflows.unlabelled import Unlabelled
 
 require_extra("train", "WordgateClassifier")

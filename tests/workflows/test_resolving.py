@@ -5,7 +5,7 @@ import pytest
 from wordgate.errors import SettingsError
 from wordgate.settings import Settings, load_settings, reads_setting
 from wordgate.training.families import FAMILIES
-from wordgate.workflows.resolving import resolve_settings
+from wordgate.workflows.resolving import choose_recipe, resolve_settings
 
 NONE_THERE = (
     "models of the family {} average word vectors, and there are none: give some by --vectors;"
@@ -115,3 +115,18 @@ def test_values_that_can_not_be_are_named(changes, told):
 def test_strengths_are_typed_with_plus():
     settings = load_settings("default", {"count_c": "0.1 + 3", "average_c": 2})
     assert (settings.count_c, settings.average_c) == ((0.1, 3.0), (2.0,))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "teacher", "chosen"),
+    [
+        (None, None, "default"),
+        (None, (), "default"),  # as the command line gives none
+        (None, "none", "default"),
+        (None, "minilm", "taught"),
+        (None, ("minilm", "a/b"), "taught"),
+        ("notebook-fast", "minilm", "notebook-fast"),
+    ],
+)
+def test_a_teacher_chooses_the_recipe_where_none_is_named(recipe, teacher, chosen):
+    assert choose_recipe(recipe, teacher) == chosen

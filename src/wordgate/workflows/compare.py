@@ -47,6 +47,7 @@ from wordgate.workflows.ladder import Comparison, Rung, Step
 from wordgate.workflows.logbook import Logbook, check_own
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.resolving import (
+    as_names,
     choose_recipe,
     given_options,
     refuse_idle_split,
@@ -54,7 +55,7 @@ from wordgate.workflows.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.workflows.teaching import as_names, prepare_teaching
+from wordgate.workflows.teaching import prepare_teaching
 
 FILES = ("comparison.json", "report.html")
 _WHAT = "comparison"

@@ -24,11 +24,18 @@ _IN_PLACE = {
 """What to set where there are pretrained vectors."""
 
 
+def as_names(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...] | None:
+    """Give one name or several as a tuple; None for None."""
+    if value is None:
+        return None
+    return tuple(map(str, [value] if isinstance(value, str | Path) else value)) or None
+
+
 def choose_recipe(recipe: str | Path | None, teacher: str | Sequence[str] | None) -> str | Path:
     """Give the recipe that was named; else ``taught`` where a teacher was, ``default`` without."""
     if recipe is not None:
         return recipe
-    return "default" if teacher is None or teacher == NO_TEACHER else "taught"
+    return "default" if as_names(teacher) in (None, (NO_TEACHER,)) else "taught"
 
 
 def resolve_settings(

@@ -155,13 +155,6 @@ class Taught:
         )
 
 
-def as_names(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...] | None:
-    """Give one name or several as a tuple; None for None."""
-    if value is None:
-        return None
-    return tuple(map(str, [value] if isinstance(value, str | Path) else value)) or None
-
-
 def prepare_teaching(
     settings: Settings | None,
     unlabelled: Sequence[str],

@@ -46,6 +46,7 @@ from wordgate.workflows.keeping import check_keeping, is_end_of, kept_beside
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.reporting import report_page
 from wordgate.workflows.resolving import (
+    as_names,
     choose_recipe,
     given_options,
     refuse_idle_split,
@@ -56,7 +57,6 @@ from wordgate.workflows.study import Study, make_study
 from wordgate.workflows.teaching import (
     Taught,
     Teaching,
-    as_names,
     fit_model,
     prepare_teaching,
     vectors_of,
