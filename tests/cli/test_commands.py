@@ -84,7 +84,7 @@ def test_a_model_of_word_vectors_from_file_to_answer(wordgate, reviews, review_v
     assert ended.code == 0
     assert "\nAverages: every word weighs the same.\n" in ended.err
     assert "\nNote: Validation chose " in ended.out
-    assert f"word vectors of {review_vectors.name}: " in ended.out
+    assert f"Word vectors: {review_vectors.name}; " in ended.out
     assert wordgate("info", folder).out.startswith(f"{folder}: ")
     lines = wordgate("predict", folder, "We love it", "We hate it").out.splitlines()
     assert [line.partition(" ")[0] for line in lines] == ["good", "bad"]

@@ -68,7 +68,7 @@ def test_the_model_says_which_vectors_it_began_with(trained):
     assert config.vectors == "words.bin"
     assert config.settings["embedding_size"] == SIZE + config.settings["vectors_extra_size"]
     sentence = training.metrics.vectors.sentence()
-    assert sentence.startswith("It began with the word vectors of words.bin: 8 of ")
+    assert sentence.startswith("Word vectors: words.bin; 8 of ")
     assert sentence in (folder / "README.md").read_text(encoding="utf-8")
     assert wordgate.load(folder).predict(["We love this kettle"])
 

@@ -122,7 +122,7 @@ class VectorFacts(_Form):
         """Say it in one sentence."""
         occurrences = self.found.tokens / max(1, self.vocabulary.tokens)
         return (
-            f"It began with the word vectors of {self.file}: {self.found.types:,} of"
+            f"Word vectors: {self.file}; {self.found.types:,} of"
             f" {self.vocabulary.types:,} words had one, {occurrences:.1%} of their occurrences."
         )
 
