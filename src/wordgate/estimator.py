@@ -141,7 +141,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             labels=tuple(names),
             seed=seed,
             recipe=str(self.recipe),
-            settings=settings.model_dump(mode="json"),
+            settings=(fitted.settings or settings).model_dump(mode="json"),
             data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
             vectors=None if vectors is None else vectors.name,
             temperature=calibrated.temperature,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.models.protocol import Model
+from wordgate.settings import Settings
 from wordgate.vectors.coverage import Coverage
 
 
@@ -57,6 +58,7 @@ class Epoch:
     train_accuracy: float
     valid_loss: float
     valid_accuracy: float
+    valid_macro_f1: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Fitted:
         earlier_seconds: What fitting had taken before it was interrupted and resumed.
         engine: What computed: device, precision, threads, processor, versions.
         coverage: How many words had a pretrained vector; None if none were given.
+        settings: Those it was fitted with, where validation chose among several; else None.
     """
 
     model: Model
@@ -93,6 +96,7 @@ class Fitted:
     earlier_seconds: float = 0.0
     engine: Mapping[str, str] = field(default_factory=dict)
     coverage: Coverage | None = None
+    settings: Settings | None = None
 
 
 def check_not_empty(train: Examples, valid: Examples, model: str, choice: str) -> None:

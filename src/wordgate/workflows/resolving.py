@@ -5,7 +5,13 @@ from pathlib import Path
 
 from wordgate.errors import SettingsError
 from wordgate.progress import Progress
-from wordgate.settings import LARGEST_EMBEDDING, Settings, load_settings, reads_setting
+from wordgate.settings import (
+    LARGEST_EMBEDDING,
+    SET_BY_CANDIDATE,
+    Settings,
+    load_settings,
+    reads_setting,
+)
 from wordgate.training.families import NEED_VECTORS
 from wordgate.vectors.pretrained import Pretrained
 
@@ -41,6 +47,7 @@ def resolve_settings(
         if not any(reads_setting(family, setting) for family in families):
             raise SettingsError(f"{setting} has no effect on {_models(families)}: leave it out")
     check_vectors_needed(families, vectors)
+    settings = _with_candidates(settings, overrides)
     if vectors is None:
         for setting in overrides:
             if setting.startswith("vectors_"):
@@ -51,6 +58,24 @@ def resolve_settings(
     for setting, instead in _IN_PLACE.items():
         if setting in overrides:
             raise SettingsError(f"{setting} has no effect with --vectors; set {instead}")
+    return settings
+
+
+def _with_candidates(settings: Settings, overrides: Mapping[str, object]) -> Settings:
+    """Train one LSTM alone where a user says of one what two would differ in.
+
+    Raises:
+        SettingsError: A user says of the second one what it is to be, and there is none.
+    """
+    of_second = [name for name in overrides if name.startswith("lighter_")]
+    for setting in of_second:
+        if setting != "lighter_candidate" and not settings.lighter_candidate:
+            raise SettingsError(
+                f"{setting} has no effect with lighter_candidate=false: leave it out, or set"
+                " lighter_candidate=true"
+            )
+    if not of_second and any(setting in overrides for setting in SET_BY_CANDIDATE):
+        return settings.model_copy(update={"lighter_candidate": False})
     return settings
 
 

@@ -311,7 +311,7 @@ def _config(data: dict[str, object], study: Study, plan: Plan, calibrated: Calib
         labels=study.labels,
         seed=plan.seed,
         recipe=plan.recipe,
-        settings=plan.settings.model_dump(mode="json"),
+        settings=(calibrated.fitted.settings or plan.settings).model_dump(mode="json"),
         data=data,
         vectors=None if plan.vectors is None else plan.vectors.name,
         temperature=calibrated.temperature,
