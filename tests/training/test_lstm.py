@@ -146,6 +146,7 @@ def test_validation_ends_a_training_without_a_planned_end(examples, fit_model, c
     assert f" words, at most {most} epochs of 25 updates " in start
     assert re.fullmatch(r"epoch +1    .* \(best so far\)", first)
     assert recorder.labels[0] == f"epoch 1 of at most {most}"
+    assert recorder.total is None
 
 
 def test_the_best_epoch_may_be_that_of_accuracy_and_macro_f1(examples, fit_model):

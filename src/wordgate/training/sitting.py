@@ -76,7 +76,7 @@ class Sitting:
             )
         self._earlier = state.seconds
         where = (
-            f"Resumed from {checkpoint.file} after {self._trainer.updates:,} of"
+            f"Resumed from {checkpoint.file} after {self._trainer.updates:,} {self._of()}"
             f" {plan.updates:,} updates."
         )
         return [where, *warnings]
@@ -95,9 +95,10 @@ class Sitting:
         deferred: AbstractContextManager[Interruption] = nullcontext(Interruption())
         if self._checkpoint is not None:
             deferred = deferred_interruption()
+        planned = None if trainer.has_open_end else trainer.plan.updates
         with (
             deferred as interruption,
-            self._progress.bar(trainer.plan.updates, done=trainer.updates) as bar,
+            self._progress.bar(planned, done=trainer.updates) as bar,
         ):
             while (end := self._end()) is None:
                 self._run_epoch(bar, interruption)
@@ -121,6 +122,9 @@ class Sitting:
             return [] if trainer.has_open_end else [out_of_patience(self._course.patience)]
         return None
 
+    def _of(self) -> str:
+        return "of at most" if self._trainer.has_open_end else "of"
+
     def is_late(self) -> bool:
         """Tell whether there is no time left but for judging."""
         return time.monotonic() > self._deadline - self._course.judging_seconds
@@ -130,8 +134,7 @@ class Sitting:
         trainer, state = self._trainer, self._trainer.state
         sums = torch.tensor([state.tally.loss, state.tally.right], dtype=torch.float64)
         sums = sums.to(trainer.device)
-        of = "of at most" if trainer.has_open_end else "of"
-        label = f"epoch {state.epoch + 1} {of} {trainer.plan.epochs}"
+        label = f"epoch {state.epoch + 1} {self._of()} {trainer.plan.epochs}"
         self._clock = time.perf_counter()
         with prepared_ahead(self._prepared(), threads=self._threads) as updates:
             for prepared in updates:
