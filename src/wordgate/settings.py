@@ -169,9 +169,9 @@ class Settings(BaseModel):
         " over and accuracy hardly falls"
     )
     lighter_candidate: bool = Field(
-        description="train a second, less regularised LSTM by the three settings below, and keep it"
-        " if its validation score is better by more than one standard error; there is no second"
-        " where a user sets singly what the two differ in, such as `hidden_size`, and none of these"
+        description="train a second, less regularised LSTM by the three settings below, too, and"
+        " keep the one whose best epoch is better (`epoch_score`); there is no second where a user"
+        " sets singly what the two differ in, such as `hidden_size`, and none of these"
     )
     lighter_hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
         description="`hidden_size` of the second candidate"

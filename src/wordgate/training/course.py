@@ -103,7 +103,7 @@ class Course(Generic[NetworkT]):
         best = state.history[state.best_epoch - 1] if state.best_epoch else None
         if best is None or self.score(entry) > self.score(best):
             state.improved_epoch = entry.epoch
-        if best is None or self._rank(entry) > self._rank(best):
+        if best is None or self.rank(entry) > self.rank(best):
             state.best_epoch, state.best = entry.epoch, network
         state.history.append(entry)
         state.epoch, state.batch, state.tally = entry.epoch, 0, Tally()
@@ -123,7 +123,8 @@ class Course(Generic[NetworkT]):
             return entry.valid_accuracy
         return (entry.valid_accuracy + entry.valid_macro_f1) / 2.0
 
-    def _rank(self, entry: Epoch) -> tuple[float, ...]:
+    def rank(self, entry: Epoch) -> tuple[float, ...]:
+        """Give what is higher for the better of two epochs."""
         if self._ties == "first":
             return (self.score(entry),)
         return self.score(entry), -entry.valid_loss

@@ -12,7 +12,7 @@ from wordgate.models.network import Network
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
-from wordgate.training.candidates import Candidate, compare_candidates, lstm_candidates
+from wordgate.training.candidates import Candidate, lstm_candidates
 from wordgate.training.checkpoint import Checkpoint, keeps_second_candidate
 from wordgate.training.course import TIME_LIMIT, Course
 from wordgate.training.device import choose_device, format_device
@@ -24,6 +24,9 @@ from wordgate.training.trainer import Trainer
 from wordgate.training.words import learn_words, look_words_up, word_remarks, words_digest
 from wordgate.vectors.coverage import Coverage
 from wordgate.vectors.pretrained import Pretrained
+
+STRENGTHS = ("strongly", "lightly")
+"""How the candidates are regularised."""
 
 
 @dataclass(frozen=True)
@@ -164,12 +167,14 @@ class _Trained:
 
     Attributes:
         candidates: What each came to; the time limit may have left the second one out.
+        course: What judged them.
         remarks: Why the last training ended, if it was before its end.
         earlier_seconds: What fitting had taken before it was interrupted and resumed.
         engine: What computed.
     """
 
     candidates: Sequence[Candidate]
+    course: Course[Network]
     remarks: Sequence[str]
     earlier_seconds: float
     engine: Mapping[str, str]
@@ -186,7 +191,18 @@ def _train_candidates(task: _Task) -> _Trained:
         if earlier is not None:
             trainer.state.earlier = earlier
             trainer.state.seconds = earlier_seconds + time.perf_counter() - started
-        sitting, checkpoint = _sitting(task, trainer)
+        course = _course(task, trainer)
+        checkpoint = _checkpoint(task, trainer)
+        sitting = Sitting(
+            trainer,
+            course,
+            task.begun.encoded,
+            task.train.targets,
+            task.progress,
+            task.deadline,
+            checkpoint,
+            threads=torch.get_num_threads(),
+        )
         task.progress.say(_announcement(task.begun.encoder, trainer, position, n_candidates))
         if checkpoint is not None and resuming:
             task.progress.say("\n".join(sitting.take_up(checkpoint)))
@@ -200,7 +216,7 @@ def _train_candidates(task: _Task) -> _Trained:
     both = [candidate] if state.earlier is None else [state.earlier, candidate]
     if len(both) < n_candidates:
         remarks = [*remarks, f"{TIME_LIMIT}left no time for the lightly regularised candidate."]
-    return _Trained(both, remarks, earlier_seconds, trainer.engine())
+    return _Trained(both, course, remarks, earlier_seconds, trainer.engine())
 
 
 def _first_position(task: _Task) -> int:
@@ -223,53 +239,40 @@ def _trainer(task: _Task, position: int) -> Trainer:
     )
 
 
-def _sitting(task: _Task, trainer: Trainer) -> tuple[Sitting, Checkpoint | None]:
-    course: Course[Network] = Course(
+def _course(task: _Task, trainer: Trainer) -> Course[Network]:
+    settings = trainer.settings
+    return Course(
         task.judged,
         task.valid.targets,
         patience=trainer.patience,
-        ties=trainer.settings.epoch_ties,
-        score=trainer.settings.epoch_score,
+        ties=settings.epoch_ties,
+        score=settings.epoch_score,
         threads=task.threads,
     )
-    checkpoint = None
-    if task.keeping is not None:
-        identity = Identity(task.work, trainer.engine())
-        checkpoint = Checkpoint(task.keeping.file, identity, trainer.state.size())
-    sitting = Sitting(
-        trainer,
-        course,
-        task.begun.encoded,
-        task.train.targets,
-        task.progress,
-        task.deadline,
-        checkpoint,
-        threads=torch.get_num_threads(),
-    )
-    return sitting, checkpoint
+
+
+def _checkpoint(task: _Task, trainer: Trainer) -> Checkpoint | None:
+    if task.keeping is None:
+        return None
+    identity = Identity(task.work, trainer.engine())
+    return Checkpoint(task.keeping.file, identity, trainer.state.size())
 
 
 def _choose(task: _Task, trained: _Trained) -> tuple[Settings, Candidate]:
-    """Choose the candidate that does better on the validation texts, and say why."""
-    first, *others = trained.candidates
-    if not others:
-        return task.candidates[0], first
-    one, other = (
-        candidate.network.log_proba(task.judged, threads=task.threads).argmax(axis=1)
-        for candidate in trained.candidates
+    """Choose the candidate whose best epoch is better, the first of equals, and say why."""
+    candidates, course = trained.candidates, trained.course
+    if len(candidates) == 1:
+        return task.candidates[0], candidates[0]
+    first, second = (course.rank(candidate.best) for candidate in candidates)
+    position = int(second > first)
+    chosen = task.candidates[position]
+    of_first, of_second = (course.score(candidate.best) for candidate in candidates)
+    task.progress.say(
+        f"Kept the {STRENGTHS[position]} regularised candidate (hidden_size={chosen.hidden_size},"
+        f" word_dropout={chosen.word_dropout:g}): validation scores {of_first:.3f}"
+        f" ({STRENGTHS[0]}) and {of_second:.3f} ({STRENGTHS[1]})."
     )
-    compared = compare_candidates(
-        one,
-        other,
-        task.valid.targets,
-        task.valid.groups,
-        task.n_classes,
-        task.candidates[0].epoch_score,
-        task.seed,
-    )
-    task.progress.say(compared.sentence(*task.candidates))
-    position = int(compared.second_is_better)
-    return task.candidates[position], trained.candidates[position]
+    return chosen, candidates[position]
 
 
 def _begin(
@@ -315,7 +318,7 @@ def _work(
 
 def _announcement(encoder: TextEncoder, trainer: Trainer, position: int, n_candidates: int) -> str:
     device, plan = format_device(trainer.device), trainer.plan
-    which = ("strongly", "lightly")[position]
+    which = STRENGTHS[position]
     candidate = f" the {which} regularised candidate" if n_candidates > 1 else ""
     precision = str(trainer.precision).removeprefix("torch.")
     epochs = f"at most {plan.epochs}" if trainer.has_open_end else str(plan.epochs)
