@@ -2,11 +2,12 @@
 
 import math
 import re
+import time
 
 import numpy as np
 import pytest
 
-from wordgate.training import lstm
+from wordgate.training import course, lstm
 from wordgate.training.candidates import lstm_candidates
 from wordgate.training.fitting import Examples
 
@@ -151,3 +152,18 @@ def test_both_begin_with_the_same_word_vectors(examples, fit_model, monkeypatch)
     fit_two(fit_model, examples(60), None, epochs=1)
     assert len(began) == 2
     assert np.array_equal(*began)
+
+
+def test_a_candidate_cut_short_is_the_last_even_if_validation_was_faster_than_feared(
+    examples, fit_model, monkeypatch
+):
+    """Validation is feared to take all the time there is, and takes none."""
+    monkeypatch.setattr(course, "JUDGED_TEXTS_PER_SECOND", 1e-3)
+    deadline = time.monotonic() + 3600.0
+    fitted, _ = fit_two(fit_model, examples(100), None, epochs=3, deadline=deadline)
+    assert fitted.settings.hidden_size == 5
+    assert len(fitted.history) == 1
+    assert fitted.remarks == [
+        "The time limit ended the training in epoch 1.",
+        "The time limit left no time for the lightly regularised candidate.",
+    ]

@@ -86,7 +86,7 @@ class Fitted:
         earlier_seconds: What fitting had taken before it was interrupted and resumed.
         engine: What computed: device, precision, threads, processor, versions.
         coverage: How many words had a pretrained vector; None if none were given.
-        settings: Those it was fitted with, where validation chose among several; else None.
+        settings: Those of the LSTM that was chosen; None for other families, which have no choice.
     """
 
     model: Model

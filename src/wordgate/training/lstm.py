@@ -210,7 +210,8 @@ def _train_candidates(task: _Task) -> _Trained:
         remarks = sitting.run()
         state = trainer.state
         candidate = Candidate(state.history, state.best_epoch, state.best_network())
-        if position == n_candidates - 1 or sitting.is_late():
+        out_of_time = sitting.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks)
+        if position == n_candidates - 1 or out_of_time:
             break
         earlier, position = candidate, position + 1
     both = [candidate] if state.earlier is None else [state.earlier, candidate]

@@ -206,7 +206,7 @@ class Trainer:
     def _span(self) -> int:
         """The updates that `warmup` is a share of: all, or the least where no end is planned."""
         if self.settings.schedule == "warm-constant":
-            return min(self.settings.min_updates or self.plan.updates, self.plan.updates)
+            return max(1, min(self.settings.min_updates, self.plan.updates))
         return self.plan.updates
 
     @property
