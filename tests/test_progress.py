@@ -61,6 +61,16 @@ def test_in_a_terminal_a_bar_moves_and_lines_stay_above_it(terminal, capsys):
     assert "left" in written.err
 
 
+def test_a_bar_of_unknown_length_tells_no_time_left(terminal, capsys):
+    with Console().bar(total=None) as bar:
+        bar.advance("epoch 1 of at most 40")
+        bar.advance("epoch 2 of at most 40")
+    written = capsys.readouterr().err
+    assert "epoch 2 of at most 40" in written
+    assert "%" not in written
+    assert "left" not in written
+
+
 def test_a_bar_is_taken_away_when_work_fails(terminal, capsys):
     def work():
         with Console().bar(total=2) as bar:

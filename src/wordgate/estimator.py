@@ -172,9 +172,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             labels=tuple(names),
             seed=seed,
             recipe=str(recipe),
-            settings=(settings if self.taught_ is None else self.taught_.settings).model_dump(
-                mode="json"
-            ),
+            settings=(fitted.settings or settings).model_dump(mode="json"),
             data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
             vectors=began.name if (began := vectors_of(vectors, self.taught_)) else None,
             temperature=calibrated.temperature,

@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Bar(Protocol):
-    """A live bar of known length."""
+    """A live bar."""
 
     def advance(self, label: str) -> None:
         """Count one more unit of work, and say what is being done."""
@@ -22,8 +22,11 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """Write lines that stay."""
 
-    def bar(self, total: int, done: int = 0) -> AbstractContextManager[Bar]:
-        """Show a live bar over `total` units of work, of which some are done already."""
+    def bar(self, total: int | None, done: int = 0) -> AbstractContextManager[Bar]:
+        """Show a live bar over `total` units of work, of which some are done already.
+
+        Where nobody knows how many there will be, `total` is None.
+        """
 
 
 class Silent:
@@ -33,7 +36,7 @@ class Silent:
         """Drop the text."""
 
     @contextmanager
-    def bar(self, total: int, done: int = 0) -> Iterator[Bar]:  # noqa: ARG002
+    def bar(self, total: int | None, done: int = 0) -> Iterator[Bar]:  # noqa: ARG002
         """Show nothing."""
         yield _NoBar()
 
@@ -68,20 +71,29 @@ class Console:
         self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
-    def bar(self, total: int, done: int = 0) -> Iterator[Bar]:
-        """Show a bar with an estimate of the time left, where something can move."""
+    def bar(self, total: int | None, done: int = 0) -> Iterator[Bar]:
+        """Show a bar where something can move, with the time left where that can be told."""
         if not self._live:
             yield _NoBar()
             return
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            ProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
-        columns = (
+        columns: list[ProgressColumn] = [
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
-        )
+        ]
+        if total is not None:
+            columns += [
+                TextColumn("{task.percentage:>3.0f} %"),
+                TimeRemainingColumn(compact=True),
+                TextColumn("left"),
+            ]
         with Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task("", total=total, completed=done)
             yield _RichBar(lambda label: progress.update(task, advance=1, description=label))

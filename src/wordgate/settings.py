@@ -164,8 +164,22 @@ class Settings(BaseModel):
         description="decoupled weight decay of all weights but the word vectors (AdamW)"
     )
     label_smoothing: Share = Field(description="share of the target spread over all labels")
-    class_weight: Literal["none", "balanced"] = Field(
-        description="`balanced` gives every label the same weight in the loss"
+    class_weight: Literal["none", "moderate", "balanced"] = Field(
+        description="`balanced` gives every label the same weight in the loss; `moderate` weighs a"
+        " text by the fourth root of its weight in `balanced`, so that rare labels are not passed"
+        " over and accuracy hardly falls"
+    )
+    lighter_candidate: bool = Field(
+        description="train a second, less regularised LSTM by the three settings below, too, and"
+        " keep the one whose best epoch is better (`epoch_score`); there is no second where a user"
+        " sets singly what the two differ in, such as `hidden_size`, and none of these"
+    )
+    lighter_hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
+        description="`hidden_size` of the second candidate"
+    )
+    lighter_word_dropout: Share = Field(description="`word_dropout` of the second candidate")
+    lighter_embedding_rates: Annotated[float, Field(gt=0.0)] = Field(
+        description="what the second candidate multiplies all learning rates of word vectors by"
     )
 
     precision: Literal["auto", "float32", "bfloat16"] = Field(
@@ -191,19 +205,38 @@ class Settings(BaseModel):
         description="`batch` moves the word vectors of the batch; `keras`, as Keras on TensorFlow,"
         " moves the others by their momentum, too, and squares the gradient of each occurrence"
     )
-    schedule: Literal["one-cycle", "constant"] = Field(
-        description="`one-cycle` warms up, then anneals to zero (Smith 2018)"
+    schedule: Literal["one-cycle", "warm-constant", "constant"] = Field(
+        description="`one-cycle` warms up, then anneals to zero (Smith 2018); `warm-constant` warms"
+        " up and stays there, so that nobody need know the number of epochs: `patience` ends the"
+        " training, and `epochs` is the most"
     )
-    warmup: Share = Field(description="share of the updates in which one-cycle rises")
+    warmup: Share = Field(
+        description="share of the updates in which the rate of `one-cycle` rises; share of"
+        " `min_updates` for `warm-constant`"
+    )
+    weight_averaging: Share = Field(
+        description="the network that is judged and kept is the average of the weights over about"
+        " this share of the latest updates (Polyak & Juditsky 1992; Shamir & Zhang 2013); 0 for the"
+        " weights as they are"
+    )
     gradient_clip: Annotated[float, Field(ge=0.0)] = Field(
         description="largest norm of the gradient; 0 for no limit"
     )
     patience: Annotated[int, Field(ge=1)] = Field(
-        description="stop after so many epochs without a better validation accuracy"
+        description="stop after so many epochs without a better validation score (`epoch_score`),"
+        " counted from the end of the warm-up; for `warm-constant` at the least after `min_updates`"
+    )
+    patience_updates: Annotated[int, Field(ge=0)] = Field(
+        description="small data makes few updates an epoch: stop only after so many updates without"
+        " a better validation score, too; 0 for `patience` alone"
+    )
+    epoch_score: Literal["accuracy", "accuracy+macro-f1"] = Field(
+        description="the best epoch is that of the highest validation `accuracy`, or of the highest"
+        " mean of accuracy and macro F1, in which rare labels count, too"
     )
     epoch_ties: Literal["loss", "first"] = Field(
-        description="between epochs of equal validation accuracy the lower `loss` is the best, or"
-        " the `first` of them, as in Keras"
+        description="between epochs of equal validation score the lower `loss` is the best, or the"
+        " `first` of them, as in Keras"
     )
 
     count_words: Annotated[int, Field(ge=0, le=5)] = Field(
@@ -324,6 +357,20 @@ class Settings(BaseModel):
             }
         )
 
+    def lighter(self) -> "Settings":
+        """Give the settings of the second, less regularised candidate."""
+        factor = self.lighter_embedding_rates
+        return self.model_copy(
+            update={
+                "lighter_candidate": False,
+                "hidden_size": self.lighter_hidden_size,
+                "word_dropout": self.lighter_word_dropout,
+                "embedding_learning_rate": self.embedding_learning_rate * factor,
+                "vectors_learning_rate": self.vectors_learning_rate * factor,
+                "vectors_drawn_learning_rate": self.vectors_drawn_learning_rate * factor,
+            }
+        )
+
     @model_validator(mode="after")
     def _refuse_what_has_no_effect(self) -> "Settings":
         if not self.count_words and not self.count_characters:
@@ -347,6 +394,12 @@ class Settings(BaseModel):
                 "word_dropout puts the unknown word in a word's place, and with"
                 " unknown_words=drop there is none; set word_dropout=0 or unknown_words=id",
             )
+        if self.lighter_candidate and self.lighter_word_dropout and self.unknown_words == "drop":
+            raise PydanticCustomError(
+                "no_effect",
+                "lighter_word_dropout puts the unknown word in a word's place, and with"
+                " unknown_words=drop there is none; set lighter_word_dropout=0 or unknown_words=id",
+            )
         if self.bidirectional and self.embedding_updates == "keras":
             raise PydanticCustomError(
                 "no_effect",
@@ -367,6 +420,12 @@ class Settings(BaseModel):
             )
         return self
 
+
+SET_BY_CANDIDATE = (
+    *("hidden_size", "word_dropout", "embedding_learning_rate", "vectors_learning_rate"),
+    "vectors_drawn_learning_rate",
+)
+"""The settings in which the second candidate differs."""
 
 _SHARED = ("split", "test_size", "valid_size", "stratify", "empty_texts", "calibration")
 _WORDS = (

@@ -172,5 +172,11 @@ def test_without_warm_up_one_cycle_begins_at_its_highest():
     assert schedule_factor("one-cycle", 0.0, 0.0) == 1.0
 
 
+def test_a_warm_constant_rate_rises_and_stays():
+    rising = [schedule_factor("warm-constant", step / 100, 0.3) for step in range(31)]
+    assert rising == [schedule_factor("one-cycle", step / 100, 0.3) for step in range(31)]
+    assert {schedule_factor("warm-constant", progress, 0.3) for progress in (0.3, 1.0, 20.0)} == {1}
+
+
 def test_a_constant_rate_stays():
     assert {schedule_factor("constant", step / 10, 0.3) for step in range(11)} == {1.0}

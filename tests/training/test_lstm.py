@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from wordgate.errors import SettingsError
 from wordgate.models.network import Network
@@ -119,6 +120,51 @@ def test_patience_begins_after_the_warm_up_if_there_is_one(examples, fit_model, 
     )
     assert fitted.best_epoch == 1
     assert len(fitted.history) == epochs
+
+
+OPEN = {"schedule": "warm-constant", "learning_rate": 0.05, "embedding_learning_rate": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("changes", "epochs"),
+    [
+        ({"patience": 2}, 1 + 2),
+        ({"patience": 2, "patience_updates": 121}, 1 + 5),  # epochs of 25 updates
+        ({"patience": 2, "min_updates": 201}, 9),
+        ({"patience": 2, "epochs": 2}, 2),
+    ],
+)
+def test_validation_ends_a_training_without_a_planned_end(examples, fit_model, changes, epochs):
+    """Validation labels are turned over, so that the first epoch is the best."""
+    train, recorder = examples(200), Recorder()
+    fitted = fit_model(
+        train, flipped(train), progress=recorder, **{"epochs": 12, **OPEN, **changes}
+    )
+    assert (fitted.best_epoch, len(fitted.history), fitted.remarks) == (1, epochs, [])
+    most = changes.get("epochs", 12)
+    start, first, *_ = recorder.lines
+    assert f" words, at most {most} epochs of 25 updates " in start
+    assert re.fullmatch(r"epoch +1    .* \(best so far\)", first)
+    assert recorder.labels[0] == f"epoch 1 of at most {most}"
+    assert recorder.total is None
+
+
+def test_the_best_epoch_may_be_that_of_accuracy_and_macro_f1(examples, fit_model):
+    """Of three labels one is rare: what is best for the accuracy is not what is best for both."""
+    train = examples(300)
+    targets = np.where(np.arange(300) % 15 == 0, 2, train.targets)
+    rare, chosen = Examples(train.texts, targets, None), []
+    for score in ("accuracy", "accuracy+macro-f1"):
+        changes = {"epochs": 30, "patience": 30, "schedule": "constant", "epoch_score": score}
+        fitted = fit_model(rare, classes=3, **OPEN | changes)
+        accuracies = np.array([epoch.valid_accuracy for epoch in fitted.history])
+        both = (accuracies + [epoch.valid_macro_f1 for epoch in fitted.history]) / 2
+        best = accuracies if score == "accuracy" else both
+        assert best[fitted.best_epoch - 1] == best.max()
+        predicted = fitted.model.log_proba(rare.texts).argmax(axis=1)
+        f1 = f1_score(targets, predicted, average="macro")
+        assert fitted.history[fitted.best_epoch - 1].valid_macro_f1 == pytest.approx(f1)
+        chosen.append(fitted.best_epoch)
 
 
 def test_of_epochs_as_accurate_the_one_of_lower_loss_is_the_best(examples, fit_model):

@@ -39,6 +39,7 @@ WAYS = {
         "gradient_clip": 0.0,
         "epoch_ties": "first",
     },
+    "without a planned end": {"schedule": "warm-constant", "weight_averaging": 0.5},
 }
 
 
@@ -114,7 +115,54 @@ def test_a_training_resumed_at_any_update_ends_in_the_same_bits(
         )
         assert outcome(resumed) == expected, updates
         assert listener.done == updates
-        assert f"Resumed from {copy} after {updates} of {len(copies)} updates." in listener.lines
+        of = "of at most" if way == "without a planned end" else "of"
+        assert f"Resumed from {copy} after {updates} {of} {len(copies)} updates." in listener.lines
+
+
+def test_two_candidates_resumed_at_any_update_end_in_the_same_bits(
+    examples, fit_model, all_chance, every_update, kept, monkeypatch, how_many
+):
+    train, valid = examples(90), examples(40, seed=1)
+    changes = {**all_chance, "epochs": 1, "lighter_candidate": True, "weight_averaging": 0.5}
+    expected = fit_model(train, valid, keeping=kept, **changes)
+    copies = sorted(kept.file.parent.glob("copy-*"))
+    assert len(copies) == 2 * 23
+    monkeypatch.undo()
+    for updates in sorted({*range(1, 47, how_many(5, 1)), 23, 24, 46}):
+        listener = Listener()
+        resumed = fit_model(
+            train,
+            valid,
+            keeping=Keeping(copies[updates - 1], resume=True),
+            progress=listener,
+            **changes,
+        )
+        assert outcome(resumed) == outcome(expected), updates
+        assert resumed.settings == expected.settings
+        kept_line = [line for line in listener.lines if line.startswith("Kept ")]
+        assert len(kept_line) == 1
+        begun = [line for line in listener.lines if line.startswith("Training the ")]
+        assert len(begun) == (2 if updates <= 23 else 1)
+
+
+def test_without_time_a_second_candidate_is_judged_as_it_is(
+    examples, fit_model, every_update, kept, monkeypatch
+):
+    train, changes = examples(90), {"epochs": 1, "lighter_candidate": True}
+    fit_model(train, keeping=kept, **changes)
+    copies = sorted(kept.file.parent.glob("copy-*"))
+    monkeypatch.undo()
+    for updates, choices in ((23, 0), (30, 1)):
+        listener = Listener()
+        fitted = fit_model(
+            train,
+            keeping=Keeping(copies[updates - 1], resume=True),
+            progress=listener,
+            deadline=-math.inf,
+            **changes,
+        )
+        assert len([line for line in listener.lines if line.startswith("Kept ")]) == choices
+        assert any(remark.startswith("The time limit ") for remark in fitted.remarks)
 
 
 def test_early_stopping_counts_on_through_an_interruption(
@@ -201,7 +249,7 @@ def test_an_epoch_cut_by_the_time_limit_and_interrupted_is_resumed_in_its_middle
     def update(trainer, prepared):
         made.append(1)
         if len(made) == 27:
-            monkeypatch.setattr(sitting.Sitting, "_is_late", lambda self: True)
+            monkeypatch.setattr(sitting.Sitting, "is_late", lambda self: True)
         return real(trainer, prepared)
 
     def judge(course, state, learning_rate):
@@ -370,7 +418,7 @@ def test_a_checkpoint_of_another_layout_is_refused(interrupted, fit_model):
     train, keeping = interrupted
     save_file({}, keeping.file, {"wordgate": json.dumps({"layout": 99})})
     assert refusal(fit_model, train, epochs=3, keeping=keeping) == (
-        f"{keeping.file} is a checkpoint of layout 99, and this wordgate reads 3;"
+        f"{keeping.file} is a checkpoint of layout 99, and this wordgate reads 4;"
         " begin anew with --overwrite"
     )
 

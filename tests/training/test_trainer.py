@@ -170,6 +170,42 @@ def test_balanced_classes_weigh_the_same(started):
     assert update(trainer, batch, targets)[0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_moderate_weights_are_the_fourth_root_of_balanced_ones(started):
+    balanced, moderate = (
+        started(class_weight=name, n=200, classes=3)[0].class_weights.numpy()
+        for name in ("balanced", "moderate")
+    )
+    assert moderate == pytest.approx(balanced**0.25)
+    assert moderate[0] != pytest.approx(balanced[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "patience"),
+    [
+        ({"patience": 3}, 3),
+        ({"patience": 3, "patience_updates": 15}, 3),
+        ({"patience": 3, "patience_updates": 61}, 4),
+    ],
+)
+def test_patience_lasts_so_many_epochs_and_so_many_updates(started, changes, patience):
+    trainer, _ = started(n=40, min_updates=1, **changes)
+    assert trainer.plan.updates_per_epoch == 20
+    assert trainer.patience == patience
+
+
+def test_a_warm_constant_rate_rises_in_a_share_of_the_least_updates(started):
+    changes = {"schedule": "warm-constant", "warmup": 0.5, "min_updates": 40, "epochs": 30}
+    trainer, _ = started(n=40, learning_rate=1.0, **changes)
+    assert trainer.plan.updates == 600
+    rates = []
+    for updates in range(40):
+        trainer.state.batch = updates
+        rates.append(trainer.learning_rate)
+    assert rates[:21] == sorted(set(rates[:21]))
+    assert rates[0] < 0.1
+    assert set(rates[20:]) == {1.0}
+
+
 def test_labels_are_not_weighed_unless_asked(started):
     assert started()[0].class_weights is None
 

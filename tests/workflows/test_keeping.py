@@ -203,6 +203,33 @@ def test_a_training_killed_with_its_model_written_ends_by_itself(
     assert list(killed_at_the_end.parent.iterdir()) == [killed_at_the_end]
 
 
+@pytest.mark.parametrize("sizes", [(8, 12), (12, 8)])
+def test_a_training_of_two_candidates_killed_with_its_model_written_ends_by_itself(
+    sizes, reviews, tiny, tmp_path, monkeypatch
+):
+    """Whichever is chosen; and `config.json` has the settings of that one, which give it again."""
+    hidden, lighter = sizes
+    two = {**tiny, "lighter_candidate": True, "hidden_size": hidden, "lighter_hidden_size": lighter}
+    monkeypatch.setattr(checkpoint, "_SOONEST", 0.0)
+    monkeypatch.setattr(checkpoint, "_SHARE", 1.0)
+    out = tmp_path / "model"
+    with monkeypatch.context() as patched:
+        patched.setattr("wordgate.workflows.train.remove", lambda file: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(reviews, out, two)
+    before = weights(out)
+    train(reviews, out, two, resume=True)
+    assert weights(out) == before
+    chosen = json.loads((out / "config.json").read_text())["settings"]
+    assert chosen["hidden_size"] in sizes
+    assert not chosen["lighter_candidate"]
+    alone = {
+        name: chosen[name] for name in ("hidden_size", "word_dropout", "embedding_learning_rate")
+    }
+    train(reviews, tmp_path / "again", {**tiny, **alone})
+    assert weights(tmp_path / "again") == before
+
+
 def test_only_the_end_of_the_very_training_is_taken_for_it(
     killed_at_the_end, reviews, tiny, tmp_path, monkeypatch
 ):

@@ -130,3 +130,43 @@ def test_strengths_are_typed_with_plus():
 )
 def test_a_teacher_chooses_the_recipe_where_none_is_named(recipe, teacher, chosen):
     assert choose_recipe(recipe, teacher) == chosen
+
+
+@pytest.mark.parametrize(
+    ("overrides", "two"),
+    [
+        ({}, True),
+        ({"epochs": 3, "batch_size": 32}, True),
+        ({"hidden_size": 32}, False),
+        ({"word_dropout": "0.2"}, False),
+        ({"embedding_learning_rate": 1e-3}, False),
+        ({"hidden_size": 32, "lighter_hidden_size": 64}, True),
+        ({"hidden_size": 32, "lighter_candidate": "yes"}, True),
+        ({"lighter_candidate": False}, False),
+    ],
+)
+def test_one_lstm_is_trained_where_a_user_says_what_it_is_to_be(overrides, two):
+    settings = resolve_settings("default", overrides, None, families=["lstm"])
+    assert settings.lighter_candidate is two
+
+
+def test_rates_of_pretrained_vectors_leave_one_lstm_too():
+    overrides = {"vectors_learning_rate": 1e-5}
+    settings = resolve_settings("default", overrides, "words.bin", families=["lstm"])
+    assert not settings.lighter_candidate
+
+
+def test_what_the_second_lstm_is_to_be_is_refused_where_there_is_none():
+    overrides = {"lighter_candidate": "no", "lighter_hidden_size": 96}
+    assert refusal(overrides, "lstm") == (
+        "lighter_hidden_size has no effect with lighter_candidate=false: leave it out, or set"
+        " lighter_candidate=true"
+    )
+
+
+def test_word_dropout_of_the_second_lstm_needs_the_unknown_word():
+    changes = {"unknown_words": "drop", "word_dropout": 0}
+    assert refusal(changes, "lstm").splitlines()[1:] == [
+        "  lighter_word_dropout puts the unknown word in a word's place, and with"
+        " unknown_words=drop there is none; set lighter_word_dropout=0 or unknown_words=id"
+    ]

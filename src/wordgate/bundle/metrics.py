@@ -218,6 +218,9 @@ class Epoch(_Form):
     train_accuracy: float = Field(description="measured on the way, with dropout")
     valid_loss: float
     valid_accuracy: float
+    valid_macro_f1: float | None = Field(
+        default=None, description="null for models that are older than it"
+    )
 
 
 class Metrics(_Form):

@@ -119,14 +119,16 @@ class LiveLadder(Console):
         self._draw()
 
     @contextmanager
-    def bar(self, total: int, done: int = 0) -> Iterator[Bar]:
+    def bar(self, total: int | None, done: int = 0) -> Iterator[Bar]:
         """Show how far the model at work is, in a line below the ladder."""
         counted = done
 
         def advance(label: str) -> None:
             nonlocal counted
             counted += 1
-            self._status = f"{label}  {counted / max(1, total):.0%}"
+            self._status = label
+            if total is not None:
+                self._status += f"  {counted / max(1, total):.0%}"
             self._draw()
 
         yield _StatusBar(advance)

@@ -213,6 +213,18 @@ def hits_and_totals(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> 
     return np.hstack([one_hot[true] * one_hot[predicted], one_hot[true], one_hot[predicted]])
 
 
+def macro_f1(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> float:
+    """Average F1 over the labels that have rows; a precision without predictions counts as 0.
+
+    Args:
+        true: int64 [n], the true labels' numbers.
+        predicted: int64 [n], those that were given.
+        n_classes: How many labels there are.
+    """
+    sums = hits_and_totals(true, predicted, n_classes).sum(axis=0, keepdims=True)
+    return float(_macro_f1(sums)[0])
+
+
 def _intervals(counts: GroupCounts, seed: int, n_resamples: int) -> dict[str, Interval]:
     accuracy = accuracy_interval(counts, _accuracy, seed=seed, n_resamples=n_resamples)
     macro_f1 = bootstrap_interval(counts, _macro_f1, seed=seed, n_resamples=n_resamples)

@@ -194,8 +194,9 @@ def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
     """Give the share of the highest learning rate that is due.
 
     Args:
-        schedule: ``one-cycle`` (cosine up, cosine down to zero; Smith 2018) or ``constant``.
-        progress: Share of the updates made, 0 to 1.
+        schedule: ``one-cycle`` (cosine up, cosine down to zero; Smith 2018), ``warm-constant``
+            (cosine up, then constant) or ``constant``.
+        progress: Share of the updates made, 0 to 1; more where an end is not planned.
         warmup: Share of the updates in which the rate rises.
     """
     if schedule == "constant":
@@ -203,6 +204,8 @@ def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
     if progress < warmup:
         lowest = 0.04
         return lowest + (1.0 - lowest) * (0.5 - 0.5 * math.cos(math.pi * progress / warmup))
+    if schedule == "warm-constant":
+        return 1.0
     falling = (progress - warmup) / (1.0 - warmup)
     return 0.5 + 0.5 * math.cos(math.pi * falling)
 

@@ -19,7 +19,7 @@ from wordgate.files import replacing
 from wordgate.training.identity import MISFITS, Identity, check_digest, digest
 from wordgate.training.state import State
 
-_LAYOUT = 3
+_LAYOUT = 4
 _METADATA = "wordgate"
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
 # 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
@@ -108,16 +108,28 @@ class Checkpoint:
         )
 
 
-def kept_history(file: Path) -> list[dict[str, Any]]:
+def kept_histories(file: Path) -> list[list[dict[str, Any]]]:
     """Give the epochs that were over when a training was kept, as `Epoch` names what they came to.
+
+    Returns:
+        Those of the candidate at work, and of the one before if there was one.
 
     Raises:
         OSError, SafetensorError, and those of `MISFITS`: The file can't be read, or is no
             checkpoint.
     """
     with safe_open(file, framework="numpy") as kept:
-        history: list[dict[str, Any]] = _content(kept)["state"]["history"]
-    return history
+        state = _content(kept)["state"]
+    return [state["history"], *([state["earlier"]["history"]] if state["earlier"] else [])]
+
+
+def keeps_second_candidate(file: Path) -> bool:
+    """Tell whether a training was kept in its second candidate; False where that can't be read."""
+    try:
+        with safe_open(file, framework="numpy") as kept:
+            return _content(kept)["state"]["earlier"] is not None
+    except (OSError, SafetensorError, *MISFITS):
+        return False  # `Checkpoint.restore` says what is wrong with it
 
 
 def _content(kept: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.evaluation.metrics import macro_f1
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.fitting import Epoch
 from wordgate.training.state import Tally
@@ -53,8 +54,10 @@ class Course(Generic[NetworkT]):
     Args:
         encoded: The validation texts.
         targets: int64 [n], theirs.
-        patience: After so many epochs without a better accuracy the training ends.
-        ties: Between epochs of equal accuracy the lower ``loss`` is the best, or the ``first``.
+        patience: After so many epochs without a better score the training ends.
+        ties: Between epochs of equal score the lower ``loss`` is the best, or the ``first``.
+        score: What makes an epoch better: its ``accuracy``, or the mean of accuracy and macro F1,
+            ``accuracy+macro-f1``.
         threads: In how many threads to judge, as for `choose_threads`.
 
     Attributes:
@@ -68,12 +71,14 @@ class Course(Generic[NetworkT]):
         *,
         patience: int,
         ties: str,
+        score: str = "accuracy",
         threads: int | None = None,
     ):
         self._encoded = encoded
         self._targets = targets
         self.patience = patience
         self._ties = ties
+        self._score_name = score
         self._threads = threads
         self.judging_seconds = len(encoded) / JUDGED_TEXTS_PER_SECOND
 
@@ -83,6 +88,7 @@ class Course(Generic[NetworkT]):
         network, tally, targets = state.network(), state.tally, self._targets
         log_proba = network.log_proba(self._encoded, threads=self._threads)
         self.judging_seconds = time.perf_counter() - started
+        predicted = log_proba.argmax(axis=1)
         entry = Epoch(
             epoch=state.epoch + 1,
             seconds=tally.seconds,
@@ -91,12 +97,13 @@ class Course(Generic[NetworkT]):
             train_loss=tally.loss / tally.seen,
             train_accuracy=tally.right / tally.seen,
             valid_loss=-float(log_proba[np.arange(len(targets)), targets].mean()),
-            valid_accuracy=float((log_proba.argmax(axis=1) == targets).mean()),
+            valid_accuracy=float((predicted == targets).mean()),
+            valid_macro_f1=macro_f1(targets, predicted, log_proba.shape[1]),
         )
         best = state.history[state.best_epoch - 1] if state.best_epoch else None
-        if best is None or entry.valid_accuracy > best.valid_accuracy:
+        if best is None or self.score(entry) > self.score(best):
             state.improved_epoch = entry.epoch
-        if best is None or self._rank(entry) > self._rank(best):
+        if best is None or self.rank(entry) > self.rank(best):
             state.best_epoch, state.best = entry.epoch, network
         state.history.append(entry)
         state.epoch, state.batch, state.tally = entry.epoch, 0, Tally()
@@ -110,15 +117,26 @@ class Course(Generic[NetworkT]):
         counted_from = max(state.improved_epoch, math.ceil(warm_epochs))
         return len(state.history) - counted_from >= self.patience
 
-    def _rank(self, entry: Epoch) -> tuple[float, ...]:
+    def score(self, entry: Epoch) -> float:
+        """Give the score that makes an epoch better than another."""
+        if self._score_name == "accuracy" or entry.valid_macro_f1 is None:
+            return entry.valid_accuracy
+        return (entry.valid_accuracy + entry.valid_macro_f1) / 2.0
+
+    def rank(self, entry: Epoch) -> tuple[float, ...]:
+        """Give what is higher for the better of two epochs."""
         if self._ties == "first":
-            return (entry.valid_accuracy,)
-        return entry.valid_accuracy, -entry.valid_loss
+            return (self.score(entry),)
+        return self.score(entry), -entry.valid_loss
+
+
+TIME_LIMIT = "The time limit "
+"""Begins every remark on what the time limit cut short."""
 
 
 def out_of_time(epoch: int) -> str:
     """Say that the time limit ended a training in an epoch."""
-    return f"The time limit ended the training in epoch {epoch}."
+    return f"{TIME_LIMIT}ended the training in epoch {epoch}."
 
 
 def out_of_patience(patience: int) -> str:
@@ -126,15 +144,23 @@ def out_of_patience(patience: int) -> str:
     return f"No better validation accuracy in {patience} epochs: stopped early."
 
 
-def epoch_line(state: Told, n_epochs: int) -> str:
-    """Put the last epoch in a line."""
+def epoch_line(state: Told, n_epochs: int, *, open_end: bool = False) -> str:
+    """Put the last epoch in a line.
+
+    Args:
+        state: The epochs so far.
+        n_epochs: How many there will be, or will be at most.
+        open_end: Whether validation decides how many, so that no time left can be told.
+    """
     entry = state.history[-1]
     left = sum(past.seconds for past in state.history) / len(state.history)
     left *= n_epochs - entry.epoch
     best = "best so far" if state.best_epoch == entry.epoch else f"best: {state.best_epoch}"
-    return (
-        f"epoch {entry.epoch:>{len(str(n_epochs))}}/{n_epochs}"
+    number = f"{entry.epoch:>{len(str(n_epochs))}}"
+    line = (
+        f"epoch {number if open_end else f'{number}/{n_epochs}'}"
         f"  {entry.seconds:5.1f} s  {entry.texts_per_second:6,.0f} texts/s"
         f"  loss {entry.train_loss:.3f}  train {entry.train_accuracy:.3f}"
-        f"  valid {entry.valid_accuracy:.3f} ({best})  {left:.0f} s left"
+        f"  valid {entry.valid_accuracy:.3f} ({best})"
     )
+    return line if open_end else f"{line}  {left:.0f} s left"

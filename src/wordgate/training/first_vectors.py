@@ -24,6 +24,10 @@ class FirstVectors:
     vectors: Floats
     pretrained: NDArray[np.bool_] | None = None
 
+    def copy(self) -> "FirstVectors":
+        """Copy the vectors, which training changes."""
+        return FirstVectors(self.vectors.copy(), self.pretrained)
+
 
 def drawn_vectors(vocabulary: Vocabulary, settings: Settings, seed: int) -> FirstVectors:
     """Draw a vector for every word."""

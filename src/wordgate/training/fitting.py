@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.models.protocol import Model
+from wordgate.settings import Settings
 from wordgate.vectors.coverage import Coverage
 
 Targets = NDArray[np.int64] | NDArray[np.float32]
@@ -71,6 +72,7 @@ class Epoch:
     train_accuracy: float
     valid_loss: float
     valid_accuracy: float
+    valid_macro_f1: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Fitted:
         earlier_seconds: What fitting had taken before it was interrupted and resumed.
         engine: What computed: device, precision, threads, processor, versions.
         coverage: How many words had a pretrained vector; None if none were given.
+        settings: Those of the LSTM that was chosen; None for other families, which have no choice.
     """
 
     model: Model
@@ -107,6 +110,7 @@ class Fitted:
     earlier_seconds: float = 0.0
     engine: Mapping[str, str] = field(default_factory=dict)
     coverage: Coverage | None = None
+    settings: Settings | None = None
 
 
 def check_not_empty(train: Examples, valid: Examples, model: str, choice: str) -> None:

@@ -1,6 +1,8 @@
 """Fitting the family `lstm`: from examples to the network of the best epoch."""
 
 import hashlib
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +12,9 @@ from wordgate.models.network import Network
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
-from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.course import Course
+from wordgate.training.candidates import Candidate, lstm_candidates
+from wordgate.training.checkpoint import Checkpoint, keeps_second_candidate
+from wordgate.training.course import TIME_LIMIT, Course
 from wordgate.training.device import choose_device, format_device
 from wordgate.training.first_vectors import FirstVectors, drawn_vectors, pretrained_vectors
 from wordgate.training.fitting import Examples, Fitted, Keeping, check_not_empty
@@ -21,6 +24,9 @@ from wordgate.training.trainer import Trainer
 from wordgate.training.words import learn_words, look_words_up, word_remarks, words_digest
 from wordgate.vectors.coverage import Coverage
 from wordgate.vectors.pretrained import Pretrained
+
+STRENGTHS = ("strongly", "lightly")
+"""How the candidates are regularised."""
 
 
 @dataclass(frozen=True)
@@ -92,54 +98,182 @@ def fit_lstm(
     check_not_empty(train, valid, "an LSTM", "the best epoch")
     torch_device = choose_device(device)
     begun = _begin(train, vocabulary_of, vectors, settings, seed, progress)
-    encoder, encoded = begun.encoder, begun.encoded
-    trainer = Trainer(
-        encoder.vocabulary.unknown,
-        begun.first,
-        train.targets,
-        n_classes,
-        settings,
-        seed,
-        torch_device,
-    )
-    judged = encoder.encode(valid.texts)
-    course: Course[Network] = Course(
-        judged,
-        valid.targets,
-        patience=settings.patience,
-        ties=settings.epoch_ties,
-        threads=threads,
-    )
-    checkpoint = None
+    judged = begun.encoder.encode(valid.texts)
+    work: dict[str, str] = {}
     if keeping is not None:
         work = _work(train, valid, n_classes, vocabulary_of, begun, settings, seed)
-        work[WORDS] = words_digest(encoder.vocabulary, encoded, judged)
-        identity = Identity(work, trainer.engine())
-        checkpoint = Checkpoint(keeping.file, identity, trainer.state.size())
-    sitting = Sitting(
-        trainer,
-        course,
-        encoded,
-        train.to_learn,
-        progress,
-        deadline,
-        checkpoint,
-        threads=torch.get_num_threads(),
+        work[WORDS] = words_digest(begun.encoder.vocabulary, begun.encoded, judged)
+    task = _Task(
+        train=train,
+        valid=valid,
+        judged=judged,
+        n_classes=n_classes,
+        begun=begun,
+        candidates=lstm_candidates(settings),
+        seed=seed,
+        device=torch_device,
+        progress=progress,
+        deadline=deadline,
+        keeping=keeping,
+        work=work,
+        threads=threads,
     )
-    progress.say(_announcement(encoder, trainer))
-    if checkpoint is not None and keeping is not None and keeping.resume:
-        progress.say("\n".join(sitting.take_up(checkpoint)))
-    earlier = trainer.state.seconds
-    remarks = word_remarks(encoded, vocabulary_of, settings)
+    trained = _train_candidates(task)
+    chosen, best = _choose(task, trained)
+    network = best.network.in_int8() if settings.embedding_stored == "int8" else best.network
+    remarks = word_remarks(begun.encoded, vocabulary_of, settings)
     remarks += [] if begun.coverage is None else begun.coverage.remarks()
-    remarks += sitting.run()
-    state = trainer.state
-    best = state.best_network()
-    network = best.in_int8() if settings.embedding_stored == "int8" else best
-    model = LSTMModel(encoder, network, threads)
     return Fitted(
-        model, state.history, state.best_epoch, remarks, earlier, trainer.engine(), begun.coverage
+        LSTMModel(begun.encoder, network, threads),
+        best.history,
+        best.best_epoch,
+        [*remarks, *trained.remarks],
+        trained.earlier_seconds,
+        trained.engine,
+        begun.coverage,
+        chosen,
     )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What all candidates are trained on, and how; what is not said here is said by `fit_lstm`.
+
+    Attributes:
+        judged: The validation texts, encoded.
+        begun: What is known before the first update.
+        candidates: The settings of each candidate.
+        work: What the training is, for its checkpoint.
+    """
+
+    train: Examples
+    valid: Examples
+    judged: EncodedTexts
+    n_classes: int
+    begun: Beginning
+    candidates: Sequence[Settings]
+    seed: int
+    device: torch.device
+    progress: Progress
+    deadline: float
+    keeping: Keeping | None
+    work: Mapping[str, str]
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What training the candidates came to.
+
+    Attributes:
+        candidates: What each came to; the time limit may have left the second one out.
+        course: What judged them.
+        remarks: Why the last training ended, if it was before its end.
+        earlier_seconds: What fitting had taken before it was interrupted and resumed.
+        engine: What computed.
+    """
+
+    candidates: Sequence[Candidate]
+    course: Course[Network]
+    remarks: Sequence[str]
+    earlier_seconds: float
+    engine: Mapping[str, str]
+
+
+def _train_candidates(task: _Task) -> _Trained:
+    """Train one candidate after the other, from where a checkpoint stands if there is one."""
+    started, earlier_seconds = time.perf_counter(), 0.0
+    position, n_candidates = _first_position(task), len(task.candidates)
+    earlier: Candidate | None = None
+    resuming = task.keeping is not None and task.keeping.resume
+    while True:
+        trainer = _trainer(task, position)
+        if earlier is not None:
+            trainer.state.earlier = earlier
+            trainer.state.seconds = earlier_seconds + time.perf_counter() - started
+        course = _course(task, trainer)
+        checkpoint = _checkpoint(task, trainer)
+        sitting = Sitting(
+            trainer,
+            course,
+            task.begun.encoded,
+            task.train.to_learn,
+            task.progress,
+            task.deadline,
+            checkpoint,
+            threads=torch.get_num_threads(),
+        )
+        task.progress.say(_announcement(task.begun.encoder, trainer, position, n_candidates))
+        if checkpoint is not None and resuming:
+            task.progress.say("\n".join(sitting.take_up(checkpoint)))
+            earlier_seconds, resuming = trainer.state.seconds, False
+        remarks = sitting.run()
+        state = trainer.state
+        candidate = Candidate(state.history, state.best_epoch, state.best_network())
+        out_of_time = sitting.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks)
+        if position == n_candidates - 1 or out_of_time:
+            break
+        earlier, position = candidate, position + 1
+    both = [candidate] if state.earlier is None else [state.earlier, candidate]
+    if len(both) < n_candidates:
+        remarks = [*remarks, f"{TIME_LIMIT}left no time for the lightly regularised candidate."]
+    return _Trained(both, course, remarks, earlier_seconds, trainer.engine())
+
+
+def _first_position(task: _Task) -> int:
+    """Say which candidate to begin with: the one in which a checkpoint was kept, or the first."""
+    if task.keeping is None or not task.keeping.resume or len(task.candidates) == 1:
+        return 0
+    return int(keeps_second_candidate(task.keeping.file))
+
+
+def _trainer(task: _Task, position: int) -> Trainer:
+    first, is_last = task.begun.first, position == len(task.candidates) - 1
+    return Trainer(
+        task.begun.encoder.vocabulary.unknown,
+        first if is_last else first.copy(),  # training changes them
+        task.train.targets,
+        task.n_classes,
+        task.candidates[position],
+        task.seed,
+        task.device,
+    )
+
+
+def _course(task: _Task, trainer: Trainer) -> Course[Network]:
+    settings = trainer.settings
+    return Course(
+        task.judged,
+        task.valid.targets,
+        patience=trainer.patience,
+        ties=settings.epoch_ties,
+        score=settings.epoch_score,
+        threads=task.threads,
+    )
+
+
+def _checkpoint(task: _Task, trainer: Trainer) -> Checkpoint | None:
+    if task.keeping is None:
+        return None
+    identity = Identity(task.work, trainer.engine())
+    return Checkpoint(task.keeping.file, identity, trainer.state.size())
+
+
+def _choose(task: _Task, trained: _Trained) -> tuple[Settings, Candidate]:
+    """Choose the candidate whose best epoch is better, the first of equals, and say why."""
+    candidates, course = trained.candidates, trained.course
+    if len(candidates) == 1:
+        return task.candidates[0], candidates[0]
+    first, second = (course.rank(candidate.best) for candidate in candidates)
+    position = int(second > first)
+    chosen = task.candidates[position]
+    of_first, of_second = (course.score(candidate.best) for candidate in candidates)
+    task.progress.say(
+        f"Kept the {STRENGTHS[position]} regularised candidate (hidden_size={chosen.hidden_size},"
+        f" word_dropout={chosen.word_dropout:g}): validation scores {of_first:.3f}"
+        f" ({STRENGTHS[0]}) and {of_second:.3f} ({STRENGTHS[1]})."
+    )
+    return chosen, candidates[position]
 
 
 def _begin(
@@ -183,11 +317,13 @@ def _work(
     }
 
 
-def _announcement(encoder: TextEncoder, trainer: Trainer) -> str:
+def _announcement(encoder: TextEncoder, trainer: Trainer, position: int, n_candidates: int) -> str:
     device, plan = format_device(trainer.device), trainer.plan
+    which = STRENGTHS[position]
+    candidate = f" the {which} regularised candidate" if n_candidates > 1 else ""
     precision = str(trainer.precision).removeprefix("torch.")
+    epochs = f"at most {plan.epochs}" if trainer.has_open_end else str(plan.epochs)
     return (
-        f"Training on {device}, {precision}: {len(encoder.vocabulary):,} words,"
-        f" {plan.epochs} epochs of {plan.updates_per_epoch:,} updates with {plan.batch_size}"
-        " texts each."
+        f"Training{candidate} on {device}, {precision}: {len(encoder.vocabulary):,} words,"
+        f" {epochs} epochs of {plan.updates_per_epoch:,} updates with {plan.batch_size} texts each."
     )

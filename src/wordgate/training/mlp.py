@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from wordgate.evaluation.metrics import macro_f1
 from wordgate.models.softmax import log_softmax
 from wordgate.progress import Progress
 from wordgate.settings import Settings
@@ -169,6 +170,7 @@ class _Trainer:
                 break
         seconds = time.monotonic() - started
         log_proba = self.layers().log_proba(valid[0])
+        predicted = log_proba.argmax(axis=1)
         return Epoch(
             epoch=number + 1,
             seconds=seconds,
@@ -177,7 +179,8 @@ class _Trainer:
             train_loss=loss_sum / seen,
             train_accuracy=right / seen,
             valid_loss=-float(log_proba[np.arange(len(log_proba)), valid[1]].mean()),
-            valid_accuracy=float((log_proba.argmax(axis=1) == valid[1]).mean()),
+            valid_accuracy=float((predicted == valid[1]).mean()),
+            valid_macro_f1=macro_f1(valid[1], predicted, log_proba.shape[1]),
         )
 
     def _update(

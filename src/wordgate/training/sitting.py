@@ -56,7 +56,7 @@ class Sitting:
         self._checkpoint = checkpoint
         self._threads = threads
         self._cut = False
-        self._earlier = 0.0
+        self._earlier = trainer.state.seconds
         self._started = self._clock = time.perf_counter()
 
     def take_up(self, checkpoint: Checkpoint) -> list[str]:
@@ -75,7 +75,7 @@ class Sitting:
             )
         self._earlier = state.seconds
         where = (
-            f"Resumed from {checkpoint.file} after {self._trainer.updates:,} of"
+            f"Resumed from {checkpoint.file} after {self._trainer.updates:,} {self._of()}"
             f" {plan.updates:,} updates."
         )
         return [where, *warnings]
@@ -94,31 +94,37 @@ class Sitting:
         deferred: AbstractContextManager[Interruption] = nullcontext(Interruption())
         if self._checkpoint is not None:
             deferred = deferred_interruption()
+        planned = None if trainer.has_open_end else trainer.plan.updates
         with (
             deferred as interruption,
-            self._progress.bar(trainer.plan.updates, done=trainer.updates) as bar,
+            self._progress.bar(planned, done=trainer.updates) as bar,
         ):
             while (end := self._end()) is None:
                 self._run_epoch(bar, interruption)
                 self._course.judge(state, trainer.learning_rate)
-                self._progress.say(epoch_line(state, trainer.plan.epochs))
+                self._progress.say(
+                    epoch_line(state, trainer.plan.epochs, open_end=trainer.has_open_end)
+                )
             self._stop_if_asked(interruption)
         return end
 
     def _end(self) -> list[str] | None:
-        """Say why the training ends here; nothing if all epochs are over; None to go on."""
+        """Say why the training ends before it was to; nothing if it was to; None to go on."""
         trainer, state = self._trainer, self._trainer.state
         if state.batch or not state.history:
             return None
         if state.epoch == trainer.plan.epochs and not self._cut:
             return []
-        if self._cut or self._is_late():
+        if self._cut or self.is_late():
             return [out_of_time(state.epoch)]
         if self._course.has_stalled(state, trainer.warm_epochs):
-            return [out_of_patience(self._course.patience)]
+            return [] if trainer.has_open_end else [out_of_patience(self._course.patience)]
         return None
 
-    def _is_late(self) -> bool:
+    def _of(self) -> str:
+        return "of at most" if self._trainer.has_open_end else "of"
+
+    def is_late(self) -> bool:
         """Tell whether there is no time left but for judging."""
         return time.monotonic() > self._deadline - self._course.judging_seconds
 
@@ -127,11 +133,11 @@ class Sitting:
         trainer, state = self._trainer, self._trainer.state
         sums = torch.tensor([state.tally.loss, state.tally.right], dtype=torch.float64)
         sums = sums.to(trainer.device)
-        label = f"epoch {state.epoch + 1} of {trainer.plan.epochs}"
+        label = f"epoch {state.epoch + 1} {self._of()} {trainer.plan.epochs}"
         self._clock = time.perf_counter()
         with prepared_ahead(self._prepared(), threads=self._threads) as updates:
             for prepared in updates:
-                if state.tally.seen and self._is_late():
+                if state.tally.seen and self.is_late():
                     break
                 sums += trainer.update(prepared)
                 state.tally.seen += len(prepared.targets)

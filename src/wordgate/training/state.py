@@ -18,13 +18,15 @@ from wordgate.models.network import Network
 from wordgate.settings import Settings
 from wordgate.training import initialisation
 from wordgate.training.adam import Adam, BatchRows, KerasRows
+from wordgate.training.averaging import WeightAverage
+from wordgate.training.candidates import Candidate
 from wordgate.training.first_vectors import FirstVectors
 from wordgate.training.fitting import Epoch
 from wordgate.training.identity import read_facts
 from wordgate.training.noise import stream
 from wordgate.training.recurrent import DirectionWeights, Weights
 
-_BEST = "best."
+_BEST, _EARLIER = "best.", "earlier."
 
 
 @dataclass
@@ -53,6 +55,7 @@ class State:
         optimizer: Moves the weights; their moments.
         table: The word vectors and their moments.
         pooling: What the network pools.
+        average: The running average of weights and word vectors; None if there is none.
         epoch: Epochs that are over.
         batch: Batches of the next epoch that are done.
         tally: What these came to.
@@ -61,12 +64,14 @@ class State:
         improved_epoch: The number of the last one that had a better validation accuracy.
         best: The network after the best epoch; None if there is none.
         seconds: What fitting has taken, in all the sittings there were.
+        earlier: What the candidate before this one came to; None if this is the first.
     """
 
     weights: Weights
     optimizer: Adam
     table: BatchRows
     pooling: tuple[str, ...]
+    average: WeightAverage | None = None
     epoch: int = 0
     batch: int = 0
     tally: Tally = field(default_factory=Tally)
@@ -75,6 +80,7 @@ class State:
     improved_epoch: int = 0
     best: Network | None = None
     seconds: float = 0.0
+    earlier: Candidate | None = None
 
     @classmethod
     def initial(
@@ -100,16 +106,22 @@ class State:
         if first.pretrained is not None:
             pretrained = torch.from_numpy(first.pretrained).to(device)
         weights = _initial_weights(n_classes, settings, seed, device)
+        averaged = None
+        if settings.weight_averaging:
+            everything = {"embedding": vectors, **weights.named()}
+            averaged = WeightAverage(everything, settings.weight_averaging)
         return cls(
             weights=weights,
             optimizer=Adam(weights.named(), settings.weight_decay),
             table=table(vectors, pretrained),
             pooling=settings.pooling,
+            average=averaged,
         )
 
     def network(self) -> Network:
-        """Copy the weights as they are now into the network that predicts."""
-        arrays = _arrays({"embedding": self.table.vectors, **self.weights.named()})
+        """Copy the weights as they are now, or their average, into the network that predicts."""
+        tensors = {"embedding": self.table.vectors, **self.weights.named()}
+        arrays = _arrays(tensors if self.average is None else self.average.average)
         copies = {name: array.copy() for name, array in arrays.items()}
         return Network.from_arrays(copies, self.pooling)
 
@@ -125,18 +137,12 @@ class State:
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Name all arrays, the best network's included; the next update changes them."""
-        best = {} if self.best is None else self.best.arrays()
-        return {
-            **_arrays({**self.table.tensors(), **self.optimizer.tensors()}),
-            **{f"{_BEST}{name}": array for name, array in best.items()},
-        }
+        return {**_arrays(self._tensors()), **self._networks()}
 
     def size(self) -> int:
         """Count the bytes of all arrays, the best network's included once there is one."""
-        tensors = {**self.table.tensors(), **self.optimizer.tensors()}
-        best = {} if self.best is None else self.best.arrays()
-        return sum(tensor.nbytes for tensor in tensors.values()) + sum(
-            array.nbytes for array in best.values()
+        return sum(tensor.nbytes for tensor in self._tensors().values()) + sum(
+            array.nbytes for array in self._networks().values()
         )
 
     def facts(self) -> dict[str, Any]:
@@ -150,6 +156,7 @@ class State:
             "improved_epoch": self.improved_epoch,
             "seconds": self.seconds,
             "updates": [self.optimizer.updates, self.table.updates],
+            "earlier": self._earlier_facts(),
         }
 
     @torch.no_grad()
@@ -159,7 +166,7 @@ class State:
         Raises:
             KeyError, TypeError, ValueError: They are of another training or incomplete.
         """
-        for name, tensor in {**self.table.tensors(), **self.optimizer.tensors()}.items():
+        for name, tensor in self._tensors().items():
             kept = torch.from_numpy(arrays[name])
             if kept.shape != tensor.shape or kept.dtype != tensor.dtype:
                 raise ValueError(f"{name} is {kept.dtype} {list(kept.shape)}")
@@ -171,6 +178,42 @@ class State:
         self.seconds = kept_facts.seconds
         self.optimizer.updates, self.table.updates = kept_facts.updates
         self.best = self._best_of(arrays)
+        self.earlier = self._earlier_of(arrays, kept_facts.earlier)
+
+    def _networks(self) -> dict[str, NDArray[np.float32]]:
+        """Name the arrays of the networks that are kept."""
+        kept = {_BEST: self.best, _EARLIER: None if self.earlier is None else self.earlier.network}
+        return {
+            f"{prefix}{name}": array
+            for prefix, network in kept.items()
+            if network is not None
+            for name, array in network.arrays().items()
+        }
+
+    def _earlier_facts(self) -> dict[str, Any] | None:
+        if self.earlier is None:
+            return None
+        history = [asdict(epoch) for epoch in self.earlier.history]
+        return {"history": history, "best_epoch": self.earlier.best_epoch}
+
+    def _earlier_of(
+        self, arrays: Mapping[str, NDArray[np.float32]], facts: "_EarlierFacts | None"
+    ) -> Candidate | None:
+        """Build the candidate before this one of those arrays that are its network's."""
+        if facts is None:
+            return None
+        named = {
+            name.removeprefix(_EARLIER): array
+            for name, array in arrays.items()
+            if name.startswith(_EARLIER)
+        }
+        network = Network.from_arrays(named, self.pooling)
+        return Candidate(facts.history, facts.best_epoch, network)
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        """Name all tensors that an update changes."""
+        averaged = {} if self.average is None else self.average.tensors()
+        return {**self.table.tensors(), **self.optimizer.tensors(), **averaged}
 
     def _best_of(self, arrays: Mapping[str, NDArray[np.float32]]) -> Network | None:
         """Build the best network of those arrays that are its."""
@@ -182,6 +225,15 @@ class State:
             if best[name].shape != array.shape or best[name].dtype != array.dtype:
                 raise ValueError(f"the best {name} is {best[name].dtype} {list(best[name].shape)}")
         return Network.from_arrays(best, self.pooling)
+
+
+class _EarlierFacts(BaseModel):
+    """What a candidate came to, its network aside, when it comes out of a file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    history: Annotated[list[Epoch], Field(min_length=1)]
+    best_epoch: Annotated[int, Field(ge=1)]
 
 
 class _Facts(BaseModel):
@@ -197,6 +249,7 @@ class _Facts(BaseModel):
     improved_epoch: NonNegativeInt
     seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
     updates: Annotated[list[NonNegativeInt], Field(min_length=2, max_length=2)]
+    earlier: _EarlierFacts | None
 
 
 def _checked(facts: Mapping[str, Any]) -> _Facts:
@@ -207,6 +260,8 @@ def _checked(facts: Mapping[str, Any]) -> _Facts:
     """
     kept = read_facts(_Facts, facts)
     numbers, bests = [epoch.epoch for epoch in kept.history], (kept.best_epoch, kept.improved_epoch)
+    if kept.earlier and kept.earlier.best_epoch > len(kept.earlier.history):
+        raise ValueError(f"the candidate before has no epoch {kept.earlier.best_epoch}")
     if kept.epoch != len(numbers) or numbers != list(range(1, len(numbers) + 1)):
         raise ValueError(f"{kept.epoch} epochs are over, and those told are {numbers[:10]}")
     if not all(min(1, kept.epoch) <= best <= kept.epoch for best in bests):

@@ -120,9 +120,16 @@ class Trainer:
 
     @property
     def warm_epochs(self) -> float:
-        """Give the number of epochs in which the rate still rises."""
-        one_cycle = self.settings.schedule == "one-cycle"
-        return self.settings.warmup * self.plan.epochs if one_cycle else 0.0
+        """Give the number of epochs after which patience begins to count.
+
+        In them the rate rises. Where the end is not planned, patience can't be over before
+        `min_updates` are made.
+        """
+        if self.settings.schedule == "constant":
+            return 0.0
+        if self.settings.schedule == "warm-constant":
+            return max(0.0, self._span / self.plan.updates_per_epoch - self.patience)
+        return self.settings.warmup * self.plan.epochs
 
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""
@@ -184,12 +191,33 @@ class Trainer:
         state.optimizer.update(self.settings.learning_rate * factor)
         state.table.update(prepared.words, gradient, squares, self._word_vector_rates(factor))
         state.batch += 1
+        if state.average is not None:
+            state.average.update(self.updates)
         wanted = prepared.targets if prepared.targets.ndim == 1 else prepared.targets.argmax(dim=1)
         right = (scores.detach().argmax(dim=1) == wanted).sum()
         return torch.stack([loss.detach().double() * len(scores), right.double()])
 
+    @property
+    def has_open_end(self) -> bool:
+        """Whether validation decides the number of epochs, and `plan.epochs` is but the most."""
+        return self.settings.schedule == "warm-constant"
+
+    @property
+    def _span(self) -> int:
+        """The updates that `warmup` is a share of: all, or the least where no end is planned."""
+        if self.settings.schedule == "warm-constant":
+            return max(1, min(self.settings.min_updates, self.plan.updates))
+        return self.plan.updates
+
+    @property
+    def patience(self) -> int:
+        """Give the number of epochs without improvement that end the training."""
+        settings = self.settings
+        updates = math.ceil(settings.patience_updates / self.plan.updates_per_epoch)
+        return max(settings.patience, updates)
+
     def _factor(self) -> float:
-        progress = self.updates / self.plan.updates
+        progress = self.updates / self._span
         return schedule_factor(self.settings.schedule, progress, self.settings.warmup)
 
     def _word_vector_rates(self, factor: float) -> Rates:
@@ -205,7 +233,10 @@ class Trainer:
         if self.settings.class_weight == "none":
             return None
         counts = np.maximum(np.bincount(targets, minlength=n_classes), 1)
-        return self._tensor((len(targets) / (n_classes * counts)).astype(np.float32))
+        weights = len(targets) / (n_classes * counts)
+        if self.settings.class_weight == "moderate":
+            weights = weights**0.25
+        return self._tensor(weights.astype(np.float32))
 
     def _without_some_words(self, batch: Batch, chance: np.random.Generator) -> NDArray[np.int64]:
         """Replace words at random by the unknown word, so that unknown words are no surprise."""

@@ -60,15 +60,16 @@ def is_end_of(model: Path, kept: Path) -> bool:
     The seconds that its epochs took are those of no other. A model that the time limit made is not
     the end, and before the first epoch is over nothing can be told.
     """
-    from wordgate.training.checkpoint import kept_history
-    from wordgate.training.course import out_of_time
+    from wordgate.training.checkpoint import kept_histories
+    from wordgate.training.course import TIME_LIMIT
 
     try:
-        epochs = kept_history(kept)
+        histories = kept_histories(kept)
         metrics = BundleFolder.open(model).metrics()
-        if not epochs or metrics is None or out_of_time(metrics.epochs) in metrics.remarks:
+        if metrics is None or any(remark.startswith(TIME_LIMIT) for remark in metrics.remarks):
             return False
-        return bool([each.model_dump() for each in metrics.history[: len(epochs)]] == epochs)
+        made = [each.model_dump() for each in metrics.history]
+        return any(epochs and made[: len(epochs)] == epochs for epochs in histories)
     except (BundleError, OSError, SafetensorError, *MISFITS):
         return False
 

@@ -112,7 +112,6 @@ class Taught:
         n_left_out: Texts without labels that copy a row held out, or are of its group.
         seconds: What fitting the teacher and asking it took.
         vectors: The word vectors that were made of the teacher; None if there are others or none.
-        settings: The student's, with the size of its word vectors.
     """
 
     teacher: str
@@ -122,7 +121,6 @@ class Taught:
     n_left_out: int
     seconds: float
     vectors: Pretrained | None
-    settings: Settings
 
     @property
     def n_labelled(self) -> int:
@@ -303,7 +301,6 @@ def fit_student(
             n_left_out=n_left_out,
             seconds=time.monotonic() - started,
             vectors=own,
-            settings=settings,
         )
         progress.say(taught.sentence())
         calibrated = fit_calibrated(
@@ -321,7 +318,13 @@ def fit_student(
             keeping=keeping,
             threads=threads,
         )
-    return replace(calibrated, seconds=calibrated.seconds + taught.seconds), taught
+    own_settings = calibrated.fitted.settings or settings
+    student = replace(
+        calibrated,
+        fitted=replace(calibrated.fitted, settings=own_settings),
+        seconds=calibrated.seconds + taught.seconds,
+    )
+    return student, taught
 
 
 def _teaching_deadline(started: float, deadline: float, minutes: float | None) -> float:

@@ -279,8 +279,7 @@ def train_on_table(
             **_course(calibrated, clock),
         }
     )
-    settings = plan.settings if taught is None else taught.settings
-    config = _config(data, study, plan, calibrated, vectors, settings)
+    config = _config(data, study, plan, calibrated, vectors)
     page = report_page(
         table,
         study,
@@ -361,14 +360,13 @@ def _config(
     plan: Plan,
     calibrated: Calibrated,
     vectors: Pretrained | None,
-    settings: Settings,
 ) -> Config:
     return Config(
         family=plan.model,
         labels=study.labels,
         seed=plan.seed,
         recipe=plan.recipe,
-        settings=settings.model_dump(mode="json"),
+        settings=(calibrated.fitted.settings or plan.settings).model_dump(mode="json"),
         data=data,
         vectors=None if vectors is None else vectors.name,
         temperature=calibrated.temperature,

@@ -1,0 +1,169 @@
+"""The choice between a strongly and a lightly regularised LSTM."""
+
+import math
+import re
+import time
+
+import numpy as np
+import pytest
+
+from wordgate.training import course, lstm
+from wordgate.training.candidates import lstm_candidates
+from wordgate.training.fitting import Examples
+
+TWO = {"lighter_candidate": True, "hidden_size": 5, "lighter_hidden_size": 7}
+
+
+class Listener:
+    """Keeps the lines it is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+    def bar(self, total, done=0):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def advance(self, label):
+        pass
+
+
+def test_without_a_second_candidate_there_is_one(settings):
+    assert lstm_candidates(settings(hidden_size=5)) == [settings(hidden_size=5)]
+
+
+def test_the_second_candidate_is_the_less_regularised_one(settings):
+    chosen = settings(
+        **TWO,
+        word_dropout=0.3,
+        lighter_word_dropout=0.1,
+        lighter_embedding_rates=4.0,
+        embedding_learning_rate=0.5,
+        vectors_learning_rate=0.25,
+        vectors_drawn_learning_rate=0.125,
+    )
+    first, second = lstm_candidates(chosen)
+    assert first == chosen.model_copy(update={"lighter_candidate": False})
+    changed = {
+        name: value for name, value in second.model_dump().items() if value != getattr(first, name)
+    }
+    assert changed == {
+        "hidden_size": 7,
+        "word_dropout": 0.1,
+        "embedding_learning_rate": 2.0,
+        "vectors_learning_rate": 1.0,
+        "vectors_drawn_learning_rate": 0.5,
+    }
+
+
+def fit_two(fit_model, train, valid, **changes):
+    listener = Listener()
+    return fit_model(train, valid, progress=listener, **{**TWO, **changes}), listener.lines
+
+
+def test_the_lighter_one_is_kept_where_it_learns_more(examples, fit_model):
+    """The first one's word vectors hardly move."""
+    changes = {
+        "epochs": 8,
+        "learning_rate": 2e-2,
+        "embedding_learning_rate": 1e-6,
+        "lighter_embedding_rates": 1e4,
+        "embedding_scale": 1e-3,
+    }
+    train, valid = examples(400), examples(200, seed=1)
+    fitted, lines = fit_two(fit_model, train, valid, **changes)
+    assert fitted.settings.hidden_size == 7
+    assert fitted.settings.embedding_learning_rate == pytest.approx(1e-2)
+    assert fitted.model.network.directions[0].hidden_weights.shape == (28, 7)
+    alone = fit_model(train, valid, **fitted.settings.model_dump())
+    for name, array in fitted.model.state()[1].items():
+        assert np.array_equal(array, alone.model.state()[1][name])
+    assert len(fitted.history) == len(alone.history)
+    assert re.fullmatch(
+        r"Kept the lightly regularised candidate \(hidden_size=7, word_dropout=0\): validation"
+        r" scores 0\.\d{3} \(strongly\) and [01]\.\d{3} \(lightly\)\.",
+        lines[-1],
+    )
+
+
+def test_the_first_one_is_kept_where_it_learns_more(examples, fit_model):
+    """The second one reads hardly a word."""
+    train, valid = examples(400), examples(200, seed=1)
+    changes = {"epochs": 8, "learning_rate": 2e-2, "word_dropout": 0.125}
+    fitted, lines = fit_two(fit_model, train, valid, lighter_word_dropout=0.99, **changes)
+    assert (fitted.settings.hidden_size, fitted.settings.lighter_candidate) == (5, False)
+    alone = fit_model(train, valid, hidden_size=5, **changes)
+    for name, array in fitted.model.state()[1].items():
+        assert np.array_equal(array, alone.model.state()[1][name])
+    score = alone.history[alone.best_epoch - 1].valid_accuracy
+    assert lines[-1].startswith(
+        "Kept the strongly regularised candidate (hidden_size=5, word_dropout=0.125): validation"
+        f" scores {score:.3f} (strongly) and 0."
+    )
+    assert [line.partition(" on cpu")[0] for line in lines if "Training" in line] == [
+        "Training the strongly regularised candidate",
+        "Training the lightly regularised candidate",
+    ]
+
+
+def test_of_two_that_score_the_same_the_one_of_lower_loss_is_kept(examples, fit_model):
+    train = examples(100)
+    everything = Examples(train.texts, np.zeros(100, np.int64), None)
+    losses = {}
+    for size in (5, 7):
+        alone = fit_model(everything, hidden_size=size, epochs=2)
+        assert alone.history[-1].valid_accuracy == 1.0
+        losses[size] = min(epoch.valid_loss for epoch in alone.history)
+    changes = {"epochs": 2, "lighter_embedding_rates": 1.0}
+    fitted, _ = fit_two(fit_model, everything, everything, **changes)
+    assert fitted.settings.hidden_size == min(losses, key=losses.get)
+    swapped = {"hidden_size": 7, "lighter_hidden_size": 5}
+    fitted, _ = fit_two(fit_model, everything, everything, **changes, **swapped)
+    assert fitted.settings.hidden_size == min(losses, key=losses.get)
+
+
+def test_a_time_limit_that_has_passed_leaves_the_first_one(examples, fit_model):
+    fitted, lines = fit_two(fit_model, examples(100), None, epochs=3, deadline=-math.inf)
+    assert fitted.settings.hidden_size == 5
+    assert fitted.remarks == [
+        "The time limit ended the training in epoch 1.",
+        "The time limit left no time for the lightly regularised candidate.",
+    ]
+    assert not any(line.startswith("Kept") for line in lines)
+
+
+def test_both_begin_with_the_same_word_vectors(examples, fit_model, monkeypatch):
+    began = []
+    real = lstm.Trainer.__init__
+
+    def listen(trainer, unknown, first, *arguments):
+        began.append(first.vectors.copy())
+        real(trainer, unknown, first, *arguments)
+
+    monkeypatch.setattr(lstm.Trainer, "__init__", listen)
+    fit_two(fit_model, examples(60), None, epochs=1)
+    assert len(began) == 2
+    assert np.array_equal(*began)
+
+
+def test_a_candidate_cut_short_is_the_last_even_if_validation_was_faster_than_feared(
+    examples, fit_model, monkeypatch
+):
+    """Validation is feared to take all the time there is, and takes none."""
+    monkeypatch.setattr(course, "JUDGED_TEXTS_PER_SECOND", 1e-3)
+    deadline = time.monotonic() + 3600.0
+    fitted, _ = fit_two(fit_model, examples(100), None, epochs=3, deadline=deadline)
+    assert fitted.settings.hidden_size == 5
+    assert len(fitted.history) == 1
+    assert fitted.remarks == [
+        "The time limit ended the training in epoch 1.",
+        "The time limit left no time for the lightly regularised candidate.",
+    ]
