@@ -65,7 +65,16 @@ _COMES_WITH = {
 }
 """Modules that are not called like the package that is installed for them."""
 
-TINY = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1}
+PLANNED = {
+    "schedule": "one-cycle", "warmup": 0.3, "weight_averaging": 0.0, "patience": 5,
+    "patience_updates": 0, "epoch_score": "accuracy", "class_weight": "none",
+}  # fmt: skip
+"""Settings by which the number of epochs is planned, so that two of them are enough."""
+
+TINY = {
+    **PLANNED, "epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8,
+    "min_groups": 1,
+}  # fmt: skip
 """Settings of an LSTM that trains at once."""
 
 TINY_MLP = {"mlp_hidden_size": 8, "mlp_epochs": 3, "mlp_batch_size": 16, "min_groups": 1}

@@ -421,11 +421,13 @@ class Settings(BaseModel):
         return self
 
 
-SET_BY_CANDIDATE = (
-    *("hidden_size", "word_dropout", "embedding_learning_rate", "vectors_learning_rate"),
-    "vectors_drawn_learning_rate",
+SET_BY_CANDIDATE = frozenset(
+    (
+        *("hidden_size", "word_dropout", "embedding_learning_rate", "vectors_learning_rate"),
+        "vectors_drawn_learning_rate",
+    )
 )
-"""The settings in which the second candidate differs."""
+"""The settings in which the second candidate differs: who sets one of them wants one LSTM."""
 
 _SHARED = ("split", "test_size", "valid_size", "stratify", "empty_texts", "calibration")
 _WORDS = (
@@ -466,6 +468,9 @@ def recipe_names() -> list[str]:
 def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> Settings:
     """Read a recipe and lay single settings over it.
 
+    A setting in which the two candidates of a recipe would differ leaves one, unless a setting of
+    the second one is given, too.
+
     Args:
         recipe: A name from `recipe_names()`, or the path of a ``.toml`` file like theirs.
         overrides: Settings that beat the recipe's. Values may be strings, as typed.
@@ -476,7 +481,10 @@ def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = N
     Raises:
         SettingsError: The recipe is unknown, or settings are; all faults are told at once.
     """
-    return _validated({**_read_recipe(recipe), **(overrides or {})}, recipe)
+    given = dict(overrides or {})
+    if SET_BY_CANDIDATE & given.keys() and not any(name.startswith("lighter_") for name in given):
+        given["lighter_candidate"] = False
+    return _validated({**_read_recipe(recipe), **given}, recipe)
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:

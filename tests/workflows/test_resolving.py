@@ -165,7 +165,7 @@ def test_what_the_second_lstm_is_to_be_is_refused_where_there_is_none():
 
 
 def test_word_dropout_of_the_second_lstm_needs_the_unknown_word():
-    changes = {"unknown_words": "drop", "word_dropout": 0}
+    changes = {"unknown_words": "drop", "word_dropout": 0, "lighter_candidate": True}
     assert refusal(changes, "lstm").splitlines()[1:] == [
         "  lighter_word_dropout puts the unknown word in a word's place, and with"
         " unknown_words=drop there is none; set lighter_word_dropout=0 or unknown_words=id"

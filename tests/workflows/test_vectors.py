@@ -13,7 +13,10 @@ from wordgate.vectors.block import Block
 from wordgate.vectors.writing import write_vectors
 
 SIZE = 4
-WITH_VECTORS = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "min_groups": 1}
+WITH_VECTORS = {
+    "epochs": 2, "min_updates": 1, "hidden_size": 8, "min_groups": 1, "schedule": "one-cycle",
+    "warmup": 0.3, "weight_averaging": 0.0, "epoch_score": "accuracy", "class_weight": "none",
+}  # fmt: skip
 
 
 def known_words():

@@ -8,7 +8,6 @@ from wordgate.progress import Progress
 from wordgate.settings import (
     LARGEST_EMBEDDING,
     NO_TEACHER,
-    SET_BY_CANDIDATE,
     TAUGHT,
     Settings,
     load_settings,
@@ -65,7 +64,7 @@ def resolve_settings(
         if setting.startswith("teacher_") and not taught:
             raise SettingsError(f"{setting} has no effect without a teacher: give one by --teacher")
     check_vectors_needed(families, vectors, taught=taught)
-    settings = _with_candidates(settings, overrides)
+    _check_candidates(settings, overrides)
     if vectors is None and not taught:
         for setting in overrides:
             if setting.startswith("vectors_"):
@@ -92,22 +91,19 @@ def refuse_unread(settings: Iterable[str], families: Sequence[str]) -> None:
             raise SettingsError(f"{setting} has no effect on {_models(families)}: leave it out")
 
 
-def _with_candidates(settings: Settings, overrides: Mapping[str, object]) -> Settings:
-    """Train one LSTM alone where a user says of one what two would differ in.
+def _check_candidates(settings: Settings, overrides: Mapping[str, object]) -> None:
+    """Refuse to say what the second LSTM is to be where there is none.
 
     Raises:
-        SettingsError: A user says of the second one what it is to be, and there is none.
+        SettingsError: Somebody did.
     """
-    of_second = [name for name in overrides if name.startswith("lighter_")]
-    for setting in of_second:
-        if setting != "lighter_candidate" and not settings.lighter_candidate:
+    for setting in overrides:
+        of_second = setting.startswith("lighter_") and setting != "lighter_candidate"
+        if of_second and not settings.lighter_candidate:
             raise SettingsError(
                 f"{setting} has no effect with lighter_candidate=false: leave it out, or set"
                 " lighter_candidate=true"
             )
-    if not of_second and any(setting in overrides for setting in SET_BY_CANDIDATE):
-        return settings.model_copy(update={"lighter_candidate": False})
-    return settings
 
 
 def given_options(**options: object) -> dict[str, object]:
