@@ -72,8 +72,8 @@ PLANNED = {
 """Settings by which the number of epochs is planned, so that two of them are enough."""
 
 TINY = {
-    **PLANNED, "epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8,
-    "min_groups": 1,
+    "epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1,
+    **PLANNED,
 }  # fmt: skip
 """Settings of an LSTM that trains at once."""
 

@@ -288,4 +288,4 @@ def test_it_is_quiet_unless_asked(data, tiny, capfd):
     WordgateClassifier(settings=tiny, verbose=True).fit(texts, labels)
     told = capfd.readouterr()
     assert told.out == ""
-    assert "\nepoch 2 " in told.err
+    assert "\nepoch 2/2 " in told.err

@@ -63,7 +63,7 @@ def test_options_reach_the_training(wordgate, reviews, tmp_path, tiny):
         *settings,
     )  # fmt: skip
     assert ended.code == 0
-    assert "\nepoch 2 " in ended.err
+    assert "\nepoch 2/2 " in ended.err
     model = package.load(tmp_path / "m")
     assert model.config.seed == 7
     assert model.config.settings["pooling"] == ["last", "mean"]
