@@ -137,10 +137,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         more = None if unlabelled is None else checked_texts(unlabelled)
         teaching = prepare_teaching(
             settings if self.model in TAUGHT else None,
-            ["unlabelled"] if more else [],
             self.teaching_minutes,
-            out=None,
-            resume=False,
+            has_unlabelled=bool(more),
         )
         if teaching is not None:
             teaching.check_labels(names)

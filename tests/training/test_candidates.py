@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from wordgate.progress import Silent
 from wordgate.training import course, lstm
 from wordgate.training.candidates import lstm_candidates
 from wordgate.training.fitting import Examples
@@ -14,26 +15,14 @@ from wordgate.training.fitting import Examples
 TWO = {"lighter_candidate": True, "hidden_size": 5, "lighter_hidden_size": 7}
 
 
-class Listener:
-    """Keeps the lines it is told."""
+class Listener(Silent):
+    """Keeps what it is told."""
 
     def __init__(self):
         self.lines = []
 
     def say(self, text):
         self.lines.append(text)
-
-    def bar(self, total, done=0):
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def advance(self, label):
-        pass
 
 
 def test_without_a_second_candidate_there_is_one(settings):

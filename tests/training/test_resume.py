@@ -22,7 +22,7 @@ from wordgate.training import sitting
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.course import Course
 from wordgate.training.fitting import Keeping
-from wordgate.training.identity import Identity
+from wordgate.training.identity import Identity, digest
 from wordgate.training.interruption import deferred_interruption
 from wordgate.training.trainer import Trainer
 from wordgate.vectors.pretrained import Pretrained
@@ -379,7 +379,7 @@ def test_another_engine_is_warned_of(interrupted, fit_model):
     content["engine"] |= {"threads": "64", "torch": "1.0", "wordgate": "0.0", "device": "B200"}
     content["engine"] |= {"python": "3.1.4", "regex": "2020.1"}
     arrays = load_file(keeping.file)
-    content["digest"] = checkpoint_module.digest(content, arrays)
+    content["digest"] = digest(content, arrays)
     save_file(arrays, keeping.file, {"wordgate": json.dumps(content)})
     listener = Listener()
     fit_model(train, epochs=3, keeping=keeping, progress=listener)

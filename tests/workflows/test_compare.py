@@ -484,3 +484,25 @@ def test_settings_of_teaching_go_to_the_taught_lstm_alone(compare, count_model, 
         compare(settings={**tiny, "teacher_texts": 300})
     with pytest.raises(wordgate.SettingsError, match="--unlabelled has no effect"):
         compare(unlabelled="more.csv")
+
+
+def test_a_comparison_goes_on_after_a_taught_lstm(compare, count_model, tiny, tmp_path):
+    options = {
+        "models": ["taught", "count"],
+        "teacher": str(count_model.folder),
+        "split": "grouped",
+        "settings": {**tiny, "teacher_texts": 300, "teacher_variations": 1},
+        "out": tmp_path / "ladder",
+    }
+
+    def stop(ladder):
+        if len(ladder.rungs) == 2:
+            raise KeyboardInterrupt
+
+    kept = tmp_path / "ladder.checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        compare(**options, watch=stop)
+    assert [file.name for file in kept.glob("*taught*")] == ["grouped-taught-1.safetensors"]
+    found = compare(**options, resume=True)
+    assert found.families == ("count", "taught")
+    assert not kept.exists()

@@ -341,3 +341,28 @@ def test_the_estimator_is_taught(reviews_texts, tiny, tiny_transformer):
 def reviews_texts(reviews):
     table = wordgate.data.read_table(reviews)
     return table.texts, table.labels
+
+
+def test_files_of_others_in_the_folder_of_a_teaching_stay(interrupted, teach):
+    out, _ = interrupted
+    kept = out.with_name("student.teaching")
+    (kept / "notes.txt").write_text("mine", encoding="utf-8")
+    teach(out=out, overwrite=True)
+    assert [file.name for file in kept.iterdir()] == ["notes.txt"]
+
+
+def test_a_taught_mlp_keeps_nothing_that_it_could_not_go_on_from(
+    reviews, tiny_mlp, tiny_transformer, tmp_path, monkeypatch
+):
+    def interrupting(self, texts):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(teachers.ModelTeacher, "log_proba", interrupting)
+    fast = {"transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16}
+    with pytest.raises(KeyboardInterrupt) as caught:
+        wordgate.train(
+            reviews, model="mlp", teacher=str(tiny_transformer), out=tmp_path / "student",
+            settings={**tiny_mlp, **TEACHING, **fast}, progress=Silent(),
+        )  # fmt: skip
+    assert "--resume" not in str(caught.value)
+    assert not list(tmp_path.glob("student*"))

@@ -5,22 +5,19 @@ stands in its metadata: the state's facts, what the training is of, what it ran 
 it all, so that a byte that changed on the disk is noticed.
 """
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
-from wordgate.arrays import write_arrays
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
-from wordgate.files import replacing
-from wordgate.training.identity import MISFITS, Identity, check_digest, digest
+from wordgate.training.identity import MISFITS, Identity, check_digest
+from wordgate.training.kept_file import read_content, read_kept, write_kept
 from wordgate.training.state import State
 
 _LAYOUT = 4
-_METADATA = "wordgate"
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
 # 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
 # is due as if the disk were a slow one: a training may be over before a large one has paid.
@@ -60,10 +57,8 @@ class Checkpoint:
             **self.identity.facts(),
             "state": state.facts(),
         }
-        content["digest"] = digest(content, arrays)
         try:
-            with replacing(self.file) as aside:
-                write_arrays(aside, arrays, {_METADATA: json.dumps(content)})
+            write_kept(self.file, content, arrays)
         except OSError as error:
             raise BundleError(
                 f"the checkpoint could not be written to {self.file}: {error.strerror}"
@@ -80,9 +75,7 @@ class Checkpoint:
             BundleError: The file can't be read, or keeps another training.
         """
         try:
-            with safe_open(self.file, framework="numpy") as kept:
-                content = _content(kept)
-                arrays = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
+            content, arrays = read_kept(self.file)
             layout = content["layout"]
         except OSError as error:
             raise BundleError(f"{self.file} can't be read: {error.strerror or error}") from error
@@ -118,24 +111,16 @@ def kept_histories(file: Path) -> list[list[dict[str, Any]]]:
         OSError, SafetensorError, and those of `MISFITS`: The file can't be read, or is no
             checkpoint.
     """
-    with safe_open(file, framework="numpy") as kept:
-        state = _content(kept)["state"]
+    state = read_content(file)["state"]
     return [state["history"], *([state["earlier"]["history"]] if state["earlier"] else [])]
 
 
 def keeps_second_candidate(file: Path) -> bool:
     """Tell whether a training was kept in its second candidate; False where that can't be read."""
     try:
-        with safe_open(file, framework="numpy") as kept:
-            return _content(kept)["state"]["earlier"] is not None
+        return read_content(file)["state"]["earlier"] is not None
     except (OSError, SafetensorError, *MISFITS):
         return False  # `Checkpoint.restore` says what is wrong with it
-
-
-def _content(kept: Any) -> dict[str, Any]:
-    """Read what JSON says in an open checkpoint."""
-    content: dict[str, Any] = json.loads((kept.metadata() or {})[_METADATA])
-    return content
 
 
 def _next(seconds: float) -> float:

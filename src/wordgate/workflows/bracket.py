@@ -20,7 +20,7 @@ from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.judging import Exam, leak_sentence
-from wordgate.workflows.ladder import Answers, Rung
+from wordgate.workflows.ladder import TAUGHT_LSTM, Answers, Rung, family_of
 from wordgate.workflows.logbook import Course, Logbook
 from wordgate.workflows.resolving import READ_VECTORS
 from wordgate.workflows.rounds import Round, make_rounds
@@ -28,15 +28,6 @@ from wordgate.workflows.study import Study, all_examples, make_study
 from wordgate.workflows.teaching import Teaching, fit_model
 
 RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
-TAUGHT_LSTM = "taught"
-"""What a comparison calls an LSTM that a teacher taught."""
-COMPARED = ("count", "logreg", "mlp", "lstm", TAUGHT_LSTM, "transformer")
-"""All that can be compared, the simplest first."""
-
-
-def family_of(name: str) -> str:
-    """Give the family of one of `COMPARED`."""
-    return "lstm" if name == TAUGHT_LSTM else name
 
 
 @dataclass(frozen=True)
@@ -222,11 +213,11 @@ def _train(family: str, each: Round, study: Study, terms: Terms) -> Course:
 def _identity(family: str, each: Round, terms: Terms) -> Identity:
     """Name what decides what a family comes to in a round; a family's own settings alone."""
     vectors = terms.vectors_of(family)
-    settings = terms.settings_of(family).model_dump(mode="json", exclude={"split"})
+    settings = terms.settings_of(family)
     readers = ("lstm", "transformer") if family == TAUGHT_LSTM else (family,)
     read = {
         name: value
-        for name, value in settings.items()
+        for name, value in settings.model_dump(mode="json", exclude={"split"}).items()
         if any(reads_setting(reader, name) for reader in readers)
     }
     work = {
@@ -237,12 +228,11 @@ def _identity(family: str, each: Round, terms: Terms) -> Identity:
     }
     if family == "transformer" and terms.transformer is not None:
         work["transformer"] = _as_it_is(terms.transformer)
-    device = terms.device_of(family)
     if family == TAUGHT_LSTM and terms.teaching is not None:
         work["texts without labels"] = terms.teaching.unlabelled_digest()
         work["teaching minutes"] = str(terms.teaching.minutes)
-    settings_of = terms.settings_of(family)
-    engine = engine_of(family_of(family), settings_of, device, threads=terms.threads)
+    device = terms.device_of(family)
+    engine = engine_of(family_of(family), settings, device, threads=terms.threads)
     return Identity(work, engine)
 
 

@@ -29,21 +29,25 @@ from wordgate.training.families import (
 )
 from wordgate.workflows.advice import advise
 from wordgate.workflows.bracket import (
-    COMPARED,
     GIVEN,
     GROUPED,
     RANDOM,
-    TAUGHT_LSTM,
     Bracket,
     Terms,
-    family_of,
     make_bracket,
     run_family,
 )
 from wordgate.workflows.comparison_page import comparison_page
 from wordgate.workflows.folds import check_n_folds
 from wordgate.workflows.keeping import check_place, kept_beside, refuse_to_guess
-from wordgate.workflows.ladder import Comparison, Rung, Step
+from wordgate.workflows.ladder import (
+    COMPARED,
+    TAUGHT_LSTM,
+    Comparison,
+    Rung,
+    Step,
+    family_of,
+)
 from wordgate.workflows.logbook import Logbook, check_own
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.resolving import (
@@ -142,7 +146,7 @@ def compare(
         common = _read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
     files = as_names(unlabelled) or ()
-    teaching = prepare_teaching(taught, files, teaching_minutes, out=None, resume=False)
+    teaching = prepare_teaching(taught, teaching_minutes, has_unlabelled=bool(files))
     for family in [name for name in own if name not in ON_CPU_ALONE] or own[:1]:
         check_device(family, device)
     parts_given = any(part is not None for part in (valid, test, split_column))

@@ -10,6 +10,16 @@ from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.metrics import Scores
 from wordgate.training.fitting import Epoch
 
+TAUGHT_LSTM = "taught"
+"""What a comparison calls an LSTM that a teacher taught."""
+COMPARED = ("count", "logreg", "mlp", "lstm", TAUGHT_LSTM, "transformer")
+"""All that can be compared, the simplest first."""
+
+
+def family_of(name: str) -> str:
+    """Give the family of one of `COMPARED`."""
+    return "lstm" if name == TAUGHT_LSTM else name
+
 
 @dataclass(frozen=True)
 class Answers:

@@ -1,6 +1,5 @@
 """What a family came to in one round, and keeping it against an interruption."""
 
-import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,17 +10,16 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from safetensors import SafetensorError, safe_open
 
-from wordgate.arrays import write_arrays
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
-from wordgate.files import replacing
 from wordgate.progress import Progress
-from wordgate.training.families import FAMILIES
 from wordgate.training.fitting import Epoch
-from wordgate.training.identity import MISFITS, Identity, check_digest, digest, read_facts
+from wordgate.training.identity import MISFITS, Identity, check_digest, read_facts
+from wordgate.training.kept_file import METADATA, read_kept, write_kept
+from wordgate.workflows.ladder import COMPARED
 
-_METADATA, _ARRAY = "wordgate", "log_proba"
-_ROUND = rf"[a-z]+-(?:{'|'.join(FAMILIES)})-[1-9][0-9]*\.safetensors"
+_ARRAY = "log_proba"
+_ROUND = rf"[a-z]+-(?:{'|'.join(COMPARED)})-[1-9][0-9]*\.safetensors"
 _FILE_NAME = re.compile(rf"{_ROUND}|\.{_ROUND}\.new")  # a kill leaves one of the latter
 _Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
@@ -73,11 +71,9 @@ class Logbook:
         facts = {key: value for key, value in asdict(course).items() if key != _ARRAY}
         arrays = {_ARRAY: course.log_proba}
         content: dict[str, object] = {"identity": identity.facts(), "course": facts}
-        content["digest"] = digest(content, arrays)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with replacing(self._file(name)) as aside:
-                write_arrays(aside, arrays, {_METADATA: json.dumps(content)})
+            write_kept(self._file(name), content, arrays)
         except OSError as error:
             raise BundleError(
                 f"{self._file(name)} could not be written: {error.strerror}"
@@ -98,11 +94,9 @@ class Logbook:
         if not file.exists():
             return None
         try:
-            with safe_open(file, framework="np") as stored:
-                content = json.loads((stored.metadata() or {})[_METADATA])
-                log_proba = stored.get_tensor(_ARRAY)
-            check_digest(content, {_ARRAY: log_proba})
-            course = _course(log_proba, content["course"], shape)
+            content, arrays = read_kept(file)
+            check_digest(content, arrays)
+            course = _course(arrays[_ARRAY], content["course"], shape)
             then = dict(content["identity"])
         except (OSError, SafetensorError, *MISFITS) as error:
             raise BundleError(
@@ -150,7 +144,7 @@ def _is_own(file: Path) -> bool:
         return False
     try:
         with safe_open(file, framework="np") as stored:
-            return _METADATA in (stored.metadata() or {})
+            return METADATA in (stored.metadata() or {})
     except (OSError, SafetensorError):
         return True
 

@@ -23,7 +23,6 @@ from wordgate.training.fitting import Examples, Keeping
 from wordgate.training.identity import Identity
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
-from wordgate.workflows.keeping import taught_beside
 from wordgate.workflows.teachers import (
     MeanTeacher,
     SavedModel,
@@ -31,7 +30,7 @@ from wordgate.workflows.teachers import (
     check_pretrained_teachers,
     load_saved,
 )
-from wordgate.workflows.teaching_folder import TeachingFolder
+from wordgate.workflows.teaching_folder import TeachingFolder, clear_teaching
 from wordgate.workflows.transfer import ask_teacher, distilled_vectors, make_augmenter
 from wordgate.workflows.unlabelled import Unlabelled, read_unlabelled
 
@@ -155,19 +154,19 @@ class Taught:
 
 def prepare_teaching(
     settings: Settings | None,
-    unlabelled: Sequence[str],
     minutes: float | None,
     *,
-    out: str | Path | None,
-    resume: bool,
+    has_unlabelled: bool,
+    folder: Path | None = None,
+    resume: bool = False,
 ) -> Teaching | None:
     """Find the teachers before any work is done.
 
     Args:
         settings: They name the teachers; None for a family that learns from none.
-        unlabelled: Files of texts without labels.
         minutes: How long teaching may take; None for no limit.
-        out: Where the student will be written; None for memory alone.
+        has_unlabelled: Whether there are texts without labels.
+        folder: Where to keep teachers and answers; None for nowhere.
         resume: Whether to go on with a teaching that was interrupted.
 
     Returns:
@@ -178,17 +177,16 @@ def prepare_teaching(
         DataError, BundleError, MissingExtraError: A teacher can't be used.
     """
     if settings is None or not settings.is_taught:
-        for option, given in (("--unlabelled", unlabelled), ("--teaching-minutes", minutes)):
-            if given:
+        given = {"--unlabelled": has_unlabelled, "--teaching-minutes": minutes}
+        for option, value in given.items():
+            if value:
                 raise SettingsError(f"{option} has no effect without a teacher; see --teacher")
         return None
     if minutes is not None and not minutes > 0:
         raise SettingsError(f"teaching_minutes is {minutes}; it must be more than 0")
     saved = load_saved(settings.teacher)
     check_pretrained_teachers([name for name in settings.teacher if name not in saved])
-    return Teaching(
-        saved, minutes=minutes, folder=None if out is None else taught_beside(out), resume=resume
-    )
+    return Teaching(saved, minutes=minutes, folder=folder, resume=resume)
 
 
 def vectors_of(vectors: Pretrained | None, taught: Taught | None) -> Pretrained | None:
@@ -197,7 +195,20 @@ def vectors_of(vectors: Pretrained | None, taught: Taught | None) -> Pretrained 
 
 
 class FitOptions(TypedDict, total=False):
-    """The options that `fit_calibrated` and `fit_student` share; see there."""
+    """The options that `fit_calibrated` and `fit_student` share.
+
+    Attributes:
+        seed: Decides all that chance decides.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        progress: Where the way is told.
+        deadline: The `time.monotonic()` at which all fitting must end; `math.inf`, or nothing, for
+            none.
+        vocabulary_of: What the vocabulary is fitted on; None for the texts to learn.
+        vectors: The word vectors to begin with; for a student None to distill some from a
+            transformer that teaches, or to draw them if none does.
+        keeping: Where to keep the training; None for nowhere.
+        threads: In how many threads to compute, as for `choose_threads`.
+    """
 
     seed: Required[int]
     device: Required[str]
@@ -233,15 +244,7 @@ def fit_student(
     labels: Sequence[str],
     settings: Settings,
     teaching: Teaching,
-    *,
-    seed: int,
-    device: str,
-    progress: Progress,
-    deadline: float = math.inf,
-    vocabulary_of: Examples | None = None,
-    vectors: Pretrained | None = None,
-    keeping: Keeping | None = None,
-    threads: int | None = None,
+    **options: Unpack[FitOptions],
 ) -> tuple[Calibrated, Taught]:
     """Fit a teacher on the training rows, let it label texts, and fit a student on these.
 
@@ -250,19 +253,11 @@ def fit_student(
         train: What teacher and student are fitted on.
         valid: What chooses the best epoch of both, and calibrates both.
         test: The rows that judge the student: no text without a label that copies one of them is
-            used, and the teacher is asked about them at the end, to be compared with the student.
+            used, and the teacher is asked about them, to be compared with the student.
         labels: The labels by their numbers.
         settings: The recipe's settings.
         teaching: The teachers that are saved models, texts without labels, limits.
-        seed: Decides all that chance decides.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        progress: Where the way is told.
-        deadline: The `time.monotonic()` at which all fitting must end; `math.inf` for none.
-        vocabulary_of: What the vocabulary is fitted on; None for the texts to learn.
-        vectors: The student's word vectors; None to distill some from a transformer that teaches,
-            or to draw them if none does.
-        keeping: Where to keep the student's training; None for nowhere.
-        threads: In how many threads to compute, as for `choose_threads`.
+        **options: See `FitOptions`.
 
     Returns:
         The student, and how it was taught.
@@ -271,8 +266,10 @@ def fit_student(
         DataError, SettingsError, BundleError, KeyboardInterrupt: As `fit_calibrated`; or a saved
             teacher knows other labels, or was trained on test rows.
     """
+    seed, device, progress = options["seed"], options["device"], options["progress"]
+    vectors, threads = options.get("vectors"), options.get("threads")
     started = time.monotonic()
-    limit = _teaching_deadline(started, deadline, teaching.minutes)
+    limit = _teaching_deadline(started, options.get("deadline", math.inf), teaching.minutes)
     unlabelled = [] if teaching.unlabelled is None else teaching.unlabelled.without(valid, test)
     work = _work(train, valid, test, labels, unlabelled, settings, seed, vectors)
     with _opened(teaching, Identity(work)) as folder:
@@ -303,20 +300,14 @@ def fit_student(
             vectors=own,
         )
         progress.say(taught.sentence())
+        own_options: FitOptions = {**options, "vectors": vectors}
         calibrated = fit_calibrated(
             family,
             transfer.examples(train, answers["transfer"], settings.teacher_weight),
             valid,
             len(labels),
             settings,
-            seed=seed,
-            device=device,
-            progress=progress,
-            deadline=deadline,
-            vocabulary_of=vocabulary_of,
-            vectors=vectors,
-            keeping=keeping,
-            threads=threads,
+            **own_options,
         )
     own_settings = calibrated.fitted.settings or settings
     student = replace(
@@ -366,7 +357,7 @@ def _opened(teaching: Teaching, identity: Identity) -> Iterator[TeachingFolder]:
         return
     folder = TeachingFolder(teaching.folder, identity)
     if not teaching.resume:
-        folder.clear()
+        clear_teaching(folder.path)
     try:
         yield folder
     except KeyboardInterrupt as interrupt:

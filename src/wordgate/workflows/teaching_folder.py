@@ -1,7 +1,6 @@
 """What teaching has come to so far, in a folder, so that no teacher is asked twice."""
 
-import json
-import shutil
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,18 +9,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
-from wordgate.arrays import write_arrays
 from wordgate.errors import BundleError
-from wordgate.files import replacing
 from wordgate.models.families import model_from_state
 from wordgate.models.protocol import Model
-from wordgate.training.identity import MISFITS, Identity, check_digest, digest
+from wordgate.training.identity import MISFITS, Identity, check_digest
+from wordgate.training.kept_file import read_kept, write_kept
 
 VECTORS = "vectors.safetensors"
 _ANSWERS = "answers.safetensors"
-_METADATA = "wordgate"
+_OWN = r"(?:teacher-[0-9]+|vectors|answers)\.safetensors"
+_FILE_NAME = re.compile(rf"{_OWN}|\.{_OWN}\.new")  # a kill leaves one of the latter
 _WHAT = "teaching"
 _SECONDS_BETWEEN = 20.0  # two writings of all answers
 
@@ -40,10 +39,6 @@ class TeachingFolder:
     identity: Identity
     keeps: bool = True
     _kept: float = field(default_factory=time.monotonic)
-
-    def clear(self) -> None:
-        """Begin anew."""
-        shutil.rmtree(self.path, ignore_errors=True)
 
     def teacher(self, number: int) -> tuple[Model, float] | None:
         """Give back a teacher and its temperature; None if it isn't kept.
@@ -105,12 +100,9 @@ class TeachingFolder:
             self._kept = time.monotonic()
 
     def _write(self, name: str, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-        content: dict[str, Any] = {"facts": facts, **self.identity.facts()}
-        content["digest"] = digest(content, arrays)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with replacing(self.path / name) as aside:
-                write_arrays(aside, arrays, {_METADATA: json.dumps(content)})
+            write_kept(self.path / name, {"facts": facts, **self.identity.facts()}, arrays)
         except OSError as error:
             raise BundleError(
                 f"{self.path / name} could not be written: {error.strerror or error}"
@@ -121,9 +113,7 @@ class TeachingFolder:
         if not file.exists():
             return None
         try:
-            with safe_open(file, framework="numpy") as kept:
-                content = json.loads((kept.metadata() or {})[_METADATA])
-                arrays = {key: kept.get_tensor(key) for key in kept.keys()}  # noqa: SIM118
+            content, arrays = read_kept(file)
             check_digest(content, arrays)
             self.identity.check(content, _WHAT, self.path)
             return dict(content["facts"]), arrays
@@ -137,3 +127,14 @@ class TeachingFolder:
             f"{self.path / name} is damaged or of something else ({why:.200}); begin anew with"
             " --overwrite"
         )
+
+
+def clear_teaching(folder: Path) -> None:
+    """Take away what a teaching has kept, and the folder if nothing else stands in it."""
+    if not folder.is_dir():
+        return
+    for file in list(folder.iterdir()):
+        if _FILE_NAME.fullmatch(file.name) and file.is_file():
+            file.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()

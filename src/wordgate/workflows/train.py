@@ -1,6 +1,5 @@
 """From labelled texts to a judged model in a folder."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -42,7 +41,7 @@ from wordgate.workflows.judging import (
     tempering_facts,
     vector_facts,
 )
-from wordgate.workflows.keeping import check_keeping, is_end_of, kept_beside
+from wordgate.workflows.keeping import check_keeping, is_end_of, kept_beside, taught_beside
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.reporting import report_page
 from wordgate.workflows.resolving import (
@@ -61,6 +60,7 @@ from wordgate.workflows.teaching import (
     prepare_teaching,
     vectors_of,
 )
+from wordgate.workflows.teaching_folder import clear_teaching
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,11 @@ def train(
     recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
     teaching = prepare_teaching(
-        chosen if model in TAUGHT else None, files, teaching_minutes, out=out, resume=resume
+        chosen if model in TAUGHT else None,
+        teaching_minutes,
+        has_unlabelled=bool(files),
+        folder=taught_beside(out) if out is not None and model == "lstm" else None,
+        resume=resume,
     )
     if resume and not overwrite and max_minutes is None and out is not None and model == "lstm":
         overwrite = is_end_of(Path(out), kept_beside(out))  # killed between writing and removing
@@ -234,7 +238,7 @@ def train(
     if keeping is not None:
         remove(keeping.file)
     if teaching is not None and teaching.folder is not None:
-        shutil.rmtree(teaching.folder, ignore_errors=True)
+        clear_teaching(teaching.folder)
     return training
 
 
