@@ -534,6 +534,13 @@ def tiny_transformer(tmp_path_factory) -> Path:
     return save_tiny_bert(tmp_path_factory.mktemp("transformer"), [f"w{n}" for n in range(30)])
 
 
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory) -> Path:
+    """A BERT of random weights that knows `TEACHER_WORDS`, words of the reviews."""
+    pytest.importorskip("transformers", reason="needs the extra 'transformer'")
+    return save_tiny_bert(tmp_path_factory.mktemp("bert"), TEACHER_WORDS)
+
+
 @pytest.fixture(scope="module")
 def browser():
     """The system's Chromium; skips where there is none."""

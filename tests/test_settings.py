@@ -225,3 +225,14 @@ def test_settings_of_teaching_are_read_by_those_that_can_be_taught():
     readers = {family for family in FAMILIES if reads_setting(family, "teacher_weight")}
     assert readers == {family for family in FAMILIES if reads_setting(family, "teacher")}
     assert readers == {"lstm", "mlp"}
+
+
+def test_who_sets_the_epochs_means_all_of_them():
+    assert load_settings("default").max_updates
+    assert not load_settings("default", {"epochs": 30}).max_updates
+    assert load_settings("default", {"epochs": 30, "max_updates": 7}).max_updates == 7
+
+
+def test_the_last_epoch_is_kept_only_where_the_schedule_has_an_end():
+    with pytest.raises(SettingsError, match="set schedule=one-cycle or another epoch_score"):
+        load_settings("default", {"epoch_score": "last"})

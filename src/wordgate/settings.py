@@ -195,6 +195,10 @@ class Settings(BaseModel):
         description="small data takes smaller batches and is passed more often than `epochs` to"
         " make so many updates; 0 changes neither"
     )
+    max_updates: Annotated[int, Field(ge=0)] = Field(
+        description="large data is passed less often than `epochs`, so that no more than about so"
+        " many updates are made, but four times at the least; 0 for no limit"
+    )
     learning_rate: Annotated[float, Field(gt=0.0)] = Field(
         description="Adam's rate, at its highest"
     )
@@ -230,9 +234,10 @@ class Settings(BaseModel):
         description="small data makes few updates an epoch: stop only after so many updates without"
         " a better validation score, too; 0 for `patience` alone"
     )
-    epoch_score: Literal["accuracy", "accuracy+macro-f1"] = Field(
-        description="the best epoch is that of the highest validation `accuracy`, or of the highest"
-        " mean of accuracy and macro F1, in which rare labels count, too"
+    epoch_score: Literal["accuracy", "accuracy+macro-f1", "last"] = Field(
+        description="the epoch that is kept is that of the highest validation `accuracy`, or of the"
+        " highest mean of accuracy and macro F1, in which rare labels count, too; or the `last`,"
+        " where the schedule brings the rate to zero and validation has nothing to choose"
     )
     epoch_ties: Literal["loss", "first"] = Field(
         description="between epochs of equal validation score the lower `loss` is the best, or the"
@@ -400,6 +405,12 @@ class Settings(BaseModel):
                 "lighter_word_dropout puts the unknown word in a word's place, and with"
                 " unknown_words=drop there is none; set lighter_word_dropout=0 or unknown_words=id",
             )
+        if self.epoch_score == "last" and self.schedule == "warm-constant":
+            raise PydanticCustomError(
+                "no_effect",
+                "epoch_score=last keeps the epoch at the end of the schedule, and"
+                " schedule=warm-constant has none; set schedule=one-cycle or another epoch_score",
+            )
         if self.bidirectional and self.embedding_updates == "keras":
             raise PydanticCustomError(
                 "no_effect",
@@ -469,7 +480,7 @@ def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = N
     """Read a recipe and lay single settings over it.
 
     A setting in which the two candidates of a recipe would differ leaves one, unless a setting of
-    the second one is given, too.
+    the second one is given, too; `epochs` leaves no `max_updates`.
 
     Args:
         recipe: A name from `recipe_names()`, or the path of a ``.toml`` file like theirs.
@@ -484,6 +495,8 @@ def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = N
     given = dict(overrides or {})
     if SET_BY_CANDIDATE & given.keys() and not any(name.startswith("lighter_") for name in given):
         given["lighter_candidate"] = False
+    if "epochs" in given:
+        given.setdefault("max_updates", 0)
     return _validated({**_read_recipe(recipe), **given}, recipe)
 
 

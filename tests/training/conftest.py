@@ -58,6 +58,7 @@ SMALL = {
     "batches": "similar",
     "epochs": 3,
     "min_updates": 1,
+    "max_updates": 0,
     "learning_rate": 1e-2,
     "embedding_learning_rate": 1e-2,
     "embedding_updates": "batch",

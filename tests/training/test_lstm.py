@@ -167,6 +167,19 @@ def test_the_best_epoch_may_be_that_of_accuracy_and_macro_f1(examples, fit_model
         chosen.append(fitted.best_epoch)
 
 
+def test_the_last_epoch_may_be_kept_whatever_validation_says(examples, fit_model):
+    """Validation labels are turned over, so that the first epoch is the best."""
+    train, recorder = examples(200), Recorder()
+    changes = {"epochs": 6, "patience": 1, "learning_rate": 0.05, "epoch_score": "last"}
+    fitted = fit_model(train, flipped(train), progress=recorder, **changes)
+    accuracies = [epoch.valid_accuracy for epoch in fitted.history]
+    assert (fitted.best_epoch, len(accuracies)) == (6, 6)
+    assert accuracies[-1] < max(accuracies)
+    right = fitted.model.log_proba(train.texts).argmax(axis=1) == flipped(train).targets
+    assert right.mean() == pytest.approx(accuracies[-1])
+    assert not any("best" in line for line in recorder.lines)
+
+
 def test_of_epochs_as_accurate_the_one_of_lower_loss_is_the_best(examples, fit_model):
     train = examples(200)
     everything = Examples(train.texts, np.zeros(200, np.int64), None)

@@ -65,6 +65,27 @@ def test_more_epochs_than_small_data_needs_are_kept(settings):
     assert Plan.of(5, settings(epochs=60, min_updates=1000)).epochs == 60
 
 
+@pytest.mark.parametrize(
+    ("n_texts", "max_updates", "epochs"),
+    [
+        (640, 100, 10),
+        (640, 1000, 40),
+        (640, 0, 40),
+        (640, 101, 11),
+        (64_000, 100, 4),  # four passes at the least
+        (64_000, 0, 40),
+    ],
+)
+def test_large_data_is_passed_less_often(settings, n_texts, max_updates, epochs):
+    changes = {"batch_size": 64, "epochs": 40, "min_updates": 0, "max_updates": max_updates}
+    assert Plan.of(n_texts, settings(**changes)).epochs == epochs
+
+
+def test_the_least_number_of_updates_is_made_whatever_the_most_is(settings):
+    changes = {"batch_size": 64, "epochs": 40, "min_updates": 200, "max_updates": 100}
+    assert Plan.of(640 * 2, settings(**changes)).epochs == 10
+
+
 def test_the_same_seed_begins_with_the_same_weights_and_another_with_others(started):
     one, same, other = (arrays(started(seed, bidirectional=True)[0]) for seed in (0, 0, 1))
     assert all(np.array_equal(*pair) for pair in zip(one, same, strict=True))

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 import wordgate
 from wordgate.progress import Silent
+from wordgate.training import transformer
 from wordgate.training.identity import digest
 from wordgate.workflows import compare as workflow
 from wordgate.workflows import teaching
@@ -468,6 +469,54 @@ def test_a_taught_lstm_takes_part_beside_the_families(compare, count_model, tiny
     assert found.families == ("count", "taught")
     assert [rung.family for rung in found.rungs] == ["count", "taught"]
     assert found.steps[0].below == "count"
+
+
+FINE_TUNED = {
+    "transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16
+}  # fmt: skip
+
+
+@pytest.fixture
+def fine_tunings(monkeypatch):
+    """Count the fine-tunings."""
+    counted, fit_transformer = [], transformer.fit_transformer
+
+    def counting(*args, **options):
+        counted.append(options["seed"])
+        return fit_transformer(*args, **options)
+
+    monkeypatch.setattr(transformer, "fit_transformer", counting)
+    return counted
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_transformer_that_taught_is_fine_tuned_once(
+    compare, tiny, tiny_bert, fine_tunings, tmp_path, keeps
+):
+    """And comes to what it comes to by itself."""
+    settings = {**tiny, **FINE_TUNED, "transformer_model": str(tiny_bert),
+                "teacher_variations": 1}  # fmt: skip
+    options = {"split": "grouped", "settings": settings}
+    out = {"out": tmp_path / "ladder"} if keeps else {}
+    both = compare(models=["taught", "transformer"], teacher=str(tiny_bert), **options, **out)
+    assert len(fine_tunings) == 1
+    fast = {**FINE_TUNED, "transformer_model": str(tiny_bert)}
+    alone = compare(models=["transformer"], split="grouped", settings=fast)
+    assert len(fine_tunings) == 2
+    shared, own = (ladder.rung("transformer", "grouped") for ladder in (both, alone))
+    assert np.array_equal(shared.answers.log_proba, own.answers.log_proba)
+
+
+def test_a_teacher_of_limited_time_is_not_taken_for_the_transformer(
+    compare, tiny, tiny_bert, fine_tunings
+):
+    settings = {**tiny, **FINE_TUNED, "transformer_model": str(tiny_bert),
+                "teacher_variations": 1}  # fmt: skip
+    compare(
+        models=["taught", "transformer"], teacher=str(tiny_bert), teaching_minutes=5,
+        split="grouped", settings=settings,
+    )  # fmt: skip
+    assert len(fine_tunings) == 2
 
 
 def test_a_teacher_alone_adds_the_taught_lstm(monkeypatch):

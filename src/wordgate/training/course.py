@@ -56,12 +56,13 @@ class Course(Generic[NetworkT]):
         targets: int64 [n], theirs.
         patience: After so many epochs without a better score the training ends.
         ties: Between epochs of equal score the lower ``loss`` is the best, or the ``first``.
-        score: What makes an epoch better: its ``accuracy``, or the mean of accuracy and macro F1,
-            ``accuracy+macro-f1``.
+        score: What makes an epoch better: its ``accuracy``, the mean of accuracy and macro F1,
+            ``accuracy+macro-f1``, or that it came ``last``.
         threads: In how many threads to judge, as for `choose_threads`.
 
     Attributes:
         judging_seconds: How long judging takes, as far as is known.
+        keeps_last: Whether the last epoch is kept, whatever its score.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Course(Generic[NetworkT]):
         self.patience = patience
         self._ties = ties
         self._score_name = score
+        self.keeps_last = score == "last"
         self._threads = threads
         self.judging_seconds = len(encoded) / JUDGED_TEXTS_PER_SECOND
 
@@ -101,9 +103,9 @@ class Course(Generic[NetworkT]):
             valid_macro_f1=macro_f1(targets, predicted, log_proba.shape[1]),
         )
         best = state.history[state.best_epoch - 1] if state.best_epoch else None
-        if best is None or self.score(entry) > self.score(best):
+        if best is None or self.keeps_last or self.score(entry) > self.score(best):
             state.improved_epoch = entry.epoch
-        if best is None or self.rank(entry) > self.rank(best):
+        if best is None or self.keeps_last or self.rank(entry) > self.rank(best):
             state.best_epoch, state.best = entry.epoch, network
         state.history.append(entry)
         state.epoch, state.batch, state.tally = entry.epoch, 0, Tally()
@@ -118,10 +120,10 @@ class Course(Generic[NetworkT]):
         return len(state.history) - counted_from >= self.patience
 
     def score(self, entry: Epoch) -> float:
-        """Give the score that makes an epoch better than another."""
-        if self._score_name == "accuracy" or entry.valid_macro_f1 is None:
-            return entry.valid_accuracy
-        return (entry.valid_accuracy + entry.valid_macro_f1) / 2.0
+        """Give the score that makes an epoch, or a candidate, better than another."""
+        if self._score_name == "accuracy+macro-f1" and entry.valid_macro_f1 is not None:
+            return (entry.valid_accuracy + entry.valid_macro_f1) / 2.0
+        return entry.valid_accuracy
 
     def rank(self, entry: Epoch) -> tuple[float, ...]:
         """Give what is higher for the better of two epochs."""
@@ -144,23 +146,27 @@ def out_of_patience(patience: int) -> str:
     return f"No better validation accuracy in {patience} epochs: stopped early."
 
 
-def epoch_line(state: Told, n_epochs: int, *, open_end: bool = False) -> str:
+def epoch_line(
+    state: Told, n_epochs: int, *, open_end: bool = False, keeps_last: bool = False
+) -> str:
     """Put the last epoch in a line.
 
     Args:
         state: The epochs so far.
         n_epochs: How many there will be, or will be at most.
         open_end: Whether validation decides how many, so that no time left can be told.
+        keeps_last: Whether the last epoch is kept, so that none is the best.
     """
     entry = state.history[-1]
     left = sum(past.seconds for past in state.history) / len(state.history)
     left *= n_epochs - entry.epoch
     best = "best so far" if state.best_epoch == entry.epoch else f"best: {state.best_epoch}"
+    mark = "" if keeps_last else f" ({best})"
     number = f"{entry.epoch:>{len(str(n_epochs))}}"
     line = (
         f"epoch {number if open_end else f'{number}/{n_epochs}'}"
         f"  {entry.seconds:5.1f} s  {entry.texts_per_second:6,.0f} texts/s"
         f"  loss {entry.train_loss:.3f}  train {entry.train_accuracy:.3f}"
-        f"  valid {entry.valid_accuracy:.3f} ({best})"
+        f"  valid {entry.valid_accuracy:.3f}{mark}"
     )
     return line if open_end else f"{line}  {left:.0f} s left"

@@ -103,7 +103,12 @@ class Sitting:
                 self._run_epoch(bar, interruption)
                 self._course.judge(state, trainer.learning_rate)
                 self._progress.say(
-                    epoch_line(state, trainer.plan.epochs, open_end=trainer.has_open_end)
+                    epoch_line(
+                        state,
+                        trainer.plan.epochs,
+                        open_end=trainer.has_open_end,
+                        keeps_last=self._course.keeps_last,
+                    )
                 )
             self._stop_if_asked(interruption)
         return end

@@ -20,6 +20,7 @@ from wordgate.training.state import State
 SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
 MOST_EPOCHS_FOR_SMALL_DATA = 40
+FEWEST_EPOCHS_FOR_LARGE_DATA = 4
 GATES = 4
 
 
@@ -33,16 +34,21 @@ class Plan:
 
     @classmethod
     def of(cls, n_texts: int, settings: Settings) -> "Plan":
-        """Fit batches and epochs to the data: small data takes smaller batches, more passes.
+        """Fit batches and epochs to the data.
 
-        Unless `min_updates` is 0: then everything is as the settings say.
+        Small data takes smaller batches and more passes, unless `min_updates` is 0; large data
+        fewer passes, unless `max_updates` is 0.
         """
         batch_size = settings.batch_size
         if settings.min_updates:
             batch_size = max(1, min(batch_size, n_texts // SMALLEST_EPOCH))
         updates = math.ceil(n_texts / batch_size)
         wanted = min(math.ceil(settings.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
-        return cls(batch_size, max(settings.epochs, wanted), updates)
+        epochs = max(settings.epochs, wanted)
+        if settings.max_updates:
+            most = math.ceil(max(settings.max_updates, settings.min_updates) / updates)
+            epochs = min(epochs, max(most, FEWEST_EPOCHS_FOR_LARGE_DATA))
+        return cls(batch_size, epochs, updates)
 
     @property
     def updates(self) -> int:

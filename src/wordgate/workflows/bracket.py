@@ -3,7 +3,8 @@
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,14 @@ from wordgate.split.copies import Copies
 from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import Pretrained
+from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.judging import Exam, leak_sentence
 from wordgate.workflows.ladder import TAUGHT_LSTM, Answers, Rung, family_of
 from wordgate.workflows.logbook import Course, Logbook
 from wordgate.workflows.resolving import READ_VECTORS
 from wordgate.workflows.rounds import Round, make_rounds
 from wordgate.workflows.study import Study, all_examples, make_study
-from wordgate.workflows.teaching import Teaching, fit_model
+from wordgate.workflows.teaching import Taught, Teaching, fit_model
 
 RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
 
@@ -45,6 +47,8 @@ class Terms:
         threads: In how many threads those compute that can choose, as for `choose_threads`.
         taught: The settings of `TAUGHT_LSTM`; None if it takes no part.
         teaching: How it is taught; None if it takes no part.
+        as_teacher: Rounds of ``transformer`` that are over since the same model was fine-tuned as
+            a teacher, by their names; run before it, a taught LSTM fills them in.
     """
 
     settings: Settings
@@ -57,6 +61,7 @@ class Terms:
     threads: int | None = None
     taught: Settings | None = None
     teaching: Teaching | None = None
+    as_teacher: dict[str, Course] = field(default_factory=dict)
 
     def settings_of(self, family: str) -> Settings:
         """Give a family the settings of its recipe."""
@@ -164,21 +169,53 @@ def _course(
 ) -> Course:
     """Run one round, numbered from 0, or give what is kept of it."""
     each, n_rounds = bracket.rounds[number], len(bracket.rounds)
-    name, identity = f"{bracket.kind}-{family}-{number + 1}", _identity(family, each, terms)
+    name, identity = _name(bracket.kind, family, number), _identity(family, each, terms)
     shape = len(each.test.texts), len(bracket.study.labels)
     kept = None if logbook is None else logbook.kept(name, identity, shape)
-    if kept is not None:
+    if kept is not None and name not in terms.as_teacher:
         return kept
     of = "" if n_rounds == 1 else f", fold {number + 1} of {n_rounds}"
     terms.progress.say(f"\n{family}, {bracket.kind} split{of}")
-    course = _train(family, each, bracket.study, terms)
-    if logbook is not None:
-        logbook.keep(name, course, identity)
+    as_teacher = terms.as_teacher.pop(name, None)
+    if as_teacher is not None:
+        terms.progress.say("Fine-tuned before, as the teacher of the taught LSTM.")
+        return as_teacher
+    calibrated, taught = _fit(family, each, bracket.study, terms)
+    course = _course_of(calibrated, each.test.texts)
+    _keep(logbook, name, course, identity)
+    teacher = None if taught is None else _same_as_rung(taught, terms)
+    if teacher is not None:
+        name, identity = (
+            _name(bracket.kind, "transformer", number),
+            _identity("transformer", each, terms),
+        )
+        terms.as_teacher[name] = _course_of(teacher, each.test.texts)
+        _keep(logbook, name, terms.as_teacher[name], identity)
     return course
 
 
-def _train(family: str, each: Round, study: Study, terms: Terms) -> Course:
-    calibrated, _ = fit_model(
+def _keep(logbook: Logbook | None, name: str, course: Course, identity: Identity) -> None:
+    if logbook is not None:
+        logbook.keep(name, course, identity)
+
+
+def _name(kind: str, family: str, number: int) -> str:
+    return f"{kind}-{family}-{number + 1}"
+
+
+def _same_as_rung(taught: Taught, terms: Terms) -> Calibrated | None:
+    """Give the teacher that is the model that ``transformer`` would fine-tune; None if none is."""
+    if terms.transformer is None or terms.taught is None or terms.teaching is None:
+        return None
+    own, name = terms.settings, terms.settings.transformer_model
+    as_taught = terms.taught.model_copy(update={"transformer_model": name})
+    same_settings = _read_by("transformer", own) == _read_by("transformer", as_taught)
+    same_seed_and_time = terms.taught.teacher[0] == name and terms.teaching.minutes is None
+    return taught.fine_tuned.get(name) if same_settings and same_seed_and_time else None
+
+
+def _fit(family: str, each: Round, study: Study, terms: Terms) -> tuple[Calibrated, Taught | None]:
+    return fit_model(
         family_of(family),
         each.train,
         each.valid,
@@ -193,7 +230,11 @@ def _train(family: str, each: Round, study: Study, terms: Terms) -> Course:
         vectors=terms.vectors_of(family),
         threads=terms.threads,
     )
-    fitted, texts = calibrated.fitted, each.test.texts
+
+
+def _course_of(calibrated: Calibrated, texts: Sequence[str]) -> Course:
+    """Let a fitted model predict the texts that judge it."""
+    fitted = calibrated.fitted
     fitted.model.log_proba(texts[:1])  # what is made ready at the first call is no part of the rate
     started = time.perf_counter()
     log_proba = fitted.model.log_proba(texts)
@@ -215,11 +256,7 @@ def _identity(family: str, each: Round, terms: Terms) -> Identity:
     vectors = terms.vectors_of(family)
     settings = terms.settings_of(family)
     readers = ("lstm", "transformer") if family == TAUGHT_LSTM else (family,)
-    read = {
-        name: value
-        for name, value in settings.model_dump(mode="json", exclude={"split"}).items()
-        if any(reads_setting(reader, name) for reader in readers)
-    }
+    read = {name: value for reader in readers for name, value in _read_by(reader, settings).items()}
     work = {
         "data": "".join(part.digest() for part in (each.train, each.valid, each.test)),
         VECTORS: "none" if vectors is None else _as_it_is(vectors.file.path),
@@ -234,6 +271,12 @@ def _identity(family: str, each: Round, terms: Terms) -> Identity:
     device = terms.device_of(family)
     engine = engine_of(family_of(family), settings, device, threads=terms.threads)
     return Identity(work, engine)
+
+
+def _read_by(family: str, settings: Settings) -> dict[str, object]:
+    """Give the settings that a family reads; the split is what a comparison varies."""
+    dumped = settings.model_dump(mode="json", exclude={"split"}).items()
+    return {name: value for name, value in dumped if reads_setting(family, name)}
 
 
 def _as_it_is(path: Path) -> str:

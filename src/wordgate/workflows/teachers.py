@@ -20,7 +20,7 @@ from wordgate.progress import Progress
 from wordgate.settings import NO_TEACHER, Settings
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Examples
-from wordgate.workflows.calibrating import fit_calibrated
+from wordgate.workflows.calibrating import Calibrated, fit_calibrated
 from wordgate.workflows.teaching_folder import TeachingFolder
 
 _TEACHER = Role("teacher", "transformer", "--teacher ", ("config.json",))
@@ -37,12 +37,14 @@ class ModelTeacher:
         model: The model.
         temperature: What its log-probabilities are divided by.
         columns: Where the data's labels stand among its own, in the data's order.
+        fine_tuned: What fine-tuning it came to; None for a model that was saved or kept.
     """
 
     name: str
     model: Model
     temperature: float
     columns: tuple[int, ...]
+    fine_tuned: Calibrated | None = None
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes], in the order of the data's labels."""
@@ -194,7 +196,7 @@ class TeacherFitting:
             threads=self.threads,
         )
         folder.keep_teacher(number, fitted.fitted.model, fitted.temperature)
-        return ModelTeacher(name, fitted.fitted.model, fitted.temperature, columns)
+        return ModelTeacher(name, fitted.fitted.model, fitted.temperature, columns, fitted)
 
 
 def load_saved(names: Sequence[str]) -> dict[str, SavedModel]:

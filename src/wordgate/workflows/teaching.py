@@ -111,6 +111,7 @@ class Taught:
         n_left_out: Texts without labels that copy a row held out, or are of its group.
         seconds: What fitting the teacher and asking it took.
         vectors: The word vectors that were made of the teacher; None if there are others or none.
+        fine_tuned: What fine-tuning the teachers came to, by their names; none of saved models.
     """
 
     teacher: str
@@ -120,6 +121,7 @@ class Taught:
     n_left_out: int
     seconds: float
     vectors: Pretrained | None
+    fine_tuned: Mapping[str, Calibrated]
 
     @property
     def n_labelled(self) -> int:
@@ -298,6 +300,7 @@ def fit_student(
             n_left_out=n_left_out,
             seconds=time.monotonic() - started,
             vectors=own,
+            fine_tuned={each.name: each.fine_tuned for each in fitted if each.fine_tuned},
         )
         progress.say(taught.sentence())
         own_options: FitOptions = {**options, "vectors": vectors}
