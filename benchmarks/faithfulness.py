@@ -40,7 +40,7 @@ from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training import recurrent
 from wordgate.workflows.calibrating import fit_calibrated
-from wordgate.workflows.study import make_study
+from wordgate.workflows.splits import split_table
 
 N_TWEETS, SHARE, N_RANDOM, MANY = 1000, 0.2, 10, 3
 OURS, GRADIENT, CHANCE = "leaving out", "gradient times input", "chance"
@@ -78,14 +78,14 @@ def main(recipe: str = "default") -> None:
     """Print a table for each way to take a word away."""
     settings, seed = load_settings(recipe), 0
     table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
-    study = make_study(table, settings, seed)
+    splits = split_table(table, settings, seed)
     fitted = fit_calibrated(
-        "lstm", study.train, study.valid, len(study.labels), settings,
+        "lstm", splits.train, splits.valid, len(splits.labels), settings,
         seed=seed, device="cpu", progress=Silent(),
     )  # fmt: skip
     model = fitted.fitted.model
     judge = Judge(model.network, fitted.temperature)
-    texts, groups = drawn_tweets(model, study.test, seed)
+    texts, groups = drawn_tweets(model, splits.test, seed)
     rankings = ranked(judge, texts, seed)
     n_words = np.array(list(map(len, texts)))
     many = n_deleted(n_words) >= MANY

@@ -27,7 +27,7 @@ from wordgate.workflows.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.workflows.study import hold_out
+from wordgate.workflows.splits import hold_out
 from wordgate.workflows.teaching import fit_model, prepare_teaching, vectors_of
 from wordgate.workflows.unlabelled import Unlabelled
 

@@ -365,7 +365,7 @@ def test_a_round_that_says_what_can_t_be_is_refused(
     changes, why, compare, stopped_after_one, kept_round
 ):
     content, log_proba = round_of(kept_round)
-    forge(kept_round, {**content, "course": content["course"] | changes}, log_proba)
+    forge(kept_round, {**content, "result": content["result"] | changes}, log_proba)
     message = refusal(compare, out=stopped_after_one, resume=True)
     assert message.startswith(f"{kept_round} is damaged ({why}")
     assert message.endswith("); delete it, or begin anew with --overwrite")
@@ -377,7 +377,7 @@ def test_a_round_of_other_rows_or_numbers_is_refused(compare, stopped_after_one,
         forge(kept_round, content, np.ascontiguousarray(array))
         message = refusal(compare, out=stopped_after_one, resume=True)
         assert f"is damaged (log_proba is {array.dtype} {list(array.shape)});" in message
-    for nothing in ({}, {"course": 1}, {"course": None}, {"identity": 3}):
+    for nothing in ({}, {"result": 1}, {"result": None}, {"identity": 3}):
         forge(kept_round, {**content, **nothing} if nothing else {}, log_proba)
         assert "is damaged (" in refusal(compare, out=stopped_after_one, resume=True)
 

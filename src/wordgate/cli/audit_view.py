@@ -46,7 +46,7 @@ def _section(section: Section) -> str:
 
 
 def _pair(pair: Pair) -> str:
-    """Show two texts as one, with what only one of them has in brackets."""
+    """Show two texts as one, with what only one of them has in schemes."""
     marks = {"same": "{}", "first": "[-{}-]", "second": "{{+{}+}}"}
     words = [
         marks[piece.where].format(shown(piece.words, LINE_WIDTH * 5))

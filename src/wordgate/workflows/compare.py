@@ -28,18 +28,8 @@ from wordgate.training.families import (
     check_pretrained,
 )
 from wordgate.workflows.advice import advise
-from wordgate.workflows.bracket import (
-    GIVEN,
-    GROUPED,
-    RANDOM,
-    Bracket,
-    Terms,
-    make_bracket,
-    run_family,
-)
 from wordgate.workflows.comparison_page import comparison_page
 from wordgate.workflows.folds import check_n_folds
-from wordgate.workflows.keeping import check_place, kept_beside, refuse_to_guess
 from wordgate.workflows.ladder import (
     COMPARED,
     TAUGHT_LSTM,
@@ -48,7 +38,6 @@ from wordgate.workflows.ladder import (
     Step,
     family_of,
 )
-from wordgate.workflows.logbook import Logbook, check_own
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.resolving import (
     as_names,
@@ -58,6 +47,17 @@ from wordgate.workflows.resolving import (
     refuse_unread,
     resolve_settings,
     resolve_vectors,
+)
+from wordgate.workflows.result_store import ResultStore, check_folder_is_own
+from wordgate.workflows.resuming import check_place, check_resume, checkpoint_path
+from wordgate.workflows.split_scheme import (
+    GIVEN,
+    GROUPED,
+    RANDOM,
+    ComparisonConfig,
+    SplitScheme,
+    make_scheme,
+    run_model,
 )
 from wordgate.workflows.teaching import prepare_teaching
 
@@ -172,11 +172,11 @@ def compare(
         taught = taught.with_vectors_of(pretrained.size)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     copies = find_copies(sources.table.bodies, sources.table.groups)
-    terms = Terms(
+    config = ComparisonConfig(
         chosen, seed, device, pretrained, folds, told, transformer, threads, taught, teaching
     )
-    brackets = [make_bracket(sources.table, kind, copies, terms) for kind in kinds]
-    logbook = _logbook(out, told, resume=resume)
+    schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
+    store = _result_store(out, told, resume=resume)
     ladder = Comparison(
         source=sources.table.reading.source,
         families=families,
@@ -185,27 +185,27 @@ def compare(
         seed=seed,
         recipe=str(recipe),
         vectors=None if pretrained is None else pretrained.name,
-        leaks={bracket.kind: bracket.leak() for bracket in brackets},
+        leaks={scheme.kind: scheme.leak() for scheme in schemes},
         left_out=left_out,
         environment=environment("torch", "transformers", "scikit-learn"),
     )
     with limited_blas(n_threads):
-        with _saying_what_is_kept(logbook):
+        with _saying_what_is_kept(store):
             for family in families:
-                for bracket in brackets:
-                    rung = run_family(family, bracket, terms, logbook)
-                    ladder = _with_rung(ladder, rung, bracket)
+                for scheme in schemes:
+                    rung = run_model(family, scheme, config, store)
+                    ladder = _with_rung(ladder, rung, scheme)
                     if watch is not None:
                         watch(ladder)
-        ladder = replace(ladder, advice=advise(ladder, brackets[-1].exam.examples.groups))
+        ladder = replace(ladder, advice=advise(ladder, schemes[-1].exam.examples.groups))
         if out is not None:
-            page = comparison_page(ladder, sources.table, brackets[-1], texts=not no_texts)
+            page = comparison_page(ladder, sources.table, schemes[-1], texts=not no_texts)
             check_folder(
                 Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable
             )
             write_folder(Path(out), _WHAT, _contents(ladder, page))
-    if logbook is not None:
-        logbook.clear()
+    if store is not None:
+        store.clear()
     return ladder
 
 
@@ -284,26 +284,28 @@ def _refuse_idle_settings(
         raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
 
 
-def _logbook(out: str | Path | None, progress: Progress, *, resume: bool) -> Logbook | None:
-    """Say where finished rounds are kept: beside `out`, as a training's checkpoint."""
+def _result_store(
+    out: str | Path | None, progress: Progress, *, resume: bool
+) -> ResultStore | None:
+    """Open the store of results beside `out`; None where nothing is written."""
     if out is None:
         return None
-    logbook = Logbook(kept_beside(out), progress)
+    store = ResultStore(checkpoint_path(out), progress)
     if not resume:
-        logbook.clear()
-    return logbook
+        store.clear()
+    return store
 
 
 @contextmanager
-def _saying_what_is_kept(logbook: Logbook | None) -> Iterator[None]:
+def _saying_what_is_kept(store: ResultStore | None) -> Iterator[None]:
     """Tell who interrupts a comparison how it goes on."""
     try:
         yield
     except KeyboardInterrupt:
-        if logbook is None or not logbook.folder.exists():  # nothing was finished
+        if store is None or not store.folder.exists():  # nothing was finished
             raise
         raise KeyboardInterrupt(
-            f"what was finished is kept in {logbook.folder}; the same command with --resume goes on"
+            f"what was finished is kept in {store.folder}; the same command with --resume goes on"
             " from there"
         ) from None
 
@@ -313,17 +315,17 @@ def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None
 
     Raises:
         SettingsError: There is nothing that could be resumed.
-        BundleError: Something stands there that may not be replaced, or where rounds are kept;
+        BundleError: Something stands there that may not be replaced, or where results are stored;
             or a comparison was interrupted and nothing said what is to become of it.
     """
     if out is None:
         if resume:
             raise SettingsError("to resume a comparison, say by `out` which one")
         return
-    kept = kept_beside(out)
+    kept = checkpoint_path(out)
     check_place(kept, _WHAT, folder=True)
-    check_own(kept)
-    refuse_to_guess(Path(out), kept, _WHAT, resume=resume, overwrite=overwrite)
+    check_folder_is_own(kept)
+    check_resume(Path(out), kept, _WHAT, resume=resume, overwrite=overwrite)
     check_folder(Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
 
 
@@ -336,7 +338,7 @@ def _check_replaceable(path: Path) -> None:
         )
 
 
-def _with_rung(ladder: Comparison, rung: Rung, bracket: Bracket) -> Comparison:
+def _with_rung(ladder: Comparison, rung: Rung, scheme: SplitScheme) -> Comparison:
     """Set a rung, against the one below it."""
     ladder = replace(ladder, rungs=(*ladder.rungs, rung))
     place = ladder.families.index(rung.family)
@@ -345,7 +347,7 @@ def _with_rung(ladder: Comparison, rung: Rung, bracket: Bracket) -> Comparison:
     below = ladder.rung(ladder.families[place - 1], rung.kind)
     if below is None:
         return ladder
-    groups, seed = bracket.exam.examples.groups, bracket.exam.seed
+    groups, seed = scheme.exam.examples.groups, scheme.exam.seed
     difference = paired_difference(rung.right, below.right, groups, seed=seed)
     step = Step(rung.family, below.family, rung.kind, difference)
     return replace(ladder, steps=(*ladder.steps, step))

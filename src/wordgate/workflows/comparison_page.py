@@ -9,19 +9,19 @@ from wordgate.report.findings import Findings, Learning, find
 from wordgate.report.words import WordCounts
 from wordgate.workflows.audit import audit_table
 from wordgate.workflows.audit_sections import advice, sections
-from wordgate.workflows.bracket import Bracket
 from wordgate.workflows.ladder import Comparison, Rung, Step
 from wordgate.workflows.ladder_told import HEADER, measured, scores_row
 from wordgate.workflows.reporting import held_out, source_name
+from wordgate.workflows.split_scheme import SplitScheme
 
 
-def comparison_page(ladder: Comparison, table: Table, bracket: Bracket, *, texts: bool) -> str:
+def comparison_page(ladder: Comparison, table: Table, scheme: SplitScheme, *, texts: bool) -> str:
     """Show a ladder in pictures, as a self-contained HTML page.
 
     Args:
         ladder: The whole ladder.
         table: All rows.
-        bracket: The last kind of split, on which each family is looked at.
+        scheme: The last kind of split, on which each family is looked at.
         texts: Whether texts of the data may stand on the page.
     """
     rungs = []
@@ -30,8 +30,8 @@ def comparison_page(ladder: Comparison, table: Table, bracket: Bracket, *, texts
         trials = [_trial(rung, step) for rung, step in found if rung is not None]
         rungs.append(page.Rung(family, trials))
     rows = [(f"{rung.family}, {rung.kind}", *scores_row(rung)[1:]) for rung in ladder.rungs]
-    audit = audit_table(table, bracket.study.copies)
-    words = bracket.words()
+    audit = audit_table(table, scheme.splits.copies)
+    words = scheme.words()
     report = page.ComparisonReport(
         title=f"Families of models on {source_name(ladder.source)}",
         advice=() if ladder.advice is None else ladder.advice.sentences,
@@ -43,9 +43,9 @@ def comparison_page(ladder: Comparison, table: Table, bracket: Bracket, *, texts
         versions=list((ladder.environment or {}).items()),
         advised="" if ladder.advice is None else ladder.advice.family,
         looks=[
-            (rung.family, _findings(rung, table, bracket, words, texts=texts), _learning(rung))
+            (rung.family, _findings(rung, table, scheme, words, texts=texts), _learning(rung))
             for rung in ladder.rungs
-            if rung.kind == bracket.kind
+            if rung.kind == scheme.kind
         ],
         audit=[advice(audit), *sections(audit)],
     )
@@ -53,17 +53,17 @@ def comparison_page(ladder: Comparison, table: Table, bracket: Bracket, *, texts
 
 
 def _findings(
-    rung: Rung, table: Table, bracket: Bracket, words: WordCounts, *, texts: bool
+    rung: Rung, table: Table, scheme: SplitScheme, words: WordCounts, *, texts: bool
 ) -> Findings:
     answers = rung.answers
     return find(
         rung.scores,
-        held_out(table, bracket.exam.examples, bracket.rows, answers.log_proba),
+        held_out(table, scheme.exam.examples, scheme.rows, answers.log_proba),
         words,
         temperature=answers.temperature,
         untempered=answers.untempered,
         texts=texts,
-        seed=bracket.exam.seed,
+        seed=scheme.exam.seed,
     )
 
 

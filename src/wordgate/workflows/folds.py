@@ -12,8 +12,7 @@ from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.judging import Exam
-from wordgate.workflows.rounds import make_rounds
-from wordgate.workflows.study import Study, all_examples
+from wordgate.workflows.splits import DataSplits, all_rows, make_folds
 from wordgate.workflows.teaching import Teaching, fit_model
 
 
@@ -56,7 +55,7 @@ def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
 
 def cross_validate(
     table: Table,
-    study: Study,
+    splits: DataSplits,
     n_folds: int,
     *,
     family: str,
@@ -72,7 +71,7 @@ def cross_validate(
 
     Args:
         table: The rows.
-        study: The ordinary split of them, whose copies are used again.
+        splits: The ordinary split of them, whose copies are used again.
         n_folds: How many folds.
         family: The family of the models.
         settings: The recipe's settings; `valid_size` of the rows to learn from choose the epoch.
@@ -90,10 +89,10 @@ def cross_validate(
     Raises:
         DataError: There are fewer groups than folds, or a fold has all groups of a label.
     """
-    labels = study.labels
+    labels = splits.labels
     log_proba = np.zeros((len(table), len(labels)))
     folds = []
-    rounds = make_rounds(table, study, n_folds, settings, seed)
+    rounds = make_folds(table, splits, n_folds, settings, seed)
     for number, each in enumerate(rounds, start=1):
         progress.say(f"fold {number} of {n_folds}: {len(each.rows):,} rows judge")
         fitted, _ = fit_model(
@@ -107,7 +106,7 @@ def cross_validate(
             seed=seed,
             device=device,
             progress=progress,
-            vocabulary_of=study.vocabulary_of,
+            vocabulary_of=splits.vocabulary_of,
             vectors=vectors,
             threads=threads,
         )
@@ -121,7 +120,7 @@ def cross_validate(
                 macro_f1=scores.macro.f1,
             )
         )
-    rows = all_examples(table, labels, study.copies)
+    rows = all_rows(table, labels, splits.copies)
     everything = Exam(rows, labels, seed).scores(log_proba)
     interval = Interval(**asdict(everything.intervals["accuracy"]))
     validation = CrossValidation(accuracy=everything.accuracy, interval=interval, folds=folds)

@@ -25,7 +25,7 @@ from wordgate.training.count import fit_count
 from wordgate.training.fitting import Examples
 from wordgate.vectors.coverage import Coverage
 from wordgate.vectors.pretrained import Pretrained
-from wordgate.workflows.study import Study
+from wordgate.workflows.splits import DataSplits
 from wordgate.workflows.teaching import Taught
 
 
@@ -131,10 +131,10 @@ def coverage_facts(exam: Exam, log_proba: NDArray[np.float64]) -> list[CoverageP
     return [CoveragePoint(**asdict(point)) for point in curve]
 
 
-def split_facts(study: Study) -> SplitFacts:
+def split_facts(splits: DataSplits) -> SplitFacts:
     """Gather what is known of the split, near copies between its parts included."""
-    split = study.split
-    near = study.copies.stand_in(split.test, split.train)
+    split = splits.split
+    near = splits.copies.stand_in(split.test, split.train)
     return SplitFacts(
         kind=split.kind,
         seed=split.seed,
@@ -149,9 +149,9 @@ def split_facts(study: Study) -> SplitFacts:
     )
 
 
-def leak_sentence(study: Study) -> str:
+def leak_sentence(splits: DataSplits) -> str:
     """Say how many test rows of a split a model could know from training."""
-    facts = split_facts(study)
+    facts = split_facts(splits)
     return (
         f"{facts.kind}: of {facts.n_test:,} test rows {facts.leaked_by_group / facts.n_test:.1%}"
         f" have their group in train, {facts.near_duplicates_in_train / facts.n_test:.1%} a near"

@@ -16,13 +16,13 @@ from wordgate.report.words import count_words
 from wordgate.training.fitting import Examples
 from wordgate.workflows.audit import Audit
 from wordgate.workflows.audit_sections import advice, sections
-from wordgate.workflows.study import Study, all_examples
+from wordgate.workflows.splits import DataSplits, all_rows
 from wordgate.workflows.verdicts import family_name, leak, verdict
 
 
 def report_page(
     table: Table,
-    study: Study,
+    splits: DataSplits,
     found: Audit,
     config: Config,
     metrics: Metrics,
@@ -37,7 +37,7 @@ def report_page(
 
     Args:
         table: All rows.
-        study: Who learned, who chose and who judged.
+        splits: Who learned, who chose and who judged.
         found: What the audit found.
         config: How the model came about.
         metrics: What it is worth.
@@ -50,15 +50,15 @@ def report_page(
     """
     findings = find(
         scores,
-        held_out(table, study.test, study.split.test, log_proba),
-        count_words(study.test.texts, study.train.texts),
+        held_out(table, splits.test, splits.split.test, log_proba),
+        count_words(splits.test.texts, splits.train.texts),
         temperature=config.temperature,
         untempered=untempered,
         suspected=None
         if by_folds is None
         else held_out(
             table,
-            all_examples(table, study.labels, study.copies),
+            all_rows(table, splits.labels, splits.copies),
             np.arange(len(table)),
             by_folds,
         ),

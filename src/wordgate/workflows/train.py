@@ -41,7 +41,6 @@ from wordgate.workflows.judging import (
     tempering_facts,
     vector_facts,
 )
-from wordgate.workflows.keeping import check_keeping, is_end_of, kept_beside, taught_beside
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.reporting import report_page
 from wordgate.workflows.resolving import (
@@ -52,7 +51,13 @@ from wordgate.workflows.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.workflows.study import Study, make_study
+from wordgate.workflows.resuming import (
+    checkpoint_config,
+    checkpoint_path,
+    is_complete,
+    teaching_path,
+)
+from wordgate.workflows.splits import DataSplits, split_table
 from wordgate.workflows.teaching import (
     Taught,
     Teaching,
@@ -193,12 +198,14 @@ def train(
         chosen if model in TAUGHT else None,
         teaching_minutes,
         has_unlabelled=bool(files),
-        folder=taught_beside(out) if out is not None and model == "lstm" else None,
+        folder=teaching_path(out) if out is not None and model == "lstm" else None,
         resume=resume,
     )
     if resume and not overwrite and max_minutes is None and out is not None and model == "lstm":
-        overwrite = is_end_of(Path(out), kept_beside(out))  # killed between writing and removing
-    keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
+        overwrite = is_complete(
+            Path(out), checkpoint_path(out)
+        )  # killed between writing and removing
+    keeping = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
     seed = checked_seed(seed)
     check_device(model, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
@@ -254,20 +261,20 @@ def train_on_table(
         clock: The time since the command began.
         progress: Where remarks go.
     """
-    study = make_study(table, plan.settings, plan.seed)
+    splits = split_table(table, plan.settings, plan.seed)
     if plan.teaching is not None:
-        plan.teaching.check_labels(study.labels)
-    progress.say("\n".join([study.split.reason, *study.split.warnings]))
-    facts, found = split_facts(study), audit_table(table, study.copies)
-    exam = Exam(study.test, study.labels, plan.seed)
-    baselines = judge_baselines(study.train, exam)
+        plan.teaching.check_labels(splits.labels)
+    progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
+    facts, found = split_facts(splits), audit_table(table, splits.copies)
+    exam = Exam(splits.test, splits.labels, plan.seed)
+    baselines = judge_baselines(splits.train, exam)
     progress.say(_baseline_line(baselines))
-    calibrated, taught = _fit(study, plan, clock, progress)
+    calibrated, taught = _fit(splits, plan, clock, progress)
     fitted = calibrated.fitted
-    untempered = fitted.model.log_proba(study.test.texts)
+    untempered = fitted.model.log_proba(splits.test.texts)
     log_proba = tempered(untempered, calibrated.temperature)
     scores = exam.scores(log_proba)
-    folds, by_folds = _folds(table, study, plan, progress)
+    folds, by_folds = _folds(table, splits, plan, progress)
     vectors = vectors_of(plan.vectors, taught)
     metrics = Metrics.model_validate(
         {
@@ -283,10 +290,10 @@ def train_on_table(
             **_course(calibrated, clock),
         }
     )
-    config = _config(data, study, plan, calibrated, vectors)
+    config = _config(data, splits, plan, calibrated, vectors)
     page = report_page(
         table,
-        study,
+        splits,
         found,
         config,
         metrics,
@@ -296,28 +303,28 @@ def train_on_table(
         by_folds=by_folds,
         texts=not plan.no_texts,
     )
-    prints = _fingerprints(table, study)
+    prints = _fingerprints(table, splits)
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
-    return Training(predictor, metrics, scores, bundle, (*study.split.warnings, *fitted.remarks))
+    return Training(predictor, metrics, scores, bundle, (*splits.split.warnings, *fitted.remarks))
 
 
 def _fit(
-    study: Study, plan: Plan, clock: Clock, progress: Progress
+    splits: DataSplits, plan: Plan, clock: Clock, progress: Progress
 ) -> tuple[Calibrated, Taught | None]:
     return fit_model(
         plan.model,
-        study.train,
-        study.valid,
-        study.test,
-        study.labels,
+        splits.train,
+        splits.valid,
+        splits.test,
+        splits.labels,
         plan.settings,
         plan.teaching,
         seed=plan.seed,
         device=plan.device,
         progress=progress,
-        deadline=clock.fitting_deadline(len(study.valid.texts) + len(study.test.texts)),
-        vocabulary_of=study.vocabulary_of,
+        deadline=clock.fitting_deadline(len(splits.valid.texts) + len(splits.test.texts)),
+        vocabulary_of=splits.vocabulary_of,
         vectors=plan.vectors,
         keeping=plan.keeping,
         threads=plan.threads,
@@ -325,13 +332,13 @@ def _fit(
 
 
 def _folds(
-    table: Table, study: Study, plan: Plan, progress: Progress
+    table: Table, splits: DataSplits, plan: Plan, progress: Progress
 ) -> tuple[CrossValidation, NDArray[np.float64]] | tuple[None, None]:
     if plan.folds is None:
         return None, None
     return cross_validate(
         table,
-        study,
+        splits,
         plan.folds,
         family=plan.model,
         settings=plan.settings,
@@ -360,14 +367,14 @@ def _course(calibrated: Calibrated, clock: Clock) -> dict[str, object]:
 
 def _config(
     data: dict[str, object],
-    study: Study,
+    splits: DataSplits,
     plan: Plan,
     calibrated: Calibrated,
     vectors: Pretrained | None,
 ) -> Config:
     return Config(
         family=plan.model,
-        labels=study.labels,
+        labels=splits.labels,
         seed=plan.seed,
         recipe=plan.recipe,
         settings=(calibrated.fitted.settings or plan.settings).model_dump(mode="json"),
@@ -378,12 +385,12 @@ def _config(
     )
 
 
-def _fingerprints(table: Table, study: Study) -> Fingerprints:
+def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
     """Take the prints of every row that had a part in the model, validation included.
 
     The groups are those that the data names, which other files may name, too.
     """
-    known = table.select([*study.split.train, *study.split.valid])
+    known = table.select([*splits.split.train, *splits.split.valid])
     return Fingerprints.of(known.bodies, known.groups)
 
 

@@ -338,7 +338,7 @@ class Comparing:
 
     def __init__(self, folder):
         from wordgate.progress import Silent
-        from wordgate.workflows import compare, logbook
+        from wordgate.workflows import compare, result_store
 
         self.silent = Silent()
         self.source, self.out = folder / "rounds.csv", folder / "compared"
@@ -347,7 +347,7 @@ class Comparing:
         self.source.write_text("\n".join(["id,label,text", *rows]))
         kept, real = {}, compare.find_copies
         compare.find_copies = lambda *given: kept.get(0) or kept.setdefault(0, real(*given))
-        logbook.Logbook.clear = lambda own: None  # the rounds stay
+        result_store.ResultStore.clear = lambda own: None  # the rounds stay
         self.compare(resume=False)
         self.wholes = {f: f.read_bytes() for f in Path(f"{self.out}.checkpoint").iterdir()}
         self.result = self.told()
@@ -366,7 +366,7 @@ class Comparing:
     def case(self, chance):
         file, whole = chance.choice(list(self.wholes.items()))
         signed = chance.random() < 0.7
-        content = signed_again(whole, "course", chance) if signed else broken_bytes(whole, chance)
+        content = signed_again(whole, "result", chance) if signed else broken_bytes(whole, chance)
         file.write_bytes(content)
         try:
             ladder = self.compare(resume=True)

@@ -11,7 +11,7 @@ from wordgate.training.fitting import Keeping
 from wordgate.training.identity import MISFITS
 
 
-def check_keeping(
+def checkpoint_config(
     out: str | Path | None, family: str, *, resume: bool, overwrite: bool
 ) -> Keeping | None:
     """Say where a training is kept, and refuse to pass over one that was interrupted.
@@ -36,25 +36,25 @@ def check_keeping(
         raise SettingsError("to resume a training, say by `out` which one")
     if out is None or family != "lstm":
         return None
-    file, taught = kept_beside(out), taught_beside(out)
+    file, taught = checkpoint_path(out), teaching_path(out)
     check_place(file, "training", folder=False)
     check_place(taught, "teaching", folder=True)
     kept = taught if taught.exists() and not file.exists() else file
-    refuse_to_guess(Path(out), kept, "training", resume=resume, overwrite=overwrite)
+    check_resume(Path(out), kept, "training", resume=resume, overwrite=overwrite)
     return Keeping(file, resume and file.exists())
 
 
-def kept_beside(out: str | Path) -> Path:
+def checkpoint_path(out: str | Path) -> Path:
     """Say where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
     return Path(f"{Path(out)}.checkpoint")
 
 
-def taught_beside(out: str | Path) -> Path:
+def teaching_path(out: str | Path) -> Path:
     """Say where teachers and their answers are kept: ``model`` has ``model.teaching``."""
     return Path(f"{Path(out)}.teaching")
 
 
-def is_end_of(model: Path, kept: Path) -> bool:
+def is_complete(model: Path, kept: Path) -> bool:
     """Tell whether a model is what a kept training came to at its very end.
 
     The seconds that its epochs took are those of no other. A model that the time limit made is not
@@ -93,7 +93,7 @@ def check_place(kept: Path, what: str, *, folder: bool) -> None:
         )
 
 
-def refuse_to_guess(out: Path, kept: Path, what: str, *, resume: bool, overwrite: bool) -> None:
+def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: bool) -> None:
     """Refuse where nothing said what is to become of an interrupted run, or there is none.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a family came to in one round, and keeping it against an interruption."""
+"""Results of the folds of a comparison, stored so that an interrupted one can be resumed."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -19,24 +19,24 @@ from wordgate.training.kept_file import METADATA, read_kept, write_kept
 from wordgate.workflows.ladder import COMPARED
 
 _ARRAY = "log_proba"
-_ROUND = rf"[a-z]+-(?:{'|'.join(COMPARED)})-[1-9][0-9]*\.safetensors"
-_FILE_NAME = re.compile(rf"{_ROUND}|\.{_ROUND}\.new")  # a kill leaves one of the latter
+_NAME = rf"[a-z]+-(?:{'|'.join(COMPARED)})-[1-9][0-9]*\.safetensors"
+_FILE_NAME = re.compile(rf"{_NAME}|\.{_NAME}\.new")  # a kill leaves one of the latter
 _Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
-class Course:
-    """What a family came to in one round.
+class FoldResult:
+    """Predictions and cost of one model on the test rows of one fold.
 
     Attributes:
-        log_proba: float64 [n_test, classes], the model's own log-probabilities.
-        temperature: What they are divided by; 1 leaves them as they are.
-        history: The epochs; none for a family that has no epochs.
-        best_epoch: The one that was kept, from 1; 0 without epochs.
-        train_seconds: What fitting took.
-        texts_per_second: Texts predicted a second, from strings.
-        megabytes: The model's size, in 10^6 bytes.
-        remarks: What a user should know about this run.
+        log_proba: float64 [n_test, classes], uncalibrated log-probabilities.
+        temperature: Their calibration temperature; 1 leaves them as they are.
+        history: The epochs; empty for a family without epochs.
+        best_epoch: The epoch that was kept, from 1; 0 without epochs.
+        train_seconds: Time of fitting.
+        texts_per_second: Rate of prediction, from strings.
+        megabytes: Size of the model, in 10^6 bytes.
+        remarks: What a user should know about this fit.
     """
 
     log_proba: NDArray[np.float64]
@@ -49,28 +49,28 @@ class Course:
     remarks: tuple[str, ...] = ()
 
 
-class Logbook:
-    """Keeps the courses that are run, so that an interrupted comparison goes on after them.
+class ResultStore:
+    """Stores each fold's result in a file, so that an interrupted comparison can be resumed.
 
     Args:
-        folder: Where they stand, a file each; it is made for the first one.
-        progress: Where it is told what differs between then and now, once each.
+        folder: The folder of the files; it is made with the first one.
+        progress: Where differences between then and now are reported, each once.
     """
 
     def __init__(self, folder: Path, progress: Progress):
         self.folder = folder
         self._progress = progress
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
-    def keep(self, name: str, course: Course, identity: Identity) -> None:
-        """Keep a course.
+    def save(self, name: str, result: FoldResult, identity: Identity) -> None:
+        """Write a result.
 
         Raises:
-            BundleError: The disk refuses.
+            BundleError: It can't be written.
         """
-        facts = {key: value for key, value in asdict(course).items() if key != _ARRAY}
-        arrays = {_ARRAY: course.log_proba}
-        content: dict[str, object] = {"identity": identity.facts(), "course": facts}
+        facts = {key: value for key, value in asdict(result).items() if key != _ARRAY}
+        arrays = {_ARRAY: result.log_proba}
+        content: dict[str, object] = {"identity": identity.facts(), "result": facts}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_kept(self._file(name), content, arrays)
@@ -79,13 +79,13 @@ class Logbook:
                 f"{self._file(name)} could not be written: {error.strerror}"
             ) from error
 
-    def kept(self, name: str, identity: Identity, shape: tuple[int, int]) -> Course | None:
-        """Give a course that was run before; None if it was not, or not to its end.
+    def load(self, name: str, identity: Identity, shape: tuple[int, int]) -> FoldResult | None:
+        """Read a result; None if there is none of that name.
 
         Args:
-            name: The name it was kept under.
-            identity: What is about to be run.
-            shape: That of its log-probabilities: rows and classes.
+            name: The name it was saved under.
+            identity: The fit that it must be of.
+            shape: Shape of its log-probabilities: rows and classes.
 
         Raises:
             BundleError: It is of another comparison, or damaged.
@@ -96,7 +96,7 @@ class Logbook:
         try:
             content, arrays = read_kept(file)
             check_digest(content, arrays)
-            course = _course(arrays[_ARRAY], content["course"], shape)
+            result = _validated(arrays[_ARRAY], content["result"], shape)
             then = dict(content["identity"])
         except (OSError, SafetensorError, *MISFITS) as error:
             raise BundleError(
@@ -104,13 +104,13 @@ class Logbook:
                 " --overwrite"
             ) from error
         for warning in identity.check(then, "comparison", self.folder):
-            if warning not in self._told:
+            if warning not in self._reported:
                 self._progress.say(warning)
-            self._told.add(warning)
-        return course
+            self._reported.add(warning)
+        return result
 
     def clear(self) -> None:
-        """Take away all that is kept, and the folder if nothing else stands in it."""
+        """Delete all results, and the folder if nothing else is in it."""
         if not self.folder.is_dir():
             return
         for file in list(self.folder.iterdir()):
@@ -123,11 +123,11 @@ class Logbook:
         return self.folder / f"{name}.safetensors"
 
 
-def check_own(folder: Path) -> None:
-    """Refuse a folder, where there is one, that holds anything but what a comparison keeps.
+def check_folder_is_own(folder: Path) -> None:
+    """Refuse a folder with anything but the results of a comparison in it.
 
     Raises:
-        BundleError: Something else is in it.
+        BundleError: There is another file.
     """
     seen = folder.glob("[!.]*")  # what is hidden, a desktop or a network drive has left
     others = sorted(file.name for file in seen if not _is_own(file))
@@ -139,7 +139,7 @@ def check_own(folder: Path) -> None:
 
 
 def _is_own(file: Path) -> bool:
-    """Tell whether a `Logbook` wrote a file; one that can't be read is half written or damaged."""
+    """Tell whether a `ResultStore` wrote a file; an unreadable one is half written or damaged."""
     if file.is_symlink() or not file.is_file() or not _FILE_NAME.fullmatch(file.name):
         return False
     try:
@@ -149,8 +149,8 @@ def _is_own(file: Path) -> bool:
         return True
 
 
-class _Facts(BaseModel):
-    """A course without its log-probabilities, when it comes out of a file."""
+class _StoredResult(BaseModel):
+    """A result without its log-probabilities, as read from a file."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -163,17 +163,17 @@ class _Facts(BaseModel):
     remarks: tuple[str, ...]
 
 
-def _course(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, int]) -> Course:
-    """Make a course again from what was kept of it.
+def _validated(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, int]) -> FoldResult:
+    """Build a result from the content of its file.
 
     Raises:
-        ValueError: It is not what `Logbook.keep` wrote.
+        ValueError: It is not what `ResultStore.save` wrote.
     """
     if log_proba.dtype != np.float64 or log_proba.shape != shape:
         raise ValueError(f"{_ARRAY} is {log_proba.dtype} {list(log_proba.shape)}")
     if not np.isfinite(log_proba).all():
         raise ValueError(f"{_ARRAY} is not finite")
-    kept = read_facts(_Facts, facts)
+    kept = read_facts(_StoredResult, facts)
     if kept.best_epoch > len(kept.history):
         raise ValueError(f"of {len(kept.history)} epochs the best is {kept.best_epoch}")
-    return Course(log_proba=log_proba, **dict(kept))
+    return FoldResult(log_proba=log_proba, **dict(kept))
