@@ -28,7 +28,7 @@ from wordgate.workflows.resolving import (
     resolve_vectors,
 )
 from wordgate.workflows.splits import hold_out
-from wordgate.workflows.teaching import fit_model, prepare_teaching, vectors_of
+from wordgate.workflows.students import fit_model, teacher_config, vectors_of
 from wordgate.workflows.unlabelled import Unlabelled
 
 require_extra("train", "WordgateClassifier")
@@ -135,7 +135,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         recipe = choose_recipe(self.recipe, self.teacher)
         settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
         more = None if unlabelled is None else checked_texts(unlabelled)
-        teaching = prepare_teaching(
+        teaching = teacher_config(
             settings if self.model in TAUGHT else None,
             self.teaching_minutes,
             has_unlabelled=bool(more),

@@ -14,7 +14,7 @@ from wordgate.progress import Silent
 from wordgate.training import transformer
 from wordgate.training.identity import digest
 from wordgate.workflows import compare as workflow
-from wordgate.workflows import teaching
+from wordgate.workflows import students
 from wordgate.workflows.ladder_told import measured
 
 
@@ -171,9 +171,9 @@ def test_it_goes_on_where_it_stopped(compare, compared, stopped_after_one, monke
     kept = stopped_after_one.with_name("ladder.checkpoint")
     assert [file.name for file in kept.iterdir()] == ["random-count-1.safetensors"]
     fitted = []
-    fit = teaching.fit_calibrated
+    fit = students.fit_calibrated
     monkeypatch.setattr(
-        teaching,
+        students,
         "fit_calibrated",
         lambda *args, **named: fitted.append(args[0]) or fit(*args, **named),
     )
@@ -240,7 +240,7 @@ def test_what_fails_before_anything_is_finished_leaves_nothing(compare, tmp_path
     def fail(*args, **named):
         raise wordgate.DataError("no good")
 
-    monkeypatch.setattr(teaching, "fit_calibrated", fail)
+    monkeypatch.setattr(students, "fit_calibrated", fail)
     with pytest.raises(wordgate.DataError, match="no good"):
         compare(out=tmp_path / "ladder")
     assert list(tmp_path.iterdir()) == []

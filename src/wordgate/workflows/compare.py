@@ -59,7 +59,7 @@ from wordgate.workflows.split_scheme import (
     make_scheme,
     run_model,
 )
-from wordgate.workflows.teaching import prepare_teaching
+from wordgate.workflows.students import teacher_config
 
 FILES = ("comparison.json", "report.html")
 _WHAT = "comparison"
@@ -146,7 +146,7 @@ def compare(
         common = _read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
     files = as_names(unlabelled) or ()
-    teaching = prepare_teaching(taught, teaching_minutes, has_unlabelled=bool(files))
+    teaching = teacher_config(taught, teaching_minutes, has_unlabelled=bool(files))
     for family in [name for name in own if name not in ON_CPU_ALONE] or own[:1]:
         check_device(family, device)
     parts_given = any(part is not None for part in (valid, test, split_column))

@@ -13,7 +13,7 @@ from wordgate.settings import Settings
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.judging import Exam
 from wordgate.workflows.splits import DataSplits, all_rows, make_folds
-from wordgate.workflows.teaching import Teaching, fit_model
+from wordgate.workflows.students import TeacherConfig, fit_model
 
 
 def check_folds(
@@ -65,7 +65,7 @@ def cross_validate(
     vectors: Pretrained | None,
     progress: Progress,
     threads: int | None = None,
-    teaching: Teaching | None = None,
+    teaching: TeacherConfig | None = None,
 ) -> tuple[CrossValidation, NDArray[np.float64]]:
     """Deal all rows to folds of whole groups; fit a model without each fold and judge it there.
 

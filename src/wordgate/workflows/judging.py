@@ -26,7 +26,7 @@ from wordgate.training.fitting import Examples
 from wordgate.vectors.coverage import Coverage
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.splits import DataSplits
-from wordgate.workflows.teaching import Taught
+from wordgate.workflows.students import DistillationResult
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,9 @@ def compare_to_count(
     return PairedDifference(**asdict(difference))
 
 
-def teacher_facts(exam: Exam, log_proba: NDArray[np.float64], taught: Taught) -> TeacherFacts:
+def teacher_facts(
+    exam: Exam, log_proba: NDArray[np.float64], taught: DistillationResult
+) -> TeacherFacts:
     """Tell what the teacher of a student scores, and what the student keeps of it."""
     own = taught.test_log_proba
     scores, groups = exam.scores(own), exam.examples.groups

@@ -26,7 +26,7 @@ from wordgate.workflows.ladder import TAUGHT_LSTM, Answers, Rung, family_of
 from wordgate.workflows.resolving import READ_VECTORS
 from wordgate.workflows.result_store import FoldResult, ResultStore
 from wordgate.workflows.splits import DataSplits, Fold, all_rows, make_folds, split_table
-from wordgate.workflows.teaching import Taught, Teaching, fit_model
+from wordgate.workflows.students import DistillationResult, TeacherConfig, fit_model
 
 RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
 
@@ -59,7 +59,7 @@ class ComparisonConfig:
     transformer: Path | None = None
     threads: int | None = None
     taught: Settings | None = None
-    teaching: Teaching | None = None
+    teaching: TeacherConfig | None = None
     of_teachers: dict[str, FoldResult] = field(default_factory=dict)
 
     def settings_of(self, family: str) -> Settings:
@@ -210,7 +210,7 @@ def _name(kind: str, family: str, number: int) -> str:
     return f"{kind}-{family}-{number + 1}"
 
 
-def _teacher_as_model(taught: Taught, config: ComparisonConfig) -> Calibrated | None:
+def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> Calibrated | None:
     """Give the teacher that equals the model ``transformer`` would be; None if none does."""
     if config.transformer is None or config.taught is None or config.teaching is None:
         return None
@@ -223,7 +223,7 @@ def _teacher_as_model(taught: Taught, config: ComparisonConfig) -> Calibrated | 
 
 def _fit(
     family: str, fold: Fold, splits: DataSplits, config: ComparisonConfig
-) -> tuple[Calibrated, Taught | None]:
+) -> tuple[Calibrated, DistillationResult | None]:
     return fit_model(
         family_of(family),
         fold.train,

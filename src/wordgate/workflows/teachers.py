@@ -21,7 +21,7 @@ from wordgate.settings import NO_TEACHER, Settings
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Examples
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
-from wordgate.workflows.teaching_folder import TeachingFolder
+from wordgate.workflows.teacher_cache import TeacherCache
 
 _TEACHER = Role("teacher", "transformer", "--teacher ", ("config.json",))
 FALSE_ALARMS = 0.02
@@ -145,7 +145,7 @@ class SavedModel:
 
 
 @dataclass(frozen=True)
-class TeacherFitting:
+class TeacherTrainer:
     """What teachers are fitted on, and how."""
 
     train: Examples
@@ -159,7 +159,7 @@ class TeacherFitting:
     threads: int | None
 
     def teachers(
-        self, saved: Mapping[str, SavedModel], folder: TeachingFolder, limit: float
+        self, saved: Mapping[str, SavedModel], folder: TeacherCache, limit: float
     ) -> list[ModelTeacher]:
         """Load or fine-tune all teachers; these share the time until the limit."""
         found, names = [], self.settings.teacher
@@ -176,7 +176,7 @@ class TeacherFitting:
         return found
 
     def _fine_tuned(
-        self, name: str, number: int, folder: TeachingFolder, limit: float
+        self, name: str, number: int, folder: TeacherCache, limit: float
     ) -> ModelTeacher:
         columns = tuple(range(len(self.labels)))
         kept = folder.teacher(number)

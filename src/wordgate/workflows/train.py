@@ -58,14 +58,14 @@ from wordgate.workflows.resuming import (
     teaching_path,
 )
 from wordgate.workflows.splits import DataSplits, split_table
-from wordgate.workflows.teaching import (
-    Taught,
-    Teaching,
+from wordgate.workflows.students import (
+    DistillationResult,
+    TeacherConfig,
     fit_model,
-    prepare_teaching,
+    teacher_config,
     vectors_of,
 )
-from wordgate.workflows.teaching_folder import clear_teaching
+from wordgate.workflows.teacher_cache import clear_teacher_cache
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Plan:
     keeping: Keeping | None = None
     no_texts: bool = False
     threads: int | None = None
-    teaching: Teaching | None = None
+    teaching: TeacherConfig | None = None
 
 
 def train(
@@ -194,7 +194,7 @@ def train(
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
-    teaching = prepare_teaching(
+    teaching = teacher_config(
         chosen if model in TAUGHT else None,
         teaching_minutes,
         has_unlabelled=bool(files),
@@ -245,7 +245,7 @@ def train(
     if keeping is not None:
         remove(keeping.file)
     if teaching is not None and teaching.folder is not None:
-        clear_teaching(teaching.folder)
+        clear_teacher_cache(teaching.folder)
     return training
 
 
@@ -311,7 +311,7 @@ def train_on_table(
 
 def _fit(
     splits: DataSplits, plan: Plan, clock: Clock, progress: Progress
-) -> tuple[Calibrated, Taught | None]:
+) -> tuple[Calibrated, DistillationResult | None]:
     return fit_model(
         plan.model,
         splits.train,

@@ -10,7 +10,7 @@ import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.progress import Silent
 from wordgate.training import distillation
-from wordgate.workflows import teachers, teaching
+from wordgate.workflows import students, teachers
 from wordgate.workflows.unlabelled import Unlabelled
 
 TEACHING = {"teacher_texts": 400, "teacher_variations": 2}
@@ -176,9 +176,9 @@ def test_texts_without_labels_are_taught_but_for_copies_of_what_is_held_out(
     own = [f"A text of its own, number {i}, about kettles" for i in range(30)]
     file = write(tmp_path / "more.csv", [*own, *own[:5], *table.texts])
     learned = {}
-    fit = teaching.fit_calibrated
+    fit = students.fit_calibrated
     monkeypatch.setattr(
-        teaching,
+        students,
         "fit_calibrated",
         lambda family, train, *rest, **more: (
             learned.update(train=train) or fit(family, train, *rest, **more)
@@ -208,7 +208,7 @@ def examples_of_rows():
         "a lamp as bright as the sun stands in our hall since yesterday evening",
         "nobody answered the telephone when I called about my broken chair",
     ]
-    held = teaching.Examples(texts[:2], np.array([0, 1]), None)
+    held = students.Examples(texts[:2], np.array([0, 1]), None)
     return texts, ["g1", "g2", "g3"], held
 
 
@@ -227,13 +227,13 @@ def test_a_file_is_read_by_the_columns_of_the_data_or_by_itself(teach, tmp_path)
 
 def test_each_fold_has_a_teacher_of_its_own(teach, tiny_transformer, monkeypatch):
     fitted = []
-    fit = teaching.fit_calibrated
+    fit = students.fit_calibrated
 
     def counting(family, train, *rest, **options):
         fitted.append((family, len(train.texts)))
         return fit(family, train, *rest, **options)
 
-    for module in (teaching, teachers):
+    for module in (students, teachers):
         monkeypatch.setattr(module, "fit_calibrated", counting)
     fast = {"transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16}
     training = teach(teacher=str(tiny_transformer), folds=2, settings=fast)
@@ -254,7 +254,7 @@ def test_the_time_for_teaching_is_kept(teach, monkeypatch):
     monkeypatch.setattr(distillation, "_AT_ONCE", 50)
     clock = iter(np.arange(0.0, 10_000.0))
     monkeypatch.setattr(distillation, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(teaching, "_teaching_deadline", lambda *_: 3.0)
+    monkeypatch.setattr(students, "_teaching_deadline", lambda *_: 3.0)
     said = Said()
     training = teach(progress=said)
     teacher = training.metrics.teacher

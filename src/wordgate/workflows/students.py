@@ -23,15 +23,15 @@ from wordgate.training.fitting import Examples, Keeping
 from wordgate.training.identity import Identity
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
+from wordgate.workflows.teacher_cache import TeacherCache, clear_teacher_cache
 from wordgate.workflows.teachers import (
     MeanTeacher,
     SavedModel,
-    TeacherFitting,
+    TeacherTrainer,
     check_pretrained_teachers,
     load_saved,
 )
-from wordgate.workflows.teaching_folder import TeachingFolder, clear_teaching
-from wordgate.workflows.transfer import ask_teacher, distilled_vectors, make_augmenter
+from wordgate.workflows.transfer import distilled_vectors, label_texts, make_augmenter
 from wordgate.workflows.unlabelled import Unlabelled, read_unlabelled
 
 FITTING_SHARE = 0.5
@@ -41,7 +41,7 @@ TEACHING_SHARE = 0.6
 
 
 @dataclass(frozen=True)
-class Teaching:
+class TeacherConfig:
     """What the students of one command have in common.
 
     Attributes:
@@ -65,7 +65,7 @@ class Teaching:
         progress: Progress,
         *,
         encoding: str | None = None,
-    ) -> "Teaching":
+    ) -> "TeacherConfig":
         """Read the texts without labels that go with a table.
 
         Args:
@@ -100,7 +100,7 @@ class Teaching:
 
 
 @dataclass(frozen=True)
-class Taught:
+class DistillationResult:
     """How a student was taught.
 
     Attributes:
@@ -154,14 +154,14 @@ class Taught:
         )
 
 
-def prepare_teaching(
+def teacher_config(
     settings: Settings | None,
     minutes: float | None,
     *,
     has_unlabelled: bool,
     folder: Path | None = None,
     resume: bool = False,
-) -> Teaching | None:
+) -> TeacherConfig | None:
     """Find the teachers before any work is done.
 
     Args:
@@ -188,10 +188,10 @@ def prepare_teaching(
         raise SettingsError(f"teaching_minutes is {minutes}; it must be more than 0")
     saved = load_saved(settings.teacher)
     check_pretrained_teachers([name for name in settings.teacher if name not in saved])
-    return Teaching(saved, minutes=minutes, folder=folder, resume=resume)
+    return TeacherConfig(saved, minutes=minutes, folder=folder, resume=resume)
 
 
-def vectors_of(vectors: Pretrained | None, taught: Taught | None) -> Pretrained | None:
+def vectors_of(vectors: Pretrained | None, taught: DistillationResult | None) -> Pretrained | None:
     """Give the word vectors that a model began with: those given, or those of its teacher."""
     return vectors if vectors is not None or taught is None else taught.vectors
 
@@ -229,9 +229,9 @@ def fit_model(
     test: Examples,
     labels: Sequence[str],
     settings: Settings,
-    teaching: Teaching | None,
+    teaching: TeacherConfig | None,
     **options: Unpack[FitOptions],
-) -> tuple[Calibrated, Taught | None]:
+) -> tuple[Calibrated, DistillationResult | None]:
     """Fit a model, as a student where there is teaching; Args are those of `fit_student`."""
     if teaching is None or family not in TAUGHT:
         return fit_calibrated(family, train, valid, len(labels), settings, **options), None
@@ -245,9 +245,9 @@ def fit_student(
     test: Examples,
     labels: Sequence[str],
     settings: Settings,
-    teaching: Teaching,
+    teaching: TeacherConfig,
     **options: Unpack[FitOptions],
-) -> tuple[Calibrated, Taught]:
+) -> tuple[Calibrated, DistillationResult]:
     """Fit a teacher on the training rows, let it label texts, and fit a student on these.
 
     Args:
@@ -275,7 +275,7 @@ def fit_student(
     unlabelled = [] if teaching.unlabelled is None else teaching.unlabelled.without(valid, test)
     work = _work(train, valid, test, labels, unlabelled, settings, seed, vectors)
     with _opened(teaching, Identity(work)) as folder:
-        fitting = TeacherFitting(
+        fitting = TeacherTrainer(
             train, valid, test, labels, settings, seed, device, progress, threads
         )
         fitted = fitting.teachers(
@@ -290,9 +290,9 @@ def fit_student(
         augmenter = make_augmenter(texts, vectors, settings, progress)
         transfer = TransferSet.of(train, unlabelled, augmenter, settings, seed)
         teacher = MeanTeacher(teachers)
-        answers = ask_teacher(teacher, transfer, test, len(labels), folder, progress, limit)
+        answers = label_texts(teacher, transfer, test, len(labels), folder, progress, limit)
         n_left_out = len(teaching.unlabelled or ()) - len(unlabelled)
-        taught = Taught(
+        taught = DistillationResult(
             teacher=teacher.name,
             test_log_proba=answers["test"].astype(np.float64),
             transfer=transfer,
@@ -352,15 +352,15 @@ def _digest(texts: Sequence[str]) -> str:
 
 
 @contextmanager
-def _opened(teaching: Teaching, identity: Identity) -> Iterator[TeachingFolder]:
+def _opened(teaching: TeacherConfig, identity: Identity) -> Iterator[TeacherCache]:
     """Open the folder of a teaching, or one that goes with it."""
     if teaching.folder is None:
         with tempfile.TemporaryDirectory(prefix="wordgate-") as path:
-            yield TeachingFolder(Path(path), identity, keeps=False)
+            yield TeacherCache(Path(path), identity, keeps=False)
         return
-    folder = TeachingFolder(teaching.folder, identity)
+    folder = TeacherCache(teaching.folder, identity)
     if not teaching.resume:
-        clear_teaching(folder.path)
+        clear_teacher_cache(folder.path)
     try:
         yield folder
     except KeyboardInterrupt as interrupt:

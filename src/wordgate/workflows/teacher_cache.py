@@ -26,7 +26,7 @@ _SECONDS_BETWEEN = 20.0  # two writings of all answers
 
 
 @dataclass
-class TeachingFolder:
+class TeacherCache:
     """A folder with the teachers, the word vectors made of one, and all answers so far.
 
     Attributes:
@@ -129,7 +129,7 @@ class TeachingFolder:
         )
 
 
-def clear_teaching(folder: Path) -> None:
+def clear_teacher_cache(folder: Path) -> None:
     """Take away what a teaching has kept, and the folder if nothing else stands in it."""
     if not folder.is_dir():
         return
