@@ -29,9 +29,9 @@ from packaging.utils import canonicalize_name
 import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
-from wordgate.cores import available_cores, wait_asleep
 from wordgate.errors import MissingExtraError
-from wordgate.progress import Silent
+from wordgate.runtime.cpu import available_cores, wait_asleep
+from wordgate.runtime.progress import Silent
 from wordgate.vectors.block import Block
 from wordgate.vectors.writing import write_vectors
 
@@ -465,7 +465,8 @@ def copied(tmp_path):
 def hide_packages(monkeypatch):
     """Pretend that packages, by their import names, are not installed."""
     return lambda *names: monkeypatch.setattr(
-        "wordgate.extras.find_spec", lambda name: None if name in names else find_spec(name)
+        "wordgate.runtime.packages.find_spec",
+        lambda name: None if name in names else find_spec(name),
     )
 
 

@@ -300,7 +300,7 @@ def test_other_families_import_none_of_it(count_model):
 
 
 def test_a_bundle_says_the_same_as_its_training(reviews, tiny_transformer, tmp_path):
-    from wordgate.progress import Silent
+    from wordgate.runtime.progress import Silent
 
     settings = {
         "transformer_model": str(tiny_transformer),

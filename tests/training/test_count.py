@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from wordgate.data.demo import demo_corpus
 from wordgate.errors import DataError, SettingsError
 from wordgate.models.families import model_from_state
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training import strengths
 from wordgate.training.count import fit_count
 from wordgate.training.families import fit

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training.encoder_words import EncoderWords
 from wordgate.training.pretrained_transformer import pretrained_transformer
 from wordgate.vectors.distilling import distill_words

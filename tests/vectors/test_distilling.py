@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.vectors.distilling import SPREAD, Outputs, distill_words
 
 WORDS = [f"w{i:03d}" + "x" * (i % 7) for i in range(200)]

@@ -11,7 +11,7 @@ import pytest
 
 import wordgate
 from wordgate.errors import DataError, MissingExtraError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.vectors.distilling import distill_words
 from wordgate.vectors.teachers import load_teacher, locate_teacher
 

@@ -5,7 +5,7 @@ import pytest
 import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import read_table
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.split.copies import find_copies
 from wordgate.workflows.study import make_study

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.cores import wait_asleep
 from wordgate.errors import BundleError
-from wordgate.extras import require_extra
 from wordgate.models.protocol import Arrays, Description
+from wordgate.runtime.cpu import wait_asleep
+from wordgate.runtime.packages import require_extra
 from wordgate.text.pieces import PieceEncoder
 
 if TYPE_CHECKING:

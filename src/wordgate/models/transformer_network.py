@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wordgate.cores import choose_threads, torch_threads
 from wordgate.errors import BundleError, WordgateError, did_you_mean
+from wordgate.runtime.cpu import choose_threads, torch_threads
 from wordgate.text.batches import bucketed
 from wordgate.text.pieces import FIRST_ID
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.extras import require_extra
+from wordgate.runtime.packages import require_extra
 from wordgate.split.duplicates import NEAR, Compared, CopyGroups, join_copies
 from wordgate.split.keys import group_keys
 

@@ -9,11 +9,11 @@ import numpy as np
 from wordgate.errors import DataError, SettingsError
 from wordgate.models.block import Block, Kind
 from wordgate.models.count import ABSENT_LOGIT, CountModel
-from wordgate.progress import Progress
+from wordgate.runtime.cpu import single_thread_environment
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.runs import word_runs
 from wordgate.training.fitting import Examples, Fitted, check_not_empty
-from wordgate.training.processor import single_thread
 from wordgate.training.run_counts import count_matrix, learn_block
 from wordgate.training.strengths import choose_strength
 
@@ -111,7 +111,7 @@ def fit_tuned_count(
     )
     linear = choice.best.linear
     model = CountModel(blocks, linear.coefficients, linear.intercepts)
-    return Fitted(model, remarks=choice.remarks(), engine=single_thread("scipy"))
+    return Fitted(model, remarks=choice.remarks(), engine=single_thread_environment("scipy"))
 
 
 def _blocks(texts: Sequence[str], settings: Settings) -> list[Block]:

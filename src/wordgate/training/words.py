@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wordgate.errors import DataError
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.vocabulary import Vocabulary

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 
 DEFAULT_SIZE = 300
 SPREAD = 0.1  # the root mean square of all numbers of the vectors

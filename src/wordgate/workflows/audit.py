@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.data import Reading, Table, read_table
 from wordgate.errors import DataError
-from wordgate.extras import require_extra
+from wordgate.runtime.packages import require_extra
 from wordgate.split.copies import Copies, find_copies
 from wordgate.split.shingles import MIN_WORDS
 from wordgate.workflows.leaks import Leak, measure_leaks

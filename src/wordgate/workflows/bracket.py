@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from wordgate.data import Table
 from wordgate.evaluation.calibration import tempered
 from wordgate.models.protocol import Model
-from wordgate.progress import Progress
 from wordgate.report.words import WordCounts, count_words
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings, reads_setting
 from wordgate.split.copies import Copies
 from wordgate.training.families import ON_CPU_ALONE, engine_of

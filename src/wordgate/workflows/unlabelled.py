@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.split.copies import Copies, find_copies
 from wordgate.split.keys import normalised
 from wordgate.training.fitting import Examples

@@ -6,7 +6,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from wordgate.models.spreading import SingleThreadedBLAS, limited_blas, spread
+from wordgate.runtime.parallel import SingleThreadedBLAS, limited_blas, parallel_for
 
 
 @pytest.fixture
@@ -21,18 +21,18 @@ def started(monkeypatch):
 @pytest.mark.parametrize("n", [0, 1, 2, 50])
 def test_every_piece_is_worked_on_once(n, threads):
     done = []
-    spread(done.append, iter(range(n)), threads=threads)
+    parallel_for(done.append, iter(range(n)), threads=threads)
     assert sorted(done) == list(range(n))
 
 
 def test_there_are_as_many_threads_as_asked_for():
     together, seen = threading.Barrier(3, timeout=60), set()
 
-    def work(piece):
+    def work(item):
         together.wait()  # would time out, were there fewer
         seen.add(threading.get_ident())
 
-    spread(work, range(3), threads=3)
+    parallel_for(work, range(3), threads=3)
     assert len(seen) == 3
 
 
@@ -42,35 +42,35 @@ def test_there_are_as_many_threads_as_asked_for():
 def test_no_more_threads_are_started_than_are_of_use(started, threads, n, helpers):
     together = threading.Barrier(min(helpers + 1, max(n, 1)), timeout=10)
 
-    def work(piece):
-        if piece <= helpers:
-            together.wait()  # so that each helper has a piece
+    def work(item):
+        if item <= helpers:
+            together.wait()  # so that each helper has a item
 
-    spread(work, range(n), threads=threads)
+    parallel_for(work, range(n), threads=threads)
     assert len(started) == helpers
 
 
 @pytest.mark.parametrize("bad", [0, 7, 19])
 def test_an_error_in_any_thread_is_raised(bad):
-    def work(piece):
-        if piece == bad:
-            raise ArithmeticError("piece 7")
+    def work(item):
+        if item == bad:
+            raise ArithmeticError("item 7")
 
-    with pytest.raises(ArithmeticError, match="piece 7"):
-        spread(work, range(20), threads=3)
+    with pytest.raises(ArithmeticError, match="item 7"):
+        parallel_for(work, range(20), threads=3)
 
 
 def test_an_interruption_does_not_wait_for_the_rest():
     done, this = [], threading.get_ident()
 
-    def work(piece):
+    def work(item):
         if threading.get_ident() == this:
             raise KeyboardInterrupt
         time.sleep(0.001)  # in which the other thread is interrupted
-        done.append(piece)
+        done.append(item)
 
     with pytest.raises(KeyboardInterrupt):
-        spread(work, range(20_000), threads=3)
+        parallel_for(work, range(20_000), threads=3)
     assert len(done) < 19_999
 
 

@@ -1,4 +1,4 @@
-"""What a long run tells its user on the way: lines that stay, and one live bar.
+"""Progress display: lines that stay, and one live bar.
 
 In a terminal and in a notebook the bar moves; in a log file only the lines are written.
 """
@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
-class Bar(Protocol):
+class ProgressBar(Protocol):
     """A live bar."""
 
     def advance(self, label: str) -> None:
@@ -17,12 +17,12 @@ class Bar(Protocol):
 
 
 class Progress(Protocol):
-    """Where remarks go while something runs."""
+    """Receives messages and progress while something runs."""
 
     def say(self, text: str) -> None:
         """Write lines that stay."""
 
-    def bar(self, total: int | None, done: int = 0) -> AbstractContextManager[Bar]:
+    def bar(self, total: int | None, done: int = 0) -> AbstractContextManager[ProgressBar]:
         """Show a live bar over `total` units of work, of which some are done already.
 
         Where nobody knows how many there will be, `total` is None.
@@ -30,13 +30,13 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Tells nothing."""
+    """Shows nothing."""
 
     def say(self, text: str) -> None:
         """Drop the text."""
 
     @contextmanager
-    def bar(self, total: int | None, done: int = 0) -> Iterator[Bar]:  # noqa: ARG002
+    def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:  # noqa: ARG002
         """Show nothing."""
         yield _NoBar()
 
@@ -71,7 +71,7 @@ class Console:
         self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
-    def bar(self, total: int | None, done: int = 0) -> Iterator[Bar]:
+    def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
         """Show a bar where something can move, with the time left where that can be told."""
         if not self._live:
             yield _NoBar()

@@ -1,4 +1,4 @@
-"""Work spread over threads, a piece at a time, and the threads of BLAS."""
+"""Parallel loops over threads, and limits on the threads of BLAS."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,50 +9,52 @@ from typing import TYPE_CHECKING, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-from wordgate.cores import choose_threads
+from wordgate.runtime.cpu import choose_threads
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-Piece = TypeVar("Piece")
+Item = TypeVar("Item")
 
 
-def spread(work: Callable[[Piece], None], pieces: Iterable[Piece], *, threads: int | None) -> None:
-    """Do some work on every piece, in so many threads, this one included.
+def parallel_for(
+    work: Callable[[Item], None], items: Iterable[Item], *, threads: int | None
+) -> None:
+    """Call a function on every item from several threads, the calling one included.
 
-    Numpy lets other threads run while it computes. No more threads are started than there are
-    pieces besides the first; none for one thread, or a single piece, for which the cores aren't
-    even counted. What goes wrong in any thread is raised here, and an interruption, too; no piece
+    numpy releases the GIL while it computes. No more threads are started than there are
+    items besides the first; none for one thread, or a single item, for which the cores aren't
+    even counted. What goes wrong in any thread is raised here, and an interruption, too; no item
     is begun after.
 
     Args:
-        work: What to do; it is called from several threads.
-        pieces: What to do it on, taken one by one.
+        work: The function; it is called from several threads.
+        items: Its arguments, taken one by one.
         threads: In how many threads at most, as for `choose_threads`.
 
     Raises:
         SettingsError: That is no number of threads.
     """
-    begun = iter(pieces)
+    begun = iter(items)
     first = list(islice(begun, 2))
     count = choose_threads(threads) if len(first) == 2 else 1
     first += islice(begun, max(0, count - 2))
     rest = chain(first, begun)
     helpers = min(count, len(first)) - 1
     if helpers < 1:
-        for piece in rest:
-            work(piece)
+        for item in rest:
+            work(item)
         return
     taking, stopped = Lock(), Event()
 
-    def take() -> list[Piece]:
+    def take() -> list[Item]:
         with taking:
             return [] if stopped.is_set() else list(islice(rest, 1))
 
     def run() -> None:
         try:
-            while piece := take():
-                work(*piece)
+            while item := take():
+                work(*item)
         except BaseException:
             stopped.set()
             raise

@@ -1,8 +1,9 @@
-"""How many threads to compute in, and how much of the processor this process may use."""
+"""Number of threads, available cores, and the processor's name and features."""
 
 import math
 import operator
 import os
+import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from wordgate.errors import SettingsError
+from wordgate.runtime.packages import installed_versions
 
 THREADS_VARIABLE = "WORDGATE_THREADS"
 MOST_THREADS = 4096
@@ -102,23 +104,23 @@ def _checked(threads: int) -> int:
 
 def _own_variable() -> int | None:
     """Read WORDGATE_THREADS; None where it isn't set."""
-    told = os.environ.get(THREADS_VARIABLE, "").strip()
-    if not told:
+    value = os.environ.get(THREADS_VARIABLE, "").strip()
+    if not value:
         return None
-    if not (re.fullmatch(r"[0-9]{1,9}", told) and 1 <= int(told) <= MOST_THREADS):
+    if not (re.fullmatch(r"[0-9]{1,9}", value) and 1 <= int(value) <= MOST_THREADS):
         raise SettingsError(
-            f"the environment variable {THREADS_VARIABLE} is {told!r:.80}; it must be a whole"
+            f"the environment variable {THREADS_VARIABLE} is {value!r:.80}; it must be a whole"
             f" number from 1 to {MOST_THREADS}"
         )
-    return int(told)
+    return int(value)
 
 
 def _openmp_variable() -> int | None:
     """Read OMP_NUM_THREADS, one number for each level of nesting; None where it says none."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if not _NUMBERS.fullmatch(told):
+    value = os.environ.get("OMP_NUM_THREADS", "")
+    if not _NUMBERS.fullmatch(value):
         return None
-    numbers = [int(number) for number in told.split(",")]
+    numbers = [int(number) for number in value.split(",")]
     return numbers[0] if all(1 <= number <= MOST_THREADS for number in numbers) else None
 
 
@@ -146,3 +148,40 @@ def _quota(file: Path) -> list[float]:
         return [] if allowed == "max" else [int(allowed) / int(period)]
     except (OSError, ValueError, ZeroDivisionError):
         return []
+
+
+def processor() -> str:
+    """Name the processor's model, or its architecture where Linux doesn't tell the model."""
+    names = _processor_lines("model name")
+    return names[0] if names else platform.machine()
+
+
+def single_thread_environment(solver: str) -> dict[str, str]:
+    """Name what computes a fit on one thread of the processor, and what reads its texts.
+
+    Args:
+        solver: The package that minimises the loss.
+    """
+    return {
+        "device": "cpu",
+        "precision": "float32",
+        "threads": "1",
+        "processor": processor(),
+        "python": platform.python_version(),
+        **installed_versions("numpy", solver, "regex", "wordgate"),
+    }
+
+
+def processor_flags() -> set[str]:
+    """Read the processor's features from Linux; empty on other systems."""
+    return {flag for line in _processor_lines("flags") for flag in line.split()}
+
+
+def _processor_lines(field: str) -> list[str]:
+    """Read a field of /proc/cpuinfo, one value a processor; none on other systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    pairs = (line.partition(":") for line in lines)
+    return [value.strip() for name, _, value in pairs if name.strip() == field]

@@ -1,4 +1,4 @@
-"""Being interrupted between two updates, and not in the middle of one."""
+"""Deferred SIGINT and SIGTERM, so that work ends between two steps."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ _LEFT_ALONE = (None, signal.SIG_IGN)
 
 
 class Interruption:
-    """Whether the user has asked to stop, by Ctrl-C or a polite kill."""
+    """Whether the user has asked to stop, by SIGINT (Ctrl-C) or SIGTERM."""
 
     def __init__(self) -> None:
         self.asked = False

@@ -9,9 +9,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from wordgate import extras
 from wordgate.data import read_table
 from wordgate.errors import MissingExtraError, WordgateError
+from wordgate.runtime import packages
 
 
 def base_distributions(name="wordgate"):
@@ -83,7 +83,7 @@ def in_the_base():
 def test_a_missing_extra_names_the_line_that_installs_it(hide_packages):
     hide_packages("numba")
     with pytest.raises(MissingExtraError) as error:
-        extras.require_extra("numba", "kernel 'numba'")
+        packages.require_extra("numba", "kernel 'numba'")
     assert str(error.value) == (
         "kernel 'numba' needs the extra 'numba': pip install 'wordgate[numba]'"
     )
@@ -92,9 +92,9 @@ def test_a_missing_extra_names_the_line_that_installs_it(hide_packages):
 
 
 def test_further_packages_are_asked_for(hide_packages):
-    hide_packages(extras.TORCH)
+    hide_packages(packages.TORCH)
     with pytest.raises(MissingExtraError):
-        extras.require_extra("parquet", "this", extras.TORCH)
+        packages.require_extra("parquet", "this", packages.TORCH)
 
 
 @pytest.mark.parametrize("family", ["count_model", "lstm_model", "logreg_model", "mlp_model"])

@@ -6,21 +6,21 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wordgate import cores
-from wordgate.cores import choose_threads, torch_threads
 from wordgate.errors import SettingsError
+from wordgate.runtime import cpu
+from wordgate.runtime.cpu import choose_threads, torch_threads
 
 
 @pytest.fixture
 def machine(monkeypatch):
-    """A machine of five cores, and no variable set; give what sets some."""
+    """A machine of five cpu, and no variable set; give what sets some."""
     for name in ("WORDGATE_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(5)), raising=False)
-    monkeypatch.setattr(cores, "_quotas", lambda *_: [])
+    monkeypatch.setattr(cpu, "_quotas", lambda *_: [])
 
     def set_up(own=None, openmp=None, quotas=()):
-        monkeypatch.setattr(cores, "_quotas", lambda *_: list(quotas))
+        monkeypatch.setattr(cpu, "_quotas", lambda *_: list(quotas))
         for name, value in {"WORDGATE_THREADS": own, "OMP_NUM_THREADS": openmp}.items():
             if value is not None:
                 monkeypatch.setenv(name, value)
@@ -119,7 +119,7 @@ def groups(tmp_path):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "cpu.max").write_text(limit)
         (tmp_path / "own").write_text(f"1:cpu:/old\n0::{own}\n")
-        return cores._quotas(tmp_path / "own", root)
+        return cpu._quotas(tmp_path / "own", root)
 
     return lay_out
 
@@ -135,4 +135,4 @@ def test_what_is_no_quota_limits_nothing(groups, limit):
 
 
 def test_without_control_groups_there_is_no_quota(tmp_path):
-    assert cores._quotas(tmp_path / "none", tmp_path) == []
+    assert cpu._quotas(tmp_path / "none", tmp_path) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wordgate.progress import Console, Silent
+from wordgate.runtime.progress import Console, Silent
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""Optional dependencies: which packages each extra of pyproject.toml installs."""
+"""Optional dependencies, by the extras of pyproject.toml, and versions of installed packages."""
 
+from contextlib import suppress
 from importlib.util import find_spec
 
 from wordgate.errors import MissingExtraError
@@ -31,3 +32,14 @@ def require_extra(extra: str, purpose: str, *further: str) -> None:
     """
     if not all(map(find_spec, (*PACKAGES[extra], *further))):
         raise MissingExtraError(purpose, extra)
+
+
+def installed_versions(*packages: str) -> dict[str, str]:
+    """Look up the versions of packages; those that are not installed are left out."""
+    from importlib import metadata  # takes a while, and most runs need none
+
+    found = {}
+    for package in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
