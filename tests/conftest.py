@@ -427,21 +427,21 @@ def copies_found_once():
     seeks them itself.
     """
     try:
-        from wordgate.split.copies import find_copies
+        from wordgate.dedup.near_duplicates import find_near_duplicates
         from wordgate.workflows import audit, compare, study
     except ModuleNotFoundError as error:
         if missing_for(error) is None:
             raise
         yield  # without what trains no test seeks any
         return
-    found = lru_cache(32)(find_copies)
+    found = lru_cache(32)(find_near_duplicates)
 
     def find_once(texts, groups):
         return found(tuple(texts), None if groups is None else tuple(groups))
 
     with pytest.MonkeyPatch.context() as patched:
         for module in (audit, compare, study):
-            patched.setattr(module, "find_copies", find_once)
+            patched.setattr(module, "find_near_duplicates", find_once)
         yield
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.data import Table
+from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.calibration import tempered
 from wordgate.models.protocol import Model
 from wordgate.report.words import WordCounts, count_words
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings, reads_setting
-from wordgate.split.copies import Copies
 from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import Pretrained
@@ -113,7 +113,7 @@ class Bracket:
         )
 
 
-def make_bracket(table: Table, kind: str, copies: Copies, terms: Terms) -> Bracket:
+def make_bracket(table: Table, kind: str, copies: NearDuplicates, terms: Terms) -> Bracket:
     """Cut the rows.
 
     Args:

@@ -134,7 +134,7 @@ def coverage_facts(exam: Exam, log_proba: NDArray[np.float64]) -> list[CoverageP
 def split_facts(study: Study) -> SplitFacts:
     """Gather what is known of the split, near copies between its parts included."""
     split = study.split
-    near = study.copies.stand_in(split.test, split.train)
+    near = study.copies.has_duplicate_in(split.test, split.train)
     return SplitFacts(
         kind=split.kind,
         seed=split.seed,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wordgate.data import Table
+from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError
 from wordgate.settings import Settings
-from wordgate.split.copies import Copies, find_copies
 from wordgate.split.splits import Split, given_split, grouped_split, random_split
 from wordgate.training.fitting import Examples
 
@@ -29,14 +29,16 @@ class Study:
 
     labels: tuple[str, ...]
     split: Split
-    copies: Copies
+    copies: NearDuplicates
     train: Examples
     valid: Examples
     test: Examples
     vocabulary_of: Examples | None
 
 
-def make_study(table: Table, settings: Settings, seed: int, copies: Copies | None = None) -> Study:
+def make_study(
+    table: Table, settings: Settings, seed: int, copies: NearDuplicates | None = None
+) -> Study:
     """Cut a table as the settings say, or as the table itself names the parts.
 
     Copies are sought in the bodies alone, so that a topic in front makes no two texts alike and
@@ -56,7 +58,7 @@ def make_study(table: Table, settings: Settings, seed: int, copies: Copies | Non
         DataError: The rows can't be cut, or a label of validation or test is unknown to train.
     """
     labels = tuple(sorted(set(table.labels or ())))
-    copies = copies or find_copies(table.bodies, table.groups)
+    copies = copies or find_near_duplicates(table.bodies, table.groups)
     split = _split(table, copies, settings, seed)
     everything = all_examples(table, labels, copies)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
@@ -65,7 +67,7 @@ def make_study(table: Table, settings: Settings, seed: int, copies: Copies | Non
     return Study(labels, split, copies, train, valid, test, vocabulary_of)
 
 
-def all_examples(table: Table, labels: Sequence[str], copies: Copies) -> Examples:
+def all_examples(table: Table, labels: Sequence[str], copies: NearDuplicates) -> Examples:
     """Number the labels of all rows; the groups have copies joined to them."""
     numbers = {label: number for number, label in enumerate(labels)}
     targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
@@ -96,7 +98,7 @@ def hold_out(
     return examples.part(left), examples.part(split.test)
 
 
-def _split(table: Table, copies: Copies, settings: Settings, seed: int) -> Split:
+def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) -> Split:
     rows = (table.texts, table.labels or [], copies.joined.groups)
     test_size, valid_size = settings.test_size, settings.valid_size
     if table.parts is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.bundle.folder import MANIFEST, BundleFolder
+from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
 from wordgate.hub import Role, locate_model
@@ -18,7 +19,6 @@ from wordgate.models.transformer import TransformerModel
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress
 from wordgate.settings import NO_TEACHER, Settings
-from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Examples
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
 from wordgate.workflows.teaching_folder import TeachingFolder

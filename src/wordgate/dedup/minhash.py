@@ -1,39 +1,31 @@
-"""Weighted MinHash and locality-sensitive hashing: which texts are worth comparing at all."""
+"""Weighted MinHash and locality-sensitive hashing (LSH): candidate pairs of similar texts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.split.keys import remixed
-from wordgate.split.shingles import BITS, Shingles
+from wordgate.dedup.keys import remix
+from wordgate.dedup.shingles import BITS, Shingles
 
 ROWS = 3  # minima that must all agree for two texts to share a bucket
 NEIGHBOURS = 3  # texts looked at on either side within a bucket: keeps the work linear
 
 
-@dataclass(frozen=True)
-class Weights:
-    """How much each feature says: inverse document frequency, so that rare ones say most.
+def idf_weights(shingles: Shingles) -> NDArray[np.float32]:
+    """Weigh features by their inverse document frequency, so that rare ones weigh most.
 
-    Attributes:
-        table: float32 [2**22].
+    Returns:
+        float32 [2**22], the weight of each feature.
     """
-
-    table: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, shingles: Shingles) -> "Weights":
-        """Weigh the features by how many of the texts have them."""
-        n_texts = len(shingles.starts) - 1
-        counts = np.bincount(shingles.features, minlength=1 << BITS)
-        # A little more than nothing, so that what all texts share still weighs something.
-        table = np.log(max(1, n_texts) / np.maximum(counts, 1)) + 0.1
-        return cls(table.astype(np.float32))
+    n_texts = len(shingles.starts) - 1
+    counts = np.bincount(shingles.features, minlength=1 << BITS)
+    # A little more than nothing, so that what all texts share still weighs something.
+    weights: NDArray[np.float64] = np.log(max(1, n_texts) / np.maximum(counts, 1)) + 0.1
+    return weights.astype(np.float32)
 
 
-def band_keys(shingles: Shingles, weights: Weights, n_bands: int) -> NDArray[np.uint64]:
+def band_keys(shingles: Shingles, weights: NDArray[np.float32], n_bands: int) -> NDArray[np.uint64]:
     """Sketch texts so that alike ones fall into the same buckets.
 
     A minimum agrees between two texts with the probability of their weighted Jaccard similarity:
@@ -42,7 +34,7 @@ def band_keys(shingles: Shingles, weights: Weights, n_bands: int) -> NDArray[np.
 
     Args:
         shingles: The features of N texts.
-        weights: Their weights.
+        weights: float32 [2**22], the weight of each feature.
         n_bands: How many sketches of ROWS minima to make.
 
     Returns:
@@ -53,7 +45,7 @@ def band_keys(shingles: Shingles, weights: Weights, n_bands: int) -> NDArray[np.
     compact = np.zeros(int(used.max(initial=0)) + 1, dtype=np.int32)
     compact[used] = np.arange(len(used), dtype=np.int32)
     numbers = compact[shingles.features]
-    rate = weights.table[used]
+    rate = weights[used]
     filled = np.flatnonzero(np.diff(shingles.starts) > 0)
     starts = shingles.starts[filled]
     keys = np.zeros((n_bands, len(shingles.starts) - 1), dtype=np.uint64)
@@ -63,11 +55,11 @@ def band_keys(shingles: Shingles, weights: Weights, n_bands: int) -> NDArray[np.
             waiting = _waiting_times(used, rate, band * (ROWS + 1) + row)
             minimum = np.minimum.reduceat(waiting[numbers], starts).view(np.uint32)
             if row < ROWS:
-                bucket = remixed(bucket ^ minimum)
+                bucket = remix(bucket ^ minimum)
         keys[band, filled] = (bucket & np.uint64(0xFFFFFFFF00000000)) | minimum
         # Texts without features get buckets of their own.
     empty = np.flatnonzero(np.diff(shingles.starts) == 0)
-    keys[:, empty] = remixed(empty.astype(np.uint64) + np.uint64(1 << 62))
+    keys[:, empty] = remix(empty.astype(np.uint64) + np.uint64(1 << 62))
     return keys
 
 
@@ -86,45 +78,44 @@ def minima(shingles: Shingles, n_minima: int) -> NDArray[np.uint64]:
     chosen = np.zeros((n_minima, len(shingles.starts) - 1), dtype=np.uint64)
     features = shingles.features.astype(np.uint64)
     for draw in range(n_minima if len(filled) else 0):
-        mixed = remixed(features ^ (np.uint64(draw + 1) << np.uint64(40)))
+        mixed = remix(features ^ (np.uint64(draw + 1) << np.uint64(40)))
         # Mixed again: the smallest of many has leading zeros.
-        chosen[draw, filled] = remixed(np.minimum.reduceat(mixed, shingles.starts[filled]))
+        chosen[draw, filled] = remix(np.minimum.reduceat(mixed, shingles.starts[filled]))
     return chosen
 
 
 def neighbours(
-    keys_a: NDArray[np.uint64], keys_b: NDArray[np.uint64]
+    keys: NDArray[np.uint64],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Look up texts of one set in the buckets of another.
+    """Pair texts with those beside them in the same bucket.
 
     Args:
-        keys_a: uint64 [bands, A], of ``band_keys``.
-        keys_b: uint64 [bands, B].
+        keys: uint64 [bands, N], of ``band_keys``.
 
     Yields:
-        For each band, positions in a and in b of texts that share a bucket, each text of a with
-        at most NEIGHBOURS before and as many after it.
+        For each band, positions of texts and of others that share their bucket, at most NEIGHBOURS
+        before each and as many after it; a text is among its own.
     """
-    for key_a, key_b in zip(keys_a, keys_b, strict=True):
-        order = np.argsort(key_b, kind="stable")
-        ordered = key_b[order]
-        place = np.searchsorted(ordered, key_a)
-        found_a, found_b = [], []
-        # One more after it, since a text that is in both sets finds itself there.
+    for key in keys:
+        order = np.argsort(key, kind="stable")
+        ordered = key[order]
+        place = np.searchsorted(ordered, key)
+        ones, others = [], []
+        # One more after it, since a text finds itself there.
         for step in range(-NEIGHBOURS, NEIGHBOURS + 1):
             at = place + step
             inside = np.flatnonzero((at >= 0) & (at < len(ordered)))
-            same = key_a[inside] ^ ordered[at[inside]] < np.uint64(1 << 32)
-            found_a.append(inside[same])
-            found_b.append(order[at[inside[same]]])
-        yield np.concatenate(found_a), np.concatenate(found_b)
+            same = key[inside] ^ ordered[at[inside]] < np.uint64(1 << 32)
+            ones.append(inside[same])
+            others.append(order[at[inside[same]]])
+        yield np.concatenate(ones), np.concatenate(others)
 
 
 def _waiting_times(
     features: NDArray[np.int64], rate: NDArray[np.float32], draw: int
 ) -> NDArray[np.float32]:
     """Draw each feature's exponential waiting time from a hash of itself, float32 [features]."""
-    mixed = remixed(features.astype(np.uint64) ^ (np.uint64(draw + 1) << np.uint64(40)))
+    mixed = remix(features.astype(np.uint64) ^ (np.uint64(draw + 1) << np.uint64(40)))
     uniform = ((mixed >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) / np.float32(1 << 24)
     waiting: NDArray[np.float32] = -np.log(uniform) / rate
     return waiting

@@ -1,4 +1,4 @@
-"""Texts as sets of words and character shingles, hashed to numbers without a Python loop a word."""
+"""Texts as sets of hashed words and character shingles, without a Python loop over words."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.split.keys import remixed
+from wordgate.dedup.keys import remix
 
 _Number = TypeVar("_Number", np.int64, np.uint64)
 MIN_WORDS = 5  # shorter texts are alike by chance
@@ -34,7 +34,7 @@ class Shingles:
     starts: NDArray[np.int64]
 
 
-def shingled(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
+def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
     """Find the words and the character shingles of texts.
 
     Case, punctuation and white space count for nothing. A word is a run of letters, marks and
@@ -113,9 +113,9 @@ def _word_hashes(stream: NDArray[np.uint64], begins: NDArray[np.int64]) -> NDArr
     lengths = np.diff(begins, append=len(stream) + 1)  # the space after a word included
     place = np.arange(begins[0], begins[0] + lengths.sum()) - np.repeat(begins, lengths)
     characters = np.append(stream, np.uint64(0))[begins[0] :]
-    mixed = remixed((place.astype(np.uint64) << np.uint64(32)) | characters)
+    mixed = remix((place.astype(np.uint64) << np.uint64(32)) | characters)
     mixed[characters == 0] = 0
-    return remixed(np.add.reduceat(mixed, begins - begins[0]))
+    return remix(np.add.reduceat(mixed, begins - begins[0]))
 
 
 def _gram_hashes(
@@ -130,7 +130,7 @@ def _gram_hashes(
     packed = runs[0] * np.uint64(0x9E3779B97F4A7C15) + (
         runs[1] | (runs[2] << np.uint64(21)) | (runs[3] << np.uint64(42))
     )
-    return remixed(packed[ends]), owner[: len(runs[0])][ends]
+    return remix(packed[ends]), owner[: len(runs[0])][ends]
 
 
 def _distinct(hashes: NDArray[np.uint64], owner: NDArray[np.int64], n_texts: int) -> Shingles:

@@ -1,4 +1,4 @@
-"""How alike two texts really are, and which texts are alike at all."""
+"""Similarity of texts: cosines of weighted words and character shingles, on MinHash candidates."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.split.shingles import BITS, MIN_WORDS, Shingles, distinct, shingled
-from wordgate.split.sketches import Weights, band_keys, neighbours
+from wordgate.dedup.minhash import band_keys, idf_weights, neighbours
+from wordgate.dedup.shingles import BITS, MIN_WORDS, Shingles, distinct, shingle
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -21,10 +21,10 @@ _AT_ONCE = 50_000  # pairs compared at once: bounds the memory
 
 
 @dataclass(frozen=True)
-class Texts:
-    """Texts ready to be compared.
+class ShingledTexts:
+    """Texts as weighted vectors, and their LSH bands.
 
-    Two texts are as alike as the mean of the cosines of their words and of their character
+    The similarity of two texts is the mean of the cosines of their words and of their character
     shingles, where a feature's square is its inverse document frequency. Beside its own features
     each text counts as having one that nobody shares, of half the weight that the rarest word
     has: so short texts of common words must agree in more.
@@ -40,12 +40,12 @@ class Texts:
     bands: NDArray[np.uint64]
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> Texts:
+    def of(cls, texts: Sequence[str]) -> ShingledTexts:
         """Shingle, weigh and sketch texts."""
         from scipy import sparse
 
-        words, grams, n_words = shingled(texts)
-        word_weights, gram_weights = Weights.of(words), Weights.of(grams)
+        words, grams, n_words = shingle(texts)
+        word_weights, gram_weights = idf_weights(words), idf_weights(grams)
         bands = np.concatenate(
             [
                 band_keys(words, word_weights, WORD_BANDS),
@@ -63,32 +63,21 @@ class Texts:
         """Compare the texts at pairs of positions, int64 [pairs, 2]; float32 [pairs], 0 to 1."""
         return row_dots(self.vectors, pairs)
 
-    def candidates(
-        self, a: NDArray[np.int64] | None = None, b: NDArray[np.int64] | None = None
-    ) -> NDArray[np.int64]:
+    def candidates(self) -> NDArray[np.int64]:
         """Find pairs of texts that share a bucket; those of fewer than five words have none.
-
-        Args:
-            a: The positions looked up, or None for all.
-            b: The positions among which they are looked up, or None for all.
 
         Returns:
             int64 [pairs, 2], the smaller position first, sorted and distinct.
         """
-        a, b = self._long_enough(a), self._long_enough(b)
         n = len(self.n_words)
+        long_enough = np.flatnonzero(self.n_words >= MIN_WORDS)
         packed = np.zeros(0, dtype=np.int64)
-        for at_a, at_b in neighbours(self.bands[:, a], self.bands[:, b]):
-            ends = np.sort(np.stack([a[at_a], b[at_b]], axis=1), axis=1)
+        for one, other in neighbours(self.bands[:, long_enough]):
+            ends = np.sort(np.stack([long_enough[one], long_enough[other]], axis=1), axis=1)
             ends = ends[ends[:, 0] < ends[:, 1]]
             # Merged band by band, so that a pair found thirty times is kept once.
             packed = distinct(np.concatenate([packed, ends[:, 0] * n + ends[:, 1]]))
         return np.stack([packed // max(1, n), packed % max(1, n)], axis=1)
-
-    def _long_enough(self, positions: NDArray[np.int64] | None) -> NDArray[np.int64]:
-        if positions is None:
-            positions = np.arange(len(self.n_words))
-        return positions[self.n_words[positions] >= MIN_WORDS]
 
 
 def row_dots(matrix: sparse.csr_matrix, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -101,12 +90,12 @@ def row_dots(matrix: sparse.csr_matrix, pairs: NDArray[np.int64]) -> NDArray[np.
 
 
 def _unit_rows(
-    shingles: Shingles, weights: Weights
+    shingles: Shingles, weights: NDArray[np.float32]
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
     """Make rows of length 1, zeros for a text without features; and each row's total weight."""
     from scipy import sparse
 
-    weight = weights.table[shingles.features]
+    weight = weights[shingles.features]
     n_texts = len(shingles.starts) - 1
     counts = np.diff(shingles.starts)
     owner = np.repeat(np.arange(n_texts), counts)

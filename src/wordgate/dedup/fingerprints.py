@@ -1,4 +1,4 @@
-"""What a bundle keeps of its training texts: enough to notice them again, not to read them."""
+"""Fingerprints of training texts: enough to recognize them again, not to read them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.dedup.keys import hash_strings, normalized
+from wordgate.dedup.minhash import minima
+from wordgate.dedup.shingles import MIN_WORDS, distinct, shingle
 from wordgate.errors import BundleError
-from wordgate.split.keys import hashed, normalised
-from wordgate.split.shingles import MIN_WORDS, distinct, shingled
-from wordgate.split.sketches import minima
 
 WORD_MINIMA = 12  # of the 24 in a sketch; the others are of character shingles
 ALIKE = 14  # minima of 24 that agree between a text and its near copy
@@ -28,7 +28,7 @@ class Fingerprints:
     verified near copy, and 0.003 of movie reviews. More training texts raise more false alarms.
 
     Attributes:
-        texts: uint64 [texts], sorted: BLAKE2b of each distinct normalised text.
+        texts: uint64 [texts], sorted: BLAKE2b of each distinct normalized text.
         groups: uint64 [groups], sorted: BLAKE2b of each group's name.
         sketches: uint8 [long texts, 12]: two minima a byte, of texts of five words or more.
     """
@@ -40,12 +40,12 @@ class Fingerprints:
     @classmethod
     def of(cls, texts: Sequence[str], groups: Sequence[str] | None) -> "Fingerprints":
         """Take the fingerprints of training texts and of their groups, if there are any."""
-        names = sorted({normalised(text) for text in texts})
+        names = sorted({normalized(text) for text in texts})
         named = sorted({group for group in groups if group}) if groups is not None else []
         sketches, long_enough = _sketches(names)
         return cls(
-            texts=distinct(hashed(names, key="text")),
-            groups=distinct(hashed(named, key="group")),
+            texts=distinct(hash_strings(names, key="text")),
+            groups=distinct(hash_strings(named, key="group")),
             # Sorted, so that the order tells nothing about the texts' order.
             sketches=np.unique(sketches[long_enough], axis=0),
         )
@@ -74,11 +74,11 @@ class Fingerprints:
 
     def seen_texts(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Tell which texts are exact copies of training texts, but for case and white space."""
-        return _among(hashed(map(normalised, texts), key="text"), self.texts)
+        return _among(hash_strings(map(normalized, texts), key="text"), self.texts)
 
     def seen_groups(self, groups: Sequence[str]) -> NDArray[np.bool_]:
         """Tell which rows' groups stood in training; a row without a group was in none."""
-        return _among(hashed(groups, key="group"), self.groups)
+        return _among(hash_strings(groups, key="group"), self.groups)
 
     def near_copies(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Tell which texts are exact or near copies of training texts.
@@ -119,7 +119,7 @@ _SCHEMA: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
 
 def _sketches(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Sketch texts, uint8 [texts, 12]; tell which have five words or more, bool [texts]."""
-    words, grams, n_words = shingled(texts)
+    words, grams, n_words = shingle(texts)
     rows = np.concatenate([minima(words, WORD_MINIMA), minima(grams, 24 - WORD_MINIMA)])
     nibbles = (rows >> np.uint64(60)).astype(np.uint8).T
     packed: NDArray[np.uint8] = (nibbles[:, ::2] << np.uint8(4)) | nibbles[:, 1::2]

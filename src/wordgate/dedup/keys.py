@@ -1,35 +1,42 @@
-"""Keys of texts and groups: normalised, numbered and ranked without regard to their order."""
+"""Keys of texts and groups: normalized, numbered and hashed, whatever the order of the rows."""
 
 import hashlib
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """Return a text lower-cased and trimmed, with every run of white space as one space."""
     return " ".join(text.lower().split())
 
 
-def numbered(keys: Iterable[Hashable]) -> tuple[NDArray[np.int64], list[Hashable]]:
-    """Number distinct keys in order of appearance.
+@dataclass(frozen=True)
+class Factorized:
+    """Keys of rows as numbers that follow the keys' order, whatever the order of the rows.
 
-    Args:
-        keys: One key a row.
-
-    Returns:
-        The number of each row's key, int64 [rows], and the distinct keys.
+    Attributes:
+        names: The distinct keys, sorted.
+        codes: int64 [rows], the place of each row's key in `names`.
     """
-    numbers: dict[Hashable, int] = {}
-    codes = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64)
-    return codes, list(numbers)
+
+    names: list[str]
+    codes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, keys: Sequence[str]) -> "Factorized":
+        """Number keys, one a row."""
+        names = sorted(set(keys))
+        place = {name: i for i, name in enumerate(names)}
+        return cls(names, np.fromiter((place[key] for key in keys), np.int64, len(keys)))
 
 
 def group_keys(texts: Sequence[str], groups: Sequence[str] | None) -> list[str]:
     r"""Name the group of every row.
 
-    A row without a group stands with the rows of the same normalised text, so that exact copies
+    A row without a group stands with the rows of the same normalized text, so that exact copies
     stay together.
 
     Args:
@@ -37,14 +44,14 @@ def group_keys(texts: Sequence[str], groups: Sequence[str] | None) -> list[str]:
         groups: One group a row, an empty string where there is none; or None.
 
     Returns:
-        One key a row: the group itself, or ``"\0"`` and the normalised text.
+        One key a row: the group itself, or ``"\0"`` and the normalized text.
     """
     if groups is None:
-        return [f"\0{normalised(text)}" for text in texts]
-    return [group or f"\0{normalised(text)}" for group, text in zip(groups, texts, strict=True)]
+        return [f"\0{normalized(text)}" for text in texts]
+    return [group or f"\0{normalized(text)}" for group, text in zip(groups, texts, strict=True)]
 
 
-def hashed(keys: Iterable[str], *, key: str = "") -> NDArray[np.uint64]:
+def hash_strings(keys: Iterable[str], *, key: str = "") -> NDArray[np.uint64]:
     """Hash strings to 64 bits by BLAKE2b, the same on every machine and in every run.
 
     Args:
@@ -63,7 +70,7 @@ def hashed(keys: Iterable[str], *, key: str = "") -> NDArray[np.uint64]:
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
-def remixed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def remix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Turn hashes into others that are unrelated to them in rank, one to one.
 
     This is the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).

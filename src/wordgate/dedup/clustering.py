@@ -1,4 +1,4 @@
-"""Joining alike things into groups by average linkage, a whole round of mergers at a time."""
+"""Agglomerative clustering by average linkage, a whole round of mergers at a time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.split.likeness import row_dots
-from wordgate.split.shingles import distinct
+from wordgate.dedup.shingles import distinct
+from wordgate.dedup.similarity import row_dots
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Clusters:
-    """What is being joined; K clusters, E edges between them.
+    """The state of the clustering; K clusters, E edges between them.
 
     Attributes:
         sums: float32 CSR [K, features], the sum of the vectors of a cluster's texts.

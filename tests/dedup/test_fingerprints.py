@@ -6,8 +6,8 @@ import random
 import numpy as np
 import pytest
 
+from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError
-from wordgate.split.fingerprints import Fingerprints
 
 TRAIN = [
     "The quick brown fox jumps over the lazy dog near the river bank",

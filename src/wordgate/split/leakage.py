@@ -1,4 +1,4 @@
-"""What is said of a split: its sizes, what leaks, and which figures can't be trusted."""
+"""Leakage between the parts of a split, and the sentences about its sizes and its fairness."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MOST_NAMED = 5  # labels named in one warning
 
 
 @dataclass(frozen=True)
-class Parts:
+class SplitParts:
     """Row positions of each part, int64, sorted and disjoint."""
 
     train: NDArray[np.int64]
@@ -21,8 +21,8 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Leak:
-    """What two parts share.
+class SplitLeakage:
+    """Rows of one part whose group has rows in another.
 
     Attributes:
         test_rows_in_train: Test rows whose group also stands in train.
@@ -39,7 +39,9 @@ class Leak:
     own_groups: bool
 
     @classmethod
-    def between(cls, parts: Parts, group: NDArray[np.int64], *, own_groups: bool) -> "Leak":
+    def between(
+        cls, parts: SplitParts, group: NDArray[np.int64], *, own_groups: bool
+    ) -> "SplitLeakage":
         """Count the rows of one part whose group, int64 [rows], has rows in another."""
         n_groups = int(group.max(initial=0)) + 1
 
@@ -62,7 +64,7 @@ class Leak:
         return "another row of their group" if self.own_groups else "an exact copy"
 
 
-def why_grouped(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:  # noqa: ARG001
+def explain_grouped(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:  # noqa: ARG001
     """Say why a grouped split is fair."""
     if leak.own_groups:
         return (
@@ -75,7 +77,7 @@ def why_grouped(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:  # noqa: A
     )
 
 
-def why_random(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:  # noqa: ARG001
+def explain_random(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:  # noqa: ARG001
     """Say what a random split leaks."""
     return (
         "Rows were dealt at random: "
@@ -84,7 +86,7 @@ def why_random(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:  # noqa: AR
     )
 
 
-def why_given(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:
+def explain_given(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
     """Say what was given, what was cut from train, and what leaks."""
     names = {"test": "test", "valid": "validation"}
     missing = " and ".join(names[part] for part in cut)
@@ -95,7 +97,7 @@ def why_given(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:
     )
 
 
-def groups_cannot_judge(
+def explain_fallback(
     label_names: Sequence[str], label: NDArray[np.int64], group: NDArray[np.int64]
 ) -> str:
     """Say why a grouped split was given up for a random one."""
@@ -117,31 +119,31 @@ def groups_cannot_judge(
     )
 
 
-def of_leaks(leak: Leak, parts: Parts, kind: str) -> list[str]:
+def leakage_warnings(leak: SplitLeakage, parts: SplitParts, kind: str) -> list[str]:
     """Warn of what leaks between the parts."""
     if kind == "grouped":
         return []
-    remarks = []
+    warnings = []
     if leak.test_rows_in_train:
-        remarks.append(
+        warnings.append(
             f"{_of(leak.test_rows_in_train, len(parts.test))} test rows have "
             f"{leak.shared_thing} in train: the test score measures memory as well as skill."
         )
     if kind == "given" and leak.valid_rows_in_train:
-        remarks.append(
+        warnings.append(
             f"{_of(leak.valid_rows_in_train, len(parts.valid))} validation rows have "
             f"{leak.shared_thing} in train: training may stop too late."
         )
     if kind == "given" and leak.test_rows_in_valid:
-        remarks.append(
+        warnings.append(
             f"{_of(leak.test_rows_in_valid, len(parts.test))} test rows have "
             f"{leak.shared_thing} in validation, which decides when training stops."
         )
-    return remarks
+    return warnings
 
 
-def of_scarcity(
-    parts: Parts, label: NDArray[np.int64], label_names: Sequence[str], leak: Leak
+def scarcity_warnings(
+    parts: SplitParts, label: NDArray[np.int64], label_names: Sequence[str], leak: SplitLeakage
 ) -> list[str]:
     """Warn of labels and parts that are too small for their figures to mean much."""
     train, valid, test = (
@@ -150,32 +152,32 @@ def of_scarcity(
     )
     total = train + valid + test
     scarce = np.flatnonzero((total < FEW_ROWS) & (test > 0))
-    remarks = [
+    warnings = [
         f"Label '{label_names[i]}' has {total[i]} rows ({train[i]} train, {valid[i]} validation, "
         f"{test[i]} test): its precision, recall and F1 can't be trusted."
         for i in scarce[:MOST_NAMED].tolist()
     ]
     if len(scarce) > MOST_NAMED:
-        remarks.append(f"The same holds for {len(scarce) - MOST_NAMED} more labels.")
+        warnings.append(f"The same holds for {len(scarce) - MOST_NAMED} more labels.")
     if (train == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(train == 0).tolist()])
-        remarks.append(f"No train row for {names}: the model can't predict it.")
+        warnings.append(f"No train row for {names}: the model can't predict it.")
     if (test == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(test == 0).tolist()])
-        remarks.append(f"No test row for {names}: how well it is recognised is not known.")
+        warnings.append(f"No test row for {names}: how well it is recognised is not known.")
     if not len(parts.valid):
-        remarks.append("No row is left for validation: training can't stop at its best epoch.")
+        warnings.append("No row is left for validation: training can't stop at its best epoch.")
     if leak.test_groups < FEW_TEST_GROUPS:
         points = round(98 / max(1, leak.test_groups) ** 0.5)
         things = "groups" if leak.own_groups else "distinct texts"
-        remarks.append(
+        warnings.append(
             f"Test has only {leak.test_groups} {things}: an accuracy measured on it can be off by "
             f"{points} points either way."
         )
-    return remarks
+    return warnings
 
 
-def _sizes(parts: Parts, leak: Leak) -> str:
+def _sizes(parts: SplitParts, leak: SplitLeakage) -> str:
     """Say the sizes reached."""
     rest = len(parts.train) + len(parts.valid)
     things = "groups" if leak.own_groups else "distinct texts"

@@ -1,4 +1,4 @@
-"""Setting whole groups aside: which of them, so that sizes and labels come out as asked."""
+"""Assignment of whole groups to a part, so that its size and its labels come out as asked."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Deck:
-    """Groups to choose from, and the labels of their rows.
+class GroupTable:
+    """The groups of a data set, and the labels of their rows.
 
     Legend: R rows, G groups, P distinct pairs of a group and a label of one of its rows.
 
@@ -36,7 +36,7 @@ class Deck:
         group_of_row: NDArray[np.int64],
         label_of_row: NDArray[np.int64],
         rank: NDArray[np.uint64],
-    ) -> "Deck":
+    ) -> "GroupTable":
         """Count the rows and labels of each group.
 
         Args:
@@ -55,12 +55,12 @@ class Deck:
         size = np.bincount(group_of_row, minlength=n_groups).astype(np.int64)
         return cls(group_of_row, label_of_row, rank, size, stratum, pair_group, pair_label)
 
-    def without(self, taken: NDArray[np.bool_], rank: NDArray[np.uint64]) -> "Deck":
-        """Return the deck with the rows of some groups gone, in another ranking."""
+    def without(self, taken: NDArray[np.bool_], rank: NDArray[np.uint64]) -> "GroupTable":
+        """Drop the rows of some groups, and rank the others anew."""
         left = ~taken[self.group_of_row]
-        return Deck.of(self.group_of_row[left], self.label_of_row[left], rank)
+        return GroupTable.of(self.group_of_row[left], self.label_of_row[left], rank)
 
-    def kept_for_train(self) -> NDArray[np.bool_]:
+    def reserved_for_train(self) -> NDArray[np.bool_]:
         """Mark the largest group of each label, bool [G]: no label is to vanish from train."""
         order = np.lexsort((self.rank[self.pair_group], self.size[self.pair_group]))
         largest: NDArray[np.int64] = np.full(int(self.pair_label.max(initial=0)) + 1, -1)
@@ -70,8 +70,8 @@ class Deck:
         return kept
 
 
-def set_aside(
-    deck: Deck, share: float, *, every_label: bool, stratify: bool = True
+def assign_groups(
+    table: GroupTable, share: float, *, every_label: bool, stratify: bool = True
 ) -> NDArray[np.bool_]:
     """Choose groups that together hold a share of the rows, and of each label's rows.
 
@@ -81,7 +81,7 @@ def set_aside(
     stays in train.
 
     Args:
-        deck: The groups.
+        table: The groups.
         share: The share of the rows wanted, between 0 and 1.
         every_label: Whether a label with two groups or more gets one at least.
         stratify: Whether each label has a quota of its own.
@@ -89,36 +89,36 @@ def set_aside(
     Returns:
         Which groups are taken, bool [G]: none only where every group is the last of a label.
     """
-    taken = np.zeros(len(deck.rank), dtype=np.bool_)
-    one_group = float(deck.size.sum()) / max(1, int((deck.size > 0).sum()))
+    taken = np.zeros(len(table.rank), dtype=np.bool_)
+    one_group = float(table.size.sum()) / max(1, int((table.size > 0).sum()))
     carried, labels_taken = 0.0, 0
-    free = ~deck.kept_for_train() & (deck.size > 0)
-    for rows, choice in _strata(deck, free, stratify=stratify):
+    free = ~table.reserved_for_train() & (table.size > 0)
+    for rows, choice in _strata(table, free, stratify=stratify):
         quota = share * rows + carried
-        chosen = choice[_up_to(quota, deck.size[choice])]
+        chosen = choice[_up_to(quota, table.size[choice])]
         if not len(chosen) and len(choice) and every_label:
-            smallest = choice[np.argmin(deck.size[choice])]
-            size = deck.size[smallest]
-            if labels_taken < 2 or size <= min(quota + one_group, share * deck.size.sum()):
+            smallest = choice[np.argmin(table.size[choice])]
+            size = table.size[smallest]
+            if labels_taken < 2 or size <= min(quota + one_group, share * table.size.sum()):
                 chosen = np.array([smallest])
         taken[chosen] = True
         labels_taken += int(len(chosen) > 0)
-        carried = float(np.clip(quota - deck.size[chosen].sum(), -one_group, one_group))
+        carried = float(np.clip(quota - table.size[chosen].sum(), -one_group, one_group))
     if not taken.any() and free.any():
-        taken[np.flatnonzero(free)[np.lexsort((deck.rank[free], deck.size[free]))[0]]] = True
+        taken[np.flatnonzero(free)[np.lexsort((table.rank[free], table.size[free]))[0]]] = True
     return taken
 
 
 def _strata(
-    deck: Deck, free: NDArray[np.bool_], *, stratify: bool
+    table: GroupTable, free: NDArray[np.bool_], *, stratify: bool
 ) -> list[tuple[int, NDArray[np.int64]]]:
     """List each stratum's rows and its free groups by rank, the smallest stratum first."""
-    stratum = deck.stratum if stratify else np.zeros_like(deck.stratum)
-    there = np.flatnonzero(deck.size > 0)
-    there = there[np.lexsort((deck.rank[there], stratum[there]))]
+    stratum = table.stratum if stratify else np.zeros_like(table.stratum)
+    there = np.flatnonzero(table.size > 0)
+    there = there[np.lexsort((table.rank[there], stratum[there]))]
     starts = np.flatnonzero(np.diff(stratum[there], prepend=-1))
     members = np.split(there, starts[1:])
-    strata = [(int(deck.size[groups].sum()), groups[free[groups]]) for groups in members]
+    strata = [(int(table.size[groups].sum()), groups[free[groups]]) for groups in members]
     return sorted(strata, key=lambda stratum: stratum[0])
 
 
