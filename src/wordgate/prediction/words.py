@@ -198,5 +198,5 @@ _COUNTED = re.compile(r"\w+|[^\w\s]+")
 
 
 def _is_counted(model: CountModel, word: str) -> bool:
-    """Tell whether any run of a word, or inside it, was counted in training."""
-    return any(len(block.known([word])[0]) > 0 for block in model.blocks)
+    """Tell whether any n-gram of a word, or inside it, was counted in training."""
+    return any(len(vectorizer.lookup([word])[0]) > 0 for vectorizer in model.vectorizers)

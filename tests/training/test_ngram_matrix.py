@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy.sparse import hstack
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from wordgate.training import run_counts
-from wordgate.training.run_counts import count_matrix, learn_block
+from wordgate.text import ngrams
+from wordgate.text.ngrams import NgramVectorizer
+from wordgate.training.ngram_matrix import count_matrix
 
 TEXT = st.one_of(
     st.text(max_size=20), st.text(alphabet="abAB İß_1.'\n\u3000😀", min_size=1, max_size=20)
@@ -30,30 +31,30 @@ def vectorizer(kind, weights="tfidf", min_texts=1):
 @pytest.mark.parametrize("weights", ["counts", "tfidf"])
 @pytest.mark.parametrize("kind", ANALYZERS)
 @given(train=TEXTS, new=TEXTS, min_texts=st.integers(1, 3))
-def test_a_block_is_scikit_learns_matrix(kind, weights, train, new, min_texts):
+def test_it_is_scikit_learns_matrix(kind, weights, train, new, min_texts):
     theirs = vectorizer(kind, weights, min_texts)
-    block = learn_block(train, kind, ANALYZERS[kind]["ngram_range"], min_texts, weights)
+    ours = NgramVectorizer.fit(train, kind, ANALYZERS[kind]["ngram_range"], min_texts, weights)
     try:
         theirs.fit(train)
     except ValueError:  # it refuses an empty vocabulary
-        assert block.vocabulary == []
+        assert ours.vocabulary == []
         return
-    assert block.vocabulary == theirs.get_feature_names_out().tolist()
+    assert ours.vocabulary == theirs.get_feature_names_out().tolist()
     for texts in (train, new):
-        found, expected = count_matrix([block], texts, np.float64), theirs.transform(texts)
+        found, expected = count_matrix([ours], texts, np.float64), theirs.transform(texts)
         assert found.shape == expected.shape
         assert found.toarray() == pytest.approx(expected.toarray(), abs=1e-12)
 
 
 def test_blocks_stand_side_by_side(examples, monkeypatch):
-    monkeypatch.setattr(run_counts, "_TEXTS_AT_ONCE", 7)
+    monkeypatch.setattr(ngrams, "_TEXTS_AT_ONCE", 7)
     train, new = list(examples(50).texts), list(examples(30, seed=1).texts)
-    blocks = [
-        learn_block(train, kind, options["ngram_range"], 2, "tfidf")
+    vectorizers = [
+        NgramVectorizer.fit(train, kind, options["ngram_range"], 2, "tfidf")
         for kind, options in ANALYZERS.items()
     ]
     theirs = [vectorizer(kind, min_texts=2).fit(train) for kind in ANALYZERS]
-    found = count_matrix(blocks, new)
+    found = count_matrix(vectorizers, new)
     assert found.dtype == np.float32
     assert found.toarray() == pytest.approx(
         hstack([one.transform(new) for one in theirs]).toarray(), abs=1e-6
@@ -62,20 +63,28 @@ def test_blocks_stand_side_by_side(examples, monkeypatch):
 
 def test_a_run_must_stand_in_enough_texts_not_often_enough():
     texts = ["so so so", "no", "no"]
-    assert learn_block(texts, "words", (1, 2), 2, "tfidf").vocabulary == ["no"]
-    assert learn_block(texts, "characters", (2, 2), 2, "tfidf").vocabulary == [" n", "no", "o "]
+    assert NgramVectorizer.fit(texts, "words", (1, 2), 2, "tfidf").vocabulary == ["no"]
+    assert NgramVectorizer.fit(texts, "characters", (2, 2), 2, "tfidf").vocabulary == [
+        " n",
+        "no",
+        "o ",
+    ]
 
 
 @pytest.mark.parametrize("kind", ANALYZERS)
 def test_the_order_of_the_texts_changes_no_block(examples, kind):
     texts = list(examples(50).texts)
-    one, other = (learn_block(order, kind, (1, 3), 2, "tfidf") for order in (texts, texts[::-1]))
+    one, other = (
+        NgramVectorizer.fit(order, kind, (1, 3), 2, "tfidf") for order in (texts, texts[::-1])
+    )
     assert one.vocabulary == other.vocabulary
     assert np.array_equal(one.frequencies, other.frequencies)
 
 
 def test_no_texts_and_no_runs_give_an_empty_matrix():
-    blocks = [learn_block(["a"], kind, (1, 2), 2, "tfidf") for kind in ANALYZERS]
-    assert count_matrix(blocks, ["a", ""]).shape == (2, 0)
-    blocks = [learn_block(["a b", "a c"], kind, (1, 2), 2, "tfidf") for kind in ANALYZERS]
-    assert count_matrix(blocks, []).shape == (0, sum(map(len, blocks)))
+    vectorizers = [NgramVectorizer.fit(["a"], kind, (1, 2), 2, "tfidf") for kind in ANALYZERS]
+    assert count_matrix(vectorizers, ["a", ""]).shape == (2, 0)
+    vectorizers = [
+        NgramVectorizer.fit(["a b", "a c"], kind, (1, 2), 2, "tfidf") for kind in ANALYZERS
+    ]
+    assert count_matrix(vectorizers, []).shape == (0, sum(map(len, vectorizers)))
