@@ -530,7 +530,7 @@ def tiny_teacher(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_transformer(tmp_path_factory) -> Path:
-    """A BERT of random weights that knows `w0` to `w29` and reads 32 pieces."""
+    """A BERT of random weights that knows `w0` to `w29` and reads 32 subwords."""
     pytest.importorskip("transformers", reason="needs the extra 'transformer'")
     return save_tiny_bert(tmp_path_factory.mktemp("transformer"), [f"w{n}" for n in range(30)])
 

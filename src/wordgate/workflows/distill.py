@@ -36,7 +36,7 @@ class Distilled:
         n_data_words: Those of them that the data has; they stand first, the most frequent before.
         size: Numbers a vector.
         variance: The share of the variance of the teacher's outputs that the vectors keep.
-        unknown: Words of the data left out, since the teacher knows no piece of them.
+        unknown: Words of the data left out, since the teacher knows no subword of them.
     """
 
     out: Path

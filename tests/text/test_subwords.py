@@ -1,4 +1,4 @@
-"""Words of texts that a pretrained tokenizer cuts into pieces."""
+"""Words of texts that a pretrained tokenizer cuts into subwords."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ pytest.importorskip("tokenizers", reason="needs the extra 'transformer'")
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from wordgate.text.pieces import PieceEncoder
+from wordgate.text.subwords import SubwordEncoder
 
 KNOWN = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "happy", "un", "##happy", "!", "a", "##b", "é"]
 
@@ -24,14 +24,14 @@ def bert(max_tokens=20):
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    return PieceEncoder(tokenizer, max_tokens)
+    return SubwordEncoder(tokenizer, max_tokens)
 
 
 def unigram():
-    pieces = [("<unk>", -9.0), ("▁", -3.0), ("▁happy", -1.0), ("s", -2.0), ("un", -2.0)]
-    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
+    subwords = [("<unk>", -9.0), ("▁", -3.0), ("▁happy", -1.0), ("s", -2.0), ("un", -2.0)]
+    tokenizer = Tokenizer(models.Unigram(subwords, unk_id=0))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    return PieceEncoder(tokenizer, 20)
+    return SubwordEncoder(tokenizer, 20)
 
 
 def byte_level():
@@ -39,7 +39,7 @@ def byte_level():
     tokenizer = Tokenizer(models.BPE({one: i for i, one in enumerate(alphabet)}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
-    return PieceEncoder(tokenizer, 100)
+    return SubwordEncoder(tokenizer, 100)
 
 
 def shown(encoder, text):
@@ -50,9 +50,9 @@ TEXTS = ["a unhappy!", "", "zumbaro " * 30, "é a", "happy"] * 20
 COUNTED = """
 import os
 from tokenizers import Tokenizer, models
-from wordgate.text.pieces import PieceEncoder
+from wordgate.text.subwords import SubwordEncoder
 
-encoder = PieceEncoder(Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]")), 8)
+encoder = SubwordEncoder(Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]")), 8)
 counts = []
 for threads in (1, 2):
     before = len(os.listdir("/proc/self/task"))

@@ -1,16 +1,43 @@
-"""Where each token of a text stands: the tokenizer's rules, followed character by character."""
+"""Tokenizers as data, and tokens with their offsets in the text."""
 
 import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import regex
 
-from wordgate.text.rules import Step
-from wordgate.text.tokenizers import Tokenizer
+NormalizerStepKind = Literal["replace", "unescape", "lower", "normalize"]
+
+
+class NormalizerStep(NamedTuple):
+    """One change of a text before it is cut.
+
+    Attributes:
+        kind: ``replace`` puts `replacement` for what `pattern` finds; ``unescape`` resolves the
+            HTML entities that `pattern` finds, as `html.unescape` does; ``lower`` lower-cases;
+            ``normalize`` brings to Unicode's NFC.
+        pattern: For `re`; it may name Unicode's properties and subtract sets, for `regex` (V1).
+        replacement: As `re.sub` takes it.
+    """
+
+    kind: NormalizerStepKind
+    pattern: str = ""
+    replacement: str = ""
+
+
+class Normalizer(NamedTuple):
+    """A tokenizer as data: all that a program without wordgate needs to cut texts the same way.
+
+    Attributes:
+        steps: Changes of a text, in order.
+        token: The pattern whose matches, one after another, are the tokens. No groups.
+    """
+
+    steps: tuple[NormalizerStep, ...]
+    token: str
 
 
 class Token(NamedTuple):
@@ -41,24 +68,23 @@ class _Traced(NamedTuple):
     ends: list[int]
 
 
-def located_tokens(tokenizer: Tokenizer, text: str) -> list[Token]:
+def tokens_with_offsets(normalizer: Normalizer, text: str) -> list[Token]:
     """Cut a text into its tokens and tell where each stands.
 
     Where characters were changed on the way (lower-casing, entities, links, stretched letters) a
     token covers those that it was made of.
 
     Args:
-        tokenizer: Cuts the text.
+        normalizer: Of the tokenizer that cuts the text.
         text: A text without lone surrogates.
 
     Returns:
-        The tokenizer's own tokens in order; their spans ascend and don't overlap.
+        The tokenizer's own tokens in order; their offsets ascend and don't overlap.
     """
-    rules = tokenizer.rules()
     traced = _Traced(text, list(range(len(text))), list(range(1, len(text) + 1)))
-    for step in rules.steps:
+    for step in normalizer.steps:
         traced = _changed(traced, step)
-    found = _compiled(rules.token).finditer(traced.text)
+    found = _compiled(normalizer.token).finditer(traced.text)
     return list(_apart(traced, (match.span() for match in found)))
 
 
@@ -71,7 +97,7 @@ def _apart(traced: _Traced, spans: Iterator[tuple[int, int]]) -> Iterator[Token]
         yield Token(traced.text[first:end], start, before)
 
 
-def _changed(traced: _Traced, step: Step) -> _Traced:
+def _changed(traced: _Traced, step: NormalizerStep) -> _Traced:
     if step.kind == "lower":
         return _lowered(traced)
     if step.kind == "normalize":
@@ -84,7 +110,7 @@ def _changed(traced: _Traced, step: Step) -> _Traced:
 
 @lru_cache(maxsize=64)
 def _compiled(pattern: str) -> Any:
-    """Compile a pattern of `Rules` for the library that it is written for."""
+    """Compile a pattern of `Normalizer` for the library that it is written for."""
     try:
         return re.compile(pattern)
     except re.error:

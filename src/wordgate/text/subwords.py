@@ -1,4 +1,4 @@
-"""From texts to ids of word pieces, as a pretrained transformer's own tokenizer cuts them."""
+"""Subword ids of texts, as a pretrained transformer's own tokenizer gives them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 FIRST_ID = 1
-"""What is added to a tokenizer's ids: 0 pads here, and is a piece like any other there."""
+"""What is added to a tokenizer's ids: 0 pads here, and is a subword like any other there."""
 
-_UNKNOWN = ("[UNK]", "<unk>")  # what tokenizers call the piece for all that they don't know
+_UNKNOWN = ("[UNK]", "<unk>")  # what tokenizers call the subword for all that they don't know
 _AT_ONCE = 4096  # texts: what a tokenizer tells of each takes far more memory than its ids
 
 
-class WholeWord(NamedTuple):
-    """A word that a tokenizer cuts into pieces.
+class SubwordSpan(NamedTuple):
+    """A word that a tokenizer cuts into subwords.
 
     Attributes:
         start: Offset of its first character in the text, in code points.
-        end: Offset behind the last one of its pieces.
-        known: Whether none of its pieces is the one for all that is unknown.
+        end: Offset behind the last one of its subwords.
+        known: Whether none of its subwords is the one for all that is unknown.
     """
 
     start: int
@@ -39,13 +39,13 @@ class WholeWord(NamedTuple):
     known: bool
 
 
-class PieceEncoder:
-    """Turns texts into ids of pieces the same way in training and in prediction.
+class SubwordEncoder:
+    """Turns texts into ids of subwords the same way in training and in prediction.
 
     Args:
         tokenizer: Cuts texts, and frames them as its model expects. It is changed: it neither
-            pads any more, nor gives more than so many pieces.
-        max_tokens: Pieces of a text at most, those that frame it included; it loses its end.
+            pads any more, nor gives more than so many subwords.
+        max_tokens: Subwords of a text at most, those that frame it included; it loses its end.
     """
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int):
@@ -55,12 +55,12 @@ class PieceEncoder:
         self.max_tokens = max_tokens
 
     @property
-    def size(self) -> int:
+    def vocab_size(self) -> int:
         """Count the ids there can be: one more than the highest."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     def special_ids(self) -> frozenset[int]:
-        """Give the ids, as `encode` gives them, of pieces that stand for no characters of a text.
+        """Give the ids, as `encode` gives them, of subwords that stand for no characters of a text.
 
         They frame a text, or stand for whatever the tokenizer doesn't know.
         """
@@ -110,8 +110,8 @@ class PieceEncoder:
         offsets[1:] = np.cumsum([len(own) for own in ids], dtype=np.int64)
         return EncodedTexts(np.concatenate([np.zeros(0, np.int32), *ids]), offsets, n_truncated)
 
-    def words(self, text: str) -> tuple[list[WholeWord], int]:
-        """Find the words whose pieces are read, whole or in part.
+    def words(self, text: str) -> tuple[list[SubwordSpan], int]:
+        """Find the words whose subwords are read, whole or in part.
 
         Args:
             text: Without lone surrogates.
@@ -126,23 +126,23 @@ class PieceEncoder:
         words = self._joined(encoding, text)
         return words, max(n_words, len(words))
 
-    def _joined(self, encoding: Encoding, text: str) -> list[WholeWord]:
-        """Join pieces of one word; what frames the text covers none of it and is left out."""
-        words: list[WholeWord] = []
+    def _joined(self, encoding: Encoding, text: str) -> list[SubwordSpan]:
+        """Join subwords of one word; what frames the text covers none of it and is left out."""
+        words: list[SubwordSpan] = []
         before = None
         unknown = {self._tokenizer.token_to_id(name) for name in _UNKNOWN}
-        for piece, (start, end), word in zip(
+        for subword, (start, end), word in zip(
             encoding.ids, encoding.offsets, encoding.word_ids, strict=True
         ):
             covered = text[start:end]
             start += len(covered) - len(covered.lstrip())
             end = start + len(covered.strip())
-            known = piece not in unknown
+            known = subword not in unknown
             if words and word is not None and word == before:
                 last = words[-1]
-                words[-1] = WholeWord(last.start, max(last.end, end), last.known and known)
+                words[-1] = SubwordSpan(last.start, max(last.end, end), last.known and known)
             elif (start := max(start, words[-1].end if words else 0)) < end:
-                words.append(WholeWord(start, end, known))
+                words.append(SubwordSpan(start, end, known))
                 before = word
         return words
 
@@ -151,7 +151,7 @@ class PieceEncoder:
         return {"tokenizer": json.loads(self._tokenizer.to_str()), "max_tokens": self.max_tokens}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> PieceEncoder:
+    def from_state(cls, state: Mapping[str, Any]) -> SubwordEncoder:
         """Build the encoder again from what `state` gave.
 
         Raises:
@@ -179,12 +179,12 @@ class PieceEncoder:
 def whole_words(
     ids: Mapping[str, int], special: Collection[str], spelled: Callable[[str], str]
 ) -> list[str]:
-    """Name the whole words of a vocabulary of pieces, in its order.
+    """Name the whole words of a vocabulary of subwords, in its order.
 
     Args:
-        ids: The pieces' ids.
-        special: Pieces that are no part of a text.
-        spelled: Gives the characters of a piece that begins a word.
+        ids: The subwords' ids.
+        special: Subwords that are no part of a text.
+        spelled: Gives the characters of a subword that begins a word.
     """
     tokens = [token for token in sorted(ids, key=ids.__getitem__) if token not in special]
     # Most vocabularies mark what begins a word; BERT's marks what goes on with one. Any mark may

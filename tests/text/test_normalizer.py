@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wordgate.text.spans import located_tokens
+from wordgate.text.normalizer import tokens_with_offsets
 from wordgate.text.tokenizers import get_tokenizer
 
 PIECES = [
@@ -36,7 +36,8 @@ NAMES = ("messages", "keras")
 
 def shown(name, text):
     return [
-        (token, text[start:end]) for token, start, end in located_tokens(get_tokenizer(name), text)
+        (token, text[start:end])
+        for token, start, end in tokens_with_offsets(get_tokenizer(name).normalizer(), text)
     ]
 
 
@@ -45,7 +46,7 @@ def shown(name, text):
 @given(text=ANY_TEXT)
 def test_every_token_has_a_place_of_its_own(name, text):
     tokenizer = get_tokenizer(name)
-    found = located_tokens(tokenizer, text)
+    found = tokens_with_offsets(tokenizer.normalizer(), text)
     assert [token.text for token in found] == tokenizer(text)
     before = 0
     for token in found:
