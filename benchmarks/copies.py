@@ -25,9 +25,15 @@ import numpy as np
 
 from real_data import real_file
 from wordgate.data import read_table
-from wordgate.split.duplicates import JOINED, NEAR, Compared, copy_groups, join_copies
-from wordgate.split.keys import group_keys
-from wordgate.split.shingles import MIN_WORDS, shingled
+from wordgate.dedup.keys import group_keys
+from wordgate.dedup.near_duplicates import (
+    JOINED,
+    NEAR,
+    ComparedTexts,
+    find_near_duplicates,
+    merge_groups,
+)
+from wordgate.dedup.shingles import MIN_WORDS, shingle
 
 LEVELS = (0.40, 0.43, 0.45, 0.50)
 SIZES = (75_000, 1_000_000)
@@ -48,7 +54,7 @@ def main(options: Sequence[str]) -> None:
 def _tweets() -> tuple[list[str], list[str]]:
     """Read the tweets of five words or more and their ids."""
     table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
-    long_enough = shingled(table.texts)[2] >= MIN_WORDS
+    long_enough = shingle(table.texts)[2] >= MIN_WORDS
     table = table.select(np.flatnonzero(long_enough))
     return table.texts, list(table.groups or ())
 
@@ -56,16 +62,16 @@ def _tweets() -> tuple[list[str], list[str]]:
 def _print_levels() -> None:
     texts, ids = _tweets()
     reviews = read_table(real_file("movie_reviews.csv")).texts
-    compared = Compared.of(texts, least=min(LEVELS))
-    compared_reviews = Compared.of(reviews, least=min(LEVELS))
+    compared = ComparedTexts.of(texts, least=min(LEVELS))
+    compared_reviews = ComparedTexts.of(reviews, least=min(LEVELS))
     print(f"{len(texts):,} tweets of five words or more, {len(set(ids)):,} ids, hidden\n")
     print(
         "| level | same-id pairs together | largest group | share of rows | groups of several ids |"
         " cross-id pairs together | movie reviews joined |\n|---|---|---|---|---|---|---|"
     )
     for level in LEVELS:
-        found = join_copies(compared, group_keys(texts, None), least=level)
-        joined = join_copies(compared_reviews, group_keys(reviews, None), least=level).n_joined
+        found = merge_groups(compared, group_keys(texts, None), least=level)
+        joined = merge_groups(compared_reviews, group_keys(reviews, None), least=level).n_joined
         together, of_pairs, mixed, across = _judge(found.groups, ids)
         print(
             f"| {level:.2f}{' (used)' if level == JOINED else ''} | {together / of_pairs:.3f} |"
@@ -106,7 +112,7 @@ def _measure(size: int) -> dict[str, float]:
     """Join so many texts in this process, and tell what it took."""
     texts = _made_texts(size)
     started = time.perf_counter()
-    found = copy_groups(texts, None)
+    found = find_near_duplicates(texts, None).joined
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {
@@ -134,7 +140,7 @@ def _made_texts(size: int) -> list[str]:
 
 def _print_pairs(*, by_group: bool) -> None:
     texts, ids = _tweets()
-    groups = np.array(copy_groups(texts, None).groups, dtype=object)
+    groups = np.array(find_near_duplicates(texts, None).joined.groups, dtype=object)
     _, number = np.unique(groups, return_inverse=True)
     rows_of = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
     mixed = [rows for rows in rows_of if len({ids[row] for row in rows}) > 1]

@@ -13,7 +13,7 @@ import numpy as np
 from real_data import real_file
 from word_vectors import distilled
 from wordgate.data import read_table
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.split.folds import grouped_folds
 from wordgate.training.families import fit

@@ -130,14 +130,14 @@ def run(number: int, rows: Path) -> float:
 
 def seconds_of(variant: Variant, rows: Path) -> float:
     """Train for two epochs and give the seconds of the second."""
-    from wordgate.cores import wait_asleep
+    from wordgate.runtime.cpu import wait_asleep
 
     wait_asleep()
     from argparse import Namespace
 
     from wordgate_peer import parts
 
-    from wordgate.progress import Silent
+    from wordgate.runtime.progress import Silent
     from wordgate.settings import load_settings
     from wordgate.training.families import fit
 
@@ -153,8 +153,7 @@ def seconds_of(variant: Variant, rows: Path) -> float:
 
 def print_table(medians: list[float]) -> None:
     """Print seconds an epoch and what they are of the whole engine's."""
-    from wordgate.cores import available_cores
-    from wordgate.training.processor import processor
+    from wordgate.runtime.cpu import available_cores, processor
 
     print(f"{processor()}, {available_cores()} cores; recipe {RECIPE}, medians of {REPEATS}\n")
     print("| engine | s an epoch | times the whole engine's | predicted |\n|---|---|---|---|")

@@ -34,7 +34,7 @@ from wordgate.evaluation.calibration import tempered
 from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.network import Network
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import wordgate
 from serving.process import Server
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 HERE = Path(__file__).parent
 OWN = HERE.parent / ".venv-schemathesis" / "bin" / "schemathesis"

@@ -14,7 +14,7 @@ import numpy as np
 
 from real_data import real_file
 from wordgate.data import read_table
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.training.families import fit
 from wordgate.workflows.splits import DataSplits, split_table

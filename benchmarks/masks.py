@@ -14,7 +14,7 @@ from scipy import stats
 
 from real_data import real_file
 from wordgate.data import read_table
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.training.families import fit
 from wordgate.workflows.splits import split_table

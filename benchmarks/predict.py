@@ -29,8 +29,7 @@ from prediction import material
 from prediction.measuring import Figures, take_cold, take_rates
 from prediction.peers import OURS, peers_of
 from prediction.tables import cold_table, fact_lines, rates_table
-from wordgate.cores import available_cores
-from wordgate.training.processor import processor
+from wordgate.runtime.cpu import available_cores, processor
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -21,8 +21,8 @@ from real_data import real_file
 from word_vectors import distilled
 from wordgate import WordgateClassifier
 from wordgate.data import read_table
+from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.evaluation.intervals import paired_difference
-from wordgate.split.copies import find_copies
 from wordgate.split.folds import grouped_folds
 
 OURS = "default with distilled vectors"
@@ -89,7 +89,7 @@ def main() -> None:
 def judge(name, table, n_folds) -> None:
     """Cross-validate every peer on the same folds, and print what they come to."""
     texts, labels = np.array(table.texts, object), np.array(table.labels)
-    groups = np.array(find_copies(table.texts, table.groups).joined.groups, object)
+    groups = np.array(find_near_duplicates(table.texts, table.groups).joined.groups, object)
     fold_of_row = grouped_folds(list(groups), table.labels, n_folds, seed=0)
     print(f"\n{name}: {len(texts):,} rows, {n_folds} folds of whole groups\n")
     print("| model | accuracy | each fold | ours less this | p | fit s a fold |")

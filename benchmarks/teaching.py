@@ -22,7 +22,7 @@ import numpy as np
 import wordgate
 from real_data import real_file
 from wordgate.data import read_table
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.workflows.splits import split_table
 

@@ -67,7 +67,7 @@ print(json.dumps([*seconds, hashlib.sha256(table.tobytes()).hexdigest()]))
 LOOK_UP_PEER = """
 import sys, time, json, hashlib
 import numpy as np
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.vectors.pretrained import Pretrained
 file, words = sys.argv[1:]
 wanted = open(words, "rb").read().decode().split("\\n")

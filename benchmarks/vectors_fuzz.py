@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from wordgate.errors import DataError
-from wordgate.vectors.reading import FORMATS, Block, open_vectors
+from wordgate.vectors.reading import FORMATS, NgramVectorizer, open_vectors
 from wordgate.vectors.writing import write_vectors
 
 CASES, SLOW, UNUSUAL, HANGS = 500_000, 1.0, 0.1, 20.0
@@ -162,7 +162,9 @@ def _whole_files() -> list[tuple[bytes, bool]]:
     with tempfile.TemporaryDirectory() as folder:
         for form in FORMATS:
             file = Path(folder) / form
-            write_vectors(file, [Block(WORDS, table)], format=form, count=len(WORDS), size=SIZE)
+            write_vectors(
+                file, [NgramVectorizer(WORDS, table)], format=form, count=len(WORDS), size=SIZE
+            )
             files.append(file.read_bytes())
     binary, text, glove, _ = files
     rows = (w + b" " + v.tobytes() + b"\n" for w, v in zip(WORDS, table, strict=True))

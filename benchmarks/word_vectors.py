@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import wordgate
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 RESULTS = Path(__file__).parent / "results"
 TEACHER = os.environ.get("WORDGATE_BENCH_TEACHER", "minilm")

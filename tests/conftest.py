@@ -29,9 +29,9 @@ from packaging.utils import canonicalize_name
 import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
-from wordgate.cores import available_cores, wait_asleep
 from wordgate.errors import MissingExtraError
-from wordgate.progress import Silent
+from wordgate.runtime.cpu import available_cores, wait_asleep
+from wordgate.runtime.progress import Silent
 from wordgate.vectors.block import Block
 from wordgate.vectors.writing import write_vectors
 
@@ -427,21 +427,21 @@ def copies_found_once():
     seeks them itself.
     """
     try:
-        from wordgate.split.copies import find_copies
+        from wordgate.dedup.near_duplicates import find_near_duplicates
         from wordgate.workflows import audit, compare, splits
     except ModuleNotFoundError as error:
         if missing_for(error) is None:
             raise
         yield  # without what trains no test seeks any
         return
-    found = lru_cache(32)(find_copies)
+    found = lru_cache(32)(find_near_duplicates)
 
     def find_once(texts, groups):
         return found(tuple(texts), None if groups is None else tuple(groups))
 
     with pytest.MonkeyPatch.context() as patched:
         for module in (audit, compare, splits):
-            patched.setattr(module, "find_copies", find_once)
+            patched.setattr(module, "find_near_duplicates", find_once)
         yield
 
 
@@ -465,7 +465,8 @@ def copied(tmp_path):
 def hide_packages(monkeypatch):
     """Pretend that packages, by their import names, are not installed."""
     return lambda *names: monkeypatch.setattr(
-        "wordgate.extras.find_spec", lambda name: None if name in names else find_spec(name)
+        "wordgate.runtime.packages.find_spec",
+        lambda name: None if name in names else find_spec(name),
     )
 
 
@@ -529,7 +530,7 @@ def tiny_teacher(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_transformer(tmp_path_factory) -> Path:
-    """A BERT of random weights that knows `w0` to `w29` and reads 32 pieces."""
+    """A BERT of random weights that knows `w0` to `w29` and reads 32 subwords."""
     pytest.importorskip("transformers", reason="needs the extra 'transformer'")
     return save_tiny_bert(tmp_path_factory.mktemp("transformer"), [f"w{n}" for n in range(30)])
 

@@ -85,7 +85,15 @@ def _built(out: Path, folder: Path) -> tuple[Path, Path]:
 
 def _models(source: Path, folder: Path) -> Path:
     """Train the models that tests share."""
-    command = [sys.executable, "-m", "pytest", "-q", "tests/test_extras.py", "-k", "every_family"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "tests/runtime/test_packages.py",
+        "-k",
+        "every_family",
+    ]
     environment = {**os.environ, "WORDGATE_TEST_MODELS": str(folder)}
     subprocess.run(command, check=True, cwd=source, env=environment)
     return folder

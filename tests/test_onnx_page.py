@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import wordgate
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 pytest.importorskip("onnx", reason="needs the extra 'onnx'")
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import wordgate
-from wordgate.extras import PACKAGES
+from wordgate.runtime.packages import PACKAGES
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -17,7 +17,7 @@ from worker import read_texts, serve
 
 import wordgate
 from wordgate.bundle.folder import BundleFolder
-from wordgate.models.spreading import spread
+from wordgate.runtime.parallel import parallel_for
 from wordgate.text.batches import Batch, bucketed
 
 BATCH = 128
@@ -39,7 +39,7 @@ def main() -> None:
             fed = {"ids": batch.ids, "lengths": batch.lengths}
             (proba[batch.rows],) = session.run(["probabilities"], fed)
 
-        spread(judge, bucketed(encoded, batch_size=BATCH, rng=None))
+        parallel_for(judge, bucketed(encoded, batch_size=BATCH, rng=None))
         return proba
 
     serve(predict, read_texts(file), ["onnxruntime", "numpy"])

@@ -15,7 +15,7 @@ from worker import read_texts, serve
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.models.network import Network
-from wordgate.models.spreading import spread
+from wordgate.runtime.parallel import parallel_for
 from wordgate.text.batches import Batch, bucketed
 
 BATCH = 128
@@ -38,7 +38,7 @@ def main() -> None:
                 found = classifier(torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths))
             proba[batch.rows] = found.numpy()
 
-        spread(judge, bucketed(encoded, batch_size=BATCH, rng=None))
+        parallel_for(judge, bucketed(encoded, batch_size=BATCH, rng=None))
         return proba
 
     serve(predict, read_texts(file), ["torch", "numpy"])

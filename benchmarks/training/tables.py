@@ -10,8 +10,7 @@ from statistics import mean, median
 from training.figures import Curve, Figures, work_of_an_epoch
 from training.peers import versions
 from training.phases import GOALS, start_file
-from wordgate.cores import available_cores
-from wordgate.training.processor import processor
+from wordgate.runtime.cpu import available_cores, processor
 
 METHOD = """\
 Each peer trains on the same rows, on all cores, in a process of its own, from the same first word

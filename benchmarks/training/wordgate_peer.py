@@ -15,7 +15,7 @@ import numpy as np
 from journal import asked_for, record, record_end
 from rows import tweets
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings, load_settings, recipe_names
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples, Fitted

@@ -245,10 +245,10 @@ class Settings(BaseModel):
     )
 
     count_words: Annotated[int, Field(ge=0, le=5)] = Field(
-        description="longest run of words that is counted; 0 for no words"
+        description="longest n-gram of words that is counted; 0 for no words"
     )
     count_characters: Annotated[int, Field(ge=0, le=8)] = Field(
-        description="longest run of characters inside words that is counted, from 2 on; 0 for none"
+        description="longest n-gram of characters in words that is counted, from 2 on; 0 for none"
     )
     count_weights: Literal["counts", "tfidf"] = Field(
         description="plain `counts`, or sublinear TF-IDF (`tfidf`) of unit length for words and for"

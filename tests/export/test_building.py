@@ -8,7 +8,7 @@ import pytest
 from wordgate.errors import SettingsError
 from wordgate.export import graph
 from wordgate.export.building import onnx_bytes
-from wordgate.versions import installed
+from wordgate.runtime.packages import installed_versions
 
 onnx = pytest.importorskip("onnx", reason="needs the extra 'onnx'")
 
@@ -91,7 +91,7 @@ def test_the_metadata_hold_labels_tokenizer_and_version(made, encoder):
     facts = told(made())
     tokenizer = json.loads(facts.pop("tokenizer"))
     assert facts == {
-        "wordgate_version": installed("wordgate")["wordgate"],
+        "wordgate_version": installed_versions("wordgate")["wordgate"],
         "family": "lstm",
         "precision": "float32",
         "labels": '["bad", "good", "so so"]',

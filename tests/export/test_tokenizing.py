@@ -28,9 +28,9 @@ ANY_TEXT = st.one_of(
 )
 
 
-def cut_by(rules, text):
+def cut_by(normalizer, text):
     """Cut a text as the settings say, with the standard library."""
-    for kind, pattern, replacement in rules["steps"]:
+    for kind, pattern, replacement in normalizer["steps"]:
         if kind == "replace":
             text = re.sub(pattern, replacement, text)
         elif kind == "unescape":
@@ -38,7 +38,7 @@ def cut_by(rules, text):
         else:
             change = {"lower": str.lower, "normalize": lambda t: unicodedata.normalize("NFC", t)}
             text = change[kind](text)
-    return re.findall(rules["token"], text)
+    return re.findall(normalizer["token"], text)
 
 
 def rules_of(name):

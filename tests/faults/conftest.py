@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from wordgate.cores import available_cores
+from wordgate.runtime.cpu import available_cores
 
 LONG = os.environ.get("WORDGATE_FAULTS") == "long"
 SEED = os.environ.get("WORDGATE_FAULTS_SEED") or date.today().isoformat()

@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import WordgateError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint as pace
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.sitting import Sitting

@@ -10,7 +10,7 @@ import pytest
 
 import wordgate
 from wordgate.errors import BundleError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 
 @pytest.fixture(scope="module")

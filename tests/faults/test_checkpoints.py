@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples, Keeping

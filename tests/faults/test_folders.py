@@ -13,7 +13,7 @@ import pytest
 
 import wordgate
 from wordgate.errors import WordgateError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 
 def write_code(folder, payload):

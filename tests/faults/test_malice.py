@@ -33,7 +33,7 @@ import wordgate
 from wordgate.data import read_table
 from wordgate.data.source import UNPACKED_AT_LEAST
 from wordgate.errors import WordgateError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.scoring import keeping
 from wordgate.vectors.reading import open_vectors
 

@@ -16,7 +16,7 @@ import pytest
 import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import WordgateError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.vectors.reading import open_vectors
 

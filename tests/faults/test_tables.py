@@ -16,7 +16,7 @@ from pyarrow import parquet
 import wordgate
 from wordgate.data import read_table
 from wordgate.errors import DataError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 
 def test_rows_in_are_rows_used_and_rejected(many, how_many, found, count_model):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from wordgate.errors import BundleError
-from wordgate.models.block import Block
 from wordgate.models.count import ABSENT_LOGIT, CountModel
 from wordgate.models.families import model_from_state
+from wordgate.text.ngrams import NgramVectorizer
 
 CONFIG = {"ngrams": [1, 2], "vocabulary": ["bad", "good", "not bad"]}
 """Plain counts of words, as models were kept before there were several blocks."""
@@ -28,12 +28,16 @@ def _model():
 def _two_blocks(classes=3):
     """Weighted words and characters with coefficients of chance."""
     rng = np.random.default_rng(0)
-    blocks = [
-        Block("words", (1, 2), ["bad", "good", "not bad"], np.array([3, 4, 1], np.int32), 9),
-        Block("characters", (2, 3), [" b", "ad ", "go", "oo"], np.array([5, 9, 4, 1], np.int32), 9),
+    vectorizers = [
+        NgramVectorizer(
+            "words", (1, 2), ["bad", "good", "not bad"], np.array([3, 4, 1], np.int32), 9
+        ),
+        NgramVectorizer(
+            "characters", (2, 3), [" b", "ad ", "go", "oo"], np.array([5, 9, 4, 1], np.int32), 9
+        ),
     ]
     coefficients = rng.normal(size=(7, classes)).astype(np.float32)
-    return CountModel(blocks, coefficients, rng.normal(size=classes))
+    return CountModel(vectorizers, coefficients, rng.normal(size=classes))
 
 
 def _log_softmax(*logits):
@@ -57,9 +61,11 @@ def test_probabilities_are_those_of_the_sums():
 def test_blocks_are_added_up():
     model, texts = _two_blocks(), ["Not bad, good!", "bad", "moo", "?", ""]
     logits = np.tile(model.intercepts, (5, 1))
-    for block, coefficients in zip(model.blocks, np.split(model.coefficients, [3]), strict=True):
+    for vectorizer, coefficients in zip(
+        model.vectorizers, np.split(model.coefficients, [3]), strict=True
+    ):
         for row, text in enumerate(texts):
-            entries = block.entries([text])
+            entries = vectorizer.transform([text])
             logits[row] += entries.values @ coefficients[entries.ids].astype(np.float64)
     expected = np.array([_log_softmax(*row) for row in logits])
     assert model.log_proba(texts) == pytest.approx(expected)
@@ -145,7 +151,7 @@ def test_shapes_that_do_not_fit_are_named(change, message):
         (
             {"ngrams": [3, 1]},
             "the saved count model's setting 'ngrams' is [3, 1]; "
-            "it must be the shortest and the longest run, such as [1, 3]",
+            "it must be the shortest and the longest n-gram, such as [1, 3]",
         ),
         (
             {"vocabulary": "good"},
@@ -153,7 +159,7 @@ def test_shapes_that_do_not_fit_are_named(change, message):
         ),
         (
             {"vocabulary": ["a", "b", "a"]},
-            "the saved count model's vocabulary holds the same run twice",
+            "the saved count model's vocabulary holds the same n-gram twice",
         ),
     ],
 )
@@ -163,24 +169,24 @@ def test_settings_out_of_place_are_named(change, message):
     assert str(error.value) == message
 
 
-def _refusal(block=0, arrays=None, blocks=None, **changes):
+def _refusal(vectorizer=0, arrays=None, vectorizers=None, **changes):
     """Say what a model of two blocks is refused with after changes to one of them."""
     config, kept = _two_blocks().state()
-    config["blocks"][block].update(changes)
-    if blocks is not None:
-        config["blocks"] = blocks
+    config["blocks"][vectorizer].update(changes)
+    if vectorizers is not None:
+        config["blocks"] = vectorizers
     with pytest.raises(BundleError) as error:
         CountModel.from_state(config, {**kept, **(arrays or {})})
     return str(error.value)
 
 
-@pytest.mark.parametrize("blocks", [[], {}, "words", [3], None])
-def test_blocks_of_another_form_are_refused(blocks):
+@pytest.mark.parametrize("vectorizers", [[], {}, "words", [3], None])
+def test_blocks_of_another_form_are_refused(vectorizers):
     arrays = _two_blocks().state()[1]
     with pytest.raises(BundleError) as error:
-        CountModel.from_state({"blocks": blocks}, arrays)
+        CountModel.from_state({"blocks": vectorizers}, arrays)
     assert str(error.value) == (
-        f"the saved count model's setting 'blocks' is {blocks!r}; it must be a list of blocks"
+        f"the saved count model's setting 'blocks' is {vectorizers!r}; it must be a list of blocks"
     )
 
 
@@ -198,13 +204,13 @@ def test_damaged_blocks_are_named():
         "the saved count model counts 'letters', and this wordgate only words and characters"
     )
     words = _two_blocks().state()[0]["blocks"][0]
-    assert _refusal(blocks=[words, words]) == (
+    assert _refusal(vectorizers=[words, words]) == (
         "the saved count model has two blocks of the same kind"
     )
     assert _refusal(ngrams=[0, 2]).startswith(
         "the saved count model's setting 'ngrams' is [0, 2]; it must be the shortest and "
     )
-    assert _refusal(blocks=[words]) == (
+    assert _refusal(vectorizers=[words]) == (
         "the saved count model's coefficients have the shape (7, 3); its vocabulary and intercepts"
         " need (3, 3)"
     )

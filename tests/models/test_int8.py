@@ -10,7 +10,7 @@ import wordgate
 from wordgate.errors import BundleError
 from wordgate.models.int8 import kept, restored, rounded
 from wordgate.models.lstm import LSTMModel
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 anything = arrays(
     np.float32,

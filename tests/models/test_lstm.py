@@ -150,7 +150,7 @@ from wordgate.bundle.writing import Bundle, write_bundle
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.network import Direction, Network
 from wordgate.prediction.predictor import load
-from wordgate.split.fingerprints import Fingerprints
+from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.text.encoder import TextEncoder
 
 zeros = lambda *shape: np.zeros(shape, np.float32)

@@ -124,7 +124,7 @@ def test_every_kind_of_encoder_reads_a_text_the_same_beside_a_longer_one(kind):
         both = again.logits(ids, torch.tensor([3, 8]))
         alone = again.logits(ids[:1, :3], torch.tensor([3]))
     np.testing.assert_allclose(both[0], alone[0], atol=1e-5)
-    assert network.longest in (18, 20)
+    assert network.max_length in (18, 20)
 
 
 # Nothing in a bundle runs, or asks the network
@@ -231,8 +231,8 @@ def test_a_config_of_another_size_asks_for_no_memory(model, refusal):
     ("part", "message"),
     [
         ({"config": 3}, "the model's config is 3, not an object of named parts"),
-        ({"pad_id": 35}, "the model's pad_id is 35, which is no piece of it"),
-        ({"pad_id": True}, "the model's pad_id is True, which is no piece of it"),
+        ({"pad_id": 35}, "the model's pad_id is 35, which is no subword of it"),
+        ({"pad_id": True}, "the model's pad_id is True, which is no subword of it"),
         ({"max_tokens": 0}, "the model's max_tokens is 0, not a number above 0"),
         (
             {"max_tokens": 2},
@@ -269,7 +269,7 @@ def test_a_tokenizer_of_more_pieces_than_weights_is_refused(model, refusal):
     tokenizer = json.loads(json.dumps(model.state()[0]["tokenizer"]))
     tokenizer["model"]["vocab"]["more"] = 35
     assert refusal({"tokenizer": tokenizer}) == (
-        "the model's tokenizer has 36 pieces, and its weights know 35"
+        "the model's tokenizer has 36 subwords, and its weights know 35"
     )
 
 
@@ -300,7 +300,7 @@ def test_other_families_import_none_of_it(count_model):
 
 
 def test_a_bundle_says_the_same_as_its_training(reviews, tiny_transformer, tmp_path):
-    from wordgate.progress import Silent
+    from wordgate.runtime.progress import Silent
 
     settings = {
         "transformer_model": str(tiny_transformer),

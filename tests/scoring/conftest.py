@@ -4,7 +4,7 @@ import json
 import pytest
 
 import wordgate
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 
 @pytest.fixture

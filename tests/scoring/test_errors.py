@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import wordgate
 from wordgate.errors import DataError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.scoring import delimited, jsonl, scoring, windows
 from wordgate.scoring.answers import answers
 

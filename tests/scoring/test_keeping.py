@@ -13,10 +13,10 @@ import pytest
 
 import wordgate
 from wordgate.errors import BundleError, DataError
-from wordgate.progress import Silent
+from wordgate.runtime.packages import installed_versions
+from wordgate.runtime.progress import Silent
 from wordgate.scoring import keeping, scoring
 from wordgate.training.identity import digest
-from wordgate.versions import installed
 
 ROWS = 400
 OUTS = ["out.csv", "out.tsv", "out.jsonl", "out.csv.gz"]
@@ -119,12 +119,15 @@ def test_other_work_is_not_gone_on_with(score, messy, write, stopped):
 
 def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monkeypatch, listening):
     stopped(messy, "out.csv", after=9)
-    now = installed("wordgate", "regex") | {"numpy": "9.9"}
-    monkeypatch.setattr(scoring, "installed", lambda *names: {name: now[name] for name in names})
+    now = installed_versions("wordgate", "regex") | {"numpy": "9.9"}
+    monkeypatch.setattr(
+        scoring, "installed_versions", lambda *names: {name: now[name] for name in names}
+    )
     wordgate.score(count_model.folder, messy, "out.csv", batch=20, resume=True, progress=listening)
+    version = installed_versions("numpy")["numpy"]
     told = next(line for line in listening.lines if line.startswith("warning: "))
     assert told.startswith(
-        f"warning: The scoring was begun with numpy {installed('numpy')['numpy']} instead of 9.9:"
+        f"warning: The scoring was begun with numpy {version} instead of 9.9:"
         " its result may differ a little from"
     )
 
@@ -138,7 +141,7 @@ def test_other_versions_than_then_are_told_of(messy, count_model, stopped, monke
     ],
 )
 def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
-    monkeypatch.setattr(scoring, "installed", lambda *names: dict.fromkeys(names, "1"))
+    monkeypatch.setattr(scoring, "installed_versions", lambda *names: dict.fromkeys(names, "1"))
     model = SimpleNamespace(config=SimpleNamespace(family=family), n_threads=3)
     always = ["python", "threads", "processor", "numpy", "regex"]
     engine = scoring._engine(model, kernel)
@@ -368,7 +371,7 @@ NURSERY = (
     + """
 import os, random, signal, sys, time
 import wordgate.scoring.scoring as scoring
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 bundle, source, out, kills = *sys.argv[1:4], int(sys.argv[4])
 predictor = scoring.load(bundle)
@@ -423,7 +426,7 @@ SUICIDE = (
 import os, pathlib, signal, sys
 import wordgate.scoring.scoring as scoring
 import wordgate.scoring.keeping as keeping
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 bundle, source, out = sys.argv[1:4]
 predictor = scoring.load(bundle)

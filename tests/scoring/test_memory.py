@@ -14,7 +14,7 @@ import re, resource, sys
 from pathlib import Path
 import numpy as np
 import wordgate.scoring.scoring as scoring
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 bundle, out, rows = sys.argv[1:]
 model = scoring.load(bundle)

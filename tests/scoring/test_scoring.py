@@ -11,7 +11,7 @@ import pytest
 
 import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError, WordgateError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.scoring import keeping
 
 TEXTS = ["We love this lamp", "We hate this lamp, really", 'We praise this "lamp"', "We regret it"]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples

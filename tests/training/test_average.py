@@ -11,7 +11,7 @@ import pytest
 
 from wordgate.errors import DataError, SettingsError
 from wordgate.models.families import model_from_state
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples
 from wordgate.vectors.block import Block

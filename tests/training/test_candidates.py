@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training import course, lstm
 from wordgate.training.candidates import lstm_candidates
 from wordgate.training.fitting import Examples

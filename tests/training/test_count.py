@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from wordgate.data.demo import demo_corpus
 from wordgate.errors import DataError, SettingsError
 from wordgate.models.families import model_from_state
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training import strengths
 from wordgate.training.count import fit_count
 from wordgate.training.families import fit
@@ -45,8 +45,8 @@ def test_it_is_scikit_learns_pipeline(targets):
 
 
 def test_rare_runs_are_not_counted():
-    (block,) = fit_count(TEXTS, THREE, 3, min_count=2, ngrams=(1, 2)).blocks
-    assert block.vocabulary == [
+    (vectorizer,) = fit_count(TEXTS, THREE, 3, min_count=2, ngrams=(1, 2)).vectorizers
+    assert vectorizer.vocabulary == [
         "a",
         "bad",
         "day",
@@ -75,7 +75,7 @@ def test_a_single_class_is_certain():
 
 def test_texts_without_a_repeated_word_give_the_frequencies():
     model = fit_count(["alpha", "beta", "gamma", ""], np.array([0, 1, 1, 1]), 2)
-    assert [block.vocabulary for block in model.blocks] == [[]]
+    assert [vectorizer.vocabulary for vectorizer in model.vectorizers] == [[]]
     assert np.exp(model.log_proba(["alpha"])) == pytest.approx(np.array([[0.25, 0.75]]))
 
 
@@ -91,7 +91,7 @@ def test_the_same_data_gives_the_same_model():
         ({"min_count": 0}, "min_count is 0; it must be at least 1"),
         (
             {"ngrams": (2, 1)},
-            "ngrams is (2, 1); it must be the shortest and the longest run of words, "
+            "ngrams is (2, 1); it must be the shortest and the longest n-gram of words, "
             "such as (1, 3)",
         ),
     ],
@@ -150,7 +150,7 @@ def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, mo
 
 
 @pytest.mark.parametrize(
-    ("changes", "blocks"),
+    ("changes", "vectorizers"),
     [
         ({}, [("words", (1, 3), True), ("characters", (2, 5), True)]),
         ({"count_words": 0}, [("characters", (2, 5), True)]),
@@ -161,11 +161,12 @@ def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, mo
         ),
     ],
 )
-def test_the_settings_say_what_is_counted(fit_tuned, examples, changes, blocks):
+def test_the_settings_say_what_is_counted(fit_tuned, examples, changes, vectorizers):
     model, train = fit_tuned(**changes).model, examples(80)
     assert [
-        (block.kind, block.ngrams, block.frequencies is not None) for block in model.blocks
-    ] == blocks
+        (vectorizer.analyzer, vectorizer.ngram_range, vectorizer.frequencies is not None)
+        for vectorizer in model.vectorizers
+    ] == vectorizers
     log_proba = model.log_proba(train.texts)
     assert (log_proba.argmax(axis=1) == train.targets).mean() > 0.9
 
@@ -173,9 +174,9 @@ def test_the_settings_say_what_is_counted(fit_tuned, examples, changes, blocks):
 def test_a_run_is_counted_if_it_stands_in_enough_texts(fit_tuned):
     train = Examples(["so so", "no", "no so"], np.array([0, 1, 0]), None)
     model = fit_tuned(train, train, count_characters=0).model
-    assert model.blocks[0].vocabulary == ["no", "so"]
-    assert model.blocks[0].frequencies.tolist() == [2, 2]
-    assert fit_tuned(train, train, count_min_texts=1).model.blocks[0].vocabulary == [
+    assert model.vectorizers[0].vocabulary == ["no", "so"]
+    assert model.vectorizers[0].frequencies.tolist() == [2, 2]
+    assert fit_tuned(train, train, count_min_texts=1).model.vectorizers[0].vocabulary == [
         "no", "no so", "so", "so so",
     ]  # fmt: skip
 
@@ -221,7 +222,7 @@ def test_a_class_absent_from_train_has_the_probability_0(fit_tuned, examples):
 def test_texts_of_no_common_run_give_about_the_frequencies(fit_tuned):
     train = Examples(["alpha", "beta", "?", "!"], np.array([0, 1, 1, 1]), None)
     model = fit_tuned(train, train, count_characters=0).model
-    assert [len(block) for block in model.blocks] == [0]
+    assert [len(vectorizer) for vectorizer in model.vectorizers] == [0]
     assert np.exp(model.log_proba(["alpha"])) == pytest.approx(np.array([[0.25, 0.75]]), abs=1e-3)
 
 

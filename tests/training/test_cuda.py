@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint, families
 from wordgate.training.fitting import Keeping
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from wordgate import cores
-from wordgate.cores import torch_threads, wait_asleep
 from wordgate.errors import SettingsError
+from wordgate.runtime import cpu
+from wordgate.runtime.cpu import torch_threads, wait_asleep
 from wordgate.training import device as device_module
 from wordgate.training.device import choose_device, choose_precision, format_device
 from wordgate.training.trainer import Trainer
@@ -119,7 +119,7 @@ def test_where_it_computes_is_said():
 
 @pytest.mark.usefixtures("two_threads")
 def test_a_quota_holds_torch_down(examples, fit_model, monkeypatch):
-    monkeypatch.setattr(cores, "_quotas", lambda *_: [0.5])
+    monkeypatch.setattr(cpu, "_quotas", lambda *_: [0.5])
     assert fit_model(examples(40), epochs=1).engine["threads"] == "1"
 
 

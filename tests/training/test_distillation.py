@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.text.augmentation import Augmenter
 from wordgate.text.tokenizers import get_tokenizer
 from wordgate.training.distillation import TransferSet, answered, ask

@@ -5,12 +5,12 @@ import pytest
 
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training.encoder_words import EncoderWords
 from wordgate.training.pretrained_transformer import pretrained_transformer
 from wordgate.vectors.distilling import distill_words
 
-FRAME = 1  # [CLS] before a word's own pieces, and [SEP] behind them
+FRAME = 1  # [CLS] before a word's own subwords, and [SEP] behind them
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_word_without_a_known_piece_is_unknown(asked):
 
 
 def test_pieces_are_counted_with_their_frame(asked):
-    assert asked.pieces(["w1", "w1 w2"]) == [3, 4]
+    assert asked.count_subwords(["w1", "w1 w2"]) == [3, 4]
 
 
 def test_the_whole_words_of_the_vocabulary_are_named(asked):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError, MissingExtraError, SettingsError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training.families import check_device, check_family, engine_of, fit
 from wordgate.training.fitting import Examples
 

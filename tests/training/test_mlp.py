@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training.noise import dropout_mask, stream
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")

@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from wordgate.errors import BundleError
+from wordgate.runtime.interrupt import deferred_interruption
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.vocabulary import Vocabulary
 from wordgate.training import checkpoint as checkpoint_module
@@ -23,7 +24,6 @@ from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.course import Course
 from wordgate.training.fitting import Keeping
 from wordgate.training.identity import Identity, digest
-from wordgate.training.interruption import deferred_interruption
 from wordgate.training.trainer import Trainer
 from wordgate.vectors.pretrained import Pretrained
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training import strengths
 from wordgate.training.logistic import Linear
 from wordgate.training.strengths import Trial, choose_strength

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError, MissingExtraError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training.families import check_family, engine_of, fit
 
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training.fitting import Examples
 from wordgate.training.words import learn_words, look_words_up, word_remarks
 

@@ -6,30 +6,32 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.vectors.distilling import SPREAD, Outputs, distill_words
 
 WORDS = [f"w{i:03d}" + "x" * (i % 7) for i in range(200)]
 
 
 class Made:
-    """A teacher made of random numbers: a piece a character, and "?" a word it does not know."""
+    """A teacher made of random numbers: a subword a character, and "?" a word it does not know."""
 
     name = "made"
 
-    def __init__(self, width=8, seed=0):
-        self.width = width
+    def __init__(self, hidden_size=8, seed=0):
+        self.hidden_size = hidden_size
         rng = np.random.default_rng(seed)
-        spread = np.linspace(3.0, 1.0, width)  # so that directions differ in variance
-        self.rows = {word: (rng.normal(size=width) * spread + 5).astype("f4") for word in WORDS}
+        spread = np.linspace(3.0, 1.0, hidden_size)  # so that directions differ in variance
+        self.rows = {
+            word: (rng.normal(size=hidden_size) * spread + 5).astype("f4") for word in WORDS
+        }
         self.asked = []
 
-    def pieces(self, words):
+    def count_subwords(self, words):
         return [len(word) for word in words]
 
     def outputs(self, words):
         self.asked.append(list(words))
-        rows = [self.rows.get(word, np.zeros(self.width, "f4")) for word in words]
+        rows = [self.rows.get(word, np.zeros(self.hidden_size, "f4")) for word in words]
         return Outputs(np.stack(rows), np.array(["?" not in word for word in words]))
 
 
@@ -107,10 +109,10 @@ def test_words_the_teacher_does_not_know_are_left_out():
 
 
 def test_without_a_size_there_are_300_numbers_or_what_there_can_be():
-    assert distil(teacher=Made(width=8)).vectors.shape == (200, 8)
+    assert distil(teacher=Made(hidden_size=8)).vectors.shape == (200, 8)
     assert distil(WORDS[:5]).vectors.shape == (5, 4)
     many = [f"m{i}" for i in range(310)]
-    teacher = Made(width=305)
+    teacher = Made(hidden_size=305)
     chance = np.random.default_rng(0)
     teacher.rows = {word: chance.normal(size=305).astype("f4") for word in many}
     assert distil(many, teacher).vectors.shape == (310, 300)

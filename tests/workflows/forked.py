@@ -16,7 +16,7 @@ import time
 import torch  # noqa: F401
 
 from wordgate.cli.main import run
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint as pace
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.workflows.train import train

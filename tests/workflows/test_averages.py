@@ -8,7 +8,7 @@ import pytest
 import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import SettingsError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 both = pytest.mark.parametrize("family", ["logreg", "mlp"])
 

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import wordgate
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training import transformer
 from wordgate.training.identity import digest
 from wordgate.workflows import compare as workflow

@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 
 from wordgate.errors import BundleError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.workflows import demo
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import wordgate
 from wordgate.errors import DataError, SettingsError, WordgateError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.vectors.distilling import SPREAD
 from wordgate.vectors.teachers import SentenceTeacher
 from wordgate.workflows.distill import distill

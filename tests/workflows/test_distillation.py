@@ -8,7 +8,7 @@ import pytest
 
 import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training import distillation
 from wordgate.workflows import students, teachers
 from wordgate.workflows.unlabelled import Unlabelled

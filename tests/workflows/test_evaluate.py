@@ -5,7 +5,7 @@ import pytest
 import wordgate
 from wordgate.cli.views import evaluation_view
 from wordgate.errors import DataError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 
 def refusal(bundle, data, **options):

@@ -11,7 +11,7 @@ import wordgate
 from wordgate.errors import MissingExtraError
 from wordgate.export import lstm, parity
 from wordgate.export.session import Session
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 pytest.importorskip("onnx", reason="needs the extra 'onnx'")
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")

@@ -10,7 +10,7 @@ import pytest
 import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.cli.main import exit_code
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 WORDS = [a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("ld", "n", "rk", "st", "v")]
 

@@ -5,9 +5,9 @@ import pytest
 import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import read_table
-from wordgate.progress import Silent
+from wordgate.dedup.near_duplicates import find_near_duplicates
+from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
-from wordgate.split.copies import find_copies
 from wordgate.workflows.splits import split_table
 
 QUICK = {"hidden_size": 8, "embedding_size": 8, "epochs": 2}
@@ -64,10 +64,10 @@ def test_a_grouped_split_beats_the_recipe_s(with_empty_texts):
 def test_the_tweets_are_cut_as_the_notebook_cuts_them(twitter_training, how_many):
     """348 batches of 128 an epoch: the notebook's 347, and the first tweet that it lost.
 
-    Copies have no part in a random split, and are sought in the long form alone.
+    NearDuplicates have no part in a random split, and are sought in the long form alone.
     """
     table = read_table(twitter_training, drop_labels=["Irrelevant"], empty_text_as="nan")
-    copies = find_copies(how_many([""] * len(table), table.bodies), table.groups)
+    copies = find_near_duplicates(how_many([""] * len(table), table.bodies), table.groups)
     splits = split_table(table, load_settings("notebook"), 0, copies)
     sizes = [len(part.texts) for part in (splits.train, splits.valid, splits.test)]
     assert sum(sizes) == 61_692

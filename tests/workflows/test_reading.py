@@ -2,7 +2,7 @@ import pytest
 
 import wordgate
 from wordgate.errors import DataError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.workflows.reading import read_parts
 
 

@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 import wordgate
 from wordgate.errors import BundleError, SettingsError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint
 from wordgate.training.trainer import Trainer
 

@@ -5,7 +5,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import wordgate
 from wordgate import estimator
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.workflows import compare, distill, evaluate, export, train
 
 WORK = {

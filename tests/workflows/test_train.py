@@ -14,7 +14,7 @@ import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import metrics_schema
 from wordgate.errors import DataError, SettingsError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
 

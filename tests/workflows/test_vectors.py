@@ -8,7 +8,7 @@ import pytest
 import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, DataError, SettingsError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.vectors.block import Block
 from wordgate.vectors.writing import write_vectors
 

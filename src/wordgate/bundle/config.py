@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from wordgate.data.joining import form
-from wordgate.versions import installed
+from wordgate.runtime.packages import installed_versions
 
 SCHEMA_VERSION = 2
 """Of the bundle's whole layout. Raise it with every change that an older wordgate can't read."""
@@ -88,4 +88,4 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 def environment(*packages: str) -> dict[str, str]:
     """Name the versions of Python, wordgate and the packages given, where installed."""
     versions = {"python": platform.python_version(), "machine": platform.machine()}
-    return dict(sorted({**versions, **installed("wordgate", "numpy", *packages)}.items()))
+    return dict(sorted({**versions, **installed_versions("wordgate", "numpy", *packages)}.items()))

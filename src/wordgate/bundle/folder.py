@@ -40,12 +40,12 @@ from safetensors.numpy import load as load_arrays
 
 from wordgate.bundle.config import SCHEMA_VERSION, Config
 from wordgate.bundle.metrics import Metrics
-from wordgate.cores import choose_threads
 from wordgate.data.reading import shown
+from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError
 from wordgate.models.families import model_from_state, with_threads
 from wordgate.models.protocol import Model
-from wordgate.split.fingerprints import Fingerprints
+from wordgate.runtime.cpu import choose_threads
 
 MANIFEST = "manifest.json"
 READ_BY_PREDICTION = ("config.json", "model.json", "weights.safetensors")

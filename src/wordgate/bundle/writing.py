@@ -12,10 +12,10 @@ from wordgate.bundle.card import model_card
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.bundle.metrics import Metrics
+from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError
 from wordgate.files import check_folder, write_folder
 from wordgate.models.protocol import Model
-from wordgate.split.fingerprints import Fingerprints
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def demo(out: str, *, seed: int, threads: int | None, as_json: bool) -> None:
 
     Needs no network and no data. Word counts can only guess; the LSTM reads.
     """
-    from wordgate.progress import Console
+    from wordgate.runtime.progress import Console
     from wordgate.workflows.demo import run_demo
 
     outcome = run_demo(out, seed=seed, threads=threads, progress=Console())

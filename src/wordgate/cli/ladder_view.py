@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from wordgate.cli.views import one_line
 from wordgate.evaluation.report_text import UNDEFINED
-from wordgate.progress import Bar, Console
+from wordgate.runtime.progress import Console, ProgressBar
 from wordgate.workflows.ladder_told import HEADER, measured, scores_row, step_told
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class LiveLadder(Console):
         self._draw()
 
     @contextmanager
-    def bar(self, total: int | None, done: int = 0) -> Iterator[Bar]:
+    def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
         """Show how far the model at work is, in a line below the ladder."""
         counted = done
 

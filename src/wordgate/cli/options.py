@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wordgate.cores import MOST_THREADS
+from wordgate.runtime.cpu import MOST_THREADS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -81,7 +81,7 @@ def serve(
     If WORDGATE_API_KEY is set, the API wants it: Authorization: Bearer KEY. Ctrl-C or SIGTERM ends
     it when all that was accepted is answered; a second one ends it at once.
     """
-    from wordgate.extras import require_extra
+    from wordgate.runtime.packages import require_extra
 
     require_extra("serve", "serving a model")
     from wordgate.cli.views import change_warnings

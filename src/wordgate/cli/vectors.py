@@ -36,7 +36,7 @@ vectors.add_command(distill)
 @json_option
 def info(file: str, *, as_json: bool) -> None:
     """Tell what the word vectors in FILE are: format, rows, size, spread, words."""
-    from wordgate.progress import Console
+    from wordgate.runtime.progress import Console
     from wordgate.vectors.named import locate_vectors
     from wordgate.vectors.reading import open_vectors
     from wordgate.vectors.summary import summarise
@@ -69,7 +69,7 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
 
     from wordgate.errors import SettingsError
     from wordgate.files import check_file
-    from wordgate.progress import Console
+    from wordgate.runtime.progress import Console
     from wordgate.vectors.named import locate_vectors
     from wordgate.vectors.reading import open_vectors
     from wordgate.vectors.writing import format_by_name, write_vectors
@@ -89,7 +89,7 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
 
 def _watched(file: "VectorFile", blocks: "Iterable[Block]", doing: str) -> "Iterator[Block]":
     """Pass on the blocks of a file, with a bar over the file's bytes."""
-    from wordgate.progress import Console
+    from wordgate.runtime.progress import Console
 
     with Console().bar(100) as bar:
         shown = 0

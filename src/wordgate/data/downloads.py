@@ -11,7 +11,7 @@ import platformdirs
 from wordgate.data.reading import shown
 from wordgate.data.source import is_file
 from wordgate.errors import DataError, MissingExtraError
-from wordgate.progress import Progress, Silent
+from wordgate.runtime.progress import Progress, Silent
 
 DATA_HOME_VARIABLE = "WORDGATE_DATA_HOME"
 # An HTTP client's message can fill a screen; its beginning names the trouble.

@@ -11,7 +11,7 @@ from wordgate.data.decoding import without_surrogates
 from wordgate.data.records import Cell, Records
 from wordgate.data.source import most_unpacked
 from wordgate.errors import DataError
-from wordgate.extras import require_extra
+from wordgate.runtime.packages import require_extra
 
 _FEW_CELLS = 10**7
 """Cells that any file may have; a larger one has a byte of its own for each."""

@@ -12,7 +12,7 @@ from wordgate.export.lstm import lstm_logits
 from wordgate.export.tokenizing import tokenizer_settings
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel
-from wordgate.versions import installed
+from wordgate.runtime.packages import installed_versions
 
 Exportable = LSTMModel | AverageModel
 FAMILIES = ("lstm", "mlp", "logreg")
@@ -53,7 +53,7 @@ def onnx_bytes(model: Exportable, config: Config, *, int8: bool) -> bytes:
 def metadata(model: Exportable, config: Config, *, int8: bool) -> dict[str, str]:
     """Give what the file tells of itself: texts by their names, lists and objects as JSON."""
     told = {
-        "wordgate_version": installed("wordgate")["wordgate"],
+        "wordgate_version": installed_versions("wordgate")["wordgate"],
         "family": model.family,
         "precision": "int8" if int8 else "float32",
         "labels": json.dumps(config.labels),

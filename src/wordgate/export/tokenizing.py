@@ -9,29 +9,29 @@ from typing import Any
 import regex
 
 from wordgate.text.encoder import TextEncoder
-from wordgate.text.rules import Step
+from wordgate.text.normalizer import NormalizerStep
 
 # An escaped character, a property, or a set that may hold one set more.
 _PART = regex.compile(r"\\p\{\w+\}|\\.|\[(?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.)*\])*\]")
-_LONE_SURROGATES = Step("replace", r"[\ud800-\udfff]", "\ufffd")
+_LONE_SURROGATES = NormalizerStep("replace", r"[\ud800-\udfff]", "\ufffd")
 
 
 def tokenizer_settings(encoder: TextEncoder) -> dict[str, Any]:
     """Give all that makes ids of a text, in types that JSON has.
 
     Returns:
-        ``steps``, each a list of kind, pattern and replacement as in `wordgate.text.rules.Step`,
-        and the pattern ``token``, all for Python's `re`; ``words`` in the order of their ids,
-        which begin at ``first_id``; ``unknown``, the id of all other words, None if they are
-        dropped; and then ``max_tokens``, of which a longer text keeps the first, or the last if
-        ``truncate`` is ``front``.
+        ``steps``, each a list of kind, pattern and replacement as in `NormalizerStep`, and the
+        pattern ``token``, all for Python's `re`; ``words`` in the order of their ids, which begin
+        at ``first_id``; ``unknown``, the id of all other words, None if they are dropped; and then
+        ``max_tokens``, of which a longer text keeps the first, or the last if ``truncate`` is
+        ``front``.
     """
-    rules, vocabulary = encoder.tokenizer.rules(), encoder.vocabulary
-    steps = [_LONE_SURROGATES, *rules.steps]
+    normalizer, vocabulary = encoder.tokenizer.normalizer(), encoder.vocabulary
+    steps = [_LONE_SURROGATES, *normalizer.steps]
     return {
         "name": encoder.tokenizer.name,
         "steps": [[step.kind, plain(step.pattern), step.replacement] for step in steps],
-        "token": plain(rules.token),
+        "token": plain(normalizer.token),
         "first_id": vocabulary.first_id,
         "unknown": vocabulary.unknown,
         "max_tokens": encoder.max_tokens,

@@ -1,4 +1,4 @@
-"""Counts of short runs of words and characters, a linear model over them: prediction in numpy.
+"""The family `count`: a linear model over n-grams of words and characters.
 
 It sees which words stand in a text and which stand side by side, and nothing that lies further
 apart. That makes it what a model that reads word order has to beat.
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.block import KINDS, Block, Entries
 from wordgate.models.protocol import Arrays, Description
 from wordgate.models.softmax import log_softmax
+from wordgate.text.ngrams import ANALYZERS, NgramVectorizer, SparseRows
 
 # Before softmax, of a class that had no rows in training: its probability is 0 in float64, its
 # logarithm finite.
@@ -23,11 +23,11 @@ _TEXTS_AT_ONCE = 512
 
 
 class CountModel:
-    """A linear model over the weighted counts of known runs.
+    """A linear model over the weighted counts of known n-grams.
 
     Args:
-        blocks: The kinds of runs; their runs are numbered one block after another.
-        coefficients: float32 or float64 [runs, classes], of all blocks.
+        vectorizers: The kinds of n-grams; their n-grams are numbered one after another.
+        coefficients: float32 or float64 [ngrams, classes], of all vectorizers.
         intercepts: float64 [classes].
     """
 
@@ -36,11 +36,11 @@ class CountModel:
 
     def __init__(
         self,
-        blocks: Sequence[Block],
+        vectorizers: Sequence[NgramVectorizer],
         coefficients: NDArray[np.floating[Any]],
         intercepts: NDArray[np.float64],
     ):
-        self.blocks = tuple(blocks)
+        self.vectorizers = tuple(vectorizers)
         self.coefficients = coefficients
         self.intercepts = intercepts
 
@@ -54,11 +54,11 @@ class CountModel:
             float64 [n, classes], one row a text.
         """
         logits = np.tile(self.intercepts, (len(texts), 1))
-        ends = np.cumsum([0, *map(len, self.blocks)])
+        ends = np.cumsum([0, *map(len, self.vectorizers)])
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = texts[start : start + _TEXTS_AT_ONCE]
-            for block, (first, end) in zip(self.blocks, pairwise(ends), strict=True):
-                sums = _sum_by_text(self.coefficients[first:end], block.entries(part))
+            for vectorizer, (first, end) in zip(self.vectorizers, pairwise(ends), strict=True):
+                sums = _sum_by_text(self.coefficients[first:end], vectorizer.transform(part))
                 logits[start : start + len(part)] += sums
         return log_softmax(logits)
 
@@ -66,20 +66,20 @@ class CountModel:
         """Give what a saved model holds: settings that go into JSON, and arrays."""
         described = [
             {
-                "kind": block.kind,
-                "ngrams": list(block.ngrams),
-                "n_texts": block.n_texts,
-                "vocabulary": block.vocabulary,
+                "kind": vectorizer.analyzer,
+                "ngrams": list(vectorizer.ngram_range),
+                "n_texts": vectorizer.n_texts,
+                "vocabulary": vectorizer.vocabulary,
             }
-            for block in self.blocks
+            for vectorizer in self.vectorizers
         ]
         arrays: dict[str, NDArray[Any]] = {
             "coefficients": self.coefficients,
             "intercepts": self.intercepts,
         }
-        for block in self.blocks:
-            if block.frequencies is not None:
-                arrays[_frequencies(block.kind)] = block.frequencies
+        for vectorizer in self.vectorizers:
+            if vectorizer.frequencies is not None:
+                arrays[_frequencies(vectorizer.analyzer)] = vectorizer.frequencies
         return {"blocks": described}, arrays
 
     @classmethod
@@ -96,28 +96,28 @@ class CountModel:
         Raises:
             BundleError: Something is missing or does not fit the rest.
         """
-        blocks = [_block(block, arrays) for block in _described(description)]
-        if len({block.kind for block in blocks}) != len(blocks):
+        vectorizers = [_vectorizer(vectorizer, arrays) for vectorizer in _described(description)]
+        if len({vectorizer.analyzer for vectorizer in vectorizers}) != len(vectorizers):
             raise BundleError("the saved count model has two blocks of the same kind")
         for name in ("coefficients", "intercepts"):
             if name not in arrays:
                 raise BundleError(f"the saved count model has no array '{name}'")
         coefficients, intercepts = arrays["coefficients"], arrays["intercepts"]
-        _check_shapes(sum(map(len, blocks)), coefficients, intercepts)
-        return cls(blocks, coefficients, intercepts.astype(np.float64))
+        _check_shapes(sum(map(len, vectorizers)), coefficients, intercepts)
+        return cls(vectorizers, coefficients, intercepts.astype(np.float64))
 
 
 def _frequencies(kind: str) -> str:
-    """Name the array of a block's frequencies."""
+    """Name the array of a vectorizer's frequencies."""
     return f"{kind}.frequencies"
 
 
-def _sum_by_text(coefficients: NDArray[np.floating[Any]], entries: Entries) -> NDArray[np.float64]:
-    """Sum each text's values times their runs' coefficients [runs, classes]: [n, classes]."""
-    products = coefficients[entries.ids] * entries.values[:, None]
-    sums = np.zeros((len(entries.lengths), coefficients.shape[1]))
-    filled = entries.lengths > 0  # reduceat gives an empty text its neighbour's first row
-    starts = (np.cumsum(entries.lengths) - entries.lengths)[filled]
+def _sum_by_text(coefficients: NDArray[np.floating[Any]], rows: SparseRows) -> NDArray[np.float64]:
+    """Sum each text's values times their n-grams' coefficients [ngrams, classes]: [n, classes]."""
+    products = coefficients[rows.ids] * rows.values[:, None]
+    sums = np.zeros((len(rows.lengths), coefficients.shape[1]))
+    filled = rows.lengths > 0  # reduceat gives an empty text its neighbour's first row
+    starts = (np.cumsum(rows.lengths) - rows.lengths)[filled]
     if len(starts):
         sums[filled] = np.add.reduceat(products, starts, axis=0)
     return sums
@@ -136,20 +136,22 @@ def _described(description: Description) -> list[Mapping[str, Any]]:
     return blocks
 
 
-def _block(described: Mapping[str, Any], arrays: Arrays) -> Block:
+def _vectorizer(described: Mapping[str, Any], arrays: Arrays) -> NgramVectorizer:
     for name in ("kind", "ngrams", "n_texts", "vocabulary"):
         if name not in described:
             raise BundleError(f"the saved count model has no setting '{name}'")
     kind = described["kind"]
-    if kind not in KINDS:
+    if kind not in ANALYZERS:
         raise BundleError(
             f"the saved count model counts {kind!r:.80},"
-            f" and this wordgate only {' and '.join(KINDS)}"
+            f" and this wordgate only {' and '.join(ANALYZERS)}"
         )
     vocabulary = _checked_vocabulary(described["vocabulary"])
     frequencies, n_texts = arrays.get(_frequencies(kind)), described["n_texts"]
     _check_frequencies(frequencies, n_texts, len(vocabulary))
-    return Block(kind, _checked_ngrams(described["ngrams"]), vocabulary, frequencies, n_texts)
+    return NgramVectorizer(
+        kind, _checked_ngrams(described["ngrams"]), vocabulary, frequencies, n_texts
+    )
 
 
 def _checked_ngrams(ngrams: object) -> tuple[int, int]:
@@ -158,19 +160,19 @@ def _checked_ngrams(ngrams: object) -> tuple[int, int]:
             return shortest, longest
     raise BundleError(
         f"the saved count model's setting 'ngrams' is {ngrams!r}; "
-        "it must be the shortest and the longest run, such as [1, 3]"
+        "it must be the shortest and the longest n-gram, such as [1, 3]"
     )
 
 
 def _checked_vocabulary(vocabulary: object) -> list[str]:
-    if not isinstance(vocabulary, list) or not all(isinstance(run, str) for run in vocabulary):
+    if not isinstance(vocabulary, list) or not all(isinstance(ngram, str) for ngram in vocabulary):
         raise BundleError("the saved count model's setting 'vocabulary' is not a list of texts")
     if len(set(vocabulary)) != len(vocabulary):
-        raise BundleError("the saved count model's vocabulary holds the same run twice")
+        raise BundleError("the saved count model's vocabulary holds the same n-gram twice")
     return vocabulary
 
 
-def _check_frequencies(frequencies: NDArray[Any] | None, n_texts: object, n_runs: int) -> None:
+def _check_frequencies(frequencies: NDArray[Any] | None, n_texts: object, n_ngrams: int) -> None:
     """Refuse frequencies that are not those of a vocabulary among so many texts."""
     if type(n_texts) is not int or n_texts < 0 or (n_texts > 0) != (frequencies is not None):
         weighted = "frequencies" if frequencies is not None else "no frequencies"
@@ -180,25 +182,25 @@ def _check_frequencies(frequencies: NDArray[Any] | None, n_texts: object, n_runs
         )
     if frequencies is None:
         return
-    if frequencies.shape != (n_runs,) or frequencies.dtype != np.int32:
+    if frequencies.shape != (n_ngrams,) or frequencies.dtype != np.int32:
         raise BundleError(
             f"the saved count model's frequencies are {frequencies.dtype}"
-            f" {list(frequencies.shape)} where int32 {[n_runs]} belongs"
+            f" {list(frequencies.shape)} where int32 {[n_ngrams]} belongs"
         )
-    if n_runs and not 1 <= frequencies.min() <= frequencies.max() <= n_texts:
+    if n_ngrams and not 1 <= frequencies.min() <= frequencies.max() <= n_texts:
         raise BundleError(
             f"the saved count model's frequencies go from {frequencies.min()} to"
             f" {frequencies.max()}; they must lie between 1 and its {n_texts} texts"
         )
 
 
-def _check_shapes(n_runs: int, coefficients: NDArray[Any], intercepts: NDArray[Any]) -> None:
+def _check_shapes(n_ngrams: int, coefficients: NDArray[Any], intercepts: NDArray[Any]) -> None:
     if intercepts.ndim != 1:
         raise BundleError(
             f"the saved count model's intercepts have the shape {intercepts.shape}; "
             "they must have one dimension, the classes"
         )
-    expected = (n_runs, len(intercepts))
+    expected = (n_ngrams, len(intercepts))
     if coefficients.shape != expected:
         raise BundleError(
             f"the saved count model's coefficients have the shape {coefficients.shape}; "

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError, did_you_mean
-from wordgate.extras import require_extra
 from wordgate.models.reader import Reader
+from wordgate.runtime.packages import require_extra
 
 Floats = NDArray[np.float32]
 NUMPY = "numpy"

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.cores import choose_threads
 from wordgate.errors import BundleError
 from wordgate.models.network import DIRECTIONS, POOLINGS, Floats, Network
 from wordgate.models.protocol import Arrays, Description
+from wordgate.runtime.cpu import choose_threads
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wordgate.models.int8 import kept, restored, rounded
 from wordgate.models.kernels import NUMPY, AnyReader, make_reader
 from wordgate.models.softmax import log_softmax
-from wordgate.models.spreading import SINGLE_THREADED_BLAS, spread
+from wordgate.runtime.parallel import SINGLE_THREADED_BLAS, parallel_for
 from wordgate.text.batches import Batch, bucketed
 from wordgate.text.encoder import EncodedTexts
 
@@ -138,7 +138,7 @@ class Network:
             for reader in self._readers:
                 reader.prepare(encoded.ids)
             batches = bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None)
-            spread(judge, batches, threads=threads)
+            parallel_for(judge, batches, threads=threads)
         return log_softmax(logits)
 
     @cached_property

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.models.network import Direction, Network
 from wordgate.models.softmax import log_softmax
-from wordgate.models.spreading import SINGLE_THREADED_BLAS
+from wordgate.runtime.parallel import SINGLE_THREADED_BLAS
 
 Numbers = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""The family `transformer`: a pretrained tokenizer and the fine-tuned network over its pieces.
+"""The family `transformer`: a pretrained tokenizer and the fine-tuned network over its subwords.
 
 Nothing here imports torch, transformers or tokenizers before a model of this family is at hand.
 """
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.cores import wait_asleep
 from wordgate.errors import BundleError
-from wordgate.extras import require_extra
 from wordgate.models.protocol import Arrays, Description
-from wordgate.text.pieces import PieceEncoder
+from wordgate.runtime.cpu import wait_asleep
+from wordgate.runtime.packages import require_extra
+from wordgate.text.subwords import SubwordEncoder
 
 if TYPE_CHECKING:
     from wordgate.models.transformer_network import TransformerNetwork
@@ -35,7 +35,7 @@ class TransformerModel:
         threads: In how many threads it predicts; None for what `torch_threads` chooses.
     """
 
-    encoder: PieceEncoder
+    encoder: SubwordEncoder
     network: TransformerNetwork
     threads: int | None = None
     family = "transformer"
@@ -87,16 +87,16 @@ class TransformerModel:
         if not isinstance(config, Mapping):
             raise BundleError(f"the model's config is {config!r:.80}, not an object of named parts")
         network = TransformerNetwork.from_arrays(config, pad_id, arrays)
-        encoder = PieceEncoder.from_state(description)
-        if encoder.size > network.n_pieces:
+        encoder = SubwordEncoder.from_state(description)
+        if encoder.vocab_size > network.vocab_size:
             raise BundleError(
-                f"the model's tokenizer has {encoder.size:,} pieces, and its weights know"
-                f" {network.n_pieces:,}"
+                f"the model's tokenizer has {encoder.vocab_size:,} subwords, and its weights know"
+                f" {network.vocab_size:,}"
             )
-        if encoder.max_tokens > network.longest:
+        if encoder.max_tokens > network.max_length:
             raise BundleError(
                 f"the model's max_tokens is {encoder.max_tokens:,}, and its weights read"
-                f" {network.longest:,} at most"
+                f" {network.max_length:,} at most"
             )
         return cls(encoder, network)
 

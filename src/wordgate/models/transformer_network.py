@@ -1,14 +1,14 @@
 """The network of the family `transformer`: an encoder, the mean of its outputs, a linear layer.
 
-The mean over a text's pieces is what sentence-transformers pool by (Reimers and Gurevych 2019), and
-every kind of encoder has it, with a token of its own for whole texts or without.
+The mean over a text's subwords is what sentence-transformers pool by (Reimers and Gurevych 2019),
+and every kind of encoder has it, with a token of its own for whole texts or without.
 
 A network is described by data alone. transformers would load code for what a description names:
 another repository's classes (``auto_map``), kernels of the hub (``attn_implementation``,
 ``use_kernels``), quantizers. None of that enters: kinds of encoders stand in a list, each with the
 attention it computes by, and what else could name code is left out of the description.
 
-Shapes: ``batch`` texts of at most ``time`` pieces; ``width`` numbers of the encoder's outputs.
+Shapes: ``batch`` texts of at most ``time`` subwords; ``hidden_size`` dimensions of the outputs.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wordgate.cores import choose_threads, torch_threads
 from wordgate.errors import BundleError, WordgateError, did_you_mean
+from wordgate.runtime.cpu import choose_threads, torch_threads
 from wordgate.text.batches import bucketed
-from wordgate.text.pieces import FIRST_ID
+from wordgate.text.subwords import FIRST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,18 +96,18 @@ class TransformerNetwork:
         return int(self.modules["head"].out_features)  # type: ignore[arg-type]
 
     @property
-    def width(self) -> int:
+    def hidden_size(self) -> int:
         """Count the numbers of the encoder's outputs."""
         return int(self.modules["head"].in_features)  # type: ignore[arg-type]
 
     @property
-    def n_pieces(self) -> int:
-        """Count the pieces that have an embedding."""
+    def vocab_size(self) -> int:
+        """Count the subwords that have an embedding."""
         return int(self.modules["encoder"].get_input_embeddings().num_embeddings)  # type: ignore[operator]
 
     @property
-    def longest(self) -> int:
-        """Count the pieces of the longest text that can be read."""
+    def max_length(self) -> int:
+        """Count the subwords of the longest text that can be read."""
         limits = [int(self.config.get("max_position_embeddings", 0)) or 2**31]
         for name, module in self.modules.named_modules():
             if isinstance(module, torch.nn.Embedding) and name.endswith("position_embeddings"):
@@ -126,7 +126,7 @@ class TransformerNetwork:
         Returns:
             [batch, classes].
         """
-        # A text without pieces reads one of padding: attention needs something to attend to.
+        # A text without subwords reads one of padding: attention needs something to attend to.
         there = torch.arange(ids.shape[1], device=ids.device) < lengths.clamp(min=1)[:, None]
         outputs = self._outputs(ids, there)
         weights = there.to(outputs.dtype)[..., None]
@@ -136,14 +136,14 @@ class TransformerNetwork:
 
     @torch.inference_mode()
     def outputs(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Compute the encoder's outputs for each piece, without dropout.
+        """Compute the encoder's outputs for each subword, without dropout.
 
         Args:
             ids: int64 [batch, time], as for `logits`.
             lengths: int64 [batch], 1 or more.
 
         Returns:
-            float32 [batch, time, width].
+            float32 [batch, time, hidden_size].
         """
         was_training = self.modules.training
         self.modules.eval()
@@ -155,7 +155,7 @@ class TransformerNetwork:
         return found
 
     def _outputs(self, ids: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-        """Run the encoder on pieces that are there, bool [batch, time]: [batch, time, width]."""
+        """Run the encoder on subwords of a mask, bool [batch, time]: [batch, time, hidden_size]."""
         own = torch.where(ids > 0, ids - FIRST_ID, self.pad_id)
         states: torch.Tensor = self.modules["encoder"](
             input_ids=own, attention_mask=there.long(), return_dict=True
@@ -231,8 +231,8 @@ class TransformerNetwork:
         with torch.device("meta"):
             network = _built(config, n_classes)
         _check_arrays(network.modules.state_dict(), arrays)
-        if type(pad_id) is not int or not 0 <= pad_id < network.n_pieces:
-            raise BundleError(f"the model's pad_id is {pad_id!r:.80}, which is no piece of it")
+        if type(pad_id) is not int or not 0 <= pad_id < network.vocab_size:
+            raise BundleError(f"the model's pad_id is {pad_id!r:.80}, which is no subword of it")
         network = _built(config, n_classes, pad_id)
         # A copy: the arrays of a bundle may be read-only, and another model may share them.
         weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}

@@ -14,7 +14,7 @@ from wordgate.models.lstm import LSTMModel
 from wordgate.models.protocol import Model
 from wordgate.models.transformer import TransformerModel
 from wordgate.text.encoder import EncodedTexts, TextEncoder
-from wordgate.text.spans import Token, located_tokens
+from wordgate.text.normalizer import Token, tokens_with_offsets
 
 Numbers = NDArray[np.float64]
 
@@ -162,7 +162,7 @@ def read_text(model: Model, text: str) -> IdReading | TextReading:
 
 def _id_reading(model: LSTMModel | AverageModel, text: str) -> IdReading:
     encoder = model.encoder
-    tokens = located_tokens(encoder.tokenizer, text)
+    tokens = tokens_with_offsets(encoder.tokenizer.normalizer(), text)
     ids = [encoder.vocabulary.id(token.text) for token in tokens]
     first, end = _window(encoder, ids)
     read = np.array([number for number in ids[first:end] if number is not None], np.int32)
@@ -198,5 +198,5 @@ _COUNTED = re.compile(r"\w+|[^\w\s]+")
 
 
 def _is_counted(model: CountModel, word: str) -> bool:
-    """Tell whether any run of a word, or inside it, was counted in training."""
-    return any(len(block.known([word])[0]) > 0 for block in model.blocks)
+    """Tell whether any n-gram of a word, or inside it, was counted in training."""
+    return any(len(vectorizer.lookup([word])[0]) > 0 for vectorizer in model.vectorizers)

@@ -13,7 +13,7 @@ from wordgate.data.records import Records
 from wordgate.data.source import most_unpacked
 from wordgate.data.typed import cells, readable_parquet, typed_records, unpacked_size
 from wordgate.errors import DataError
-from wordgate.extras import require_extra
+from wordgate.runtime.packages import require_extra
 from wordgate.scoring.batch import EMPTY_TEXT
 from wordgate.scoring.names import own_names
 from wordgate.scoring.source import Source

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from wordgate.bundle.folder import MANIFEST
 from wordgate.errors import BundleError, SettingsError
-from wordgate.extras import require_extra
 from wordgate.files import behind_links
+from wordgate.runtime.packages import require_extra
 from wordgate.scoring.batch import Reader
 from wordgate.scoring.keeping import Kept
 from wordgate.scoring.parquet_writing import ParquetWriter

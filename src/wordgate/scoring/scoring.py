@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.bundle.folder import BundleFolder
-from wordgate.cores import choose_threads
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.models.kernels import NUMPY
 from wordgate.prediction.predictor import Predictor, check_abstain, load
-from wordgate.progress import Console, Progress
+from wordgate.runtime.cpu import choose_threads, processor
+from wordgate.runtime.interrupt import Interruption, deferred_interruption
+from wordgate.runtime.packages import installed_versions
+from wordgate.runtime.progress import Console, Progress
 from wordgate.scoring.answers import answers
 from wordgate.scoring.batch import Batch
 from wordgate.scoring.keeping import Counts, Kept, Mark
@@ -31,9 +33,6 @@ from wordgate.scoring.source import STANDARD
 from wordgate.scoring.survey import digest
 from wordgate.scoring.writing import Writer
 from wordgate.training.identity import Identity
-from wordgate.training.interruption import Interruption, deferred_interruption
-from wordgate.training.processor import processor
-from wordgate.versions import installed
 
 BATCH = 8192
 _STEPS = 1000  # of the bar
@@ -214,7 +213,7 @@ def _work(
         work = {
             "input": digest(opened.source.path),
             "model": _digest_of_model(bundle),
-            **installed("wordgate"),
+            **installed_versions("wordgate"),
             "text": json.dumps([column.number for column in opened.text.columns]),
             "encoding": str(opened.codec),
             "abstain_below": str(abstain_below),
@@ -238,7 +237,7 @@ def _engine(predictor: Predictor, kernel: str) -> dict[str, str]:
         "python": platform.python_version(),
         "threads": str(predictor.n_threads),
         "processor": processor(),
-        **installed(*packages),
+        **installed_versions(*packages),
     }
 
 

@@ -1,1 +1,1 @@
-"""Who is in train, validation and test, and why that is fair."""
+"""Splits into train, validation and test, cross-validation folds, and their leakage."""

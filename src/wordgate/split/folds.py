@@ -1,4 +1,4 @@
-"""Cross-validation that keeps groups and copies together: k folds, stratified by label."""
+"""Grouped k-fold cross-validation, stratified by label, with near duplicates kept together."""
 
 import heapq
 from collections import Counter
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.dedup.keys import Factorized, group_keys, hash_strings
+from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
-from wordgate.split.copies import find_copies
-from wordgate.split.dealing import Deck
-from wordgate.split.keys import group_keys, hashed, numbered
+from wordgate.split.assignment import GroupTable
 
 
 class GroupedSplit:
@@ -50,7 +50,7 @@ class GroupedSplit:
         y: Any = None,
         groups: Any = None,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Deal the rows.
+        """Split the rows into folds.
 
         Args:
             X: The texts.
@@ -71,7 +71,7 @@ class GroupedSplit:
         _check_lengths(texts, labels, names)
         keys = group_keys(texts, names)
         if self.join_copies:
-            keys = find_copies(texts, names).joined.groups
+            keys = find_near_duplicates(texts, names).joined.groups
         fold = grouped_folds(keys, labels, self.n_splits, seed=self.seed)
         for number in range(self.n_splits):
             yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
@@ -80,7 +80,7 @@ class GroupedSplit:
 def grouped_folds(
     groups: Sequence[str], labels: Sequence[str], n_folds: int, *, seed: int
 ) -> NDArray[np.int64]:
-    """Deal whole groups to folds of about equal size, and equal in each label.
+    """Assign whole groups to folds of about equal size, and equal in each label.
 
     Label by label, a group goes to the fold that has the fewest rows of groups of its commonest
     label, large groups first; ties are broken by a hash, so the order of the rows changes nothing.
@@ -97,37 +97,36 @@ def grouped_folds(
     Raises:
         DataError: There are fewer groups than folds.
     """
-    group, group_names = numbered(groups)
-    if len(group_names) < n_folds:
+    group, label = Factorized.of(groups), Factorized.of(labels)
+    if len(group.names) < n_folds:
         raise DataError(
-            f"{len(group_names)} groups can't be dealt to {n_folds} folds: ask for fewer"
+            f"{len(group.names)} groups can't be dealt to {n_folds} folds: ask for fewer"
         )
-    number = {name: place for place, name in enumerate(sorted(set(labels)))}
-    label = np.fromiter((number[name] for name in labels), np.int64, len(labels))
-    deck = Deck.of(group, label, hashed(map(str, group_names), key=f"fold {seed}"))
-    order = np.lexsort((deck.rank, -deck.size, deck.stratum))
-    fold_of_group = np.zeros(len(group_names), dtype=np.int64)
+    rank = hash_strings(group.names, key=f"fold {seed}")
+    table = GroupTable.of(group.codes, label.codes, rank)
+    order = np.lexsort((table.rank, -table.size, table.stratum))
+    fold_of_group = np.zeros(len(group.names), dtype=np.int64)
     total = [0] * n_folds
     stratum, heap = -1, [(0, 0, 0)]
     for place in order.tolist():
-        if deck.stratum[place] != stratum:
-            stratum = deck.stratum[place]
+        if table.stratum[place] != stratum:
+            stratum = table.stratum[place]
             # Each label starts with the fold that the labels before it have left the smallest.
             heap = [(0, total[fold], fold) for fold in range(n_folds)]
             heapq.heapify(heap)
         own, _, fold = heapq.heappop(heap)
         fold_of_group[place] = fold
-        size = int(deck.size[place])
+        size = int(table.size[place])
         total[fold] += size
         heapq.heappush(heap, (own + size, total[fold], fold))
-    dealt: NDArray[np.int64] = fold_of_group[group]
+    dealt: NDArray[np.int64] = fold_of_group[group.codes]
     return dealt
 
 
 def random_folds(
     texts: Sequence[str], labels: Sequence[str], n_folds: int, *, seed: int
 ) -> NDArray[np.int64]:
-    """Deal single rows to folds of about equal size, and equal in each label, whatever they copy.
+    """Assign single rows to folds of about equal size, and equal in each label, whatever they copy.
 
     Args:
         texts: One text a row; with its label it ranks the row, so their order changes nothing.

@@ -1,4 +1,4 @@
-"""Splits: which rows are train, validation and test, and how fair that is."""
+"""Splits of rows into train, validation and test: grouped, random or given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.dedup.keys import Factorized, group_keys, hash_strings, remix
 from wordgate.errors import DataError, SettingsError, did_you_mean
-from wordgate.split import remarks
-from wordgate.split.dealing import Deck, set_aside
-from wordgate.split.keys import group_keys, hashed, numbered, remixed
-from wordgate.split.remarks import Parts
+from wordgate.split import leakage
+from wordgate.split.assignment import GroupTable, assign_groups
+from wordgate.split.leakage import SplitLeakage, SplitParts
 
 Kind = Literal["grouped", "random", "given"]
 PART_NAMES = {
@@ -25,11 +25,11 @@ PART_NAMES = {
 
 @dataclass(frozen=True)
 class Split:
-    """Who is in train, validation and test.
+    """The rows of train, validation and test, and how fair their split is.
 
     Attributes:
-        kind: How the rows were dealt.
-        seed: What the dealing depended on besides the rows.
+        kind: How the rows were assigned.
+        seed: The seed of the assignment.
         train: int64 [n_train], row positions, sorted; the three parts are disjoint.
         valid: int64 [n_valid].
         test: int64 [n_test].
@@ -59,7 +59,7 @@ def grouped_split(
     valid_size: float = 0.1,
     seed: int = 0,
 ) -> Split:
-    """Deal whole groups, stratified by label as well as groups allow.
+    """Assign whole groups, stratified by label as well as groups allow.
 
     The order of the rows changes nothing: groups are ranked by a hash of their names and the seed.
 
@@ -80,11 +80,13 @@ def grouped_split(
         DataError: The columns differ in length, or every label stands in a single row.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
-    deck = Deck.of(rows.group, rows.label, hashed(rows.group_names, key=f"group {seed}"))
-    parts = _deal(deck, test_size, valid_size, stratify=True)
+    table = GroupTable.of(
+        rows.group, rows.label, hash_strings(rows.group_names, key=f"group {seed}")
+    )
+    parts = _assign(table, test_size, valid_size, stratify=True)
     if _labels_in(parts.test, rows.label) < min(2, _labels_with_two_rows(rows.label)):
-        warning = remarks.groups_cannot_judge(rows.label_names, rows.label, rows.group)
-        parts = _deal_rows(rows, test_size, valid_size, seed, stratify=True)
+        warning = leakage.explain_fallback(rows.label_names, rows.label, rows.group)
+        parts = _assign_rows(rows, test_size, valid_size, seed, stratify=True)
         return rows.split("random", seed, parts, warnings=(warning,))
     return rows.split("grouped", seed, parts)
 
@@ -99,7 +101,7 @@ def random_split(
     seed: int = 0,
     stratify: bool = True,
 ) -> Split:
-    """Deal single rows, whatever their groups, and count what leaks by it.
+    """Assign single rows, whatever their groups, and count what leaks by it.
 
     The order of the rows changes nothing: they are ranked by a hash of text, label and seed.
 
@@ -110,7 +112,7 @@ def random_split(
         test_size: The share of the rows for test.
         valid_size: The share of the rest for validation.
         seed: Another seed, another split.
-        stratify: Whether each label is dealt by itself.
+        stratify: Whether each label is split by itself.
 
     Returns:
         The split, of kind ``random``.
@@ -120,7 +122,7 @@ def random_split(
         DataError: The columns differ in length, or every label stands in a single row.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
-    parts = _deal_rows(rows, test_size, valid_size, seed, stratify=stratify)
+    parts = _assign_rows(rows, test_size, valid_size, seed, stratify=stratify)
     return rows.split("random", seed, parts)
 
 
@@ -156,14 +158,14 @@ def given_split(
     named = _named_parts(parts, len(texts))
     train, valid, test = (np.flatnonzero(named == part) for part in ("train", "valid", "test"))
     cut: list[str] = []
-    rank = hashed(rows.group_names, key=f"group {seed}")
+    rank = hash_strings(rows.group_names, key=f"group {seed}")
     if not len(test):
         cut.append("test")
         train, test = _cut(rows, train, rank, test_size, every_label=True)
     if not len(valid):
         cut.append("valid")
-        train, valid = _cut(rows, train, remixed(rank), valid_size, every_label=False)
-    return rows.split("given", seed, Parts(train, valid, test), cut=tuple(cut))
+        train, valid = _cut(rows, train, remix(rank), valid_size, every_label=False)
+    return rows.split("given", seed, SplitParts(train, valid, test), cut=tuple(cut))
 
 
 @dataclass(frozen=True)
@@ -190,33 +192,30 @@ class _Rows:
         _check_share("test_size", test_size)
         _check_share("valid_size", valid_size)
         _check_lengths(len(texts), labels=labels, groups=groups)
-        label_names = sorted(set(labels))
-        if len(texts) <= len(label_names):
+        label = Factorized.of(labels)
+        if len(texts) <= len(label.names):
             raise DataError(
-                f"{len(texts)} rows with {len(label_names)} labels can't be split: some label "
+                f"{len(texts)} rows with {len(label.names)} labels can't be split: some label "
                 "needs a second row, one to learn from and one to be judged on"
             )
-        number = {name: i for i, name in enumerate(label_names)}
-        label = np.fromiter((number[name] for name in labels), np.int64, len(texts))
-        group, group_names = numbered(group_keys(texts, groups))
-        names = [str(name) for name in group_names]
-        return cls(texts, label, label_names, group, names, groups is not None)
+        group = Factorized.of(group_keys(texts, groups))
+        return cls(texts, label.codes, label.names, group.codes, group.names, groups is not None)
 
     def split(
         self,
         kind: Kind,
         seed: int,
-        parts: Parts,
+        parts: SplitParts,
         *,
         warnings: tuple[str, ...] = (),
         cut: tuple[str, ...] = (),
     ) -> Split:
         """Count what leaks between the parts and say how fair they are."""
-        leak = remarks.Leak.between(parts, self.group, own_groups=self.own_groups)
+        leaked = SplitLeakage.between(parts, self.group, own_groups=self.own_groups)
         explain = {
-            "grouped": remarks.why_grouped,
-            "random": remarks.why_random,
-            "given": remarks.why_given,
+            "grouped": leakage.explain_grouped,
+            "random": leakage.explain_random,
+            "given": leakage.explain_given,
         }[kind]
         return Split(
             kind=kind,
@@ -224,38 +223,40 @@ class _Rows:
             train=parts.train,
             valid=parts.valid,
             test=parts.test,
-            reason=explain(parts, leak, cut),
+            reason=explain(parts, leaked, cut),
             warnings=(
                 *warnings,
-                *remarks.of_leaks(leak, parts, kind),
-                *remarks.of_scarcity(parts, self.label, self.label_names, leak),
+                *leakage.leakage_warnings(leaked, parts, kind),
+                *leakage.scarcity_warnings(parts, self.label, self.label_names, leaked),
             ),
-            n_test_groups=leak.test_groups,
-            leaked_by_group=leak.test_rows_in_train,
+            n_test_groups=leaked.test_groups,
+            leaked_by_group=leaked.test_rows_in_train,
         )
 
 
-def _deal(deck: Deck, test_size: float, valid_size: float, *, stratify: bool) -> Parts:
+def _assign(
+    table: GroupTable, test_size: float, valid_size: float, *, stratify: bool
+) -> SplitParts:
     """Set test aside, then validation from the rest in an unrelated ranking."""
-    in_test = set_aside(deck, test_size, every_label=True, stratify=stratify)
-    rest = deck.without(in_test, remixed(deck.rank))
-    in_valid = set_aside(rest, valid_size, every_label=False, stratify=stratify)
-    test, valid = in_test[deck.group_of_row], in_valid[deck.group_of_row]
-    return Parts(np.flatnonzero(~test & ~valid), np.flatnonzero(valid), np.flatnonzero(test))
+    in_test = assign_groups(table, test_size, every_label=True, stratify=stratify)
+    rest = table.without(in_test, remix(table.rank))
+    in_valid = assign_groups(rest, valid_size, every_label=False, stratify=stratify)
+    test, valid = in_test[table.group_of_row], in_valid[table.group_of_row]
+    return SplitParts(np.flatnonzero(~test & ~valid), np.flatnonzero(valid), np.flatnonzero(test))
 
 
-def _deal_rows(
+def _assign_rows(
     rows: _Rows, test_size: float, valid_size: float, seed: int, *, stratify: bool
-) -> Parts:
-    """Deal as though each row were a group, ranked by its text, its label and the times seen."""
+) -> SplitParts:
+    """Assign as though each row were a group, ranked by its text, its label and the times seen."""
     times: dict[tuple[str, int], int] = {}
     names: list[str] = []
     for text, label in zip(rows.texts, rows.label.tolist(), strict=True):
         time = times[text, label] = times.get((text, label), 0) + 1
         names.append(f"{time}\0{rows.label_names[label]}\0{text}")
     alone = np.arange(len(names))
-    deck = Deck.of(alone, rows.label, hashed(names, key=f"row {seed}"))
-    return _deal(deck, test_size, valid_size, stratify=stratify)
+    table = GroupTable.of(alone, rows.label, hash_strings(names, key=f"row {seed}"))
+    return _assign(table, test_size, valid_size, stratify=stratify)
 
 
 def _cut(
@@ -267,8 +268,8 @@ def _cut(
     every_label: bool,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut a part from given train rows in whole groups; return what is left and the part."""
-    deck = Deck.of(rows.group[train], rows.label[train], rank)
-    taken = set_aside(deck, share, every_label=every_label)[deck.group_of_row]
+    table = GroupTable.of(rows.group[train], rows.label[train], rank)
+    taken = assign_groups(table, share, every_label=every_label)[table.group_of_row]
     return train[~taken], train[taken]
 
 

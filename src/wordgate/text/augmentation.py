@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.text.spans import located_tokens
+from wordgate.text.normalizer import tokens_with_offsets
 from wordgate.text.tokenizers import Tokenizer
 
 CROP = (0.3, 0.95)
@@ -112,7 +112,7 @@ class Augmenter:
 
     def _segments(self, text: str) -> _Segments:
         text = text[:_LONGEST]
-        found = located_tokens(self.tokenizer, text)
+        found = tokens_with_offsets(self.tokenizer.normalizer(), text)
         ends = [*(token.start for token in found[1:]), len(text)][: len(found)]
         return _Segments(
             tokens=[token.text for token in found],

@@ -1,4 +1,4 @@
-"""From texts to word ids: tokenizer, vocabulary and length limit in one, fitted on train alone.
+"""Text encoder: tokenizer, vocabulary and length limit in one, fitted on train alone.
 
 Shapes: ``n`` texts, ``total`` tokens of all of them together, laid end to end.
 """
@@ -161,8 +161,8 @@ class TextEncoder:
         encoder = cls(get_tokenizer(tokenizer), vocabulary, max_tokens, truncate)
         return encoder, encoder._to_ids(token_lists)
 
-    def knowing(self, more: Sequence[str]) -> "TextEncoder":
-        """Give an encoder that knows more words; the ids of the others stay."""
+    def extend(self, more: Sequence[str]) -> "TextEncoder":
+        """Add words to the vocabulary; the ids of the others stay."""
         words = (*self.vocabulary.words, *more)
         return replace(self, vocabulary=Vocabulary(words, self.vocabulary.unknown))
 

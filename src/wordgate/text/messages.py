@@ -1,4 +1,4 @@
-"""The tokenizer for short messages: tweets, chats, tickets, reviews.
+"""The tokenizer `messages`, for tweets, chats, tickets, reviews.
 
 What it does, by example (each row is a test):
 
@@ -44,7 +44,7 @@ from typing import ClassVar
 
 import regex
 
-from wordgate.text.rules import Rules, Step
+from wordgate.text.normalizer import Normalizer, NormalizerStep
 
 URL = "<url>"
 EMAIL = "<email>"
@@ -161,22 +161,24 @@ class MessagesTokenizer:
             tokens += _REMEMBERED.get(piece) or _remember(piece)
         return tokens
 
-    def rules(self) -> Rules:
+    def normalizer(self) -> Normalizer:
         """Give the same as data; what is left out here is there to save time alone."""
-        typography = (Step("replace", re.escape(fancy), plain) for fancy, plain in _TYPOGRAPHY)
-        steps = (
-            Step("unescape", _ENTITY.pattern),
-            Step("lower"),
-            Step("replace", _INVISIBLE.pattern),
-            *typography,
-            Step("replace", _MARKS_TOO_MANY.pattern, r"\1"),
-            Step("normalize"),
-            Step("replace", _SPACED_TAG.pattern, _CLOSED_TAG),
-            Step("replace", _EMAIL.pattern, _SPACED_EMAIL),
-            Step("replace", _LINK.pattern, _SPACED_URL),
-            Step("replace", _STRETCHED.pattern, _SHORTENED),
+        typography = (
+            NormalizerStep("replace", re.escape(fancy), plain) for fancy, plain in _TYPOGRAPHY
         )
-        return Rules(steps, _TOKEN.pattern)
+        steps = (
+            NormalizerStep("unescape", _ENTITY.pattern),
+            NormalizerStep("lower"),
+            NormalizerStep("replace", _INVISIBLE.pattern),
+            *typography,
+            NormalizerStep("replace", _MARKS_TOO_MANY.pattern, r"\1"),
+            NormalizerStep("normalize"),
+            NormalizerStep("replace", _SPACED_TAG.pattern, _CLOSED_TAG),
+            NormalizerStep("replace", _EMAIL.pattern, _SPACED_EMAIL),
+            NormalizerStep("replace", _LINK.pattern, _SPACED_URL),
+            NormalizerStep("replace", _STRETCHED.pattern, _SHORTENED),
+        )
+        return Normalizer(steps, _TOKEN.pattern)
 
 
 def _remember(piece: str) -> list[str]:

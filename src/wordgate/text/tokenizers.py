@@ -1,4 +1,4 @@
-"""From a text to its tokens: what a tokenizer is, and the two there are by name."""
+"""Tokenizers by name: `messages` and `keras`."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.text.messages import MessagesTokenizer
-from wordgate.text.rules import Rules, Step
+from wordgate.text.normalizer import Normalizer, NormalizerStep
 
 _KERAS_FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 _KERAS_BYTES = bytes.maketrans(_KERAS_FILTERS.encode(), b" " * len(_KERAS_FILTERS))
@@ -22,7 +22,7 @@ class Tokenizer(Protocol):
     def __call__(self, text: str) -> list[str]:
         """Cut one text into its tokens, in order."""
 
-    def rules(self) -> Rules:
+    def normalizer(self) -> Normalizer:
         """Give the same as data, for programs without wordgate."""
 
 
@@ -44,10 +44,12 @@ class KerasTokenizer:
         spaced = raw.decode("utf-8", "surrogatepass")
         return list(filter(None, spaced.split(" ")))
 
-    def rules(self) -> Rules:
+    def normalizer(self) -> Normalizer:
         """Give the same as data."""
         filtered = f"[{re.escape(_KERAS_FILTERS)}]"
-        return Rules((Step("lower"), Step("replace", filtered, " ")), "[^ ]+")
+        return Normalizer(
+            (NormalizerStep("lower"), NormalizerStep("replace", filtered, " ")), "[^ ]+"
+        )
 
 
 _TOKENIZERS: dict[str, Tokenizer] = {

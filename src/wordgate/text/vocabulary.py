@@ -1,4 +1,4 @@
-"""The vocabulary: which words a model knows, and the id of each.
+"""The vocabulary: known words and their ids.
 
 Id 0 is padding. Where unknown words are kept they share id 1 and known words begin at 2; where they
 are dropped, as the notebook drops them, known words begin at 1. So an unknown word never looks like

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.models.average import AverageModel, Floats, OutputLayer, averages
-from wordgate.progress import Progress
+from wordgate.runtime.cpu import single_thread_environment
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.fitting import Epoch, Examples, Fitted, check_not_empty
-from wordgate.training.processor import single_thread
 from wordgate.training.strengths import choose_strength
 from wordgate.training.words import KnownWords, look_words_up, word_remarks
 from wordgate.vectors.pretrained import Pretrained
@@ -163,7 +163,7 @@ def fit_average(
         history=best.history,
         best_epoch=best.best_epoch,
         remarks=[*remarks, *known.coverage.remarks(), *best.remarks],
-        engine=single_thread("scipy" if family == "logreg" else "torch"),
+        engine=single_thread_environment("scipy" if family == "logreg" else "torch"),
         coverage=known.coverage,
     )
 

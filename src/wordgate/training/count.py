@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.models.block import Block, Kind
 from wordgate.models.count import ABSENT_LOGIT, CountModel
-from wordgate.progress import Progress
+from wordgate.runtime.cpu import single_thread_environment
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
-from wordgate.text.runs import word_runs
+from wordgate.text.ngrams import Analyzer, NgramVectorizer, word_ngrams
 from wordgate.training.fitting import Examples, Fitted, check_not_empty
-from wordgate.training.processor import single_thread
-from wordgate.training.run_counts import count_matrix, learn_block
+from wordgate.training.ngram_matrix import count_matrix
 from wordgate.training.strengths import choose_strength
 
 if TYPE_CHECKING:
@@ -43,8 +42,8 @@ def fit_count(
         texts: The training texts.
         targets: int64 [n], the class of each text.
         n_classes: How many classes there are; one without texts gets the probability 0.
-        ngrams: Shortest and longest run of words to count.
-        min_count: A run that stands fewer times than this in all the texts is not counted.
+        ngrams: Shortest and longest n-gram of words to count.
+        min_count: An n-gram that occurs fewer times than this in all the texts is not counted.
         C: Inverse strength of the L2 penalty.
         seed: Of the solver, for those that draw; L-BFGS does not.
 
@@ -56,18 +55,18 @@ def fit_count(
         SettingsError: A setting is out of range.
     """
     _check(texts, targets, ngrams, min_count, C)
-    vocabulary = _frequent_runs(texts, ngrams, min_count)
+    vocabulary = _frequent_ngrams(texts, ngrams, min_count)
     present = np.unique(targets)
     if len(present) == 1 or not vocabulary:
         return _frequencies_only(targets, n_classes, ngrams)
-    block = Block("words", ngrams, vocabulary)
-    counts = count_matrix([block], texts, np.float64)
+    vectorizer = NgramVectorizer("words", ngrams, vocabulary)
+    counts = count_matrix([vectorizer], texts, np.float64)
     of_present, intercepts_of_present = _logistic_regression(counts, targets, C, seed)
     coefficients = np.zeros((len(vocabulary), n_classes))
     coefficients[:, present] = of_present
     intercepts = np.full(n_classes, ABSENT_LOGIT)
     intercepts[present] = intercepts_of_present
-    return CountModel([block], coefficients, intercepts)
+    return CountModel([vectorizer], coefficients, intercepts)
 
 
 def fit_tuned_count(
@@ -84,7 +83,7 @@ def fit_tuned_count(
     No chance has a part in it.
 
     Args:
-        train: What runs, weights and coefficients are learned from.
+        train: What n-grams, weights and coefficients are learned from.
         valid: What chooses among the strengths of regularisation.
         n_classes: How many classes there are; one without texts gets the probability 0.
         settings: The recipe's settings, of which those named ``count_`` matter.
@@ -98,30 +97,32 @@ def fit_tuned_count(
         DataError: There are no texts to fit on, or none to choose by.
     """
     check_not_empty(train, valid, "word counts", "the strength of regularisation")
-    blocks = _blocks(train.texts, settings)
-    sizes = " and ".join(f"{len(block):,} runs of {block.kind}" for block in blocks)
+    vectorizers = _vectorizers(train.texts, settings)
+    sizes = " and ".join(
+        f"{len(vectorizer):,} n-grams of {vectorizer.analyzer}" for vectorizer in vectorizers
+    )
     progress.say(f"Counting {sizes} in {len(train.texts):,} texts.")
     choice = choose_strength(
-        (count_matrix(blocks, train.texts), train.targets),
-        (count_matrix(blocks, valid.texts), valid.targets),
+        (count_matrix(vectorizers, train.texts), train.targets),
+        (count_matrix(vectorizers, valid.texts), valid.targets),
         n_classes,
         settings.count_c,
         progress=progress,
         deadline=deadline,
     )
     linear = choice.best.linear
-    model = CountModel(blocks, linear.coefficients, linear.intercepts)
-    return Fitted(model, remarks=choice.remarks(), engine=single_thread("scipy"))
+    model = CountModel(vectorizers, linear.coefficients, linear.intercepts)
+    return Fitted(model, remarks=choice.remarks(), engine=single_thread_environment("scipy"))
 
 
-def _blocks(texts: Sequence[str], settings: Settings) -> list[Block]:
-    """Learn the runs that the settings ask for."""
-    asked: dict[Kind, tuple[int, int]] = {
+def _vectorizers(texts: Sequence[str], settings: Settings) -> list[NgramVectorizer]:
+    """Learn the n-grams that the settings ask for."""
+    asked: dict[Analyzer, tuple[int, int]] = {
         "words": (1, settings.count_words),
         "characters": (2, settings.count_characters),
     }
     return [
-        learn_block(texts, kind, ngrams, settings.count_min_texts, settings.count_weights)
+        NgramVectorizer.fit(texts, kind, ngrams, settings.count_min_texts, settings.count_weights)
         for kind, ngrams in asked.items()
         if ngrams[1]
     ]
@@ -136,7 +137,7 @@ def _check(
         raise DataError(f"{len(targets):,} targets were given for {len(texts):,} texts")
     if not 1 <= ngrams[0] <= ngrams[1]:
         raise SettingsError(
-            f"ngrams is {ngrams}; it must be the shortest and the longest run of words, "
+            f"ngrams is {ngrams}; it must be the shortest and the longest n-gram of words, "
             "such as (1, 3)"
         )
     if min_count < 1:
@@ -145,16 +146,16 @@ def _check(
         raise SettingsError(f"C is {c}; it must be above 0")
 
 
-def _frequent_runs(texts: Sequence[str], ngrams: tuple[int, int], min_count: int) -> list[str]:
-    """List the runs that stand often enough, sorted, so that the order of rows changes nothing."""
-    totals = Counter(run for text in texts for run in word_runs(text, ngrams))
-    return sorted(run for run, total in totals.items() if total >= min_count)
+def _frequent_ngrams(texts: Sequence[str], ngrams: tuple[int, int], min_count: int) -> list[str]:
+    """List frequent enough n-grams, sorted, so that the order of rows changes nothing."""
+    totals = Counter(ngram for text in texts for ngram in word_ngrams(text, ngrams))
+    return sorted(ngram for ngram, total in totals.items() if total >= min_count)
 
 
 def _logistic_regression(
     counts: "csr_matrix", targets: np.ndarray, c: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit, and give coefficients, float64 [runs, present classes], and intercepts."""
+    """Fit, and give coefficients, float64 [ngrams, present classes], and intercepts."""
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
@@ -175,8 +176,8 @@ def _logistic_regression(
 
 
 def _frequencies_only(targets: np.ndarray, n_classes: int, ngrams: tuple[int, int]) -> CountModel:
-    """Answer with the frequencies of the classes: there is one class, or no run stands twice."""
+    """Answer with the frequencies of the classes: there is one class, or no n-gram occurs twice."""
     frequencies = np.bincount(targets, minlength=n_classes) / len(targets)
     intercepts = np.full(n_classes, ABSENT_LOGIT)
     intercepts[frequencies > 0] = np.log(frequencies[frequencies > 0])
-    return CountModel([Block("words", ngrams, [])], np.zeros((0, n_classes)), intercepts)
+    return CountModel([NgramVectorizer("words", ngrams, [])], np.zeros((0, n_classes)), intercepts)

@@ -6,8 +6,8 @@ import re
 import torch
 
 from wordgate.errors import SettingsError
-from wordgate.training.processor import processor, processor_flags
-from wordgate.versions import installed
+from wordgate.runtime.cpu import processor, processor_flags
+from wordgate.runtime.packages import installed_versions
 
 
 def choose_device(name: str) -> torch.device:
@@ -74,5 +74,5 @@ def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict
         "threads": str(torch.get_num_threads()),
         "processor": processor(),
         "python": platform.python_version(),
-        **installed("numpy", "torch", "regex", "wordgate", *packages),
+        **installed_versions("numpy", "torch", "regex", "wordgate", *packages),
     }

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.augmentation import Augmenter
 from wordgate.training.fitting import Examples

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from wordgate.models.transformer_network import TransformerNetwork
 from wordgate.text.batches import bucketed
-from wordgate.text.pieces import PieceEncoder
+from wordgate.text.subwords import SubwordEncoder
 from wordgate.vectors.distilling import Outputs
 
-_ROUND_TO = 1  # the caller gives words of as many pieces together
+_ROUND_TO = 1  # the caller gives words of as many subwords together
 
 
 class EncoderWords:
@@ -18,24 +18,24 @@ class EncoderWords:
 
     Args:
         name: What the user calls the transformer.
-        encoder: Cuts words into pieces.
-        network: Reads the pieces.
+        encoder: Cuts words into subwords.
+        network: Reads the subwords.
     """
 
-    def __init__(self, name: str, encoder: PieceEncoder, network: TransformerNetwork):
+    def __init__(self, name: str, encoder: SubwordEncoder, network: TransformerNetwork):
         self.name = name
         self._encoder = encoder
         self._network = network
-        self.width = network.width
+        self.hidden_size = network.hidden_size
 
-    def pieces(self, words: Sequence[str]) -> list[int]:
-        """Count the pieces that each word is cut into, those that frame it included."""
+    def count_subwords(self, words: Sequence[str]) -> list[int]:
+        """Count the subwords that each word is cut into, those that frame it included."""
         return list(self._encoder.encode(words, threads=1).lengths.tolist())
 
     def outputs(self, words: Sequence[str]) -> Outputs:
-        """Average the outputs of each word's pieces, those that frame it left out."""
+        """Average the outputs of each word's subwords, those that frame it left out."""
         encoded = self._encoder.encode(words, threads=1)
-        means = np.zeros((len(words), self.width), np.float32)
+        means = np.zeros((len(words), self.hidden_size), np.float32)
         known = np.zeros(len(words), np.bool_)
         special = np.array(sorted(self._encoder.special_ids()), np.int64)
         for batch in bucketed(encoded, batch_size=len(words), rng=None, round_to=_ROUND_TO):

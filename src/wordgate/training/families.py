@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from wordgate.cores import torch_threads, wait_asleep
 from wordgate.errors import SettingsError, did_you_mean
-from wordgate.extras import TORCH, require_extra
 from wordgate.hub import locate_model
-from wordgate.progress import Progress
+from wordgate.runtime.cpu import single_thread_environment, torch_threads, wait_asleep
+from wordgate.runtime.packages import TORCH, require_extra
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.fitting import Examples, Fitted, Keeping
-from wordgate.training.processor import single_thread
 from wordgate.vectors.pretrained import Pretrained
 
 FAMILIES = ("count", "logreg", "mlp", "lstm", "transformer")
@@ -166,7 +165,7 @@ def engine_of(
 ) -> dict[str, str]:
     """Name what `fit` would compute with, as `Fitted` does of what it has."""
     if family in ON_CPU_ALONE:
-        return single_thread("torch" if family == "mlp" else "scipy")
+        return single_thread_environment("torch" if family == "mlp" else "scipy")
     wait_asleep()
     import torch
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.models.transformer_network import TransformerNetwork, unmoved_chance
-from wordgate.progress import Bar, Progress
+from wordgate.runtime.progress import Progress, ProgressBar
 from wordgate.settings import Settings
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
@@ -188,7 +188,7 @@ class FineTuning:
         """Tell whether there is no time left but for judging."""
         return time.monotonic() > deadline - self._course.judging_seconds
 
-    def _run_epoch(self, bar: Bar, deadline: float) -> None:
+    def _run_epoch(self, bar: ProgressBar, deadline: float) -> None:
         """Pass over this epoch's texts, or over as many as there is time for."""
         state, plan = self.state, self.plan
         chance = stream(self._seed, "texts of a group", state.epoch)

@@ -9,7 +9,7 @@ import torch
 
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.network import Network
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training.candidates import Candidate, lstm_candidates

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from wordgate.evaluation.metrics import macro_f1
 from wordgate.models.softmax import log_softmax
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.fitting import Epoch, Targets
 from wordgate.training.initialisation import Floats, glorot_uniform

@@ -15,7 +15,7 @@ from wordgate.models.transformer_network import (
     plain_config,
     unmoved_chance,
 )
-from wordgate.text.pieces import PieceEncoder
+from wordgate.text.subwords import SubwordEncoder
 from wordgate.training.noise import stream
 
 TRANSFORMER = Role("transformer", "transformer", "--set transformer_model=", ("config.json",))
@@ -24,17 +24,17 @@ TRANSFORMER = Role("transformer", "transformer", "--set transformer_model=", ("c
 
 def pretrained_transformer(
     name: str, n_classes: int, max_tokens: int, seed: int
-) -> tuple[PieceEncoder, TransformerNetwork]:
+) -> tuple[SubwordEncoder, TransformerNetwork]:
     """Find and load a transformer, without pickles, code of its own or more of the network.
 
     Args:
         name: What the user calls it: a folder, ``minilm``, or OWNER/NAME on the hub.
         n_classes: How many classes its last layer is to tell apart.
-        max_tokens: Pieces of a text at most; fewer where the transformer reads no more.
+        max_tokens: Subwords of a text at most; fewer where the transformer reads no more.
         seed: The run's seed, which draws the last layer.
 
     Returns:
-        What cuts texts into pieces, and the network.
+        What cuts texts into subwords, and the network.
 
     Raises:
         DataError: There is none, or it can't be loaded, or it is of a kind that can't be used.
@@ -49,11 +49,12 @@ def pretrained_transformer(
         raise _unusable(name, str(error)) from error
     except Exception as error:
         raise unloadable(name, TRANSFORMER, error) from error
-    encoder = PieceEncoder(tokenizer, min(max_tokens, network.longest, limit))
-    if encoder.size > network.n_pieces:
+    encoder = SubwordEncoder(tokenizer, min(max_tokens, network.max_length, limit))
+    if encoder.vocab_size > network.vocab_size:
         raise _unusable(
             name,
-            f"its tokenizer has {encoder.size:,} pieces, and its weights know {network.n_pieces:,}",
+            f"its tokenizer has {encoder.vocab_size:,} subwords, and its weights know"
+            f" {network.vocab_size:,}",
         )
     _draw_head(network, seed)
     return encoder, network
@@ -84,7 +85,7 @@ def _network(folder: Path, n_classes: int) -> TransformerNetwork:
 
 
 def _tokenizer(folder: Path) -> tuple[Any, int]:
-    """Load the tokenizer, and give how many pieces it says its model reads."""
+    """Load the tokenizer, and give how many subwords it says its model reads."""
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 
@@ -96,7 +97,7 @@ def _tokenizer(folder: Path) -> tuple[Any, int]:
 
 
 def _draw_head(network: TransformerNetwork, seed: int) -> None:
-    """Begin the last layer as torch does, uniform within 1 / sqrt(width), from our own stream."""
+    """Begin the last layer as torch does, uniform within 1 / sqrt(hidden_size), from our stream."""
     head = network.modules["head"]
     drawn = stream(seed, "transformer head").uniform(-1.0, 1.0, tuple(head.weight.shape))  # type: ignore[arg-type]
     with torch.no_grad():

@@ -9,14 +9,14 @@ import torch
 
 from wordgate.errors import BundleError
 from wordgate.models.network import Network
-from wordgate.progress import Bar, Progress
+from wordgate.runtime.interrupt import Interruption, deferred_interruption
+from wordgate.runtime.progress import Progress, ProgressBar
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.ahead import prepared_ahead
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.course import Course, epoch_line, out_of_patience, out_of_time
 from wordgate.training.fitting import Targets
-from wordgate.training.interruption import Interruption, deferred_interruption
 from wordgate.training.noise import stream
 from wordgate.training.trainer import Prepared, Trainer
 
@@ -133,7 +133,7 @@ class Sitting:
         """Tell whether there is no time left but for judging."""
         return time.monotonic() > self._deadline - self._course.judging_seconds
 
-    def _run_epoch(self, bar: Bar, interruption: Interruption) -> None:
+    def _run_epoch(self, bar: ProgressBar, interruption: Interruption) -> None:
         """Pass over the rest of the training texts, or until the time is over."""
         trainer, state = self._trainer, self._trainer.state
         sums = torch.tensor([state.tally.loss, state.tally.right], dtype=torch.float64)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.training.logistic import Linear, fit_path
 
 if TYPE_CHECKING:

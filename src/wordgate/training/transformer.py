@@ -4,7 +4,7 @@ import torch
 
 from wordgate.models.transformer import TransformerModel
 from wordgate.models.transformer_network import TransformerNetwork
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.course import Course

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wordgate.errors import DataError
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.vocabulary import Vocabulary
@@ -71,7 +71,7 @@ def look_words_up(
     spelling, limit = settings.vectors_spelling, settings.vectors_more_words
     more = vectors.more_words(encoder.tokenizer, learned.index, limit, spelling)
     if more:
-        encoder = encoder.knowing(more)
+        encoder = encoder.extend(more)
         encoded = encoder.encode(train.texts)
     found = vectors.look_up(encoder.vocabulary.words, spelling, progress)
     _check_found(found, len(learned.words), vectors)

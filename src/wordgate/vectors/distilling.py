@@ -1,11 +1,11 @@
 """Vectors for words out of a model that was trained on sentences.
 
-A word's vector is what a teacher makes of the word alone: the average of its pieces' outputs. All
+A word's vector is what a teacher makes of the word alone: the average of its subwords' outputs. All
 of them together are centred and turned to their principal components, of which the first are kept.
 Nothing enters but the words themselves: no sentence that they stand in, no label. A row held out
 for test can leave no trace but that its words exist.
 
-Shapes: n words, width numbers of the teacher's outputs, size numbers of a vector.
+Shapes: n words, hidden_size numbers of the teacher's outputs, size numbers of a vector.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 
 DEFAULT_SIZE = 300
 SPREAD = 0.1  # the root mean square of all numbers of the vectors
@@ -32,8 +32,8 @@ class Outputs:
     """What a teacher makes of words.
 
     Attributes:
-        means: float32 [n, width], the average output of each word's pieces.
-        known: bool [n], False where the teacher knows no piece of a word.
+        means: float32 [n, hidden_size], the average output of each word's subwords.
+        known: bool [n], False where the teacher knows no subword of a word.
     """
 
     means: NDArray[np.float32]
@@ -44,10 +44,10 @@ class Teacher(Protocol):
     """A model that can be asked what it makes of single words."""
 
     name: str
-    width: int
+    hidden_size: int
 
-    def pieces(self, words: Sequence[str]) -> list[int]:
-        """Count the pieces that each word is cut into: what it costs."""
+    def count_subwords(self, words: Sequence[str]) -> list[int]:
+        """Count the subwords that each word is cut into: what it costs."""
 
     def outputs(self, words: Sequence[str]) -> Outputs:
         """Pass each word through the teacher alone."""
@@ -60,7 +60,7 @@ class WordVectors:
     Attributes:
         words: The words, in the order they were given in.
         vectors: float32 [n, size].
-        unknown: Words left out, since the teacher knows no piece of them.
+        unknown: Words left out, since the teacher knows no subword of them.
         variance: The share of the outputs' variance that the vectors keep.
     """
 
@@ -91,7 +91,7 @@ def distill_words(
     _check_size(size, teacher)
     outputs = _ask(words, teacher, progress)
     known = np.flatnonzero(outputs.known).tolist()
-    most = min(teacher.width, len(known) - 1)
+    most = min(teacher.hidden_size, len(known) - 1)
     if most < 1:
         raise DataError(
             f"the teacher '{teacher.name}' knows {len(known)} of {len(words):,} words: vectors"
@@ -115,19 +115,19 @@ def distill_words(
 
 def _check_size(size: int | None, teacher: Teacher) -> None:
     """Refuse before the work what would be refused after it."""
-    if size is not None and not 1 <= size <= teacher.width:
+    if size is not None and not 1 <= size <= teacher.hidden_size:
         raise SettingsError(
             f"size is {size}, but the outputs of the teacher '{teacher.name}' have"
-            f" {teacher.width} numbers: give 1 to {teacher.width}"
+            f" {teacher.hidden_size} numbers: give 1 to {teacher.hidden_size}"
         )
 
 
 def _ask(words: Sequence[str], teacher: Teacher, progress: Progress) -> Outputs:
-    """Pass all words through the teacher; words of as many pieces together, the longest first."""
-    pieces = teacher.pieces(words)
-    order = sorted(range(len(words)), key=lambda i: -pieces[i])
+    """Pass all words through the teacher; words of as many subwords together, the longest first."""
+    subwords = teacher.count_subwords(words)
+    order = sorted(range(len(words)), key=lambda i: -subwords[i])
     batches = [order[i : i + _AT_ONCE] for i in range(0, len(order), _AT_ONCE)]
-    means = np.zeros((len(words), teacher.width), np.float32)
+    means = np.zeros((len(words), teacher.hidden_size), np.float32)
     known = np.zeros(len(words), np.bool_)
     done = 0
     with progress.bar(len(batches)) as bar:
@@ -152,7 +152,7 @@ def _principal_components(
     """Keep the directions of most variance.
 
     Args:
-        rows: float32 [n, width].
+        rows: float32 [n, hidden_size].
         size: How many directions.
 
     Returns:
@@ -174,6 +174,6 @@ def _principal_components(
 def _centred(
     rows: NDArray[np.float32], centre: NDArray[np.float64]
 ) -> Iterator[NDArray[np.float64]]:
-    """Give the rows less their centre, float64 [m, width], a block at a time."""
+    """Give the rows less their centre, float64 [m, hidden_size], a block at a time."""
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         yield rows[start : start + _ROWS_AT_ONCE] - centre

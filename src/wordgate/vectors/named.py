@@ -9,7 +9,7 @@ from pathlib import Path
 from wordgate.data.downloads import KaggleFile, fetch
 from wordgate.data.source import missing_file, near_miss
 from wordgate.errors import DataError, did_you_mean
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.data.decoding import without_surrogates
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.text.tokenizers import Tokenizer
 from wordgate.vectors import cache
 from wordgate.vectors.matching import Found, Spelling, find_words, ways

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.hub import Role, locate_model, quiet_loading, unloadable
-from wordgate.text.pieces import whole_words
+from wordgate.text.subwords import whole_words
 from wordgate.vectors.distilling import Outputs
 
 TEACHER = Role("teacher", "sentence-transformer", "--teacher ", ("modules.json", "config.json"))
@@ -26,7 +26,7 @@ class SentenceTeacher:
 
     Attributes:
         name: What the user calls it.
-        width: Numbers of each output.
+        hidden_size: Numbers of each output.
     """
 
     def __init__(self, name: str, model: Any):
@@ -36,23 +36,23 @@ class SentenceTeacher:
         if self._tokenizer is None:
             raise _no_transformer(name)
         self._special = np.array(self._tokenizer.all_special_ids)
-        self.width = self._ask(["word"])[1].shape[2]
+        self.hidden_size = self._ask(["word"])[1].shape[2]
 
-    def pieces(self, words: Sequence[str]) -> list[int]:
-        """Count the pieces that each word is cut into, those that frame it included."""
+    def count_subwords(self, words: Sequence[str]) -> list[int]:
+        """Count the subwords that each word is cut into, those that frame it included."""
         return [len(ids) for ids in self._tokenizer(list(words))["input_ids"]]
 
     def outputs(self, words: Sequence[str]) -> Outputs:
-        """Pass each word through the teacher alone, and average the outputs of its pieces.
+        """Pass each word through the teacher alone, and average the outputs of its subwords.
 
-        Pieces that frame a text, as ``[CLS]`` does, have no part in it, nor have pieces that stand
-        for whatever the teacher doesn't know.
+        Subwords that frame a text, as ``[CLS]`` does, have no part in it, nor have those that
+        stand for whatever the teacher doesn't know.
         """
         counted, outputs = self._ask(words)
-        pieces = counted.sum(axis=1)
+        subwords = counted.sum(axis=1)
         summed = np.einsum("wpo,wp->wo", outputs, counted.astype(np.float32))
-        means = summed / np.maximum(pieces, 1)[:, None]
-        return Outputs(means.astype(np.float32), pieces > 0)
+        means = summed / np.maximum(subwords, 1)[:, None]
+        return Outputs(means.astype(np.float32), subwords > 0)
 
     def own_words(self) -> list[str]:
         """Name the whole words of the teacher's vocabulary, in its order."""
@@ -63,7 +63,7 @@ class SentenceTeacher:
         )
 
     def _ask(self, words: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """Give bool [words, pieces], which of them count; and float32 [words, pieces, width]."""
+        """Give which subwords count, bool [words, time]; and float32 [words, time, hidden_size]."""
         rows = self._model.encode(
             list(words),
             prompt="",  # a model's own prompt is for sentences
@@ -137,5 +137,5 @@ def _tokenizer(model: Any) -> Any:
 
 def _no_transformer(name: str) -> DataError:
     return DataError(
-        f"the teacher '{name}' gives no output for each piece of a word: it must be a transformer"
+        f"the teacher '{name}' gives no output for each subword of a word: it must be a transformer"
     )

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from typing_extensions import Unpack
 
 from wordgate.data import Reading, Table, read_table
+from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
+from wordgate.dedup.shingles import MIN_WORDS
 from wordgate.errors import DataError
-from wordgate.extras import require_extra
-from wordgate.split.copies import Copies, find_copies
-from wordgate.split.shingles import MIN_WORDS
+from wordgate.runtime.packages import require_extra
 from wordgate.workflows.leaks import Leak, measure_leaks
 from wordgate.workflows.pairs import Pair, example_pairs
 from wordgate.workflows.reading import ReadingOptions
@@ -192,10 +192,10 @@ def audit(data: Any, **reading: Unpack[ReadingOptions]) -> Audit:
         table = read_table(data, **reading)
     except DataError:
         table = read_table(data, **reading, labelled=False)
-    return audit_table(table, find_copies(table.bodies, table.groups))
+    return audit_table(table, find_near_duplicates(table.bodies, table.groups))
 
 
-def audit_table(table: Table, copies: Copies) -> Audit:
+def audit_table(table: Table, copies: NearDuplicates) -> Audit:
     """Audit rows that were read, and whose copies were found, before."""
     leaks = _leaks(table, copies)
     groups = _groups(table, copies)
@@ -213,14 +213,14 @@ def audit_table(table: Table, copies: Copies) -> Audit:
     )
 
 
-def _leaks(table: Table, copies: Copies) -> list[Leak]:
+def _leaks(table: Table, copies: NearDuplicates) -> list[Leak]:
     labels = table.labels or [""] * len(table)
     if len(table) <= len(set(labels)):
         return []
     return measure_leaks(table.texts, labels, copies)
 
 
-def _lengths(table: Table, copies: Copies) -> Lengths:
+def _lengths(table: Table, copies: NearDuplicates) -> Lengths:
     words = copies.n_words[copies.text]
     median, ninety, ninety_nine = np.percentile(words, [50, 90, 99]).tolist()
     return Lengths(
@@ -241,7 +241,7 @@ def _labels(table: Table) -> list[LabelShare] | None:
     return [LabelShare(label, rows, rows / len(table)) for label, rows in counts]
 
 
-def _duplicates(copies: Copies) -> Duplicates:
+def _duplicates(copies: NearDuplicates) -> Duplicates:
     rows_of_text = np.bincount(copies.text, minlength=len(copies.n_words))
     near = np.zeros(len(copies.n_words), dtype=np.bool_)
     near[copies.pairs.ravel()] = True
@@ -255,7 +255,7 @@ def _duplicates(copies: Copies) -> Duplicates:
     )
 
 
-def _conflicts(table: Table, copies: Copies) -> Conflicts | None:
+def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
     if table.labels is None:
         return None
     label = _numbers(table.labels)
@@ -283,7 +283,7 @@ def _mixed_groups(table: Table, label: NDArray[np.int64]) -> int:
     return sum(n > 1 for n in Counter(group for group, _ in pairs).values())
 
 
-def _groups(table: Table, copies: Copies) -> Groups:
+def _groups(table: Table, copies: NearDuplicates) -> Groups:
     choice = table.reading.choice("group")
     return Groups(
         column="group: none" if choice is None else choice.line(),

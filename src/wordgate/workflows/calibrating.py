@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.evaluation.calibration import fit_temperature, tempered
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples, Fitted, Keeping

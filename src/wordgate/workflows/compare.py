@@ -10,15 +10,15 @@ from typing import Any, Literal
 from typing_extensions import Unpack
 
 from wordgate.bundle.config import environment
-from wordgate.cores import choose_threads
+from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import BundleError, MissingExtraError, SettingsError
 from wordgate.evaluation.intervals import paired_difference
-from wordgate.extras import require_extra
 from wordgate.files import check_folder, write_folder
-from wordgate.models.spreading import limited_blas
-from wordgate.progress import Console, Progress
+from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.packages import require_extra
+from wordgate.runtime.parallel import limited_blas
+from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, reads_setting
-from wordgate.split.copies import find_copies
 from wordgate.training.families import (
     FAMILIES,
     NEED_VECTORS,
@@ -171,7 +171,7 @@ def compare(
     if taught is not None and pretrained is not None:
         taught = taught.with_vectors_of(pretrained.size)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
-    copies = find_copies(sources.table.bodies, sources.table.groups)
+    copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
     config = ComparisonConfig(
         chosen, seed, device, pretrained, folds, told, transformer, threads, taught, teaching
     )

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.bundle.writing import check_destination
-from wordgate.cores import choose_threads
 from wordgate.data.demo import demo_corpus, demo_sentences
 from wordgate.errors import BundleError
-from wordgate.extras import TORCH, require_extra
 from wordgate.files import aside_of, writing
-from wordgate.progress import Progress
+from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.packages import TORCH, require_extra
+from wordgate.runtime.progress import Progress
 from wordgate.workflows.train import Training, train
 
 CORPUS, MODEL = "corpus.csv", "model"

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 from typing_extensions import Unpack
 
-from wordgate.cores import choose_threads, torch_threads, wait_asleep
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
-from wordgate.extras import require_extra
 from wordgate.files import check_file
-from wordgate.models.spreading import limited_blas
-from wordgate.progress import Console, Progress
+from wordgate.runtime.cpu import choose_threads, torch_threads, wait_asleep
+from wordgate.runtime.packages import require_extra
+from wordgate.runtime.parallel import limited_blas
+from wordgate.runtime.progress import Console, Progress
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
 from wordgate.vectors.block import Block
 from wordgate.vectors.distilling import WordVectors, distill_words
@@ -36,7 +36,7 @@ class Distilled:
         n_data_words: Those of them that the data has; they stand first, the most frequent before.
         size: Numbers a vector.
         variance: The share of the variance of the teacher's outputs that the vectors keep.
-        unknown: Words of the data left out, since the teacher knows no piece of them.
+        unknown: Words of the data left out, since the teacher knows no subword of them.
     """
 
     out: Path

@@ -11,15 +11,15 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
-from wordgate.cores import choose_threads
 from wordgate.data import ColumnError, Reading, Table, read_table
+from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
-from wordgate.extras import require_extra
 from wordgate.models.kernels import NUMPY
-from wordgate.models.spreading import limited_blas
 from wordgate.prediction.predictor import Predictor, load
-from wordgate.split.fingerprints import Fingerprints
+from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.packages import require_extra
+from wordgate.runtime.parallel import limited_blas
 from wordgate.training.fitting import Examples
 from wordgate.workflows.judging import Exam
 from wordgate.workflows.reading import ReadingOptions

@@ -10,17 +10,17 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
-from wordgate.cores import choose_threads
 from wordgate.data import Reading
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
 from wordgate.export.building import Exportable, check_family, onnx_bytes
 from wordgate.export.parity import Agreement, RowsJudged, check_made_up, check_rows
 from wordgate.export.session import Session
-from wordgate.extras import require_extra
 from wordgate.files import check_file, writing
-from wordgate.models.spreading import limited_blas
 from wordgate.prediction.predictor import checked_texts
+from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.packages import require_extra
+from wordgate.runtime.parallel import limited_blas
 from wordgate.text.encoder import EncodedTexts
 from wordgate.workflows.evaluate import LabelledRows, labelled_rows
 from wordgate.workflows.reading import ReadingOptions

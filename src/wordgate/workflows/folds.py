@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from wordgate.bundle.metrics import CrossValidation, Fold, Interval
 from wordgate.data import Table
 from wordgate.errors import SettingsError
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.judging import Exam

@@ -136,7 +136,7 @@ def coverage_facts(exam: Exam, log_proba: NDArray[np.float64]) -> list[CoverageP
 def split_facts(splits: DataSplits) -> SplitFacts:
     """Gather what is known of the split, near copies between its parts included."""
     split = splits.split
-    near = splits.copies.stand_in(split.test, split.train)
+    near = splits.copies.has_duplicate_in(split.test, split.train)
     return SplitFacts(
         kind=split.kind,
         seed=split.seed,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.split.copies import Copies
+from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.split.splits import Split, grouped_split, random_split
 
 SEEDS = (0, 1, 2)
@@ -37,7 +37,9 @@ class Leak:
     problem: str
 
 
-def measure_leaks(texts: Sequence[str], labels: Sequence[str], copies: Copies) -> list[Leak]:
+def measure_leaks(
+    texts: Sequence[str], labels: Sequence[str], copies: NearDuplicates
+) -> list[Leak]:
     """Split rows at random, by their own groups and by groups with copies joined; count the leak.
 
     Args:
@@ -81,11 +83,11 @@ def measure_leaks(texts: Sequence[str], labels: Sequence[str], copies: Copies) -
     ]
 
 
-def _shares(split: Split, group: NDArray[np.int64], copies: Copies) -> list[float]:
+def _shares(split: Split, group: NDArray[np.int64], copies: NearDuplicates) -> list[float]:
     """Count test rows known by group, by exact copy, by any copy, by any of these; as shares."""
     by_group = _present(group, split)
     by_exact_copy = _present(copies.text, split)
-    by_copy = copies.stand_in(split.test, split.train)
+    by_copy = copies.has_duplicate_in(split.test, split.train)
     known = by_group | by_copy if copies.own_groups else by_copy
     n_test = max(1, len(split.test))
     return [found.sum() / n_test for found in (by_group, by_exact_copy, by_copy, known)]

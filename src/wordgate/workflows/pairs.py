@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.data import Table
-from wordgate.split.copies import Copies
+from wordgate.dedup.near_duplicates import NearDuplicates
 
 SHOWN_CHARACTERS = 400
 
@@ -56,7 +56,7 @@ class Piece:
     words: str
 
 
-def example_pairs(table: Table, copies: Copies) -> list[Pair]:
+def example_pairs(table: Table, copies: NearDuplicates) -> list[Pair]:
     """Choose near copies to show: hardly alike, much alike, across groups, of different labels.
 
     Which texts are chosen does not depend on the order of the rows.

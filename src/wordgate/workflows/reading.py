@@ -9,8 +9,8 @@ from typing_extensions import Unpack
 
 from wordgate.data import Columns, Reading, Table, read_table
 from wordgate.data.table import own_group
+from wordgate.dedup.keys import normalized
 from wordgate.errors import DataError, SettingsError
-from wordgate.split.keys import normalised
 
 
 class ReadingOptions(TypedDict, total=False):
@@ -157,7 +157,7 @@ def _joined_groups(tables: Mapping[str, Table]) -> list[str] | None:
     train = tables["train"]
     if train.groups is None:
         return None
-    of_text = dict(zip(map(normalised, train.bodies), train.groups, strict=True))
+    of_text = dict(zip(map(normalized, train.bodies), train.groups, strict=True))
     groups = list(train.groups)
     for part, table in tables.items():
         if table is train:
@@ -165,7 +165,7 @@ def _joined_groups(tables: Mapping[str, Table]) -> list[str] | None:
         names = table.named_groups() or [""] * len(table)
         rows = zip(names, table.bodies, table.rows, strict=True)
         groups += [
-            name or of_text.get(normalised(body), f"{part} {own_group(row)}")
+            name or of_text.get(normalized(body), f"{part} {own_group(row)}")
             for name, body, row in rows
         ]
     return groups

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from wordgate.errors import SettingsError
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.settings import (
     LARGEST_EMBEDDING,
     NO_TEACHER,

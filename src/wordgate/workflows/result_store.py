@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.training.fitting import Epoch
 from wordgate.training.identity import MISFITS, Identity, check_digest, read_facts
 from wordgate.training.kept_file import METADATA, read_kept, write_kept

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.data import Table
+from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.calibration import tempered
 from wordgate.models.protocol import Model
-from wordgate.progress import Progress
 from wordgate.report.words import WordCounts, count_words
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings, reads_setting
-from wordgate.split.copies import Copies
 from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import Pretrained
@@ -114,7 +114,9 @@ class SplitScheme:
         )
 
 
-def make_scheme(table: Table, kind: str, copies: Copies, config: ComparisonConfig) -> SplitScheme:
+def make_scheme(
+    table: Table, kind: str, copies: NearDuplicates, config: ComparisonConfig
+) -> SplitScheme:
     """Split the rows.
 
     Args:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.data import Table
+from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError
 from wordgate.settings import Settings
-from wordgate.split.copies import Copies, find_copies
 from wordgate.split.folds import grouped_folds, random_folds
 from wordgate.split.splits import Split, given_split, grouped_split, random_split
 from wordgate.training.fitting import Examples
@@ -31,7 +31,7 @@ class DataSplits:
 
     labels: tuple[str, ...]
     split: Split
-    copies: Copies
+    copies: NearDuplicates
     train: Examples
     valid: Examples
     test: Examples
@@ -39,7 +39,7 @@ class DataSplits:
 
 
 def split_table(
-    table: Table, settings: Settings, seed: int, copies: Copies | None = None
+    table: Table, settings: Settings, seed: int, copies: NearDuplicates | None = None
 ) -> DataSplits:
     """Split a table as the settings say, or as the table itself names the parts.
 
@@ -61,7 +61,7 @@ def split_table(
         DataError: The rows can't be split, or a label of validation or test is unknown to train.
     """
     labels = tuple(sorted(set(table.labels or ())))
-    copies = copies or find_copies(table.bodies, table.groups)
+    copies = copies or find_near_duplicates(table.bodies, table.groups)
     split = _split(table, copies, settings, seed)
     everything = all_rows(table, labels, copies)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
@@ -70,7 +70,7 @@ def split_table(
     return DataSplits(labels, split, copies, train, valid, test, vocabulary_of)
 
 
-def all_rows(table: Table, labels: Sequence[str], copies: Copies) -> Examples:
+def all_rows(table: Table, labels: Sequence[str], copies: NearDuplicates) -> Examples:
     """Give all rows as one data set, its groups joined where they copy each other."""
     numbers = {label: number for number, label in enumerate(labels)}
     targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
@@ -101,7 +101,7 @@ def hold_out(
     return examples.part(left), examples.part(split.test)
 
 
-def _split(table: Table, copies: Copies, settings: Settings, seed: int) -> Split:
+def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) -> Split:
     rows = (table.texts, table.labels or [], copies.joined.groups)
     test_size, valid_size = settings.test_size, settings.valid_size
     if table.parts is not None:

@@ -16,7 +16,7 @@ from typing_extensions import Required, Unpack
 
 from wordgate.data import Table
 from wordgate.errors import SettingsError
-from wordgate.progress import Progress
+from wordgate.runtime.progress import Progress
 from wordgate.settings import TAUGHT, Settings
 from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import Examples, Keeping

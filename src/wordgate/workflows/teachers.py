@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.bundle.folder import MANIFEST, BundleFolder
+from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
-from wordgate.extras import require_extra
 from wordgate.hub import Role, locate_model
 from wordgate.models.protocol import Model
 from wordgate.models.softmax import log_softmax
 from wordgate.models.transformer import TransformerModel
-from wordgate.progress import Progress
+from wordgate.runtime.packages import require_extra
+from wordgate.runtime.progress import Progress
 from wordgate.settings import NO_TEACHER, Settings
-from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.fitting import Examples
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
 from wordgate.workflows.teacher_cache import TeacherCache

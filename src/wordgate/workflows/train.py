@@ -12,17 +12,17 @@ from typing_extensions import Unpack
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.metrics import CrossValidation, Metrics
 from wordgate.bundle.writing import Bundle, check_destination, write_bundle
-from wordgate.cores import choose_threads
 from wordgate.data import Table
+from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
 from wordgate.evaluation.metrics import Scores
 from wordgate.files import remove
-from wordgate.models.spreading import limited_blas
 from wordgate.prediction.predictor import Predictor
-from wordgate.progress import Console, Progress
+from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.parallel import limited_blas
+from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import TAUGHT, Settings, checked_seed
-from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import Keeping
 from wordgate.vectors.pretrained import Pretrained

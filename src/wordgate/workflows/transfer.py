@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.cores import torch_threads
 from wordgate.models.transformer import TransformerModel
-from wordgate.progress import Progress
+from wordgate.runtime.cpu import torch_threads
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.augmentation import Augmenter, nearest_words
 from wordgate.text.tokenizers import get_tokenizer

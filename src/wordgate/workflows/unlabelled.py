@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.data import Table, read_table
+from wordgate.dedup.keys import normalized
+from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError
-from wordgate.progress import Progress
-from wordgate.split.copies import Copies, find_copies
-from wordgate.split.keys import normalised
+from wordgate.runtime.progress import Progress
 from wordgate.training.fitting import Examples
 from wordgate.workflows.reading import column_flag, column_flags
 
@@ -33,7 +33,7 @@ class Unlabelled:
     groups: list[str]
     labelled: Sequence[str]
     labelled_groups: Sequence[str]
-    copies: Copies
+    copies: NearDuplicates
 
     @classmethod
     def beside(
@@ -51,11 +51,11 @@ class Unlabelled:
             texts: Texts without labels.
             groups: Their groups by the same names; None for none.
         """
-        known = set(map(normalised, labelled))
+        known = set(map(normalized, labelled))
         chosen: dict[str, tuple[str, str]] = {}
         texts = list(texts)
         for text, group in zip(texts, groups or [""] * len(texts), strict=True):
-            if (key := normalised(text)) and key not in known:
+            if (key := normalized(text)) and key not in known:
                 chosen.setdefault(key, (text, group))
         own = [text for text, _ in chosen.values()]
         return cls(
@@ -63,7 +63,7 @@ class Unlabelled:
             groups=[group for _, group in chosen.values()],
             labelled=labelled,
             labelled_groups=labelled_groups or [""] * len(labelled),
-            copies=find_copies([*labelled, *own], None),
+            copies=find_near_duplicates([*labelled, *own], None),
         )
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class Unlabelled:
         rows = [row for row, text in enumerate(self.labelled) if text in texts]
         names = {self.labelled_groups[row] for row in rows} - {""}
         own = np.arange(len(self.labelled), len(self.labelled) + len(self.texts))
-        copied: NDArray[np.bool_] = self.copies.stand_in(own, np.array(rows, np.int64))
+        copied: NDArray[np.bool_] = self.copies.has_duplicate_in(own, np.array(rows, np.int64))
         return [
             text
             for text, group, is_copy in zip(self.texts, self.groups, copied.tolist(), strict=True)

@@ -268,7 +268,7 @@ class Training:
         Checkpoint.is_due = lambda self: False
 
     def fit(self, *, resume, deadline):
-        from wordgate.progress import Silent
+        from wordgate.runtime.progress import Silent
 
         texts = ["w1 w2 w3", "w4 w5", "w1", "w6 w2 w2 w9", "w4", "w0 w1"] * 4
         targets = np.array([0, 1, 0, 0, 1, 1] * 4, np.int64)
@@ -337,7 +337,7 @@ class Comparing:
     """A comparison's rounds, gone on with when one was changed; nothing is left to train."""
 
     def __init__(self, folder):
-        from wordgate.progress import Silent
+        from wordgate.runtime.progress import Silent
         from wordgate.workflows import compare, result_store
 
         self.silent = Silent()
@@ -345,8 +345,10 @@ class Comparing:
         rows = [f"{i},{('good', 'bad')[i % 2]},We w{i % 2} the w{i % 7} number {i}"
                 for i in range(30)]  # fmt: skip
         self.source.write_text("\n".join(["id,label,text", *rows]))
-        kept, real = {}, compare.find_copies
-        compare.find_copies = lambda *given: kept.get(0) or kept.setdefault(0, real(*given))
+        kept, real = {}, compare.find_near_duplicates
+        compare.find_near_duplicates = lambda *given: (
+            kept.get(0) or kept.setdefault(0, real(*given))
+        )
         result_store.ResultStore.clear = lambda own: None  # the rounds stay
         self.compare(resume=False)
         self.wholes = {f: f.read_bytes() for f in Path(f"{self.out}.checkpoint").iterdir()}
@@ -392,7 +394,7 @@ class Scoring:
     """A scoring's note, resumed with bytes changed."""
 
     def __init__(self, bundle, folder):
-        from wordgate.progress import Silent
+        from wordgate.runtime.progress import Silent
         from wordgate.scoring import keeping, scoring
 
         self.bundle, self.keeping, self.silent = bundle, keeping, Silent()

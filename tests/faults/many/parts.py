@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from wordgate.cores import available_cores
+from wordgate.runtime.cpu import available_cores
 
 ADDRESSES, STACK = 2 * 2**30, 2**24
 UNUSUAL, HANGS = 0.1, 30.0  # seconds

@@ -16,7 +16,7 @@ import parts
 import wordgate
 from wordgate.data import read_table
 from wordgate.data.decoding import without_surrogates
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.scoring import scoring
 from wordgate.serve.access import Access
 from wordgate.serve.app import Application

@@ -19,7 +19,7 @@ from pyarrow import parquet
 import wordgate
 from wordgate.data import read_table
 from wordgate.errors import WordgateError
-from wordgate.progress import Silent
+from wordgate.runtime.progress import Silent
 from wordgate.scoring import scoring
 
 WORDS = ["We love", "We hate", "the lamp", "a kettle", "it's", "so-so", "never", "👍🏽", "naïve",

@@ -1,0 +1,81 @@
+"""Keys of texts and groups: normalized, numbered and hashed, whatever the order of the rows."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def normalized(text: str) -> str:
+    """Return a text lower-cased and trimmed, with every run of white space as one space."""
+    return " ".join(text.lower().split())
+
+
+@dataclass(frozen=True)
+class Factorized:
+    """Keys of rows as numbers that follow the keys' order, whatever the order of the rows.
+
+    Attributes:
+        names: The distinct keys, sorted.
+        codes: int64 [rows], the place of each row's key in `names`.
+    """
+
+    names: list[str]
+    codes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, keys: Sequence[str]) -> "Factorized":
+        """Number keys, one a row."""
+        names = sorted(set(keys))
+        place = {name: i for i, name in enumerate(names)}
+        return cls(names, np.fromiter((place[key] for key in keys), np.int64, len(keys)))
+
+
+def group_keys(texts: Sequence[str], groups: Sequence[str] | None) -> list[str]:
+    r"""Name the group of every row.
+
+    A row without a group stands with the rows of the same normalized text, so that exact copies
+    stay together.
+
+    Args:
+        texts: One text a row.
+        groups: One group a row, an empty string where there is none; or None.
+
+    Returns:
+        One key a row: the group itself, or ``"\0"`` and the normalized text.
+    """
+    if groups is None:
+        return [f"\0{normalized(text)}" for text in texts]
+    return [group or f"\0{normalized(text)}" for group, text in zip(groups, texts, strict=True)]
+
+
+def hash_strings(keys: Iterable[str], *, key: str = "") -> NDArray[np.uint64]:
+    """Hash strings to 64 bits by BLAKE2b, the same on every machine and in every run.
+
+    Args:
+        keys: What to hash.
+        key: Another key gives unrelated hashes.
+
+    Returns:
+        uint64 [keys].
+    """
+    secret = key.encode()
+    blake2b = hashlib.blake2b
+    digests = b"".join(
+        blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest()
+        for text in keys
+    )
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+def remix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Turn hashes into others that are unrelated to them in rank, one to one.
+
+    This is the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+    """
+    mixed = hashes + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

@@ -1,0 +1,290 @@
+"""Exact and near duplicates: found once, and joined into groups without chaining strangers.
+
+Candidates come from MinHash LSH over words and character shingles (`minhash`), are verified by
+their similarity (`similarity`) and are joined by average linkage (`clustering`).
+
+The levels below were chosen on the Kaggle tweets with their ids hidden (53,662 texts of five words
+or more in 9,542 ids, about six paraphrases an id) and on 10,662 movie reviews, which hold hardly
+any copies. "Mixed" counts groups that hold several ids: many of them copy each other, too.
+
+======  ======================  =============  =====  ====================
+JOINED  same-id pairs together  largest group  mixed  movie reviews joined
+======  ======================  =============  =====  ====================
+0.40    0.937                   155            197    1.1 %
+0.43    0.920                   152            167    0.7 %
+0.45    0.903                   146            156    0.5 %
+0.50    0.850                   139            133    0.3 %
+======  ======================  =============  =====  ====================
+
+The level was chosen on these same data. At 0.43, of 100 random pairs joined across ids, 97 were
+read as copies or fill-ins of one template; but four groups of many rows make most such pairs. Of
+one pair from each of 40 mixed groups, 31 were; the strangers are mostly short texts of common
+words. (`benchmarks/joined_pairs.md` has them all, `benchmarks/copies.py` makes the table.) Weights
+as TF-IDF has them (squares of inverse document frequencies) joined about twice as many movie
+reviews at the same recall: those share rare names, not sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.dedup.clustering import average_linkage
+from wordgate.dedup.keys import Factorized, group_keys, normalized
+from wordgate.dedup.shingles import MIN_WORDS, distinct
+from wordgate.dedup.similarity import ShingledTexts
+from wordgate.runtime.packages import require_extra
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+NEAR = 0.5  # a pair of texts from here on is called a near copy
+JOINED = 0.43  # groups whose texts are this alike on average are joined
+MOST_OF_ROWS = 0.003  # no joined group is larger than this share of the rows...
+MOST_AT_LEAST = 12  # ...or this many rows, where that is more...
+MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must still be split
+
+
+@dataclass(frozen=True)
+class MergedGroups:
+    """Groups after those that duplicate each other were joined.
+
+    Attributes:
+        groups: One group a row, the same whatever the order of the rows.
+        n_joined: Rows that now share a group with rows they didn't share one with before.
+        n_apart: Rows that still have a near copy in another group.
+        largest: Rows of the largest group.
+        largest_joined: Rows of the largest group that joining made, 0 if it made none.
+    """
+
+    groups: list[str]
+    n_joined: int
+    n_apart: int
+    largest: int
+    largest_joined: int
+
+
+@dataclass(frozen=True)
+class NearDuplicates:
+    """Exact and near duplicates among rows; R rows, T distinct normalized texts, P pairs.
+
+    Attributes:
+        keys: The group of each row before joining: its own, or its exact copies'.
+        joined: The groups with copies joined to them, and what stays apart.
+        own_groups: Whether the rows came with groups.
+        text: int64 [R], the number of each row's text.
+        n_words: int64 [T]. Texts of fewer than five words have exact copies only.
+        pairs: int64 [P, 2], numbers of texts that are near copies of each other, the smaller
+            first.
+        similarity: float32 [P], from `NEAR` to 1.
+    """
+
+    keys: list[str]
+    joined: MergedGroups
+    own_groups: bool
+    text: NDArray[np.int64]
+    n_words: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+
+    def has_duplicate_in(
+        self, rows: NDArray[np.int64], others: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Tell which rows have an exact or near copy among others.
+
+        Args:
+            rows: int64 [n], the rows asked about.
+            others: int64 [m], the rows among which their copies may be.
+
+        Returns:
+            bool [n].
+        """
+        there = np.zeros(len(self.n_words), dtype=np.bool_)
+        there[self.text[others]] = True
+        copied = there.copy()
+        first, second = self.pairs[:, 0], self.pairs[:, 1]
+        copied[first[there[second]]] = True
+        copied[second[there[first]]] = True
+        return copied[self.text[rows]]
+
+    def sentence(self) -> str:
+        """Say what was joined, and what stays apart."""
+        joined, n_apart = self.joined.n_joined, self.joined.n_apart
+        if not joined:
+            what = "no two groups copy each other"
+        elif self.own_groups:
+            what = f"{joined:,} rows stand in groups that copy each other and were joined"
+        else:
+            what = f"no column names groups, so {joined:,} rows were grouped with rows they copy"
+        apart = "no row has" if not n_apart else f"{n_apart:,} rows still have"
+        return f"Near copies: {what}; {apart} a near copy in another group."
+
+
+def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> NearDuplicates:
+    """Find the exact and near copies among rows, and join their groups.
+
+    Args:
+        texts: One text a row.
+        groups: One group a row (an empty string: none), or None. Rows without a group begin with
+            their exact copies.
+
+    Returns:
+        The copies. The order of the rows changes nothing but the order of what is returned.
+
+    Raises:
+        MissingExtraError: The extra `train` is not installed.
+    """
+    require_extra("train", "finding near copies")
+    compared = ComparedTexts.of(texts)
+    keys = group_keys(texts, groups)
+    near = compared.similarity >= NEAR
+    return NearDuplicates(
+        keys=keys,
+        joined=merge_groups(compared, keys),
+        own_groups=groups is not None,
+        text=compared.text.codes,
+        n_words=compared.shingled.n_words,
+        pairs=compared.pairs[near],
+        similarity=compared.similarity[near],
+    )
+
+
+@dataclass(frozen=True)
+class ComparedTexts:
+    """Distinct texts, and the pairs of them that are similar.
+
+    Attributes:
+        text: The normalized texts, numbered.
+        shingled: The distinct ones, in the order of their numbers.
+        pairs: int64 [pairs, 2], numbers of similar texts, the smaller first, sorted.
+        similarity: float32 [pairs].
+    """
+
+    text: Factorized
+    shingled: ShingledTexts
+    pairs: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, texts: Sequence[str], *, least: float = min(JOINED, NEAR)) -> ComparedTexts:
+        """Compare texts, one a row; keep the pairs whose similarity is at least so much."""
+        text = Factorized.of([normalized(text) for text in texts])
+        shingled = ShingledTexts.of(text.names)
+        candidates = shingled.candidates()
+        similarity = shingled.similarity(candidates)
+        kept = similarity >= least
+        return cls(text, shingled, candidates[kept], similarity[kept])
+
+    def similar(self, least: float) -> NDArray[np.int64]:
+        """Give the pairs whose similarity is at least so much, int64 [pairs, 2]."""
+        return self.pairs[self.similarity >= least]
+
+
+def merge_groups(
+    compared: ComparedTexts,
+    keys: Sequence[str],
+    *,
+    least: float = JOINED,
+    most_of_rows: float = MOST_OF_ROWS,
+) -> MergedGroups:
+    """Join groups whose texts copy each other.
+
+    Two groups are joined where the mean similarity of all their texts reaches a level, so that a
+    single text in common, or a phrase like "I can't wait", chains no strangers together. Texts of
+    fewer than five words say nothing about their groups.
+
+    Args:
+        compared: The texts, compared from ``min(least, NEAR)`` on.
+        keys: One group a row, none empty.
+        least: The mean similarity from which groups are joined.
+        most_of_rows: No joining makes a group larger than this share of the rows; a dozen
+            rows are always allowed, but never more than a fifth of all.
+
+    Returns:
+        The groups, and what was joined and what stays apart.
+    """
+    group, text, shingled = Factorized.of(keys), compared.text, compared.shingled
+    members = _members(text, group)
+    long_enough = members[shingled.n_words[members[:, 0]] >= MIN_WORDS]
+    sums, n_texts = _group_sums(long_enough, shingled, len(group.names))
+    n_rows = np.bincount(group.codes, minlength=len(group.names)).astype(np.int64)
+    cap = max(MOST_AT_LEAST, int(most_of_rows * len(keys)))
+    cap = min(cap, int(MOST_AT_ALL * len(keys)))
+    joined = average_linkage(
+        sums,
+        n_texts,
+        n_rows,
+        _group_edges(long_enough, compared.similar(least), len(text.names)),
+        least=least,
+        most_rows=cap,
+    )
+    apart = _apart(joined[group.codes], text.codes, compared.similar(NEAR), shingled)
+    size = np.bincount(joined, weights=n_rows, minlength=len(group.names)).astype(np.int64)
+    grown = size[joined] > n_rows  # [groups]: whether others were joined to it
+    return MergedGroups(
+        groups=[group.names[i] for i in joined[group.codes].tolist()],
+        n_joined=int(n_rows[grown].sum()),
+        n_apart=int(apart.sum()),
+        largest=int(size.max(initial=0)),
+        largest_joined=int(size[joined][grown].max(initial=0)),
+    )
+
+
+def _members(text: Factorized, group: Factorized) -> NDArray[np.int64]:
+    """List the distinct pairs of a text and a group that has it, int64 [pairs, 2], sorted."""
+    n_groups = max(1, len(group.names))
+    packed = distinct(text.codes * n_groups + group.codes)
+    return np.stack([packed // n_groups, packed % n_groups], axis=1)
+
+
+def _group_sums(
+    members: NDArray[np.int64], shingled: ShingledTexts, n_groups: int
+) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
+    """Sum the vectors of each group's texts; return the sums and how many vectors they hold."""
+    from scipy import sparse
+
+    ones = np.ones(len(members), dtype=np.float32)
+    shape = (n_groups, shingled.vectors.shape[0])
+    membership = sparse.csr_matrix((ones, (members[:, 1], members[:, 0])), shape)
+    counts = np.bincount(members[:, 1], minlength=n_groups).astype(np.float64)
+    return membership @ shingled.vectors, counts
+
+
+def _group_edges(
+    members: NDArray[np.int64], similar: NDArray[np.int64], n_texts: int
+) -> NDArray[np.int64]:
+    """Turn alike texts, and texts that several groups have, into pairs of groups to compare.
+
+    A text stands for its first group here: the other groups that have it are compared with that
+    one, so that a text in many groups makes few pairs.
+    """
+    texts, groups = members[:, 0], members[:, 1]
+    first = np.full(n_texts, -1)
+    first[texts[::-1]] = groups[::-1]
+    shared = np.stack([first[texts], groups], axis=1)
+    edges = np.concatenate([first[similar], shared])
+    between: NDArray[np.int64] = edges[edges[:, 0] != edges[:, 1]]
+    return between
+
+
+def _apart(
+    group_of_row: NDArray[np.int64],
+    text_of_row: NDArray[np.int64],
+    near: NDArray[np.int64],
+    shingled: ShingledTexts,
+) -> NDArray[np.bool_]:
+    """Mark the rows that have a copy of at least five words in another group, bool [rows]."""
+    n_texts = len(shingled.n_words)
+    lowest = np.full(n_texts, np.iinfo(np.int64).max)
+    highest = np.full(n_texts, -1)
+    np.minimum.at(lowest, text_of_row, group_of_row)
+    np.maximum.at(highest, text_of_row, group_of_row)
+    apart = (lowest != highest) & (shingled.n_words >= MIN_WORDS)
+    differ = lowest[near].min(axis=1) != highest[near].max(axis=1)
+    apart[near[differ].ravel()] = True
+    of_row: NDArray[np.bool_] = apart[text_of_row]
+    return of_row

@@ -1,0 +1,160 @@
+"""Texts as sets of hashed words and character shingles, without a Python loop over words."""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.dedup.keys import remix
+
+_Number = TypeVar("_Number", np.int64, np.uint64)
+MIN_WORDS = 5  # shorter texts are alike by chance
+GRAM = 4  # characters of a shingle, the space between words included
+BITS = 22  # features are numbers below 2**22: the few that collide do no harm
+CHUNK = 20_000  # texts shingled at once: bounds the memory
+_OUTSIDE, _WORD, _ALONE = 0, 1, 2  # what a character is: between words, in one, or one by itself
+# Scripts written without spaces between words: each character counts as a word.
+_SPACELESS = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0xA4CF),
+              (0xF900, 0xFAFF), (0x20000, 0x3FFFF))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shingles:
+    """The distinct features of each text; N texts, F features in all.
+
+    Attributes:
+        features: int32 [F], below 2**22; a text's features stand together, sorted and distinct.
+        starts: int64 [N + 1]; text i has ``features[starts[i]:starts[i + 1]]``.
+    """
+
+    features: NDArray[np.int32]
+    starts: NDArray[np.int64]
+
+
+def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
+    """Find the words and the character shingles of texts.
+
+    Case, punctuation and white space count for nothing. A word is a run of letters, marks and
+    digits; in scripts without spaces every character is one.
+
+    Args:
+        texts: The texts.
+
+    Returns:
+        Their distinct words; their distinct shingles of four characters, taken from the words
+        joined by single spaces; and how many words each has, repeated ones included, int64 [N].
+    """
+    parts = [_of_chunk(chunk) for chunk in _chunks(texts)]
+    if not parts:
+        empty = Shingles(np.zeros(0, np.int32), np.zeros(1, np.int64))
+        return empty, empty, np.zeros(0, np.int64)
+    words, grams, counts = zip(*parts, strict=True)
+    return _joined(words), _joined(grams), np.concatenate(counts)
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(texts), CHUNK):
+        yield texts[start : start + CHUNK]
+
+
+def _of_chunk(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
+    """Shingle some texts as one long array of characters."""
+    # The space in front separates a text from the one before it.
+    lowered = [f" {text.lower()}" for text in texts]
+    lengths = np.fromiter(map(len, lowered), np.int64, len(lowered))
+    joined = "".join(lowered).encode("utf-32-le", "surrogatepass")
+    characters = np.frombuffer(joined, dtype="<u4")
+    owner = np.repeat(np.arange(len(texts)), lengths)
+    kind = _kinds(characters)
+
+    inside = kind != _OUTSIDE
+    before = np.concatenate([[_OUTSIDE], kind[:-1]])
+    begins = inside & ((before == _OUTSIDE) | (before == _ALONE) | (kind == _ALONE))
+    counts = np.bincount(owner[begins], minlength=len(texts)).astype(np.int64)
+
+    # Words joined by single spaces: each character, and a space (0) before each word's first.
+    kept = np.flatnonzero(inside)
+    first = begins[kept]
+    at = np.arange(len(kept)) + np.cumsum(first)
+    stream = np.zeros(len(kept) + int(first.sum()), dtype=np.uint64)
+    stream[at] = characters[kept]
+    stream_owner = np.zeros(len(stream), dtype=np.int64)
+    stream_owner[at] = owner[kept]
+    stream_owner[at[first] - 1] = owner[kept[first]]
+
+    words = _word_hashes(stream, at[first])
+    grams, gram_owner = _gram_hashes(stream, stream_owner)
+    n_texts = len(texts)
+    return (
+        _distinct(words, owner[kept[first]], n_texts),
+        _distinct(grams, gram_owner, n_texts),
+        counts,
+    )
+
+
+def _kinds(characters: NDArray[np.uint32]) -> NDArray[np.int8]:
+    """Tell what each character is, int8 [characters], asking Unicode once for each that occurs."""
+    occurring = np.flatnonzero(np.bincount(characters, minlength=1))
+    table = np.zeros(int(occurring.max(initial=0)) + 1, dtype=np.int8)
+    for code in occurring.tolist():
+        if unicodedata.category(chr(code))[0] in "LMN":
+            alone = any(low <= code <= high for low, high in _SPACELESS)
+            table[code] = _ALONE if alone else _WORD
+    return table[characters]
+
+
+def _word_hashes(stream: NDArray[np.uint64], begins: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Hash each word by the sum of its characters, each mixed with its place in the word."""
+    if not len(begins):
+        return np.zeros(0, dtype=np.uint64)
+    lengths = np.diff(begins, append=len(stream) + 1)  # the space after a word included
+    place = np.arange(begins[0], begins[0] + lengths.sum()) - np.repeat(begins, lengths)
+    characters = np.append(stream, np.uint64(0))[begins[0] :]
+    mixed = remix((place.astype(np.uint64) << np.uint64(32)) | characters)
+    mixed[characters == 0] = 0
+    return remix(np.add.reduceat(mixed, begins - begins[0]))
+
+
+def _gram_hashes(
+    stream: NDArray[np.uint64], owner: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Hash every run of four characters within one text; a text's last run ends in its space."""
+    # Characters take 21 bits, four of them 84: the oldest is folded in by a multiplication.
+    if len(stream) < GRAM:
+        return np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64)
+    runs = [stream[i : len(stream) - GRAM + 1 + i] for i in range(GRAM)]
+    ends = owner[: len(runs[0])] == owner[GRAM - 1 :]
+    packed = runs[0] * np.uint64(0x9E3779B97F4A7C15) + (
+        runs[1] | (runs[2] << np.uint64(21)) | (runs[3] << np.uint64(42))
+    )
+    return remix(packed[ends]), owner[: len(runs[0])][ends]
+
+
+def _distinct(hashes: NDArray[np.uint64], owner: NDArray[np.int64], n_texts: int) -> Shingles:
+    """Keep each text's distinct hashes."""
+    key = (owner.astype(np.uint64) << np.uint64(BITS)) | (hashes >> np.uint64(64 - BITS))
+    key = distinct(key)
+    counts = np.bincount((key >> np.uint64(BITS)).astype(np.int64), minlength=n_texts)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Shingles((key & np.uint64((1 << BITS) - 1)).astype(np.int32), starts)
+
+
+def distinct(keys: NDArray[_Number]) -> NDArray[_Number]:
+    """Sort keys and drop repeated ones; np.unique hashes instead, ten times slower here."""
+    ordered = np.sort(keys)
+    first = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
+def _joined(parts: Sequence[Shingles]) -> Shingles:
+    """Put the shingles of consecutive chunks into one."""
+    offsets = np.cumsum([0] + [len(part.features) for part in parts])
+    starts = [part.starts[:-1] + offset for part, offset in zip(parts, offsets, strict=False)]
+    return Shingles(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([*starts, offsets[-1:]]).astype(np.int64),
+    )

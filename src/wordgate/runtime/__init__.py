@@ -1,0 +1,1 @@
+"""Runtime support: progress display, threads and processor, interruption, installed packages."""

@@ -1,0 +1,45 @@
+"""Optional dependencies, by the extras of pyproject.toml, and versions of installed packages."""
+
+from contextlib import suppress
+from importlib.util import find_spec
+
+from wordgate.errors import MissingExtraError
+
+TORCH = "torch"
+"""Part of the extra `train` that only the families `mlp` and `lstm` need."""
+
+PACKAGES = {
+    "train": ("jinja2", "narwhals", "pyarrow", "scipy", "sklearn"),
+    "parquet": ("pyarrow",),
+    "transformer": (TORCH, "tokenizers", "transformers"),
+    "distill": ("sentence_transformers",),
+    "numba": ("numba",),
+    "onnx": ("onnx", "onnxruntime"),
+    "serve": ("httptools", "orjson", "prometheus_client", "uvicorn"),
+}
+
+
+def require_extra(extra: str, purpose: str, *further: str) -> None:
+    """Raise an error, before any work is done, where packages of an extra are missing.
+
+    Args:
+        extra: A key of `PACKAGES`.
+        purpose: What needs it, the beginning of the message: ``"training an LSTM"``.
+        *further: Import names of more packages that this purpose needs.
+
+    Raises:
+        MissingExtraError: A package is not installed.
+    """
+    if not all(map(find_spec, (*PACKAGES[extra], *further))):
+        raise MissingExtraError(purpose, extra)
+
+
+def installed_versions(*packages: str) -> dict[str, str]:
+    """Look up the versions of packages; those that are not installed are left out."""
+    from importlib import metadata  # takes a while, and most runs need none
+
+    found = {}
+    for package in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

@@ -1,0 +1,206 @@
+"""Leakage between the parts of a split, and the sentences about its sizes and its fairness."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEW_TEST_GROUPS = 100  # below this an accuracy is uncertain by about 10 points either way
+FEW_ROWS = 10  # a label with fewer rows than this is named in a warning
+MOST_NAMED = 5  # labels named in one warning
+
+
+@dataclass(frozen=True)
+class SplitParts:
+    """Row positions of each part, int64, sorted and disjoint."""
+
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SplitLeakage:
+    """Rows of one part whose group has rows in another.
+
+    Attributes:
+        test_rows_in_train: Test rows whose group also stands in train.
+        valid_rows_in_train: Validation rows whose group also stands in train.
+        test_rows_in_valid: Test rows whose group also stands in validation.
+        test_groups: Groups that have a row in test.
+        own_groups: Whether groups were given; else they are exact copies.
+    """
+
+    test_rows_in_train: int
+    valid_rows_in_train: int
+    test_rows_in_valid: int
+    test_groups: int
+    own_groups: bool
+
+    @classmethod
+    def between(
+        cls, parts: SplitParts, group: NDArray[np.int64], *, own_groups: bool
+    ) -> "SplitLeakage":
+        """Count the rows of one part whose group, int64 [rows], has rows in another."""
+        n_groups = int(group.max(initial=0)) + 1
+
+        def shared(part: NDArray[np.int64], other: NDArray[np.int64]) -> int:
+            stands_there = np.zeros(n_groups, dtype=np.bool_)
+            stands_there[group[other]] = True
+            return int(stands_there[group[part]].sum())
+
+        return cls(
+            test_rows_in_train=shared(parts.test, parts.train),
+            valid_rows_in_train=shared(parts.valid, parts.train),
+            test_rows_in_valid=shared(parts.test, parts.valid),
+            test_groups=len(np.unique(group[parts.test])),
+            own_groups=own_groups,
+        )
+
+    @property
+    def shared_thing(self) -> str:
+        """What a leaked row has in train."""
+        return "another row of their group" if self.own_groups else "an exact copy"
+
+
+def explain_grouped(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:  # noqa: ARG001
+    """Say why a grouped split is fair."""
+    if leak.own_groups:
+        return (
+            "Grouped and stratified by label: all rows of a group are in one part, so test holds "
+            f"only groups that train has never seen. {_sizes(parts, leak)}"
+        )
+    return (
+        "Grouped by exact text and stratified by label: all copies of a text are in one part, so "
+        f"test holds only texts that train has never seen. {_sizes(parts, leak)}"
+    )
+
+
+def explain_random(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:  # noqa: ARG001
+    """Say what a random split leaks."""
+    return (
+        "Rows were dealt at random: "
+        f"{_of(leak.test_rows_in_train, len(parts.test))} test rows have {leak.shared_thing} "
+        f"in train. {_sizes(parts, leak)}"
+    )
+
+
+def explain_given(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
+    """Say what was given, what was cut from train, and what leaks."""
+    names = {"test": "test", "valid": "validation"}
+    missing = " and ".join(names[part] for part in cut)
+    how = f"; {missing} was not, and is cut from train in whole groups" if cut else ""
+    return (
+        f"The parts were given{how}: {_of(leak.test_rows_in_train, len(parts.test))} test rows "
+        f"have {leak.shared_thing} in train. {_sizes(parts, leak)}"
+    )
+
+
+def explain_fallback(
+    label_names: Sequence[str], label: NDArray[np.int64], group: NDArray[np.int64]
+) -> str:
+    """Say why a grouped split was given up for a random one."""
+    pairs = np.unique(np.stack([label, group], axis=1), axis=0)
+    groups_of_label = np.bincount(pairs[:, 0], minlength=len(label_names))
+    single = [label_names[i] for i in np.flatnonzero(groups_of_label == 1).tolist()]
+    n_groups = len(np.unique(group))
+    reason = (
+        f"all rows of {_labels(single)} stand in a single group each"
+        if len(single) > 1
+        else f"all rows of {_labels(single)} stand in a single group"
+        if single
+        else f"there are only {n_groups} groups"
+    )
+    return (
+        f"A grouped split can't judge here: {reason}, and a label needs one group to learn from "
+        "and another to be judged on. The rows were dealt at random instead, so the scores also "
+        "measure memory of a group's other rows."
+    )
+
+
+def leakage_warnings(leak: SplitLeakage, parts: SplitParts, kind: str) -> list[str]:
+    """Warn of what leaks between the parts."""
+    if kind == "grouped":
+        return []
+    warnings = []
+    if leak.test_rows_in_train:
+        warnings.append(
+            f"{_of(leak.test_rows_in_train, len(parts.test))} test rows have "
+            f"{leak.shared_thing} in train: the test score measures memory as well as skill."
+        )
+    if kind == "given" and leak.valid_rows_in_train:
+        warnings.append(
+            f"{_of(leak.valid_rows_in_train, len(parts.valid))} validation rows have "
+            f"{leak.shared_thing} in train: training may stop too late."
+        )
+    if kind == "given" and leak.test_rows_in_valid:
+        warnings.append(
+            f"{_of(leak.test_rows_in_valid, len(parts.test))} test rows have "
+            f"{leak.shared_thing} in validation, which decides when training stops."
+        )
+    return warnings
+
+
+def scarcity_warnings(
+    parts: SplitParts, label: NDArray[np.int64], label_names: Sequence[str], leak: SplitLeakage
+) -> list[str]:
+    """Warn of labels and parts that are too small for their figures to mean much."""
+    train, valid, test = (
+        np.bincount(label[rows], minlength=len(label_names))
+        for rows in (parts.train, parts.valid, parts.test)
+    )
+    total = train + valid + test
+    scarce = np.flatnonzero((total < FEW_ROWS) & (test > 0))
+    warnings = [
+        f"Label '{label_names[i]}' has {total[i]} rows ({train[i]} train, {valid[i]} validation, "
+        f"{test[i]} test): its precision, recall and F1 can't be trusted."
+        for i in scarce[:MOST_NAMED].tolist()
+    ]
+    if len(scarce) > MOST_NAMED:
+        warnings.append(f"The same holds for {len(scarce) - MOST_NAMED} more labels.")
+    if (train == 0).any():
+        names = _labels([label_names[i] for i in np.flatnonzero(train == 0).tolist()])
+        warnings.append(f"No train row for {names}: the model can't predict it.")
+    if (test == 0).any():
+        names = _labels([label_names[i] for i in np.flatnonzero(test == 0).tolist()])
+        warnings.append(f"No test row for {names}: how well it is recognised is not known.")
+    if not len(parts.valid):
+        warnings.append("No row is left for validation: training can't stop at its best epoch.")
+    if leak.test_groups < FEW_TEST_GROUPS:
+        points = round(98 / max(1, leak.test_groups) ** 0.5)
+        things = "groups" if leak.own_groups else "distinct texts"
+        warnings.append(
+            f"Test has only {leak.test_groups} {things}: an accuracy measured on it can be off by "
+            f"{points} points either way."
+        )
+    return warnings
+
+
+def _sizes(parts: SplitParts, leak: SplitLeakage) -> str:
+    """Say the sizes reached."""
+    rest = len(parts.train) + len(parts.valid)
+    things = "groups" if leak.own_groups else "distinct texts"
+    return (
+        f"Train has {len(parts.train)} rows, validation {len(parts.valid)} "
+        f"({_percent(len(parts.valid), rest)} of the rest), test {len(parts.test)} "
+        f"({_percent(len(parts.test), rest + len(parts.test))}) in {leak.test_groups} {things}."
+    )
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({_percent(part, whole)})"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / max(1, whole):.1%}"
+
+
+def _labels(names: Sequence[str]) -> str:
+    """Name labels: ``label 'a'``, ``labels 'a' and 'b'``, or the first five and how many more."""
+    quoted = [f"'{name}'" for name in names[:MOST_NAMED]]
+    if len(names) > MOST_NAMED:
+        quoted.append(f"{len(names) - MOST_NAMED} more")
+    if len(quoted) == 1:
+        return f"label {quoted[0]}"
+    return f"labels {', '.join(quoted[:-1])} and {quoted[-1]}"

@@ -1,0 +1,183 @@
+"""Tokenizers as data, and tokens with their offsets in the text."""
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+import regex
+
+NormalizerStepKind = Literal["replace", "unescape", "lower", "normalize"]
+
+
+class NormalizerStep(NamedTuple):
+    """One change of a text before it is cut.
+
+    Attributes:
+        kind: ``replace`` puts `replacement` for what `pattern` finds; ``unescape`` resolves the
+            HTML entities that `pattern` finds, as `html.unescape` does; ``lower`` lower-cases;
+            ``normalize`` brings to Unicode's NFC.
+        pattern: For `re`; it may name Unicode's properties and subtract sets, for `regex` (V1).
+        replacement: As `re.sub` takes it.
+    """
+
+    kind: NormalizerStepKind
+    pattern: str = ""
+    replacement: str = ""
+
+
+class Normalizer(NamedTuple):
+    """A tokenizer as data: all that a program without wordgate needs to cut texts the same way.
+
+    Attributes:
+        steps: Changes of a text, in order.
+        token: The pattern whose matches, one after another, are the tokens. No groups.
+    """
+
+    steps: tuple[NormalizerStep, ...]
+    token: str
+
+
+class Token(NamedTuple):
+    """A token, and the characters of the text that it was made of.
+
+    Attributes:
+        text: The token as the tokenizer gives it.
+        start: Offset of its first character in the text, in code points.
+        end: Offset behind its last one.
+    """
+
+    text: str
+    start: int
+    end: int
+
+
+class _Traced(NamedTuple):
+    """A changed text that knows what each of its characters was made of.
+
+    Attributes:
+        text: The text as it is now.
+        starts: For each of its characters the offset in the original where its origin begins.
+        ends: The same for where that ends. Both never fall.
+    """
+
+    text: str
+    starts: list[int]
+    ends: list[int]
+
+
+def tokens_with_offsets(normalizer: Normalizer, text: str) -> list[Token]:
+    """Cut a text into its tokens and tell where each stands.
+
+    Where characters were changed on the way (lower-casing, entities, links, stretched letters) a
+    token covers those that it was made of.
+
+    Args:
+        normalizer: Of the tokenizer that cuts the text.
+        text: A text without lone surrogates.
+
+    Returns:
+        The tokenizer's own tokens in order; their offsets ascend and don't overlap.
+    """
+    traced = _Traced(text, list(range(len(text))), list(range(1, len(text) + 1)))
+    for step in normalizer.steps:
+        traced = _changed(traced, step)
+    found = _compiled(normalizer.token).finditer(traced.text)
+    return list(_apart(traced, (match.span() for match in found)))
+
+
+def _apart(traced: _Traced, spans: Iterator[tuple[int, int]]) -> Iterator[Token]:
+    """Trace tokens back; of characters that two tokens were made of, the first has them."""
+    before = 0
+    for first, end in spans:
+        start = max(before, traced.starts[first])
+        before = max(start, traced.ends[end - 1])
+        yield Token(traced.text[first:end], start, before)
+
+
+def _changed(traced: _Traced, step: NormalizerStep) -> _Traced:
+    if step.kind == "lower":
+        return _lowered(traced)
+    if step.kind == "normalize":
+        return _normalized(traced)
+    pattern = _compiled(step.pattern)
+    if step.kind == "unescape":
+        return _replaced(traced, pattern, lambda match: html.unescape(match.group()))
+    return _replaced(traced, pattern, lambda match: match.expand(step.replacement))
+
+
+@lru_cache(maxsize=64)
+def _compiled(pattern: str) -> Any:
+    """Compile a pattern of `Normalizer` for the library that it is written for."""
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return regex.compile(pattern, regex.V1)
+
+
+def _replaced(traced: _Traced, pattern: Any, made_of: Callable[[Any], str]) -> _Traced:
+    """Put something in place of each match."""
+    if pattern.search(traced.text) is None:
+        return traced
+    parts, starts, ends = [], [], []
+    done = 0
+    for match in pattern.finditer(traced.text):
+        first, end = match.span()
+        parts += [traced.text[done:first], replacement := made_of(match)]
+        starts += traced.starts[done:first]
+        ends += traced.ends[done:first]
+        _add_replacement(starts, ends, match.group(), replacement, traced.starts[first:end],
+                         traced.ends[first:end])  # fmt: skip
+        done = end
+    parts.append(traced.text[done:])
+    return _Traced("".join(parts), starts + traced.starts[done:], ends + traced.ends[done:])
+
+
+def _add_replacement(
+    starts: list[int],
+    ends: list[int],
+    match: str,
+    replacement: str,
+    own_starts: list[int],
+    own_ends: list[int],
+) -> None:
+    """Say what the characters of a replacement were made of.
+
+    Those at its beginning that the match begins with, too, are themselves; the others were made of
+    all the rest. So the three "o" left of "soooooo" are the first, the second and all others. What
+    is left out, such as an emoji's selector, goes to the character before it.
+    """
+    same = 0
+    while same < min(len(match), len(replacement)) and match[same] == replacement[same]:
+        same += 1
+    n_made = len(replacement) - same
+    starts += own_starts[:same] + n_made * [own_starts[min(same, len(match) - 1)]]
+    ends += own_ends[:same] + n_made * [own_ends[-1]]
+    if ends and (replacement or ends[-1] == own_starts[0]):
+        ends[-1] = own_ends[-1]
+
+
+def _lowered(traced: _Traced) -> _Traced:
+    lengths = [len(character.lower()) for character in traced.text]
+    lowered = traced.text.lower()  # a sigma's form depends on its neighbours, not its length
+    if len(lowered) == len(lengths):
+        return traced._replace(text=lowered)
+    return _Traced(lowered, _repeated(traced.starts, lengths), _repeated(traced.ends, lengths))
+
+
+def _repeated(offsets: list[int], lengths: list[int]) -> list[int]:
+    return [offset for offset, n in zip(offsets, lengths, strict=True) for _ in range(n)]
+
+
+# Nothing composes or changes places over the border of two such pieces: what composes with the
+# character before it is a mark, or a vowel or final consonant of Hangul.
+_COMPOSING = regex.compile(r"(?s).[\p{M}\u1160-\u11FF\uD7B0-\uD7FF]*", regex.V1)
+
+
+def _normalized(traced: _Traced) -> _Traced:
+    """Bring to Unicode's NFC; what was composed was made of all of its piece."""
+    if unicodedata.is_normalized("NFC", traced.text):
+        return traced
+    return _replaced(traced, _COMPOSING, lambda match: unicodedata.normalize("NFC", match.group()))

@@ -1,0 +1,215 @@
+"""Subword ids of texts, as a pretrained transformer's own tokenizer gives them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.data.decoding import without_surrogates
+from wordgate.errors import BundleError
+from wordgate.runtime.cpu import choose_threads
+from wordgate.text.encoder import EncodedTexts
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+FIRST_ID = 1
+"""What is added to a tokenizer's ids: 0 pads here, and is a subword like any other there."""
+
+_UNKNOWN = ("[UNK]", "<unk>")  # what tokenizers call the subword for all that they don't know
+_AT_ONCE = 4096  # texts: what a tokenizer tells of each takes far more memory than its ids
+
+
+class SubwordSpan(NamedTuple):
+    """A word that a tokenizer cuts into subwords.
+
+    Attributes:
+        start: Offset of its first character in the text, in code points.
+        end: Offset behind the last one of its subwords.
+        known: Whether none of its subwords is the one for all that is unknown.
+    """
+
+    start: int
+    end: int
+    known: bool
+
+
+class SubwordEncoder:
+    """Turns texts into ids of subwords the same way in training and in prediction.
+
+    Args:
+        tokenizer: Cuts texts, and frames them as its model expects. It is changed: it neither
+            pads any more, nor gives more than so many subwords.
+        max_tokens: Subwords of a text at most, those that frame it included; it loses its end.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_tokens: int):
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length=max_tokens)
+        self._tokenizer = tokenizer
+        self.max_tokens = max_tokens
+
+    @property
+    def vocab_size(self) -> int:
+        """Count the ids there can be: one more than the highest."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    def special_ids(self) -> frozenset[int]:
+        """Give the ids, as `encode` gives them, of subwords that stand for no characters of a text.
+
+        They frame a text, or stand for whatever the tokenizer doesn't know.
+        """
+        return frozenset(
+            id_ + FIRST_ID for id_, token in self._added().items() if token.special
+        ) | frozenset(
+            id_ + FIRST_ID
+            for name in _UNKNOWN
+            if (id_ := self._tokenizer.token_to_id(name)) is not None
+        )
+
+    def whole_words(self) -> list[str]:
+        """Name the whole words of the tokenizer's vocabulary, in its order."""
+        decoder = self._tokenizer.decoder
+        return whole_words(
+            self._tokenizer.get_vocab(with_added_tokens=False),
+            {token.content for token in self._added().values() if token.special},
+            lambda token: token if decoder is None else decoder.decode([token]),
+        )
+
+    def _added(self) -> Mapping[int, Any]:
+        return self._tokenizer.get_added_tokens_decoder()
+
+    def encode(self, texts: Sequence[str], *, threads: int | None = None) -> EncodedTexts:
+        """Encode texts; each id is the tokenizer's own plus `FIRST_ID`.
+
+        Args:
+            texts: The texts.
+            threads: As for `choose_threads`. One is this very thread; more are those that the
+                library tokenizers keeps for all, as many as there are cores unless the environment
+                variable RAYON_NUM_THREADS says otherwise.
+        """
+        alone = len(texts) == 1 or choose_threads(threads) == 1
+        ids: list[NDArray[np.int32]] = []
+        n_truncated = 0
+        for start in range(0, len(texts), _AT_ONCE):
+            part = [without_surrogates(text) for text in texts[start : start + _AT_ONCE]]
+            with _usable_tokenizer():
+                if alone:
+                    encodings = [self._tokenizer.encode(text) for text in part]
+                else:
+                    encodings = self._tokenizer.encode_batch_fast(part)
+            for encoding in encodings:
+                ids.append(np.array(encoding.ids, np.int32) + np.int32(FIRST_ID))
+                n_truncated += len(ids[-1]) == self.max_tokens and bool(encoding.overflowing)
+        offsets = np.zeros(len(texts) + 1, np.int64)
+        offsets[1:] = np.cumsum([len(own) for own in ids], dtype=np.int64)
+        return EncodedTexts(np.concatenate([np.zeros(0, np.int32), *ids]), offsets, n_truncated)
+
+    def words(self, text: str) -> tuple[list[SubwordSpan], int]:
+        """Find the words whose subwords are read, whole or in part.
+
+        Args:
+            text: Without lone surrogates.
+
+        Returns:
+            These words, whose spans ascend and don't overlap; and how many words the text has,
+            those beyond the limit included.
+        """
+        encoding = self._tokenizer.encode(text)
+        parts = [encoding, *encoding.overflowing]
+        n_words = len({word for part in parts for word in part.word_ids if word is not None})
+        words = self._joined(encoding, text)
+        return words, max(n_words, len(words))
+
+    def _joined(self, encoding: Encoding, text: str) -> list[SubwordSpan]:
+        """Join subwords of one word; what frames the text covers none of it and is left out."""
+        words: list[SubwordSpan] = []
+        before = None
+        unknown = {self._tokenizer.token_to_id(name) for name in _UNKNOWN}
+        for subword, (start, end), word in zip(
+            encoding.ids, encoding.offsets, encoding.word_ids, strict=True
+        ):
+            covered = text[start:end]
+            start += len(covered) - len(covered.lstrip())
+            end = start + len(covered.strip())
+            known = subword not in unknown
+            if words and word is not None and word == before:
+                last = words[-1]
+                words[-1] = SubwordSpan(last.start, max(last.end, end), last.known and known)
+            elif (start := max(start, words[-1].end if words else 0)) < end:
+                words.append(SubwordSpan(start, end, known))
+                before = word
+        return words
+
+    def state(self) -> dict[str, Any]:
+        """Give what JSON can say of it, which is all."""
+        return {"tokenizer": json.loads(self._tokenizer.to_str()), "max_tokens": self.max_tokens}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> SubwordEncoder:
+        """Build the encoder again from what `state` gave.
+
+        Raises:
+            BundleError: A part is missing or is none.
+        """
+        from tokenizers import Tokenizer
+
+        for name in ("tokenizer", "max_tokens"):
+            if name not in state:
+                raise BundleError(f"the model has no part '{name}'; train it again")
+        limit = state["max_tokens"]
+        if type(limit) is not int or limit < 1:
+            raise BundleError(f"the model's max_tokens is {limit!r:.80}, not a number above 0")
+        with _usable_tokenizer():
+            tokenizer = Tokenizer.from_str(json.dumps(state["tokenizer"]))
+            frame = tokenizer.num_special_tokens_to_add(is_pair=False)
+            encoder = cls(tokenizer, limit)
+        if limit <= frame:  # then it would cut nothing
+            raise BundleError(
+                f"the model's max_tokens is {limit}, and its tokenizer frames a text by {frame}"
+            )
+        return encoder
+
+
+def whole_words(
+    ids: Mapping[str, int], special: Collection[str], spelled: Callable[[str], str]
+) -> list[str]:
+    """Name the whole words of a vocabulary of subwords, in its order.
+
+    Args:
+        ids: The subwords' ids.
+        special: Subwords that are no part of a text.
+        spelled: Gives the characters of a subword that begins a word.
+    """
+    tokens = [token for token in sorted(ids, key=ids.__getitem__) if token not in special]
+    # Most vocabularies mark what begins a word; BERT's marks what goes on with one. Any mark may
+    # stand in any vocabulary as a character of its own: the most frequent is the mark.
+    marked = {
+        mark: [token for token in tokens if token.startswith(mark)] for mark in ("##", "▁", "Ġ")
+    }
+    mark = max(marked, key=lambda mark: len(marked[mark]))
+    if mark == "##":
+        return [token for token in tokens if not token.startswith(mark)]
+    words = (spelled(token).replace(mark, " ").strip() for token in marked[mark])
+    return [word for word in words if word]
+
+
+@contextmanager
+def _usable_tokenizer() -> Iterator[None]:
+    """Say in one sentence what the library tokenizers has against a tokenizer.
+
+    Raises:
+        BundleError: It can't be used.
+    """
+    try:
+        yield
+    except BaseException as error:
+        # There is no class of errors of its own, and its panics are no exceptions to Python.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise BundleError(f"the model's tokenizer can't be used: {error!s:.200}") from error

@@ -1,0 +1,97 @@
+"""Work in several threads: all of it once, nothing hidden, BLAS as it was."""
+
+import threading
+import time
+
+import pytest
+from threadpoolctl import threadpool_info
+
+from wordgate.runtime.parallel import SingleThreadedBLAS, limited_blas, parallel_for
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """List the threads that are started."""
+    begun, start = [], threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda self: (begun.append(self), start(self)))
+    return begun
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 40])
+@pytest.mark.parametrize("n", [0, 1, 2, 50])
+def test_every_piece_is_worked_on_once(n, threads):
+    done = []
+    parallel_for(done.append, iter(range(n)), threads=threads)
+    assert sorted(done) == list(range(n))
+
+
+def test_there_are_as_many_threads_as_asked_for():
+    together, seen = threading.Barrier(3, timeout=60), set()
+
+    def work(item):
+        together.wait()  # would time out, were there fewer
+        seen.add(threading.get_ident())
+
+    parallel_for(work, range(3), threads=3)
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("threads", "n", "helpers"), [(1, 50, 0), (3, 1, 0), (3, 0, 0), (1000, 3, 2), (3, 50, 2)]
+)
+def test_no_more_threads_are_started_than_are_of_use(started, threads, n, helpers):
+    together = threading.Barrier(min(helpers + 1, max(n, 1)), timeout=10)
+
+    def work(item):
+        if item <= helpers:
+            together.wait()  # so that each helper has a item
+
+    parallel_for(work, range(n), threads=threads)
+    assert len(started) == helpers
+
+
+@pytest.mark.parametrize("bad", [0, 7, 19])
+def test_an_error_in_any_thread_is_raised(bad):
+    def work(item):
+        if item == bad:
+            raise ArithmeticError("item 7")
+
+    with pytest.raises(ArithmeticError, match="item 7"):
+        parallel_for(work, range(20), threads=3)
+
+
+def test_an_interruption_does_not_wait_for_the_rest():
+    done, this = [], threading.get_ident()
+
+    def work(item):
+        if threading.get_ident() == this:
+            raise KeyboardInterrupt
+        time.sleep(0.001)  # in which the other thread is interrupted
+        done.append(item)
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel_for(work, range(20_000), threads=3)
+    assert len(done) < 19_999
+
+
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_blas_has_its_threads_back_when_the_last_one_is_out():
+    before, limit = blas_threads(), SingleThreadedBLAS()
+    limit.__enter__()
+    with limit:
+        assert set(blas_threads()) <= {1}
+    assert set(blas_threads()) <= {1}
+    limit.__exit__(None, None, None)
+    assert blas_threads() == before
+
+
+def test_blas_is_held_down_for_the_time_being_and_never_given_more():
+    before = blas_threads()
+    with limited_blas(2), limited_blas(1):
+        assert set(blas_threads()) <= {1}
+        with limited_blas(2):
+            assert set(blas_threads()) <= {1}
+    assert blas_threads() == before
