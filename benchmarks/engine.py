@@ -51,10 +51,10 @@ def one_by_one() -> None:
     from wordgate.training import sitting
 
     @contextmanager
-    def as_they_come(items: Iterable[Any]) -> Iterator[Iterator[Any]]:
+    def as_they_come(items: Iterable[Any], **_: object) -> Iterator[Iterator[Any]]:
         yield iter(items)
 
-    sitting.prepared_ahead = as_they_come
+    sitting.prefetch = as_they_come
 
 
 def distinct_projection() -> None:

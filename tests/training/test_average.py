@@ -51,7 +51,7 @@ def fit_average(settings, examples, word_vectors):
 def spied_on(monkeypatch):
     """Remember the averages that a family is fitted on, and what its layers make of them."""
     solvers = {
-        "logreg": ("average", "choose_strength", lambda choice: choice.best.linear),
+        "logreg": ("average", "search_regularization", lambda choice: choice.best.linear),
         "mlp": ("mlp", "train_mlp", lambda course: course.layers),
     }
 

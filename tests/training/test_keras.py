@@ -9,7 +9,7 @@ import torch
 from wordgate.settings import load_settings
 from wordgate.text.batches import Batch
 from wordgate.text.vocabulary import Vocabulary
-from wordgate.training.first_vectors import drawn_vectors
+from wordgate.training.initialization import random_embeddings
 from wordgate.training.trainer import Trainer
 
 STEPS = 4
@@ -51,7 +51,7 @@ def begun(recorded, **changes):
     sizes = {"embedding_size": embedding, "hidden_size": hidden, **NO_DROPOUT, **changes}
     settings = load_settings("notebook", sizes)
     vocabulary = Vocabulary(tuple(map(str, range(1, words))), unknown=None)
-    first = drawn_vectors(vocabulary, settings, 0)
+    first = random_embeddings(vocabulary, settings, 0)
     targets = recorded["targets"].reshape(-1).astype(np.int64)
     trainer = Trainer(None, first, targets, classes, settings, 0, torch.device("cpu"))
     tensors = {"embedding": trainer.state.table.vectors, **trainer.state.weights.named()}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wordgate.progress import Silent
-from wordgate.training.noise import dropout_mask, stream
+from wordgate.training.rng import dropout_mask, rng_for
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 mlp = pytest.importorskip("wordgate.training.mlp", reason="needs the extra 'train'")
@@ -89,13 +89,13 @@ def test_epochs_are_those_of_the_reference(train, rates):
     reference = Reference(seed, 1e-2)
     losses, layers = [], []
     for epoch in range(epochs):
-        order = stream(seed, "mlp order", epoch).permutation(50)
-        chance = stream(seed, "mlp dropout", epoch)
+        order = rng_for(seed, "mlp order", epoch).permutation(50)
+        rng = rng_for(seed, "mlp dropout", epoch)
         loss_sum, right = 0.0, 0
         for start in range(0, 50, 16):
             rows = order[start : start + 16]
             masks = [
-                dropout_mask(chance, (len(rows), size), rate) if rate else 1.0
+                dropout_mask(rng, (len(rows), size), rate) if rate else 1.0
                 for size, rate in zip((4, HIDDEN), rates, strict=True)
             ]
             loss, n_right = reference.step(averages[rows], targets[rows], *masks)
@@ -158,7 +158,7 @@ def test_time_that_is_up_ends_the_first_epoch_after_a_step(train):
     assert (len(course.history), course.best_epoch, course.out_of_time) == (1, 1, True)
     assert course.remarks(9) == ["Time was up after 1 of 9 epochs."]
     reference, (averages, targets) = Reference(0, 1e-2), data()
-    first = stream(0, "mlp order", 0).permutation(50)[:16]
+    first = rng_for(0, "mlp order", 0).permutation(50)[:16]
     loss, _ = reference.step(averages[first], targets[first], 1.0, 1.0)
     assert course.history[0].train_loss == pytest.approx(loss, abs=1e-5)
     for name, expected in reference.weights.items():

@@ -7,7 +7,7 @@ import torch
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training import recurrent
-from wordgate.training.first_vectors import drawn_vectors
+from wordgate.training.initialization import random_embeddings
 from wordgate.training.trainer import Plan, Trainer
 
 
@@ -20,7 +20,7 @@ def started(settings, examples):
         unknown = chosen.unknown_words == "id"
         encoder, encoded = TextEncoder.fit(train.texts, max_tokens=50, unknown=unknown)
         vocabulary, device = encoder.vocabulary, torch.device("cpu")
-        first = drawn_vectors(vocabulary, chosen, seed)
+        first = random_embeddings(vocabulary, chosen, seed)
         trainer = Trainer(vocabulary.unknown, first, train.targets, classes, chosen, seed, device)
         batches = bucketed(encoded, batch_size=8, rng=np.random.default_rng(0))
         return trainer, [(batch, train.targets[batch.rows]) for batch in batches]

@@ -18,7 +18,7 @@ from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.fitting import Epoch, Examples, Fitted, check_not_empty
 from wordgate.training.processor import single_thread
-from wordgate.training.strengths import choose_strength
+from wordgate.training.regularization import search_regularization
 from wordgate.training.words import KnownWords, look_words_up, word_remarks
 from wordgate.vectors.pretrained import Pretrained
 
@@ -100,7 +100,7 @@ def fit_average(
         settings: The recipe's settings.
         vocabulary_of: What the vocabulary is fitted on; None for `train`.
         vectors: The word vectors.
-        seed: Decides what chance decides in `mlp`; in `logreg` there is none.
+        seed: The random seed of `mlp`; nothing in `logreg` is random.
         progress: Where the way is told.
         deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
 
@@ -116,7 +116,7 @@ def fit_average(
     encoded_valid = known.encoder.encode(valid.texts)
 
     def fit_logreg(averaging: Averaging, of_train: Floats, of_valid: Floats) -> Candidate:
-        choice = choose_strength(
+        choice = search_regularization(
             (of_train, train.targets),
             (of_valid, valid.targets),
             n_classes,

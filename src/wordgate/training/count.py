@@ -14,8 +14,8 @@ from wordgate.settings import Settings
 from wordgate.text.runs import word_runs
 from wordgate.training.fitting import Examples, Fitted, check_not_empty
 from wordgate.training.processor import single_thread
+from wordgate.training.regularization import search_regularization
 from wordgate.training.run_counts import count_matrix, learn_block
-from wordgate.training.strengths import choose_strength
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -81,7 +81,7 @@ def fit_tuned_count(
 ) -> Fitted:
     """Fit words and characters as the settings say; validation chooses the strength.
 
-    No chance has a part in it.
+    Nothing in it is random.
 
     Args:
         train: What runs, weights and coefficients are learned from.
@@ -101,7 +101,7 @@ def fit_tuned_count(
     blocks = _blocks(train.texts, settings)
     sizes = " and ".join(f"{len(block):,} runs of {block.kind}" for block in blocks)
     progress.say(f"Counting {sizes} in {len(train.texts):,} texts.")
-    choice = choose_strength(
+    choice = search_regularization(
         (count_matrix(blocks, train.texts), train.targets),
         (count_matrix(blocks, valid.texts), valid.targets),
         n_classes,

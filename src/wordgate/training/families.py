@@ -49,7 +49,7 @@ def fit(
         valid: What chooses among fits, such as the best epoch.
         n_classes: How many labels there are.
         settings: The recipe's settings.
-        seed: Decides all that chance decides.
+        seed: The random seed.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: Where the way is told.
         deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.

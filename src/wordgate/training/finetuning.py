@@ -17,7 +17,7 @@ from wordgate.text.encoder import EncodedTexts
 from wordgate.training.course import Course, epoch_line, out_of_patience, out_of_time
 from wordgate.training.device import choose_precision
 from wordgate.training.fitting import Epoch
-from wordgate.training.noise import stream
+from wordgate.training.rng import rng_for
 from wordgate.training.state import Tally
 from wordgate.training.trainer import Plan
 
@@ -46,19 +46,19 @@ class FineTuned:
 
 
 def draw_texts(
-    groups: NDArray[np.int64], per_group: int, chance: np.random.Generator
+    groups: NDArray[np.int64], per_group: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Draw some texts of each group.
 
     Args:
         groups: int64 [n], each text's group by number.
         per_group: How many of each at most.
-        chance: Draws which.
+        rng: Draws which.
 
     Returns:
         int64 [m], which texts, in their order.
     """
-    shuffled = chance.permutation(len(groups))
+    shuffled = rng.permutation(len(groups))
     by_group = shuffled[np.argsort(groups[shuffled], kind="stable")]
     sizes = np.unique(groups, return_counts=True)[1]
     places = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -164,7 +164,7 @@ class FineTuning:
         with unmoved_chance(), progress.bar(self.plan.updates) as bar:
             while (end := self._end(deadline)) is None:
                 # Dropout inside the encoder draws from torch's global stream alone.
-                torch.manual_seed(int(stream(self._seed, "dropout", state.epoch).integers(2**62)))
+                torch.manual_seed(int(rng_for(self._seed, "dropout", state.epoch).integers(2**62)))
                 self._run_epoch(bar, deadline)
                 self._course.judge(state, self.learning_rate)
                 progress.say(epoch_line(state, self.plan.epochs))
@@ -191,12 +191,12 @@ class FineTuning:
     def _run_epoch(self, bar: Bar, deadline: float) -> None:
         """Pass over this epoch's texts, or over as many as there is time for."""
         state, plan = self.state, self.plan
-        chance = stream(self._seed, "texts of a group", state.epoch)
-        rows = draw_texts(self._groups, self._per_group, chance)
+        rng = rng_for(self._seed, "texts of a group", state.epoch)
+        rows = draw_texts(self._groups, self._per_group, rng)
         batches = bucketed(
             self._encoded.select(rows),
             batch_size=plan.batch_size,
-            rng=stream(self._seed, "order", state.epoch),
+            rng=rng_for(self._seed, "order", state.epoch),
             round_to=_ROUND_TO,
         )
         label = f"epoch {state.epoch + 1} of {plan.epochs}"

@@ -16,9 +16,9 @@ from wordgate.training.candidates import Candidate, lstm_candidates
 from wordgate.training.checkpoint import Checkpoint, keeps_second_candidate
 from wordgate.training.course import TIME_LIMIT, Course
 from wordgate.training.device import choose_device, format_device
-from wordgate.training.first_vectors import FirstVectors, drawn_vectors, pretrained_vectors
 from wordgate.training.fitting import Examples, Fitted, Keeping, check_not_empty
 from wordgate.training.identity import VECTORS, WORDS, Identity
+from wordgate.training.initialization import EmbeddingInit, pretrained_embeddings, random_embeddings
 from wordgate.training.sitting import Sitting
 from wordgate.training.trainer import Trainer
 from wordgate.training.words import learn_words, look_words_up, word_remarks, words_digest
@@ -42,7 +42,7 @@ class Beginning:
 
     encoder: TextEncoder
     encoded: EncodedTexts
-    first: FirstVectors
+    first: EmbeddingInit
     coverage: Coverage | None = None
 
     def digest(self) -> str:
@@ -287,10 +287,10 @@ def _begin(
     """Fit the vocabulary, and draw its vectors or find pretrained ones."""
     if vectors is None:
         encoder, encoded = learn_words(train, vocabulary_of, settings)
-        return Beginning(encoder, encoded, drawn_vectors(encoder.vocabulary, settings, seed))
+        return Beginning(encoder, encoded, random_embeddings(encoder.vocabulary, settings, seed))
     known = look_words_up(train, vocabulary_of, vectors, settings, progress)
     encoder, more = known.encoder, known.coverage.more
-    first = pretrained_vectors(encoder.vocabulary, known.found, settings, seed, n_more=more)
+    first = pretrained_embeddings(encoder.vocabulary, known.found, settings, seed, n_more=more)
     return Beginning(encoder, known.encoded, first, known.coverage)
 
 

@@ -16,8 +16,8 @@ from wordgate.models.softmax import log_softmax
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.fitting import Epoch, Targets
-from wordgate.training.initialisation import Floats, glorot_uniform
-from wordgate.training.noise import dropout_mask, stream
+from wordgate.training.initialization import Floats, glorot_uniform
+from wordgate.training.rng import dropout_mask, rng_for
 
 THREADS = 1
 """More would wait for each other in products this small, and move the last bits of the result."""
@@ -42,11 +42,11 @@ class Layers:
     @classmethod
     def drawn(cls, seed: int, size: int, hidden: int, classes: int) -> "Layers":
         """Draw weights (Glorot & Bengio 2010), with no bias."""
-        chance = stream(seed, "mlp weights")
+        rng = rng_for(seed, "mlp weights")
         return cls(
-            glorot_uniform(chance, hidden, size),
+            glorot_uniform(rng, hidden, size),
             np.zeros(hidden, np.float32),
-            glorot_uniform(chance, classes, hidden),
+            glorot_uniform(rng, classes, hidden),
             np.zeros(classes, np.float32),
         )
 
@@ -156,12 +156,12 @@ class _Trainer:
         """Pass once over the texts in a new order, as far as time goes, and judge the result."""
         started, seen, loss_sum, right = time.monotonic(), 0, 0.0, 0
         size = self._settings.mlp_batch_size
-        order = stream(self._seed, "mlp order", number).permutation(len(self._targets))
-        chance = stream(self._seed, "mlp dropout", number)
+        order = rng_for(self._seed, "mlp order", number).permutation(len(self._targets))
+        rng = rng_for(self._seed, "mlp dropout", number)
         for start in range(0, len(order), size):
             rows = torch.from_numpy(order[start : start + size])
             targets = self._targets[rows]
-            loss, logits = self._update(self._averages[rows], targets, chance)
+            loss, logits = self._update(self._averages[rows], targets, rng)
             seen += len(rows)
             loss_sum += loss * len(rows)
             wanted = targets if targets.ndim == 1 else targets.argmax(dim=1)
@@ -184,13 +184,13 @@ class _Trainer:
         )
 
     def _update(
-        self, averages: torch.Tensor, targets: torch.Tensor, chance: np.random.Generator
+        self, averages: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator
     ) -> tuple[float, torch.Tensor]:
         """Take a step; give the batch's mean loss before it, and its logits [batch, classes]."""
         settings, weights = self._settings, self._weights
-        averages = _dropped(averages, settings.mlp_input_dropout, chance)
+        averages = _dropped(averages, settings.mlp_input_dropout, rng)
         hidden = functional.linear(averages, weights["hidden_weights"], weights["hidden_bias"])
-        hidden = _dropped(torch.relu(hidden), settings.mlp_output_dropout, chance)
+        hidden = _dropped(torch.relu(hidden), settings.mlp_output_dropout, rng)
         logits = functional.linear(hidden, weights["output_weights"], weights["output_bias"])
         loss = functional.cross_entropy(logits, targets)
         self._adam.zero_grad()
@@ -199,10 +199,10 @@ class _Trainer:
         return float(loss.detach()), logits.detach()
 
 
-def _dropped(values: torch.Tensor, rate: float, chance: np.random.Generator) -> torch.Tensor:
+def _dropped(values: torch.Tensor, rate: float, rng: np.random.Generator) -> torch.Tensor:
     if not rate:
         return values
-    return values * torch.from_numpy(dropout_mask(chance, tuple(values.shape), rate))
+    return values * torch.from_numpy(dropout_mask(rng, tuple(values.shape), rate))
 
 
 def _rank(epoch: Epoch) -> tuple[float, float]:

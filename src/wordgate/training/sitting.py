@@ -12,12 +12,12 @@ from wordgate.models.network import Network
 from wordgate.progress import Bar, Progress
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
-from wordgate.training.ahead import prepared_ahead
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.course import Course, epoch_line, out_of_patience, out_of_time
 from wordgate.training.fitting import Targets
 from wordgate.training.interruption import Interruption, deferred_interruption
-from wordgate.training.noise import stream
+from wordgate.training.prefetch import prefetch
+from wordgate.training.rng import rng_for
 from wordgate.training.trainer import Prepared, Trainer
 
 
@@ -140,7 +140,7 @@ class Sitting:
         sums = sums.to(trainer.device)
         label = f"epoch {state.epoch + 1} {self._of()} {trainer.plan.epochs}"
         self._clock = time.perf_counter()
-        with prepared_ahead(self._prepared(), threads=self._threads) as updates:
+        with prefetch(self._prepared(), threads=self._threads) as updates:
             for prepared in updates:
                 if state.tally.seen and self.is_late():
                     break
@@ -163,7 +163,7 @@ class Sitting:
         batches = bucketed(
             self._encoded,
             batch_size=trainer.plan.batch_size,
-            rng=stream(trainer.seed, "order", epoch),
+            rng=rng_for(trainer.seed, "order", epoch),
             similar=trainer.settings.batches == "similar",
         )
         for update, batch in enumerate(islice(batches, done, None), start=first):

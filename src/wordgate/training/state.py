@@ -1,7 +1,7 @@
 """The training state: all that a training is between two updates, in one object that can be kept.
 
 Chance needs no state: every draw comes from a stream of its own, named by the run's seed, the epoch
-and the update (`wordgate.training.noise`). So on a processor a training that is taken up from its
+and the update (`wordgate.training.rng`). So on a processor a training that is taken up from its
 state ends in the same bits as one that was never stopped; CUDA's sums are not so strict.
 """
 
@@ -16,15 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from wordgate.models.network import Network
 from wordgate.settings import Settings
-from wordgate.training import initialisation
-from wordgate.training.adam import Adam, BatchRows, KerasRows
-from wordgate.training.averaging import WeightAverage
+from wordgate.training import initialization
 from wordgate.training.candidates import Candidate
-from wordgate.training.first_vectors import FirstVectors
 from wordgate.training.fitting import Epoch
 from wordgate.training.identity import read_facts
-from wordgate.training.noise import stream
+from wordgate.training.initialization import EmbeddingInit
+from wordgate.training.optimizers import Adam, BatchRows, KerasRows, WeightAverage
 from wordgate.training.recurrent import DirectionWeights, Weights
+from wordgate.training.rng import rng_for
 
 _BEST, _EARLIER = "best.", "earlier."
 
@@ -85,7 +84,7 @@ class State:
     @classmethod
     def initial(
         cls,
-        first: FirstVectors,
+        first: EmbeddingInit,
         n_classes: int,
         settings: Settings,
         seed: int,
@@ -286,14 +285,14 @@ def _initial_weights(
 
     hidden, directions = settings.hidden_size, []
     for index in range(2 if settings.bidirectional else 1):
-        chance = stream(seed, "weights", index)
+        rng = rng_for(seed, "weights", index)
         arrays = (
-            initialisation.glorot_uniform(chance, 4 * hidden, settings.embedding_size),
-            initialisation.orthogonal(chance, 4 * hidden, hidden),
-            initialisation.forget_gate_bias(hidden),
+            initialization.glorot_uniform(rng, 4 * hidden, settings.embedding_size),
+            initialization.orthogonal(rng, 4 * hidden, hidden),
+            initialization.forget_gate_bias(hidden),
         )
         directions.append(DirectionWeights(*map(parameter, arrays)))
     features = hidden * len(directions) * len(settings.pooling)
-    output = initialisation.glorot_uniform(stream(seed, "output weights"), n_classes, features)
+    output = initialization.glorot_uniform(rng_for(seed, "output weights"), n_classes, features)
     bias = np.zeros(n_classes, np.float32)
     return Weights(tuple(directions), parameter(output), parameter(bias))

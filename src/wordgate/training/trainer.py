@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from wordgate.settings import Settings
 from wordgate.text.batches import Batch
 from wordgate.training import recurrent
-from wordgate.training.adam import Rates, clip_gradients, schedule_factor
 from wordgate.training.device import choose_precision, engine
-from wordgate.training.first_vectors import FirstVectors
 from wordgate.training.fitting import Targets
-from wordgate.training.noise import dropout_mask, stream
+from wordgate.training.initialization import EmbeddingInit
+from wordgate.training.optimizers import Rates, clip_gradients, schedule_factor
+from wordgate.training.rng import dropout_mask, rng_for
 from wordgate.training.state import State
 
 SMALLEST_EPOCH = 20
@@ -98,7 +98,7 @@ class Trainer:
     def __init__(
         self,
         unknown: int | None,
-        first: FirstVectors,
+        first: EmbeddingInit,
         targets: NDArray[np.int64],
         n_classes: int,
         settings: Settings,
@@ -150,15 +150,15 @@ class Trainer:
             epoch: The epoch's number, from 0.
             update: The update's number in the whole training, from 0.
         """
-        chance = stream(self.seed, "dropout", epoch, update)
-        ids = self._without_some_words(batch, chance)
+        rng = rng_for(self.seed, "dropout", epoch, update)
+        ids = self._without_some_words(batch, rng)
         words, positions = np.unique(ids, return_inverse=True)
         return Prepared(
             words=self._tensor(words),
             positions=self._tensor(positions.reshape(ids.shape)),
             lengths=self._tensor(batch.lengths),
             targets=self._tensor(targets),
-            masks=self._masks(len(batch.rows), chance),
+            masks=self._masks(len(batch.rows), rng),
         )
 
     def update(self, prepared: Prepared) -> torch.Tensor:
@@ -244,14 +244,14 @@ class Trainer:
             weights = weights**0.25
         return self._tensor(weights.astype(np.float32))
 
-    def _without_some_words(self, batch: Batch, chance: np.random.Generator) -> NDArray[np.int64]:
+    def _without_some_words(self, batch: Batch, rng: np.random.Generator) -> NDArray[np.int64]:
         """Replace words at random by the unknown word, so that unknown words are no surprise."""
         if self.settings.word_dropout == 0.0 or self.unknown is None:
             return batch.ids
-        dropped = chance.random(batch.ids.shape) < self.settings.word_dropout
+        dropped = rng.random(batch.ids.shape) < self.settings.word_dropout
         return np.where(dropped, self.unknown, batch.ids)
 
-    def _masks(self, n_texts: int, chance: np.random.Generator) -> recurrent.Masks:
+    def _masks(self, n_texts: int, rng: np.random.Generator) -> recurrent.Masks:
         settings = self.settings
         shared: tuple[int, ...] = ()
         if settings.dropout_masks != "batch":
@@ -259,7 +259,7 @@ class Trainer:
             shared = (n_texts, GATES if by_gate else 1)
 
         def mask(rate: float, *shape: int) -> torch.Tensor | None:
-            return self._tensor(dropout_mask(chance, shape, rate)) if rate else None
+            return self._tensor(dropout_mask(rng, shape, rate)) if rate else None
 
         directions = range(len(self.state.weights.directions))
         embedding, hidden = settings.embedding_size, settings.hidden_size

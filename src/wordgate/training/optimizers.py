@@ -17,6 +17,8 @@ MOMENTUM = 0.9
 SECOND_MOMENTUM = 0.999
 EPSILON = 1e-7
 _ROWS_AT_ONCE = 2048  # whose vectors and moments stay in the processor's cache
+AVERAGE_EVERY = 8
+"""The average takes the weights in after so many updates: the whole table costs as much as some."""
 
 
 class Adam:
@@ -230,3 +232,37 @@ def _move_moments(first: Tensor, second: Tensor, gradient: Tensor) -> None:
     """Let running means of the gradients and of their squares take in a new one."""
     first.lerp_(gradient, 1.0 - MOMENTUM)
     second.mul_(SECOND_MOMENTUM).addcmul_(gradient, gradient, value=1.0 - SECOND_MOMENTUM)
+
+
+class WeightAverage:
+    """A running average of tensors.
+
+    Args:
+        tensors: What is averaged, by name; updates change them in place.
+        share: Of all updates so far, the share of latest ones that a plain mean of the same age
+            would be over; more than 0, at most 1.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], share: float):
+        self._tensors = dict(tensors)
+        self._exponent = 2.0 / share - 2.0
+        self.average = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+    @torch.no_grad()
+    def update(self, updates: int) -> None:
+        """Take the weights in.
+
+        Args:
+            updates: How many updates were made, the first counting as 1.
+        """
+        if updates > AVERAGE_EVERY and updates % AVERAGE_EVERY:
+            return
+        weight = 1.0
+        if updates > AVERAGE_EVERY:
+            weight = (self._exponent + 1.0) / (updates / AVERAGE_EVERY + self._exponent)
+        for name, tensor in self._tensors.items():
+            self.average[name].lerp_(tensor, weight)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name all that an update changes."""
+        return {f"average.{name}": tensor for name, tensor in self.average.items()}
