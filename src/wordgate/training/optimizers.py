@@ -10,12 +10,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from wordgate.training.protocol import check_array
 
 MOMENTUM = 0.9
 SECOND_MOMENTUM = 0.999
 EPSILON = 1e-7
+_MOMENTS = {"first_moment": "exp_avg", "second_moment": "exp_avg_sq"}  # ours: torch's
 _ROWS_AT_ONCE = 2048  # whose vectors and moments stay in the processor's cache
 AVERAGE_EVERY = 8
 """The average takes the weights in after so many updates: the whole table costs as much as some."""
@@ -266,3 +271,54 @@ class WeightAverage:
     def tensors(self) -> dict[str, Tensor]:
         """Name all that an update changes."""
         return {f"average.{name}": tensor for name, tensor in self.average.items()}
+
+
+def optimizer_arrays(
+    optimizer: torch.optim.Optimizer, names: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Name the moments of one of torch's Adams; zeros for weights that have not moved.
+
+    Args:
+        optimizer: The optimizer.
+        names: The names of its weights, in its order.
+    """
+    arrays = {}
+    for name, weight in zip(names, _parameters(optimizer), strict=True):
+        moments = optimizer.state.get(weight, {})
+        for kept, theirs in _MOMENTS.items():
+            tensor = moments.get(theirs, torch.zeros_like(weight))
+            arrays[f"{name}.{kept}"] = tensor.detach().cpu().numpy()
+    return arrays
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer,
+    names: Sequence[str],
+    arrays: Mapping[str, NDArray[np.float32]],
+    updates: int,
+) -> None:
+    """Give one of torch's Adams the moments that `optimizer_arrays` gave.
+
+    Args:
+        optimizer: The optimizer.
+        names: The names of its weights, in its order.
+        arrays: The moments, and perhaps others.
+        updates: How many updates were made.
+
+    Raises:
+        KeyError, ValueError: They are of other weights, or incomplete.
+    """
+    state = {}
+    for number, (name, weight) in enumerate(zip(names, _parameters(optimizer), strict=True)):
+        moments = {}
+        for kept, theirs in _MOMENTS.items():
+            array = arrays[f"{name}.{kept}"]
+            check_array(f"{name}.{kept}", array, weight.detach().cpu().numpy())
+            moments[theirs] = torch.from_numpy(array.copy())
+        state[number] = {"step": torch.tensor(float(updates)), **moments}
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [weight for group in optimizer.param_groups for weight in group["params"]]

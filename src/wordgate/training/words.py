@@ -83,7 +83,13 @@ def look_words_up(
 
 def words_digest(vocabulary: Vocabulary, *encoded: EncodedTexts) -> str:
     """Give a SHA-256 that other words, other ids of them, or texts read otherwise would change."""
-    content = hashlib.sha256(json.dumps([vocabulary.unknown, *vocabulary.words]).encode())
+    words = json.dumps([vocabulary.unknown, *vocabulary.words])
+    return hashlib.sha256(f"{words}{ids_digest(*encoded)}".encode()).hexdigest()
+
+
+def ids_digest(*encoded: EncodedTexts) -> str:
+    """Give a SHA-256 that other ids, or texts read otherwise, would change."""
+    content = hashlib.sha256()
     for texts in encoded:
         content.update(texts.offsets.tobytes() + texts.ids.tobytes())
     return content.hexdigest()

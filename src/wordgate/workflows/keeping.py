@@ -7,13 +7,13 @@ from safetensors import SafetensorError
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
-from wordgate.training.fitting import Keeping
+from wordgate.training.fitting import CheckpointConfig
 from wordgate.training.identity import MISFITS
 
 
-def check_keeping(
+def checkpoint_config(
     out: str | Path | None, family: str, *, resume: bool, overwrite: bool
-) -> Keeping | None:
+) -> CheckpointConfig | None:
     """Say where a training is kept, and refuse to pass over one that was interrupted.
 
     Args:
@@ -41,7 +41,7 @@ def check_keeping(
     check_place(taught, "teaching", folder=True)
     kept = taught if taught.exists() and not file.exists() else file
     refuse_to_guess(Path(out), kept, "training", resume=resume, overwrite=overwrite)
-    return Keeping(file, resume and file.exists())
+    return CheckpointConfig(file, resume and file.exists())
 
 
 def kept_beside(out: str | Path) -> Path:
@@ -61,7 +61,7 @@ def is_end_of(model: Path, kept: Path) -> bool:
     the end, and before the first epoch is over nothing can be told.
     """
     from wordgate.training.checkpoint import kept_histories
-    from wordgate.training.course import TIME_LIMIT
+    from wordgate.training.loop import TIME_LIMIT
 
     try:
         histories = kept_histories(kept)

@@ -24,7 +24,7 @@ from wordgate.progress import Console, Progress
 from wordgate.settings import TAUGHT, Settings, checked_seed
 from wordgate.split.fingerprints import Fingerprints
 from wordgate.training.families import check_device, check_family, check_pretrained
-from wordgate.training.fitting import Keeping
+from wordgate.training.fitting import CheckpointConfig
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.audit import audit_table
 from wordgate.workflows.calibrating import Calibrated
@@ -41,7 +41,7 @@ from wordgate.workflows.judging import (
     tempering_facts,
     vector_facts,
 )
-from wordgate.workflows.keeping import check_keeping, is_end_of, kept_beside, taught_beside
+from wordgate.workflows.keeping import checkpoint_config, is_end_of, kept_beside, taught_beside
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.reporting import report_page
 from wordgate.workflows.resolving import (
@@ -101,7 +101,7 @@ class Plan:
     device: str
     vectors: Pretrained | None = None
     folds: int | None = None
-    keeping: Keeping | None = None
+    checkpoint: CheckpointConfig | None = None
     no_texts: bool = False
     threads: int | None = None
     teaching: Teaching | None = None
@@ -198,7 +198,7 @@ def train(
     )
     if resume and not overwrite and max_minutes is None and out is not None and model == "lstm":
         overwrite = is_end_of(Path(out), kept_beside(out))  # killed between writing and removing
-    keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
+    checkpoint = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
     seed = checked_seed(seed)
     check_device(model, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
@@ -226,7 +226,7 @@ def train(
         device,
         pretrained,
         folds,
-        keeping,
+        checkpoint,
         no_texts,
         threads,
         teaching,
@@ -235,8 +235,8 @@ def train(
         training = train_on_table(sources.table, sources.facts(), plan, clock, told)
     if out is not None:
         training.save(out, overwrite=overwrite)
-    if keeping is not None:
-        remove(keeping.file)
+    if checkpoint is not None:
+        remove(checkpoint.file)
     if teaching is not None and teaching.folder is not None:
         clear_teaching(teaching.folder)
     return training
@@ -319,7 +319,7 @@ def _fit(
         deadline=clock.fitting_deadline(len(study.valid.texts) + len(study.test.texts)),
         vocabulary_of=study.vocabulary_of,
         vectors=plan.vectors,
-        keeping=plan.keeping,
+        checkpoint=plan.checkpoint,
         threads=plan.threads,
     )
 
