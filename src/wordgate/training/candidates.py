@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from wordgate.progress import Progress
 from wordgate.training.checkpoint import Checkpoint, count_earlier_candidates
 from wordgate.training.early_stopping import EarlyStopping
-from wordgate.training.fitting import CheckpointConfig
+from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
 from wordgate.training.identity import Identity
-from wordgate.training.loop import TIME_LIMIT, TrainingLoop
+from wordgate.training.loop import TrainingLoop
 from wordgate.training.protocol import ModelTrainer, SnapshotT
 from wordgate.training.state import TrainedCandidate, TrainingState
 

@@ -14,7 +14,7 @@ from wordgate.vectors.pretrained import Pretrained
 
 FAMILIES = ("count", "logreg", "mlp", "lstm", "transformer")
 NEED_VECTORS = ("logreg", "mlp")
-RESUMABLE = ("lstm", "transformer")
+RESUMABLE = ("mlp", "lstm", "transformer")
 """Those whose training is kept against an interruption."""
 ON_CPU_ALONE = {"count": "word counts use", "logreg": "logreg uses", "mlp": "mlp uses"}
 _WITH_TORCH = ("mlp", "lstm")
@@ -96,6 +96,7 @@ def fit(
             seed=seed,
             progress=progress,
             deadline=deadline,
+            checkpoint=checkpoint,
         )
     import torch
 

@@ -18,6 +18,10 @@ Targets = NDArray[np.int64] | NDArray[np.float32]
 """What texts should be given: int64 [n], one label each; or float32 [n, classes], probabilities."""
 
 
+TIME_LIMIT = "The time limit "
+"""Begins every remark on what the time limit cut short, and so made no end of its own."""
+
+
 @dataclass(frozen=True)
 class Examples:
     """Texts with their targets.

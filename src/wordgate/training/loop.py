@@ -16,7 +16,7 @@ from wordgate.evaluation.metrics import macro_f1
 from wordgate.progress import Bar, Progress
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.early_stopping import EarlyStopping
-from wordgate.training.fitting import Epoch
+from wordgate.training.fitting import TIME_LIMIT, Epoch
 from wordgate.training.interruption import Interruption, deferred_interruption
 from wordgate.training.prefetch import prefetch
 from wordgate.training.protocol import Plan, SnapshotT
@@ -24,8 +24,6 @@ from wordgate.training.state import TrainingState
 
 EVALUATED_TEXTS_PER_SECOND = 4000.0
 """What the first epoch assumes of validation, to end in time; later ones know."""
-TIME_LIMIT = "The time limit "
-"""Begins every remark on what the time limit cut short."""
 
 
 class TrainingLoop(Generic[SnapshotT]):

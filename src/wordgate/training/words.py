@@ -33,6 +33,12 @@ class KnownWords:
     found: Found
     coverage: Coverage
 
+    def vectors_digest(self) -> str:
+        """Give a SHA-256 that other vectors would change."""
+        content = hashlib.sha256(np.ascontiguousarray(self.found.vectors).data)
+        content.update(np.ascontiguousarray(self.found.known).data)
+        return content.hexdigest()
+
 
 def learn_words(
     train: Examples, vocabulary_of: Examples | None, settings: Settings

@@ -7,7 +7,7 @@ from safetensors import SafetensorError
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
-from wordgate.training.fitting import CheckpointConfig
+from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
 from wordgate.training.identity import MISFITS
 
 
@@ -61,7 +61,6 @@ def is_end_of(model: Path, kept: Path) -> bool:
     the end, and before the first epoch is over nothing can be told.
     """
     from wordgate.training.checkpoint import kept_histories
-    from wordgate.training.loop import TIME_LIMIT
 
     try:
         histories = kept_histories(kept)
