@@ -122,7 +122,7 @@ def make_examples(n, seed=0):
 
 
 def fit_small(
-    train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, keeping=None,
+    train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, checkpoint=None,
     vocabulary_of=None, vectors=None, device="cpu", threads=None, **changes,
 ):  # fmt: skip
     return fit(
@@ -135,7 +135,7 @@ def fit_small(
         device=device,
         progress=Silent() if progress is None else progress,
         deadline=deadline,
-        keeping=keeping,
+        checkpoint=checkpoint,
         vocabulary_of=vocabulary_of,
         vectors=vectors,
         threads=threads,

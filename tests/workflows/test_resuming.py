@@ -16,7 +16,7 @@ import wordgate
 from wordgate.errors import BundleError, SettingsError
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint
-from wordgate.training.trainer import Trainer
+from wordgate.training.lstm_trainer import LSTMTrainer
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 SMALL = {"patience": 100, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1,
@@ -115,15 +115,15 @@ def test_a_killed_command_resumed_writes_the_same_model(
 
 def interrupt(epoch, reviews, tiny, out, monkeypatch):
     """Interrupt a training into a folder when so many epochs and ten updates are over."""
-    real = Trainer.update
+    real = LSTMTrainer.update
 
     def update(trainer, prepared):
-        if trainer.state.epoch == epoch and trainer.state.batch == 10:
+        if trainer.updates == epoch * trainer.plan.updates_per_epoch + 10:
             os.kill(os.getpid(), signal.SIGINT)
         return real(trainer, prepared)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "update", update)
+        patched.setattr(LSTMTrainer, "update", update)
         with pytest.raises(KeyboardInterrupt):
             wordgate.train(reviews, out=out, settings=tiny, progress=Silent())
     assert out.with_name("model.checkpoint").exists()

@@ -12,7 +12,7 @@ from wordgate.evaluation.calibration import fit_temperature, tempered
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.families import fit
-from wordgate.training.fitting import Examples, Fitted, Keeping
+from wordgate.training.fitting import CheckpointConfig, Examples, Fitted
 from wordgate.vectors.pretrained import Pretrained
 
 
@@ -23,7 +23,7 @@ class Calibrated:
     Attributes:
         fitted: The model and how it got there.
         temperature: What its log-probabilities are divided by; 1 leaves them as they are.
-        seconds: What fitting took, in all the sittings there were.
+        seconds: What fitting took, interrupted runs included.
     """
 
     fitted: Fitted
@@ -48,7 +48,7 @@ def fit_calibrated(
     deadline: float = math.inf,
     vocabulary_of: Examples | None = None,
     vectors: Pretrained | None = None,
-    keeping: Keeping | None = None,
+    checkpoint: CheckpointConfig | None = None,
     threads: int | None = None,
 ) -> Calibrated:
     """Fit a model of a family, and its temperature if the settings ask for one.
@@ -68,7 +68,7 @@ def fit_calibrated(
         deadline=deadline,
         vocabulary_of=vocabulary_of,
         vectors=vectors,
-        keeping=keeping,
+        checkpoint=checkpoint,
         threads=threads,
     )
     seconds = fitted.earlier_seconds + time.monotonic() - started

@@ -7,13 +7,13 @@ from safetensors import SafetensorError
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
-from wordgate.training.fitting import Keeping
+from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
 from wordgate.training.identity import MISFITS
 
 
 def checkpoint_config(
     out: str | Path | None, family: str, *, resume: bool, overwrite: bool
-) -> Keeping | None:
+) -> CheckpointConfig | None:
     """Say where a training is kept, and refuse to pass over one that was interrupted.
 
     Args:
@@ -41,7 +41,7 @@ def checkpoint_config(
     check_place(taught, "teaching", folder=True)
     kept = taught if taught.exists() and not file.exists() else file
     check_resume(Path(out), kept, "training", resume=resume, overwrite=overwrite)
-    return Keeping(file, resume and file.exists())
+    return CheckpointConfig(file, resume and file.exists())
 
 
 def checkpoint_path(out: str | Path) -> Path:
@@ -61,7 +61,6 @@ def is_complete(model: Path, kept: Path) -> bool:
     the end, and before the first epoch is over nothing can be told.
     """
     from wordgate.training.checkpoint import kept_histories
-    from wordgate.training.course import TIME_LIMIT
 
     try:
         histories = kept_histories(kept)

@@ -19,7 +19,7 @@ from wordgate.errors import SettingsError
 from wordgate.runtime.progress import Progress
 from wordgate.settings import TAUGHT, Settings
 from wordgate.training.distillation import TransferSet, answered
-from wordgate.training.fitting import Examples, Keeping
+from wordgate.training.fitting import CheckpointConfig, Examples
 from wordgate.training.identity import Identity
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
@@ -208,7 +208,7 @@ class FitOptions(TypedDict, total=False):
         vocabulary_of: What the vocabulary is fitted on; None for the texts to learn.
         vectors: The word vectors to begin with; for a student None to distill some from a
             transformer that teaches, or to draw them if none does.
-        keeping: Where to keep the training; None for nowhere.
+        checkpoint: Where to keep the training; None for nowhere.
         threads: In how many threads to compute, as for `choose_threads`.
     """
 
@@ -218,7 +218,7 @@ class FitOptions(TypedDict, total=False):
     deadline: float
     vocabulary_of: Examples | None
     vectors: Pretrained | None
-    keeping: Keeping | None
+    checkpoint: CheckpointConfig | None
     threads: int | None
 
 

@@ -24,7 +24,7 @@ from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import TAUGHT, Settings, checked_seed
 from wordgate.training.families import check_device, check_family, check_pretrained
-from wordgate.training.fitting import Keeping
+from wordgate.training.fitting import CheckpointConfig
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.audit import audit_table
 from wordgate.workflows.calibrating import Calibrated
@@ -106,7 +106,7 @@ class Plan:
     device: str
     vectors: Pretrained | None = None
     folds: int | None = None
-    keeping: Keeping | None = None
+    checkpoint: CheckpointConfig | None = None
     no_texts: bool = False
     threads: int | None = None
     teaching: TeacherConfig | None = None
@@ -202,10 +202,9 @@ def train(
         resume=resume,
     )
     if resume and not overwrite and max_minutes is None and out is not None and model == "lstm":
-        overwrite = is_complete(
-            Path(out), checkpoint_path(out)
-        )  # killed between writing and removing
-    keeping = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
+        # Complete if it was killed between writing the model and removing the checkpoint.
+        overwrite = is_complete(Path(out), checkpoint_path(out))
+    checkpoint = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
     seed = checked_seed(seed)
     check_device(model, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
@@ -233,7 +232,7 @@ def train(
         device,
         pretrained,
         folds,
-        keeping,
+        checkpoint,
         no_texts,
         threads,
         teaching,
@@ -242,8 +241,8 @@ def train(
         training = train_on_table(sources.table, sources.facts(), plan, clock, told)
     if out is not None:
         training.save(out, overwrite=overwrite)
-    if keeping is not None:
-        remove(keeping.file)
+    if checkpoint is not None:
+        remove(checkpoint.file)
     if teaching is not None and teaching.folder is not None:
         clear_teacher_cache(teaching.folder)
     return training
@@ -326,7 +325,7 @@ def _fit(
         deadline=clock.fitting_deadline(len(splits.valid.texts) + len(splits.test.texts)),
         vocabulary_of=splits.vocabulary_of,
         vectors=plan.vectors,
-        keeping=plan.keeping,
+        checkpoint=plan.checkpoint,
         threads=plan.threads,
     )
 

@@ -276,7 +276,7 @@ class Training:
         return self.families.fit(
             "lstm", examples, examples, 2, small_settings(), seed=0, device="cpu",
             progress=Silent(), deadline=deadline,
-            keeping=self.fitting.Keeping(self.file, resume=resume),
+            checkpoint=self.fitting.CheckpointConfig(self.file, resume=resume),
         )  # fmt: skip
 
     def case(self, chance):

@@ -7,8 +7,10 @@ import torch
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training import recurrent
-from wordgate.training.first_vectors import drawn_vectors
-from wordgate.training.trainer import Plan, Trainer
+from wordgate.training.fitting import EncodedData
+from wordgate.training.initialization import random_embeddings
+from wordgate.training.lstm_trainer import LSTMTrainer, make_plan
+from wordgate.training.protocol import Plan
 
 
 @pytest.fixture
@@ -20,8 +22,11 @@ def started(settings, examples):
         unknown = chosen.unknown_words == "id"
         encoder, encoded = TextEncoder.fit(train.texts, max_tokens=50, unknown=unknown)
         vocabulary, device = encoder.vocabulary, torch.device("cpu")
-        first = drawn_vectors(vocabulary, chosen, seed)
-        trainer = Trainer(vocabulary.unknown, first, train.targets, classes, chosen, seed, device)
+        init, data = (
+            random_embeddings(vocabulary, chosen, seed),
+            EncodedData(encoded, encoded, train),
+        )
+        trainer = LSTMTrainer(data, vocabulary.unknown, init, classes, chosen, seed, device)
         batches = bucketed(encoded, batch_size=8, rng=np.random.default_rng(0))
         return trainer, [(batch, train.targets[batch.rows]) for batch in batches]
 
@@ -36,7 +41,7 @@ def update(trainer, batch, targets, epoch=0):
 
 
 def arrays(trainer):
-    network = trainer.state.network()
+    network = trainer.snapshot()
     directions = [
         array
         for direction in network.directions
@@ -57,12 +62,12 @@ def arrays(trainer):
     ],
 )
 def test_small_data_takes_smaller_batches_and_more_passes(settings, n_texts, expected):
-    assert Plan.of(n_texts, settings(batch_size=64, epochs=4, min_updates=1000)) == expected
+    assert make_plan(n_texts, settings(batch_size=64, epochs=4, min_updates=1000)) == expected
     assert expected.updates == expected.epochs * expected.updates_per_epoch
 
 
 def test_more_epochs_than_small_data_needs_are_kept(settings):
-    assert Plan.of(5, settings(epochs=60, min_updates=1000)).epochs == 60
+    assert make_plan(5, settings(epochs=60, min_updates=1000)).epochs == 60
 
 
 @pytest.mark.parametrize(
@@ -78,12 +83,12 @@ def test_more_epochs_than_small_data_needs_are_kept(settings):
 )
 def test_large_data_is_passed_less_often(settings, n_texts, max_updates, epochs):
     changes = {"batch_size": 64, "epochs": 40, "min_updates": 0, "max_updates": max_updates}
-    assert Plan.of(n_texts, settings(**changes)).epochs == epochs
+    assert make_plan(n_texts, settings(**changes)).epochs == epochs
 
 
 def test_the_least_number_of_updates_is_made_whatever_the_most_is(settings):
     changes = {"batch_size": 64, "epochs": 40, "min_updates": 200, "max_updates": 100}
-    assert Plan.of(640 * 2, settings(**changes)).epochs == 10
+    assert make_plan(640 * 2, settings(**changes)).epochs == 10
 
 
 def test_the_same_seed_begins_with_the_same_weights_and_another_with_others(started):
@@ -95,7 +100,7 @@ def test_the_same_seed_begins_with_the_same_weights_and_another_with_others(star
 
 
 def test_both_directions_begin_with_weights_of_their_own(started):
-    forward, backward = started(bidirectional=True)[0].state.network().directions
+    forward, backward = started(bidirectional=True)[0].snapshot().directions
     assert not np.array_equal(forward.input_weights, backward.input_weights)
     assert not np.array_equal(forward.hidden_weights, backward.hidden_weights)
 
@@ -119,7 +124,7 @@ def test_dropout_is_decided_by_seed_epoch_and_update(started, heard, all_chance)
     for seed, epoch, earlier in ((0, 0, 0), (0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)):
         big = {"embedding_size": 40, "hidden_size": 40}
         trainer, batches = started(seed, **{**all_chance, **big})
-        trainer.state.batch = earlier
+        trainer.updates = earlier
         update(trainer, *batches[0], epoch)
     first, same, *others = heard
     assert len(first) == 6
@@ -158,7 +163,7 @@ def test_padding_stays_zero_through_a_whole_training(started, all_chance):
     for epoch in range(3):
         for pair in batches:
             update(trainer, *pair, epoch)
-    assert not trainer.state.network().embedding[0].any()
+    assert not trainer.snapshot().embedding[0].any()
 
 
 def test_a_rate_of_zero_keeps_the_word_vectors(started):
@@ -220,7 +225,7 @@ def test_a_warm_constant_rate_rises_in_a_share_of_the_least_updates(started):
     assert trainer.plan.updates == 600
     rates = []
     for updates in range(40):
-        trainer.state.batch = updates
+        trainer.updates = updates
         rates.append(trainer.learning_rate)
     assert rates[:21] == sorted(set(rates[:21]))
     assert rates[0] < 0.1
@@ -244,9 +249,7 @@ def log_proba_of(trainer, batch):
     """What the network that predicts says of a batch, in the batch's order."""
     inside = np.arange(batch.ids.shape[1]) < batch.lengths[:, None]
     offsets = np.concatenate([[0], np.cumsum(batch.lengths)])
-    return trainer.state.network().log_proba(
-        EncodedTexts(batch.ids[inside].astype(np.int32), offsets)
-    )
+    return trainer.snapshot().log_proba(EncodedTexts(batch.ids[inside].astype(np.int32), offsets))
 
 
 def test_the_gradient_is_clipped_to_its_largest_norm(started):
@@ -256,7 +259,7 @@ def test_the_gradient_is_clipped_to_its_largest_norm(started):
     for limit in (clipped, loose):
         trainer, batches = started(gradient_clip=limit)
         update(trainer, *batches[0])
-        first = [*trainer.state.optimizer.first.values(), trainer.state.table.first]
+        first = [*trainer.optimizer.first.values(), trainer.embedding.first]
         norms[limit] = 10.0 * float(torch.stack([part.norm() for part in first]).norm())
     assert norms[clipped] == pytest.approx(clipped, rel=1e-3)
     assert norms[loose] > 0.01
@@ -299,7 +302,7 @@ def test_each_update_is_as_long_as_the_schedule_says(started):
 
 def test_the_network_keeps_the_weights_of_its_time(started):
     trainer, batches = started()
-    network = trainer.state.network()
+    network = trainer.snapshot()
     kept = network.embedding.copy()
     update(trainer, *batches[0])
     assert np.array_equal(network.embedding, kept)
@@ -312,8 +315,8 @@ def test_a_clipped_gradient_is_squared_as_clipped(started):
     for limit in (0.0, 1e-3):
         trainer, batches = started(gradient_clip=limit, embedding_updates="keras")
         update(trainer, *batches[0])
-        first = [*trainer.state.optimizer.first.values(), trainer.state.table.first]
+        first = [*trainer.optimizer.first.values(), trainer.embedding.first]
         norm = 10.0 * float(torch.stack([part.norm() for part in first]).norm())
-        seconds[limit] = trainer.state.table.second.numpy() / norm**2
+        seconds[limit] = trainer.embedding.second.numpy() / norm**2
     assert seconds[0.0].max() > 0.0
     assert seconds[1e-3] == pytest.approx(seconds[0.0], rel=1e-2, abs=1e-9)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from wordgate.training.adam import (
+from wordgate.training.optimizers import (
+    AVERAGE_EVERY,
     EPSILON,
     MOMENTUM,
     SECOND_MOMENTUM,
@@ -12,6 +13,7 @@ from wordgate.training.adam import (
     BatchRows,
     KerasRows,
     Rates,
+    WeightAverage,
     clip_gradients,
     schedule_factor,
 )
@@ -25,8 +27,10 @@ def made_table():
 
 def gradients(words):
     """A gradient for each word and step: another size at every step."""
-    chance = torch.Generator().manual_seed(1)
-    return [torch.randn(len(words), 3, generator=chance) * 4.0**-step for step in range(len(RATES))]
+    generator = torch.Generator().manual_seed(1)
+    return [
+        torch.randn(len(words), 3, generator=generator) * 4.0**-step for step in range(len(RATES))
+    ]
 
 
 def moved(kind, words):
@@ -83,7 +87,7 @@ def test_a_table_moves_as_by_keras():
 
 
 def test_a_dense_adam_moves_tables_of_several_parts(monkeypatch):
-    monkeypatch.setattr("wordgate.training.adam._ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("wordgate.training.optimizers._ROWS_AT_ONCE", 3)
     words = torch.arange(8)
     expected = formula(made_table(), dense_steps(words))
     assert moved(KerasRows, words).vectors.numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
@@ -136,10 +140,10 @@ def test_all_weights_move_by_the_formula(weight_decay):
     before = {name: tensor.detach().clone() for name, tensor in ours.items()}
     adam = Adam(ours, weight_decay)
     steps = {"a": [], "b": []}
-    chance = torch.Generator().manual_seed(3)
+    generator = torch.Generator().manual_seed(3)
     for rate in RATES:
         for name, tensor in ours.items():
-            tensor.grad = torch.randn(tensor.shape, generator=chance) * 1e-4
+            tensor.grad = torch.randn(tensor.shape, generator=generator) * 1e-4
             steps[name].append((rate, tensor.grad.numpy()))
         adam.update(rate)
         assert all(tensor.grad is None for tensor in ours.values())
@@ -180,3 +184,50 @@ def test_a_warm_constant_rate_rises_and_stays():
 
 def test_a_constant_rate_stays():
     assert {schedule_factor("constant", step / 10, 0.3) for step in range(11)} == {1.0}
+
+
+# The running average of the weights
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5, 1.0])
+def test_its_age_is_that_of_a_plain_mean_over_the_share(share):
+    """The tensor holds the number of the update, so that its average tells the mean age."""
+    tensor = torch.zeros(2, dtype=torch.float64)
+    average = WeightAverage({"weights": tensor}, share)
+    for updates in range(1, 4001):
+        tensor.fill_(updates)
+        average.update(updates)
+    age = 1.0 - average.average["weights"][0].item() / 4000
+    assert age == pytest.approx(share / 2, rel=0.05)
+
+
+def test_it_is_the_weights_themselves_at_the_beginning():
+    tensor = torch.zeros(3)
+    average = WeightAverage({"weights": tensor}, 0.2)
+    for updates in range(1, AVERAGE_EVERY + 1):
+        tensor.fill_(updates)
+        average.update(updates)
+        assert average.average["weights"].tolist() == [updates] * 3
+
+
+def test_it_is_a_mean_of_what_it_took_in():
+    tensor = torch.full((3,), 0.75)
+    average = WeightAverage({"weights": tensor}, 0.3)
+    for updates in range(1, 500):
+        average.update(updates)
+    assert average.average["weights"].tolist() == pytest.approx([0.75] * 3)
+
+
+def test_training_itself_goes_on_from_the_weights_as_they_are(examples, fit_model):
+    """The losses on the way are the same; the network that is judged is another."""
+    train, changes = examples(200), {"schedule": "constant", "epochs": 3}
+    averaged = fit_model(train, weight_averaging=0.5, **changes)
+    plain = fit_model(train, **changes)
+    losses = [[epoch.train_loss for epoch in fitted.history] for fitted in (averaged, plain)]
+    assert losses[0] == losses[1]
+    one, other = (fitted.model.state()[1] for fitted in (averaged, plain))
+    assert not any(np.array_equal(one[name], other[name]) for name in one)
+    log_proba = averaged.model.log_proba(train.texts)
+    loss = -log_proba[np.arange(200), train.targets].mean()
+    best = averaged.history[averaged.best_epoch - 1]
+    assert loss == pytest.approx(best.valid_loss, rel=1e-6)

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from wordgate.training.ahead import prepared_ahead
+from wordgate.training.prefetch import prefetch
 
 
 def test_items_come_in_order_from_another_thread():
@@ -11,7 +11,7 @@ def test_items_come_in_order_from_another_thread():
         for number in range(5):
             yield number, threading.current_thread()
 
-    with prepared_ahead(threads(), threads=2) as items:
+    with prefetch(threads(), threads=2) as items:
         drawn = list(items)
     assert [number for number, _ in drawn] == [0, 1, 2, 3, 4]
     assert threading.main_thread() not in {thread for _, thread in drawn}
@@ -25,7 +25,7 @@ def test_the_next_item_is_made_while_one_is_used():
         made.set()
         yield "second"
 
-    with prepared_ahead(items(), threads=2) as drawn:
+    with prefetch(items(), threads=2) as drawn:
         assert next(drawn) == "first"
         assert made.wait(timeout=60.0)
 
@@ -38,7 +38,7 @@ def test_it_is_never_more_than_one_ahead():
             count.append(number)
             yield number
 
-    with prepared_ahead(items(), threads=2) as drawn:
+    with prefetch(items(), threads=2) as drawn:
         next(drawn)
         time.sleep(0.05)
         assert len(count) <= 2
@@ -46,7 +46,7 @@ def test_it_is_never_more_than_one_ahead():
 
 def test_no_thread_is_left_when_the_rest_is_not_wanted():
     before = set(threading.enumerate())
-    with prepared_ahead(iter(range(1000)), threads=2) as items:
+    with prefetch(iter(range(1000)), threads=2) as items:
         next(items)
     assert set(threading.enumerate()) <= before
 
@@ -56,7 +56,7 @@ def test_an_error_is_raised_where_the_item_is_asked_for():
         yield 1
         raise ValueError("no second")
 
-    with prepared_ahead(items(), threads=2) as drawn:
+    with prefetch(items(), threads=2) as drawn:
         assert next(drawn) == 1
         with pytest.raises(ValueError, match="no second"):
             next(drawn)
@@ -70,7 +70,7 @@ def test_with_one_thread_each_item_is_drawn_when_it_is_asked_for():
             drawn.append((number, threading.current_thread()))
             yield number
 
-    with prepared_ahead(items(), threads=1) as given:
+    with prefetch(items(), threads=1) as given:
         assert drawn == []
         assert next(given) == 0
         assert len(drawn) == 1

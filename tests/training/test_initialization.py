@@ -1,10 +1,11 @@
-"""The word vectors a training begins with, and which of their numbers move."""
+"""The weights and word vectors a training begins with, and which numbers are pretrained."""
 
 import numpy as np
 import pytest
 
 from wordgate.text.vocabulary import Vocabulary
-from wordgate.training.first_vectors import drawn_vectors, pretrained_vectors
+from wordgate.training import initialization
+from wordgate.training.initialization import pretrained_embeddings, random_embeddings
 from wordgate.vectors.matching import Found
 
 WORDS = Vocabulary(tuple(f"w{number}" for number in range(400)))
@@ -21,7 +22,7 @@ def found():
 
 def first(settings, found, seed=0, **changes):
     chosen = settings(**changes).with_vectors_of(6)
-    return pretrained_vectors(WORDS, found, chosen, seed)
+    return pretrained_embeddings(WORDS, found, chosen, seed)
 
 
 def test_words_found_begin_with_their_vectors_as_they_are(settings, found):
@@ -66,12 +67,37 @@ def test_it_is_known_which_numbers_are_pretrained(settings, found):
     expected = np.zeros((402, 9), bool)
     expected[2:, :6] = KNOWN[:, None]
     assert np.array_equal(wide, expected)
-    assert drawn_vectors(WORDS, settings(), 0).pretrained is None
+    assert random_embeddings(WORDS, settings(), 0).pretrained is None
 
 
 def test_words_of_the_table_alone_have_zeros_beside_their_vectors(settings, found):
     chosen = settings(vectors_extra_size=3).with_vectors_of(6)
-    vectors = pretrained_vectors(WORDS, found, chosen, 0, n_more=150).vectors
+    vectors = pretrained_embeddings(WORDS, found, chosen, 0, n_more=150).vectors
     assert not vectors[-150:, 6:].any()
     assert vectors[-151, 6:].all()
     assert np.array_equal(vectors[2:, :6][KNOWN], found.vectors[KNOWN])
+
+
+def test_orthogonal_columns_are_orthonormal():
+    columns = initialization.orthogonal(np.random.default_rng(0), 20, 5)
+    assert columns.dtype == np.float32
+    assert columns.T @ columns == pytest.approx(np.eye(5), abs=1e-6)
+
+
+def test_glorot_uniform_fills_its_range():
+    drawn = initialization.glorot_uniform(np.random.default_rng(0), 300, 100)
+    limit = (6.0 / 400) ** 0.5
+    assert drawn.dtype == np.float32
+    assert 0.99 * limit < np.abs(drawn).max() <= limit
+    assert drawn.std() == pytest.approx(limit / 3**0.5, rel=0.02)
+
+
+def test_the_forget_gate_begins_open():
+    assert initialization.forget_gate_bias(2).tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
+
+
+def test_word_vectors_have_the_scale_asked_for_and_padding_none():
+    vectors = initialization.word_vectors(np.random.default_rng(0), 500, 40, 0.1)
+    assert vectors.dtype == np.float32
+    assert not vectors[0].any()
+    assert vectors[1:].std() == pytest.approx(0.1, rel=0.02)

@@ -1,6 +1,6 @@
-"""Random streams: each drawn from the run's seed, a name and a position, never from a global one.
+"""Random generators: each made from the run's seed, a name and a position; none is global.
 
-So a run can be taken up at any update, and changing one use of chance moves no other.
+So a run can be resumed at any update, and changing one use of randomness moves no other.
 """
 
 import zlib
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def stream(seed: int, name: str, *position: int) -> np.random.Generator:
-    """Open the random stream of one use of chance.
+def rng_for(seed: int, name: str, *position: int) -> np.random.Generator:
+    """Make the random generator of one purpose.
 
     Args:
         seed: The run's seed, 0 or more.
-        name: What the chance is for, such as "dropout".
+        name: What is drawn, such as "dropout".
         position: Where in the run, such as epoch and update.
     """
     return np.random.default_rng([seed, zlib.crc32(name.encode()), *position])

@@ -1,4 +1,4 @@
-"""Preparing what comes next while the present is worked on."""
+"""Prefetching: the next item is prepared while the present one is worked on."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def prepared_ahead(items: Iterable[T], *, threads: int) -> Iterator[Iterator[T]]:
+def prefetch(items: Iterable[T], *, threads: int) -> Iterator[Iterator[T]]:
     """Draw each next item in a thread of its own, one ahead of the one that is asked for.
 
     The thread has ended when the context has, however far the items were drawn. What making an

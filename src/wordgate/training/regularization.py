@@ -1,4 +1,4 @@
-"""Choosing how strongly a linear model is regularised: whatever does best on validation."""
+"""Regularization search for linear models: the C that does best on validation is kept."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Choice:
+class RegularizationChoice:
     """The best of all fits.
 
     Attributes:
@@ -64,22 +64,22 @@ class Choice:
         return chosen
 
 
-def choose_strength(
+def search_regularization(
     train: tuple[Features, NDArray[np.int64]],
     valid: tuple[Features, NDArray[np.int64]],
     n_classes: int,
-    strengths: Sequence[float],
+    c_values: Sequence[float],
     *,
     progress: Progress,
     deadline: float,
-) -> Choice:
+) -> RegularizationChoice:
     """Fit a logistic regression for each strength, and keep the best on validation.
 
     Args:
         train: Features float32 [n, features] and targets int64 [n] to fit on.
         valid: The same of what chooses.
         n_classes: How many classes there are.
-        strengths: Inverse strengths of the L2 penalty, C.
+        c_values: Inverse strengths of the L2 penalty.
         progress: Where each fit is told.
         deadline: The `time.monotonic()` at which fitting must end; the first fit is cut short by
             it, and no further one is begun.
@@ -87,7 +87,7 @@ def choose_strength(
     best: Trial | None = None
     tried: list[float] = []
     started = time.monotonic()
-    for c, linear in fit_path(*train, n_classes, strengths, deadline=deadline):
+    for c, linear in fit_path(*train, n_classes, c_values, deadline=deadline):
         trial = _judged(c, linear, *valid)
         tried.append(c)
         best = trial if best is None or trial.beats(best) else best
@@ -97,8 +97,8 @@ def choose_strength(
             break
         started = now
     if best is None:
-        raise ValueError("there are no strengths to try")
-    return Choice(best, tuple(tried), len(set(strengths)) - len(tried))
+        raise ValueError("there is no C to try")
+    return RegularizationChoice(best, tuple(tried), len(set(c_values)) - len(tried))
 
 
 def _judged(c: float, linear: Linear, features: Features, targets: NDArray[np.int64]) -> Trial:

@@ -1,4 +1,4 @@
-"""The word vectors a training begins with: pretrained where there are some, drawn where not."""
+"""Initialization of weights and word vectors, drawn in numpy: the same on every device."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,40 @@ from numpy.typing import NDArray
 
 from wordgate.settings import Settings
 from wordgate.text.vocabulary import PADDING, Vocabulary
-from wordgate.training.initialisation import Floats, word_vectors
-from wordgate.training.noise import stream
+from wordgate.training.rng import rng_for
 from wordgate.vectors.matching import Found
+
+Floats = NDArray[np.float32]
+
+
+def glorot_uniform(rng: np.random.Generator, rows: int, columns: int) -> Floats:
+    """Draw float32 [rows, columns] (Glorot & Bengio 2010)."""
+    limit = np.sqrt(6.0 / (rows + columns))
+    return rng.uniform(-limit, limit, (rows, columns)).astype(np.float32)
+
+
+def orthogonal(rng: np.random.Generator, rows: int, columns: int) -> Floats:
+    """Draw float32 [rows, columns], rows >= columns, of orthonormal columns (Saxe et al. 2014)."""
+    basis, triangle = np.linalg.qr(rng.normal(size=(rows, columns)))
+    return (basis * np.sign(np.diag(triangle))).astype(np.float32)
+
+
+def forget_gate_bias(hidden: int) -> Floats:
+    """Give float32 [4 * hidden], 1 for the forget gate, else 0 (Jozefowicz et al. 2015)."""
+    bias = np.zeros(4 * hidden, np.float32)
+    bias[hidden : 2 * hidden] = 1.0
+    return bias
+
+
+def word_vectors(rng: np.random.Generator, words: int, size: int, scale: float) -> Floats:
+    """Draw float32 [words, size] from a normal distribution; row 0, the padding, is zeros."""
+    vectors = rng.normal(0.0, scale, (words, size)).astype(np.float32)
+    vectors[0] = 0.0
+    return vectors
 
 
 @dataclass(frozen=True)
-class FirstVectors:
+class EmbeddingInit:
     """Word vectors before the first update.
 
     Attributes:
@@ -24,19 +51,19 @@ class FirstVectors:
     vectors: Floats
     pretrained: NDArray[np.bool_] | None = None
 
-    def copy(self) -> "FirstVectors":
+    def copy(self) -> "EmbeddingInit":
         """Copy the vectors, which training changes."""
-        return FirstVectors(self.vectors.copy(), self.pretrained)
+        return EmbeddingInit(self.vectors.copy(), self.pretrained)
 
 
-def drawn_vectors(vocabulary: Vocabulary, settings: Settings, seed: int) -> FirstVectors:
+def random_embeddings(vocabulary: Vocabulary, settings: Settings, seed: int) -> EmbeddingInit:
     """Draw a vector for every word."""
-    return FirstVectors(_drawn(len(vocabulary), settings.embedding_size, settings, seed))
+    return EmbeddingInit(_drawn(len(vocabulary), settings.embedding_size, settings, seed))
 
 
-def pretrained_vectors(
+def pretrained_embeddings(
     vocabulary: Vocabulary, found: Found, settings: Settings, seed: int, n_more: int = 0
-) -> FirstVectors:
+) -> EmbeddingInit:
     """Lay pretrained vectors beside and among drawn ones, as the settings say.
 
     Args:
@@ -67,8 +94,8 @@ def pretrained_vectors(
     vectors[PADDING] = 0.0
     pretrained = np.zeros(vectors.shape, bool)
     pretrained[known, :size] = True
-    return FirstVectors(vectors, pretrained)
+    return EmbeddingInit(vectors, pretrained)
 
 
 def _drawn(words: int, size: int, settings: Settings, seed: int) -> Floats:
-    return word_vectors(stream(seed, "word vectors"), words, size, settings.embedding_scale)
+    return word_vectors(rng_for(seed, "word vectors"), words, size, settings.embedding_scale)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from wordgate.runtime.progress import Silent
-from wordgate.training import strengths
+from wordgate.training import regularization
 from wordgate.training.logistic import Linear
-from wordgate.training.strengths import Trial, choose_strength
+from wordgate.training.regularization import Trial, search_regularization
 
 ROWS = np.eye(4, dtype=np.float32)
 TARGETS = np.array([0, 0, 1, 1])
@@ -35,11 +35,11 @@ def choose(monkeypatch):
     """Choose among layers, given by C, which stand for what fitting would have given."""
 
     def run(layers, *, deadline=math.inf, progress=None):
-        def path(features, targets, n_classes, strengths, **options):
-            return ((c, layers[c]) for c in sorted(set(strengths)))
+        def path(features, targets, n_classes, c_values, **options):
+            return ((c, layers[c]) for c in sorted(set(c_values)))
 
-        monkeypatch.setattr(strengths, "fit_path", path)
-        return choose_strength(
+        monkeypatch.setattr(regularization, "fit_path", path)
+        return search_regularization(
             (ROWS, TARGETS), (ROWS, TARGETS), 2, tuple(layers), progress=progress or Silent(),
             deadline=deadline,
         )  # fmt: skip
@@ -96,7 +96,7 @@ def test_every_fit_is_told(choose):
 
 
 def test_the_same_strength_twice_is_tried_once():
-    choice = choose_strength(
+    choice = search_regularization(
         (ROWS, TARGETS), (ROWS, TARGETS), 2, [1.0, 0.1, 1.0], progress=Silent(), deadline=math.inf
     )
     assert (choice.tried, choice.left_out) == ((0.1, 1.0), 0)

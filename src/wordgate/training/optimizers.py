@@ -10,13 +10,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from wordgate.training.protocol import check_array
 
 MOMENTUM = 0.9
 SECOND_MOMENTUM = 0.999
 EPSILON = 1e-7
+_MOMENTS = {"first_moment": "exp_avg", "second_moment": "exp_avg_sq"}  # ours: torch's
 _ROWS_AT_ONCE = 2048  # whose vectors and moments stay in the processor's cache
+AVERAGE_EVERY = 8
+"""The average takes the weights in after so many updates: the whole table costs as much as some."""
 
 
 class Adam:
@@ -230,3 +237,88 @@ def _move_moments(first: Tensor, second: Tensor, gradient: Tensor) -> None:
     """Let running means of the gradients and of their squares take in a new one."""
     first.lerp_(gradient, 1.0 - MOMENTUM)
     second.mul_(SECOND_MOMENTUM).addcmul_(gradient, gradient, value=1.0 - SECOND_MOMENTUM)
+
+
+class WeightAverage:
+    """A running average of tensors.
+
+    Args:
+        tensors: What is averaged, by name; updates change them in place.
+        share: Of all updates so far, the share of latest ones that a plain mean of the same age
+            would be over; more than 0, at most 1.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], share: float):
+        self._tensors = dict(tensors)
+        self._exponent = 2.0 / share - 2.0
+        self.average = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+    @torch.no_grad()
+    def update(self, updates: int) -> None:
+        """Take the weights in.
+
+        Args:
+            updates: How many updates were made, the first counting as 1.
+        """
+        if updates > AVERAGE_EVERY and updates % AVERAGE_EVERY:
+            return
+        weight = 1.0
+        if updates > AVERAGE_EVERY:
+            weight = (self._exponent + 1.0) / (updates / AVERAGE_EVERY + self._exponent)
+        for name, tensor in self._tensors.items():
+            self.average[name].lerp_(tensor, weight)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name all that an update changes."""
+        return {f"average.{name}": tensor for name, tensor in self.average.items()}
+
+
+def optimizer_arrays(
+    optimizer: torch.optim.Optimizer, names: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Name the moments of one of torch's Adams; zeros for weights that have not moved.
+
+    Args:
+        optimizer: The optimizer.
+        names: The names of its weights, in its order.
+    """
+    arrays = {}
+    for name, weight in zip(names, _parameters(optimizer), strict=True):
+        moments = optimizer.state.get(weight, {})
+        for kept, theirs in _MOMENTS.items():
+            tensor = moments.get(theirs, torch.zeros_like(weight))
+            arrays[f"{name}.{kept}"] = tensor.detach().cpu().numpy()
+    return arrays
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer,
+    names: Sequence[str],
+    arrays: Mapping[str, NDArray[np.float32]],
+    updates: int,
+) -> None:
+    """Give one of torch's Adams the moments that `optimizer_arrays` gave.
+
+    Args:
+        optimizer: The optimizer.
+        names: The names of its weights, in its order.
+        arrays: The moments, and perhaps others.
+        updates: How many updates were made.
+
+    Raises:
+        KeyError, ValueError: They are of other weights, or incomplete.
+    """
+    state = {}
+    for number, (name, weight) in enumerate(zip(names, _parameters(optimizer), strict=True)):
+        moments = {}
+        for kept, theirs in _MOMENTS.items():
+            array = arrays[f"{name}.{kept}"]
+            check_array(f"{name}.{kept}", array, weight.detach().cpu().numpy())
+            moments[theirs] = torch.from_numpy(array.copy())
+        state[number] = {"step": torch.tensor(float(updates)), **moments}
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
