@@ -33,7 +33,7 @@ from wordgate.data import read_table
 from wordgate.evaluation.calibration import tempered
 from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.network import Network
+from wordgate.models.lstm_network import Network
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.text.batches import bucketed

@@ -6,7 +6,7 @@ from wordgate.export.building import onnx_bytes
 from wordgate.export.session import Session
 from wordgate.models.average import AverageModel, OutputLayer
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.network import Direction, Network
+from wordgate.models.lstm_network import Direction, Network
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
 WORDS = ["a", "good", "day", "and", "not", "one", "bad", "word", "of", "it", "all"]

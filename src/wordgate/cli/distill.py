@@ -68,8 +68,8 @@ _SHOWN = 5
 def distill(data: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     """Make word vectors for the words of DATA out of a sentence-transformer.
 
-    Each word is passed through the teacher alone, the outputs of its subwords are averaged, and their
-    principal components kept. Only the words of DATA are used: no text, no label.
+    Each word is passed through the teacher alone, the outputs of its subwords are averaged, and
+    their principal components kept. Only the words of DATA are used: no text, no label.
     """
     from wordgate.workflows.distill import distill as distill_workflow
 

@@ -4,7 +4,7 @@ ONNX lays an LSTM out as [time, directions, batch, hidden], its gates as input, 
 cell, and its two biases one after the other (operator ``LSTM``, version 14). A text's length goes
 in as ``sequence_lens``, so the backward LSTM begins at its last word.
 
-Shapes: as in `wordgate.models.network`; ``directions`` is 1 or 2.
+Shapes: as in `wordgate.models.lstm_network`; ``directions`` is 1 or 2.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wordgate.export.graph import MICROSOFT, Graph
 from wordgate.export.tables import gathered, quantized, without_padding
-from wordgate.models.network import Direction, Floats, Network
+from wordgate.models.lstm_network import Direction, Floats, Network
 
 _GATES = [0, 3, 1, 2]  # where ONNX' gates stand among ours
 _FAR = np.float32(4.0)  # more than two states, which lie between -1 and 1, can be apart

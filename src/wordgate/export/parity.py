@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
 from wordgate.export.session import Session
-from wordgate.models.network import Floats
+from wordgate.models.lstm_network import Floats
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.text.vocabulary import PADDING

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.network import Floats
+from wordgate.models.lstm_network import Floats
 
 _ERRORS_ALONE = 3  # of the severities of ONNX Runtime's log
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.export.graph import Graph
-from wordgate.models.network import Floats
+from wordgate.models.lstm_network import Floats
 
 Bytes = NDArray[np.int8]
 

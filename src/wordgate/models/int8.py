@@ -1,6 +1,6 @@
-"""Word vectors kept in a byte a number: a quarter of the size, at hardly any loss.
+"""Int8 quantization of word vectors, row by row: a quarter of the size, at hardly any loss.
 
-Shapes: ``vocabulary`` rows of ``size`` numbers.
+Shapes: ``vocabulary`` rows of ``dim`` dimensions.
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ def rounded(rows: Floats) -> Floats:
     """Round each row's numbers to 127 steps either way of zero, up to its largest one.
 
     Args:
-        rows: float32 [vocabulary, size].
+        rows: float32 [vocabulary, dim].
 
     Returns:
-        float32 [vocabulary, size], which `kept` and `restored` don't change any more.
+        float32 [vocabulary, dim], which `kept` and `restored` don't change any more.
     """
     whole, scales = quantized(rows)
     return _dequantized(whole, scales)
@@ -63,7 +63,7 @@ def restored(name: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[dict[str, N
 
 
 def quantized(rows: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Give int8 [vocabulary, size] and float32 [vocabulary]."""
+    """Give int8 [vocabulary, dim] and float32 [vocabulary]."""
     largest = np.abs(rows).max(axis=1, initial=0.0).astype(np.float64) / _HIGHEST
     fractions, exponents = np.frexp(largest)
     # Rounded up, so that no number lies beyond 127 steps.

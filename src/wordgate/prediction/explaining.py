@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.evaluation.calibration import tempered
+from wordgate.models.base import Model
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.protocol import Model
-from wordgate.models.states import course
+from wordgate.models.lstm_states import prefix_predictions
 from wordgate.prediction.explanation import ExplainedWord, Explanation, Gates
 from wordgate.prediction.words import IdReading, TextReading, read_text
 
@@ -94,7 +94,7 @@ def _states(reading: IdReading | TextReading) -> _Course | None:
     if len(network.directions) != 1:
         return None
     n_ids = reading.n_ids()
-    read = course(network, reading.ids[: n_ids[-1]])
+    read = prefix_predictions(network, reading.ids[: n_ids[-1]])
     places = {i: place for i, place in enumerate(reading.places) if place is not None}
     return _Course(
         "states",

@@ -13,9 +13,9 @@ from wordgate.bundle.metrics import Metrics
 from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.calibration import tempered
+from wordgate.models.base import Model
 from wordgate.models.families import with_kernel
-from wordgate.models.kernels import NUMPY
-from wordgate.models.protocol import Model
+from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.explanation import Explanation
 
 

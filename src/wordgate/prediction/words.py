@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.models.average import AverageModel
+from wordgate.models.base import Model
 from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.protocol import Model
 from wordgate.models.transformer import TransformerModel
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.normalizer import Token, tokens_with_offsets

@@ -7,7 +7,7 @@ chooses between them as it chooses between epochs.
 
 from dataclasses import dataclass
 
-from wordgate.models.network import Network
+from wordgate.models.lstm_network import Network
 from wordgate.settings import Settings
 from wordgate.training.fitting import Epoch
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.network import Network
+from wordgate.models.lstm_network import Network
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from wordgate.evaluation.metrics import macro_f1
-from wordgate.models.softmax import log_softmax
+from wordgate.models.base import log_softmax
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.fitting import Epoch, Targets

@@ -8,7 +8,7 @@ from itertools import islice
 import torch
 
 from wordgate.errors import BundleError
-from wordgate.models.network import Network
+from wordgate.models.lstm_network import Network
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.progress import Progress, ProgressBar
 from wordgate.text.batches import bucketed

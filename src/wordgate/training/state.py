@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
-from wordgate.models.network import Network
+from wordgate.models.lstm_network import Network
 from wordgate.settings import Settings
 from wordgate.training import initialisation
 from wordgate.training.adam import Adam, BatchRows, KerasRows
