@@ -16,8 +16,8 @@ from wordgate.errors import DataError
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Direction, Network
-from wordgate.prediction.explaining import explain
-from wordgate.prediction.words import MOST_WORDS
+from wordgate.prediction.explanation import explain
+from wordgate.prediction.occlusion import MOST_WORDS
 from wordgate.text.encoder import TextEncoder
 
 FAMILIES = ("count", "logreg", "mlp", "lstm")
