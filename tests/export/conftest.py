@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from wordgate.bundle.config import Config
-from wordgate.export.building import onnx_bytes
-from wordgate.export.session import Session
+from wordgate.export.onnx_file import onnx_bytes
+from wordgate.export.parity import Session
 from wordgate.models.average import AverageModel, OutputLayer
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Direction, Network

@@ -6,7 +6,7 @@ import pytest
 from wordgate.errors import MissingExtraError, SettingsError
 from wordgate.models import lstm_compiled
 from wordgate.models.families import with_kernel
-from wordgate.models.int8 import rounded
+from wordgate.models.int8 import round_to_int8
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_compiled import CompiledLSTMForward
 from wordgate.models.lstm_forward import KERNELS, NumpyLSTMForward, check_kernel
@@ -73,7 +73,7 @@ def test_int8_is_the_same_recurrence_with_rounded_weights_and_states(hidden):
     ids, lengths = batch(50)
     found = read(CompiledLSTMForward(*arrays, INT8), ids, lengths)
     halves = np.repeat([0.5, 0.5, 1.0, 0.5], hidden)[:, None].astype(np.float32)
-    whole = (rounded(hidden_weights * halves) / halves).astype(np.float64)
+    whole = (round_to_int8(hidden_weights * halves) / halves).astype(np.float64)
     expected = np.zeros((len(ids), hidden))
     for row, length in enumerate(lengths):
         state, cell = np.zeros((2, hidden))
@@ -84,7 +84,7 @@ def test_int8_is_the_same_recurrence_with_rounded_weights_and_states(hidden):
             state = np.tanh(cell) / (1 + np.exp(-o))
         expected[row] = state
     off = np.abs(found[:, :hidden] - expected)
-    # A state between two steps may be rounded the other way for its last bit.
+    # A state between two steps may be round_to_int8 the other way for its last bit.
     assert np.quantile(off, 0.95) <= 1e-6
     assert off.max() <= 0.03
 

@@ -24,7 +24,7 @@ from wordgate.models.base import (
     refuse_unknown_arrays,
     required,
 )
-from wordgate.models.int8 import kept, restored, rounded
+from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
 Floats = NDArray[np.float32]
@@ -54,7 +54,7 @@ class AverageModel:
         weights: float32 [vocabulary], not negative; 0 for ids that have no vector.
         bias: float32 [features], all that a text without any known word has.
         output: The layer over the hidden units of `mlp`; None for `logreg`.
-        int8: Whether the rows are kept in bytes; they are `int8.rounded` then.
+        int8: Whether the rows are kept in bytes; they are `int8.round_to_int8` then.
         family: `mlp` if there is such a layer, else `logreg`.
     """
 
@@ -85,12 +85,12 @@ class AverageModel:
 
     def in_int8(self) -> "AverageModel":
         """Give the same model with rows that a byte a number can keep."""
-        return replace(self, rows=rounded(self.rows), int8=True)
+        return replace(self, rows=round_to_int8(self.rows), int8=True)
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the encoder, and the layers by their names."""
         arrays = {
-            **kept("rows", self.rows, int8=self.int8),
+            **int8_arrays("rows", self.rows, int8=self.int8),
             "weights": self.weights,
             "bias": self.bias,
         }
@@ -121,7 +121,7 @@ class AverageModel:
         cls, description: Description, arrays: Arrays, *, hidden: bool
     ) -> "AverageModel":
         encoder = encoder_of(description)
-        arrays, int8 = restored("rows", arrays)
+        arrays, int8 = restore_int8("rows", arrays)
         _check_arrays(arrays, len(encoder.vocabulary), hidden=hidden)
         output = OutputLayer(arrays["output.weights"], arrays["output.bias"]) if hidden else None
         return cls(encoder, arrays["rows"], arrays["weights"], arrays["bias"], output, int8)

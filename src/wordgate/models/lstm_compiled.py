@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
-from wordgate.models.int8 import quantized
+from wordgate.models.int8 import quantize
 from wordgate.models.lstm_forward import InputProjection
 from wordgate.models.lstm_ir import GATES, LEVELS, MIDDLE, KernelLayout, best_layout, compile_step
 
@@ -125,7 +125,7 @@ def _packed(rows: Floats, layout: KernelLayout) -> tuple[NDArray[Any], NDArray[n
     if not layout.int8:
         weights = rows.reshape(*blocks, size).swapaxes(1, 2)
         return np.ascontiguousarray(weights), np.zeros(width, np.int32), np.ones(width, np.float32)
-    whole, scales = quantized(rows)
+    whole, scales = quantize(rows)
     fours = whole.reshape(*blocks, size // 4, 4).swapaxes(1, 2)
     sums = -MIDDLE * whole.sum(axis=1, dtype=np.int32)  # a state's byte is too high by so much
     return np.ascontiguousarray(fours), sums, scales / np.float32(LEVELS)
@@ -143,7 +143,7 @@ def _compiled(layout: KernelLayout) -> Any:
         shape = together, last.shape[1]
         for begin in range(0, len(lengths), together):
             states, after, cell = np.zeros((3, *shape), np.float32)
-            kept, kept_after = np.full((2, *shape), MIDDLE, np.uint8)
+            int8_arrays, kept_after = np.full((2, *shape), MIDDLE, np.uint8)
             reading = min(together, len(lengths) - begin)
             for time in range(lengths[begin]):
                 while lengths[begin + reading - 1] <= time:
@@ -151,10 +151,10 @@ def _compiled(layout: KernelLayout) -> Any:
                 own_words = words.ctypes.data + 8 * (time * words.shape[1] + begin)
                 read_word(
                     *(own_words, reading, table, weights, sums, scales),
-                    *(states, kept, cell, after, kept_after),
+                    *(states, int8_arrays, cell, after, kept_after),
                 )
                 states, after = after, states
-                kept, kept_after = kept_after, kept
+                int8_arrays, kept_after = kept_after, int8_arrays
                 rows = slice(begin, begin + reading)
                 last[rows] = states[:reading]
                 if wants_max:
@@ -173,14 +173,14 @@ def _compiled_word(layout: KernelLayout) -> Any:
 
     @njit
     def read_word(  # type: ignore[no-untyped-def]
-        words, reading, table, weights, sums, scales, states, kept, cell, after, kept_after
+        words, reading, table, weights, sums, scales, states, int8_arrays, cell, after, kept_after
     ):
         size = cell.shape[1]
         for block in range(size // lanes):
             for first in range(0, reading, texts):
                 own = states.ctypes.data + 4 * first * size
                 if is_int8:
-                    own = kept.ctypes.data + first * size
+                    own = int8_arrays.ctypes.data + first * size
                 units = first * size + block * lanes
                 take_step(
                     (

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.models.base import log_softmax
-from wordgate.models.int8 import kept, restored, rounded
+from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
 from wordgate.models.lstm_forward import NUMPY, LSTMForward, make_lstm_forward
 from wordgate.runtime.parallel import SINGLE_THREADED_BLAS, parallel_for
 from wordgate.text.batches import Batch, bucketed
@@ -53,7 +53,7 @@ class Network:
         output_weights: float32 [classes, features].
         output_bias: float32 [classes].
         pooling: What is pooled over time, of `POOLINGS`, in this order.
-        int8: Whether word vectors are kept in bytes; they are `int8.rounded` then.
+        int8: Whether word vectors are kept in bytes; they are `int8.round_to_int8` then.
         kernel: What computes, of `KERNELS`.
     """
 
@@ -73,7 +73,7 @@ class Network:
             KeyError: An array is missing.
             BundleError: Int8 word vectors lack their scales.
         """
-        arrays, int8 = restored("embedding", arrays)
+        arrays, int8 = restore_int8("embedding", arrays)
         both = any(name.startswith("backward.") for name in arrays)
         directions = tuple(
             Direction(
@@ -94,7 +94,7 @@ class Network:
 
     def in_int8(self) -> "Network":
         """Give the same network with word vectors that a byte a number can keep."""
-        return replace(self, embedding=rounded(self.embedding), int8=True)
+        return replace(self, embedding=round_to_int8(self.embedding), int8=True)
 
     def computed_by(self, kernel: str) -> "Network":
         """Give the same network, computed by another kernel; see `make_lstm_forward` for errors."""
@@ -105,7 +105,7 @@ class Network:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Name all arrays."""
         arrays = {
-            **kept("embedding", self.embedding, int8=self.int8),
+            **int8_arrays("embedding", self.embedding, int8=self.int8),
             "output.weights": self.output_weights,
             "output.bias": self.output_bias,
         }
