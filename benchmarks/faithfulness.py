@@ -33,7 +33,7 @@ from wordgate.data import read_table
 from wordgate.evaluation.calibration import tempered
 from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.network import Network
+from wordgate.models.lstm_network import Network
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.text.batches import bucketed
@@ -115,7 +115,7 @@ def ranked(judge: Judge, texts: list[Ids], seed: int) -> dict[str, list[list[Ord
     rng = np.random.default_rng(seed)
     chance = [[rng.permutation(len(text)) for text in texts] for _ in range(N_RANDOM)]
     return {
-        OURS: [[falling(scores) for scores in left_out(judge, texts)]],
+        OURS: [[falling(scores) for scores in occluded_log_proba(judge, texts)]],
         GRADIENT: [[falling(scores) for scores in gradient_times_input(judge, texts)]],
         CHANCE: chance,
     }
@@ -126,7 +126,7 @@ def falling(scores: np.ndarray) -> Order:
     return np.argsort(-scores, kind="stable")
 
 
-def left_out(judge: Judge, texts: list[Ids]) -> list[np.ndarray]:
+def occluded_log_proba(judge: Judge, texts: list[Ids]) -> list[np.ndarray]:
     """Score words as `wordgate explain` does: float64 [words] for each text."""
     whole = judge.proba(texts)
     labels = whole.argmax(axis=1)
@@ -220,9 +220,9 @@ def n_deleted(n_words: np.ndarray) -> np.ndarray:
 def replacing(unknown: int) -> Ruin:
     """Give a way to put the unknown word in the place of words."""
 
-    def replaced(text: Ids, places: np.ndarray) -> Ids:
+    def replaced(text: Ids, positions: np.ndarray) -> Ids:
         text = text.copy()
-        text[places] = unknown
+        text[positions] = unknown
         return text
 
     return replaced

@@ -13,7 +13,7 @@ from typing import Any
 
 from prediction.material import WORDGATE
 from prediction.peers import HERE, Peer
-from wordgate.models.kernels import KERNELS
+from wordgate.models.lstm_forward import KERNELS
 
 COLD = 7
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prediction.measuring import COLD, Figures
-from wordgate.models.kernels import KERNELS
+from wordgate.models.lstm_forward import KERNELS
 
 MODELS = {
     "default": "wordgate, recipe default",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import BundleError
-from wordgate.export.session import Session
+from wordgate.export.parity import Session
 
 pytest.importorskip("onnx", reason="needs the extra 'onnx'")
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")

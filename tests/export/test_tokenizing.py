@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordgate.data.decoding import without_surrogates
-from wordgate.export.tokenizing import plain, tokenizer_settings
+from wordgate.export.onnx_file import plain, tokenizer_settings
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.tokenizers import get_tokenizer
 

@@ -126,7 +126,7 @@ def test_a_missing_part_is_named(name):
 def test_a_part_of_the_other_family_is_named():
     arrays = made_model("mlp").state()[1]
     assert refusal("logreg", arrays=arrays) == (
-        "the model has a part 'output.weights' that its family doesn't know"
+        "the model has a part 'output.weights' that nothing needs; train it again"
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 import wordgate
 from wordgate.errors import BundleError
-from wordgate.models.int8 import kept, restored, rounded
+from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
 from wordgate.models.lstm import LSTMModel
 from wordgate.runtime.progress import Silent
 
@@ -21,11 +21,11 @@ anything = arrays(
 
 @given(anything)
 def test_what_is_rounded_is_kept_as_it_is(rows):
-    once = rounded(rows)
-    assert np.array_equal(rounded(once), once)
-    stored = kept("embedding", once, int8=True)
+    once = round_to_int8(rows)
+    assert np.array_equal(round_to_int8(once), once)
+    stored = int8_arrays("embedding", once, int8=True)
     assert stored["embedding.int8"].nbytes * 4 == once.nbytes
-    again, int8 = restored("embedding", stored)
+    again, int8 = restore_int8("embedding", stored)
     assert int8
     assert list(again) == ["embedding"]
     assert np.array_equal(again["embedding"], once)
@@ -35,17 +35,17 @@ def test_what_is_rounded_is_kept_as_it_is(rows):
 def test_no_number_moves_by_more_than_half_a_step(rows):
     step = np.abs(rows).max(axis=1, keepdims=True) / 127
     # A scale is rounded up by 2^-15 of itself at most, and 127 of them add up.
-    assert (np.abs(rounded(rows) - rows) <= step * 0.51 + 1e-37).all()
+    assert (np.abs(round_to_int8(rows) - rows) <= step * 0.51 + 1e-37).all()
 
 
 def test_a_row_of_zeros_stays_so():
-    assert rounded(np.zeros((2, 3), np.float32)).tolist() == [[0.0] * 3] * 2
+    assert round_to_int8(np.zeros((2, 3), np.float32)).tolist() == [[0.0] * 3] * 2
 
 
 def test_without_bytes_nothing_is_changed():
     rows = np.ones((2, 3), np.float32)
-    assert kept("rows", rows, int8=False) == {"rows": rows}
-    assert restored("rows", {"rows": rows}) == ({"rows": rows}, False)
+    assert int8_arrays("rows", rows, int8=False) == {"rows": rows}
+    assert restore_int8("rows", {"rows": rows}) == ({"rows": rows}, False)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_without_bytes_nothing_is_changed():
     ],
 )
 def test_bytes_and_scales_that_do_not_fit_are_refused(changed, message):
-    parts = {**kept("rows", np.ones((2, 3), np.float32), int8=True), **changed}
+    parts = {**int8_arrays("rows", np.ones((2, 3), np.float32), int8=True), **changed}
     parts = {name: array for name, array in parts.items() if array is not None}
     with pytest.raises(BundleError) as error:
-        restored("rows", parts)
+        restore_int8("rows", parts)
     assert message in str(error.value)
 
 
@@ -85,5 +85,5 @@ def test_a_network_in_int8_has_the_rounded_vectors(lstm_model):
     model = wordgate.load(lstm_model.folder)._model
     small = LSTMModel(model.encoder, model.network.in_int8())
     again = LSTMModel.from_state(*small.state())
-    assert np.array_equal(again.network.embedding, rounded(model.network.embedding))
+    assert np.array_equal(again.network.embedding, round_to_int8(model.network.embedding))
     assert again.network.int8

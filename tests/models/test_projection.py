@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wordgate.models.projection import Projection
+from wordgate.models.lstm_forward import InputProjection
 
 WORDS, EMBEDDING, WIDTH = 1000, 12, 36
 
@@ -13,7 +13,7 @@ def drawn(*shape):
 
 def test_only_the_blocks_of_words_that_are_read_are_filled():
     embedding, weights, bias = drawn(WORDS, EMBEDDING), drawn(WIDTH, EMBEDDING), drawn(WIDTH)
-    projection = Projection(embedding, weights, bias)
+    projection = InputProjection(embedding, weights, bias)
     projection.fill(np.array([3, 999]))
     filled = np.flatnonzero(projection.table.any(axis=1))
     assert filled.tolist() == [*range(16), *range(992, 1008)]  # the last block is filled up

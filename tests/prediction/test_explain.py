@@ -15,9 +15,9 @@ import wordgate
 from wordgate.errors import DataError
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.network import Direction, Network
-from wordgate.prediction.explaining import explain
-from wordgate.prediction.words import MOST_WORDS
+from wordgate.models.lstm_network import Direction, Network
+from wordgate.prediction.explanation import explain
+from wordgate.prediction.occlusion import MOST_WORDS
 from wordgate.text.encoder import TextEncoder
 
 FAMILIES = ("count", "logreg", "mlp", "lstm")

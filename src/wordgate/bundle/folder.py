@@ -43,8 +43,8 @@ from wordgate.bundle.metrics import Metrics
 from wordgate.data.reading import shown
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError
+from wordgate.models.base import Model
 from wordgate.models.families import model_from_state, with_threads
-from wordgate.models.protocol import Model
 from wordgate.runtime.cpu import choose_threads
 
 MANIFEST = "manifest.json"

@@ -15,7 +15,7 @@ from wordgate.bundle.metrics import Metrics
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError
 from wordgate.files import check_folder, write_folder
-from wordgate.models.protocol import Model
+from wordgate.models.base import Model
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A small hand to build an ONNX graph with: nodes in order, arrays by name.
+"""Builder of ONNX graphs: nodes in order, arrays by name.
 
 Shapes: ``batch`` texts, ``time`` ids of the longest of them, ``classes`` labels.
 """
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
+from wordgate.models.int8 import Floats, quantize
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
@@ -68,6 +69,25 @@ class Graph:
     def column(self, values: str) -> str:
         """Turn [batch] into [batch, 1]."""
         return self.add("Unsqueeze", values, self.numbers(1))
+
+    def lookup(self, ids: str, name: str, rows: Floats, *, int8: bool) -> str:
+        """Look up rows of a table: float32, the ids' shape and one axis more.
+
+        Args:
+            ids: int64 of any shape.
+            name: The table's name in the file.
+            rows: float32 [vocabulary, dim].
+            int8: Quantize the table.
+        """
+        from onnx import TensorProto
+
+        if not int8:
+            return self.add("Gather", self.array(name, rows), ids)
+        whole, scales = quantize(rows)
+        found = self.add("Gather", self.array(name, whole), ids)
+        found = self.add("Cast", found, to=TensorProto.FLOAT)
+        scale = self.add("Gather", self.array(f"{name}_scales", scales[:, None]), ids)
+        return self.add("Mul", found, scale)
 
     def serialized(self, logits: str, classes: int, metadata: Mapping[str, str]) -> bytes:
         """End the graph with its two outputs, and give the bytes of its file.
@@ -127,3 +147,10 @@ class Graph:
         steps = self.add("Range", zero, steps, self.array("one", np.int64(1)))
         inside = self.add("Less", steps, self.column("lengths"))
         return self.add("Where", inside, ids, zero), inside
+
+
+def without_padding(rows: Floats) -> Floats:
+    """Put zeros into the row of the id 0, which is padding and means nothing."""
+    rows = rows.copy()
+    rows[0] = 0
+    return rows

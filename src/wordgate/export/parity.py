@@ -1,19 +1,19 @@
-"""Whether an exported file answers as the model does that it was made of.
+"""Parity of an exported file, run by ONNX Runtime, with the model it was made of.
 
 Shapes: ``n`` texts, ``batch`` texts at once, ``classes`` labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.export.session import Session
-from wordgate.models.network import Floats
+from wordgate.models.lstm_network import Floats
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.text.vocabulary import PADDING
@@ -33,6 +33,59 @@ _ALONE = (0, 1, 2, 3, 4, 5, 10, 50, 100, 199, LONGEST)
 _TOGETHER = (2, 3, 7, 16, 33, 64, 100, 255, LARGEST_BATCH)
 _EMPTY_TOGETHER = 3
 _MOST_BATCHES = 50
+
+_ERRORS_ALONE = 3  # of the severities of ONNX Runtime's log
+
+
+class Session:
+    """An ONNX file loaded into ONNX Runtime.
+
+    Args:
+        file: The file.
+        threads: In how many threads it computes.
+
+    Raises:
+        BundleError: ONNX Runtime can't read it.
+    """
+
+    def __init__(self, file: Path, *, threads: int):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = _ERRORS_ALONE
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(file), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime knows no class of errors of its own
+            raise BundleError(f"ONNX Runtime can't read what was written: {error}") from error
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The metadata of the file."""
+        facts: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        return facts
+
+    def probabilities(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> Floats:
+        """Compute probabilities.
+
+        Args:
+            ids: int64 [batch, time].
+            lengths: int64 [batch].
+
+        Returns:
+            float32 [batch, classes].
+
+        Raises:
+            BundleError: ONNX Runtime fails.
+        """
+        try:
+            (found,) = self._session.run(["probabilities"], {"ids": ids, "lengths": lengths})
+        except Exception as error:  # onnxruntime knows no class of errors of its own
+            raise BundleError(f"ONNX Runtime can't run what was written: {error}") from error
+        return np.asarray(found, np.float32)
 
 
 @dataclass(frozen=True)

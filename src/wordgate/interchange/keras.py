@@ -22,7 +22,7 @@ from wordgate.interchange.keras_config import KerasNetwork, understood
 from wordgate.interchange.keras_layers import LARGEST
 from wordgate.interchange.keras_tokenizer import read_vocabulary
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.network import Direction, Floats, Network
+from wordgate.models.lstm_network import Direction, Floats, Network
 from wordgate.prediction.predictor import Predictor
 from wordgate.text.encoder import TextEncoder, Truncate
 from wordgate.text.tokenizers import KerasTokenizer

@@ -8,16 +8,23 @@ Shapes: ``vocabulary`` ids, ``features`` numbers a word and a text (the classes 
 hidden units of `mlp`), ``classes`` labels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.int8 import kept, restored, rounded
-from wordgate.models.protocol import Arrays, Description
-from wordgate.models.softmax import log_softmax
+from wordgate.models.base import (
+    Arrays,
+    Description,
+    check_arrays,
+    encoder_of,
+    log_softmax,
+    refuse_unknown_arrays,
+    required,
+)
+from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
 Floats = NDArray[np.float32]
@@ -47,7 +54,7 @@ class AverageModel:
         weights: float32 [vocabulary], not negative; 0 for ids that have no vector.
         bias: float32 [features], all that a text without any known word has.
         output: The layer over the hidden units of `mlp`; None for `logreg`.
-        int8: Whether the rows are kept in bytes; they are `int8.rounded` then.
+        int8: Whether the rows are kept in bytes; they are `int8.round_to_int8` then.
         family: `mlp` if there is such a layer, else `logreg`.
     """
 
@@ -78,12 +85,12 @@ class AverageModel:
 
     def in_int8(self) -> "AverageModel":
         """Give the same model with rows that a byte a number can keep."""
-        return replace(self, rows=rounded(self.rows), int8=True)
+        return replace(self, rows=round_to_int8(self.rows), int8=True)
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the encoder, and the layers by their names."""
         arrays = {
-            **kept("rows", self.rows, int8=self.int8),
+            **int8_arrays("rows", self.rows, int8=self.int8),
             "weights": self.weights,
             "bias": self.bias,
         }
@@ -113,8 +120,8 @@ class AverageModel:
     def _from_state(
         cls, description: Description, arrays: Arrays, *, hidden: bool
     ) -> "AverageModel":
-        encoder = _encoder(description)
-        arrays, int8 = restored("rows", arrays)
+        encoder = encoder_of(description)
+        arrays, int8 = restore_int8("rows", arrays)
         _check_arrays(arrays, len(encoder.vocabulary), hidden=hidden)
         output = OutputLayer(arrays["output.weights"], arrays["output.bias"]) if hidden else None
         return cls(encoder, arrays["rows"], arrays["weights"], arrays["bias"], output, int8)
@@ -149,37 +156,14 @@ def averages(encoded: EncodedTexts, rows: Floats, weights: Floats) -> Floats:
     return means
 
 
-def _encoder(description: Description) -> TextEncoder:
-    if "encoder" not in description:
-        raise BundleError("the model has no part 'encoder'; train it again")
-    encoder = description["encoder"]
-    if not isinstance(encoder, Mapping):
-        raise BundleError(
-            f"the model's text encoder is {encoder!r:.80}, not an object of named fields"
-        )
-    return TextEncoder.from_state(encoder)
-
-
 def _check_arrays(arrays: Arrays, vocabulary: int, *, hidden: bool) -> None:
     """Refuse arrays that are missing, too many, or of another vocabulary or network."""
-    names = ("rows", "weights", "bias", *(("output.weights", "output.bias") if hidden else ()))
-    for name in names:
-        if name not in arrays:
-            raise BundleError(f"the model has no part '{name}'; train it again")
-    for name in arrays:
-        if name not in names:
-            raise BundleError(f"the model has a part '{name}' that its family doesn't know")
-    features = arrays["bias"].shape[:1] or (1,)
-    expected = {"rows": (vocabulary, *features), "weights": (vocabulary,), "bias": features}
+    features = required(arrays, "bias").shape[:1] or (1,)
+    shapes = {"rows": (vocabulary, *features), "weights": (vocabulary,), "bias": features}
     if hidden:
-        classes = arrays["output.bias"].shape[:1] or (1,)
-        expected |= {"output.weights": (*classes, *features), "output.bias": classes}
-    for name, shape in expected.items():
-        array = arrays[name]
-        if array.shape != shape or array.dtype != np.float32:
-            raise BundleError(
-                f"the model's {name} is {array.dtype} {list(array.shape)}"
-                f" where float32 {list(shape)} belongs"
-            )
+        classes = required(arrays, "output.bias").shape[:1] or (1,)
+        shapes |= {"output.weights": (*classes, *features), "output.bias": classes}
+    check_arrays(arrays, shapes)
+    refuse_unknown_arrays(arrays, shapes)
     if not (np.isfinite(arrays["weights"]) & (arrays["weights"] >= 0)).all():
         raise BundleError("the model's weights of words are not all numbers of 0 or more")

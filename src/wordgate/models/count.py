@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.protocol import Arrays, Description
-from wordgate.models.softmax import log_softmax
+from wordgate.models.base import Arrays, Description, log_softmax
 from wordgate.text.ngrams import ANALYZERS, NgramVectorizer, SparseRows
 
 # Before softmax, of a class that had no rows in training: its probability is 0 in float64, its

@@ -1,14 +1,14 @@
-"""The families by name, to build a kept model again."""
+"""The families by name: saved models are built again from their state."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from wordgate.errors import BundleError, SettingsError, did_you_mean
 from wordgate.models.average import AverageModel
+from wordgate.models.base import Arrays, Description, Model
 from wordgate.models.count import CountModel
-from wordgate.models.kernels import NUMPY, check_kernel
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.protocol import Arrays, Description, Model
+from wordgate.models.lstm_forward import NUMPY, check_kernel
 from wordgate.models.transformer import TransformerModel
 
 _FAMILIES: dict[str, Callable[[Description, Arrays], Model]] = {

@@ -1,6 +1,6 @@
-"""Word vectors kept in a byte a number: a quarter of the size, at hardly any loss.
+"""Int8 quantization of word vectors, row by row: a quarter of the size, at hardly any loss.
 
-Shapes: ``vocabulary`` rows of ``size`` numbers.
+Shapes: ``vocabulary`` rows of ``dim`` dimensions.
 """
 
 from collections.abc import Mapping
@@ -17,29 +17,31 @@ _SCALE_BITS = 16
 """Digits of a scale: so few that 127 times it is exact, and rows once rounded stay as they are."""
 
 
-def rounded(rows: Floats) -> Floats:
+def round_to_int8(rows: Floats) -> Floats:
     """Round each row's numbers to 127 steps either way of zero, up to its largest one.
 
     Args:
-        rows: float32 [vocabulary, size].
+        rows: float32 [vocabulary, dim].
 
     Returns:
-        float32 [vocabulary, size], which `kept` and `restored` don't change any more.
+        float32 [vocabulary, dim], which `int8_arrays` and `restore_int8` don't change any more.
     """
-    whole, scales = quantized(rows)
-    return _dequantized(whole, scales)
+    whole, scales = quantize(rows)
+    return dequantize(whole, scales)
 
 
-def kept(name: str, rows: Floats, *, int8: bool) -> dict[str, NDArray[Any]]:
-    """Name the arrays that keep a table: itself, or bytes and a scale for each row."""
+def int8_arrays(name: str, rows: Floats, *, int8: bool) -> dict[str, NDArray[Any]]:
+    """Name the arrays to save of a table: itself, or int8 rows and a scale for each."""
     if not int8:
         return {name: rows}
-    whole, scales = quantized(rows)
+    whole, scales = quantize(rows)
     return {f"{name}.int8": whole, f"{name}.scales": scales}
 
 
-def restored(name: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], bool]:
-    """Put a table back in the place of what `kept` made of it.
+def restore_int8(
+    name: str, arrays: Mapping[str, NDArray[Any]]
+) -> tuple[dict[str, NDArray[Any]], bool]:
+    """Restore a table that `int8_arrays` has quantized.
 
     Returns:
         All arrays, and whether the table was kept in bytes.
@@ -59,18 +61,27 @@ def restored(name: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[dict[str, N
             f" {scales.dtype} {list(scales.shape)}, where int8 rows and a float32 for each belong"
         )
     others = {key: array for key, array in arrays.items() if not key.startswith(f"{name}.")}
-    return {**others, name: _dequantized(whole, scales)}, True
+    return {**others, name: dequantize(whole, scales)}, True
 
 
-def quantized(rows: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Give int8 [vocabulary, size] and float32 [vocabulary]."""
-    largest = np.abs(rows).max(axis=1, initial=0.0).astype(np.float64) / _HIGHEST
+def quantize(rows: Floats, highest: int = _HIGHEST) -> tuple[NDArray[np.int8], Floats]:
+    """Quantize each row symmetrically, by a scale of its own.
+
+    Args:
+        rows: float32 [vocabulary, dim].
+        highest: The integer that a row's largest number becomes at most.
+
+    Returns:
+        int8 [vocabulary, dim], and the scales, float32 [vocabulary]; 0 for rows of zeros.
+    """
+    largest = np.abs(rows).max(axis=1, initial=0.0).astype(np.float64) / highest
     fractions, exponents = np.frexp(largest)
-    # Rounded up, so that no number lies beyond 127 steps.
+    # Rounded up, so that no number lies beyond the highest.
     scales = np.ldexp(np.ceil(fractions * 2**_SCALE_BITS) / 2**_SCALE_BITS, exponents)
     steps = rows / np.where(scales > 0, scales, 1.0)[:, None]
     return np.rint(steps).astype(np.int8), scales.astype(np.float32)
 
 
-def _dequantized(whole: NDArray[np.int8], scales: Floats) -> Floats:
+def dequantize(whole: NDArray[np.int8], scales: Floats) -> Floats:
+    """Multiply each row by its scale, float32 [vocabulary, dim]."""
     return whole.astype(np.float32) * scales[:, None]

@@ -1,15 +1,21 @@
-"""The family `lstm`: a text encoder and the network that reads what it encodes."""
+"""The family `lstm`: a text encoder and an LSTM network."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.network import DIRECTIONS, POOLINGS, Floats, Network
-from wordgate.models.protocol import Arrays, Description
+from wordgate.models.base import (
+    Arrays,
+    Description,
+    check_arrays,
+    encoder_of,
+    missing_part,
+    required,
+)
+from wordgate.models.lstm_network import DIRECTIONS, POOLINGS, Network
 from wordgate.runtime.cpu import choose_threads
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
@@ -54,32 +60,14 @@ class LSTMModel:
         Raises:
             BundleError: A part is missing, or the parts don't fit together.
         """
-        encoder, pooling = _part(description, "encoder"), _part(description, "pooling")
-        if not isinstance(encoder, Mapping):
-            raise BundleError(
-                f"the model's text encoder is {encoder!r:.80}, not an object of named fields"
-            )
-        network = _network(arrays, _checked_pooling(pooling))
-        fitted_encoder = TextEncoder.from_state(encoder)
-        _check_shapes(network, len(fitted_encoder.vocabulary))
-        return cls(fitted_encoder, network)
-
-
-def _part(parts: Mapping[str, Any], name: str) -> Any:
-    if name not in parts:
-        raise _missing(name)
-    return parts[name]
-
-
-def _missing(name: str) -> BundleError:
-    return BundleError(f"the model has no part '{name}'; train it again")
-
-
-def _network(arrays: Arrays, pooling: tuple[str, ...]) -> Network:
-    try:
-        return Network.from_arrays({n: np.asarray(a) for n, a in arrays.items()}, pooling)
-    except KeyError as error:
-        raise _missing(error.args[0]) from error
+        pooling = _checked_pooling(required(description, "pooling"))
+        encoder = encoder_of(description)
+        try:
+            network = Network.from_arrays({n: np.asarray(a) for n, a in arrays.items()}, pooling)
+        except KeyError as error:
+            raise missing_part(error.args[0]) from error
+        _check_shapes(network, len(encoder.vocabulary))
+        return cls(encoder, network)
 
 
 def _checked_pooling(pooling: object) -> tuple[str, ...]:
@@ -97,21 +85,14 @@ def _checked_pooling(pooling: object) -> tuple[str, ...]:
 def _check_shapes(network: Network, vocabulary: int) -> None:
     """Refuse weights that belong to another vocabulary or to another network."""
     embedding, classes = network.embedding.shape[-1:], network.output_bias.shape[:1] or (1,)
-    expected: dict[str, tuple[Floats, tuple[int, ...]]] = {
-        "embedding": (network.embedding, (vocabulary, *embedding)),
-    }
+    shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary, *embedding)}
     features = 0
     for name, direction in zip(DIRECTIONS, network.directions, strict=False):
         hidden = direction.bias.size // 4
         features += hidden * len(network.pooling)
-        expected[f"{name}.bias"] = (direction.bias, (4 * hidden,))
-        expected[f"{name}.input_weights"] = (direction.input_weights, (4 * hidden, *embedding))
-        expected[f"{name}.hidden_weights"] = (direction.hidden_weights, (4 * hidden, hidden))
-    expected["output.bias"] = (network.output_bias, classes)
-    expected["output.weights"] = (network.output_weights, (*classes, features))
-    for name, (array, shape) in expected.items():
-        if array.shape != shape or array.dtype != np.float32:
-            raise BundleError(
-                f"the model's {name} is {array.dtype} {list(array.shape)}"
-                f" where float32 {list(shape)} belongs"
-            )
+        shapes[f"{name}.bias"] = (4 * hidden,)
+        shapes[f"{name}.input_weights"] = (4 * hidden, *embedding)
+        shapes[f"{name}.hidden_weights"] = (4 * hidden, hidden)
+    shapes["output.bias"] = classes
+    shapes["output.weights"] = (*classes, features)
+    check_arrays(replace(network, int8=False).arrays(), shapes)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.protocol import Arrays, Description
+from wordgate.models.base import Arrays, Description, required
 from wordgate.runtime.cpu import wait_asleep
 from wordgate.runtime.packages import require_extra
 from wordgate.text.subwords import SubwordEncoder
@@ -78,8 +78,8 @@ class TransformerModel:
         wait_asleep()
         from wordgate.models.transformer_network import TransformerNetwork
 
-        config, pad_id = _part(description, "config"), _part(description, "pad_id")
-        if _part(description, "pooling") != POOLING:
+        config, pad_id = required(description, "config"), required(description, "pad_id")
+        if required(description, "pooling") != POOLING:
             raise BundleError(
                 f"the model pools by {description['pooling']!r:.80}, and this wordgate's"
                 f" transformers only by {POOLING}"
@@ -99,9 +99,3 @@ class TransformerModel:
                 f" {network.max_length:,} at most"
             )
         return cls(encoder, network)
-
-
-def _part(parts: Mapping[str, Any], name: str) -> Any:
-    if name not in parts:
-        raise BundleError(f"the model has no part '{name}'; train it again")
-    return parts[name]

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError, WordgateError, did_you_mean
+from wordgate.models.base import check_arrays, refuse_unknown_arrays
 from wordgate.runtime.cpu import choose_threads, torch_threads
 from wordgate.text.batches import bucketed
 from wordgate.text.subwords import FIRST_ID
@@ -30,7 +31,7 @@ from wordgate.text.subwords import FIRST_ID
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wordgate.models.protocol import Arrays
+    from wordgate.models.base import Arrays
     from wordgate.text.encoder import EncodedTexts
 
 ENCODERS = {
@@ -230,7 +231,9 @@ class TransformerNetwork:
         # First without memory: a wrong description must not ask for any.
         with torch.device("meta"):
             network = _built(config, n_classes)
-        _check_arrays(network.modules.state_dict(), arrays)
+        shapes = {name: tuple(w.shape) for name, w in network.modules.state_dict().items()}
+        check_arrays(arrays, shapes)
+        refuse_unknown_arrays(arrays, shapes)
         if type(pad_id) is not int or not 0 <= pad_id < network.vocab_size:
             raise BundleError(f"the model's pad_id is {pad_id!r:.80}, which is no subword of it")
         network = _built(config, n_classes, pad_id)
@@ -321,19 +324,3 @@ def _built(config: Mapping[str, Any], n_classes: int, pad_id: int = 0) -> Transf
         raise
     except Exception as error:  # what transformers and torch raise over values that make no sense
         raise BundleError(f"the model's config can't be used: {error!s:.200}") from error
-
-
-def _check_arrays(expected: Mapping[str, torch.Tensor], arrays: Arrays) -> None:
-    """Refuse weights that are missing, too many, or of another form."""
-    for name, tensor in expected.items():
-        if name not in arrays:
-            raise BundleError(f"the model has no part '{name}'; train it again")
-        array, shape = arrays[name], list(tensor.shape)
-        if list(array.shape) != shape or array.dtype != np.float32:
-            raise BundleError(
-                f"the model's {name} is {array.dtype} {list(array.shape)}"
-                f" where float32 {shape} belongs"
-            )
-    for name in arrays:
-        if name not in expected:
-            raise BundleError(f"the model has a part '{name}' that nothing needs; train it again")

@@ -1,8 +1,28 @@
-"""What an explanation holds: the verdict after every word of a text, and what each does to it."""
+"""Explanations: the prediction after every word, and each word's effect on the verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.evaluation.calibration import tempered
+from wordgate.models.base import Model
+from wordgate.models.lstm import LSTMModel
+from wordgate.models.lstm_states import prefix_predictions
+from wordgate.prediction.occlusion import RawText, TokenizedText, explainable_text
+
+Numbers = NDArray[np.float64]
+
+_COURSE_MEANS: dict[Literal["states", "prefixes"], str] = {
+    "states": "The verdict after each word is the LSTM's own, from the states it has so far while"
+    " it reads the text once; no later word has a part in it.",
+    "prefixes": "The verdict after each word is the model's prediction for the text up to there, as"
+    " if it ended with that word.",
+}
+_WORDS_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -90,3 +110,127 @@ class Explanation:
         from wordgate.prediction.explanation_html import html_of
 
         return html_of(self)
+
+
+def explain(model: Model, labels: Sequence[str], temperature: float, text: str) -> Explanation:
+    """Explain a model's verdict on a text.
+
+    Args:
+        model: Of any family.
+        labels: What its columns mean.
+        temperature: What its log-probabilities are divided by.
+        text: Without lone surrogates.
+    """
+    parsed = explainable_text(model, text)
+    shown = _states(parsed) or _Trajectory("prefixes", parsed.prefix_log_proba())
+
+    def proba(log_proba: Numbers) -> Numbers:
+        return np.exp(tempered(log_proba, temperature))
+
+    def by_label(row: Numbers) -> dict[str, float]:
+        return dict(zip(labels, row.tolist(), strict=True))
+
+    whole, after = proba(model.log_proba([text]))[0], proba(shown.log_proba)
+    effects = whole - proba(parsed.occluded_log_proba())
+    verdict = int(whole.argmax())
+    words = [
+        ExplainedWord(
+            *word,
+            probabilities=by_label(after[i + 1]),
+            effect=float(effects[i, verdict]),
+            effects=by_label(effects[i]),
+            gates=shown.gates.get(i),
+            memory_change=shown.memory_change.get(i),
+        )
+        for i, word in enumerate(parsed.words)
+    ]
+    return Explanation(
+        text=text,
+        label=labels[verdict],
+        probability=float(whole[verdict]),
+        probabilities=by_label(whole),
+        course=shown.kind,
+        course_means=_COURSE_MEANS[shown.kind],
+        start=by_label(after[0]),
+        words=tuple(words),
+        remarks=tuple(_remarks(parsed, text)),
+    )
+
+
+class _Trajectory(NamedTuple):
+    """The verdict as the text goes on.
+
+    Attributes:
+        kind: Where it comes from.
+        log_proba: float64 [words + 1, classes], after 0, 1, 2 ... words.
+        gates: By the number of the word, where there are any.
+        memory_change: The same.
+    """
+
+    kind: Literal["states", "prefixes"]
+    log_proba: Numbers
+    gates: Mapping[int, Gates] = MappingProxyType({})
+    memory_change: Mapping[int, float] = MappingProxyType({})
+
+
+def _states(parsed: TokenizedText | RawText) -> _Trajectory | None:
+    """Read the states of an LSTM that has some after every word: one of a single direction."""
+    if not isinstance(parsed, TokenizedText) or not isinstance(parsed.model, LSTMModel):
+        return None
+    network = parsed.model.network
+    if len(network.directions) != 1:
+        return None
+    n_ids = parsed.n_ids()
+    read = prefix_predictions(network, parsed.ids[: n_ids[-1]])
+    positions = {i: place for i, place in enumerate(parsed.positions) if place is not None}
+    return _Trajectory(
+        "states",
+        read.log_proba[n_ids],
+        {i: Gates(*read.gates[place].tolist()) for i, place in positions.items()},
+        {i: float(read.memory_change[place]) for i, place in positions.items()},
+    )
+
+
+def _remarks(parsed: TokenizedText | RawText, text: str) -> Iterator[str]:
+    """Say what makes a verdict doubtful, or its explanation incomplete."""
+    words = parsed.words
+    if not words:
+        what = "no words" if text.strip() else "nothing in it"
+        yield f"The text has {what}: the verdict is the model's on no words at all."
+        return
+    if parsed.n_read < parsed.n_words:
+        which = "last" if parsed.from_end else "first"
+        yield f"The model reads the {which} {parsed.n_read:,} of {parsed.n_words:,} words."
+    if len(words) < parsed.n_read:
+        yield (
+            f"Explained are the first {len(words):,} of {parsed.n_read:,} words; the verdict is on"
+            " all of them."
+        )
+    unknown = [word.word for word in words if not word.known]
+    if len(unknown) == len(words):
+        yield f"The model knows none of the words: its verdict says little.{_fate(parsed)}"
+    elif unknown:
+        yield (
+            f"{len(unknown):,} of {len(words):,} words {_are(unknown)} unknown to the model:"
+            f" {_named(unknown)}.{_fate(parsed)}"
+        )
+
+
+def _fate(parsed: TokenizedText | RawText) -> str:
+    """Say what becomes of unknown words."""
+    if not isinstance(parsed, TokenizedText):
+        return ""
+    if parsed.model.encoder.vocabulary.unknown is None:
+        return " It passes over unknown words."
+    return " All unknown words are one and the same word to it."
+
+
+def _are(words: Sequence[str]) -> str:
+    return "is" if len(words) == 1 else "are"
+
+
+def _named(words: Sequence[str]) -> str:
+    """Name a few distinct words."""
+    distinct = list(dict.fromkeys(words))
+    more = ", ..." if len(distinct) > _WORDS_NAMED else ""
+    return ", ".join(distinct[:_WORDS_NAMED]) + more

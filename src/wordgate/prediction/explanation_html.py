@@ -1,4 +1,4 @@
-"""An explanation as a piece of HTML for a notebook: no scripts, nothing fetched.
+"""Explanations as HTML for notebooks: no scripts, nothing fetched.
 
 Notebooks are light or dark and don't say which. So all text has the notebook's own colour, words
 have washes that let either shine through, and lines have colours that stand out on both.

@@ -1,4 +1,4 @@
-"""The one way to predict: strings in, labels and probabilities out, without torch."""
+"""The predictor: strings in, labels and probabilities out, without torch."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,10 +13,10 @@ from wordgate.bundle.metrics import Metrics
 from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.calibration import tempered
+from wordgate.models.base import Model
 from wordgate.models.families import with_kernel
-from wordgate.models.kernels import NUMPY
-from wordgate.models.protocol import Model
-from wordgate.prediction.explanation import Explanation
+from wordgate.models.lstm_forward import NUMPY
+from wordgate.prediction.explanation import Explanation, explain
 
 
 class Predictor:
@@ -98,8 +98,6 @@ class Predictor:
         Raises:
             DataError: `text` is no string.
         """
-        from wordgate.prediction.explaining import explain
-
         if not isinstance(text, str):
             raise DataError(f"explain takes one text, not {text!r:.80} ({type(text).__name__})")
         text = without_surrogates(text)

@@ -15,7 +15,7 @@ from pathlib import Path
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
-from wordgate.models.kernels import NUMPY
+from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, check_abstain, load
 from wordgate.runtime.cpu import choose_threads, processor
 from wordgate.runtime.interrupt import Interruption, deferred_interruption

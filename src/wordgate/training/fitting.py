@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.models.protocol import Model
+from wordgate.models.base import Model
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
 from wordgate.vectors.coverage import Coverage

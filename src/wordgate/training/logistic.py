@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.models.base import log_softmax
 from wordgate.models.count import ABSENT_LOGIT
-from wordgate.models.softmax import log_softmax
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.network import Network
+from wordgate.models.lstm_network import Network
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder

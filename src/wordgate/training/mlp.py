@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from wordgate.models.softmax import log_softmax
+from wordgate.models.base import log_softmax
 from wordgate.runtime.cpu import single_thread_environment, torch_threads
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings

@@ -15,7 +15,7 @@ from wordgate.data import ColumnError, Reading, Table, read_table
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
-from wordgate.models.kernels import NUMPY
+from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra

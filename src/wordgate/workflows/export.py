@@ -13,9 +13,8 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.data import Reading
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
-from wordgate.export.building import Exportable, check_family, onnx_bytes
-from wordgate.export.parity import Agreement, RowsJudged, check_made_up, check_rows
-from wordgate.export.session import Session
+from wordgate.export.onnx_file import Exportable, check_family, onnx_bytes
+from wordgate.export.parity import Agreement, RowsJudged, Session, check_made_up, check_rows
 from wordgate.files import check_file, writing
 from wordgate.prediction.predictor import checked_texts
 from wordgate.runtime.cpu import choose_threads

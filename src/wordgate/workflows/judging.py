@@ -20,7 +20,7 @@ from wordgate.evaluation.calibration import calibration, tempered
 from wordgate.evaluation.coverage import coverage_curve
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.metrics import Scores, evaluate
-from wordgate.models.protocol import Model
+from wordgate.models.base import Model
 from wordgate.training.count import fit_count
 from wordgate.training.fitting import Examples
 from wordgate.vectors.coverage import Coverage

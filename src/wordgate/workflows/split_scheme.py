@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wordgate.data import Table
 from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.calibration import tempered
-from wordgate.models.protocol import Model
+from wordgate.models.base import Model
 from wordgate.report.words import WordCounts, count_words
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings, reads_setting

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from wordgate.errors import BundleError
+from wordgate.models.base import Model
 from wordgate.models.families import model_from_state
-from wordgate.models.protocol import Model
 from wordgate.training.identity import MISFITS, Identity, check_digest
 from wordgate.training.kept_file import read_kept, write_kept
 

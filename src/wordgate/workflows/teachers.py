@@ -13,8 +13,7 @@ from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
 from wordgate.hub import Role, locate_model
-from wordgate.models.protocol import Model
-from wordgate.models.softmax import log_softmax
+from wordgate.models.base import Model, log_softmax
 from wordgate.models.transformer import TransformerModel
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress

@@ -4,20 +4,19 @@ import numpy as np
 import pytest
 
 from wordgate.errors import MissingExtraError, SettingsError
-from wordgate.models import compiled_reader
-from wordgate.models.compiled_reader import CompiledReader
+from wordgate.models import lstm_compiled
 from wordgate.models.families import with_kernel
-from wordgate.models.int8 import rounded
-from wordgate.models.kernels import KERNELS, check_kernel
+from wordgate.models.int8 import round_to_int8
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.machine_step import Step, best_step
-from wordgate.models.network import Direction, Network
-from wordgate.models.reader import Reader
+from wordgate.models.lstm_compiled import CompiledLSTMForward
+from wordgate.models.lstm_forward import KERNELS, NumpyLSTMForward, check_kernel
+from wordgate.models.lstm_ir import KernelLayout, best_layout
+from wordgate.models.lstm_network import Direction, Network
 from wordgate.text.encoder import TextEncoder
 
 POOLINGS = ("last", "max", "mean")
-STEPS = [Step(4, 2), Step(8, 2), Step(16, 6)]
-INT8 = best_step(int8=True)
+LAYOUTS = [KernelLayout(4, 2), KernelLayout(8, 2), KernelLayout(16, 6)]
+INT8 = best_layout(int8=True)
 needs_int8 = pytest.mark.skipif(INT8 is None, reason="this processor has no instruction for int8")
 
 
@@ -46,22 +45,22 @@ def batch(n, longest=20):
 
 def read(reader, ids, lengths):
     reader.prepare(ids)
-    return np.hstack(reader.pooled(ids, lengths, POOLINGS))
+    return np.hstack(reader.pooled_states(ids, lengths, POOLINGS))
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("hidden", "n"), [(9, 1), (16, 7), (33, 70), (64, 12)])
-def test_float32_is_as_numpy_reads(step, hidden, n):
+def test_float32_is_as_numpy_reads(layout, hidden, n):
     arrays, texts = weights(hidden), batch(n)
-    found = read(CompiledReader(*arrays, step), *texts)
-    assert np.abs(found - read(Reader(*arrays), *texts)).max() <= 1e-6
+    found = read(CompiledLSTMForward(*arrays, layout), *texts)
+    assert np.abs(found - read(NumpyLSTMForward(*arrays), *texts)).max() <= 1e-6
 
 
-@pytest.mark.parametrize("step", [*STEPS, *([INT8] if INT8 else [])])
-def test_neighbours_move_no_bit(step):
+@pytest.mark.parametrize("layout", [*LAYOUTS, *([INT8] if INT8 else [])])
+def test_neighbours_move_no_bit(layout):
     arrays, (ids, lengths) = weights(33), batch(40)
-    together = read(CompiledReader(*arrays, step), ids, lengths)
-    alone = CompiledReader(*arrays, step)
+    together = read(CompiledLSTMForward(*arrays, layout), ids, lengths)
+    alone = CompiledLSTMForward(*arrays, layout)
     for row, own in zip(range(len(ids)), together, strict=True):
         one = slice(row, row + 1)
         assert np.array_equal(read(alone, ids[one], lengths[one])[0], own)
@@ -72,9 +71,9 @@ def test_neighbours_move_no_bit(step):
 def test_int8_is_the_same_recurrence_with_rounded_weights_and_states(hidden):
     embedding, input_weights, hidden_weights, bias = arrays = weights(hidden)
     ids, lengths = batch(50)
-    found = read(CompiledReader(*arrays, INT8), ids, lengths)
+    found = read(CompiledLSTMForward(*arrays, INT8), ids, lengths)
     halves = np.repeat([0.5, 0.5, 1.0, 0.5], hidden)[:, None].astype(np.float32)
-    whole = (rounded(hidden_weights * halves) / halves).astype(np.float64)
+    whole = (round_to_int8(hidden_weights * halves) / halves).astype(np.float64)
     expected = np.zeros((len(ids), hidden))
     for row, length in enumerate(lengths):
         state, cell = np.zeros((2, hidden))
@@ -85,7 +84,7 @@ def test_int8_is_the_same_recurrence_with_rounded_weights_and_states(hidden):
             state = np.tanh(cell) / (1 + np.exp(-o))
         expected[row] = state
     off = np.abs(found[:, :hidden] - expected)
-    # A state between two steps may be rounded the other way for its last bit.
+    # A state between two steps may be round_to_int8 the other way for its last bit.
     assert np.quantile(off, 0.95) <= 1e-6
     assert off.max() <= 0.03
 
@@ -137,7 +136,7 @@ def test_numba_may_be_missing(model, kernel, hide_packages):
 
 
 def test_a_processor_without_the_instruction_is_told(model, monkeypatch):
-    monkeypatch.setattr(compiled_reader, "best_step", lambda *, int8: None if int8 else STEPS[0])
+    monkeypatch.setattr(lstm_compiled, "best_layout", lambda *, int8: None if int8 else LAYOUTS[0])
     with pytest.raises(SettingsError, match="which this one lacks; take 'numba'"):
         with_kernel(model, "numba-int8")
     with_kernel(model, "numba")

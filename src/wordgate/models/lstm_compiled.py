@@ -1,4 +1,4 @@
-"""One LSTM direction that reads texts in a program compiled for the processor at hand, by numba.
+"""The forward pass of one LSTM direction, compiled for the processor at hand by numba.
 
 It gives what `models.reader` gives: in float32 to the last bits, in int8 nearly. Shapes are those
 named there; ``size`` is ``hidden``, filled up with units that stay zero to whole vectors.
@@ -13,24 +13,24 @@ from numba import njit
 from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
-from wordgate.models.int8 import quantized
-from wordgate.models.machine_step import GATES, LEVELS, MIDDLE, Step, best_step, compiled_step
-from wordgate.models.projection import Projection
+from wordgate.models.int8 import quantize
+from wordgate.models.lstm_forward import InputProjection
+from wordgate.models.lstm_ir import GATES, LEVELS, MIDDLE, KernelLayout, best_layout, compile_step
 
 Floats = NDArray[np.float32]
 _STEPS_AT_ONCE = 2
 """Steps whose weights are read together, while they lie near the processor."""
 
 
-class CompiledReader:
-    """An LSTM that reads texts from one end; its arguments are those of `Reader`.
+class CompiledLSTMForward:
+    """An LSTM that reads texts from one end; its arguments are those of `NumpyLSTMForward`.
 
     Args:
         embedding: float32 [vocabulary, embedding].
         input_weights: float32 [4 * hidden, embedding].
         hidden_weights: float32 [4 * hidden, hidden].
         bias: float32 [4 * hidden].
-        step: How to compute.
+        layout: How the kernel is laid out.
     """
 
     def __init__(
@@ -39,26 +39,26 @@ class CompiledReader:
         input_weights: Floats,
         hidden_weights: Floats,
         bias: Floats,
-        step: Step,
+        layout: KernelLayout,
     ):
         hidden = hidden_weights.shape[1]
-        size = -(-hidden // step.lanes) * step.lanes
-        self._hidden, self._size, self._step = hidden, size, step
-        self._projection = Projection(
-            embedding, _by_units(input_weights, step), _by_units(bias[:, None], step)[:, 0]
+        size = -(-hidden // layout.lanes) * layout.lanes
+        self._hidden, self._size, self._step = hidden, size, layout
+        self._projection = InputProjection(
+            embedding, _by_units(input_weights, layout), _by_units(bias[:, None], layout)[:, 0]
         )
         square = np.pad(hidden_weights, ((0, 0), (0, size - hidden)))
-        self._weights, self._sums, self._scales = _packed(_by_units(square, step), step)
-        self._read = _compiled(step)
+        self._weights, self._sums, self._scales = _packed(_by_units(square, layout), layout)
+        self._read = _compiled(layout)
 
     def prepare(self, ids: NDArray[np.integer]) -> None:
         """Get ready for the words that will be read, int [...]."""
         self._projection.fill(ids)
 
-    def pooled(
+    def pooled_states(
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
     ) -> list[Floats]:
-        """Read a batch and pool its states, as `Reader.pooled` does."""
+        """Read a batch and pool its states, as `NumpyLSTMForward.pooled_states` does."""
         batch, texts = len(ids), self._step.texts
         filled_up = -(-batch // texts) * texts
         words = np.zeros((ids.shape[1], filled_up), np.int64)
@@ -75,66 +75,66 @@ class CompiledReader:
         return [states[name][:batch, : self._hidden] for name in pooling]
 
 
-def step_for(kernel: str) -> Step:
+def layout_for(kernel: str) -> KernelLayout:
     """Give the way to compute that a kernel's name stands for.
 
     Raises:
         SettingsError: The processor can't.
     """
-    step = best_step(int8=kernel == "numba-int8")
-    if step is None:
+    layout = best_layout(int8=kernel == "numba-int8")
+    if layout is None:
         raise SettingsError(
             "kernel 'numba-int8' needs a processor with the instruction vpdpbusd (AVX-512 VNNI or"
             " AVX-VNNI), which this one lacks; take 'numba'"
         )
-    return step
+    return layout
 
 
-def _by_units(rows: Floats, step: Step) -> Floats:
+def _by_units(rows: Floats, layout: KernelLayout) -> Floats:
     """Put the gates of each vector of units side by side, the sigmoids' halved.
 
     Args:
         rows: float32 [4 * hidden, columns], gates in the order input, forget, cell, output.
-        step: How to compute.
+        layout: How the kernel is laid out.
 
     Returns:
         float32 [4 * size, columns].
     """
     hidden, columns = len(rows) // GATES, rows.shape[1]
-    size = -(-hidden // step.lanes) * step.lanes
+    size = -(-hidden // layout.lanes) * layout.lanes
     gates = np.zeros((GATES, size, columns), np.float32)
     gates[:, :hidden] = rows.reshape(GATES, hidden, columns)[[0, 1, 3, 2]]
     gates[:3] *= np.float32(0.5)
-    by_units = gates.reshape(GATES, size // step.lanes, step.lanes, columns).swapaxes(0, 1)
+    by_units = gates.reshape(GATES, size // layout.lanes, layout.lanes, columns).swapaxes(0, 1)
     return by_units.reshape(GATES * size, columns)
 
 
-def _packed(rows: Floats, step: Step) -> tuple[NDArray[Any], NDArray[np.int32], Floats]:
+def _packed(rows: Floats, layout: KernelLayout) -> tuple[NDArray[Any], NDArray[np.int32], Floats]:
     """Lay the recurrence's weights out as a step reads them.
 
     Args:
         rows: float32 [4 * size, size], the gates of each vector of units side by side.
-        step: How to compute.
+        layout: How the kernel is laid out.
 
     Returns:
         The weights, and of int8 what its sums begin with, int32 [4 * size], and what a unit of them
         is worth, float32 [4 * size].
     """
     width, size = rows.shape
-    blocks = (-1, GATES * step.lanes)
-    if not step.int8:
+    blocks = (-1, GATES * layout.lanes)
+    if not layout.int8:
         weights = rows.reshape(*blocks, size).swapaxes(1, 2)
         return np.ascontiguousarray(weights), np.zeros(width, np.int32), np.ones(width, np.float32)
-    whole, scales = quantized(rows)
+    whole, scales = quantize(rows)
     fours = whole.reshape(*blocks, size // 4, 4).swapaxes(1, 2)
     sums = -MIDDLE * whole.sum(axis=1, dtype=np.int32)  # a state's byte is too high by so much
     return np.ascontiguousarray(fours), sums, scales / np.float32(LEVELS)
 
 
 @lru_cache
-def _compiled(step: Step) -> Any:
-    """Give the compiled reading of a batch; its arrays are those of `compiled_step`."""
-    read_word, together = _compiled_word(step), _STEPS_AT_ONCE * step.texts
+def _compiled(layout: KernelLayout) -> Any:
+    """Give the compiled reading of a batch; its arrays are those of `compile_step`."""
+    read_word, together = _compiled_word(layout), _STEPS_AT_ONCE * layout.texts
 
     @njit(nogil=True)
     def read(  # type: ignore[no-untyped-def]
@@ -143,7 +143,7 @@ def _compiled(step: Step) -> Any:
         shape = together, last.shape[1]
         for begin in range(0, len(lengths), together):
             states, after, cell = np.zeros((3, *shape), np.float32)
-            kept, kept_after = np.full((2, *shape), MIDDLE, np.uint8)
+            int8_arrays, kept_after = np.full((2, *shape), MIDDLE, np.uint8)
             reading = min(together, len(lengths) - begin)
             for time in range(lengths[begin]):
                 while lengths[begin + reading - 1] <= time:
@@ -151,10 +151,10 @@ def _compiled(step: Step) -> Any:
                 own_words = words.ctypes.data + 8 * (time * words.shape[1] + begin)
                 read_word(
                     *(own_words, reading, table, weights, sums, scales),
-                    *(states, kept, cell, after, kept_after),
+                    *(states, int8_arrays, cell, after, kept_after),
                 )
                 states, after = after, states
-                kept, kept_after = kept_after, kept
+                int8_arrays, kept_after = kept_after, int8_arrays
                 rows = slice(begin, begin + reading)
                 last[rows] = states[:reading]
                 if wants_max:
@@ -165,22 +165,22 @@ def _compiled(step: Step) -> Any:
     return read
 
 
-def _compiled_word(step: Step) -> Any:
+def _compiled_word(layout: KernelLayout) -> Any:
     """Let the first texts, ``reading`` of them, read the words at this address."""
-    take_step = compiled_step(step)
-    lanes, texts, is_int8 = step.lanes, step.texts, step.int8 is not None
+    take_step = compile_step(layout)
+    lanes, texts, is_int8 = layout.lanes, layout.texts, layout.int8 is not None
     vectors = 4 * GATES * lanes  # bytes of one number for each gate of a vector of units
 
     @njit
     def read_word(  # type: ignore[no-untyped-def]
-        words, reading, table, weights, sums, scales, states, kept, cell, after, kept_after
+        words, reading, table, weights, sums, scales, states, int8_arrays, cell, after, kept_after
     ):
         size = cell.shape[1]
         for block in range(size // lanes):
             for first in range(0, reading, texts):
                 own = states.ctypes.data + 4 * first * size
                 if is_int8:
-                    own = kept.ctypes.data + first * size
+                    own = int8_arrays.ctypes.data + first * size
                 units = first * size + block * lanes
                 take_step(
                     (

@@ -1,10 +1,10 @@
-"""The LSTM classifier as an ONNX graph.
+"""The families `lstm`, `logreg` and `mlp` as ONNX graphs.
 
 ONNX lays an LSTM out as [time, directions, batch, hidden], its gates as input, output, forget,
 cell, and its two biases one after the other (operator ``LSTM``, version 14). A text's length goes
 in as ``sequence_lens``, so the backward LSTM begins at its last word.
 
-Shapes: as in `wordgate.models.network`; ``directions`` is 1 or 2.
+Shapes: as in `models.lstm_network` and `models.average`; ``directions`` is 1 or 2.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.export.graph import MICROSOFT, Graph
-from wordgate.export.tables import gathered, quantized, without_padding
-from wordgate.models.network import Direction, Floats, Network
+from wordgate.export.graph import MICROSOFT, Graph, without_padding
+from wordgate.models.average import AverageModel
+from wordgate.models.int8 import quantize
+from wordgate.models.lstm_network import Direction, Floats, Network
 
 _GATES = [0, 3, 1, 2]  # where ONNX' gates stand among ours
 _FAR = np.float32(4.0)  # more than two states, which lie between -1 and 1, can be apart
@@ -30,11 +31,11 @@ model would answer otherwise there than where it was checked. 2 * 255 * 64 alway
 
 
 def lstm_logits(graph: Graph, network: Network, temperature: float, *, int8: bool) -> str:
-    """Add the whole network: float32 [batch, classes], divided by the temperature."""
-    network = evened(network) if int8 else network
+    """Add an LSTM network: float32 [batch, classes], divided by the temperature."""
+    network = balance_scales(network) if int8 else network
     steps = graph.add("Transpose", graph.ids, perm=[1, 0])
     embedding = without_padding(network.embedding)
-    vectors = gathered(graph, steps, "embedding", embedding, int8=int8)
+    vectors = graph.lookup(steps, "embedding", embedding, int8=int8)
     states = _states(graph, network.directions, vectors, int8=int8)
     features = _features(graph, network, states)
     weights = (network.output_weights / temperature).T.astype(np.float32)
@@ -44,7 +45,7 @@ def lstm_logits(graph: Graph, network: Network, temperature: float, *, int8: boo
     )
 
 
-def evened(network: Network) -> Network:
+def balance_scales(network: Network) -> Network:
     """Give the same network with word vectors whose numbers all span the same range.
 
     In 8 bits one scale serves all of a vector and all vectors of a batch, so numbers that are small
@@ -85,7 +86,7 @@ def _states(graph: Graph, directions: tuple[Direction, ...], vectors: str, *, in
         weights = [graph.array("lstm_weights", np.stack(w)) for w in (inputs, recurrent)]
         return graph.add("LSTM", vectors, *weights, bias, lengths, outputs=2, **attributes)
     (inputs_8, *input_scales), (recurrent_8, *recurrent_scales) = (
-        _in_bytes(graph, weights) for weights in (inputs, recurrent)
+        _quantized_weights(graph, weights) for weights in (inputs, recurrent)
     )
     return graph.add(
         "DynamicQuantizeLSTM",
@@ -102,14 +103,14 @@ def _reordered(gates: Floats) -> Floats:
     return np.concatenate([np.split(gates, 4)[gate] for gate in _GATES])
 
 
-def _in_bytes(graph: Graph, weights: list[Floats]) -> tuple[str, str, str]:
+def _quantized_weights(graph: Graph, weights: list[Floats]) -> tuple[str, str, str]:
     """Add weights of the directions in 8 bits, with a scale for each gate of each hidden unit.
 
     Returns:
         The names of the weights, int8 [directions, numbers, 4 * hidden], of their scales and of
         their zeros, [directions, 4 * hidden].
     """
-    pairs = [quantized(own, SAFE_WEIGHT) for own in weights]
+    pairs = [quantize(own, SAFE_WEIGHT) for own in weights]
     numbers: NDArray[np.int8] = np.stack([numbers.T for numbers, _ in pairs])
     scales = np.stack([scales for _, scales in pairs])
     return (
@@ -149,3 +150,36 @@ def _floats(graph: Graph, values: str) -> str:
     from onnx import TensorProto
 
     return graph.add("Cast", values, to=TensorProto.FLOAT)
+
+
+def average_logits(graph: Graph, model: AverageModel, temperature: float, *, int8: bool) -> str:
+    """Add an averaging model: float32 [batch, classes], divided by the temperature."""
+    means = _means(graph, model.rows, model.weights, int8=int8)
+    features = graph.add("Add", means, graph.array("bias", model.bias))
+    if model.output is not None:
+        hidden = graph.add("Relu", features)
+        weights = graph.array("output_weights", model.output.weights.T)
+        bias = graph.array("output_bias", model.output.bias)
+        features = graph.add("Gemm", hidden, weights, bias)
+    return graph.add("Div", features, graph.array("temperature", np.float32(temperature)))
+
+
+def _means(graph: Graph, rows: Floats, weights: Floats, *, int8: bool) -> str:
+    """Average the rows of each text's words, float32 [batch, features]; zeros for none."""
+    from onnx import TensorProto
+
+    own = graph.add("Gather", graph.array("weights", without_padding(weights)), graph.ids)
+    totals = graph.add("ReduceSum", own, graph.numbers(1), keepdims=1)
+    if int8:
+        numbers, scales = quantize(without_padding(rows))
+        scale = graph.add("Gather", graph.array("rows_scales", scales), graph.ids)
+        found = graph.add("Gather", graph.array("rows", numbers), graph.ids)
+        found, shares = graph.add("Cast", found, to=TensorProto.FLOAT), graph.add("Mul", own, scale)
+    else:
+        found, shares = graph.add("Gather", graph.array("rows", rows), graph.ids), own
+    shares = graph.add("Unsqueeze", shares, graph.numbers(1))  # [batch, 1, time]
+    sums = graph.add("Squeeze", graph.add("MatMul", shares, found), graph.numbers(1))
+    none = graph.add("Equal", totals, graph.array("zero", np.float32(0.0)))
+    return graph.add(
+        "Div", sums, graph.add("Where", none, graph.array("one", np.float32(1.0)), totals)
+    )

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from wordgate.models.reader import Reader
+from wordgate.models.lstm_forward import NumpyLSTMForward
 
 WORDS, EMBEDDING, HIDDEN = 1000, 12, 9
 
 
 @pytest.fixture
-def make_reader():
+def make_lstm_forward():
     def make():
         rng = np.random.default_rng(0)
 
         def drawn(*shape):
             return rng.normal(0.0, 0.5, shape).astype(np.float32)
 
-        return Reader(
+        return NumpyLSTMForward(
             drawn(WORDS, EMBEDDING),
             drawn(4 * HIDDEN, EMBEDDING),
             drawn(4 * HIDDEN, HIDDEN),
@@ -29,18 +29,18 @@ def make_reader():
 def read(reader, ids):
     ids = np.array([ids])
     reader.prepare(ids)
-    return reader.pooled(ids, np.array([ids.size]), ["last"])[0]
+    return reader.pooled_states(ids, np.array([ids.size]), ["last"])[0]
 
 
 @pytest.mark.parametrize("before", [[], [999], [3], list(range(WORDS))])
-def test_what_was_read_before_moves_no_bit(make_reader, before):
-    text, fresh, used = [3, 500, 999, 17, 16, 15], make_reader(), make_reader()
+def test_what_was_read_before_moves_no_bit(make_lstm_forward, before):
+    text, fresh, used = [3, 500, 999, 17, 16, 15], make_lstm_forward(), make_lstm_forward()
     used.prepare(np.array(before, np.int64))
     assert np.array_equal(read(used, text), read(fresh, text))
 
 
-def test_a_batch_of_texts_without_words_has_zeros(make_reader):
-    pooled = make_reader().pooled(
+def test_a_batch_of_texts_without_words_has_zeros(make_lstm_forward):
+    pooled_states = make_lstm_forward().pooled_states(
         np.zeros((2, 0), np.int64), np.zeros(2, np.int64), ["last", "max", "mean"]
     )
-    assert [part.tolist() for part in pooled] == 3 * [[[0.0] * HIDDEN] * 2]
+    assert [part.tolist() for part in pooled_states] == 3 * [[[0.0] * HIDDEN] * 2]

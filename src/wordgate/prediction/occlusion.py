@@ -1,4 +1,4 @@
-"""The words of a text as each family of models reads them, and texts without some of them."""
+"""The words of a text as each family reads them; predictions for prefixes, and by occlusion."""
 
 import re
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.models.average import AverageModel
+from wordgate.models.base import Model
 from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.protocol import Model
 from wordgate.models.transformer import TransformerModel
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.normalizer import Token, tokens_with_offsets
@@ -24,7 +24,7 @@ _MOST_CHARACTERS = 2_000_000
 """Of all texts that are predicted for one explanation, where models read characters."""
 
 
-class Word(NamedTuple):
+class TextWord(NamedTuple):
     """A word of a text: what the model makes of it, where it stands, whether it is known."""
 
     word: str
@@ -33,11 +33,11 @@ class Word(NamedTuple):
     known: bool
 
 
-class Reading(Protocol):
+class ExplainableText(Protocol):
     """A text taken apart into words, ready to be predicted in parts."""
 
     @property
-    def words(self) -> Sequence[Word]:
+    def words(self) -> Sequence[TextWord]:
         """The words that are explained, in order."""
 
     @property
@@ -52,55 +52,57 @@ class Reading(Protocol):
     def from_end(self) -> bool:
         """Whether those that it reads are the last ones, where it doesn't read all."""
 
-    def beginnings(self) -> Numbers:
-        """Predict the text's first 0, 1, 2 ... words: log-probabilities, [len(words) + 1, classes].
+    def prefix_log_proba(self) -> Numbers:
+        """Predict the prefixes of 0, 1, 2 ... words: log-probabilities, [len(words) + 1, classes].
 
         The last row is the whole text's only if all of its words are explained.
         """
 
-    def left_out(self) -> Numbers:
+    def occluded_log_proba(self) -> Numbers:
         """Predict the text without each of the words: log-probabilities, [len(words), classes]."""
 
 
 @dataclass(frozen=True)
-class IdReading:
-    """A text as ids of words: what LSTMs and averages read.
+class TokenizedText:
+    """A text as word ids, for LSTMs and averages.
 
     Attributes:
         model: Predicts.
-        words: See `Reading`.
-        n_words: See `Reading`.
-        n_read: See `Reading`.
+        words: See `ExplainableText`.
+        n_words: See `ExplainableText`.
+        n_read: See `ExplainableText`.
         ids: int32 [time], all that the model reads.
         places: For each of `words` its place among `ids`; None where it has no id.
     """
 
     model: LSTMModel | AverageModel
-    words: Sequence[Word]
+    words: Sequence[TextWord]
     n_words: int
     n_read: int
     ids: NDArray[np.int32]
-    places: Sequence[int | None]
+    positions: Sequence[int | None]
 
     @property
     def from_end(self) -> bool:
-        """See `Reading`."""
+        """See `ExplainableText`."""
         return self.model.encoder.truncate == "front"
 
     def n_ids(self) -> list[int]:
         """Count the ids of the first 0, 1, 2 ... words."""
-        has_id = [place is not None for place in self.places]
+        has_id = [place is not None for place in self.positions]
         counts: list[int] = np.cumsum([0, *has_id]).tolist()
         return counts
 
-    def beginnings(self) -> Numbers:
-        """See `Reading`."""
+    def prefix_log_proba(self) -> Numbers:
+        """See `ExplainableText`."""
         return self._log_proba([self.ids[:n] for n in self.n_ids()])
 
-    def left_out(self) -> Numbers:
-        """See `Reading`."""
+    def occluded_log_proba(self) -> Numbers:
+        """See `ExplainableText`."""
         whole = self.ids
-        return self._log_proba([whole if i is None else np.delete(whole, i) for i in self.places])
+        return self._log_proba(
+            [whole if i is None else np.delete(whole, i) for i in self.positions]
+        )
 
     def _log_proba(self, texts: Sequence[NDArray[np.int32]]) -> Numbers:
         offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
@@ -109,35 +111,35 @@ class IdReading:
 
 
 @dataclass(frozen=True)
-class TextReading:
-    """A text as characters: what counts and transformers read.
+class RawText:
+    """A text as characters, for n-gram counts and transformers.
 
     Attributes:
         model: Predicts.
         text: The text.
-        words: See `Reading`.
-        n_words: See `Reading`.
-        n_read: See `Reading`.
+        words: See `ExplainableText`.
+        n_words: See `ExplainableText`.
+        n_read: See `ExplainableText`.
     """
 
     model: Model
     text: str
-    words: Sequence[Word]
+    words: Sequence[TextWord]
     n_words: int
     n_read: int
     from_end: bool = False
 
-    def beginnings(self) -> Numbers:
-        """See `Reading`."""
+    def prefix_log_proba(self) -> Numbers:
+        """See `ExplainableText`."""
         return self.model.log_proba([self.text[:end] for end in [0, *(w.end for w in self.words)]])
 
-    def left_out(self) -> Numbers:
-        """See `Reading`; a space takes the place of a word."""
+    def occluded_log_proba(self) -> Numbers:
+        """See `ExplainableText`; a space takes the place of a word."""
         text = self.text
         return self.model.log_proba([f"{text[: w.start]} {text[w.end :]}" for w in self.words])
 
 
-def read_text(model: Model, text: str) -> IdReading | TextReading:
+def explainable_text(model: Model, text: str) -> TokenizedText | RawText:
     """Take a text apart as a model does.
 
     Args:
@@ -145,39 +147,39 @@ def read_text(model: Model, text: str) -> IdReading | TextReading:
         text: Without lone surrogates.
     """
     if isinstance(model, LSTMModel | AverageModel):
-        return _id_reading(model, text)
+        return _tokenized(model, text)
     if isinstance(model, TransformerModel):
         found, n_words = model.encoder.words(text)
-        words = [Word(text[start:end], start, end, known) for start, end, known in found]
+        words = [TextWord(text[start:end], start, end, known) for start, end, known in found]
     else:
-        words = [Word(match.group().lower(), *match.span(), known=True)
+        words = [TextWord(match.group().lower(), *match.span(), known=True)
                  for match in _COUNTED.finditer(text)]  # fmt: skip
         n_words = len(words)
     most = min(MOST_WORDS, max(1, _MOST_CHARACTERS // (2 * len(text) + 1)))
     explained = words[:most]
     if isinstance(model, CountModel):
         explained = [word._replace(known=_is_counted(model, word.word)) for word in explained]
-    return TextReading(model, text, explained, n_words, len(words))
+    return RawText(model, text, explained, n_words, len(words))
 
 
-def _id_reading(model: LSTMModel | AverageModel, text: str) -> IdReading:
+def _tokenized(model: LSTMModel | AverageModel, text: str) -> TokenizedText:
     encoder = model.encoder
     tokens = tokens_with_offsets(encoder.tokenizer.normalizer(), text)
     ids = [encoder.vocabulary.id(token.text) for token in tokens]
     first, end = _window(encoder, ids)
     read = np.array([number for number in ids[first:end] if number is not None], np.int32)
     explained = slice(first, min(end, first + MOST_WORDS))
-    places: list[int | None] = []
+    positions: list[int | None] = []
     n_before = 0
     for number in ids[explained]:
-        places.append(None if number is None else n_before)
+        positions.append(None if number is None else n_before)
         n_before += number is not None
     words = [_as_word(encoder, token) for token in tokens[explained]]
-    return IdReading(model, words, len(tokens), end - first, read, places)
+    return TokenizedText(model, words, len(tokens), end - first, read, positions)
 
 
-def _as_word(encoder: TextEncoder, token: Token) -> Word:
-    return Word(*token, known=token.text in encoder.vocabulary.index)
+def _as_word(encoder: TextEncoder, token: Token) -> TextWord:
+    return TextWord(*token, known=token.text in encoder.vocabulary.index)
 
 
 def _window(encoder: TextEncoder, ids: Sequence[int | None]) -> tuple[int, int]:
@@ -185,12 +187,12 @@ def _window(encoder: TextEncoder, ids: Sequence[int | None]) -> tuple[int, int]:
 
     Tokens without an id don't count towards its limit.
     """
-    places = [i for i, number in enumerate(ids) if number is not None]
-    if len(places) <= encoder.max_tokens:
+    positions = [i for i, number in enumerate(ids) if number is not None]
+    if len(positions) <= encoder.max_tokens:
         return 0, len(ids)
     if encoder.truncate == "front":
-        return places[-encoder.max_tokens], len(ids)
-    return 0, places[encoder.max_tokens - 1] + 1
+        return positions[-encoder.max_tokens], len(ids)
+    return 0, positions[encoder.max_tokens - 1] + 1
 
 
 # What counting sees apart: words, and what stands between them and is no space.

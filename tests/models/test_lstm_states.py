@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wordgate.models.network import Direction, Network
-from wordgate.models.states import course, read
+from wordgate.models.lstm_network import Direction, Network
+from wordgate.models.lstm_states import hidden_states, prefix_predictions
 from wordgate.text.encoder import EncodedTexts
 
 POOLINGS = [("last",), ("max",), ("mean",), ("last", "max", "mean")]
@@ -35,14 +35,14 @@ def test_the_verdict_after_each_word_is_that_on_the_beginning(pooling, scale):
     network = drawn_network(pooling, scale=scale)
     ids = np.random.default_rng(1).integers(1, 20, 30).astype(np.int32)
     expected = np.exp(network.log_proba(prefixes(ids)))
-    found = np.exp(course(network, ids).log_proba)
+    found = np.exp(prefix_predictions(network, ids).log_proba)
     assert found.shape == (31, 3)
     assert np.abs(found - expected).max() <= 1e-5
 
 
 def test_a_text_without_words_has_the_verdict_before_any():
     network = drawn_network(("max", "mean"))
-    nothing = course(network, np.zeros(0, np.int32))
+    nothing = prefix_predictions(network, np.zeros(0, np.int32))
     shapes = (nothing.log_proba.shape, nothing.gates.shape, nothing.memory_change.shape)
     assert shapes == ((1, 3), (0, 3), (0,))
     expected = network.log_proba(prefixes(np.zeros(0, np.int32)))
@@ -51,14 +51,14 @@ def test_a_text_without_words_has_the_verdict_before_any():
 
 def test_two_directions_have_no_course():
     with pytest.raises(ValueError, match="bidirectional"):
-        course(drawn_network(("max",), n_directions=2), np.array([1], np.int32))
+        prefix_predictions(drawn_network(("max",), n_directions=2), np.array([1], np.int32))
 
 
 def test_gates_and_memory_are_those_of_the_equations():
     """Two units, whose sums stand in the bias alone: gates differ by unit, memory adds up."""
     bias = np.array([0.0, 100.0, 100.0, 100.0, 1.0, -1.0, 100.0, -100.0], np.float32)
     direction = Direction(np.zeros((8, 1), np.float32), np.zeros((8, 2), np.float32), bias)
-    states = read(direction, np.zeros((3, 1), np.float32))
+    states = hidden_states(direction, np.zeros((3, 1), np.float32))
     assert states.gates == pytest.approx(np.array([[0.75, 1.0, 0.5]] * 3))
     step = np.tanh(1.0) * np.array([0.5, -1.0])
     assert states.cell == pytest.approx(np.array([step, 2 * step, 3 * step]))

@@ -1,7 +1,7 @@
-"""What a one-directional LSTM holds after every word of a text: slow, plain, and all of it shown.
+"""Hidden states of a one-directional LSTM after every word: slow and plain, gates included.
 
-`Reader` computes the same for many texts at once and keeps only what it pools. A test holds both
-together.
+`NumpyLSTMForward` computes the same for many texts at once and keeps only what it pools. A test
+holds both together.
 
 Shapes: ``time`` words, ``embedding`` numbers a word vector, ``hidden`` numbers a state, ``classes``
 labels.
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.models.network import Direction, Network
-from wordgate.models.softmax import log_softmax
+from wordgate.models.base import log_softmax
+from wordgate.models.lstm_network import Direction, Network
 from wordgate.runtime.parallel import SINGLE_THREADED_BLAS
 
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class States:
+class HiddenStates:
     """An LSTM's states after each word.
 
     Attributes:
@@ -46,13 +46,13 @@ class States:
 
 
 @dataclass(frozen=True)
-class Course:
+class PrefixPredictions:
     """How an LSTM's verdict came about.
 
     Attributes:
         log_proba: float64 [time + 1, classes], after 0, 1, 2 ... words.
-        gates: float64 [time, 3], see `States`.
-        memory_change: float64 [time], see `States`.
+        gates: float64 [time, 3], see `HiddenStates`.
+        memory_change: float64 [time], see `HiddenStates`.
     """
 
     log_proba: Numbers
@@ -60,7 +60,7 @@ class Course:
     memory_change: Numbers
 
 
-def course(network: Network, ids: NDArray[np.int32]) -> Course:
+def prefix_predictions(network: Network, ids: NDArray[np.int32]) -> PrefixPredictions:
     """Read a text once and give the verdict after every word.
 
     The states after a word depend on no later word. So the verdict after it is that on the text
@@ -76,13 +76,13 @@ def course(network: Network, ids: NDArray[np.int32]) -> Course:
     if len(network.directions) != 1:
         raise ValueError("a bidirectional LSTM has read a word from both sides only at the end")
     with SINGLE_THREADED_BLAS:
-        states = read(network.directions[0], network.embedding[ids])
+        states = hidden_states(network.directions[0], network.embedding[ids])
         pooled = np.hstack([_pooled(states.hidden, kind) for kind in network.pooling])
         logits = pooled @ network.output_weights.T + network.output_bias
-    return Course(log_softmax(logits), states.gates, states.memory_change())
+    return PrefixPredictions(log_softmax(logits), states.gates, states.memory_change())
 
 
-def read(direction: Direction, vectors: NDArray[np.float32]) -> States:
+def hidden_states(direction: Direction, vectors: NDArray[np.float32]) -> HiddenStates:
     """Read word vectors, [time, embedding], one after another.
 
     The equations are those of Hochreiter & Schmidhuber (1997) with the forget gate of Gers,
@@ -102,7 +102,7 @@ def read(direction: Direction, vectors: NDArray[np.float32]) -> States:
         hiddens.append(hidden)
         cells.append(cell)
         gates.append([gate.mean() for gate in (input_gate, forget_gate, output_gate)])
-    return States(_rows(hiddens, n_hidden), _rows(cells, n_hidden), _rows(gates, 3))
+    return HiddenStates(_rows(hiddens, n_hidden), _rows(cells, n_hidden), _rows(gates, 3))
 
 
 def _pooled(hidden: Numbers, kind: str) -> Numbers:

@@ -1,26 +1,76 @@
-"""One LSTM direction made ready to read many texts fast, in numpy.
+"""The forward pass of one LSTM direction over batches of texts, in numpy; other kernels by name.
 
-Shapes: ``batch`` texts, ``time`` steps, ``embedding`` numbers a word vector, ``hidden`` numbers a
-state, ``vocabulary`` ids.
+Shapes: ``batch`` texts, ``time`` steps, ``embedding`` dimensions of a word vector, ``hidden`` of a
+state, ``width`` of the gates (4 * hidden), ``vocabulary`` ids.
 
-What makes it fast: the input projection stands in a table of all words, filled where it is read;
-one tanh serves all gates, since sigmoid(x) = (1 + tanh(x / 2)) / 2, whose halves are put into the
-weights beforehand, exactly; and each gate of a batch lies in one piece, so that a step is a dozen
+What makes it fast: the input projection is a table of all words, filled for the words that are
+read; one tanh serves all gates, since sigmoid(x) = (1 + tanh(x / 2)) / 2, whose halves are put into
+the weights beforehand, exactly; and each gate of a batch is contiguous, so that a step is a dozen
 passes over memory without a gap.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.models.projection import Projection
+from wordgate.errors import SettingsError, did_you_mean
+from wordgate.runtime.packages import require_extra
 
 Floats = NDArray[np.float32]
+NUMPY = "numpy"
+KERNELS = (NUMPY, "numba", "numba-int8")
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)
+_BLOCK = 16
+"""Words projected together: always the same ones, so that a word's numbers don't depend, in their
+last bits, on what was read before."""
+_BLOCKS_AT_ONCE = 64
 
 
-class Reader:
+class LSTMForward(Protocol):
+    """One LSTM direction that reads batches; `NumpyLSTMForward` tells of the arguments."""
+
+    def prepare(self, ids: NDArray[np.integer]) -> None:
+        """Get ready for the words that will be read."""
+
+    def pooled_states(
+        self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
+    ) -> list[Floats]:
+        """Read a batch and pool its states."""
+
+
+def check_kernel(kernel: str) -> None:
+    """See that a kernel is known and installed.
+
+    Raises:
+        SettingsError: There is no such kernel.
+        MissingExtraError: It needs numba, which is not installed.
+    """
+    if kernel not in KERNELS:
+        raise SettingsError(f"no kernel '{kernel}'{did_you_mean(kernel, KERNELS)}")
+    if kernel != NUMPY:
+        require_extra("numba", f"kernel '{kernel}'")
+
+
+def make_lstm_forward(
+    kernel: str, embedding: Floats, input_weights: Floats, hidden_weights: Floats, bias: Floats
+) -> LSTMForward:
+    """Build the forward pass of one direction; its arrays are those of `NumpyLSTMForward`.
+
+    Raises:
+        SettingsError: There is no such kernel, or the processor lacks what it needs.
+        MissingExtraError: It needs numba, which is not installed.
+    """
+    check_kernel(kernel)
+    if kernel == NUMPY:
+        return NumpyLSTMForward(embedding, input_weights, hidden_weights, bias)
+    from wordgate.models.lstm_compiled import CompiledLSTMForward, layout_for
+
+    return CompiledLSTMForward(embedding, input_weights, hidden_weights, bias, layout_for(kernel))
+
+
+class NumpyLSTMForward:
     """An LSTM that reads texts from one end.
 
     Args:
@@ -38,7 +88,7 @@ class Reader:
         order = np.arange(4 * hidden).reshape(4, hidden)[[0, 1, 3, 2]].ravel()
         halves = np.repeat(np.array([0.5, 0.5, 0.5, 1.0], np.float32), hidden)
         self._hidden = hidden
-        self._projection = Projection(
+        self._projection = InputProjection(
             embedding, input_weights[order] * halves[:, None], bias[order] * halves
         )
         # States are kept doubled, as tanh leaves them: so these weights are halved once more.
@@ -49,7 +99,7 @@ class Reader:
         """Get ready for the words that will be read, int [...]."""
         self._projection.fill(ids)
 
-    def pooled(
+    def pooled_states(
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
     ) -> list[Floats]:
         """Read a batch and pool its states.
@@ -121,3 +171,44 @@ def _reading(lengths: NDArray[np.int64]) -> list[int]:
     ended = np.bincount(lengths)
     left: list[int] = (len(lengths) - np.cumsum(ended))[:-1].tolist()
     return left
+
+
+class InputProjection:
+    """Word vectors times a recurrence's input weights.
+
+    Args:
+        embedding: float32 [vocabulary, embedding].
+        weights: float32 [width, embedding].
+        bias: float32 [width].
+    """
+
+    def __init__(self, embedding: Floats, weights: Floats, bias: Floats):
+        self._embedding = embedding
+        self._weights = np.ascontiguousarray(weights.T)
+        self._bias = bias
+        n_blocks = -(-len(embedding) // _BLOCK)
+        self._blocks = np.zeros((n_blocks, _BLOCK, len(bias)), np.float32)
+        self._is_filled = np.zeros(n_blocks, np.bool_)
+
+    def fill(self, ids: NDArray[np.integer]) -> None:
+        """Project the words that will be read, int [...]; those that were before are known.
+
+        Two threads may do so at once: what both fill, both fill with the same.
+        """
+        blocks_of = ids // _BLOCK
+        if self._is_filled[blocks_of].all():
+            return
+        needed = np.zeros_like(self._is_filled)
+        needed[blocks_of] = True
+        missing = np.flatnonzero(needed & ~self._is_filled)
+        for start in range(0, len(missing), _BLOCKS_AT_ONCE):
+            blocks = missing[start : start + _BLOCKS_AT_ONCE]
+            words = blocks[:, None] * _BLOCK + np.arange(_BLOCK)
+            vectors = self._embedding[np.minimum(words, len(self._embedding) - 1)]
+            self._blocks[blocks] = np.matmul(vectors, self._weights) + self._bias
+            self._is_filled[blocks] = True
+
+    @property
+    def table(self) -> Floats:
+        """Give the table, float32 [vocabulary or a few more, width]; zeros where not filled."""
+        return self._blocks.reshape(-1, self._blocks.shape[2])

@@ -1,4 +1,4 @@
-"""One step of an LSTM in the machine's own vectors: a few texts, as many hidden units as fit one.
+"""One LSTM step in SIMD registers, as LLVM IR: a few texts, as many hidden units as a vector has.
 
 LLVM compiles it for the processor at hand; it is written down here in LLVM's intermediate
 language, through llvmlite, since numba's loops leave the sums of a product in memory. Here they
@@ -44,7 +44,7 @@ _EVEN = (4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.198
 
 
 @dataclass(frozen=True)
-class Step:
+class KernelLayout:
     """How a step is laid out.
 
     Attributes:
@@ -58,21 +58,21 @@ class Step:
     int8: str | None = None
 
 
-def best_step(*, int8: bool) -> Step | None:
+def best_layout(*, int8: bool) -> KernelLayout | None:
     """Give the step that suits this processor; None if it has no instruction for int8."""
     has = binding.get_host_cpu_features().get
     if int8:
         if has("avx512vnni"):
-            return Step(16, 6, "vpdpbusd")
-        return Step(8, 2, "{vex} vpdpbusd") if has("avxvnni") else None
+            return KernelLayout(16, 6, "vpdpbusd")
+        return KernelLayout(8, 2, "{vex} vpdpbusd") if has("avxvnni") else None
     if has("avx512f"):
-        return Step(16, 6)
+        return KernelLayout(16, 6)
     if has("avx2"):
-        return Step(8, 2)
-    return Step(4, 6 if has("neon") else 2)
+        return KernelLayout(8, 2)
+    return KernelLayout(4, 6 if has("neon") else 2)
 
 
-def compiled_step(step: Step) -> Any:
+def compile_step(layout: KernelLayout) -> Any:
     """Give a function for numba's compiler that takes one step.
 
     Its argument is a tuple of int64, of addresses but for two numbers:
@@ -88,13 +88,13 @@ def compiled_step(step: Step) -> Any:
     - ``cell``, ``after``, ``kept``: [texts, size] float32, float32 and, in int8, bytes: where the
       memory stands, and where the states after the step go, from these hidden units on.
     """
-    if step.int8:
+    if layout.int8:
         binding.initialize_native_asmparser()
 
     @intrinsic
     def take_step(_, arguments):  # type: ignore[no-untyped-def]
         def generate(context, builder, _, given):  # type: ignore[no-untyped-def]
-            _Writer(step, builder, *cgutils.unpack_tuple(builder, given[0])).write()
+            _StepWriter(layout, builder, *cgutils.unpack_tuple(builder, given[0])).write()
             return context.get_dummy_value()
 
         return types.void(arguments), generate
@@ -102,12 +102,12 @@ def compiled_step(step: Step) -> Any:
     return take_step
 
 
-class _Writer:
+class _StepWriter:
     """Writes a step down. ``Any`` is a value of the program that is written."""
 
     def __init__(
         self,
-        step: Step,
+        layout: KernelLayout,
         builder: Any,
         state: Any,
         weights: Any,
@@ -121,17 +121,17 @@ class _Writer:
         after: Any,
         kept: Any,
     ):
-        self.step, self.builder = step, builder
+        self.layout, self.builder = layout, builder
         self.state, self.weights, self.words = state, weights, words
         self.table, self.stride, self.sums, self.scales = table, stride, sums, scales
         self.size, self.cell, self.after, self.kept = size, cell, after, kept
-        self.floats = ir.VectorType(_FLOAT, step.lanes)
-        self.integers = ir.VectorType(_WORD, step.lanes)
+        self.floats = ir.VectorType(_FLOAT, layout.lanes)
+        self.integers = ir.VectorType(_WORD, layout.lanes)
 
     def write(self) -> None:
         products = self._products()
-        scales = self._vectors(self.scales, self.floats) if self.step.int8 else None
-        for text in range(self.step.texts):
+        scales = self._vectors(self.scales, self.floats) if self.layout.int8 else None
+        for text in range(self.layout.texts):
             word = self._load(self.words, 8 * text, _ADDRESS)
             row = self.builder.add(self.table, self.builder.mul(word, self.stride))
             added = self._vectors(row, self.floats)
@@ -144,24 +144,24 @@ class _Writer:
 
     def _products(self) -> list[list[Any]]:
         """States times weights, [texts][GATES] vectors: float32, or int32 in int8."""
-        builder, step = self.builder, self.step
-        kind = self.integers if step.int8 else self.floats
-        if step.int8:
+        builder, layout = self.builder, self.layout
+        kind = self.integers if layout.int8 else self.floats
+        if layout.int8:
             first = self._vectors(self.sums, kind)
         else:
-            first = [ir.Constant(kind, [0.0] * step.lanes)] * GATES
+            first = [ir.Constant(kind, [0.0] * layout.lanes)] * GATES
         before = builder.block
         loop, done = (builder.append_basic_block(name) for name in ("products", "gates"))
         builder.branch(loop)
         builder.position_at_end(loop)
         unit = builder.phi(_ADDRESS)
         unit.add_incoming(_ADDRESS(0), before)
-        sums = [[builder.phi(kind) for _ in range(GATES)] for _ in range(step.texts)]
-        state_bytes, at_once = (1, 4) if step.int8 else (_SIZE, 1)
-        row = builder.mul(unit, _ADDRESS(GATES * step.lanes * _SIZE // at_once))
+        sums = [[builder.phi(kind) for _ in range(GATES)] for _ in range(layout.texts)]
+        state_bytes, at_once = (1, 4) if layout.int8 else (_SIZE, 1)
+        row = builder.mul(unit, _ADDRESS(GATES * layout.lanes * _SIZE // at_once))
         weights = self._vectors(builder.add(self.weights, row), kind)
         states = builder.add(self.state, builder.mul(unit, _ADDRESS(state_bytes)))
-        for text in range(step.texts):
+        for text in range(layout.texts):
             own = builder.add(states, builder.mul(self.size, _ADDRESS(text * state_bytes)))
             state = self._spread(self._load(own, 0, kind.element), kind)
             for gate in range(GATES):
@@ -176,13 +176,13 @@ class _Writer:
         return sums
 
     def _multiplied(self, total: Any, state: Any, weight: Any) -> Any:
-        if not self.step.int8:
+        if not self.layout.int8:
             return self._fused(state, weight, total)
         kind = ir.FunctionType(self.integers, [self.integers] * 3)
         # AVX-VNNI knows the first 16 registers alone: x; AVX-512 has 32: v.
-        register = "v" if self.step.lanes == 16 else "x"
+        register = "v" if self.layout.lanes == 16 else "x"
         operands = f"={register},0,{register},{register}"
-        instruction = ir.InlineAsm(kind, f"{self.step.int8} $3, $2, $0", operands)
+        instruction = ir.InlineAsm(kind, f"{self.layout.int8} $3, $2, $0", operands)
         return self.builder.call(instruction, [total, state, weight])
 
     def _open(self, gates: list[Any], text: int) -> None:
@@ -200,11 +200,11 @@ class _Writer:
         given_out = builder.fdiv(builder.fmul(builder.fadd(qo, po), pm), builder.fmul(qo, qm))
         state = builder.fmul(given_out, half)
         builder.store(state, self._place(builder.add(self.after, own), self.floats), align=_SIZE)
-        if self.step.int8:
+        if self.layout.int8:
             self._keep_bytes(state, text)
 
     def _keep_bytes(self, state: Any, text: int) -> None:
-        builder, kind = self.builder, ir.VectorType(_BYTE, self.step.lanes)
+        builder, kind = self.builder, ir.VectorType(_BYTE, self.layout.lanes)
         steps = self._fused(state, self._constant(LEVELS), self._constant(MIDDLE))
         rounded = builder.fptosi(self._intrinsic("llvm.rint", steps), self.integers)
         address = builder.add(self.kept, builder.mul(self.size, _ADDRESS(text)))
@@ -231,13 +231,15 @@ class _Writer:
 
     def _intrinsic(self, name: str, *arguments: Any) -> Any:
         kind = ir.FunctionType(self.floats, [self.floats] * len(arguments))
-        full_name = f"{name}.v{self.step.lanes}f32"
+        full_name = f"{name}.v{self.layout.lanes}f32"
         function = cgutils.get_or_insert_function(self.builder.module, kind, full_name)
         return self.builder.call(function, arguments)
 
     def _vectors(self, address: Any, kind: Any) -> list[Any]:
         """Load one vector for each gate."""
-        return [self._load(address, gate * self.step.lanes * _SIZE, kind) for gate in range(GATES)]
+        return [
+            self._load(address, gate * self.layout.lanes * _SIZE, kind) for gate in range(GATES)
+        ]
 
     def _load(self, address: Any, offset: int, kind: Any) -> Any:
         place = self._place(self.builder.add(address, _ADDRESS(offset)), kind)
@@ -254,4 +256,4 @@ class _Writer:
         return self.builder.shuffle_vector(alone, nothing, everywhere)
 
     def _constant(self, number: float) -> Any:
-        return ir.Constant(self.floats, [float(np.float32(number))] * self.step.lanes)
+        return ir.Constant(self.floats, [float(np.float32(number))] * self.layout.lanes)

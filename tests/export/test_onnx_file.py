@@ -7,7 +7,7 @@ import pytest
 
 from wordgate.errors import SettingsError
 from wordgate.export import graph
-from wordgate.export.building import onnx_bytes
+from wordgate.export.onnx_file import onnx_bytes
 from wordgate.runtime.packages import installed_versions
 
 onnx = pytest.importorskip("onnx", reason="needs the extra 'onnx'")

@@ -1,7 +1,7 @@
-"""The LSTM classifier's computation in numpy: what predicts, and what judges every epoch.
+"""The LSTM classifier in numpy: predicts, and evaluates every epoch.
 
-Shapes: ``batch`` texts, ``time`` steps, ``embedding`` numbers a word vector, ``hidden`` numbers
-a state, ``features`` pooled numbers (hidden x directions x poolings), ``classes`` labels.
+Shapes: ``batch`` texts, ``time`` steps, ``embedding`` dimensions of a word vector, ``hidden`` of
+a state, ``features`` after pooling (hidden x directions x poolings), ``classes`` labels.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.models.int8 import kept, restored, rounded
-from wordgate.models.kernels import NUMPY, AnyReader, make_reader
-from wordgate.models.softmax import log_softmax
+from wordgate.models.base import log_softmax
+from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
+from wordgate.models.lstm_forward import NUMPY, LSTMForward, make_lstm_forward
 from wordgate.runtime.parallel import SINGLE_THREADED_BLAS, parallel_for
 from wordgate.text.batches import Batch, bucketed
 from wordgate.text.encoder import EncodedTexts
@@ -53,7 +53,7 @@ class Network:
         output_weights: float32 [classes, features].
         output_bias: float32 [classes].
         pooling: What is pooled over time, of `POOLINGS`, in this order.
-        int8: Whether word vectors are kept in bytes; they are `int8.rounded` then.
+        int8: Whether word vectors are kept in bytes; they are `int8.round_to_int8` then.
         kernel: What computes, of `KERNELS`.
     """
 
@@ -71,9 +71,9 @@ class Network:
 
         Raises:
             KeyError: An array is missing.
-            BundleError: Word vectors kept in bytes lack their scales.
+            BundleError: Int8 word vectors lack their scales.
         """
-        arrays, int8 = restored("embedding", arrays)
+        arrays, int8 = restore_int8("embedding", arrays)
         both = any(name.startswith("backward.") for name in arrays)
         directions = tuple(
             Direction(
@@ -94,18 +94,18 @@ class Network:
 
     def in_int8(self) -> "Network":
         """Give the same network with word vectors that a byte a number can keep."""
-        return replace(self, embedding=rounded(self.embedding), int8=True)
+        return replace(self, embedding=round_to_int8(self.embedding), int8=True)
 
     def computed_by(self, kernel: str) -> "Network":
-        """Give the same network, computed by another kernel; `make_reader` tells what can fail."""
+        """Give the same network, computed by another kernel; see `make_lstm_forward` for errors."""
         network = replace(self, kernel=kernel)
-        network._readers  # noqa: B018 - what can't compute fails here
+        network._forward_passes  # noqa: B018 - what can't compute fails here
         return network
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Name all arrays."""
         arrays = {
-            **kept("embedding", self.embedding, int8=self.int8),
+            **int8_arrays("embedding", self.embedding, int8=self.int8),
             "output.weights": self.output_weights,
             "output.bias": self.output_bias,
         }
@@ -131,33 +131,37 @@ class Network:
         """
         logits = np.zeros((len(encoded), len(self.output_bias)), np.float64)
 
-        def judge(batch: Batch) -> None:
+        def score(batch: Batch) -> None:
             logits[batch.rows] = self._logits(batch)
 
         with SINGLE_THREADED_BLAS:
-            for reader in self._readers:
-                reader.prepare(encoded.ids)
+            for one in self._forward_passes:
+                one.prepare(encoded.ids)
             batches = bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None)
-            parallel_for(judge, batches, threads=threads)
+            parallel_for(score, batches, threads=threads)
         return log_softmax(logits)
 
     @cached_property
-    def _readers(self) -> tuple[AnyReader, ...]:
+    def _forward_passes(self) -> tuple[LSTMForward, ...]:
         return tuple(
-            make_reader(
-                self.kernel, self.embedding, one.input_weights, one.hidden_weights, one.bias
+            make_lstm_forward(
+                self.kernel,
+                self.embedding,
+                weights.input_weights,
+                weights.hidden_weights,
+                weights.bias,
             )
-            for one in self.directions
+            for weights in self.directions
         )
 
     def _logits(self, batch: Batch) -> Floats:
         """Score a batch whose longest text comes first: float32 [batch, classes]."""
         lengths = batch.lengths
         ids = batch.ids[:, : lengths[0]]
-        forward, *backward = self._readers
-        pooled = forward.pooled(ids, lengths, self.pooling)
-        for reader in backward:
-            pooled += reader.pooled(_reversed(ids, lengths), lengths, self.pooling)
+        forward, *backward = self._forward_passes
+        pooled = forward.pooled_states(ids, lengths, self.pooling)
+        for one in backward:
+            pooled += one.pooled_states(_reversed(ids, lengths), lengths, self.pooling)
         logits: Floats = np.hstack(pooled) @ self.output_weights.T + self.output_bias
         return logits
 

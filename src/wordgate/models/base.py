@@ -1,0 +1,93 @@
+"""The interface of every family of classifiers, and what their numpy models share."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.errors import BundleError
+from wordgate.text.encoder import TextEncoder
+
+Arrays = Mapping[str, NDArray[Any]]
+Description = Mapping[str, Any]
+
+
+class Model(Protocol):
+    """A fitted classifier over texts; which labels its columns mean is the bundle's to know."""
+
+    @property
+    def family(self) -> str:
+        """Name the family."""
+
+    @property
+    def n_threads(self) -> int:
+        """Count the threads it predicts in."""
+
+    def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Compute log-probabilities, float64 [n, classes]."""
+
+    def state(self) -> tuple[Description, Arrays]:
+        """Give all that a model is: what JSON can say, and its arrays."""
+
+
+def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Turn logits [n, classes] into natural logarithms of probabilities, float64 [n, classes]."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def required(parts: Mapping[str, Any], name: str) -> Any:
+    """Give a part of a saved model.
+
+    Raises:
+        BundleError: It is missing.
+    """
+    if name not in parts:
+        raise missing_part(name)
+    return parts[name]
+
+
+def missing_part(name: str) -> BundleError:
+    """Say that a part of a saved model is missing."""
+    return BundleError(f"the model has no part '{name}'; train it again")
+
+
+def check_arrays(arrays: Arrays, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Refuse float32 arrays that are missing or of another shape.
+
+    Raises:
+        BundleError: With the name of the first, and both shapes.
+    """
+    for name, shape in shapes.items():
+        array = required(arrays, name)
+        if array.shape != tuple(shape) or array.dtype != np.float32:
+            raise BundleError(
+                f"the model's {name} is {array.dtype} {list(array.shape)}"
+                f" where float32 {list(shape)} belongs"
+            )
+
+
+def refuse_unknown_arrays(arrays: Arrays, known: Collection[str]) -> None:
+    """Refuse arrays that nothing needs.
+
+    Raises:
+        BundleError: With the name of the first.
+    """
+    for name in arrays:
+        if name not in known:
+            raise BundleError(f"the model has a part '{name}' that nothing needs; train it again")
+
+
+def encoder_of(description: Description) -> TextEncoder:
+    """Build the text encoder of a saved model again.
+
+    Raises:
+        BundleError: It is missing or damaged.
+    """
+    encoder = required(description, "encoder")
+    if not isinstance(encoder, Mapping):
+        raise BundleError(
+            f"the model's text encoder is {encoder!r:.80}, not an object of named fields"
+        )
+    return TextEncoder.from_state(encoder)
