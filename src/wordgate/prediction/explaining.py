@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.protocol import Model
 from wordgate.models.states import course
@@ -38,7 +38,7 @@ def explain(model: Model, labels: Sequence[str], temperature: float, text: str) 
     shown = _states(reading) or _Course("prefixes", reading.beginnings())
 
     def proba(log_proba: Numbers) -> Numbers:
-        return np.exp(tempered(log_proba, temperature))
+        return np.exp(apply_temperature(log_proba, temperature))
 
     def by_label(row: Numbers) -> dict[str, float]:
         return dict(zip(labels, row.tolist(), strict=True))

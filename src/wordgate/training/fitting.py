@@ -62,7 +62,11 @@ class Examples:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch came to; losses in nats, scores as shares of 1."""
+    """One pass over the training texts; losses in nats, scores as shares of 1.
+
+    `train_accuracy` is measured on the way, with dropout; `valid_macro_f1` is null for models that
+    are older than it.
+    """
 
     epoch: int
     seconds: float

@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.bundle.comparison import TAUGHT_LSTM, ModelResult, family_of
 from wordgate.data import Table
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
+from wordgate.evaluation.slices import WordCounts, count_words
 from wordgate.models.protocol import Model
 from wordgate.progress import Progress
-from wordgate.report.words import WordCounts, count_words
 from wordgate.settings import Settings, reads_setting
 from wordgate.split.copies import Copies
 from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.calibrating import Calibrated
-from wordgate.workflows.judging import Exam, leak_sentence
-from wordgate.workflows.ladder import TAUGHT_LSTM, Answers, Rung, family_of
+from wordgate.workflows.judging import Evaluator, split_facts
 from wordgate.workflows.logbook import Course, Logbook
 from wordgate.workflows.resolving import READ_VECTORS
 from wordgate.workflows.rounds import Round, make_rounds
@@ -34,7 +34,7 @@ RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
 
 @dataclass(frozen=True)
 class Terms:
-    """What all rungs have in common.
+    """What all models of a comparison have in common.
 
     Attributes:
         settings: The recipe's settings.
@@ -84,14 +84,14 @@ class Bracket:
         kind: ``random``, ``grouped`` or ``given``.
         study: How the rows were cut; with folds, which copies there are.
         rounds: Who learns, who chooses and who judges, each time.
-        exam: All rows that judge, in the table's order.
+        evaluator: All rows that judge, in the table's order.
         rows: int64 [n], where they stand in the table.
     """
 
     kind: str
     study: Study
     rounds: list[Round]
-    exam: Exam
+    evaluator: Evaluator
     rows: NDArray[np.int64]
 
     def joined(self, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -107,10 +107,9 @@ class Bracket:
 
     def leak(self) -> str:
         """Say how many of the rows that judge could be known from training."""
-        told = leak_sentence(self.study)
-        return (
-            told if len(self.rounds) == 1 else f"One ordinary split in place of the folds, {told}"
-        )
+        split = split_facts(self.study)
+        place = "" if len(self.rounds) == 1 else "One ordinary split in place of the folds, "
+        return f"{place}{split.kind} split: {split.leakage()}"
 
 
 def make_bracket(table: Table, kind: str, copies: Copies, terms: Terms) -> Bracket:
@@ -132,31 +131,31 @@ def make_bracket(table: Table, kind: str, copies: Copies, terms: Terms) -> Brack
     terms.progress.say("\n".join([study.split.reason, *study.split.warnings]))
     examples = all_examples(table, study.labels, study.copies)
     rows = np.sort(np.concatenate([each.rows for each in rounds]))
-    return Bracket(kind, study, rounds, Exam(examples.part(rows), study.labels, terms.seed), rows)
+    return Bracket(
+        kind, study, rounds, Evaluator(examples.part(rows), study.labels, terms.seed), rows
+    )
 
 
-def run_family(family: str, bracket: Bracket, terms: Terms, logbook: Logbook | None) -> Rung:
+def run_family(family: str, bracket: Bracket, terms: Terms, logbook: Logbook | None) -> ModelResult:
     """Run a family's rounds, those left out that are kept, and judge them together."""
     courses = [
         _course(family, number, bracket, terms, logbook) for number in range(len(bracket.rounds))
     ]
-    untempered = bracket.joined([course.log_proba for course in courses])
+    uncalibrated = bracket.joined([course.log_proba for course in courses])
     log_proba = bracket.joined(
-        [tempered(course.log_proba, course.temperature) for course in courses]
+        [apply_temperature(course.log_proba, course.temperature) for course in courses]
     )
     alone = courses[0] if len(courses) == 1 else None
-    return Rung(
+    return ModelResult(
         family=family,
         kind=bracket.kind,
-        scores=bracket.exam.scores(log_proba),
-        right=bracket.exam.right(log_proba),
-        answers=Answers(
-            log_proba,
-            untempered,
-            None if alone is None else alone.temperature,
-            () if alone is None else alone.history,
-            0 if alone is None else alone.best_epoch,
-        ),
+        scores=bracket.evaluator.scores(log_proba),
+        correct=bracket.evaluator.correct(log_proba),
+        log_proba=log_proba,
+        uncalibrated=uncalibrated,
+        temperature=None if alone is None else alone.temperature,
+        history=() if alone is None else alone.history,
+        best_epoch=0 if alone is None else alone.best_epoch,
         train_seconds=float(np.mean([course.train_seconds for course in courses])),
         texts_per_second=float(np.mean([course.texts_per_second for course in courses])),
         megabytes=max(course.megabytes for course in courses),
@@ -183,7 +182,7 @@ def _course(
     calibrated, taught = _fit(family, each, bracket.study, terms)
     course = _course_of(calibrated, each.test.texts)
     _keep(logbook, name, course, identity)
-    teacher = None if taught is None else _same_as_rung(taught, terms)
+    teacher = None if taught is None else _same_as_compared(taught, terms)
     if teacher is not None:
         name, identity = (
             _name(bracket.kind, "transformer", number),
@@ -203,7 +202,7 @@ def _name(kind: str, family: str, number: int) -> str:
     return f"{kind}-{family}-{number + 1}"
 
 
-def _same_as_rung(taught: Taught, terms: Terms) -> Calibrated | None:
+def _same_as_compared(taught: Taught, terms: Terms) -> Calibrated | None:
     """Give the teacher that is the model that ``transformer`` would fine-tune; None if none is."""
     if terms.transformer is None or terms.taught is None or terms.teaching is None:
         return None

@@ -1,4 +1,4 @@
-"""Comparing: every family fitted on the same splits, random beside grouped, rung by rung."""
+"""Comparing: every family fitted on the same splits, random beside grouped."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,15 +9,31 @@ from typing import Any, Literal
 
 from typing_extensions import Unpack
 
+from wordgate.bundle.comparison import (
+    COMPARED,
+    TAUGHT_LSTM,
+    Comparison,
+    ModelResult,
+    PairedTest,
+    family_of,
+)
 from wordgate.bundle.config import environment
 from wordgate.cores import choose_threads
+from wordgate.data import Table
 from wordgate.errors import BundleError, MissingExtraError, SettingsError
+from wordgate.evaluation.calibration import calibration
+from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
+from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.extras import require_extra
 from wordgate.files import check_folder, write_folder
 from wordgate.models.spreading import limited_blas
 from wordgate.progress import Console, Progress
+from wordgate.report.audit import sections
+from wordgate.report.comparison import comparison_page
+from wordgate.report.recommendation import recommend
 from wordgate.settings import Settings, checked_seed, reads_setting
+from wordgate.split.audit import audit_table
 from wordgate.split.copies import find_copies
 from wordgate.training.families import (
     FAMILIES,
@@ -27,7 +43,6 @@ from wordgate.training.families import (
     check_family,
     check_pretrained,
 )
-from wordgate.workflows.advice import advise
 from wordgate.workflows.bracket import (
     GIVEN,
     GROUPED,
@@ -37,17 +52,9 @@ from wordgate.workflows.bracket import (
     make_bracket,
     run_family,
 )
-from wordgate.workflows.comparison_page import comparison_page
 from wordgate.workflows.folds import check_n_folds
+from wordgate.workflows.judging import predictions
 from wordgate.workflows.keeping import check_place, kept_beside, refuse_to_guess
-from wordgate.workflows.ladder import (
-    COMPARED,
-    TAUGHT_LSTM,
-    Comparison,
-    Rung,
-    Step,
-    family_of,
-)
 from wordgate.workflows.logbook import Logbook, check_own
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.resolving import (
@@ -99,9 +106,9 @@ def compare(
             or polars frame.
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
         overwrite: Replace a comparison that is there, and begin anew where one was interrupted.
-        resume: Go on with the comparison into `out` that was interrupted, after its last rung.
+        resume: Go on with the comparison into `out` that was interrupted, after its last model.
         models: The families, and ``taught`` for an LSTM that a teacher taught, in any order: the
-            simplest is the lowest rung. None for all families that can take part, and ``taught``
+            simplest comes first. None for all families that can take part, and ``taught``
             where there is a teacher.
         recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; ``taught`` has
             that of its name in any case.
@@ -122,11 +129,11 @@ def compare(
         threads: In how many threads to compute on the processor, as for `wordgate.train`.
         no_texts: Leave the texts of the data out of the report.
         progress: Where remarks go; to standard error if not given.
-        watch: Called with the ladder as it stands, after every rung.
+        watch: Called with the comparison as it stands, after every model.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
-        The ladder.
+        The comparison.
 
     Raises:
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
@@ -177,7 +184,7 @@ def compare(
     )
     brackets = [make_bracket(sources.table, kind, copies, terms) for kind in kinds]
     logbook = _logbook(out, told, resume=resume)
-    ladder = Comparison(
+    comparison = Comparison(
         source=sources.table.reading.source,
         families=families,
         kinds=kinds,
@@ -193,20 +200,24 @@ def compare(
         with _saying_what_is_kept(logbook):
             for family in families:
                 for bracket in brackets:
-                    rung = run_family(family, bracket, terms, logbook)
-                    ladder = _with_rung(ladder, rung, bracket)
+                    result = run_family(family, bracket, terms, logbook)
+                    comparison = _with_result(comparison, result, bracket)
                     if watch is not None:
-                        watch(ladder)
-        ladder = replace(ladder, advice=advise(ladder, brackets[-1].exam.examples.groups))
+                        watch(comparison)
+        last = brackets[-1]
+        recommendation = recommend(comparison, last.evaluator.examples.groups)
+        comparison = replace(comparison, recommendation=recommendation)
         if out is not None:
-            page = comparison_page(ladder, sources.table, brackets[-1], texts=not no_texts)
+            analyses = _analyses(comparison, sources.table, last, texts=not no_texts)
+            audit = sections(audit_table(sources.table, copies))
+            page = comparison_page(comparison, analyses, audit)
             check_folder(
                 Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable
             )
-            write_folder(Path(out), _WHAT, _contents(ladder, page))
+            write_folder(Path(out), _WHAT, _contents(comparison, page))
     if logbook is not None:
         logbook.clear()
-    return ladder
+    return comparison
 
 
 def _taught_settings(
@@ -336,21 +347,44 @@ def _check_replaceable(path: Path) -> None:
         )
 
 
-def _with_rung(ladder: Comparison, rung: Rung, bracket: Bracket) -> Comparison:
-    """Set a rung, against the one below it."""
-    ladder = replace(ladder, rungs=(*ladder.rungs, rung))
-    place = ladder.families.index(rung.family)
+def _with_result(comparison: Comparison, result: ModelResult, bracket: Bracket) -> Comparison:
+    """Add a result, and its test against the next simpler family."""
+    comparison = replace(comparison, results=(*comparison.results, result))
+    place = comparison.families.index(result.family)
     if not place:
-        return ladder
-    below = ladder.rung(ladder.families[place - 1], rung.kind)
-    if below is None:
-        return ladder
-    groups, seed = bracket.exam.examples.groups, bracket.exam.seed
-    difference = paired_difference(rung.right, below.right, groups, seed=seed)
-    step = Step(rung.family, below.family, rung.kind, difference)
-    return replace(ladder, steps=(*ladder.steps, step))
+        return comparison
+    simpler = comparison.result(comparison.families[place - 1], result.kind)
+    if simpler is None:
+        return comparison
+    groups, seed = bracket.evaluator.examples.groups, bracket.evaluator.seed
+    difference = paired_difference(result.correct, simpler.correct, groups, seed=seed)
+    test = PairedTest(result.family, simpler.family, result.kind, difference)
+    return replace(comparison, paired_tests=(*comparison.paired_tests, test))
 
 
-def _contents(ladder: Comparison, page: str) -> dict[str, bytes]:
-    facts = json.dumps(ladder.to_json(), ensure_ascii=False, indent=1) + "\n"
+def _analyses(
+    comparison: Comparison, table: Table, bracket: Bracket, *, texts: bool
+) -> dict[str, ErrorAnalysis]:
+    """Analyse what each family predicted on a kind of split."""
+    evaluator, words = bracket.evaluator, bracket.words()
+    targets = evaluator.examples.targets
+    analyses = {}
+    for result in comparison.results:
+        if result.kind == bracket.kind:
+            analyses[result.family] = analyse_errors(
+                result.scores,
+                predictions(table, evaluator.examples, bracket.rows, result.log_proba),
+                words,
+                temperature=result.temperature,
+                before=calibration(result.uncalibrated, targets),
+                after=calibration(result.log_proba, targets),
+                coverage=coverage_curve(result.log_proba, targets),
+                texts=texts,
+                seed=evaluator.seed,
+            )
+    return analyses
+
+
+def _contents(comparison: Comparison, page: str) -> dict[str, bytes]:
+    facts = json.dumps(comparison.to_json(), ensure_ascii=False, indent=1) + "\n"
     return {"comparison.json": facts.encode(), "report.html": page.encode()}

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from safetensors import SafetensorError, safe_open
 
+from wordgate.bundle.comparison import COMPARED
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.progress import Progress
 from wordgate.training.fitting import Epoch
 from wordgate.training.identity import MISFITS, Identity, check_digest, read_facts
 from wordgate.training.kept_file import METADATA, read_kept, write_kept
-from wordgate.workflows.ladder import COMPARED
 
 _ARRAY = "log_proba"
 _ROUND = rf"[a-z]+-(?:{'|'.join(COMPARED)})-[1-9][0-9]*\.safetensors"
