@@ -9,7 +9,6 @@ TYPE_CHECKING = False  # typing's own takes a while, in which a Ctrl-C would end
 if TYPE_CHECKING:
     from typing import Any
 
-    from wordgate.bundle.comparison import Comparison
     from wordgate.errors import (
         BundleError,
         DataError,
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
         WordgateError,
     )
     from wordgate.estimator import WordgateClassifier
+    from wordgate.evaluation.comparison import Comparison
     from wordgate.interchange.keras import import_keras
     from wordgate.prediction.explanation import Explanation
     from wordgate.prediction.predictor import Predictor, load
@@ -63,7 +63,7 @@ __all__ = [
 _HOMES = {
     "Audit": "wordgate.workflows.audit",
     "BundleError": "wordgate.errors",
-    "Comparison": "wordgate.bundle.comparison",
+    "Comparison": "wordgate.evaluation.comparison",
     "DataError": "wordgate.errors",
     "Distilled": "wordgate.workflows.distill",
     "Explanation": "wordgate.prediction.explanation",

@@ -4,19 +4,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from wordgate.bundle.comparison import Comparison, ModelResult, PairedTest, Recommendation
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import Baseline, Baselines, Metrics, SplitFacts
 from wordgate.evaluation.calibration import apply_temperature, calibration
+from wordgate.evaluation.comparison import Comparison, ModelResult, PairedTest, Recommendation
 from wordgate.evaluation.error_analysis import ErrorAnalysis, Predictions, analyse_errors
 from wordgate.evaluation.intervals import Interval, PairedDifference
-from wordgate.evaluation.metrics import Intervals, evaluate
+from wordgate.evaluation.metrics import Epoch, Intervals, evaluate
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.evaluation.slices import count_words
 from wordgate.report.comparison import comparison_page
 from wordgate.report.model import model_page
 from wordgate.report.page import Section
-from wordgate.training.fitting import Epoch
 
 NASTY = (
     "<script>alert('x')</script>",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wordgate.bundle.comparison import Comparison, ModelResult
+from wordgate.evaluation.comparison import Comparison, ModelResult
 from wordgate.evaluation.metrics import evaluate
 from wordgate.report.recommendation import recommend
 

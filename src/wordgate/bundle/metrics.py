@@ -6,9 +6,8 @@ from pydantic import BaseModel, Field
 
 from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.intervals import Interval, PairedDifference
-from wordgate.evaluation.metrics import Scores
+from wordgate.evaluation.metrics import Epoch, Scores
 from wordgate.evaluation.selective_prediction import CoveragePoint
-from wordgate.training.fitting import Epoch
 from wordgate.vectors.coverage import Coverage
 
 

@@ -11,7 +11,7 @@ from wordgate.report.comparison import format_results
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from wordgate.bundle.comparison import Comparison
+    from wordgate.evaluation.comparison import Comparison
 
 
 class LiveComparison(Console):

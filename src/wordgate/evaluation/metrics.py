@@ -235,6 +235,25 @@ def _macro_f1(sums: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class Epoch:
+    """One pass over the training texts; losses in nats, scores as shares of 1.
+
+    `train_accuracy` is measured on the way, with dropout; `valid_macro_f1` is null for models that
+    are older than it.
+    """
+
+    epoch: int
+    seconds: float
+    texts_per_second: float
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    valid_loss: float
+    valid_accuracy: float
+    valid_macro_f1: float | None = None
+
+
+@dataclass(frozen=True)
 class ClassIntervals:
     """The 95 % intervals of one label's scores.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from wordgate.bundle.comparison import Comparison, ModelResult
+from wordgate.evaluation.comparison import Comparison, ModelResult
 from wordgate.evaluation.error_analysis import ErrorAnalysis
 from wordgate.report.charts import Dots, Estimate, Tone, axis, dot_plot
 from wordgate.report.model_section import model_section

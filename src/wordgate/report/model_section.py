@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from wordgate.evaluation.calibration import Calibration
 from wordgate.evaluation.error_analysis import ErrorAnalysis
+from wordgate.evaluation.metrics import Epoch
 from wordgate.evaluation.selective_prediction import abstention_sentences
 from wordgate.evaluation.slices import Slice
 from wordgate.report.charts import (
@@ -20,7 +21,6 @@ from wordgate.report.charts import (
 )
 from wordgate.report.page import Figure, PageTable
 from wordgate.report.text import format_interval, format_share
-from wordgate.training.fitting import Epoch
 
 MOST_BARS, MOST_CELLS, MOST_CONFUSIONS = 30, 10, 30
 

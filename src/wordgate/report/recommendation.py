@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from wordgate.bundle.comparison import Comparison, ModelResult, Recommendation
+from wordgate.evaluation.comparison import Comparison, ModelResult, Recommendation
 from wordgate.evaluation.intervals import PairedDifference, paired_difference
 from wordgate.report.text import format_p_value
 

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
+from wordgate.evaluation.metrics import Epoch
 from wordgate.models.average import AverageModel, Floats, OutputLayer, averages
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
-from wordgate.training.fitting import Epoch, Examples, Fitted, check_not_empty
+from wordgate.training.fitting import Examples, Fitted, check_not_empty
 from wordgate.training.processor import single_thread
 from wordgate.training.strengths import choose_strength
 from wordgate.training.words import KnownWords, look_words_up, word_remarks

@@ -7,9 +7,9 @@ chooses between them as it chooses between epochs.
 
 from dataclasses import dataclass
 
+from wordgate.evaluation.metrics import Epoch
 from wordgate.models.network import Network
 from wordgate.settings import Settings
-from wordgate.training.fitting import Epoch
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.evaluation.metrics import macro_f1
+from wordgate.evaluation.metrics import Epoch, macro_f1
 from wordgate.text.encoder import EncodedTexts
-from wordgate.training.fitting import Epoch
 from wordgate.training.state import Tally
 
 JUDGED_TEXTS_PER_SECOND = 4000.0

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordgate.evaluation.metrics import Epoch
 from wordgate.models.transformer_network import TransformerNetwork, unmoved_chance
 from wordgate.progress import Bar, Progress
 from wordgate.settings import Settings
@@ -16,7 +17,6 @@ from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.course import Course, epoch_line, out_of_patience, out_of_time
 from wordgate.training.device import choose_precision
-from wordgate.training.fitting import Epoch
 from wordgate.training.noise import stream
 from wordgate.training.state import Tally
 from wordgate.training.trainer import Plan

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
+from wordgate.evaluation.metrics import Epoch
 from wordgate.models.protocol import Model
 from wordgate.settings import Settings
 from wordgate.vectors.coverage import Coverage
@@ -58,25 +59,6 @@ class Examples:
             groups=None if self.groups is None else [self.groups[row] for row in chosen],
             soft_targets=None if self.soft_targets is None else self.soft_targets[rows],
         )
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training texts; losses in nats, scores as shares of 1.
-
-    `train_accuracy` is measured on the way, with dropout; `valid_macro_f1` is null for models that
-    are older than it.
-    """
-
-    epoch: int
-    seconds: float
-    texts_per_second: float
-    learning_rate: float
-    train_loss: float
-    train_accuracy: float
-    valid_loss: float
-    valid_accuracy: float
-    valid_macro_f1: float | None = None
 
 
 @dataclass(frozen=True)

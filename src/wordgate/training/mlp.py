@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from wordgate.evaluation.metrics import macro_f1
+from wordgate.evaluation.metrics import Epoch, macro_f1
 from wordgate.models.softmax import log_softmax
 from wordgate.progress import Progress
 from wordgate.settings import Settings
-from wordgate.training.fitting import Epoch, Targets
+from wordgate.training.fitting import Targets
 from wordgate.training.initialisation import Floats, glorot_uniform
 from wordgate.training.noise import dropout_mask, stream
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
+from wordgate.evaluation.metrics import Epoch
 from wordgate.models.network import Network
 from wordgate.settings import Settings
 from wordgate.training import initialisation
@@ -21,7 +22,6 @@ from wordgate.training.adam import Adam, BatchRows, KerasRows
 from wordgate.training.averaging import WeightAverage
 from wordgate.training.candidates import Candidate
 from wordgate.training.first_vectors import FirstVectors
-from wordgate.training.fitting import Epoch
 from wordgate.training.identity import read_facts
 from wordgate.training.noise import stream
 from wordgate.training.recurrent import DirectionWeights, Weights

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.comparison import TAUGHT_LSTM, ModelResult, family_of
 from wordgate.data import Table
 from wordgate.evaluation.calibration import apply_temperature
+from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
 from wordgate.evaluation.slices import WordCounts, count_words
 from wordgate.models.protocol import Model
 from wordgate.progress import Progress

@@ -9,7 +9,12 @@ from typing import Any, Literal
 
 from typing_extensions import Unpack
 
-from wordgate.bundle.comparison import (
+from wordgate.bundle.config import environment
+from wordgate.cores import choose_threads
+from wordgate.data import Table
+from wordgate.errors import BundleError, MissingExtraError, SettingsError
+from wordgate.evaluation.calibration import calibration
+from wordgate.evaluation.comparison import (
     COMPARED,
     TAUGHT_LSTM,
     Comparison,
@@ -17,11 +22,6 @@ from wordgate.bundle.comparison import (
     PairedTest,
     family_of,
 )
-from wordgate.bundle.config import environment
-from wordgate.cores import choose_threads
-from wordgate.data import Table
-from wordgate.errors import BundleError, MissingExtraError, SettingsError
-from wordgate.evaluation.calibration import calibration
 from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.selective_prediction import coverage_curve

@@ -1,4 +1,4 @@
-"""The form of `comparison.json`: models of several families, evaluated on the same splits."""
+"""A comparison of models of several families on the same splits, as `comparison.json` has it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.evaluation.intervals import PairedDifference
-from wordgate.evaluation.metrics import Scores
-from wordgate.training.fitting import Epoch
+from wordgate.evaluation.metrics import Epoch, Scores
 
 TAUGHT_LSTM = "taught"
 """What a comparison calls an LSTM that a teacher taught."""
