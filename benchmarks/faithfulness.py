@@ -30,7 +30,7 @@ import torch
 
 from real_data import real_file
 from wordgate.data import read_table
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Network
@@ -58,7 +58,7 @@ class Judge:
 
     def proba(self, texts: Sequence[Ids]) -> np.ndarray:
         """Predict texts that are ids: float64 [n, classes]."""
-        return np.exp(tempered(self.network.log_proba(encoded(texts)), self.temperature))
+        return np.exp(apply_temperature(self.network.log_proba(encoded(texts)), self.temperature))
 
 
 @dataclass(frozen=True)

@@ -63,13 +63,13 @@ def parts(folder):
             (["lstm"], {"vectors": vectors}),
             (["taught", "transformer"], {"teacher": "minilm"}),
         ):
-            for rung in wordgate.compare(source, models=models, **plain, **options).rungs:
-                interval = rung.scores.intervals["accuracy"]
-                model = "lstm, distilled vectors" if "vectors" in options else rung.family
+            for result in wordgate.compare(source, models=models, **plain, **options).results:
+                interval = result.scores.intervals.accuracy
+                model = "lstm, distilled vectors" if "vectors" in options else result.family
                 print(
-                    f"| {name} | {model} | {rung.scores.accuracy:.3f}"
-                    f" | {interval.low:.3f} to {interval.high:.3f} | {rung.scores.macro.f1:.3f}"
-                    f" | {rung.train_seconds:.0f} | {rung.texts_per_second:,.0f} |",
+                    f"| {name} | {model} | {result.scores.accuracy:.3f}"
+                    f" | {interval.low:.3f} to {interval.high:.3f} | {result.scores.macro_f1:.3f}"
+                    f" | {result.train_seconds:.0f} | {result.texts_per_second:,.0f} |",
                     flush=True,
                 )
 

@@ -67,7 +67,8 @@ def test_the_page_escapes_texts_and_fetches_nothing(file, tmp_path, capsys):
     assert "<b>" not in html
     assert "&lt;b&gt;Solamere&lt;/b&gt; &amp; beyond" in html
     assert "<script" not in html
-    assert "http" not in html
+    assert "http:" not in html
+    assert "https:" not in html
     assert 'content="width=device-width' in html
 
 

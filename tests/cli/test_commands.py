@@ -237,8 +237,8 @@ def test_info_shows_the_card(wordgate, lstm_model):
 def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm_model):
     told = wordgate("info", lstm_model.folder).out
     found = lstm_model.metrics.calibration
-    assert f"Its probabilities, by a temperature of {found.temperature:.2f}: calibration" in told
-    assert f"({found.before.ece:.3f} without)" in told
+    assert f"after temperature scaling (T = {found.temperature:.2f}), " in told
+    assert f"{found.before.ece:.3f} before; Brier score" in told
 
 
 def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wordgate.vectors.coverage import Count, Coverage, Missed
+from wordgate.vectors.coverage import Coverage, MissedWord, WordCount
 from wordgate.vectors.matching import RULES, find_words, ways
 
 
@@ -19,6 +19,10 @@ class MemoryTable:
         for place, word in enumerate(self.words):
             if word in words:
                 yield word, np.array([place, 1.0], np.float32)
+
+
+def count(types, tokens):
+    return WordCount(types=types, tokens=tokens)
 
 
 def found_by(word, *table, spelling="any"):
@@ -92,10 +96,11 @@ def test_coverage_counts_types_and_tokens_by_rule():
     found = find_words(MemoryTable("so", "NASA", "good"), words, "any")
     coverage = Coverage.of(words, tokens, found)
     assert coverage == Coverage(
-        vocabulary=Count(5, 89),
-        found=Count(3, 77),
-        rules={"exact": Count(1, 50), "upper": Count(1, 20), "stretched": Count(1, 7)},
-        missed=[Missed("plugh", 9), Missed("xyzzy", 3)],
+        vocabulary=count(5, 89),
+        found=count(3, 77),
+        rules={"exact": count(1, 50), "upper": count(1, 20), "stretched": count(1, 7)},
+        missed=[MissedWord(word="plugh", tokens=9), MissedWord(word="xyzzy", tokens=3)],
+        more=0,
     )
     assert coverage.lines() == [
         "3 of 5 words have a vector (60.0%), and with them 86.5% of their occurrences in the"

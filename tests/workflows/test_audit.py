@@ -6,10 +6,10 @@ import random
 import pandas as pd
 import pytest
 
-from wordgate.cli.audit_view import sections
 from wordgate.errors import DataError
+from wordgate.report.audit import sections
+from wordgate.split.pairs import Piece, differences
 from wordgate.workflows.audit import audit
-from wordgate.workflows.pairs import Piece, differences
 
 WORDS = [a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("ld", "n", "rk", "st", "v")]
 LABELS = ("bad", "good")
@@ -181,5 +181,5 @@ def test_labels_of_copies_may_differ_by_topic_and_it_is_said(strangers):
         " of their labels may be right."
     )
     found = audit(strangers.assign(topic="a"), text="topic,text")
-    assert sections(found)[2].sentences[-1] == sentence
+    assert sections(found)[3].sentences[-1] == sentence
     assert not any("sought" in line for line in sections(audit(strangers))[2].sentences)

@@ -49,11 +49,9 @@ def _data(config: Config, metrics: Metrics | None) -> str:
         split = metrics.split
         lines += [
             f"- {split.reason}",
-            f"- test rows whose group stands in train: {split.leaked_by_group:,}",
-            f"- test rows with a near copy in train: {split.near_duplicates_in_train:,}",
+            f"- {split.leakage()}",
             *(f"- {remark}" for remark in (*split.warnings, *metrics.remarks)),
-            *(f"- {sentence}" for sentence in metrics.word_vectors_told()),
-            *(f"- {sentence}" for sentence in metrics.calibration_told()),
+            *(f"- {sentence}" for sentence in metrics.sentences("vectors", "calibration")),
         ]
     return "## The data\n\n" + "\n".join(lines) + "\n"
 

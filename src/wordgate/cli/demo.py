@@ -39,8 +39,8 @@ def demo(out: str, *, seed: int, threads: int | None, as_json: bool) -> None:
 
 
 def _view(outcome: "Demo") -> str:
-    from wordgate.cli.views import costs, ladder
-    from wordgate.workflows.verdicts import leak
+    from wordgate.cli.views import costs, scores_beside_baselines
+    from wordgate.report.text import leak_warning
 
     metrics = outcome.training.metrics
     why = (
@@ -51,9 +51,9 @@ def _view(outcome: "Demo") -> str:
     )
     return "\n\n".join(
         [
-            ladder("lstm", metrics),
+            scores_beside_baselines("lstm", metrics),
             why,
-            f"{leak(metrics.split)}\n{costs(metrics)}",
+            f"{leak_warning(metrics.split)}\n{costs(metrics)}",
             "Its verdict changes as a sentence goes on:",
             *(_growing(stages) for stages in outcome.growing),
             f"Saved: {outcome.folder}/corpus.csv and {outcome.folder}/model. Try:\n"

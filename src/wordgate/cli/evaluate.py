@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from wordgate.cli.options import json_option, kernel_option, reading_options, threads_option
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 
 @click.command(short_help="Judge a model on a file.")
@@ -45,7 +45,7 @@ def evaluate(
         return
     result = {
         "seen": None if evaluation.seen is None else asdict(evaluation.seen),
-        "scores": evaluation.scores.as_dict(),
-        "unseen": None if evaluation.unseen is None else evaluation.unseen.as_dict(),
+        "scores": evaluation.scores.model_dump(mode="json"),
+        "unseen": None if evaluation.unseen is None else evaluation.unseen.model_dump(mode="json"),
     }
     click.echo(json.dumps(result, ensure_ascii=False))

@@ -6,7 +6,7 @@ import sys
 import click
 
 from wordgate.cli.options import json_option, threads_option
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 
 @click.command(short_help="Tell why a text is given its label, word by word.")

@@ -5,7 +5,7 @@ import json
 import click
 
 from wordgate.cli.options import json_option
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 
 @click.command(short_help="Tell what a model is and what it is worth.")

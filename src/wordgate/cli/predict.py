@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from wordgate.cli.options import json_option, kernel_option, threads_option
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +123,7 @@ def _answer(
 
 def _line(answer: Answer) -> str:
     from wordgate.cli.views import one_line
-    from wordgate.evaluation.report_text import UNDEFINED
+    from wordgate.report.text import UNDEFINED
 
     likely_first = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
     shares = "  ".join(f"{one_line(label)} {share:.3f}" for label, share in likely_first)

@@ -26,11 +26,10 @@ from wordgate.cli.options import json_option, reading_options, training_options
 def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Train a classifier on DATA, judge it on rows it has not seen, and keep it.
 
-    DATA is a CSV, TSV, JSONL or Parquet file, gzipped or not, or the name of a data set. What it
-    holds is inferred, and said.
+    DATA is a CSV, TSV, JSONL or Parquet file, gzipped or not, or the name of a data set. Columns
+    are inferred and reported.
     """
-    from wordgate.cli.folds_view import folds_view
-    from wordgate.cli.views import one_line, training_view
+    from wordgate.cli.views import folds_view, one_line, training_view
     from wordgate.settings import parse_assignments
     from wordgate.workflows.train import train as train_workflow
 

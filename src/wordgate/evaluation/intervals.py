@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError
 
@@ -22,37 +23,26 @@ LEVEL = 0.95
 _CELLS_AT_ONCE = 4_000_000  # draws x groups held in memory at a time: 32 MB of float64
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval, or the reason why there is none.
-
-    Attributes:
-        low: Its lower end; ``None`` where it can't be given.
-        high: Its upper end; ``None`` where it can't be given.
-        method: How it was found, or why it wasn't, in words.
-    """
+class Interval(BaseModel, frozen=True, extra="forbid"):
+    """A 95 % interval; bounds are null where the data can't give one, `method` says why."""
 
     low: float | None
     high: float | None
     method: str
 
+    @classmethod
+    def none(cls, reason: str) -> "Interval":
+        """Give the interval without bounds, and the reason why it has none."""
+        return cls(low=None, high=None, method=f"none: {reason}")
 
-@dataclass(frozen=True)
-class PairedDifference:
-    """How much more often one model is right than another on the same rows.
 
-    Attributes:
-        difference: Accuracy of the first minus accuracy of the second.
-        low: Lower end of its 95 % interval; ``None`` where there is a single group.
-        high: Upper end of its 95 % interval; ``None`` where there is a single group.
-        p_value: How often groups would differ by as much if both models were equally good.
-        method: How interval and p-value were found, in words.
-    """
+class PairedDifference(BaseModel, frozen=True, extra="forbid"):
+    """One model's accuracy less another one's on the same test rows, paired by group."""
 
     difference: float
-    low: float | None
-    high: float | None
-    p_value: float
+    low: float | None = Field(description="lower end of the 95 % interval; null for a single group")
+    high: float | None = Field(description="upper end of it; null for a single group")
+    p_value: float | None = Field(description="two-sided, of an exact randomisation test")
     method: str
 
 
@@ -123,12 +113,12 @@ def bootstrap_interval(
     """
     unit, n_groups = counts.unit, counts.n_groups
     if n_groups == 1:
-        return Interval(None, None, f"none: a single one of {unit} can't be resampled")
+        return Interval.none(f"a single one of {unit} can't be resampled")
     scores = statistic(_drawn_sums(counts, seed, n_resamples))
     tail = _tail_for_few_groups(n_groups)
     low, high = np.quantile(scores, [tail, 1 - tail])
     method = f"bootstrap of {n_groups:,} {unit}, {n_resamples:,} draws, expanded percentiles"
-    return Interval(float(low), float(high), method)
+    return Interval(low=float(low), high=float(high), method=method)
 
 
 def accuracy_interval(
@@ -157,9 +147,10 @@ def accuracy_interval(
     if counts.n_groups == 1 or 0 < observed < 1:
         return bootstrap_interval(counts, statistic, seed=seed, n_resamples=n_resamples)
     bound = ((1 - LEVEL) / 2) ** (1 / counts.n_groups)
+    low, high = (bound, 1.0) if observed == 1 else (0.0, 1 - bound)
     seen = "an error" if observed == 1 else "a right row"
     method = f"exact binomial bound: {seen} in none of {counts.n_groups:,} {counts.unit}"
-    return Interval(bound, 1.0, method) if observed == 1 else Interval(0.0, 1 - bound, method)
+    return Interval(low=low, high=high, method=method)
 
 
 def paired_difference(
@@ -197,9 +188,9 @@ def paired_difference(
         )
     wins = np.asarray(correct_a, dtype=np.int64) - np.asarray(correct_b, dtype=np.int64)
     counts = count_by_group(np.stack([wins, np.ones_like(wins)], axis=1), groups)
-    interval = bootstrap_interval(counts, _share, seed=seed, n_resamples=n_resamples)
+    interval = bootstrap_interval(counts, ratio, seed=seed, n_resamples=n_resamples)
     return PairedDifference(
-        difference=float(_share(_sums(counts))[0]),
+        difference=float(ratio(_sums(counts))[0]),
         low=interval.low,
         high=interval.high,
         p_value=_sign_flip_p_value(counts),
@@ -207,7 +198,8 @@ def paired_difference(
     )
 
 
-def _share(sums: np.ndarray) -> np.ndarray:
+def ratio(sums: np.ndarray) -> np.ndarray:
+    """Divide the first of two sums by the second, float64 [draws, 2]: float64 [draws]."""
     return np.asarray(sums[:, 0] / sums[:, 1])
 
 

@@ -12,7 +12,7 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
 from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError, SettingsError
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.base import Model
 from wordgate.models.families import with_kernel
 from wordgate.models.lstm_forward import NUMPY
@@ -105,7 +105,9 @@ class Predictor:
 
     def log_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Give the logarithms of `predict_proba`, exact where a probability is tiny."""
-        return tempered(self._model.log_proba(checked_texts(texts)), self.config.temperature)
+        return apply_temperature(
+            self._model.log_proba(checked_texts(texts)), self.config.temperature
+        )
 
 
 def check_abstain(abstain_below: float) -> None:

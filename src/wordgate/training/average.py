@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
+from wordgate.evaluation.metrics import Epoch
 from wordgate.models.average import AverageModel, Floats, OutputLayer, averages
 from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.progress import Progress
@@ -20,7 +21,6 @@ from wordgate.text.encoder import EncodedTexts
 from wordgate.training.fitting import (
     TIME_LIMIT,
     CheckpointConfig,
-    Epoch,
     Examples,
     Fitted,
     check_not_empty,

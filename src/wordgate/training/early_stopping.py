@@ -2,7 +2,7 @@
 
 import math
 
-from wordgate.training.fitting import Epoch
+from wordgate.evaluation.metrics import Epoch
 from wordgate.training.protocol import SnapshotT
 from wordgate.training.state import TrainingState
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
+from wordgate.evaluation.metrics import Epoch
 from wordgate.models.base import Model
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
@@ -78,21 +79,6 @@ class EncodedData:
     train: EncodedTexts
     valid: EncodedTexts
     examples: Examples
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch came to; losses in nats, scores as shares of 1."""
-
-    epoch: int
-    seconds: float
-    texts_per_second: float
-    learning_rate: float
-    train_loss: float
-    train_accuracy: float
-    valid_loss: float
-    valid_accuracy: float
-    valid_macro_f1: float | None = None
 
 
 @dataclass(frozen=True)

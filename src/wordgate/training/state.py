@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
-from wordgate.training.fitting import Epoch
+from wordgate.evaluation.metrics import Epoch
 from wordgate.training.identity import read_facts
 from wordgate.training.protocol import FloatArrays, ModelTrainer, SnapshotT, check_array
 

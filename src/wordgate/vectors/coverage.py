@@ -1,10 +1,10 @@
-"""How much of a vocabulary a table of word vectors knows, by types and by tokens."""
+"""Coverage of a vocabulary by pretrained word vectors, counted in types and in tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from wordgate.vectors.matching import RULES, Found
 
@@ -12,39 +12,28 @@ MISSED_SHOWN = 20
 _MISSED_TOLD = 10
 
 
-@dataclass(frozen=True)
-class Count:
-    """So many different words, which stand so often in the training texts."""
+class WordCount(BaseModel, frozen=True, extra="forbid"):
+    """So many different words of the vocabulary, and how often they stand in training texts."""
 
     types: int
     tokens: int
 
 
-@dataclass(frozen=True)
-class Missed:
-    """A word that has no vector, and how often it stands in the training texts."""
+class MissedWord(BaseModel, frozen=True, extra="forbid"):
+    """A word of the vocabulary that has no pretrained vector."""
 
     word: str
     tokens: int
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """What of a vocabulary was found.
+class Coverage(BaseModel, frozen=True, extra="forbid"):
+    """How many words of a vocabulary have a pretrained vector."""
 
-    Attributes:
-        vocabulary: All words of the vocabulary.
-        found: Those that have a vector.
-        rules: Those that each rule of `wordgate.vectors.matching.RULES` found, where it found any.
-        missed: The most frequent words without a vector.
-        more: Words that the vocabulary got from the table, not from the training texts.
-    """
-
-    vocabulary: Count
-    found: Count
-    rules: dict[str, Count]
-    missed: list[Missed]
-    more: int = 0
+    vocabulary: WordCount
+    found: WordCount
+    rules: dict[str, WordCount] = Field(description="by the spelling that was found")
+    missed: list[MissedWord] = Field(description="the most frequent words without a vector")
+    more: int = Field(description="words that the vocabulary got from the table")
 
     @classmethod
     def of(
@@ -65,7 +54,7 @@ class Coverage:
             vocabulary=_count(np.ones(len(words), bool), tokens),
             found=_count(found.known, tokens),
             rules={rule: count for rule, count in by_rule.items() if count.types},
-            missed=[Missed(words[i], int(tokens[i])) for i in most_frequent],
+            missed=[MissedWord(word=words[i], tokens=int(tokens[i])) for i in most_frequent],
             more=more,
         )
 
@@ -99,8 +88,8 @@ class Coverage:
         return lines
 
 
-def _count(chosen: NDArray[np.bool_], tokens: NDArray[np.int64]) -> Count:
-    return Count(int(chosen.sum()), int(tokens[chosen].sum()))
+def _count(chosen: NDArray[np.bool_], tokens: NDArray[np.int64]) -> WordCount:
+    return WordCount(types=int(chosen.sum()), tokens=int(tokens[chosen].sum()))
 
 
 def _share(part: int, whole: int) -> str:

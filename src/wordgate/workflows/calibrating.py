@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.evaluation.calibration import fit_temperature, tempered
+from wordgate.evaluation.calibration import apply_temperature, fit_temperature
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.families import fit
@@ -32,7 +32,7 @@ class Calibrated:
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute calibrated log-probabilities, float64 [n, classes]."""
-        return tempered(self.fitted.model.log_proba(texts), self.temperature)
+        return apply_temperature(self.fitted.model.log_proba(texts), self.temperature)
 
 
 def fit_calibrated(

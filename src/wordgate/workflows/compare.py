@@ -1,4 +1,4 @@
-"""Comparing: every family fitted on the same splits, random beside grouped, rung by rung."""
+"""Comparing: every family fitted on the same splits, random beside grouped."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,15 +10,31 @@ from typing import Any, Literal
 from typing_extensions import Unpack
 
 from wordgate.bundle.config import environment
+from wordgate.data import Table
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import BundleError, MissingExtraError, SettingsError
+from wordgate.evaluation.calibration import calibration
+from wordgate.evaluation.comparison import (
+    COMPARED,
+    TAUGHT_LSTM,
+    Comparison,
+    ModelResult,
+    PairedTest,
+    family_of,
+)
+from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
+from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.files import check_folder, write_folder
+from wordgate.report.audit import sections
+from wordgate.report.comparison import comparison_page
+from wordgate.report.recommendation import recommend
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, reads_setting
+from wordgate.split.audit import audit_table
 from wordgate.training.families import (
     FAMILIES,
     NEED_VECTORS,
@@ -27,17 +43,8 @@ from wordgate.training.families import (
     check_family,
     check_pretrained,
 )
-from wordgate.workflows.advice import advise
-from wordgate.workflows.comparison_page import comparison_page
 from wordgate.workflows.folds import check_n_folds
-from wordgate.workflows.ladder import (
-    COMPARED,
-    TAUGHT_LSTM,
-    Comparison,
-    Rung,
-    Step,
-    family_of,
-)
+from wordgate.workflows.judging import predictions
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.resolving import (
     as_names,
@@ -99,9 +106,9 @@ def compare(
             or polars frame.
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
         overwrite: Replace a comparison that is there, and begin anew where one was interrupted.
-        resume: Go on with the comparison into `out` that was interrupted, after its last rung.
+        resume: Go on with the comparison into `out` that was interrupted, after its last model.
         models: The families, and ``taught`` for an LSTM that a teacher taught, in any order: the
-            simplest is the lowest rung. None for all families that can take part, and ``taught``
+            simplest comes first. None for all families that can take part, and ``taught``
             where there is a teacher.
         recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; ``taught`` has
             that of its name in any case.
@@ -122,11 +129,11 @@ def compare(
         threads: In how many threads to compute on the processor, as for `wordgate.train`.
         no_texts: Leave the texts of the data out of the report.
         progress: Where remarks go; to standard error if not given.
-        watch: Called with the ladder as it stands, after every rung.
+        watch: Called with the comparison as it stands, after every model.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
-        The ladder.
+        The comparison.
 
     Raises:
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
@@ -177,7 +184,7 @@ def compare(
     )
     schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
     store = _result_store(out, told, resume=resume)
-    ladder = Comparison(
+    comparison = Comparison(
         source=sources.table.reading.source,
         families=families,
         kinds=kinds,
@@ -193,20 +200,24 @@ def compare(
         with _saying_what_is_kept(store):
             for family in families:
                 for scheme in schemes:
-                    rung = run_model(family, scheme, config, store)
-                    ladder = _with_rung(ladder, rung, scheme)
+                    result = run_model(family, scheme, config, store)
+                    comparison = _with_result(comparison, result, scheme)
                     if watch is not None:
-                        watch(ladder)
-        ladder = replace(ladder, advice=advise(ladder, schemes[-1].exam.examples.groups))
+                        watch(comparison)
+        last = schemes[-1]
+        recommendation = recommend(comparison, last.evaluator.examples.groups)
+        comparison = replace(comparison, recommendation=recommendation)
         if out is not None:
-            page = comparison_page(ladder, sources.table, schemes[-1], texts=not no_texts)
+            analyses = _analyses(comparison, sources.table, last, texts=not no_texts)
+            audit = sections(audit_table(sources.table, copies))
+            page = comparison_page(comparison, analyses, audit)
             check_folder(
                 Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable
             )
-            write_folder(Path(out), _WHAT, _contents(ladder, page))
+            write_folder(Path(out), _WHAT, _contents(comparison, page))
     if store is not None:
         store.clear()
-    return ladder
+    return comparison
 
 
 def _taught_settings(
@@ -338,21 +349,44 @@ def _check_replaceable(path: Path) -> None:
         )
 
 
-def _with_rung(ladder: Comparison, rung: Rung, scheme: SplitScheme) -> Comparison:
-    """Set a rung, against the one below it."""
-    ladder = replace(ladder, rungs=(*ladder.rungs, rung))
-    place = ladder.families.index(rung.family)
+def _with_result(comparison: Comparison, result: ModelResult, scheme: SplitScheme) -> Comparison:
+    """Add a result, and its test against the next simpler family."""
+    comparison = replace(comparison, results=(*comparison.results, result))
+    place = comparison.families.index(result.family)
     if not place:
-        return ladder
-    below = ladder.rung(ladder.families[place - 1], rung.kind)
-    if below is None:
-        return ladder
-    groups, seed = scheme.exam.examples.groups, scheme.exam.seed
-    difference = paired_difference(rung.right, below.right, groups, seed=seed)
-    step = Step(rung.family, below.family, rung.kind, difference)
-    return replace(ladder, steps=(*ladder.steps, step))
+        return comparison
+    simpler = comparison.result(comparison.families[place - 1], result.kind)
+    if simpler is None:
+        return comparison
+    groups, seed = scheme.evaluator.examples.groups, scheme.evaluator.seed
+    difference = paired_difference(result.correct, simpler.correct, groups, seed=seed)
+    test = PairedTest(result.family, simpler.family, result.kind, difference)
+    return replace(comparison, paired_tests=(*comparison.paired_tests, test))
 
 
-def _contents(ladder: Comparison, page: str) -> dict[str, bytes]:
-    facts = json.dumps(ladder.to_json(), ensure_ascii=False, indent=1) + "\n"
+def _analyses(
+    comparison: Comparison, table: Table, scheme: SplitScheme, *, texts: bool
+) -> dict[str, ErrorAnalysis]:
+    """Analyse what each family predicted on a kind of split."""
+    evaluator, words = scheme.evaluator, scheme.words()
+    targets = evaluator.examples.targets
+    analyses = {}
+    for result in comparison.results:
+        if result.kind == scheme.kind:
+            analyses[result.family] = analyse_errors(
+                result.scores,
+                predictions(table, evaluator.examples, scheme.rows, result.log_proba),
+                words,
+                temperature=result.temperature,
+                before=calibration(result.uncalibrated, targets),
+                after=calibration(result.log_proba, targets),
+                coverage=coverage_curve(result.log_proba, targets),
+                texts=texts,
+                seed=evaluator.seed,
+            )
+    return analyses
+
+
+def _contents(comparison: Comparison, page: str) -> dict[str, bytes]:
+    facts = json.dumps(comparison.to_json(), ensure_ascii=False, indent=1) + "\n"
     return {"comparison.json": facts.encode(), "report.html": page.encode()}

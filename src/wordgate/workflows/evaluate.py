@@ -21,7 +21,7 @@ from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.training.fitting import Examples
-from wordgate.workflows.judging import Exam
+from wordgate.workflows.judging import Evaluator
 from wordgate.workflows.reading import ReadingOptions
 
 MOSTLY = 0.5
@@ -114,12 +114,12 @@ def evaluate(
     predictor = load(bundle, kernel=kernel, threads=threads)
     with limited_blas(choose_threads(threads)):
         rows = labelled_rows(bundle, predictor.config, data, **reading)
-        exam = Exam(rows.examples, predictor.labels, predictor.config.seed)
+        evaluator = Evaluator(rows.examples, predictor.labels, predictor.config.seed)
         log_proba = predictor.log_proba(rows.examples.texts)
-        scores = exam.scores(log_proba)
+        scores = evaluator.scores(log_proba)
         known, seen, unseen = rows.known, rows.seen, None
         if known is not None and seen is not None and 0 < seen.rows < seen.n:
-            unseen = exam.part(~known).scores(log_proba[~known])
+            unseen = evaluator.part(~known).scores(log_proba[~known])
     return Evaluation(scores, unseen, seen, rows.reading, predictor)
 
 

@@ -1,17 +1,15 @@
 """Grouped cross-validation: what a recipe is worth on all rows, beside the model that is kept."""
 
-from dataclasses import asdict
-
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.metrics import CrossValidation, Fold, Interval
+from wordgate.bundle.metrics import CrossValidation, Fold
 from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.vectors.pretrained import Pretrained
-from wordgate.workflows.judging import Exam
+from wordgate.workflows.judging import Evaluator
 from wordgate.workflows.splits import DataSplits, all_rows, make_folds
 from wordgate.workflows.students import TeacherConfig, fit_model
 
@@ -111,17 +109,18 @@ def cross_validate(
             threads=threads,
         )
         log_proba[each.rows] = fitted.log_proba(each.test.texts)
-        scores = Exam(each.test, labels, seed).scores(log_proba[each.rows])
+        scores = Evaluator(each.test, labels, seed).scores(log_proba[each.rows])
         folds.append(
             Fold(
                 n_train=len(each.train.texts) + len(each.valid.texts),
                 n_test=len(each.rows),
                 accuracy=scores.accuracy,
-                macro_f1=scores.macro.f1,
+                macro_f1=scores.macro_f1,
             )
         )
     rows = all_rows(table, labels, splits.copies)
-    everything = Exam(rows, labels, seed).scores(log_proba)
-    interval = Interval(**asdict(everything.intervals["accuracy"]))
-    validation = CrossValidation(accuracy=everything.accuracy, interval=interval, folds=folds)
+    everything = Evaluator(rows, labels, seed).scores(log_proba)
+    validation = CrossValidation(
+        accuracy=everything.accuracy, interval=everything.intervals.accuracy, folds=folds
+    )
     return validation, log_proba

@@ -1,7 +1,7 @@
 """From a fitted model to `metrics.json`: scores, baselines, and how unseen the test rows were."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +9,13 @@ from numpy.typing import NDArray
 from wordgate.bundle.metrics import (
     Baseline,
     Baselines,
-    CoveragePoint,
-    PairedDifference,
     SplitFacts,
     TeacherFacts,
-    Tempering,
     VectorFacts,
 )
-from wordgate.evaluation.calibration import calibration, tempered
-from wordgate.evaluation.coverage import coverage_curve
-from wordgate.evaluation.intervals import paired_difference
+from wordgate.data import Table
+from wordgate.evaluation.error_analysis import Predictions
+from wordgate.evaluation.intervals import PairedDifference, paired_difference
 from wordgate.evaluation.metrics import Scores, evaluate
 from wordgate.models.base import Model
 from wordgate.training.count import fit_count
@@ -30,7 +27,7 @@ from wordgate.workflows.students import DistillationResult
 
 
 @dataclass(frozen=True)
-class Exam:
+class Evaluator:
     """The test rows, and what is needed to judge on them.
 
     Attributes:
@@ -48,64 +45,62 @@ class Exam:
         examples = self.examples
         return evaluate(examples.targets, log_proba, self.labels, examples.groups, seed=self.seed)
 
-    def part(self, rows: NDArray[np.bool_]) -> "Exam":
+    def part(self, rows: NDArray[np.bool_]) -> "Evaluator":
         """Keep only some rows, bool [n]."""
-        return Exam(self.examples.part(np.flatnonzero(rows)), self.labels, self.seed)
+        return Evaluator(self.examples.part(np.flatnonzero(rows)), self.labels, self.seed)
 
-    def right(self, log_proba: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which rows are labelled right, bool [n]."""
+    def correct(self, log_proba: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which rows are classified correctly, bool [n]."""
         return np.asarray(log_proba.argmax(axis=1) == self.examples.targets)
+
+    def paired_difference(
+        self, log_proba: NDArray[np.float64], other: NDArray[np.float64]
+    ) -> PairedDifference:
+        """Test a model's predictions against another one's, paired by group."""
+        groups = self.examples.groups
+        return paired_difference(
+            self.correct(log_proba), self.correct(other), groups, seed=self.seed
+        )
 
 
 @dataclass(frozen=True)
 class JudgedBaselines:
-    """The baselines' scores, and which test rows the word counts get right, bool [n]."""
+    """The baselines' scores, and the log-probabilities of the word counts, [n, classes]."""
 
     facts: Baselines
-    count_right: NDArray[np.bool_]
+    count_log_proba: NDArray[np.float64]
 
 
-def judge_baselines(train: Examples, exam: Exam) -> JudgedBaselines:
+def judge_baselines(train: Examples, evaluator: Evaluator) -> JudgedBaselines:
     """Fit and judge the majority class and word counts with logistic regression."""
-    n_classes = len(exam.labels)
+    n_classes = len(evaluator.labels)
     started = time.monotonic()
-    majority = _majority(train.targets, n_classes, len(exam.examples.texts))
+    majority = _majority(train.targets, n_classes, len(evaluator.examples.texts))
     majority_seconds = time.monotonic() - started
     started = time.monotonic()
-    count_model: Model = fit_count(train.texts, train.targets, n_classes, seed=exam.seed)
+    count_model: Model = fit_count(train.texts, train.targets, n_classes, seed=evaluator.seed)
     count_seconds = time.monotonic() - started
-    count = count_model.log_proba(exam.examples.texts)
+    count = count_model.log_proba(evaluator.examples.texts)
     facts = Baselines(
-        majority=_baseline(exam.scores(majority), majority_seconds),
-        count=_baseline(exam.scores(count), count_seconds),
+        majority=_baseline(evaluator.scores(majority), majority_seconds),
+        count=_baseline(evaluator.scores(count), count_seconds),
     )
-    return JudgedBaselines(facts, exam.right(count))
-
-
-def compare_to_count(
-    exam: Exam, log_proba: NDArray[np.float64], baselines: JudgedBaselines
-) -> PairedDifference:
-    """Test a model against the word counts on the same rows, paired by group."""
-    difference = paired_difference(
-        exam.right(log_proba), baselines.count_right, exam.examples.groups, seed=exam.seed
-    )
-    return PairedDifference(**asdict(difference))
+    return JudgedBaselines(facts, count)
 
 
 def teacher_facts(
-    exam: Exam, log_proba: NDArray[np.float64], taught: DistillationResult
+    evaluator: Evaluator, log_proba: NDArray[np.float64], taught: DistillationResult
 ) -> TeacherFacts:
     """Tell what the teacher of a student scores, and what the student keeps of it."""
     own = taught.test_log_proba
-    scores, groups = exam.scores(own), exam.examples.groups
-    difference = paired_difference(exam.right(log_proba), exam.right(own), groups, seed=exam.seed)
+    scores = evaluator.scores(own)
     return TeacherFacts(
         name=taught.teacher,
         accuracy=scores.accuracy,
-        macro_f1=scores.macro.f1,
+        macro_f1=scores.macro_f1,
         log_loss=scores.log_loss,
         agreement=float((log_proba.argmax(axis=1) == own.argmax(axis=1)).mean()),
-        difference=PairedDifference(**asdict(difference)),
+        difference=evaluator.paired_difference(log_proba, own),
         n_labelled=taught.n_labelled,
         n_unlabelled=taught.n_unlabelled,
         n_left_out=taught.n_left_out,
@@ -114,23 +109,24 @@ def teacher_facts(
     )
 
 
-def tempering_facts(exam: Exam, untempered: NDArray[np.float64], temperature: float) -> Tempering:
-    """Tell how far probabilities can be believed, before and after temperature scaling."""
-    targets = exam.examples.targets
-    after = tempered(untempered, temperature)
-    return Tempering.model_validate(
-        {
-            "temperature": temperature,
-            "before": asdict(calibration(untempered, targets)),
-            "after": asdict(calibration(after, targets)),
-        }
+def predictions(
+    table: Table, examples: Examples, rows: NDArray[np.int64], log_proba: NDArray[np.float64]
+) -> Predictions:
+    """Join a model's predictions to the rows of the user's file.
+
+    Args:
+        table: All rows.
+        examples: Those that were predicted.
+        rows: int64 [n], where they stand in the table.
+        log_proba: float64 [n, classes], calibrated.
+    """
+    return Predictions(
+        log_proba=log_proba,
+        targets=examples.targets,
+        texts=examples.texts,
+        rows=[table.rows[row] for row in rows.tolist()],
+        groups=examples.groups,
     )
-
-
-def coverage_facts(exam: Exam, log_proba: NDArray[np.float64]) -> list[CoveragePoint]:
-    """Tell what abstaining below a probability would leave."""
-    curve = coverage_curve(log_proba, exam.examples.targets)
-    return [CoveragePoint(**asdict(point)) for point in curve]
 
 
 def split_facts(splits: DataSplits) -> SplitFacts:
@@ -151,22 +147,12 @@ def split_facts(splits: DataSplits) -> SplitFacts:
     )
 
 
-def leak_sentence(splits: DataSplits) -> str:
-    """Say how many test rows of a split a model could know from training."""
-    facts = split_facts(splits)
-    return (
-        f"{facts.kind}: of {facts.n_test:,} test rows {facts.leaked_by_group / facts.n_test:.1%}"
-        f" have their group in train, {facts.near_duplicates_in_train / facts.n_test:.1%} a near"
-        " copy there."
-    )
-
-
 def vector_facts(vectors: Pretrained | None, coverage: Coverage | None) -> VectorFacts | None:
     """Gather where pretrained word vectors came from, and how many words had one."""
     if vectors is None or coverage is None:
         return None
     file = vectors.file
-    return VectorFacts(file=vectors.name, format=file.format, size=file.size, **asdict(coverage))
+    return VectorFacts(**dict(coverage), file=vectors.name, format=file.format, size=file.size)
 
 
 def _majority(targets: NDArray[np.int64], n_classes: int, n_texts: int) -> NDArray[np.float64]:
@@ -178,7 +164,7 @@ def _majority(targets: NDArray[np.int64], n_classes: int, n_texts: int) -> NDArr
 def _baseline(scores: Scores, seconds: float) -> Baseline:
     return Baseline(
         accuracy=scores.accuracy,
-        macro_f1=scores.macro.f1,
+        macro_f1=scores.macro_f1,
         log_loss=scores.log_loss,
         train_seconds=seconds,
     )

@@ -12,11 +12,11 @@ from safetensors import SafetensorError, safe_open
 
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
+from wordgate.evaluation.comparison import COMPARED
+from wordgate.evaluation.metrics import Epoch
 from wordgate.runtime.progress import Progress
-from wordgate.training.fitting import Epoch
 from wordgate.training.identity import MISFITS, Identity, check_digest, read_facts
 from wordgate.training.kept_file import METADATA, read_kept, write_kept
-from wordgate.workflows.ladder import COMPARED
 
 _ARRAY = "log_proba"
 _NAME = rf"[a-z]+-(?:{'|'.join(COMPARED)})-[1-9][0-9]*\.safetensors"

@@ -1,6 +1,7 @@
 """Where an interrupted run is kept, and what is to become of one that was."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -67,7 +68,7 @@ def is_complete(model: Path, kept: Path) -> bool:
         metrics = BundleFolder.open(model).metrics()
         if metrics is None or any(remark.startswith(TIME_LIMIT) for remark in metrics.remarks):
             return False
-        made = [each.model_dump() for each in metrics.history]
+        made = [asdict(each) for each in metrics.history]
         return any(epochs and made[: len(epochs)] == epochs for epochs in histories)
     except (BundleError, OSError, SafetensorError, *MISFITS):
         return False

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from wordgate.data import Table
 from wordgate.dedup.near_duplicates import NearDuplicates
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
+from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
+from wordgate.evaluation.slices import WordCounts, count_words
 from wordgate.models.base import Model
-from wordgate.report.words import WordCounts, count_words
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings, reads_setting
 from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.calibrating import Calibrated
-from wordgate.workflows.judging import Exam, leak_sentence
-from wordgate.workflows.ladder import TAUGHT_LSTM, Answers, Rung, family_of
+from wordgate.workflows.judging import Evaluator, split_facts
 from wordgate.workflows.resolving import READ_VECTORS
 from wordgate.workflows.result_store import FoldResult, ResultStore
 from wordgate.workflows.splits import DataSplits, Fold, all_rows, make_folds, split_table
@@ -83,14 +83,14 @@ class SplitScheme:
         kind: ``random``, ``grouped`` or ``given``.
         splits: The ordinary split; with folds, its near duplicates are used.
         folds: The folds; one if the ordinary split is all there is.
-        exam: All test rows, in the table's order.
+        evaluator: All test rows, in the table's order.
         rows: int64 [n], their positions in the table.
     """
 
     kind: str
     splits: DataSplits
     folds: list[Fold]
-    exam: Exam
+    evaluator: Evaluator
     rows: NDArray[np.int64]
 
     def joined(self, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -106,12 +106,9 @@ class SplitScheme:
 
     def leak(self) -> str:
         """Say how many of the test rows leak from training."""
-        sentence = leak_sentence(self.splits)
-        return (
-            sentence
-            if len(self.folds) == 1
-            else f"One ordinary split in place of the folds, {sentence}"
-        )
+        split = split_facts(self.splits)
+        place = "" if len(self.folds) == 1 else "One ordinary split in place of the folds, "
+        return f"{place}{split.kind} split: {split.leakage()}"
 
 
 def make_scheme(
@@ -136,34 +133,32 @@ def make_scheme(
     examples = all_rows(table, splits.labels, splits.copies)
     rows = np.sort(np.concatenate([fold.rows for fold in folds]))
     return SplitScheme(
-        kind, splits, folds, Exam(examples.part(rows), splits.labels, config.seed), rows
+        kind, splits, folds, Evaluator(examples.part(rows), splits.labels, config.seed), rows
     )
 
 
 def run_model(
     family: str, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore | None
-) -> Rung:
+) -> ModelResult:
     """Fit and test a model on each fold, stored results aside, and score all test rows together."""
     results = [
         _fold_result(family, number, scheme, config, store) for number in range(len(scheme.folds))
     ]
-    untempered = scheme.joined([result.log_proba for result in results])
+    uncalibrated = scheme.joined([result.log_proba for result in results])
     log_proba = scheme.joined(
-        [tempered(result.log_proba, result.temperature) for result in results]
+        [apply_temperature(result.log_proba, result.temperature) for result in results]
     )
     alone = results[0] if len(results) == 1 else None
-    return Rung(
+    return ModelResult(
         family=family,
         kind=scheme.kind,
-        scores=scheme.exam.scores(log_proba),
-        right=scheme.exam.right(log_proba),
-        answers=Answers(
-            log_proba,
-            untempered,
-            None if alone is None else alone.temperature,
-            () if alone is None else alone.history,
-            0 if alone is None else alone.best_epoch,
-        ),
+        scores=scheme.evaluator.scores(log_proba),
+        correct=scheme.evaluator.correct(log_proba),
+        log_proba=log_proba,
+        uncalibrated=uncalibrated,
+        temperature=None if alone is None else alone.temperature,
+        history=() if alone is None else alone.history,
+        best_epoch=0 if alone is None else alone.best_epoch,
         train_seconds=float(np.mean([result.train_seconds for result in results])),
         texts_per_second=float(np.mean([result.texts_per_second for result in results])),
         megabytes=max(result.megabytes for result in results),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
 from wordgate.hub import Role, locate_model
 from wordgate.models.base import Model, log_softmax
 from wordgate.models.transformer import TransformerModel
@@ -47,7 +47,7 @@ class ModelTeacher:
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes], in the order of the data's labels."""
-        return tempered(self.model.log_proba(texts), self.temperature)[:, self.columns]
+        return apply_temperature(self.model.log_proba(texts), self.temperature)[:, self.columns]
 
     def labelling(self, settings: Settings, device: str) -> "ModelTeacher":
         """Give the same teacher to label many texts: a transformer computes where it is fastest.

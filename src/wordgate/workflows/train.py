@@ -1,7 +1,7 @@
 """From labelled texts to a judged model in a folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,34 +15,35 @@ from wordgate.bundle.writing import Bundle, check_destination, write_bundle
 from wordgate.data import Table
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
-from wordgate.evaluation.calibration import tempered
-from wordgate.evaluation.metrics import Scores
+from wordgate.evaluation.calibration import TemperatureScaling, apply_temperature
+from wordgate.evaluation.error_analysis import Predictions, analyse_errors
+from wordgate.evaluation.selective_prediction import coverage_curve
+from wordgate.evaluation.slices import count_words
 from wordgate.files import remove
 from wordgate.prediction.predictor import Predictor
+from wordgate.report.audit import sections
+from wordgate.report.model import model_page
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import TAUGHT, Settings, checked_seed
+from wordgate.split.audit import audit_table
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import CheckpointConfig
 from wordgate.vectors.pretrained import Pretrained
-from wordgate.workflows.audit import audit_table
 from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate
 from wordgate.workflows.judging import (
-    Exam,
+    Evaluator,
     JudgedBaselines,
-    compare_to_count,
-    coverage_facts,
     judge_baselines,
+    predictions,
     split_facts,
     teacher_facts,
-    tempering_facts,
     vector_facts,
 )
 from wordgate.workflows.reading import ReadingOptions, read_parts
-from wordgate.workflows.reporting import report_page
 from wordgate.workflows.resolving import (
     as_names,
     choose_recipe,
@@ -57,7 +58,7 @@ from wordgate.workflows.resuming import (
     is_complete,
     teaching_path,
 )
-from wordgate.workflows.splits import DataSplits, split_table
+from wordgate.workflows.splits import DataSplits, all_rows, split_table
 from wordgate.workflows.students import (
     DistillationResult,
     TeacherConfig,
@@ -75,14 +76,12 @@ class Training:
     Attributes:
         predictor: The model, ready to use.
         metrics: What it is worth on the test rows, as `metrics.json` has it.
-        scores: The scores among them, ready to be laid out.
         bundle: All that is kept of it.
         remarks: What a user should know about this run.
     """
 
     predictor: Predictor
     metrics: Metrics
-    scores: Scores
     bundle: Bundle
     remarks: Sequence[str]
 
@@ -265,47 +264,62 @@ def train_on_table(
         plan.teaching.check_labels(splits.labels)
     progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
     facts, found = split_facts(splits), audit_table(table, splits.copies)
-    exam = Exam(splits.test, splits.labels, plan.seed)
-    baselines = judge_baselines(splits.train, exam)
+    evaluator = Evaluator(splits.test, splits.labels, plan.seed)
+    baselines = judge_baselines(splits.train, evaluator)
     progress.say(_baseline_line(baselines))
     calibrated, taught = _fit(splits, plan, clock, progress)
     fitted = calibrated.fitted
-    untempered = fitted.model.log_proba(splits.test.texts)
-    log_proba = tempered(untempered, calibrated.temperature)
-    scores = exam.scores(log_proba)
+    uncalibrated = fitted.model.log_proba(splits.test.texts)
+    log_proba = apply_temperature(uncalibrated, calibrated.temperature)
+    scores = evaluator.scores(log_proba)
+    scaling = TemperatureScaling.of(uncalibrated, splits.test.targets, calibrated.temperature)
+    coverage = coverage_curve(log_proba, splits.test.targets)
     folds, by_folds = _folds(table, splits, plan, progress)
     vectors = vectors_of(plan.vectors, taught)
     metrics = Metrics.model_validate(
         {
-            **scores.as_dict(),
+            **dict(scores),
             "baselines": baselines.facts,
-            "difference_to_count": compare_to_count(exam, log_proba, baselines),
+            "difference_to_count": evaluator.paired_difference(
+                log_proba, baselines.count_log_proba
+            ),
             "split": facts,
             "folds": folds,
-            "calibration": tempering_facts(exam, untempered, calibrated.temperature),
-            "coverage": coverage_facts(exam, log_proba),
+            "calibration": scaling,
+            "coverage": coverage,
             "vectors": vector_facts(vectors, fitted.coverage),
-            "teacher": None if taught is None else teacher_facts(exam, log_proba, taught),
+            "teacher": None if taught is None else teacher_facts(evaluator, log_proba, taught),
             **_course(calibrated, clock),
         }
     )
     config = _config(data, splits, plan, calibrated, vectors)
-    page = report_page(
-        table,
-        splits,
-        found,
-        config,
-        metrics,
+    analysis = analyse_errors(
         scores,
-        untempered,
-        log_proba,
-        by_folds=by_folds,
+        predictions(table, splits.test, splits.split.test, log_proba),
+        count_words(splits.test.texts, splits.train.texts),
+        temperature=scaling.temperature,
+        before=scaling.before,
+        after=scaling.after,
+        coverage=coverage,
+        suspected=_suspected(table, splits, by_folds),
         texts=not plan.no_texts,
+        seed=plan.seed,
     )
+    page = model_page(config, metrics, analysis, sections(found))
     prints = _fingerprints(table, splits)
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
-    return Training(predictor, metrics, scores, bundle, (*splits.split.warnings, *fitted.remarks))
+    return Training(predictor, metrics, bundle, (*splits.split.warnings, *fitted.remarks))
+
+
+def _suspected(
+    table: Table, splits: DataSplits, by_folds: NDArray[np.float64] | None
+) -> Predictions | None:
+    """Seek wrong labels among all rows where folds predicted them, else among the test rows."""
+    if by_folds is None:
+        return None
+    everything = all_rows(table, splits.labels, splits.copies)
+    return predictions(table, everything, np.arange(len(table)), by_folds)
 
 
 def _fit(
@@ -359,7 +373,7 @@ def _course(calibrated: Calibrated, clock: Clock) -> dict[str, object]:
         "peak_memory_mb": peak_memory_mb(),
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch,
-        "history": [asdict(epoch) for epoch in fitted.history],
+        "history": list(fitted.history),
         "remarks": list(fitted.remarks),
     }
 

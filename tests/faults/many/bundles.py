@@ -371,14 +371,14 @@ class Comparing:
         content = signed_again(whole, "result", chance) if signed else broken_bytes(whole, chance)
         file.write_bytes(content)
         try:
-            ladder = self.compare(resume=True)
+            comparison = self.compare(resume=True)
         except WordgateError as error:
             check_sentence(error)
             return f"round, {'signed' if signed else 'changed byte'}: refused"
         finally:
             file.write_bytes(whole)
-        for rung in ladder.rungs:
-            assert np.isfinite(rung.answers.log_proba).all(), "log-probabilities of no numbers"
+        for result in comparison.results:
+            assert np.isfinite(result.log_proba).all(), "log-probabilities of no numbers"
         json.loads((self.out / "comparison.json").read_bytes(), parse_constant=float.fromhex)
         assert signed or self.told() == self.result, "a changed byte was read"
         return f"round{', signed' if signed else ''}: read"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.evaluation.coverage import (
+from wordgate.evaluation.selective_prediction import (
     THRESHOLDS,
     CoveragePoint,
     abstention_sentences,
@@ -45,10 +45,10 @@ def test_no_rows_are_refused():
 
 def test_the_advice_on_p_rests_on_enough_rows():
     points = [
-        CoveragePoint(0.0, 100, 1.0, 0.62),
-        CoveragePoint(0.5, 80, 0.8, 0.71),
-        CoveragePoint(0.9, 10, 0.1, 0.95),
+        CoveragePoint(threshold=0.0, n=100, coverage=1.0, accuracy=0.62),
+        CoveragePoint(threshold=0.5, n=80, coverage=0.8, accuracy=0.71),
+        CoveragePoint(threshold=0.9, n=10, coverage=0.1, accuracy=0.95),
     ]
     assert abstention_sentences(points) == [
-        "With --abstain-below 0.5 it answers 80% of the texts, right on 71% of these."
+        "With --abstain-below 0.5 it answers 80% of the texts, 71% of them correctly."
     ]

@@ -1,31 +1,101 @@
-"""The audit in words and tables, subject by subject: for a terminal, a page and a report."""
+"""The report on an audit: in sections, as plain text for a terminal, and as a page."""
 
-from typing import TYPE_CHECKING
+import textwrap
+from collections.abc import Iterator
 
+from wordgate.data import Choice
 from wordgate.data.reading import shown
-from wordgate.report.figures import Section
+from wordgate.report.page import Section, render
+from wordgate.report.text import text_table
+from wordgate.split.audit import Audit, Conflicts, GroupSizes
+from wordgate.split.pairs import Pair, ShownRow, differences
 
-if TYPE_CHECKING:
-    from wordgate.data import Choice
-    from wordgate.workflows.audit import Audit, Conflicts, GroupSizes
-
+LINE_WIDTH = 96
 MOST_LABELS = 20
 NAME_WIDTH = 40
 
 
-def sections(audit: "Audit") -> list[Section]:
-    """Say what was found, subject by subject; the pairs aside."""
-    return [_texts(audit), _labels(audit), _copies(audit), _groups(audit), _leaks(audit)]
+def sections(audit: Audit) -> list[Section]:
+    """Say what was found, subject by subject: the advice first, the pairs aside."""
+    return [
+        advice_section(audit),
+        _texts_section(audit),
+        _labels_section(audit),
+        _copies_section(audit),
+        _groups_section(audit),
+        _leaks_section(audit),
+    ]
 
 
-def advice(audit: "Audit") -> Section:
+def audit_page(audit: Audit) -> str:
+    """Show an audit as a self-contained HTML page; every text of the data is escaped."""
+    return render(
+        "audit.html.j2",
+        title=f"Audit of {audit.reading.source}",
+        sections=[*sections(audit), Section("How the data was read", audit.reading.lines())],
+        pairs=[(pair, differences(pair.first.text, pair.second.text)) for pair in audit.pairs],
+        caption=_caption,
+    )
+
+
+def format_audit(audit: Audit) -> str:
+    """Write an audit for a terminal, the advice last."""
+    advice, *others = sections(audit)
+    parts = ["\n".join(_section_lines(section)) for section in others]
+    if audit.pairs:
+        parts.append("\n\n".join([_PAIRS_TITLE, *map(_format_pair, audit.pairs)]))
+    return "\n\n".join([*parts, "\n".join(_section_lines(advice))])
+
+
+_PAIRS_TITLE = "NEAR COPIES TO LOOK AT  [-only in the first-] {+only in the second+}"
+
+
+def _section_lines(section: Section) -> Iterator[str]:
+    yield section.title.upper()
+    for sentence in section.sentences:
+        yield from _wrapped(sentence, indent=2)
+    if section.rows:
+        yield from text_table([section.header, *section.rows], margin="  ", gap="   ")
+
+
+def _format_pair(pair: Pair) -> str:
+    """Show two texts as one, with what only one of them has in brackets."""
+    marks = {"same": "{}", "first": "[-{}-]", "second": "{{+{}+}}"}
+    words = [
+        marks[piece.where].format(shown(piece.words, LINE_WIDTH * 5))
+        for piece in differences(pair.first.text, pair.second.text)
+    ]
+    captions = f"{_caption(pair.first)} and {_caption(pair.second)}"
+    lines = [
+        f"  {pair.why} ({pair.similarity:.2f}): {captions}",
+        *_wrapped(" ".join(words), indent=4),
+    ]
+    return "\n".join(lines)
+
+
+def _caption(row: ShownRow) -> str:
+    """Name a row of a pair: its number, label and group."""
+    label = "" if row.label is None else f", {shown(row.label, 30)}"
+    group = "" if row.group is None else f", group {shown(row.group, 20)}"
+    return f"row {row.row:,}{label}{group}"
+
+
+def _wrapped(text: str, *, indent: int) -> list[str]:
+    margin = " " * indent
+    hanging = margin + "  " if text.startswith("- ") else margin
+    return textwrap.wrap(
+        text, LINE_WIDTH, initial_indent=margin, subsequent_indent=hanging, break_on_hyphens=False
+    )
+
+
+def advice_section(audit: Audit) -> Section:
     """Say which split to use, and why."""
     head = f"Use --split {audit.advice.split}"
     head += ", which is the default." if audit.advice.split == "grouped" else "."
     return Section("Advice", [head, *audit.advice.reasons])
 
 
-def _texts(audit: "Audit") -> Section:
+def _texts_section(audit: Audit) -> Section:
     lengths = audit.lengths
     sentences = [
         f"{audit.n_rows:,} rows. Words in a text: median {lengths.median:.0f},"
@@ -38,7 +108,7 @@ def _texts(audit: "Audit") -> Section:
     return Section("Texts", sentences)
 
 
-def _labels(audit: "Audit") -> Section:
+def _labels_section(audit: Audit) -> Section:
     if audit.labels is None:
         return Section("Labels", ["No labels were found, so nothing is said of them."])
     rows: list[tuple[str, ...]] = [
@@ -50,7 +120,7 @@ def _labels(audit: "Audit") -> Section:
     return Section("Labels", sentences, ("label", "rows", "share"), rows)
 
 
-def _copies(audit: "Audit") -> Section:
+def _copies_section(audit: Audit) -> Section:
     found = audit.duplicates
     sentences = [
         f"{_of(found.rows, audit.n_rows)} have a copy:",
@@ -64,7 +134,7 @@ def _copies(audit: "Audit") -> Section:
     return Section("Copies", [*sentences, *_where_sought(audit.reading.choice("text"))])
 
 
-def _where_sought(text: "Choice | None") -> list[str]:
+def _where_sought(text: Choice | None) -> list[str]:
     """Say that copies are those of one column, where several are the text."""
     if text is None or not text.before:
         return []
@@ -75,7 +145,7 @@ def _where_sought(text: "Choice | None") -> list[str]:
     ]
 
 
-def _conflicts(conflicts: "Conflicts") -> str:
+def _conflicts(conflicts: Conflicts) -> str:
     groups = ""
     if conflicts.groups is not None:
         groups = f" Groups with more than one label: {conflicts.groups:,}."
@@ -86,7 +156,7 @@ def _conflicts(conflicts: "Conflicts") -> str:
     )
 
 
-def _groups(audit: "Audit") -> Section:
+def _groups_section(audit: Audit) -> Section:
     groups = audit.groups
     rows = [] if groups.own is None else [_sizes("the data's own", groups.own)]
     rows.append(_sizes("with copies joined" if rows else "by copies", groups.joined))
@@ -98,11 +168,11 @@ def _groups(audit: "Audit") -> Section:
     return Section("Groups", sentences, ("groups", "number", "median rows", "largest"), rows)
 
 
-def _sizes(name: str, sizes: "GroupSizes") -> tuple[str, ...]:
+def _sizes(name: str, sizes: GroupSizes) -> tuple[str, ...]:
     return (name, f"{sizes.n_groups:,}", f"{sizes.median:g}", f"{sizes.largest:,}")
 
 
-def _leaks(audit: "Audit") -> Section:
+def _leaks_section(audit: Audit) -> Section:
     title = "What a split leaks"
     if not audit.leaks:
         return Section(title, ["There are too few rows to split."])

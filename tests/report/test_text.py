@@ -4,7 +4,7 @@ import numpy as np
 from sklearn import metrics as sk
 
 from wordgate.evaluation.metrics import evaluate
-from wordgate.evaluation.report_text import classification_report, confusion_table
+from wordgate.report.text import classification_report, confusion_table
 
 
 def _scores(true, predicted, labels):

@@ -1,4 +1,4 @@
-"""What a split would leak: measured on real splits, not estimated."""
+"""Leakage of a split, measured on real splits, not estimated."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ BY_GROUP, BY_BOTH = "grouped by group", "grouped, copies joined"
 
 
 @dataclass(frozen=True)
-class Leak:
+class MeasuredLeakage:
     """Which share of the test rows training would know; means over `SEEDS`, shares of 1.
 
     Attributes:
@@ -37,9 +37,9 @@ class Leak:
     problem: str
 
 
-def measure_leaks(
+def measure_leakage(
     texts: Sequence[str], labels: Sequence[str], copies: NearDuplicates
-) -> list[Leak]:
+) -> list[MeasuredLeakage]:
     """Split rows at random, by their own groups and by groups with copies joined; count the leak.
 
     Args:
@@ -56,11 +56,11 @@ def measure_leaks(
     own, joined = copies.keys, copies.joined.groups
     numbers = np.unique(np.asarray(own, dtype=object), return_inverse=True)[1].astype(np.int64)
 
-    def leak(name: str, deal: Callable[[int], Split]) -> Leak:
+    def leak(name: str, deal: Callable[[int], Split]) -> MeasuredLeakage:
         splits = [deal(seed) for seed in SEEDS]
         shares = np.mean([_shares(split, numbers, copies) for split in splits], axis=0).tolist()
         fell_back = name != RANDOM and splits[0].kind == "random"
-        return Leak(
+        return MeasuredLeakage(
             split=name,
             n_test=len(splits[0].test),
             by_group=shares[0] if copies.own_groups else None,
