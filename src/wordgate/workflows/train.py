@@ -193,10 +193,10 @@ def train(
         chosen if model in TAUGHT else None,
         teaching_minutes,
         has_unlabelled=bool(files),
-        folder=taught_beside(out) if out is not None and model == "lstm" else None,
+        folder=taught_beside(out) if out is not None and model in TAUGHT else None,
         resume=resume,
     )
-    if resume and not overwrite and max_minutes is None and out is not None and model == "lstm":
+    if resume and not overwrite and max_minutes is None and out is not None:
         overwrite = is_end_of(Path(out), kept_beside(out))  # killed between writing and removing
     checkpoint = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
     seed = checked_seed(seed)
