@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from wordgate.split.copies import find_copies
+
 from wordgate.cli.main import exit_code
 from wordgate.data import read_table
-from wordgate.split.copies import find_copies
 from wordgate.split.splits import grouped_split, random_split
 
 LSTM = {

@@ -123,10 +123,10 @@ def make_examples(n, seed=0):
 
 def fit_small(
     train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, checkpoint=None,
-    vocabulary_of=None, vectors=None, device="cpu", threads=None, **changes,
+    vocabulary_of=None, vectors=None, device="cpu", threads=None, family="lstm", **changes,
 ):  # fmt: skip
     return fit(
-        "lstm",
+        family,
         train,
         train if valid is None else valid,
         classes,

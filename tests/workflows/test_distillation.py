@@ -351,18 +351,33 @@ def test_files_of_others_in_the_folder_of_a_teaching_stay(interrupted, teach):
     assert [file.name for file in kept.iterdir()] == ["notes.txt"]
 
 
-def test_a_taught_mlp_keeps_nothing_that_it_could_not_go_on_from(
+def test_a_taught_mlp_that_was_interrupted_goes_on_without_fitting_its_teacher_again(
     reviews, tiny_mlp, tiny_transformer, tmp_path, monkeypatch
 ):
+    fast = {"transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16}
+    fitted, fit = [], teachers.fit_calibrated
+
+    def counting(*arguments, **options):
+        fitted.append(arguments[0])
+        return fit(*arguments, **options)
+
     def interrupting(self, texts):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(teachers.ModelTeacher, "log_proba", interrupting)
-    fast = {"transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16}
-    with pytest.raises(KeyboardInterrupt) as caught:
-        wordgate.train(
-            reviews, model="mlp", teacher=str(tiny_transformer), out=tmp_path / "student",
-            settings={**tiny_mlp, **TEACHING, **fast}, progress=Silent(),
+    def train(out, **options):
+        return wordgate.train(
+            reviews, model="mlp", teacher=str(tiny_transformer), out=out,
+            settings={**tiny_mlp, **TEACHING, **fast}, progress=Silent(), **options,
         )  # fmt: skip
-    assert "--resume" not in str(caught.value)
-    assert not list(tmp_path.glob("student*"))
+
+    monkeypatch.setattr(teachers, "fit_calibrated", counting)
+    out = tmp_path / "student"
+    with monkeypatch.context() as patched:
+        patched.setattr(teachers.ModelTeacher, "log_proba", interrupting)
+        with pytest.raises(KeyboardInterrupt, match="--resume goes on from there"):
+            train(out)
+    assert [file.name for file in tmp_path.iterdir()] == ["student.teaching"]
+    training = train(out, resume=True)
+    assert fitted == ["transformer"]
+    assert [file.name for file in tmp_path.iterdir()] == ["student"]
+    assert training.metrics.confusion == train(tmp_path / "whole").metrics.confusion

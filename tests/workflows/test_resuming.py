@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,10 +18,14 @@ from wordgate.errors import BundleError, SettingsError
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint
 from wordgate.training.lstm_trainer import LSTMTrainer
+from wordgate.training.mlp import MLPTrainer
+from wordgate.training.transformer_trainer import TransformerTrainer
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 SMALL = {"patience": 100, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1,
          "recurrent_dropout": 0.2}  # fmt: skip
+FINE_TUNED = {"transformer_epochs": 2, "transformer_min_updates": 0, "transformer_max_tokens": 16,
+              "transformer_batch_size": 8}  # fmt: skip
 
 
 class Commands:
@@ -252,6 +257,91 @@ def test_only_the_end_of_the_very_training_is_taken_for_it(
     assert refusal(BundleError, reviews, out, tiny, resume=True).startswith(both)
 
 
+@pytest.fixture(params=["mlp", "transformer"])
+def train_other(request, reviews, tmp_path):
+    """Train a model of another family into `model`; an update of it can be patched."""
+    if request.param == "mlp":
+        options = {
+            "vectors": request.getfixturevalue("review_vectors"),
+            "settings": request.getfixturevalue("tiny_mlp"),
+        }
+    else:
+        folder = request.getfixturevalue("tiny_bert")
+        options = {"settings": {**FINE_TUNED, "transformer_model": str(folder)}}
+
+    def call(out=tmp_path / "model", **more):
+        return wordgate.train(
+            reviews, out=out, model=request.param, progress=Silent(), **options, **more
+        )
+
+    call.trainer = {"mlp": MLPTrainer, "transformer": TransformerTrainer}[request.param]
+    call.family = request.param
+    return call
+
+
+@pytest.fixture
+def interrupted_other(train_other, tmp_path, monkeypatch):
+    """A training into `model` that was interrupted in its second epoch."""
+    real = train_other.trainer.update
+
+    def update(trainer, batch):
+        if trainer.updates == trainer.plan.updates_per_epoch + 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(trainer, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train_other.trainer, "update", update)
+        with pytest.raises(KeyboardInterrupt) as interruption:
+            train_other()
+    assert interruption.value.args == (
+        f"the training is kept in {tmp_path / 'model.checkpoint'};"
+        " the same command with --resume goes on from there",
+    )
+    return tmp_path / "model"
+
+
+def test_an_interrupted_training_of_another_family_writes_the_same_model(
+    interrupted_other, train_other
+):
+    out = interrupted_other
+    with pytest.raises(BundleError, match=r"was interrupted and left .*: go on with it by --resum"):
+        train_other()
+    resumed = train_other(resume=True)
+    whole = train_other(out.with_name("whole"))
+    assert weights(out) == weights(out.with_name("whole"))
+    assert resumed.metrics.log_loss == whole.metrics.log_loss
+    assert sorted(file.name for file in out.parent.iterdir()) == ["model", "whole"]
+
+
+def test_zero_minutes_make_a_model_of_another_family(interrupted_other, train_other):
+    training = train_other(resume=True, max_minutes=0)
+    assert training.metrics.epochs >= 1
+    assert any(line.startswith("The time limit ended ") for line in training.metrics.remarks)
+    assert wordgate.load(interrupted_other).predict(["We love this lamp"])
+    assert [file.name for file in interrupted_other.parent.iterdir()] == ["model"]
+
+
+def test_a_training_of_another_family_killed_with_its_model_written_ends_by_itself(
+    train_other, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(checkpoint, "_SOONEST", 0.0)
+    monkeypatch.setattr(checkpoint, "_SHARE", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr("wordgate.workflows.train.remove", lambda file: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train_other()
+    before = weights(tmp_path / "model")
+    train_other(resume=True)
+    assert weights(tmp_path / "model") == before
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_checkpoint_of_another_family_is_not_gone_on_with(interrupted, reviews, train_other):
+    kept = f"{interrupted}.checkpoint keeps a training with family lstm instead of "
+    with pytest.raises(BundleError, match=rf"^{re.escape(kept)}{train_other.family}, "):
+        train_other(resume=True)
+
+
 def test_a_training_that_ends_well_leaves_no_checkpoint(reviews, tiny, tmp_path):
     train(reviews, tmp_path / "model", tiny)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
@@ -288,8 +378,8 @@ def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
         f"there is no {out}.checkpoint to resume from; leave --resume out to begin"
     )
     assert refusal(SettingsError, reviews, out, {}, resume=True, model="count") == (
-        "--resume has no effect: a count model is fitted in one piece, and only an LSTM's"
-        " training is kept on its way"
+        "--resume has no effect: a count model is fitted in one piece; kept on its way is the"
+        " training of the families mlp, lstm, transformer"
     )
     assert refusal(SettingsError, reviews, None, tiny, resume=True) == (
         "to resume a training, say by `out` which one"

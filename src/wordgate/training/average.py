@@ -254,7 +254,7 @@ def _describe_work(task: _Task, vocabulary_of: Examples | None, seed: int) -> di
         VECTORS: known.vectors_digest(),
         WORDS: words_digest(known.encoder.vocabulary, known.encoded, task.encoded_valid),
     }
-    return describe_work(parts, task.n_classes, task.settings, seed, digests)
+    return describe_work("mlp", parts, task.n_classes, task.settings, seed, digests)
 
 
 def _choose(fits: Sequence[FittedAverages]) -> tuple[FittedAverages, list[str]]:

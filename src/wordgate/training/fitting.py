@@ -138,6 +138,7 @@ def check_not_empty(train: Examples, valid: Examples, model: str, choice: str) -
 
 
 def describe_work(
+    family: str,
     parts: Sequence[Examples],
     n_classes: int,
     settings: Settings,
@@ -147,6 +148,7 @@ def describe_work(
     """Name all that decides what a training comes to, for its checkpoint.
 
     Args:
+        family: The family of the model.
         parts: All texts that have a part in it.
         n_classes: How many labels there are.
         settings: The recipe's settings.
@@ -154,6 +156,7 @@ def describe_work(
         digests: What else decides it, by name: digests of word vectors, words, weights.
     """
     return {
+        "family": family,
         "data": "".join(part.digest() for part in parts),
         "labels": str(n_classes),
         **digests,

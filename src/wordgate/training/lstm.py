@@ -112,7 +112,7 @@ def fit_lstm(
             VECTORS: "drawn" if begun.coverage is None else begun.digest(),
             WORDS: words_digest(begun.encoder.vocabulary, data.train, data.valid),
         }
-        work = describe_work(parts, n_classes, settings, seed, digests)
+        work = describe_work("lstm", parts, n_classes, settings, seed, digests)
     tried = candidate_settings(settings)
     vocabulary = begun.encoder.vocabulary
 

@@ -78,7 +78,7 @@ def fit_transformer(
             "pretrained weights": _digest(network),
             WORDS: ids_digest(encoded, encoded_valid),
         }
-        work = describe_work([train, valid], n_classes, settings, seed, digests)
+        work = describe_work("transformer", [train, valid], n_classes, settings, seed, digests)
 
     def start(_: int) -> Candidate[TransformerNetwork]:
         trainer = TransformerTrainer(network, data, settings, seed, torch_device, threads)
@@ -103,11 +103,12 @@ def fit_transformer(
 
 
 def _digest(network: TransformerNetwork) -> str:
-    """Give a SHA-256 that another description or other weights would change."""
+    """Give a SHA-256 that another encoder would change; the last layer is drawn by the seed."""
     description = json.dumps([network.config, network.pad_id], sort_keys=True)
     content = hashlib.sha256(description.encode())
     for name, array in sorted(network.arrays().items()):
-        content.update(name.encode() + array.tobytes())
+        if name.startswith("encoder."):
+            content.update(name.encode() + array.tobytes())
     return content.hexdigest()
 
 

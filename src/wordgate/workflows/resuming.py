@@ -8,6 +8,8 @@ from safetensors import SafetensorError
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
+from wordgate.settings import TAUGHT
+from wordgate.training.families import RESUMABLE
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
 from wordgate.training.identity import MISFITS
 
@@ -19,7 +21,7 @@ def checkpoint_config(
 
     Args:
         out: Where the model is to be written; None for memory alone, which keeps nothing.
-        family: The family of the model; only an LSTM's training is kept on its way.
+        family: The family of the model; only the training of some is kept on its way.
         resume: Whether to go on with the training that is kept.
         overwrite: Whether to begin anew; what is kept stays until something newer is.
 
@@ -28,19 +30,21 @@ def checkpoint_config(
         BundleError: A training is kept and nothing said what is to become of it; or none is kept
             and it should be resumed; or what is there is no file.
     """
-    if resume and family != "lstm":
+    if resume and family not in RESUMABLE:
         raise SettingsError(
-            f"--resume has no effect: a {family} model is fitted in one piece, and only an LSTM's"
-            " training is kept on its way"
+            f"--resume has no effect: a {family} model is fitted in one piece; kept on its way is"
+            f" the training of the families {', '.join(RESUMABLE)}"
         )
     if resume and out is None:
         raise SettingsError("to resume a training, say by `out` which one")
-    if out is None or family != "lstm":
+    if out is None or family not in RESUMABLE:
         return None
-    file, taught = checkpoint_path(out), teaching_path(out)
+    file = kept = checkpoint_path(out)
     check_place(file, "training", folder=False)
-    check_place(taught, "teaching", folder=True)
-    kept = taught if taught.exists() and not file.exists() else file
+    if family in TAUGHT:
+        taught = teaching_path(out)
+        check_place(taught, "teaching", folder=True)
+        kept = taught if taught.exists() and not file.exists() else file
     check_resume(Path(out), kept, "training", resume=resume, overwrite=overwrite)
     return CheckpointConfig(file, resume and file.exists())
 

@@ -197,12 +197,13 @@ def train(
         chosen if model in TAUGHT else None,
         teaching_minutes,
         has_unlabelled=bool(files),
-        folder=teaching_path(out) if out is not None and model == "lstm" else None,
+        folder=teaching_path(out) if out is not None and model in TAUGHT else None,
         resume=resume,
     )
-    if resume and not overwrite and max_minutes is None and out is not None and model == "lstm":
-        # Complete if it was killed between writing the model and removing the checkpoint.
-        overwrite = is_complete(Path(out), checkpoint_path(out))
+    if resume and not overwrite and max_minutes is None and out is not None:
+        overwrite = is_complete(
+            Path(out), checkpoint_path(out)
+        )  # killed between writing and removing
     checkpoint = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
     seed = checked_seed(seed)
     check_device(model, device)
