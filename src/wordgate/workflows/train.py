@@ -201,9 +201,8 @@ def train(
         resume=resume,
     )
     if resume and not overwrite and max_minutes is None and out is not None:
-        overwrite = is_complete(
-            Path(out), checkpoint_path(out)
-        )  # killed between writing and removing
+        # Complete if it was killed between writing the model and removing the checkpoint.
+        overwrite = is_complete(Path(out), checkpoint_path(out))
     checkpoint = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
     seed = checked_seed(seed)
     check_device(model, device)
