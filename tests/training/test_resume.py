@@ -430,7 +430,7 @@ def test_a_full_disk_is_said_and_the_checkpoint_before_stays(interrupted, fit_mo
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("wordgate.files.os.fsync", full)
+    monkeypatch.setattr("wordgate.storage.files.os.fsync", full)
     monkeypatch.setattr(Checkpoint, "is_due", lambda self: True)
     assert refusal(fit_model, train, epochs=3, keeping=keeping) == (
         f"the checkpoint could not be written to {keeping.file}: No space left on device"

@@ -23,7 +23,7 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     """
     from wordgate.cli.audit_page import audit_page
     from wordgate.cli.audit_view import audit_view
-    from wordgate.files import check_file, writing
+    from wordgate.storage.files import atomic_output, check_file
     from wordgate.workflows.audit import audit as audit_workflow
 
     if html is not None:
@@ -31,7 +31,7 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     found = audit_workflow(data, **reading)
     remark("\n".join(found.reading.lines()))
     if html is not None:
-        with writing(Path(html)) as aside:
+        with atomic_output(Path(html)) as aside:
             aside.write_text(audit_page(found), encoding="utf-8", errors="replace")
     if as_json:
         click.echo(json.dumps(found.to_json(), ensure_ascii=False))

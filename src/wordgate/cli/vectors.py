@@ -68,8 +68,8 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     from pathlib import Path
 
     from wordgate.errors import SettingsError
-    from wordgate.files import check_file
     from wordgate.runtime.progress import Console
+    from wordgate.storage.files import check_file
     from wordgate.vectors.named import locate_vectors
     from wordgate.vectors.reading import open_vectors
     from wordgate.vectors.writing import format_by_name, write_vectors

@@ -7,14 +7,15 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from wordgate.files import replacing
+from wordgate.storage.files import atomic_write
+from wordgate.storage.tensors import write_arrays
 from wordgate.vectors.matching import RULES, Found
 
 CACHE_HOME_VARIABLE = "WORDGATE_CACHE_HOME"
@@ -74,9 +75,9 @@ def keep_answer(key: str, found: Found) -> Path:
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     known, rules = found.vectors[found.known], found.rules
-    with replacing(folder / f"{key}.safetensors") as aside:
-        content = save({"vectors": known, "rules": rules}, {_DIGEST: _digest(known, rules)})
-        aside.write_bytes(content)
+    with atomic_write(folder / f"{key}.safetensors") as aside:
+        arrays: dict[str, NDArray[Any]] = {"vectors": known, "rules": rules}
+        write_arrays(aside, arrays, {_DIGEST: _digest(known, rules)})
     _shrink(folder)
     return folder
 

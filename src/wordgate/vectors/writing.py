@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase
@@ -14,11 +13,12 @@ import numpy as np
 
 from wordgate.data.source import is_file
 from wordgate.errors import DataError, SettingsError, did_you_mean
-from wordgate.files import writing
+from wordgate.storage.files import atomic_output
+from wordgate.storage.tensors import safetensors_header
 from wordgate.vectors.block import LARGEST_SIZE, LONGEST_WORD, Block
 from wordgate.vectors.lines import has_stray_number
 from wordgate.vectors.reading import FORMATS
-from wordgate.vectors.table import LENGTH_BYTES, METADATA
+from wordgate.vectors.table import METADATA
 
 ENDINGS = {
     ".bin": "word2vec",
@@ -71,7 +71,7 @@ def write_vectors(
     path = Path(path)
     _check_call(path, format, count, size)
     rows = _checked(path, blocks, _unfit(format), count, size)
-    with writing(path) as aside, aside.open("wb") as file:
+    with atomic_output(path) as aside, aside.open("wb") as file:
         if format == "safetensors":
             _write_table(file, rows, count, size)
             return
@@ -203,22 +203,9 @@ def _write_table(file: BufferedIOBase, blocks: Iterable[Block], count: int, size
     file.write(ends)
     file.write(letters)
     file.seek(0)
-    file.write(_table_header(count, size, len(letters)))
-
-
-def _table_header(count: int, size: int, letters: int) -> bytes:
-    """Make the header, filled up with spaces to the room that was left for it."""
-    at_ends = 4 * count * size
-    at_words = at_ends + 8 * count
-    header = {
-        "__metadata__": METADATA,
-        "vectors": _entry("F32", [count, size], 0, at_ends),
-        "word_ends": _entry("I64", [count], at_ends, at_words),
-        "words": _entry("U8", [letters], at_words, at_words + letters),
+    tensors = {
+        "vectors": ("F32", [count, size]),
+        "word_ends": ("I64", [count]),
+        "words": ("U8", [len(letters)]),
     }
-    room = _HEADER_ROOM - LENGTH_BYTES
-    return room.to_bytes(LENGTH_BYTES, "little") + json.dumps(header).encode().ljust(room)
-
-
-def _entry(dtype: str, shape: list[int], start: int, end: int) -> dict[str, object]:
-    return {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+    file.write(safetensors_header(tensors, METADATA, size=_HEADER_ROOM))

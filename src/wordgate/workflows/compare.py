@@ -13,12 +13,12 @@ from wordgate.bundle.config import environment
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import BundleError, MissingExtraError, SettingsError
 from wordgate.evaluation.intervals import paired_difference
-from wordgate.files import check_folder, write_folder
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, reads_setting
+from wordgate.storage.files import check_folder, write_folder
 from wordgate.training.families import (
     FAMILIES,
     NEED_VECTORS,

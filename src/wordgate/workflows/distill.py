@@ -10,11 +10,11 @@ from typing_extensions import Unpack
 
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
-from wordgate.files import check_file
 from wordgate.runtime.cpu import choose_threads, torch_threads, wait_asleep
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
+from wordgate.storage.files import check_file
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
 from wordgate.vectors.block import Block
 from wordgate.vectors.distilling import WordVectors, distill_words

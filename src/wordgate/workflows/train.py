@@ -17,12 +17,12 @@ from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import tempered
 from wordgate.evaluation.metrics import Scores
-from wordgate.files import remove
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import TAUGHT, Settings, checked_seed
+from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import Keeping
 from wordgate.vectors.pretrained import Pretrained
