@@ -5,7 +5,7 @@ import pytest
 
 from wordgate.text.vocabulary import Vocabulary
 from wordgate.training.first_vectors import drawn_vectors, pretrained_vectors
-from wordgate.vectors.matching import Found
+from wordgate.vectors.lookup import LookupResult
 
 WORDS = Vocabulary(tuple(f"w{number}" for number in range(400)))
 KNOWN = np.arange(400) % 4 != 0
@@ -16,7 +16,7 @@ def found():
     """Three quarters of the words, around a mean of 5 with a deviation of 2."""
     vectors = np.random.default_rng(0).normal(5.0, 2.0, (400, 6)).astype(np.float32)
     vectors[~KNOWN] = 0.0
-    return Found(vectors, np.where(KNOWN, 0, -1).astype(np.int8))
+    return LookupResult(vectors, np.where(KNOWN, 0, -1).astype(np.int8))
 
 
 def first(settings, found, seed=0, **changes):

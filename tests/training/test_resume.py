@@ -25,7 +25,7 @@ from wordgate.training.course import Course
 from wordgate.training.fitting import Keeping
 from wordgate.training.identity import Identity, digest
 from wordgate.training.trainer import Trainer
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 
 WAYS = {
     "default's": {},
@@ -313,7 +313,9 @@ def test_more_labels_and_other_word_vectors_are_refused(
     shutil.copy(word_vectors.file.path, vectors)
 
     def fit(**options):
-        return fit_model(train, epochs=3, vectors=Pretrained.open(vectors, Listener()), **options)
+        return fit_model(
+            train, epochs=3, vectors=PretrainedVectors.open(vectors, Listener()), **options
+        )
 
     with monkeypatch.context() as patched:
         interrupt_after(patched, 30)

@@ -20,7 +20,7 @@ from wordgate.text.encoder import EncodedTexts
 from wordgate.training.fitting import Epoch, Examples, Fitted, check_not_empty
 from wordgate.training.strengths import choose_strength
 from wordgate.training.words import KnownWords, look_words_up, word_remarks
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 
 SMOOTHING = 1e-3
 """Arora et al.'s a: a word that makes up this share of all tokens weighs half."""
@@ -85,7 +85,7 @@ def fit_average(
     settings: Settings,
     *,
     vocabulary_of: Examples | None,
-    vectors: Pretrained,
+    vectors: PretrainedVectors,
     seed: int,
     progress: Progress,
     deadline: float,

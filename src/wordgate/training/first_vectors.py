@@ -9,7 +9,7 @@ from wordgate.settings import Settings
 from wordgate.text.vocabulary import PADDING, Vocabulary
 from wordgate.training.initialisation import Floats, word_vectors
 from wordgate.training.noise import stream
-from wordgate.vectors.matching import Found
+from wordgate.vectors.lookup import LookupResult
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def drawn_vectors(vocabulary: Vocabulary, settings: Settings, seed: int) -> Firs
 
 
 def pretrained_vectors(
-    vocabulary: Vocabulary, found: Found, settings: Settings, seed: int, n_more: int = 0
+    vocabulary: Vocabulary, found: LookupResult, settings: Settings, seed: int, n_more: int = 0
 ) -> FirstVectors:
     """Lay pretrained vectors beside and among drawn ones, as the settings say.
 

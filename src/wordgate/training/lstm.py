@@ -22,8 +22,8 @@ from wordgate.training.identity import VECTORS, WORDS, Identity
 from wordgate.training.sitting import Sitting
 from wordgate.training.trainer import Trainer
 from wordgate.training.words import learn_words, look_words_up, word_remarks, words_digest
-from wordgate.vectors.coverage import Coverage
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.lookup import VocabularyCoverage
+from wordgate.vectors.pretrained import PretrainedVectors
 
 STRENGTHS = ("strongly", "lightly")
 """How the candidates are regularised."""
@@ -43,7 +43,7 @@ class Beginning:
     encoder: TextEncoder
     encoded: EncodedTexts
     first: FirstVectors
-    coverage: Coverage | None = None
+    coverage: VocabularyCoverage | None = None
 
     def digest(self) -> str:
         """Give a SHA-256 that other vectors would change."""
@@ -60,7 +60,7 @@ def fit_lstm(
     settings: Settings,
     *,
     vocabulary_of: Examples | None,
-    vectors: Pretrained | None,
+    vectors: PretrainedVectors | None,
     seed: int,
     device: str,
     progress: Progress,
@@ -279,7 +279,7 @@ def _choose(task: _Task, trained: _Trained) -> tuple[Settings, Candidate]:
 def _begin(
     train: Examples,
     vocabulary_of: Examples | None,
-    vectors: Pretrained | None,
+    vectors: PretrainedVectors | None,
     settings: Settings,
     seed: int,
     progress: Progress,

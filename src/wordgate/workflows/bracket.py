@@ -19,7 +19,7 @@ from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings, reads_setting
 from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.judging import Exam, leak_sentence
 from wordgate.workflows.ladder import TAUGHT_LSTM, Answers, Rung, family_of
@@ -54,7 +54,7 @@ class Terms:
     settings: Settings
     seed: int
     device: str
-    vectors: Pretrained | None
+    vectors: PretrainedVectors | None
     folds: int | None
     progress: Progress
     transformer: Path | None = None
@@ -71,7 +71,7 @@ class Terms:
         """Say where a family is to compute."""
         return "auto" if family in ON_CPU_ALONE else self.device
 
-    def vectors_of(self, family: str) -> Pretrained | None:
+    def vectors_of(self, family: str) -> PretrainedVectors | None:
         """Give the word vectors to a family that reads some."""
         return self.vectors if family_of(family) in READ_VECTORS else None
 

@@ -10,7 +10,7 @@ from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.judging import Exam
 from wordgate.workflows.rounds import make_rounds
 from wordgate.workflows.study import Study, all_examples
@@ -63,7 +63,7 @@ def cross_validate(
     settings: Settings,
     seed: int,
     device: str,
-    vectors: Pretrained | None,
+    vectors: PretrainedVectors | None,
     progress: Progress,
     threads: int | None = None,
     teaching: Teaching | None = None,

@@ -23,8 +23,8 @@ from wordgate.evaluation.metrics import Scores, evaluate
 from wordgate.models.base import Model
 from wordgate.training.count import fit_count
 from wordgate.training.fitting import Examples
-from wordgate.vectors.coverage import Coverage
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.lookup import VocabularyCoverage
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.study import Study
 from wordgate.workflows.teaching import Taught
 
@@ -159,7 +159,9 @@ def leak_sentence(study: Study) -> str:
     )
 
 
-def vector_facts(vectors: Pretrained | None, coverage: Coverage | None) -> VectorFacts | None:
+def vector_facts(
+    vectors: PretrainedVectors | None, coverage: VocabularyCoverage | None
+) -> VectorFacts | None:
     """Gather where pretrained word vectors came from, and how many words had one."""
     if vectors is None or coverage is None:
         return None

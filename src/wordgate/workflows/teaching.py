@@ -21,7 +21,7 @@ from wordgate.settings import TAUGHT, Settings
 from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import Examples, Keeping
 from wordgate.training.identity import Identity
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
 from wordgate.workflows.teachers import (
     MeanTeacher,
@@ -120,7 +120,7 @@ class Taught:
     asked: NDArray[np.bool_]
     n_left_out: int
     seconds: float
-    vectors: Pretrained | None
+    vectors: PretrainedVectors | None
     fine_tuned: Mapping[str, Calibrated]
 
     @property
@@ -191,7 +191,9 @@ def prepare_teaching(
     return Teaching(saved, minutes=minutes, folder=folder, resume=resume)
 
 
-def vectors_of(vectors: Pretrained | None, taught: Taught | None) -> Pretrained | None:
+def vectors_of(
+    vectors: PretrainedVectors | None, taught: Taught | None
+) -> PretrainedVectors | None:
     """Give the word vectors that a model began with: those given, or those of its teacher."""
     return vectors if vectors is not None or taught is None else taught.vectors
 
@@ -217,7 +219,7 @@ class FitOptions(TypedDict, total=False):
     progress: Required[Progress]
     deadline: float
     vocabulary_of: Examples | None
-    vectors: Pretrained | None
+    vectors: PretrainedVectors | None
     keeping: Keeping | None
     threads: int | None
 
@@ -334,7 +336,7 @@ def _work(
     unlabelled: Sequence[str],
     settings: Settings,
     seed: int,
-    vectors: Pretrained | None,
+    vectors: PretrainedVectors | None,
 ) -> dict[str, str]:
     """Name all that decides what a teacher is and is asked; long values are digests."""
     return {

@@ -25,7 +25,7 @@ from wordgate.settings import TAUGHT, Settings, checked_seed
 from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import Keeping
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.audit import audit_table
 from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.clock import Clock, peak_memory_mb
@@ -99,7 +99,7 @@ class Plan:
     settings: Settings
     seed: int
     device: str
-    vectors: Pretrained | None = None
+    vectors: PretrainedVectors | None = None
     folds: int | None = None
     keeping: Keeping | None = None
     no_texts: bool = False
@@ -363,7 +363,7 @@ def _config(
     study: Study,
     plan: Plan,
     calibrated: Calibrated,
-    vectors: Pretrained | None,
+    vectors: PretrainedVectors | None,
 ) -> Config:
     return Config(
         family=plan.model,
