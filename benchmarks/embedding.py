@@ -18,7 +18,7 @@ from wordgate.settings import load_settings
 from wordgate.split.folds import grouped_folds
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.splits import hold_out, split_table
 
 TWEETS, FOLDS = "twitter_training.csv", 4
@@ -50,7 +50,7 @@ def main() -> None:
     groups = [splits.copies.joined.groups[row] for row in kept]
     rows = Examples([table.texts[row] for row in kept], targets, groups)
     fold_of_row = grouped_folds(groups, names, FOLDS, seed=0)
-    vectors = Pretrained.open(distilled("tweets-inner", rows.texts), Silent())
+    vectors = PretrainedVectors.open(distilled("tweets-inner", rows.texts), Silent())
     print(f"Tweets: {len(rows.texts):,} rows in {FOLDS} inner folds, accuracy\n")
     print("| word vectors | validation | unseen fold | each fold |\n|---|---|---|---|")
     for way, changes in WAYS.items():

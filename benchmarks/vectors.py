@@ -50,7 +50,7 @@ PREDICTED = (
 WORDGATE_PEER = """
 import sys, time, json, hashlib
 import numpy as np
-from wordgate.vectors.reading import open_vectors
+from wordgate.vectors.formats import open_vectors
 file, words = sys.argv[1:]
 wanted = open(words, "rb").read().split(b"\\n")
 started, worked = time.perf_counter(), time.process_time()
@@ -68,11 +68,11 @@ LOOK_UP_PEER = """
 import sys, time, json, hashlib
 import numpy as np
 from wordgate.runtime.progress import Silent
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 file, words = sys.argv[1:]
 wanted = open(words, "rb").read().decode().split("\\n")
 started, worked = time.perf_counter(), time.process_time()
-found = Pretrained.open(file, Silent()).look_up(wanted, "any", Silent())
+found = PretrainedVectors.open(file, Silent()).look_up(wanted, "any", Silent())
 seconds = [time.perf_counter() - started, time.process_time() - worked]
 print(json.dumps([*seconds, hashlib.sha256(found.vectors.tobytes()).hexdigest()]))
 """
@@ -151,12 +151,12 @@ def _gzipped(file: Path) -> Path:
 
 def _text(file: Path) -> Path:
     """Write a binary file again as fastText's `.vec`."""
-    from wordgate.vectors.reading import open_vectors
+    from wordgate.vectors.formats import open_vectors
     from wordgate.vectors.writing import write_vectors
 
     opened, text = open_vectors(file), file.with_suffix(".vec")
     write_vectors(
-        text, opened.blocks(), format="word2vec-text", count=opened.rows(), size=opened.size
+        text, opened.batches(), format="word2vec-text", count=opened.rows(), size=opened.size
     )
     return text
 
@@ -205,12 +205,12 @@ def _compare(file: Path, n_wanted: int) -> str:
 
 def _wanted(file: Path, n: int) -> Path:
     """Write words that lie all over a file, in random order, one a line."""
-    from wordgate.vectors.reading import open_vectors
+    from wordgate.vectors.formats import open_vectors
 
     chance, opened = np.random.default_rng(1), open_vectors(file)
     chosen = set(chance.choice(opened.rows(), n, replace=False).tolist())
     found, row = [], 0
-    for block in opened.blocks():
+    for block in opened.batches():
         found += [word for i, word in enumerate(block.words, start=row) if i in chosen]
         row += len(block.words)
     words = file.with_name("wanted")

@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from wordgate.errors import DataError
-from wordgate.vectors.reading import FORMATS, NgramVectorizer, open_vectors
+from wordgate.vectors.formats import FORMATS, open_vectors
+from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 CASES, SLOW, UNUSUAL, HANGS = 500_000, 1.0, 0.1, 20.0
@@ -138,7 +139,7 @@ def _outcome(file: Path, content: bytes) -> str:
         for _, vector in opened.wanted(WORDS):
             if vector.shape != (opened.size,) or not np.isfinite(vector).all():
                 return f"a vector {vector}"
-        for block in opened.blocks():
+        for block in opened.batches():
             if block.vectors.shape != (len(block.words), opened.size):
                 return f"a block of shape {block.vectors.shape}"
     except DataError as error:
@@ -163,7 +164,7 @@ def _whole_files() -> list[tuple[bytes, bool]]:
         for form in FORMATS:
             file = Path(folder) / form
             write_vectors(
-                file, [NgramVectorizer(WORDS, table)], format=form, count=len(WORDS), size=SIZE
+                file, [VectorBatch(WORDS, table)], format=form, count=len(WORDS), size=SIZE
             )
             files.append(file.read_bytes())
     binary, text, glove, _ = files

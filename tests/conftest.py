@@ -32,7 +32,7 @@ from wordgate.bundle.metrics import Metrics
 from wordgate.errors import MissingExtraError
 from wordgate.runtime.cpu import available_cores, wait_asleep
 from wordgate.runtime.progress import Silent
-from wordgate.vectors.block import Block
+from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 if sys.version_info >= (3, 11):
@@ -348,7 +348,7 @@ def write_review_vectors(path: Path) -> None:
     names = [*sorted(words - {"the", "or"}), "sofa", "settee"]
     vectors = np.random.default_rng(0).normal(size=(len(names), 5)).astype(np.float32)
     vectors[:, 0] += [moods.get(name, 0) for name in names]
-    block = Block([name.encode() for name in names], vectors)
+    block = VectorBatch([name.encode() for name in names], vectors)
     write_vectors(path, [block], format="word2vec", count=len(names), size=5)
 
 

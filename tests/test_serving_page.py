@@ -94,12 +94,12 @@ def test_it_shows_every_path(ports):
 
 
 def test_its_tables_hold_every_limit_and_every_code():
-    from wordgate.serve.answers import CODES
     from wordgate.serve.limits import Limits, flag
+    from wordgate.serve.responses import CODES
 
     for limit in fields(Limits):
         default = limit.default
         number = f"{default:,}" if isinstance(default, int) else f"{default:g}"
-        assert f"| `{flag(limit.name)}` | {number} | {limit.metadata['told']} |" in PAGE
+        assert f"| `{flag(limit.name)}` | {number} | {limit.metadata['help']} |" in PAGE
     for code, (status, meaning) in CODES.items():
         assert f"| {status} | `{code}` | {meaning} |" in PAGE

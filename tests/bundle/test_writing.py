@@ -6,10 +6,10 @@ import shutil
 import pytest
 
 import wordgate
-from wordgate import files
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.writing import check_destination, write_bundle
 from wordgate.errors import BundleError
+from wordgate.storage import files
 
 
 def contents(folder):
@@ -139,7 +139,7 @@ def test_a_full_disk_leaves_nothing_new_and_nothing_changed(
     path = tmp_path / "model"
     if there:
         shutil.copytree(lstm_model.folder, path)
-    failing(monkeypatch, files, "write_through", at_call=at_call, error=FULL)
+    failing(monkeypatch, files, "write_synced", at_call=at_call, error=FULL)
     with pytest.raises(BundleError) as caught:
         write_bundle(count_training.training.bundle, path, overwrite=True)
     assert str(caught.value) == f"the model could not be written to {path}: No space left on device"

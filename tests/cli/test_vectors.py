@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from wordgate.vectors.reading import open_vectors
+from wordgate.vectors.formats import open_vectors
 
 TEXT = b"5 2\nthe 0.5 0.5\nNew York -1.5 2\ncaf\xe9 0 0\nthe 3 4\n\xc3\x89t\xc3\xa9 0 1\n"
 TABLE = np.float32([[0.5, 0.5], [-1.5, 2], [0, 0], [3, 4], [0, 1]])

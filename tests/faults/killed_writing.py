@@ -13,9 +13,9 @@ import signal
 import sys
 from contextlib import suppress
 
-from wordgate import files
 from wordgate.errors import BundleError
-from wordgate.files import check_folder, write_folder
+from wordgate.storage import files
+from wordgate.storage.files import check_folder, write_folder
 
 
 def contents(folder):

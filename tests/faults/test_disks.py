@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from wordgate import files
 from wordgate.bundle.folder import BundleFolder
 from wordgate.cli.main import exit_code
+from wordgate.storage import files
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.workflows import demo
 

@@ -35,7 +35,7 @@ from wordgate.data.source import UNPACKED_AT_LEAST
 from wordgate.errors import WordgateError
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import keeping
-from wordgate.vectors.reading import open_vectors
+from wordgate.vectors.formats import open_vectors
 
 FIXTURES = Path(__file__).parents[1] / "interchange" / "fixtures"
 
@@ -469,7 +469,7 @@ import json, re, sys, time
 from pathlib import Path
 import wordgate
 from wordgate.data import read_table
-from wordgate.vectors.reading import open_vectors
+from wordgate.vectors.formats import open_vectors
 
 tokenizer, *files = sys.argv[1:]
 opening = {

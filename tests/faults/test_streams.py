@@ -18,7 +18,7 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import WordgateError
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
-from wordgate.vectors.reading import open_vectors
+from wordgate.vectors.formats import open_vectors
 
 RUN = "from wordgate.cli.main import run; run()"
 COMMANDS = {

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from wordgate.split.copies import find_copies
-
 from wordgate.cli.main import exit_code
 from wordgate.data import read_table
+from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.split.splits import grouped_split, random_split
 
 LSTM = {
@@ -41,7 +40,7 @@ TAUGHT = {**LSTM, "teacher_texts": 2000, "teacher_variations": 2}
 
 
 class Said:
-    """A `wordgate.progress.Progress` that keeps the lines that it is told."""
+    """A `wordgate.runtime.progress.Progress` that keeps the lines that it is told."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -108,7 +107,7 @@ def read(source: Any, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def joined_groups(bodies: Sequence[str], groups: Sequence[str] | None) -> list[str]:
     """Give each row's group after groups that copy each other were joined."""
-    return find_copies(bodies, groups).joined.groups
+    return find_near_duplicates(bodies, groups).joined.groups
 
 
 def split(kind: str, *columns: Any, **options: Any) -> dict[str, Any]:

@@ -264,7 +264,7 @@ def test_not_ready_while_the_server_ends(running, ask):
     assert answered == [(200, {"ready": True}), (503, {"ready": False}), (200, {"live": True})]
 
 
-def test_meters_count_what_was_answered(running, ask):
+def test_metrics_count_what_was_answered(running, ask):
     async def work(app):
         await ask(app, "POST", "/v1/predict", json_body={"texts": ["a", "b"]})
         await ask(app, "POST", "/v1/predict", json_body={"texts": []})
@@ -289,7 +289,7 @@ def test_the_page_may_load_nothing_from_elsewhere(running, ask, tmp_path, monkey
     (tmp_path / "index.html").write_text("<!doctype html>", encoding="utf-8")
     (tmp_path / "page.js").write_text("1", encoding="utf-8")
     (tmp_path / "notes.txt").write_text("not served", encoding="utf-8")
-    monkeypatch.setattr("wordgate.serve.pages.pages.__defaults__", (tmp_path,))
+    monkeypatch.setattr("wordgate.serve.responses.pages.__defaults__", (tmp_path,))
 
     async def work(app):
         return [await ask(app, "GET", path) for path in ("/", "/page/page.js", "/page/notes.txt")]

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from wordgate.serve.answers import RefusedError
+from wordgate.serve.responses import HTTPError
 
 
 async def until(condition):
@@ -16,7 +16,7 @@ async def until(condition):
 
 @contextlib.contextmanager
 def refused(code):
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(HTTPError) as caught:
         yield caught
     assert caught.value.code == code
 
@@ -83,7 +83,7 @@ def test_a_full_queue_refuses_and_says_when_to_ask_again(running, fake_model):
 def test_what_would_be_too_late_is_refused_before_the_queue_is_full(running, fake_model):
     async def work(app):
         for _ in range(200):
-            app.batcher._pace.note(1, 1.0)  # a text a second
+            app.batcher._throughput.note(1, 1.0)  # a text a second
         fake_model.hold.clear()
         tasks = [asyncio.create_task(app.batcher.predict(["a"]))]
         await until(lambda: fake_model.calls)
@@ -106,7 +106,7 @@ def test_a_late_answer_is_told_and_never_computed(running, fake_model):
         await until(lambda: fake_model.calls)
         with refused("timed_out") as caught:
             await app.batcher.predict(["late"])
-        assert app.meters.told().count(b"wordgate_queue_texts 0.0\n") == 1
+        assert app.metrics.exposition().count(b"wordgate_queue_texts 0.0\n") == 1
         fake_model.hold.set()
         with refused("timed_out"):
             await first
@@ -139,7 +139,7 @@ def test_an_explanation_counts_as_many_texts_as_it_has_words(running, fake_model
         await until(lambda: fake_model.calls)
         explained = asyncio.create_task(app.batcher.explain(text))
         await asyncio.sleep(0)
-        told = app.meters.told()
+        told = app.metrics.exposition()
         fake_model.hold.set()
         await asyncio.gather(first, explained)
         return told

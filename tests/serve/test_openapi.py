@@ -9,10 +9,10 @@ import pytest
 
 import wordgate
 from wordgate.serve.access import Access
-from wordgate.serve.answers import CODES
 from wordgate.serve.app import Application
 from wordgate.serve.limits import Limits
 from wordgate.serve.openapi import document
+from wordgate.serve.responses import CODES
 
 LIMITS = Limits(max_texts=3, max_text_length=50, max_explain_length=40)
 KEY = Access(key=b"k")

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from wordgate.serve.answers import RefusedError
 from wordgate.serve.limits import Limits
-from wordgate.serve.requests import explain_request, predict_request
+from wordgate.serve.request_body import explain_request, predict_request
+from wordgate.serve.responses import HTTPError
 
 LIMITS = Limits(max_texts=3, max_text_length=5, max_explain_length=4, max_queue=3)
 
@@ -68,10 +68,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("body", REFUSED, ids=lambda body: ascii(body[:40]))
 def test_what_is_no_request_is_refused_and_the_reason_told(body):
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(HTTPError) as caught:
         predict_request(body, LIMITS)
     assert (caught.value.code, caught.value.message) == REFUSED[body]
-    assert json.loads(caught.value.answer().body)["error"]["message"] == REFUSED[body][1]
+    assert json.loads(caught.value.response().body)["error"]["message"] == REFUSED[body][1]
 
 
 def test_every_string_of_characters_is_a_text():
@@ -89,7 +89,7 @@ def test_lengths_count_characters_not_bytes():
 
 def test_a_text_to_explain_may_be_shorter():
     assert explain_request(b'{"text": "abcd"}', LIMITS) == "abcd"
-    with pytest.raises(RefusedError, match="'text' has 5 characters; it may have 4"):
+    with pytest.raises(HTTPError, match="'text' has 5 characters; it may have 4"):
         explain_request(b'{"text": "abcde"}', LIMITS)
-    with pytest.raises(RefusedError, match="unknown field \"texts\"; did you mean 'text'"):
+    with pytest.raises(HTTPError, match="unknown field \"texts\"; did you mean 'text'"):
         explain_request(b'{"texts": ["a"]}', LIMITS)

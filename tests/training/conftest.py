@@ -9,8 +9,8 @@ from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples
-from wordgate.vectors.block import Block
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
+from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 SMALL = {
@@ -143,7 +143,7 @@ def fit_small(
 
 
 @pytest.fixture(scope="session")
-def word_vectors(tmp_path_factory) -> Pretrained:
+def word_vectors(tmp_path_factory) -> PretrainedVectors:
     """Vectors of six numbers for `w0` to `w24`, and for `x0` to `x9`, which no example holds.
 
     Those of `w0` to `w4` lie apart from the others; that of `w24` is zeros; the last number is the
@@ -156,9 +156,9 @@ def word_vectors(tmp_path_factory) -> Pretrained:
     vectors[:, 5] = 0.3
     vectors[24] = 0
     names = [*(f"w{n}" for n in range(25)), *(f"x{n}" for n in range(10))]
-    block = Block([name.encode() for name in names], vectors)
+    block = VectorBatch([name.encode() for name in names], vectors)
     write_vectors(path, [block], format="word2vec", count=35, size=6)
-    return Pretrained.open(path, Silent())
+    return PretrainedVectors.open(path, Silent())
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from wordgate.runtime.progress import Silent
 from wordgate.training import average
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples
-from wordgate.vectors.block import Block
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
+from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 FAMILIES = ("logreg", "mlp")
@@ -128,9 +128,9 @@ def test_a_component_that_never_varies_has_no_part(fit_average, examples, settin
     def log_proba(last):
         vectors[:, 3] = last
         path = tmp_path / f"{last}.bin"
-        block = Block([f"w{n}".encode() for n in range(30)], vectors)
+        block = VectorBatch([f"w{n}".encode() for n in range(30)], vectors)
         write_vectors(path, [block], format="word2vec", count=30, size=4)
-        opened = Pretrained.open(path, Silent())
+        opened = PretrainedVectors.open(path, Silent())
         changes = {"average_weights": "inverse-frequency", "average_c": 1000.0}
         fitted = fit_average("logreg", examples(80), examples(60), vectors=opened, **changes)
         return fitted.model.log_proba(examples(60, seed=2).texts)

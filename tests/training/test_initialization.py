@@ -6,7 +6,7 @@ import pytest
 from wordgate.text.vocabulary import Vocabulary
 from wordgate.training import initialization
 from wordgate.training.initialization import pretrained_embeddings, random_embeddings
-from wordgate.vectors.matching import Found
+from wordgate.vectors.lookup import LookupResult
 
 WORDS = Vocabulary(tuple(f"w{number}" for number in range(400)))
 KNOWN = np.arange(400) % 4 != 0
@@ -17,7 +17,7 @@ def found():
     """Three quarters of the words, around a mean of 5 with a deviation of 2."""
     vectors = np.random.default_rng(0).normal(5.0, 2.0, (400, 6)).astype(np.float32)
     vectors[~KNOWN] = 0.0
-    return Found(vectors, np.where(KNOWN, 0, -1).astype(np.int8))
+    return LookupResult(vectors, np.where(KNOWN, 0, -1).astype(np.int8))
 
 
 def first(settings, found, seed=0, **changes):

@@ -24,7 +24,7 @@ from wordgate.training.fitting import CheckpointConfig
 from wordgate.training.identity import Identity, digest
 from wordgate.training.loop import TrainingLoop
 from wordgate.training.lstm_trainer import LSTMTrainer
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 
 WAYS = {
     "default's": {},
@@ -320,7 +320,9 @@ def test_more_labels_and_other_word_vectors_are_refused(
     shutil.copy(word_vectors.file.path, vectors)
 
     def fit(**options):
-        return fit_model(train, epochs=3, vectors=Pretrained.open(vectors, Listener()), **options)
+        return fit_model(
+            train, epochs=3, vectors=PretrainedVectors.open(vectors, Listener()), **options
+        )
 
     with monkeypatch.context() as patched:
         interrupt_after(patched, 30)
@@ -437,7 +439,7 @@ def test_a_full_disk_is_said_and_the_checkpoint_before_stays(interrupted, fit_mo
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("wordgate.files.os.fsync", full)
+    monkeypatch.setattr("wordgate.storage.files.os.fsync", full)
     monkeypatch.setattr(Checkpoint, "is_due", lambda self: True)
     assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
         f"the checkpoint could not be written to {config.file}: No space left on device"

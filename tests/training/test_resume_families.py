@@ -16,7 +16,7 @@ from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.fitting import CheckpointConfig, Examples
 from wordgate.training.mlp import MLPTrainer
 from wordgate.training.transformer_trainer import TransformerTrainer
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 
 MLP = {
     "family": "mlp",
@@ -215,7 +215,7 @@ def test_other_word_vectors_are_refused_by_an_mlp(rows, copies, fit_model, word_
     shutil.copy(word_vectors.file.path, vectors)
 
     def fit(*arguments, **options):
-        opened = Pretrained.open(vectors, Silent())
+        opened = PretrainedVectors.open(vectors, Silent())
         return fit_model(*arguments, **{**MLP, "vectors": opened, **options})
 
     _, files = copies(fit, *own)

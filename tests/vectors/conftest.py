@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.vectors.reading import open_vectors
+from wordgate.vectors.formats import open_vectors
 
 
 @pytest.fixture
@@ -22,14 +22,14 @@ def refusal(tmp_path):
     """Give the sentence a file of these bytes ends in, without its path, in every way to read it.
 
     A file that is only found out while it is read says the same by `wanted` (where all its words
-    are) and by `blocks`.
+    are) and by `batches`.
     """
 
     def refuse(content, *, words=(), name="v"):
         file = tmp_path / name
         file.write_bytes(content)
         messages = set()
-        for read in (lambda opened: opened.wanted(words), lambda opened: opened.blocks()):
+        for read in (lambda opened: opened.wanted(words), lambda opened: opened.batches()):
             with pytest.raises(DataError) as caught:
                 list(read(open_vectors(file)))
             messages.add(str(caught.value))
@@ -46,13 +46,13 @@ def rows():
     """Give all rows of an open file: words, and vectors as lists."""
 
     def read(opened):
-        blocks = list(opened.blocks())
-        for block in blocks:
+        batches = list(opened.batches())
+        for block in batches:
             assert (block.vectors.dtype, block.vectors.shape) == (
                 np.float32, (len(block.words), opened.size),
             )  # fmt: skip
-        words = [word for block in blocks for word in block.words]
-        return words, [vector for block in blocks for vector in block.vectors.tolist()]
+        words = [word for block in batches for word in block.words]
+        return words, [vector for block in batches for vector in block.vectors.tolist()]
 
     return read
 

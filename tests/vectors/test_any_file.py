@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wordgate.errors import DataError
-from wordgate.vectors.reading import FORMATS, Block, open_vectors
+from wordgate.vectors.formats import FORMATS, open_vectors
+from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 WORDS = [b"the", b"of", b"caf\xe9", b"New_York", b"the", b"w" * 30]
@@ -22,7 +23,7 @@ def whole_files(tmp_path_factory):
     files = []
     for form in FORMATS:
         file = folder / form
-        write_vectors(file, [Block(WORDS, table)], format=form, count=6, size=3)
+        write_vectors(file, [VectorBatch(WORDS, table)], format=form, count=6, size=3)
         files.append(file.read_bytes())
     return [*files, *(gzip.compress(content, mtime=0) for content in files[:3])]
 
@@ -42,7 +43,7 @@ def test_changed_and_cut_files_end_in_vectors_or_a_sentence(whole_files, tmp_pat
     del content[data.draw(st.integers(0, len(content))) :]
     file = tmp_path / "v"
     file.write_bytes(content)
-    for read in (lambda opened: opened.wanted(WORDS), lambda opened: opened.blocks()):
+    for read in (lambda opened: opened.wanted(WORDS), lambda opened: opened.batches()):
         message = outcome(file, read)
         assert message is None or (str(file) in message and "\n" not in message)
 
@@ -55,7 +56,7 @@ def outcome(file, read):
     except DataError as error:
         return str(error)
     for item in items:
-        vectors = item.vectors if isinstance(item, Block) else item[1]
+        vectors = item.vectors if isinstance(item, VectorBatch) else item[1]
         assert vectors.shape[-1] == opened.size
         assert np.isfinite(vectors).all()
     return None

@@ -7,9 +7,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from wordgate.runtime.progress import Silent
-from wordgate.vectors import cache, pretrained
-from wordgate.vectors.block import Block
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors import pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
+from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 WORDS = ("kettle", "lamp", "teapot")
@@ -31,7 +31,7 @@ def cache_home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def all_worth_keeping(monkeypatch):
-    monkeypatch.setattr(pretrained, "WORTH_KEEPING", 0.0)
+    monkeypatch.setattr(pretrained, "CACHED_FROM_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -42,38 +42,38 @@ def file(tmp_path):
 def written(path, numbers):
     vectors = np.array([[number, -number] for number in numbers.values()], np.float32)
     words = [word.encode() for word in numbers]
-    write_vectors(path, [Block(words, vectors)], format="word2vec", count=len(words), size=2)
+    write_vectors(path, [VectorBatch(words, vectors)], format="word2vec", count=len(words), size=2)
     return path
 
 
-def look_up(file, words=WORDS, spelling="any"):
+def lookup(file, words=WORDS, spelling="any"):
     told = Told()
-    return Pretrained.open(file, told).look_up(words, spelling, told), told.lines
+    return PretrainedVectors.open(file, told).lookup(words, spelling, told), told.lines
 
 
 @pytest.fixture
 def nothing_worth_keeping(monkeypatch):
     """Take a minute for quick: a busy machine may need more than what is quick to users."""
-    monkeypatch.setattr(pretrained, "WORTH_KEEPING", 60.0)
+    monkeypatch.setattr(pretrained, "CACHED_FROM_SECONDS", 60.0)
 
 
 def test_a_vocabulary_is_looked_up(file, nothing_worth_keeping):
-    found, lines = look_up(file)
+    found, lines = lookup(file)
     assert found.vectors.tolist() == [[2.0, -2.0], [1.0, -1.0], [0.0, 0.0]]
     assert found.known.tolist() == [True, True, False]
     assert lines == [f"Looking 3 words up in {file}."]
 
 
 def test_what_was_read_quickly_is_not_kept(file, cache_home, nothing_worth_keeping):
-    look_up(file)
+    lookup(file)
     assert not cache_home.exists()
 
 
 def test_the_second_run_reads_what_the_first_kept(file, cache_home, all_worth_keeping, monkeypatch):
-    first, lines = look_up(file)
+    first, lines = lookup(file)
     assert lines[1] == f"The vectors found are kept for the next run in {cache_home}."
-    monkeypatch.setattr(pretrained, "find_words", None)
-    second, lines = look_up(file)
+    monkeypatch.setattr(pretrained, "lookup_words", None)
+    second, lines = lookup(file)
     assert lines == [f"Word vectors of {file}, as an earlier run found them."]
     assert np.array_equal(first.vectors, second.vectors)
     assert np.array_equal(first.rules, second.rules)
@@ -81,23 +81,23 @@ def test_the_second_run_reads_what_the_first_kept(file, cache_home, all_worth_ke
 
 @pytest.mark.parametrize("change", ["words", "order", "spelling", "file"])
 def test_another_question_is_answered_anew(file, all_worth_keeping, change):
-    look_up(file)
+    lookup(file)
     if change == "file":
         written(file, {"lamp": 5.0, "Kettle": 2.0, "stove": 3.0})
     words = {"words": (*WORDS, "stove"), "order": WORDS[::-1]}.get(change, WORDS)
-    found, lines = look_up(file, words, "exact" if change == "spelling" else "any")
+    found, lines = lookup(file, words, "exact" if change == "spelling" else "any")
     assert lines[0].startswith("Looking")
     assert found.vectors[list(words).index("lamp"), 0] == (5.0 if change == "file" else 1.0)
 
 
 @pytest.mark.parametrize("harm", ["cut", "changed", "emptied"])
 def test_a_damaged_answer_is_not_believed(file, cache_home, all_worth_keeping, harm):
-    look_up(file)
+    lookup(file)
     (kept,) = cache_home.iterdir()
     content = kept.read_bytes()
     changed = {"cut": content[:-1], "changed": content[:-1] + b"\x07", "emptied": b""}
     kept.write_bytes(changed[harm])
-    found, lines = look_up(file)
+    found, lines = lookup(file)
     assert lines[0].startswith("Looking")
     assert found.vectors.tolist() == [[2.0, -2.0], [1.0, -1.0], [0.0, 0.0]]
     assert kept.read_bytes() == content
@@ -109,12 +109,12 @@ def test_a_damaged_answer_is_not_believed(file, cache_home, all_worth_keeping, h
     ids=["other numbers", "no table", "a row too many"],
 )
 def test_a_whole_file_of_another_form_is_not_believed(file, cache_home, all_worth_keeping, vectors):
-    look_up(file)
+    lookup(file)
     (kept,) = cache_home.iterdir()
     rules = load_file(kept)["rules"]
-    digest = cache._digest(vectors, rules)
+    digest = pretrained._digest(vectors, rules)
     save_file({"vectors": vectors, "rules": rules}, kept, {"sha256": digest})
-    found, lines = look_up(file)
+    found, lines = lookup(file)
     assert lines[0].startswith("Looking")
     assert found.vectors.tolist() == [[2.0, -2.0], [1.0, -1.0], [0.0, 0.0]]
 
@@ -122,22 +122,22 @@ def test_a_whole_file_of_another_form_is_not_believed(file, cache_home, all_wort
 def test_a_cache_that_can_t_be_written_is_said(file, cache_home, all_worth_keeping):
     cache_home.parent.mkdir()
     cache_home.write_text("a file where the folder belongs")
-    _, lines = look_up(file)
+    _, lines = lookup(file)
     assert lines[1].startswith("The vectors found could not be kept for the next run: ")
 
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path, cache_home, monkeypatch):
     files = [written(tmp_path / f"{name}.bin", {"lamp": 1.0}) for name in "abc"]
-    monkeypatch.setattr(pretrained, "WORTH_KEEPING", 0.0)
-    keys = [cache.question_key(file, WORDS, "any") for file in files]
+    monkeypatch.setattr(pretrained, "CACHED_FROM_SECONDS", 0.0)
+    keys = [pretrained._cache_key(file, WORDS, "any") for file in files]
     for number, (file, key) in enumerate(zip(files[:2], keys[:2], strict=True)):
-        look_up(file)
+        lookup(file)
         os.utime(cache_home / f"{key}.safetensors", (number, number))
-    look_up(files[0])  # used again
+    lookup(files[0])  # used again
     size = (cache_home / f"{keys[0]}.safetensors").stat().st_size
     (cache_home / "glove.txt").write_bytes(bytes(3 * size))  # not ours to remove
-    monkeypatch.setattr(cache, "LARGEST_CACHE", int(2.5 * size))
-    look_up(files[2])
+    monkeypatch.setattr(pretrained, "LARGEST_CACHE", int(2.5 * size))
+    lookup(files[2])
     assert {kept.stem for kept in cache_home.iterdir()} == {keys[0], keys[2], "glove"}
 
 
@@ -154,9 +154,9 @@ def test_words_of_the_table_are_named_that_texts_could_have(tmp_path, limit, spe
     """Not what is known, is cut in two, is a phrase, or could not be found again."""
     entries = ["lamp", "Kettle", "stove", "New York", "new_york", "iPhone", "US", "us!", "x-ray"]
     words = [word.encode() for word in entries] + [b"caf\xe9"]
-    blocks = [Block(words, np.ones((10, 2), np.float32))]
-    write_vectors(tmp_path / "words.vec", blocks, format="word2vec-text", count=10, size=2)
-    opened = Pretrained.open(tmp_path / "words.vec", Silent())
+    batches = [VectorBatch(words, np.ones((10, 2), np.float32))]
+    write_vectors(tmp_path / "words.vec", batches, format="word2vec-text", count=10, size=2)
+    opened = PretrainedVectors.open(tmp_path / "words.vec", Silent())
     assert opened.more_words(Cut(), {"kettle", "lamp"}, limit, spelling) == more
 
 
@@ -170,9 +170,9 @@ class Cut:
 
 
 def test_another_file_of_the_same_size_and_time_is_read(file, all_worth_keeping):
-    look_up(file)
+    lookup(file)
     facts = file.stat()
     written(file, {"lamp": 5.0, "Kettle": 2.0, "stove": 3.0})
     os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     assert file.stat().st_size == facts.st_size
-    assert look_up(file)[0].vectors[1, 0] == 5.0
+    assert lookup(file)[0].vectors[1, 0] == 5.0

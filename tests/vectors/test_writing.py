@@ -10,25 +10,26 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.vectors.reading import FORMATS, Block, open_vectors
+from wordgate.vectors.formats import FORMATS, open_vectors
+from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 FIXTURES = Path(__file__).parent / "fixtures"
 WORDS = [b"</s>", b"the", b"New_York", "café".encode(), b"##"]
 TABLE = np.load(FIXTURES / "expected.npy")
-BLOCKS = [Block(WORDS[:2], TABLE[:2]), Block(WORDS[2:], TABLE[2:])]
+BLOCKS = [VectorBatch(WORDS[:2], TABLE[:2]), VectorBatch(WORDS[2:], TABLE[2:])]
 FILES = [(form, end) for form in FORMATS for end in ("", ".gz") if form + end != "safetensors.gz"]
 
 
-def write(file, form, blocks=BLOCKS, count=5, size=5):
-    write_vectors(file, blocks, format=form, count=count, size=size)
+def write(file, form, batches=BLOCKS, count=5, size=5):
+    write_vectors(file, batches, format=form, count=count, size=size)
     return file
 
 
 def whole(file):
-    blocks = list(open_vectors(file).blocks())
-    return [w for block in blocks for w in block.words], np.concatenate(
-        [block.vectors for block in blocks]
+    batches = list(open_vectors(file).batches())
+    return [w for block in batches for w in block.words], np.concatenate(
+        [block.vectors for block in batches]
     )
 
 
@@ -43,7 +44,7 @@ def test_the_layout_is_gensims(tmp_path):
 
 def test_a_number_whose_bytes_spell_one_and_a_lines_end_is_read_as_binary(tmp_path):
     spelled = np.frombuffer(b"0\nH[" * 2, np.float32)
-    write(tmp_path / "v", "word2vec", [Block([b"w"] * 9, np.tile(spelled, (9, 1)))], 9, 2)
+    write(tmp_path / "v", "word2vec", [VectorBatch([b"w"] * 9, np.tile(spelled, (9, 1)))], 9, 2)
     opened = open_vectors(tmp_path / "v")
     assert (opened.format, opened.size) == ("word2vec", 2)
 
@@ -66,7 +67,7 @@ def test_words_and_numbers_come_back_as_they_were(tmp_path, form, end, data):
         words = [b"w", *words]
         table = np.concatenate([table[-1:], table])
     file = tmp_path / f"v{end}"
-    write(file, form, [Block(words, table)], len(words), size)
+    write(file, form, [VectorBatch(words, table)], len(words), size)
     opened = open_vectors(file)
     assert (opened.format, opened.compressed) == (form, bool(end))
     found, vectors = whole(file)
@@ -77,7 +78,7 @@ def test_words_and_numbers_come_back_as_they_were(tmp_path, form, end, data):
 def test_words_with_spaces_go_where_they_can(tmp_path):
     words = [b"the", b". . .", b"New York", b"windows 95", b"and"]
     for form in ("word2vec-text", "glove", "safetensors"):
-        assert whole(write(tmp_path / "v", form, [Block(words, TABLE)]))[0] == words
+        assert whole(write(tmp_path / "v", form, [VectorBatch(words, TABLE)]))[0] == words
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_words_that_would_not_come_back_are_refused(tmp_path, form, word, why):
     file = tmp_path / "v"
     file.write_bytes(b"before")
     with pytest.raises(DataError) as caught:
-        write(file, form, [*BLOCKS, Block([word], TABLE[:1])], 6)
+        write(file, form, [*BLOCKS, VectorBatch([word], TABLE[:1])], 6)
     assert str(caught.value) == (f"row 6 can't be written to '{file}': {why}; write another format")
     assert [path.name for path in tmp_path.iterdir()] == ["v"]
     assert file.read_bytes() == b"before"
@@ -148,7 +149,7 @@ def test_calls_that_can_not_be_right(tmp_path):
     )
     broken = TABLE.copy()
     broken[3, 1] = np.nan
-    assert message(DataError, file, "glove", [Block(WORDS, broken)]) == (
+    assert message(DataError, file, "glove", [VectorBatch(WORDS, broken)]) == (
         f"row 4 can't be written to '{file}': its vector is not finite"
     )
     assert list(tmp_path.iterdir()) == []
@@ -160,7 +161,7 @@ def test_a_header_that_lies_makes_nothing_large(tmp_path):
     opened = open_vectors(lying)
     file = tmp_path / "v.safetensors"
     with pytest.raises(DataError) as caught:
-        write(file, "safetensors", opened.blocks(), opened.rows(), 2)
+        write(file, "safetensors", opened.batches(), opened.rows(), 2)
     assert str(caught.value) == (
         f"'{lying}' ends at byte 33 within row 3 of 900,000,000,000,000,000: it was cut off; fetch"
         " it again"

@@ -9,7 +9,7 @@ import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.runtime.progress import Silent
-from wordgate.vectors.block import Block
+from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 SIZE = 4
@@ -29,7 +29,9 @@ def vectors(tmp_path_factory):
     path = tmp_path_factory.mktemp("vectors") / "words.bin"
     words = [word.encode() for word in known_words()]
     numbers = np.random.default_rng(0).normal(0, 2, (len(words), SIZE)).astype(np.float32)
-    write_vectors(path, [Block(words, numbers)], format="word2vec", count=len(words), size=SIZE)
+    write_vectors(
+        path, [VectorBatch(words, numbers)], format="word2vec", count=len(words), size=SIZE
+    )
     return path
 
 
@@ -48,7 +50,7 @@ def embedding(training, word):
 
 
 def table(vectors):
-    from wordgate.vectors.reading import open_vectors
+    from wordgate.vectors.formats import open_vectors
 
     return dict(open_vectors(vectors).wanted({word.encode() for word in known_words()}))
 
@@ -166,8 +168,8 @@ def test_a_table_of_other_words_is_no_resumption(reviews, tmp_path):
 
     def train(extra, **options):
         words = [b"love", b"hate", *extra]
-        blocks = [Block(words, np.ones((len(words), 2), np.float32))]
-        write_vectors(table, blocks, format="word2vec-text", count=len(words), size=2)
+        batches = [VectorBatch(words, np.ones((len(words), 2), np.float32))]
+        write_vectors(table, batches, format="word2vec-text", count=len(words), size=2)
         return wordgate.train(reviews, out=out, vectors=table, settings=rare, **options)
 
     with pytest.raises(KeyboardInterrupt):
@@ -178,8 +180,8 @@ def test_a_table_of_other_words_is_no_resumption(reviews, tmp_path):
 
 def test_a_table_of_another_language_is_refused(reviews, tmp_path, make_rows):
     table = tmp_path / "german.vec"
-    blocks = [Block([b"haus", b"hof"], np.ones((2, 2), np.float32))]
-    write_vectors(table, blocks, format="word2vec-text", count=2, size=2)
+    batches = [VectorBatch([b"haus", b"hof"], np.ones((2, 2), np.float32))]
+    write_vectors(table, batches, format="word2vec-text", count=2, size=2)
     message = (
         rf"^none of the vocabulary's \d+ words has a vector in {table}: are they of the same"
         r" language, and in its spelling\?$"
@@ -213,8 +215,8 @@ def test_nothing_is_fetched_for_a_training_that_can_t_be(reviews, lstm_model, mo
 
 def test_vectors_larger_than_any_are_refused(reviews, tmp_path):
     table = tmp_path / "wide.bin"
-    blocks = [Block([b"love"], np.ones((1, 8190), np.float32))]
-    write_vectors(table, blocks, format="word2vec", count=1, size=8190)
+    batches = [VectorBatch([b"love"], np.ones((1, 8190), np.float32))]
+    write_vectors(table, batches, format="word2vec", count=1, size=8190)
     with pytest.raises(SettingsError) as error:
         wordgate.train(reviews, vectors=table, progress=Silent())
     assert str(error.value) == (

@@ -8,7 +8,7 @@ from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Epoch, Scores
 from wordgate.evaluation.selective_prediction import CoveragePoint
-from wordgate.vectors.coverage import Coverage
+from wordgate.vectors.lookup import VocabularyCoverage
 
 
 class Baseline(BaseModel, frozen=True, extra="forbid"):
@@ -67,7 +67,7 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
     folds: list[Fold]
 
 
-class VectorFacts(Coverage):
+class VectorFacts(VocabularyCoverage):
     """Which pretrained word vectors the training began with, and how many words had one."""
 
     file: str

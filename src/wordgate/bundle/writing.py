@@ -14,8 +14,8 @@ from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.bundle.metrics import Metrics
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError
-from wordgate.files import check_folder, write_folder
 from wordgate.models.base import Model
+from wordgate.storage.files import check_folder, write_folder
 
 
 @dataclass(frozen=True)

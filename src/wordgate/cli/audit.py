@@ -21,8 +21,8 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     Exact and near copies, their groups, labels in conflict among copies, texts too short to tell,
     and the split to use. DATA is what 'wordgate train' takes; labels may be missing.
     """
-    from wordgate.files import check_file, writing
     from wordgate.report.audit import audit_page, format_audit
+    from wordgate.storage.files import atomic_output, check_file
     from wordgate.workflows.audit import audit as audit_workflow
 
     if html is not None:
@@ -30,7 +30,7 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     found = audit_workflow(data, **reading)
     remark("\n".join(found.reading.lines()))
     if html is not None:
-        with writing(Path(html)) as aside:
+        with atomic_output(Path(html)) as aside:
             aside.write_text(audit_page(found), encoding="utf-8", errors="replace")
     if as_json:
         click.echo(json.dumps(found.to_json(), ensure_ascii=False))

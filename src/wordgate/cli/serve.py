@@ -22,7 +22,7 @@ def _limit_options(command: Command) -> Command:
             metavar="N" if isinstance(limit.default, int) else "SECONDS",
             default=limit.default,
             show_default=True,
-            help=limit.metadata["told"],
+            help=limit.metadata["help"],
         )
         command = decorate(command)
     return command

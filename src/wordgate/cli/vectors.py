@@ -13,8 +13,8 @@ from wordgate.cli.distill import distill
 from wordgate.cli.options import json_option
 
 if TYPE_CHECKING:
-    from wordgate.vectors.block import Block, VectorFile
-    from wordgate.vectors.summary import Summary
+    from wordgate.vectors.summary import VectorSummary
+    from wordgate.vectors.vector_file import VectorBatch, VectorFile
 
 _FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")
 
@@ -37,12 +37,12 @@ vectors.add_command(distill)
 def info(file: str, *, as_json: bool) -> None:
     """Tell what the word vectors in FILE are: format, rows, size, spread, words."""
     from wordgate.runtime.progress import Console
+    from wordgate.vectors.formats import open_vectors
     from wordgate.vectors.named import locate_vectors
-    from wordgate.vectors.reading import open_vectors
-    from wordgate.vectors.summary import summarise
+    from wordgate.vectors.summary import summarize
 
     opened = open_vectors(locate_vectors(file, Console()))
-    summary = summarise(opened, lambda blocks: _watched(opened, blocks, "reading"))
+    summary = summarize(opened, lambda batches: _watched(opened, batches, "reading"))
     if as_json:
         click.echo(json.dumps({"file": file, **dataclasses.asdict(summary)}, ensure_ascii=False))
         return
@@ -68,10 +68,10 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     from pathlib import Path
 
     from wordgate.errors import SettingsError
-    from wordgate.files import check_file
     from wordgate.runtime.progress import Console
+    from wordgate.storage.files import check_file
+    from wordgate.vectors.formats import open_vectors
     from wordgate.vectors.named import locate_vectors
-    from wordgate.vectors.reading import open_vectors
     from wordgate.vectors.writing import format_by_name, write_vectors
 
     format_ = format_ or format_by_name(target)
@@ -82,25 +82,27 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     check_file(Path(target), overwrite=True)
     opened = open_vectors(locate_vectors(source, Console()))
     count = opened.rows()
-    blocks = _watched(opened, opened.blocks(), "converting")
-    write_vectors(target, blocks, format=format_, count=count, size=opened.size)
+    batches = _watched(opened, opened.batches(), "converting")
+    write_vectors(target, batches, format=format_, count=count, size=opened.size)
     click.echo(f"Wrote {count:,} vectors of {opened.size:,} numbers to {target} ({format_}).")
 
 
-def _watched(file: "VectorFile", blocks: "Iterable[Block]", doing: str) -> "Iterator[Block]":
+def _watched(
+    file: "VectorFile", batches: "Iterable[VectorBatch]", doing: str
+) -> "Iterator[VectorBatch]":
     """Pass on the blocks of a file, with a bar over the file's bytes."""
     from wordgate.runtime.progress import Console
 
     with Console().bar(100) as bar:
         shown = 0
-        for block in blocks:
+        for block in batches:
             yield block
             while shown < int(100 * file.share_read):
                 shown += 1
                 bar.advance(f"{doing} {file.path.name}")
 
 
-def _view(file: str, summary: "Summary") -> str:
+def _view(file: str, summary: "VectorSummary") -> str:
     """Show what a file holds."""
     from wordgate.cli.views import one_line
 

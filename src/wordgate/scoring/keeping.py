@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from wordgate.data.reading import shown
 from wordgate.errors import BundleError
-from wordgate.files import remove, replacing, sync_folder
+from wordgate.storage.files import atomic_write, remove, sync_folder
 from wordgate.training.identity import MISFITS, Identity, check_digest, digest
 
 _LAYOUT = 3
@@ -204,7 +204,7 @@ class Kept:
         note["digest"] = digest(note, {})
         try:
             os.fsync(self._stream.fileno())
-            with replacing(self.folder / _NOTE) as aside:
+            with atomic_write(self.folder / _NOTE) as aside:
                 aside.write_text(json.dumps(note), encoding="utf-8")
         except OSError as error:
             raise _unwritten(self.folder, error) from error

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wordgate.files import aside_of
 from wordgate.scoring.answers import Answers
 from wordgate.scoring.batch import Batch, Reader
 from wordgate.scoring.writing import moved
+from wordgate.storage.files import temporary_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +69,7 @@ class ParquetWriter:
         import pyarrow as pa
         from pyarrow import parquet
 
-        made = aside_of(written)
+        made = temporary_path(written)
         made.unlink(missing_ok=True)
         try:
             with parquet.ParquetWriter(made, self._schema) as file:

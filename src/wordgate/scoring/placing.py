@@ -8,13 +8,13 @@ from pathlib import Path
 
 from wordgate.bundle.folder import MANIFEST
 from wordgate.errors import BundleError, SettingsError
-from wordgate.files import behind_links
 from wordgate.runtime.packages import require_extra
 from wordgate.scoring.batch import Reader
 from wordgate.scoring.keeping import Kept
 from wordgate.scoring.parquet_writing import ParquetWriter
 from wordgate.scoring.source import STANDARD, format_of
 from wordgate.scoring.writing import DelimitedWriter, JsonlWriter, Packed, Writer
+from wordgate.storage.files import resolve_link
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 
@@ -93,7 +93,7 @@ def place_of(out: str) -> Path:
     path = Path(out).expanduser()
     if path.exists() and not path.is_file() and not path.is_dir():
         raise BundleError(f"{path} is not a file; name one, or - for standard output")
-    return behind_links(path)
+    return resolve_link(path)
 
 
 def is_whole(

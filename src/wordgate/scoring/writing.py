@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from wordgate.data.decoding import BYTE_ORDER_MARK
 from wordgate.data.names import is_number
-from wordgate.files import pass_on_mode, sync_folder
 from wordgate.scoring.answers import Answers
 from wordgate.scoring.batch import Batch, Reader
+from wordgate.storage.files import copy_mode, sync_folder
 
 # What a spreadsheet takes for the beginning of a formula, or passes over before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -211,7 +211,7 @@ def moved(written: Path, out: Path) -> None:
     The permissions of the file that it replaces stay.
     """
     if out.exists():
-        pass_on_mode(out, written)
+        copy_mode(out, written)
     written.replace(out)
     sync_folder(out.parent)
 

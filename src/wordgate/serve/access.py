@@ -1,4 +1,4 @@
-"""Who may ask: the key, the names this server answers to, the origins of other pages."""
+"""Access control: the API key, allowed hosts, allowed origins."""
 
 import hmac
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from wordgate.errors import SettingsError
-from wordgate.serve.answers import Headers, RefusedError
+from wordgate.serve.responses import Headers, HTTPError
 
 KEY_VARIABLE = "WORDGATE_API_KEY"
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -40,7 +40,7 @@ class Access:
             return
         name = _without_port(host.decode("latin-1").lower())
         if name not in self.hosts:
-            raise RefusedError(
+            raise HTTPError(
                 "unknown_host",
                 "the Host header names a host that this server doesn't answer for;"
                 " 'wordgate serve --allow-host NAME' lets it",
@@ -56,7 +56,7 @@ class Access:
             return
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self.key):
-            raise RefusedError(
+            raise HTTPError(
                 "unauthorized",
                 "this server wants its key: Authorization: Bearer KEY",
                 [(b"www-authenticate", b"Bearer")],

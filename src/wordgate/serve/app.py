@@ -1,4 +1,4 @@
-"""The server as an ASGI application: what each path answers."""
+"""The ASGI application: routes and their handlers."""
 
 import time
 import traceback
@@ -9,20 +9,18 @@ from typing import Any
 import orjson
 
 from wordgate.serve.access import Access
-from wordgate.serve.answers import Answer, ClientGoneError, Headers, RefusedError
 from wordgate.serve.batching import Batcher
-from wordgate.serve.bodies import Body, Buffered
 from wordgate.serve.limits import Limits
-from wordgate.serve.meters import NO_ROUTE, Meters
-from wordgate.serve.model import Served, model_facts
+from wordgate.serve.metrics import NO_ROUTE, ServerMetrics
+from wordgate.serve.model import ModelFacts, ServedModel
 from wordgate.serve.openapi import document
-from wordgate.serve.pages import pages
-from wordgate.serve.requests import explain_request, predict_request
+from wordgate.serve.request_body import BufferedBytes, RequestBody, explain_request, predict_request
+from wordgate.serve.responses import ClientGoneError, Headers, HTTPError, Response, pages
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Handler = Callable[[Body], Awaitable[Answer]]
+Handler = Callable[[RequestBody], Awaitable[Response]]
 
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, POST"),
@@ -39,7 +37,7 @@ class Route:
         method: GET, which includes HEAD, or POST.
         handler: What answers.
         is_open: Whether it answers without the key.
-        name: What its meters are called.
+        name: What its metrics are called.
     """
 
     method: str
@@ -54,22 +52,22 @@ class Application:
     Attributes:
         is_draining: Whether the server is about to end; ``/v2/health/ready`` says no then.
         batcher: What predicts; it must be started in the event loop.
-        meters: What is counted.
+        metrics: What is counted.
         limits: What a request may have.
     """
 
-    def __init__(self, model: Served, limits: Limits, access: Access):
-        self.limits, self.meters = limits, Meters()
-        self.batcher = Batcher(model, limits, self.meters)
+    def __init__(self, model: ServedModel, limits: Limits, access: Access):
+        self.limits, self.metrics = limits, ServerMetrics()
+        self.batcher = Batcher(model, limits, self.metrics)
         self.is_draining = False
         self._access = access
-        self._buffered = Buffered(limits.max_buffered_bytes)
+        self._buffered = BufferedBytes(limits.max_buffered_bytes)
         self._labels = model.labels
         self._routes = self._all_routes(model)
 
-    def _all_routes(self, model: Served) -> dict[str, Route]:
+    def _all_routes(self, model: ServedModel) -> dict[str, Route]:
         page = pages()
-        facts = _json(model_facts(model, self.limits))
+        facts = _json(ModelFacts.of(model, self.limits).model_dump())
         names = [path.removeprefix("/page/") for path in page if path != "/"]
         needs_key = self._access.key is not None
         described = _json(document(self.limits, needs_key=needs_key, page_files=names))
@@ -84,52 +82,50 @@ class Application:
             ),
             "/v2/health/ready": Route("GET", self._ready, True, "/v2/health/ready"),
         }
-        for path, answer in page.items():
+        for path, response in page.items():
             name = path if path == "/" else "/page/..."
-            routes[path] = Route("GET", _constant(answer), True, name)
+            routes[path] = Route("GET", _constant(response), True, name)
         return routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; see https://asgi.readthedocs.io/en/stable/specs/www.html."""
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        body = Body(receive, headers, self.limits, self._buffered)
+        body = RequestBody(receive, headers, self.limits, self._buffered)
         route = self._routes.get(scope["path"])
         try:
-            answer = await self._answer(route, scope["method"], headers, body)
-        except RefusedError as refusal:
-            answer = refusal.answer()
+            response = await self._respond(route, scope["method"], headers, body)
+        except HTTPError as refusal:
+            response = refusal.response()
         except ClientGoneError:
             return
         except Exception:  # a defect: told to whoever runs the server, not to the client
             traceback.print_exc()
-            answer = RefusedError("internal_error", "the server failed on this request").answer()
+            response = HTTPError("internal_error", "the server failed on this request").response()
         finally:
             body.release()
         name = NO_ROUTE if route is None else route.name
-        self.meters.count_request(name, answer.status, time.perf_counter() - started)
-        await _send(answer, self._access.cors(headers), body, send)
+        self.metrics.count_request(name, response.status, time.perf_counter() - started)
+        await _send(response, self._access.cors(headers), body, send)
 
-    async def _answer(
-        self, route: Route | None, method: str, headers: dict[bytes, bytes], body: Body
-    ) -> Answer:
+    async def _respond(
+        self, route: Route | None, method: str, headers: dict[bytes, bytes], body: RequestBody
+    ) -> Response:
         self._access.check_host(headers)
         if route is None:
-            raise RefusedError(
-                "not_found", "there is nothing here; /openapi.json tells what there is"
-            )
+            raise HTTPError("not_found", "there is nothing here; /openapi.json tells what there is")
         if method == "OPTIONS" and headers.get(b"origin") in self._access.origins:
-            return Answer(204, b"", _PREFLIGHT)
+            return Response(204, b"", _PREFLIGHT)
         if method != route.method and not (method == "HEAD" and route.method == "GET"):
             allowed = b"GET, HEAD" if route.method == "GET" else route.method.encode()
-            raise RefusedError(
+            raise HTTPError(
                 "method_not_allowed", f"this path takes {allowed.decode()}", [(b"allow", allowed)]
             )
         if not route.is_open:
             self._access.check_key(headers)
         return await route.handler(body)
 
-    async def _predict(self, body: Body) -> Answer:
+    async def _predict(self, body: RequestBody) -> Response:
         self.batcher.refuse_if_full()
         request = predict_request(await body.read(), self.limits)
         rows = await self.batcher.predict(request.texts)
@@ -142,47 +138,47 @@ class Application:
         label = None if top < abstain_below else self._labels[row.index(top)]
         return {"label": label, "probabilities": dict(zip(self._labels, row, strict=True))}
 
-    async def _explain(self, body: Body) -> Answer:
+    async def _explain(self, body: RequestBody) -> Response:
         self.batcher.refuse_if_full()
         text = explain_request(await body.read(), self.limits)
         return _json(await self.batcher.explain(text))
 
-    async def _metrics(self, _: Body) -> Answer:
-        told = self.meters.told()
-        return Answer(200, told, content_type=b"text/plain; version=0.0.4; charset=utf-8")
+    async def _metrics(self, _: RequestBody) -> Response:
+        text = self.metrics.exposition()
+        return Response(200, text, content_type=b"text/plain; version=0.0.4; charset=utf-8")
 
-    async def _ready(self, _: Body) -> Answer:
+    async def _ready(self, _: RequestBody) -> Response:
         if self.is_draining:
-            return Answer(503, orjson.dumps({"ready": False}))
+            return Response(503, orjson.dumps({"ready": False}))
         return _json({"ready": True})
 
 
-def _json(value: object) -> Answer:
-    return Answer(200, orjson.dumps(value))
+def _json(value: object) -> Response:
+    return Response(200, orjson.dumps(value))
 
 
-def _constant(answer: Answer) -> Handler:
-    async def handler(_: Body) -> Answer:
-        return answer
+def _constant(response: Response) -> Handler:
+    async def handler(_: RequestBody) -> Response:
+        return response
 
     return handler
 
 
-async def _send(answer: Answer, more_headers: Headers, body: Body, send: Send) -> None:
+async def _send(response: Response, more_headers: Headers, body: RequestBody, send: Send) -> None:
     """Send an answer; where the client may still be sending, see that it can read it."""
     headers = [
-        (b"content-type", answer.content_type),
-        (b"content-length", str(len(answer.body)).encode()),
-        *answer.headers,
+        (b"content-type", response.content_type),
+        (b"content-length", str(len(response.body)).encode()),
+        *response.headers,
         *more_headers,
     ]
-    if answer.status == 204:
+    if response.status == 204:
         headers = headers[2:]
     is_last = body.may_be_left_unread()
     if not is_last:
         headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": not is_last})
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": not is_last})
     if not is_last:
         await body.discard()
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,4 +1,4 @@
-"""Requests that arrive together are predicted together, one call at a time, beside the event loop.
+"""Batching of requests that arrive together, in one thread beside the event loop.
 
 Work is counted in texts: a request to predict costs as many as it has, one to explain as many as
 the text has words, since leaving each out takes a prediction.
@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
-from wordgate.serve.answers import RefusedError, overloaded
 from wordgate.serve.limits import Limits
-from wordgate.serve.meters import Meters
-from wordgate.serve.model import Served
+from wordgate.serve.metrics import ServerMetrics
+from wordgate.serve.model import ServedModel
+from wordgate.serve.responses import HTTPError, overloaded
 
 Result = TypeVar("Result")
 
@@ -29,7 +29,7 @@ _WARMING = ["a text to warm up with"] * 64
 _WORD = re.compile(r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+|\S")
 
 
-class Pace:
+class Throughput:
     """How fast predictions have been lately."""
 
     def __init__(self) -> None:
@@ -58,11 +58,11 @@ class Job(Generic[Result]):
         explains: Whether to explain.
     """
 
-    __slots__ = ("answer", "cost", "explains", "is_queued", "texts")
+    __slots__ = ("cost", "explains", "is_queued", "result", "texts")
 
     def __init__(self, texts: Sequence[str], cost: int, *, explains: bool):
         self.texts, self.cost, self.explains = texts, cost, explains
-        self.answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self.is_queued = False
 
 
@@ -72,19 +72,19 @@ class Batcher:
     Args:
         model: What predicts.
         limits: How much may wait, and how long.
-        meters: What counts.
+        metrics: What counts.
     """
 
-    def __init__(self, model: Served, limits: Limits, meters: Meters):
-        self._model, self._limits, self._meters = model, limits, meters
+    def __init__(self, model: ServedModel, limits: Limits, metrics: ServerMetrics):
+        self._model, self._limits, self._metrics = model, limits, metrics
         self._queue: deque[Job[Any]] = deque()
         self._waiting = 0
         self._latest_cost = 1
-        self._pace = Pace()
+        self._throughput = Throughput()
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="predict")
         self._running: asyncio.Task[None] | None = None
-        meters.queue_texts.set_function(lambda: self._waiting)
+        metrics.queue_texts.set_function(lambda: self._waiting)
 
     def start(self) -> None:
         """Warm the model up, and begin to answer; to be called in the event loop."""
@@ -132,13 +132,13 @@ class Batcher:
         loop = asyncio.get_running_loop()
         timer = loop.call_later(self._limits.timeout, _give_up, job, self._limits.timeout)
         try:
-            return await job.answer
+            return await job.result
         finally:
             timer.cancel()
             self._leave(job)
 
     def _refuse_if_no_place(self, cost: int) -> None:
-        wait = self._pace.seconds(self._waiting)
+        wait = self._throughput.seconds(self._waiting)
         # An empty queue takes anything: what is too slow for the time limit then finds out.
         if self._waiting and (
             self._waiting + cost > self._limits.max_queue or wait > self._limits.timeout / 2
@@ -169,7 +169,7 @@ class Batcher:
 
     def _taken(self) -> list[Job[Any]]:
         """Take the jobs whose turn it is: one to explain, or as many to predict as go together."""
-        most = min(self._limits.max_batch, max(_FEWEST, self._pace.texts(_LONGEST_BATCH)))
+        most = min(self._limits.max_batch, max(_FEWEST, self._throughput.texts(_LONGEST_BATCH)))
         batch: list[Job[Any]] = []
         size = 0
         while self._queue:
@@ -202,7 +202,7 @@ class Batcher:
     def _predicted(self, batch: list[Job[Any]]) -> list[Any]:
         texts = [text for job in batch for text in job.texts]
         rows = self._timed(len(texts), lambda: self._model.predict_proba(texts).tolist())
-        self._meters.count_batch(len(texts))
+        self._metrics.count_batch(len(texts))
         ends = 0
         results = []
         for job in batch:
@@ -218,22 +218,22 @@ class Batcher:
     def _timed(self, cost: int, work: Callable[[], Result]) -> Result:
         started = time.perf_counter()
         result = work()
-        self._pace.note(cost, time.perf_counter() - started)
+        self._throughput.note(cost, time.perf_counter() - started)
         return result
 
 
 def _give_up(job: Job[Any], seconds: float) -> None:
-    if not job.answer.done():
-        told = f"there was no answer in {seconds:g} s; send fewer or shorter texts, or ask later"
-        job.answer.set_exception(RefusedError("timed_out", told))
+    if not job.result.done():
+        text = f"there was no answer in {seconds:g} s; send fewer or shorter texts, or ask later"
+        job.result.set_exception(HTTPError("timed_out", text))
 
 
 def _deliver(batch: list[Job[Any]], results: list[Any]) -> None:
     for job, result in zip(batch, results, strict=True):
-        if not job.answer.done():
-            job.answer.set_result(result)
+        if not job.result.done():
+            job.result.set_result(result)
 
 
 def _fail(job: Job[Any], error: Exception) -> None:
-    if not job.answer.done():
-        job.answer.set_exception(error)
+    if not job.result.done():
+        job.result.set_exception(error)

@@ -1,4 +1,4 @@
-"""What one server gives at most: every limit, its default, and what happens beyond it."""
+"""Limits of a server: the default of each, and what happens beyond it."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -8,8 +8,8 @@ from wordgate.errors import SettingsError
 MEBIBYTE = 2**20
 
 
-def _limit(default: float, told: str, least: float = 1) -> Any:
-    return field(default=default, metadata={"told": told, "least": least})
+def _limit(default: float, help_text: str, least: float = 1) -> Any:
+    return field(default=default, metadata={"help": help_text, "least": least})
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,29 @@
-"""The model that is served, as the server sees it and as ``/v1/model`` tells of it."""
+"""The model that is served, as the server sees it and as ``/v1/model`` describes it."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import Metrics
 from wordgate.serve.limits import Limits
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Limit = Annotated[int, Field(ge=1)]
 
-class Explained(Protocol):
+
+class ExplanationLike(Protocol):
     """A verdict and its reasons."""
 
     def to_json(self) -> dict[str, Any]:
         """Give them in types that JSON has."""
 
 
-class Served(Protocol):
+class ServedModel(Protocol):
     """What a server needs of a `Predictor`."""
 
     labels: tuple[str, ...]
@@ -29,73 +34,132 @@ class Served(Protocol):
     def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Give the probability of each label for each text, float64 [n, classes]."""
 
-    def explain(self, text: str) -> Explained:
+    def explain(self, text: str) -> ExplanationLike:
         """Tell why a text was given its label."""
 
 
-def model_facts(model: Served, limits: Limits) -> dict[str, Any]:
-    """Tell what a model is, what it is worth, and how much of it a request may ask."""
-    config, metrics = model.config, model.metrics
-    return {
-        "family": config.family,
-        "recipe": config.recipe,
-        "labels": list(model.labels),
-        "text_form": config.text_form(),
-        "temperature": config.temperature,
-        "trained": _trained(config, metrics),
-        "scores": None if metrics is None else _scores(metrics),
-        "abstain_coverage": None if metrics is None else _coverage(metrics),
-        "limits": {
-            "max_texts": limits.max_texts,
-            "max_text_length": limits.max_text_length,
-            "max_explain_length": limits.max_explain_length,
-            "max_body_bytes": limits.max_body_bytes,
-        },
-        "remarks": _remarks(model),
-    }
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
 
-def _trained(config: Config, metrics: Metrics | None) -> dict[str, Any]:
-    """Tell what is known of the training; of the file only its name, not where it lay."""
+class TrainingFacts(_Facts):
+    """What is known of the training; of the file only its name, not where it lay."""
+
+    source: str | None
+    rows: int | None
+    seed: int
+    seconds: float | None
+    epochs: int | None
+    wordgate: str | None
+
+
+class ScoreFacts(_Facts):
+    """The model's scores on its test rows, and those of the baselines."""
+
+    accuracy: Share
+    low: float | None
+    high: float | None
+    macro_f1: float | None
+    split: str
+    n_test: Count
+    n_test_groups: Count
+    leaked_by_group: Count
+    near_duplicates_in_train: Count
+    baseline_accuracy: Share
+    majority_accuracy: Share
+
+
+class AbstainPoint(_Facts):
+    """The share of the test rows at or above a threshold, and the accuracy among them."""
+
+    threshold: Share
+    coverage: Share
+    accuracy: float | None
+
+
+class RequestLimits(_Facts):
+    """How much of the model a request may ask."""
+
+    max_texts: Limit
+    max_text_length: Limit
+    max_explain_length: Limit
+    max_body_bytes: Limit
+
+
+class ModelFacts(_Facts):
+    """What a model is, what it is worth, and how much of it a request may ask."""
+
+    family: str
+    recipe: str
+    labels: Annotated[list[str], Field(min_length=2)]
+    text_form: str | None
+    temperature: Annotated[float, Field(gt=0)]
+    trained: TrainingFacts
+    scores: ScoreFacts | None
+    abstain_coverage: list[AbstainPoint] | None
+    limits: RequestLimits
+    remarks: list[str]
+
+    @classmethod
+    def of(cls, model: ServedModel, limits: Limits) -> "ModelFacts":
+        """Gather the facts of a model."""
+        config, metrics = model.config, model.metrics
+        return cls(
+            family=config.family,
+            recipe=config.recipe,
+            labels=list(model.labels),
+            text_form=config.text_form(),
+            temperature=config.temperature,
+            trained=_trained(config, metrics),
+            scores=None if metrics is None else _scores(metrics),
+            abstain_coverage=None if metrics is None else _coverage(metrics),
+            limits=RequestLimits(
+                **{name: getattr(limits, name) for name in RequestLimits.model_fields}
+            ),
+            remarks=_remarks(model),
+        )
+
+
+def _trained(config: Config, metrics: Metrics | None) -> TrainingFacts:
     source = str(config.data.get("source") or "").replace("\\", "/").rpartition("/")[2]
     rows = config.data.get("n_kept") if config.knows_training() else None
-    return {
-        "source": source or None,
-        "rows": rows if type(rows) is int else None,
-        "seed": config.seed,
-        "seconds": None if metrics is None else metrics.train_seconds,
-        "epochs": None if metrics is None else metrics.epochs,
-        "wordgate": config.environment.get("wordgate"),
-    }
+    return TrainingFacts(
+        source=source or None,
+        rows=rows if type(rows) is int else None,
+        seed=config.seed,
+        seconds=None if metrics is None else metrics.train_seconds,
+        epochs=None if metrics is None else metrics.epochs,
+        wordgate=config.environment.get("wordgate"),
+    )
 
 
-def _scores(metrics: Metrics) -> dict[str, Any]:
+def _scores(metrics: Metrics) -> ScoreFacts:
     split, interval = metrics.split, metrics.intervals.accuracy
-    return {
-        "accuracy": metrics.accuracy,
-        "low": interval.low,
-        "high": interval.high,
-        "macro_f1": metrics.macro_f1,
-        "split": split.kind,
-        "n_test": split.n_test,
-        "n_test_groups": split.n_test_groups,
-        "leaked_by_group": split.leaked_by_group,
-        "near_duplicates_in_train": split.near_duplicates_in_train,
-        "baseline_accuracy": metrics.baselines.count.accuracy,
-        "majority_accuracy": metrics.baselines.majority.accuracy,
-    }
+    return ScoreFacts(
+        accuracy=metrics.accuracy,
+        low=interval.low,
+        high=interval.high,
+        macro_f1=metrics.macro_f1,
+        split=split.kind,
+        n_test=split.n_test,
+        n_test_groups=split.n_test_groups,
+        leaked_by_group=split.leaked_by_group,
+        near_duplicates_in_train=split.near_duplicates_in_train,
+        baseline_accuracy=metrics.baselines.count.accuracy,
+        majority_accuracy=metrics.baselines.majority.accuracy,
+    )
 
 
-def _coverage(metrics: Metrics) -> list[dict[str, Any]] | None:
+def _coverage(metrics: Metrics) -> list[AbstainPoint] | None:
     if metrics.coverage is None:
         return None
     return [
-        {"threshold": one.threshold, "coverage": one.coverage, "accuracy": one.accuracy}
+        AbstainPoint(threshold=one.threshold, coverage=one.coverage, accuracy=one.accuracy)
         for one in metrics.coverage
     ]
 
 
-def _remarks(model: Served) -> list[str]:
+def _remarks(model: ServedModel) -> list[str]:
     metrics = model.metrics
     remarks = list(model.config.notes())
     if metrics is not None:

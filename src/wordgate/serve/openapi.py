@@ -1,11 +1,12 @@
-"""The API described for programs: OpenAPI 3.1, every path, every status, every field."""
+"""The OpenAPI 3.1 document: every path, every status, every field."""
 
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from wordgate.serve.answers import CODES
 from wordgate.serve.limits import Limits
+from wordgate.serve.model import ModelFacts
+from wordgate.serve.responses import CODES
 
 Schema = dict[str, Any]
 
@@ -102,7 +103,7 @@ def _ready() -> Schema:
 
 
 def _metrics(keyed: Iterable[int]) -> Schema:
-    responses = _responses("The meters.", {}, keyed)
+    responses = _responses("The metrics.", {}, keyed)
     responses["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
     return {
         "operationId": "metrics",
@@ -137,15 +138,15 @@ def _page_file(names: Sequence[str]) -> Schema:
     }
 
 
-def _responses(told: str, schema: Schema, more: Iterable[int] = ()) -> Schema:
+def _responses(text: str, schema: Schema, more: Iterable[int] = ()) -> Schema:
     """Describe what a request may be answered: 200, and refusals by their status."""
     refusals = {str(status): _refusal(status) for status in sorted({*ALWAYS, *more})}
-    return {"200": {"description": told, "content": _json(schema)}, **refusals}
+    return {"200": {"description": text, "content": _json(schema)}, **refusals}
 
 
 def _refusal(status: int) -> Schema:
-    told = " ".join(meaning for one, meaning in CODES.values() if one == status)
-    described: Schema = {"description": told, "content": _json(_ref(f"Error{status}"))}
+    text = " ".join(meaning for one, meaning in CODES.values() if one == status)
+    described: Schema = {"description": text, "content": _json(_ref(f"Error{status}"))}
     if status == 503:
         seconds = {"required": True, "schema": {"type": "integer", "minimum": 1}}
         described["headers"] = {"Retry-After": seconds}
@@ -212,7 +213,7 @@ def _components(limits: Limits) -> Schema:
         ),
         "Explanation": _explanation(),
         "Word": _word(),
-        "Model": _model_schema(),
+        **_model_schemas(),
         **{f"Error{status}": _error(status) for status in {one for one, _ in CODES.values()}},
     }
 
@@ -264,41 +265,13 @@ def _word() -> Schema:
     )
 
 
-def _model_schema() -> Schema:
-    counts = ("n_test", "n_test_groups", "leaked_by_group", "near_duplicates_in_train")
-    scores = _object(
-        {
-            "accuracy": _SHARE,
-            "low": _or_null("number"),
-            "high": _or_null("number"),
-            "macro_f1": _or_null("number"),
-            "split": {"type": "string"},
-            **dict.fromkeys(counts, _COUNT),
-            "baseline_accuracy": _SHARE,
-            "majority_accuracy": _SHARE,
-        }
-    )  # fmt: skip
-    point = _object({"threshold": _SHARE, "coverage": _SHARE, "accuracy": _or_null("number")})
-    trained = {
-        "source": _or_null("string"), "rows": _or_null("integer"), "seed": {"type": "integer"},
-        "seconds": _or_null("number"), "epochs": _or_null("integer"),
-        "wordgate": _or_null("string"),
-    }  # fmt: skip
-    limits = ("max_texts", "max_text_length", "max_explain_length", "max_body_bytes")
-    return _object(
-        {
-            "family": {"type": "string"},
-            "recipe": {"type": "string"},
-            "labels": _list({"type": "string"}, minItems=2),
-            "text_form": _or_null("string"),
-            "temperature": {"type": "number", "exclusiveMinimum": 0},
-            "trained": _object(trained),
-            "scores": scores | {"type": ["object", "null"]},
-            "abstain_coverage": {"type": ["array", "null"], "items": point},
-            "limits": _object({name: {"type": "integer", "minimum": 1} for name in limits}),
-            "remarks": _list({"type": "string"}),
-        }
+def _model_schemas() -> Schema:
+    """Describe ``/v1/model``, and what it consists of, by the classes that answer it."""
+    schema = ModelFacts.model_json_schema(
+        mode="serialization", ref_template="#/components/schemas/{model}"
     )
+    parts: Schema = schema.pop("$defs")
+    return {"Model": schema, **parts}
 
 
 def _error(status: int) -> Schema:

@@ -11,10 +11,10 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from wordgate.serve.answers import RefusedError, overloaded, raw
-from wordgate.serve.bodies import LINGERING
 from wordgate.serve.limits import Limits
-from wordgate.serve.meters import NO_ROUTE, Meters
+from wordgate.serve.metrics import NO_ROUTE, ServerMetrics
+from wordgate.serve.request_body import LINGERING
+from wordgate.serve.responses import HTTPError, overloaded, to_http_bytes
 
 _MOST_HEAD_BYTES = 65536
 _CLOSING = 0.5
@@ -30,17 +30,17 @@ class Stage(Enum):
 
 
 @dataclass
-class Door:
+class ServerState:
     """What all connections of a server share.
 
     Attributes:
         limits: Times and sizes.
-        meters: What counts refusals.
+        metrics: What counts refusals.
         is_closing: Whether connections end with the answer they owe.
     """
 
     limits: Limits
-    meters: Meters
+    metrics: ServerMetrics
     is_closing: bool = False
 
 
@@ -52,9 +52,9 @@ class Connection(HttpToolsProtocol):
         uvicorn: What uvicorn gives a protocol.
     """
 
-    def __init__(self, door: Door, **uvicorn: Any):
+    def __init__(self, shared: ServerState, **uvicorn: Any):
         super().__init__(**uvicorn)
-        self._door = door
+        self._shared = shared
         self._stage = Stage.NOTHING
         self._is_refused = False
         self._requests = 0
@@ -68,7 +68,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, or refuse it where there are too many."""
         super().connection_made(transport)
-        if len(self.connections) > self._door.limits.max_connections:
+        if len(self.connections) > self._shared.limits.max_connections:
             self._refuse(overloaded("there are too many connections; ask again later"))
             transport.close()
         else:
@@ -81,8 +81,8 @@ class Connection(HttpToolsProtocol):
         self._unaccounted += len(data)
         super().data_received(data)
         if self._unaccounted > _MOST_HEAD_BYTES and not self._is_refused:
-            told = f"the request's head has more than {_MOST_HEAD_BYTES:,} bytes"
-            self._refuse(RefusedError("head_too_large", told))
+            text = f"the request's head has more than {_MOST_HEAD_BYTES:,} bytes"
+            self._refuse(HTTPError("head_too_large", text))
         if self._is_refused:
             return
         # Bytes that begin nothing, such as empty lines, may not hold the connection open either.
@@ -107,7 +107,7 @@ class Connection(HttpToolsProtocol):
         super().pause_writing()
         self._cancel(self._write_timer)
         self._write_timer = self.loop.call_later(
-            self._door.limits.body_timeout, self.transport.abort
+            self._shared.limits.body_timeout, self.transport.abort
         )
 
     def resume_writing(self) -> None:
@@ -133,7 +133,7 @@ class Connection(HttpToolsProtocol):
         """Hand the request on."""
         self._stage, self._unaccounted = Stage.BODY, 0
         super().on_headers_complete()
-        if self._door.is_closing:
+        if self._shared.is_closing:
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
@@ -149,9 +149,7 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Refuse what is no HTTP, in our own form."""
-        self._refuse(
-            RefusedError("bad_request", "what arrived is not HTTP as this server reads it")
-        )
+        self._refuse(HTTPError("bad_request", "what arrived is not HTTP as this server reads it"))
 
     # When the server ends
 
@@ -182,7 +180,7 @@ class Connection(HttpToolsProtocol):
             self._start_timer(stage)
 
     def _start_timer(self, stage: Stage) -> None:
-        limits = self._door.limits
+        limits = self._shared.limits
         seconds = limits.body_timeout if stage is Stage.BODY else limits.head_timeout
         self._timer = self.loop.call_later(seconds, self._time_is_up, stage)
 
@@ -196,23 +194,23 @@ class Connection(HttpToolsProtocol):
         elif stage is Stage.BODY and (not owes or self.cycle.response_started):
             self.transport.abort()  # it was answered before it had arrived
         else:
-            self._refuse(RefusedError("too_slow", "the request took too long to arrive"))
+            self._refuse(HTTPError("too_slow", "the request took too long to arrive"))
 
     @staticmethod
     def _cancel(timer: asyncio.TimerHandle | None) -> None:
         if timer is not None:
             timer.cancel()
 
-    def _refuse(self, refusal: RefusedError) -> None:
+    def _refuse(self, refusal: HTTPError) -> None:
         """Answer for the last time, and close when the client has stopped sending."""
         self._is_refused = True
-        self._door.meters.count_request(NO_ROUTE, refusal.status)
+        self._shared.metrics.count_request(NO_ROUTE, refusal.status)
         for cycle in [self.cycle, *(cycle for cycle, _ in self.pipeline)]:
             if cycle is not None:
                 cycle.disconnected = True
                 cycle.message_event.set()
         self._await(Stage.NOTHING)
         self._timer = self.loop.call_later(LINGERING, self.transport.abort)
-        self.transport.write(raw(refusal))
+        self.transport.write(to_http_bytes(refusal))
         if self.transport.can_write_eof():
             self.transport.write_eof()

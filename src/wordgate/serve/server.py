@@ -1,4 +1,4 @@
-"""The process that serves: sockets, signals, the way to its end."""
+"""The server process: sockets, signals, graceful shutdown."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ from wordgate.runtime.parallel import SINGLE_THREADED_BLAS
 from wordgate.serve.access import Access
 from wordgate.serve.app import Application
 from wordgate.serve.limits import Limits
-from wordgate.serve.model import Served
-from wordgate.serve.protocol import Connection, Door
+from wordgate.serve.model import ServedModel
+from wordgate.serve.protocol import Connection, ServerState
 
 _BACKLOG = 2048
 _SWITCHING = 0.0005
@@ -31,7 +31,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
-    model: Served,
+    model: ServedModel,
     *,
     host: str,
     port: int,
@@ -70,9 +70,9 @@ class _Server(uvicorn.Server):
     def __init__(self, app: Application, announce: Callable[[], None]):
         limits = app.limits
         self._app, self._announce = app, announce
-        self._door = Door(limits, app.meters)
+        self._shared = ServerState(limits, app.metrics)
         self._delay = limits.drain_delay
-        protocol = partial(Connection, self._door)
+        protocol = partial(Connection, self._shared)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -89,7 +89,7 @@ class _Server(uvicorn.Server):
                 timeout_keep_alive=limits.keep_alive,  # type: ignore[arg-type]
             )
         )
-        app.meters.connections.set_function(lambda: len(self.server_state.connections))
+        app.metrics.connections.set_function(lambda: len(self.server_state.connections))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Warm up, accept connections, and say so."""
@@ -120,7 +120,7 @@ class _Server(uvicorn.Server):
         """Answer what was accepted, and close."""
         await asyncio.sleep(self._delay)
         await self._stop_accepting(sockets or [])
-        self._door.is_closing = True
+        self._shared.is_closing = True
         for connection in list(self.server_state.connections):
             connection.shutdown()
         limits = self._app.limits

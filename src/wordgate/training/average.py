@@ -29,7 +29,7 @@ from wordgate.training.fitting import (
 from wordgate.training.identity import VECTORS, WORDS
 from wordgate.training.regularization import search_regularization
 from wordgate.training.words import KnownWords, look_words_up, word_remarks, words_digest
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 
 SMOOTHING = 1e-3
 """Arora et al.'s a: a word that makes up this share of all tokens weighs half."""
@@ -114,7 +114,7 @@ def fit_average(
     settings: Settings,
     *,
     vocabulary_of: Examples | None,
-    vectors: Pretrained,
+    vectors: PretrainedVectors,
     seed: int,
     progress: Progress,
     deadline: float,

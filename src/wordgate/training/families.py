@@ -9,7 +9,7 @@ from wordgate.runtime.packages import TORCH, require_extra
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.fitting import CheckpointConfig, Examples, Fitted
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 
 FAMILIES = ("count", "logreg", "mlp", "lstm", "transformer")
 NEED_VECTORS = ("logreg", "mlp")
@@ -38,7 +38,7 @@ def fit(
     progress: Progress,
     deadline: float,
     vocabulary_of: Examples | None = None,
-    vectors: Pretrained | None = None,
+    vectors: PretrainedVectors | None = None,
     checkpoint: CheckpointConfig | None = None,
     threads: int | None = None,
 ) -> Fitted:
@@ -185,7 +185,7 @@ def engine_of(
         return engine(where, precision_of(settings, where))
 
 
-def _needed(family: str, vectors: Pretrained | None) -> Pretrained:
+def _needed(family: str, vectors: PretrainedVectors | None) -> PretrainedVectors:
     if vectors is None:
         raise SettingsError(f"{family} averages word vectors, and there are none")
     return vectors

@@ -13,7 +13,7 @@ from wordgate.evaluation.metrics import Epoch
 from wordgate.models.base import Model
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
-from wordgate.vectors.coverage import Coverage
+from wordgate.vectors.lookup import VocabularyCoverage
 
 Targets = NDArray[np.int64] | NDArray[np.float32]
 """What texts should be given: int64 [n], one label each; or float32 [n, classes], probabilities."""
@@ -115,7 +115,7 @@ class Fitted:
     remarks: Sequence[str] = ()
     earlier_seconds: float = 0.0
     engine: Mapping[str, str] = field(default_factory=dict)
-    coverage: Coverage | None = None
+    coverage: VocabularyCoverage | None = None
     settings: Settings | None = None
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from wordgate.settings import Settings
 from wordgate.text.vocabulary import PADDING, Vocabulary
 from wordgate.training.rng import rng_for
-from wordgate.vectors.matching import Found
+from wordgate.vectors.lookup import LookupResult
 
 Floats = NDArray[np.float32]
 
@@ -62,7 +62,7 @@ def random_embeddings(vocabulary: Vocabulary, settings: Settings, seed: int) -> 
 
 
 def pretrained_embeddings(
-    vocabulary: Vocabulary, found: Found, settings: Settings, seed: int, n_more: int = 0
+    vocabulary: Vocabulary, found: LookupResult, settings: Settings, seed: int, n_more: int = 0
 ) -> EmbeddingInit:
     """Lay pretrained vectors beside and among drawn ones, as the settings say.
 

@@ -8,8 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from wordgate.arrays import write_arrays
-from wordgate.files import replacing
+from wordgate.storage.files import atomic_write
+from wordgate.storage.tensors import write_arrays
 from wordgate.training.identity import digest
 
 METADATA = "wordgate"
@@ -28,7 +28,7 @@ def write_kept(file: Path, content: Mapping[str, Any], arrays: Mapping[str, NDAr
         OSError: The disk refuses; what stood there still does.
     """
     facts = {**content, "digest": digest(content, arrays)}
-    with replacing(file) as aside:
+    with atomic_write(file) as aside:
         write_arrays(aside, arrays, {METADATA: json.dumps(facts)})
 
 

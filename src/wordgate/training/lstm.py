@@ -28,8 +28,8 @@ from wordgate.training.initialization import (
 )
 from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.training.words import learn_words, look_words_up, word_remarks, words_digest
-from wordgate.vectors.coverage import Coverage
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.lookup import VocabularyCoverage
+from wordgate.vectors.pretrained import PretrainedVectors
 
 STRENGTHS = ("strongly", "lightly")
 """How the candidates are regularised."""
@@ -49,7 +49,7 @@ class Beginning:
     encoder: TextEncoder
     encoded: EncodedTexts
     init: EmbeddingInit
-    coverage: Coverage | None = None
+    coverage: VocabularyCoverage | None = None
 
     def digest(self) -> str:
         """Give a SHA-256 that other vectors would change."""
@@ -66,7 +66,7 @@ def fit_lstm(
     settings: Settings,
     *,
     vocabulary_of: Examples | None,
-    vectors: Pretrained | None,
+    vectors: PretrainedVectors | None,
     seed: int,
     device: str,
     progress: Progress,
@@ -177,7 +177,7 @@ def _choice(position: int, chosen: Settings, scores: Sequence[float]) -> str:
 def _begin(
     train: Examples,
     vocabulary_of: Examples | None,
-    vectors: Pretrained | None,
+    vectors: PretrainedVectors | None,
     settings: Settings,
     seed: int,
     progress: Progress,

@@ -12,9 +12,8 @@ from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.vocabulary import Vocabulary
 from wordgate.training.fitting import Examples
-from wordgate.vectors.coverage import Coverage
-from wordgate.vectors.matching import Found
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.lookup import LookupResult, VocabularyCoverage
+from wordgate.vectors.pretrained import PretrainedVectors
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,8 @@ class KnownWords:
 
     encoder: TextEncoder
     encoded: EncodedTexts
-    found: Found
-    coverage: Coverage
+    found: LookupResult
+    coverage: VocabularyCoverage
 
     def vectors_digest(self) -> str:
         """Give a SHA-256 that other vectors would change."""
@@ -63,7 +62,7 @@ def learn_words(
 def look_words_up(
     train: Examples,
     vocabulary_of: Examples | None,
-    vectors: Pretrained,
+    vectors: PretrainedVectors,
     settings: Settings,
     progress: Progress,
 ) -> KnownWords:
@@ -79,10 +78,12 @@ def look_words_up(
     if more:
         encoder = encoder.extend(more)
         encoded = encoder.encode(train.texts)
-    found = vectors.look_up(encoder.vocabulary.words, spelling, progress)
+    found = vectors.lookup(encoder.vocabulary.words, spelling, progress)
     _check_found(found, len(learned.words), vectors)
     tokens = np.bincount(encoded.ids, minlength=len(learned))[learned.first_id : len(learned)]
-    coverage = Coverage.of(learned.words, tokens, found.first(len(learned.words)), len(more))
+    coverage = VocabularyCoverage.of(
+        learned.words, tokens, found.first(len(learned.words)), len(more)
+    )
     progress.say("\n".join(coverage.lines()))
     return KnownWords(encoder, encoded, found, coverage)
 
@@ -119,7 +120,7 @@ def word_remarks(
     return remarks
 
 
-def _check_found(found: Found, n_learned: int, vectors: Pretrained) -> None:
+def _check_found(found: LookupResult, n_learned: int, vectors: PretrainedVectors) -> None:
     """Refuse a table that has none of the words learned from the training texts."""
     learned = found.first(n_learned) if n_learned else found
     if not learned.known.any():

@@ -1,4 +1,4 @@
-"""Word vectors that have a name: what they are, and where their files come from."""
+"""Public word vectors by name, and where their files come from."""
 
 from __future__ import annotations
 

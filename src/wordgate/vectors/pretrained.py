@@ -1,37 +1,56 @@
-"""A file of word vectors as a training uses it: opened early, read once, remembered."""
+"""Pretrained word vectors: opened early, looked up in one pass, and cached for the next run."""
 
+import hashlib
+import json
+import os
+import re
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from wordgate.data.decoding import without_surrogates
 from wordgate.runtime.progress import Progress
+from wordgate.storage.files import atomic_write
+from wordgate.storage.tensors import write_arrays
 from wordgate.text.tokenizers import Tokenizer
-from wordgate.vectors import cache
-from wordgate.vectors.matching import Found, Spelling, find_words, ways
+from wordgate.vectors.formats import open_vectors
+from wordgate.vectors.lookup import RULES, LookupResult, Spelling, lookup_words, spellings
 from wordgate.vectors.named import locate_vectors
-from wordgate.vectors.reading import VectorFile, open_vectors
+from wordgate.vectors.vector_file import VectorFile
 
-WORTH_KEEPING = 0.2
-"""Seconds of reading from which on an answer is kept for the next run."""
+CACHED_FROM_SECONDS = 0.2
+"""Seconds of reading from which on a result is cached for the next run."""
+CACHE_HOME_VARIABLE = "WORDGATE_CACHE_HOME"
+LARGEST_CACHE = 2_000_000_000
+"""Bytes; what was not used for longest goes first."""
+
+_LAYOUT = 1  # raise it with every change of the form, or of how a word is spelled
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True)
-class Pretrained:
+class PretrainedVectors:
     """Word vectors to begin a training with.
 
     Attributes:
         file: The file they stand in.
         called: What metrics and messages call them; None for the file's name. Those that have a
-            name of their own were made for one run, and answers from them are not remembered.
+            name of their own were made for one run, and lookups in them are not cached.
     """
 
     file: VectorFile
     called: str | None = None
 
     @classmethod
-    def open(cls, vectors: str | Path, progress: Progress) -> "Pretrained":
+    def open(cls, vectors: str | Path, progress: Progress) -> "PretrainedVectors":
         """Find word vectors by file or by name, and see what kind they are; nothing more is read.
 
         Raises:
@@ -50,23 +69,23 @@ class Pretrained:
         """What they are called: without a name of their own, as the file without its folder."""
         return self.called or without_surrogates(self.file.path.name)
 
-    def look_up(self, words: Sequence[str], spelling: Spelling, progress: Progress) -> Found:
+    def lookup(self, words: Sequence[str], spelling: Spelling, progress: Progress) -> LookupResult:
         """Find a vocabulary's words: in what an earlier run kept, else in the file.
 
         Raises:
             DataError: The file is broken.
         """
         if self.called is not None:
-            return find_words(self.file, words, spelling)
-        key = cache.question_key(self.file.path, words, spelling)
-        found = cache.kept_answer(key)
+            return lookup_words(self.file, words, spelling)
+        key = _cache_key(self.file.path, words, spelling)
+        found = _read_cache(key)
         if found is not None:
             progress.say(f"Word vectors of {self.file.path}, as an earlier run found them.")
             return found
         started = time.monotonic()
         progress.say(f"Looking {len(words):,} words up in {self.file.path}.")
-        found = find_words(self.file, words, spelling)
-        if time.monotonic() - started >= WORTH_KEEPING:
+        found = lookup_words(self.file, words, spelling)
+        if time.monotonic() - started >= CACHED_FROM_SECONDS:
             self._keep(key, found, progress)
         return found
 
@@ -75,13 +94,13 @@ class Pretrained:
     ) -> list[str]:
         """Name the first words of the table that texts could have and a vocabulary hasn't.
 
-        Phrases, joined by ``_``, are left out, and so is what `look_up` would not find again.
+        Phrases, joined by ``_``, are left out, and so is what `lookup` would not find again.
 
         Args:
             tokenizer: What cuts the texts; a word counts if it cuts it into one token.
             known: The vocabulary.
             limit: How many words to name at most.
-            spelling: How `look_up` will look for them.
+            spelling: How `lookup` will look for them.
 
         Returns:
             The words as the tokenizer gives them.
@@ -98,17 +117,107 @@ class Pretrained:
                 tokens = tokenizer(word)
                 if len(tokens) != 1 or "_" in tokens[0] or tokens[0] in known:
                     continue
-                if word in ways(tokens[0], spelling) and word.encode() == entry:
+                if word in spellings(tokens[0], spelling) and word.encode() == entry:
                     more[tokens[0]] = None
                 if len(more) == limit:
                     return list(more)
         return list(more)
 
     @staticmethod
-    def _keep(key: str, found: Found, progress: Progress) -> None:
+    def _keep(key: str, found: LookupResult, progress: Progress) -> None:
         try:
-            folder = cache.keep_answer(key, found)
+            folder = _write_cache(key, found)
         except OSError as error:
             progress.say(f"The vectors found could not be kept for the next run: {error}")
             return
         progress.say(f"The vectors found are kept for the next run in {folder}.")
+
+
+def cache_folder() -> Path:
+    """Give the folder of cached lookups; it may be emptied at any time."""
+    home = os.environ.get(CACHE_HOME_VARIABLE)
+    return (Path(home) if home else Path(platformdirs.user_cache_dir("wordgate"))) / "vectors"
+
+
+def _cache_key(file: Path, words: Sequence[str], spelling: str) -> str:
+    """Name a lookup by all that decides its result: the file as it is, the words, the rules.
+
+    Raises:
+        OSError: There is no such file.
+    """
+    facts = file.stat()
+    file_as_it_is = [str(file.resolve()), facts.st_size, facts.st_mtime_ns]
+    file_as_it_is += [facts.st_ctime_ns, facts.st_ino]  # which no copying keeps
+    content = json.dumps([_LAYOUT, *file_as_it_is, spelling, *RULES, list(words)])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _read_cache(key: str) -> LookupResult | None:
+    """Read a cached result; None if there is none, or none that is whole."""
+    file = cache_folder() / f"{key}.safetensors"
+    try:
+        with safe_open(file, framework="np") as stored:
+            metadata = stored.metadata() or {}
+            known, rules = stored.get_tensor("vectors"), stored.get_tensor("rules")
+    except (OSError, SafetensorError, AttributeError, TypeError):  # types that numpy lacks
+        return None
+    if metadata.get(_DIGEST) != _digest(known, rules) or not _fit(known, rules):
+        return None
+    with suppress(OSError):  # of another user, perhaps
+        os.utime(file)
+    vectors = np.zeros((len(rules), known.shape[1]), np.float32)
+    vectors[rules >= 0] = known
+    return LookupResult(vectors, rules)
+
+
+def _write_cache(key: str, found: LookupResult) -> Path:
+    """Cache a result; if the cache is too large, what was not used for longest goes.
+
+    Returns:
+        The folder it is kept in.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    known, rules = found.vectors[found.known], found.rules
+    with atomic_write(folder / f"{key}.safetensors") as aside:
+        arrays: dict[str, NDArray[Any]] = {"vectors": known, "rules": rules}
+        write_arrays(aside, arrays, {_DIGEST: _digest(known, rules)})
+    _shrink(folder)
+    return folder
+
+
+def _digest(known: NDArray[np.float32], rules: NDArray[np.int8]) -> str:
+    content = hashlib.sha256(f"{known.dtype}{known.shape}{rules.dtype}{rules.shape}".encode())
+    content.update(np.ascontiguousarray(known).data)
+    content.update(rules.data)
+    return content.hexdigest()
+
+
+def _fit(known: NDArray[np.float32], rules: NDArray[np.int8]) -> bool:
+    """Tell whether these are the arrays of a result; a digest can be made for any others."""
+    return (
+        (known.dtype.name, known.ndim) == ("float32", 2)
+        and (rules.dtype.name, rules.ndim) == ("int8", 1)
+        and len(known) == np.count_nonzero(rules >= 0)
+    )
+
+
+def _shrink(folder: Path) -> None:
+    files = []
+    for file in filter(_is_ours, folder.iterdir()):
+        with suppress(FileNotFoundError):  # another process shrinks, too
+            facts = file.stat()
+            files.append((facts.st_mtime_ns, facts.st_size, file))
+    total = 0
+    for _, size, file in sorted(files, reverse=True):
+        total += size
+        if total > LARGEST_CACHE:
+            file.unlink(missing_ok=True)
+
+
+def _is_ours(file: Path) -> bool:
+    ours = r"[0-9a-f]{64}\.safetensors"
+    return re.fullmatch(rf"{ours}|\.{ours}\.new", file.name) is not None  # a kill leaves the latter

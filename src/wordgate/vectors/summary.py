@@ -1,4 +1,4 @@
-"""What a file of word vectors holds, found in one pass of bounded memory."""
+"""Summary of a file of word vectors, in one pass of bounded memory."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.vectors.block import Block, VectorFile
+from wordgate.vectors.vector_file import VectorBatch, VectorFile
 
 _FIRST_WORDS = 8
 
 
 @dataclass(frozen=True)
-class Summary:
+class VectorSummary:
     r"""Facts about a file of word vectors.
 
     Attributes:
-        format: One of `wordgate.vectors.reading.FORMATS`.
+        format: One of `wordgate.vectors.formats.FORMATS`.
         compressed: Whether it is gzipped.
         declared: Rows that its header declares; None where the format has no header.
         rows: Rows found.
@@ -59,7 +59,7 @@ class _Sums:
     first_words: list[str] = field(default_factory=list)
     hashes: list[NDArray[np.int64]] = field(default_factory=list)
 
-    def add(self, block: Block) -> None:
+    def add(self, block: VectorBatch) -> None:
         """Count the rows of a block in."""
         words, n = block.words, len(block.words)
         vectors = block.vectors.astype(np.float64)
@@ -83,9 +83,9 @@ class _Sums:
         return len(np.unique(np.concatenate(self.hashes)))
 
 
-def summarise(
-    file: VectorFile, watched: Callable[[Iterable[Block]], Iterable[Block]] = iter
-) -> Summary:
+def summarize(
+    file: VectorFile, watched: Callable[[Iterable[VectorBatch]], Iterable[VectorBatch]] = iter
+) -> VectorSummary:
     """Read a whole file and tell what is in it.
 
     Args:
@@ -99,11 +99,11 @@ def summarise(
         DataError: The file is damaged.
     """
     sums = _Sums()
-    for block in watched(file.blocks()):
+    for block in watched(file.batches()):
         sums.add(block)
     numbers = sums.rows * file.size
     mean = sums.total / numbers
-    return Summary(
+    return VectorSummary(
         format=file.format,
         compressed=file.compressed,
         declared=file.count,

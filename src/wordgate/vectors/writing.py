@@ -1,9 +1,8 @@
-"""Files of word vectors, written as gensim, fastText and GloVe do, or as our own table."""
+"""Writers of word vectors: as gensim, fastText and GloVe write them, or in our own format."""
 
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase
@@ -14,11 +13,12 @@ import numpy as np
 
 from wordgate.data.source import is_file
 from wordgate.errors import DataError, SettingsError, did_you_mean
-from wordgate.files import writing
-from wordgate.vectors.block import LARGEST_SIZE, LONGEST_WORD, Block
-from wordgate.vectors.lines import has_stray_number
-from wordgate.vectors.reading import FORMATS
-from wordgate.vectors.table import LENGTH_BYTES, METADATA
+from wordgate.storage.files import atomic_output
+from wordgate.storage.tensors import safetensors_header
+from wordgate.vectors.formats import FORMATS
+from wordgate.vectors.safetensors_format import METADATA
+from wordgate.vectors.text_format import has_stray_number
+from wordgate.vectors.vector_file import MAX_DIM, MAX_WORD_BYTES, VectorBatch
 
 ENDINGS = {
     ".bin": "word2vec",
@@ -48,7 +48,7 @@ def format_by_name(path: str | Path) -> str:
 
 def write_vectors(
     path: str | Path,
-    blocks: Iterable[Block],
+    batches: Iterable[VectorBatch],
     *,
     format: str,  # noqa: A002
     count: int,
@@ -58,8 +58,8 @@ def write_vectors(
 
     Args:
         path: The file; ``.gz`` at its end compresses it.
-        blocks: The rows.
-        format: One of `wordgate.vectors.reading.FORMATS`.
+        batches: The rows.
+        format: One of `wordgate.vectors.formats.FORMATS`.
         count: How many rows there are.
         size: Numbers a vector.
 
@@ -70,8 +70,8 @@ def write_vectors(
     """
     path = Path(path)
     _check_call(path, format, count, size)
-    rows = _checked(path, blocks, _unfit(format), count, size)
-    with writing(path) as aside, aside.open("wb") as file:
+    rows = _checked(path, batches, _unfit(format), count, size)
+    with atomic_output(path) as aside, aside.open("wb") as file:
         if format == "safetensors":
             _write_table(file, rows, count, size)
             return
@@ -88,10 +88,10 @@ def _check_call(path: Path, form: str, count: int, size: int) -> None:
         raise SettingsError(f"no format '{form}' of word vectors{did_you_mean(form, FORMATS)}")
     if form == "safetensors" and path.name.lower().endswith(".gz"):
         raise SettingsError(f"'{path}' can't be gzipped safetensors: leave '.gz' off its name")
-    if count < 1 or not 1 <= size <= LARGEST_SIZE:
+    if count < 1 or not 1 <= size <= MAX_DIM:
         raise DataError(
             f"{count:,} rows of {size:,} numbers can't be written to '{path}': 1 row or more of"
-            f" 1 to {LARGEST_SIZE:,} numbers can"
+            f" 1 to {MAX_DIM:,} numbers can"
         )
     if not is_file(path.parent):
         raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' in")
@@ -99,14 +99,14 @@ def _check_call(path: Path, form: str, count: int, size: int) -> None:
 
 def _checked(
     path: Path,
-    blocks: Iterable[Block],
+    batches: Iterable[VectorBatch],
     unfit: Callable[[bytes], str | None],
     count: int,
     size: int,
-) -> Iterator[Block]:
+) -> Iterator[VectorBatch]:
     """Pass on the blocks; refuse rows that would not be read again as they are."""
     row = 0
-    for block in blocks:
+    for block in batches:
         n = len(block.words)
         if block.vectors.shape != (n, size):
             raise DataError(
@@ -149,8 +149,8 @@ def _unfit(form: str) -> Callable[[bytes], str | None]:
         return too_long(word)
 
     def too_long(word: bytes) -> str | None:
-        if len(word) > LONGEST_WORD:
-            return f"its word has {len(word):,} bytes, where {LONGEST_WORD:,} are possible"
+        if len(word) > MAX_WORD_BYTES:
+            return f"its word has {len(word):,} bytes, where {MAX_WORD_BYTES:,} are possible"
         return None
 
     return {"word2vec": in_binary, "safetensors": too_long}.get(form, in_text)
@@ -170,7 +170,7 @@ def _packed(file: BufferedIOBase, *, compress: bool) -> Iterator[BufferedIOBase]
         yield cast("BufferedIOBase", stream)
 
 
-def _binary(block: Block) -> bytes:
+def _binary(block: VectorBatch) -> bytes:
     """Lay rows out as gensim does: no line break after a vector."""
     vectors = np.ascontiguousarray(block.vectors, "<f4")
     pieces: list[bytes] = []
@@ -179,7 +179,7 @@ def _binary(block: Block) -> bytes:
     return b"".join(pieces)
 
 
-def _text(block: Block) -> bytes:
+def _text(block: VectorBatch) -> bytes:
     """Lay rows out as lines, each number the shortest that is read as the same float32."""
     lines = (
         b"%b %b\n" % (word, " ".join(map(str, vector)).encode("ascii"))
@@ -188,14 +188,16 @@ def _text(block: Block) -> bytes:
     return b"".join(lines)
 
 
-def _write_table(file: BufferedIOBase, blocks: Iterable[Block], count: int, size: int) -> None:
+def _write_table(
+    file: BufferedIOBase, batches: Iterable[VectorBatch], count: int, size: int
+) -> None:
     """Write a safetensors file: vectors as they come, word ends, words, and the header last.
 
     Nothing is set aside for `count` rows, which may be what the header of a damaged file claims.
     """
     ends, letters = bytearray(), bytearray()
     file.seek(_HEADER_ROOM)
-    for block in blocks:
+    for block in batches:
         lengths = np.fromiter(map(len, block.words), np.int64, len(block.words))
         ends += (len(letters) + np.cumsum(lengths)).astype("<i8").tobytes()
         letters += b"".join(block.words)
@@ -203,22 +205,9 @@ def _write_table(file: BufferedIOBase, blocks: Iterable[Block], count: int, size
     file.write(ends)
     file.write(letters)
     file.seek(0)
-    file.write(_table_header(count, size, len(letters)))
-
-
-def _table_header(count: int, size: int, letters: int) -> bytes:
-    """Make the header, filled up with spaces to the room that was left for it."""
-    at_ends = 4 * count * size
-    at_words = at_ends + 8 * count
-    header = {
-        "__metadata__": METADATA,
-        "vectors": _entry("F32", [count, size], 0, at_ends),
-        "word_ends": _entry("I64", [count], at_ends, at_words),
-        "words": _entry("U8", [letters], at_words, at_words + letters),
+    tensors = {
+        "vectors": ("F32", [count, size]),
+        "word_ends": ("I64", [count]),
+        "words": ("U8", [len(letters)]),
     }
-    room = _HEADER_ROOM - LENGTH_BYTES
-    return room.to_bytes(LENGTH_BYTES, "little") + json.dumps(header).encode().ljust(room)
-
-
-def _entry(dtype: str, shape: list[int], start: int, end: int) -> dict[str, object]:
-    return {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+    file.write(safetensors_header(tensors, METADATA, size=_HEADER_ROOM))

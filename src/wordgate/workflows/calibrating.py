@@ -13,7 +13,7 @@ from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.families import fit
 from wordgate.training.fitting import CheckpointConfig, Examples, Fitted
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def fit_calibrated(
     progress: Progress,
     deadline: float = math.inf,
     vocabulary_of: Examples | None = None,
-    vectors: Pretrained | None = None,
+    vectors: PretrainedVectors | None = None,
     checkpoint: CheckpointConfig | None = None,
     threads: int | None = None,
 ) -> Calibrated:

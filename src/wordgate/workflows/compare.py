@@ -25,7 +25,6 @@ from wordgate.evaluation.comparison import (
 from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.selective_prediction import coverage_curve
-from wordgate.files import check_folder, write_folder
 from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page
 from wordgate.report.recommendation import recommend
@@ -35,6 +34,7 @@ from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, reads_setting
 from wordgate.split.audit import audit_table
+from wordgate.storage.files import check_folder, write_folder
 from wordgate.training.families import (
     FAMILIES,
     NEED_VECTORS,

@@ -7,10 +7,10 @@ from pathlib import Path
 from wordgate.bundle.writing import check_destination
 from wordgate.data.demo import demo_corpus, demo_sentences
 from wordgate.errors import BundleError
-from wordgate.files import aside_of, writing
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import TORCH, require_extra
 from wordgate.runtime.progress import Progress
+from wordgate.storage.files import atomic_output, temporary_path
 from wordgate.workflows.train import Training, train
 
 CORPUS, MODEL = "corpus.csv", "model"
@@ -66,7 +66,7 @@ def write_corpus(file: Path, seed: int) -> None:
         DataError: The disk refuses.
     """
     corpus = demo_corpus(seed)
-    with writing(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
+    with atomic_output(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(("group", "label", "text"))
         writer.writerows(zip(corpus.groups, corpus.labels, corpus.texts, strict=True))
@@ -77,7 +77,7 @@ def _make(folder: Path) -> None:
     if folder.exists():
         if not folder.is_dir():
             raise BundleError(f"{folder} exists and is not a folder; choose another --out")
-        left = {aside_of(folder / name).name for name in (CORPUS, MODEL)}  # by a kill
+        left = {temporary_path(folder / name).name for name in (CORPUS, MODEL)}  # by a kill
         there = {entry.name for entry in folder.iterdir()} - left
         if there and not {CORPUS} <= there <= {CORPUS, MODEL}:
             raise BundleError(f"{folder} exists and is no earlier demo; choose another --out")

@@ -10,15 +10,15 @@ from typing_extensions import Unpack
 
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
-from wordgate.files import check_file
 from wordgate.runtime.cpu import choose_threads, torch_threads, wait_asleep
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
+from wordgate.storage.files import check_file
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
-from wordgate.vectors.block import Block
 from wordgate.vectors.distilling import WordVectors, distill_words
 from wordgate.vectors.teachers import SentenceTeacher, load_teacher, locate_teacher
+from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import format_by_name, write_vectors
 from wordgate.workflows.reading import ReadingOptions
 
@@ -166,9 +166,9 @@ def further_words(teacher: WordTeacher, words: Sequence[str], cut: Tokenizer) ->
 
 
 def write_word_vectors(out: Path, format_: str, made: WordVectors) -> None:
-    """Write distilled vectors to a file, in a format of `wordgate.vectors.reading.FORMATS`."""
+    """Write distilled vectors to a file, in a format of `wordgate.vectors.formats.FORMATS`."""
     count, size = made.vectors.shape
-    block = Block([word.encode() for word in made.words], made.vectors)
+    block = VectorBatch([word.encode() for word in made.words], made.vectors)
     write_vectors(out, [block], format=format_, count=count, size=size)
 
 

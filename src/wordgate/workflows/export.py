@@ -15,11 +15,11 @@ from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.export.onnx_file import Exportable, check_family, onnx_bytes
 from wordgate.export.parity import Agreement, RowsJudged, Session, check_made_up, check_rows
-from wordgate.files import check_file, writing
 from wordgate.prediction.predictor import checked_texts
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
+from wordgate.storage.files import atomic_output, check_file
 from wordgate.text.encoder import EncodedTexts
 from wordgate.workflows.evaluate import LabelledRows, labelled_rows
 from wordgate.workflows.reading import ReadingOptions
@@ -91,7 +91,7 @@ def export_onnx(
     model = cast(Exportable, folder.model(config, threads=threads))
     with limited_blas(n_threads):
         rows = None if data is None else labelled_rows(bundle, config, data, **reading)
-        with writing(out) as aside:
+        with atomic_output(out) as aside:
             aside.write_bytes(onnx_bytes(model, config, int8=int8))
             session = Session(aside, threads=n_threads)
             agreement, judged = _compared(session, model, config, rows, int8=int8)

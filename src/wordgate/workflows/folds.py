@@ -8,7 +8,7 @@ from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.judging import Evaluator
 from wordgate.workflows.splits import DataSplits, all_rows, make_folds
 from wordgate.workflows.students import TeacherConfig, fit_model
@@ -60,7 +60,7 @@ def cross_validate(
     settings: Settings,
     seed: int,
     device: str,
-    vectors: Pretrained | None,
+    vectors: PretrainedVectors | None,
     progress: Progress,
     threads: int | None = None,
     teaching: TeacherConfig | None = None,

@@ -20,8 +20,8 @@ from wordgate.evaluation.metrics import Scores, evaluate
 from wordgate.models.base import Model
 from wordgate.training.count import fit_count
 from wordgate.training.fitting import Examples
-from wordgate.vectors.coverage import Coverage
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.lookup import VocabularyCoverage
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.splits import DataSplits
 from wordgate.workflows.students import DistillationResult
 
@@ -147,7 +147,9 @@ def split_facts(splits: DataSplits) -> SplitFacts:
     )
 
 
-def vector_facts(vectors: Pretrained | None, coverage: Coverage | None) -> VectorFacts | None:
+def vector_facts(
+    vectors: PretrainedVectors | None, coverage: VocabularyCoverage | None
+) -> VectorFacts | None:
     """Gather where pretrained word vectors came from, and how many words had one."""
     if vectors is None or coverage is None:
         return None

@@ -14,7 +14,7 @@ from wordgate.settings import (
     reads_setting,
 )
 from wordgate.training.families import NEED_VECTORS
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 
 READ_VECTORS = (*NEED_VECTORS, "lstm")
 _IN_PLACE = {
@@ -158,7 +158,7 @@ def _models(families: Sequence[str]) -> str:
 
 def resolve_vectors(
     vectors: str | Path | None, settings: Settings, progress: Progress
-) -> tuple[Settings, Pretrained | None]:
+) -> tuple[Settings, PretrainedVectors | None]:
     """Find word vectors, fetch them if need be, and see what kind they are.
 
     Args:
@@ -176,7 +176,7 @@ def resolve_vectors(
     """
     if vectors is None:
         return settings, None
-    pretrained = Pretrained.open(vectors, progress)
+    pretrained = PretrainedVectors.open(vectors, progress)
     size = pretrained.size + settings.vectors_extra_size
     if size > LARGEST_EMBEDDING:
         raise SettingsError(

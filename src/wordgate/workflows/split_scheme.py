@@ -20,7 +20,7 @@ from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings, reads_setting
 from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.judging import Evaluator, split_facts
 from wordgate.workflows.resolving import READ_VECTORS
@@ -53,7 +53,7 @@ class ComparisonConfig:
     settings: Settings
     seed: int
     device: str
-    vectors: Pretrained | None
+    vectors: PretrainedVectors | None
     n_folds: int | None
     progress: Progress
     transformer: Path | None = None
@@ -70,7 +70,7 @@ class ComparisonConfig:
         """Give the device of a family."""
         return "auto" if family in ON_CPU_ALONE else self.device
 
-    def vectors_of(self, family: str) -> Pretrained | None:
+    def vectors_of(self, family: str) -> PretrainedVectors | None:
         """Give the word vectors of a family; None for one that reads none."""
         return self.vectors if family_of(family) in READ_VECTORS else None
 

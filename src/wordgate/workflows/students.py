@@ -21,7 +21,7 @@ from wordgate.settings import TAUGHT, Settings
 from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import CheckpointConfig, Examples
 from wordgate.training.identity import Identity
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
 from wordgate.workflows.teacher_cache import TeacherCache, clear_teacher_cache
 from wordgate.workflows.teachers import (
@@ -120,7 +120,7 @@ class DistillationResult:
     asked: NDArray[np.bool_]
     n_left_out: int
     seconds: float
-    vectors: Pretrained | None
+    vectors: PretrainedVectors | None
     fine_tuned: Mapping[str, Calibrated]
 
     @property
@@ -191,7 +191,9 @@ def teacher_config(
     return TeacherConfig(saved, minutes=minutes, folder=folder, resume=resume)
 
 
-def vectors_of(vectors: Pretrained | None, taught: DistillationResult | None) -> Pretrained | None:
+def vectors_of(
+    vectors: PretrainedVectors | None, taught: DistillationResult | None
+) -> PretrainedVectors | None:
     """Give the word vectors that a model began with: those given, or those of its teacher."""
     return vectors if vectors is not None or taught is None else taught.vectors
 
@@ -217,7 +219,7 @@ class FitOptions(TypedDict, total=False):
     progress: Required[Progress]
     deadline: float
     vocabulary_of: Examples | None
-    vectors: Pretrained | None
+    vectors: PretrainedVectors | None
     checkpoint: CheckpointConfig | None
     threads: int | None
 
@@ -334,7 +336,7 @@ def _work(
     unlabelled: Sequence[str],
     settings: Settings,
     seed: int,
-    vectors: Pretrained | None,
+    vectors: PretrainedVectors | None,
 ) -> dict[str, str]:
     """Name all that decides what a teacher is and is asked; long values are digests."""
     return {

@@ -19,7 +19,6 @@ from wordgate.evaluation.calibration import TemperatureScaling, apply_temperatur
 from wordgate.evaluation.error_analysis import Predictions, analyse_errors
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.evaluation.slices import count_words
-from wordgate.files import remove
 from wordgate.prediction.predictor import Predictor
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
@@ -28,9 +27,10 @@ from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import TAUGHT, Settings, checked_seed
 from wordgate.split.audit import audit_table
+from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import CheckpointConfig
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate
@@ -103,7 +103,7 @@ class Plan:
     settings: Settings
     seed: int
     device: str
-    vectors: Pretrained | None = None
+    vectors: PretrainedVectors | None = None
     folds: int | None = None
     checkpoint: CheckpointConfig | None = None
     no_texts: bool = False
@@ -383,7 +383,7 @@ def _config(
     splits: DataSplits,
     plan: Plan,
     calibrated: Calibrated,
-    vectors: Pretrained | None,
+    vectors: PretrainedVectors | None,
 ) -> Config:
     return Config(
         family=plan.model,

@@ -16,8 +16,8 @@ from wordgate.text.tokenizers import get_tokenizer
 from wordgate.training.distillation import Teacher, TransferSet, ask
 from wordgate.training.fitting import Examples
 from wordgate.vectors.distilling import distill_words
-from wordgate.vectors.pretrained import Pretrained
-from wordgate.vectors.reading import open_vectors
+from wordgate.vectors.formats import open_vectors
+from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.distill import LONGEST_WORD, further_words, write_word_vectors
 from wordgate.workflows.teacher_cache import VECTORS, TeacherCache
 from wordgate.workflows.teachers import ModelTeacher
@@ -33,7 +33,7 @@ def distilled_vectors(
     progress: Progress,
     settings: Settings,
     threads: int | None,
-) -> Pretrained | None:
+) -> PretrainedVectors | None:
     """Distill word vectors from the first teacher that is a transformer; None if none is.
 
     Args:
@@ -66,11 +66,11 @@ def distilled_vectors(
             made = distill_words(words, asked, progress=progress)
         folder.path.mkdir(parents=True, exist_ok=True)
         write_word_vectors(file, "safetensors", made)
-    return Pretrained(open_vectors(file), called=f"distilled from {name}")
+    return PretrainedVectors(open_vectors(file), called=f"distilled from {name}")
 
 
 def make_augmenter(
-    texts: Sequence[str], vectors: Pretrained | None, settings: Settings, progress: Progress
+    texts: Sequence[str], vectors: PretrainedVectors | None, settings: Settings, progress: Progress
 ) -> Augmenter:
     """Make variations of texts, with the nearest words by the word vectors if there are any.
 
@@ -85,7 +85,7 @@ def make_augmenter(
         return Augmenter(tokenizer)
     counts = Counter(word for text in texts for word in set(tokenizer(text)))
     words = [word for word, n in counts.items() if n > 1 and any(map(str.isalpha, word))]
-    found = vectors.look_up(words, settings.vectors_spelling, progress)
+    found = vectors.lookup(words, settings.vectors_spelling, progress)
     known = [word for word, is_known in zip(words, found.known.tolist(), strict=True) if is_known]
     return Augmenter(tokenizer, nearest_words(known, found.vectors[found.known], NEIGHBOURS))
 

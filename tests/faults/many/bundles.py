@@ -475,20 +475,23 @@ class Cache:
     """An answer kept of a large file of word vectors, with bytes changed: it is right or none."""
 
     def __init__(self, folder):
-        from wordgate.vectors import cache
-        from wordgate.vectors.matching import Found
+        from wordgate.vectors import pretrained
+        from wordgate.vectors.lookup import LookupResult
 
-        os.environ[cache.CACHE_HOME_VARIABLE] = str(folder / "cache")
+        os.environ[pretrained.CACHE_HOME_VARIABLE] = str(folder / "cache")
         vectors = np.array([[1, 2, 3], [0, 0, 0], [-1, 0.5, 7]], np.float32)
-        self.cache, self.found = cache, Found(vectors, np.array([0, -1, 3], np.int8))
-        self.file = cache.keep_answer("key", self.found) / "key.safetensors"
+        self.pretrained, self.found = (
+            pretrained,
+            LookupResult(vectors, np.array([0, -1, 3], np.int8)),
+        )
+        self.file = pretrained._write_cache("key", self.found) / "key.safetensors"
         self.whole = self.file.read_bytes()
 
     def case(self, chance):
         signed = chance.random() < 0.7
         content = self.signed(chance) if signed else broken_bytes(self.whole, chance)
         self.file.write_bytes(content)
-        answer = self.cache.kept_answer("key")
+        answer = self.pretrained._read_cache("key")
         if answer is None:
             return f"cache, {'signed' if signed else 'changed byte'}: passed over"
         same = np.array_equal(answer.vectors, self.found.vectors)
@@ -499,7 +502,7 @@ class Cache:
 
     def signed(self, chance):
         arrays = load_arrays(broken_arrays(self.whole, chance))
-        digest = self.cache._digest(arrays["vectors"], arrays["rules"])
+        digest = self.pretrained._digest(arrays["vectors"], arrays["rules"])
         return dump_arrays(arrays, {"sha256": digest})
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wordgate.vectors import lines
+from wordgate.vectors import text_format
 
 HEADED = b"3 2\nthe 1 2\ncaf\xe9 -0.5 1e-3\n, 5 +6.25\n"
 ALL = ([b"the", b"caf\xe9", b","], [[1, 2], [-0.5, float(np.float32(1e-3))], [5, 6.25]])
@@ -51,7 +51,7 @@ def test_the_first_of_a_word_counts(made, wanted):
 
 @pytest.mark.parametrize("room", [1, 10, 37])
 def test_lines_are_cut_anywhere_by_the_buffer(made, rows, wanted, monkeypatch, room):
-    monkeypatch.setattr(lines, "_ROOM", room)
+    monkeypatch.setattr(text_format, "_ROOM", room)
     words = [b"w%d" % number for number in range(99)]
     content = b"".join(b"%b %d 0.5 \n" % (word, i) for i, word in enumerate(words))
     for changed in (content + b"\n\n", b"99 2\n" + content[:-1]):
@@ -124,7 +124,7 @@ def test_rows_and_header_that_differ(refusal):
 def test_empty_lines_within(refusal, monkeypatch):
     empty = "has an empty line after row 2 (byte 12), and more rows below: the file is damaged"
     for room in (2**20, 5):
-        monkeypatch.setattr(lines, "_ROOM", room)
+        monkeypatch.setattr(text_format, "_ROOM", room)
         assert refusal(b"a 1 1\nb 2 2\n\nc 3 3\n") == empty
         assert refusal(b"a 1 1\nb 2 2\n \n\n\n\n\n\nc 3 3\n") == empty
 

@@ -1,7 +1,8 @@
-"""Answers, and the refusals among them: every error has the same form."""
+"""Responses: errors, which all have the same form, and the files of the page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import orjson
 
@@ -34,8 +35,35 @@ WITHOUT_BROWSER_TRICKS: Headers = [
 ]
 
 
+PAGE_FOLDER = Path(__file__).parent / "page"
+_TYPES = {
+    ".css": b"text/css; charset=utf-8",
+    ".html": b"text/html; charset=utf-8",
+    ".js": b"text/javascript; charset=utf-8",
+    ".json": b"application/json",
+    ".png": b"image/png",
+    ".svg": b"image/svg+xml",
+    ".webmanifest": b"application/manifest+json",
+    ".woff2": b"font/woff2",
+}
+# Nothing from elsewhere, no scripts or styles inside the page, no frames around it.
+_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    b" font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none';"
+    b" form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE_HEADERS: Headers = [
+    (b"content-security-policy", _POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-cache"),
+]
+
+
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What is sent back.
 
     Attributes:
@@ -51,7 +79,7 @@ class Answer:
     content_type: bytes = JSON
 
 
-class RefusedError(Exception):
+class HTTPError(Exception):
     """An answer that says no.
 
     Args:
@@ -66,29 +94,42 @@ class RefusedError(Exception):
         self.status = CODES[code][0]
         self.headers = list(headers)
 
-    def answer(self) -> Answer:
+    def response(self) -> Response:
         """Give it the form of every error."""
         body = orjson.dumps({"error": {"code": self.code, "message": self.message}})
-        return Answer(self.status, body, [*WITHOUT_BROWSER_TRICKS, *self.headers])
+        return Response(self.status, body, [*WITHOUT_BROWSER_TRICKS, *self.headers])
 
 
 class ClientGoneError(Exception):
     """Nobody waits for the answer any more."""
 
 
-def overloaded(message: str, seconds: int = 1) -> RefusedError:
+def overloaded(message: str, seconds: int = 1) -> HTTPError:
     """Refuse for now, and say when to ask again."""
-    return RefusedError("overloaded", message, [(b"retry-after", str(seconds).encode())])
+    return HTTPError("overloaded", message, [(b"retry-after", str(seconds).encode())])
 
 
-def raw(refusal: RefusedError) -> bytes:
+def to_http_bytes(refusal: HTTPError) -> bytes:
     """Write a refusal as HTTP, for a connection that is closed with it."""
-    answer = refusal.answer()
+    response = refusal.response()
     headers = [
-        (b"content-type", answer.content_type),
-        (b"content-length", str(len(answer.body)).encode()),
+        (b"content-type", response.content_type),
+        (b"content-length", str(len(response.body)).encode()),
         (b"connection", b"close"),
-        *answer.headers,
+        *response.headers,
     ]
     lines = [b"%s: %s" % header for header in headers]
-    return b"\r\n".join([b"HTTP/1.1 %d Refused" % answer.status, *lines, b"", answer.body])
+    return b"\r\n".join([b"HTTP/1.1 %d Refused" % response.status, *lines, b"", response.body])
+
+
+def pages(folder: Path = PAGE_FOLDER) -> dict[str, Response]:
+    """Read the page: its answers by their paths, ``/`` and ``/page/...``."""
+    return dict(_pages(folder))
+
+
+def _pages(folder: Path) -> Iterator[tuple[str, Response]]:
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in _TYPES and file.is_file():
+            response = Response(200, file.read_bytes(), _PAGE_HEADERS, _TYPES[file.suffix])
+            name = file.relative_to(folder).as_posix()
+            yield ("/" if name == "index.html" else f"/page/{name}"), response

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from wordgate.vectors import table as table_module
-from wordgate.vectors.reading import Block
+from wordgate.vectors import safetensors_format as table_module
+from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 
 META = {"format": "wordgate-vectors", "version": "1"}
@@ -50,8 +50,8 @@ def test_words_that_are_all_empty(made, rows):
 
 def test_the_library_reads_what_is_written(tmp_path):
     file = tmp_path / "v.safetensors"
-    blocks = [Block(WORDS[:2], TABLE[:2]), Block(WORDS[2:], TABLE[2:])]
-    write_vectors(file, blocks, format="safetensors", count=5, size=2)
+    batches = [VectorBatch(WORDS[:2], TABLE[:2]), VectorBatch(WORDS[2:], TABLE[2:])]
+    write_vectors(file, batches, format="safetensors", count=5, size=2)
     found = load_file(file)
     assert set(found) == {"vectors", "words", "word_ends"}
     for name, value in tensors().items():

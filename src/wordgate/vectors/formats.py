@@ -1,4 +1,4 @@
-"""Files of word vectors: recognised by their content, opened for reading in one pass.
+"""Formats of word vectors: recognized by their content, opened for reading in one pass.
 
 Word vectors come as word2vec's binary format, as text with a header line (word2vec, fastText's
 ``.vec``) or without (GloVe), and as safetensors files of our own; all but the last also gzipped.
@@ -11,14 +11,11 @@ from collections import Counter
 from pathlib import Path
 
 from wordgate.errors import DataError
-from wordgate.vectors.block import Block, VectorFile, check_header, check_room
-from wordgate.vectors.foreign import refuse_foreign
-from wordgate.vectors.lines import LinesFile
-from wordgate.vectors.source import Source, open_source
-from wordgate.vectors.table import LENGTH_BYTES, TableFile
-from wordgate.vectors.word2vec import Word2VecFile
-
-__all__ = ["FORMATS", "Block", "VectorFile", "open_vectors"]
+from wordgate.vectors.byte_stream import ByteStream, open_stream
+from wordgate.vectors.safetensors_format import LENGTH_BYTES, SafetensorsFile
+from wordgate.vectors.text_format import TextFile
+from wordgate.vectors.vector_file import VectorFile, check_header, check_room
+from wordgate.vectors.word2vec_format import Word2VecFile
 
 FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")
 
@@ -35,6 +32,32 @@ _HINT = (
     "known are word2vec (binary or text), fastText's .vec, GloVe's text, and the safetensors files"
     " that 'wordgate vectors convert' writes"
 )
+_AS_WORD2VEC = (
+    "in Python with gensim, v = KeyedVectors.load(path); getattr(v, 'wv', v)"
+    ".save_word2vec_format('vectors.bin', binary=True) saves it as word2vec, which can be read"
+)
+_PICKLE = f"a pickle, which could run code; if it is gensim's own format: {_AS_WORD2VEC}"
+_UNPACK = "unpack it, or use gzip"
+_FASTTEXT_MAGIC = (793_712_314).to_bytes(4, "little")
+_KNOWN = [
+    *((b"\x80%c" % protocol, _PICKLE) for protocol in range(2, 6)),
+    (b"\x93NUMPY", f"a numpy array, as gensim's own format keeps beside a pickle: {_AS_WORD2VEC}"),
+    (_FASTTEXT_MAGIC, "a model in fastText's own binary format: give the .vec file beside it"),
+    (b"PK\x03\x04", "a zip archive: unpack it, and give the file of vectors in it"),
+    (b"PK\x05\x06", "an empty zip archive: fetch it again"),
+    (b"\x89HDF", "an HDF5 file: save the vectors as word2vec or text"),
+    (b"PAR1", "a Parquet file: save the vectors as word2vec or text"),
+    (b"BZh", f"compressed with bzip2: {_UNPACK}"),
+    (b"\xfd7zXZ\x00", f"compressed with xz: {_UNPACK}"),
+    (b"\x28\xb5\x2f\xfd", f"compressed with zstd: {_UNPACK}"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it, and give the file of vectors in it"),
+    (b"version https://git-lfs", "a pointer to a file in Git LFS: fetch the file itself"),
+    (b"\x1f\x8b", "gzipped twice: unpack it once"),
+]  # fmt: skip
+# Pickles of protocols 0 and 1 begin with the name of a class, or with an empty list or dict.
+_OLD_PICKLE = re.compile(rb"c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n|\([dl]p\d+\n|[\]}]q\x00")
+_WEB_PAGE = re.compile(rb"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE)
+_TAR_MAGIC, _TAR_PLACE = b"ustar", 257
 
 
 def open_vectors(path: str | Path) -> VectorFile:
@@ -51,9 +74,9 @@ def open_vectors(path: str | Path) -> VectorFile:
             do about formats that people have.
     """
     path = Path(path)
-    with open_source(path) as source:
+    with open_stream(path) as source:
         start = source.read_fully(_LOOKED_AT)
-        refuse_foreign(path, start)
+        _refuse_foreign(path, start)
         if start[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{" and b"\0" in start[:LENGTH_BYTES]:
             return _table(source)
         header = _HEADER.match(start)
@@ -62,13 +85,13 @@ def open_vectors(path: str | Path) -> VectorFile:
         return _with_header(source, start, header)
 
 
-def _table(source: Source) -> VectorFile:
+def _table(source: ByteStream) -> VectorFile:
     if source.compressed:
         raise DataError(f"'{source.path}' is a gzipped safetensors file: unpack it first")
-    return TableFile(source.path)
+    return SafetensorsFile(source.path)
 
 
-def _with_header(source: Source, start: bytes, header: re.Match[bytes]) -> VectorFile:
+def _with_header(source: ByteStream, start: bytes, header: re.Match[bytes]) -> VectorFile:
     """Open what begins with rows and size: binary, or text by its first line."""
     path, count, size = source.path, int(header[1]), int(header[2])
     check_header(path, count, size)
@@ -83,12 +106,10 @@ def _with_header(source: Source, start: bytes, header: re.Match[bytes]) -> Vecto
             path, compressed=source.compressed, header=header.end(), count=count, size=size
         )
     _refuse_tabs(path, lines[0])
-    return LinesFile(
-        path, compressed=source.compressed, header=header.end(), count=count, size=size
-    )
+    return TextFile(path, compressed=source.compressed, header=header.end(), count=count, size=size)
 
 
-def _without_header(source: Source, start: bytes) -> VectorFile:
+def _without_header(source: ByteStream, start: bytes) -> VectorFile:
     """Open text whose size the most of its first lines agree on."""
     path = source.path
     if like := _LIKE_HEADER.match(start):
@@ -107,7 +128,7 @@ def _without_header(source: Source, start: bytes) -> VectorFile:
     if size == 0:
         raise DataError(f"'{path}' is in no format of word vectors that is known; {_HINT}")
     check_header(path, len(lines), size)
-    return LinesFile(path, compressed=source.compressed, header=0, count=None, size=size)
+    return TextFile(path, compressed=source.compressed, header=0, count=None, size=size)
 
 
 def _numbers_at_end(line: bytes) -> int:
@@ -139,3 +160,26 @@ def _refuse_tabs(path: Path, line: bytes) -> None:
             f"'{path}' has tabs between its numbers, where single spaces belong:"
             f" tr '\\t' ' ' < '{path}' > NEW makes a file that can be read"
         )
+
+
+def _refuse_foreign(path: Path, start: bytes) -> None:
+    """Refuse what is known by its first bytes to be no word vectors.
+
+    Args:
+        path: The file, for the message.
+        start: Its first bytes, unpacked.
+
+    Raises:
+        DataError: With what the file is and what to do.
+    """
+    if not start:
+        raise DataError(f"'{path}' is empty: fetch it again")
+    for magic, what in _KNOWN:
+        if start.startswith(magic):
+            raise DataError(f"'{path}' is {what}")
+    if _OLD_PICKLE.match(start):
+        raise DataError(f"'{path}' is {_PICKLE}")
+    if _WEB_PAGE.match(start):
+        raise DataError(f"'{path}' is a web page: the download went wrong; fetch it again")
+    if start[_TAR_PLACE:].startswith(_TAR_MAGIC):
+        raise DataError(f"'{path}' is a tar archive: unpack it, and give the file of vectors in it")

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.files import check_file, check_folder, replacing, write_folder
+from wordgate.storage.files import atomic_write, check_file, check_folder, write_folder
 
 
 def mode(path):
@@ -15,7 +15,7 @@ def mode(path):
 
 def replace(file, content=b"new"):
     """Replace a file; give the permissions it had until it was whole."""
-    with replacing(file) as aside:
+    with atomic_write(file) as aside:
         aside.write_bytes(content)
         return mode(aside)
 

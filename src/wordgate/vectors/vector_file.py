@@ -1,4 +1,4 @@
-"""What every format of word vectors has in common: blocks of rows, bounds, one check of numbers."""
+"""The interface of files of word vectors, and the checks that all formats share."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 
-LARGEST_SIZE = 65_536  # numbers a vector; real ones have 25 to 4,096
-LONGEST_WORD = 10_000  # bytes; a longer one means that the file is not read where it should be
+MAX_DIM = 65_536  # numbers a vector; real ones have 25 to 4,096
+MAX_WORD_BYTES = 10_000  # bytes; a longer one means that the file is not read where it should be
 
 
 @dataclass(frozen=True)
-class Block:
+class VectorBatch:
     """Some rows of a file of word vectors.
 
     Attributes:
@@ -35,7 +35,7 @@ class VectorFile(Protocol):
 
     Attributes:
         path: Where it lies.
-        format: One of `wordgate.vectors.reading.FORMATS`.
+        format: One of `wordgate.vectors.formats.FORMATS`.
         compressed: Whether it is gzipped.
         size: Numbers a vector.
         share_read: How much of the file the pass under way has read, from 0 to 1.
@@ -65,7 +65,7 @@ class VectorFile(Protocol):
             DataError: The file is damaged, or a wanted vector is not finite.
         """
 
-    def blocks(self) -> Iterator[Block]:
+    def batches(self) -> Iterator[VectorBatch]:
         """Read all rows, some at a time.
 
         Yields:
@@ -134,9 +134,9 @@ def check_header(path: Path, count: int, size: int) -> None:
     Raises:
         DataError: No rows, no numbers, or more numbers a vector than there can be.
     """
-    if not 1 <= size <= LARGEST_SIZE:
+    if not 1 <= size <= MAX_DIM:
         raise DataError(
-            f"'{path}' declares vectors of {size:,} numbers, where 1 to {LARGEST_SIZE:,} are"
+            f"'{path}' declares vectors of {size:,} numbers, where 1 to {MAX_DIM:,} are"
             " possible: its header is damaged"
         )
     if count < 1:

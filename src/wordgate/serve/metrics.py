@@ -1,4 +1,4 @@
-"""What is counted: requests, texts, batches, the queue, the process; told to Prometheus."""
+"""Prometheus metrics: requests, texts, batches, the queue, the process."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,8 +15,8 @@ NO_ROUTE = "none"
 """The route of requests to unknown paths, and of what never became a request."""
 
 
-class Meters:
-    """All meters of one server.
+class ServerMetrics:
+    """All metrics of one server.
 
     Attributes:
         queue_texts: How many texts wait.
@@ -61,6 +61,6 @@ class Meters:
         self._texts.inc(texts)
         self._batches.observe(texts)
 
-    def told(self) -> bytes:
+    def exposition(self) -> bytes:
         """Write all down in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""Our own format: a safetensors file of a table, its words and where each word ends.
+"""The safetensors format of our own: a table, its words and where each word ends.
 
 ``vectors`` float32 or float16 [n, size]; ``words`` uint8 [bytes], the words one after another;
 ``word_ends`` int64 [n]. Its metadata say ``format: wordgate-vectors`` and ``version: 1``.
@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, check_header, take_first
+from wordgate.vectors.vector_file import (
+    MAX_WORD_BYTES,
+    VectorBatch,
+    check_finite,
+    check_header,
+    take_first,
+)
 
 METADATA = {"format": "wordgate-vectors", "version": "1"}
 LENGTH_BYTES = 8  # of the header, before it
@@ -25,8 +31,8 @@ _WORDS_AT_ONCE = 2**14
 _NUMBERS_AT_ONCE = 2**20
 
 
-class TableFile:
-    """A safetensors file, see `wordgate.vectors.block.VectorFile`."""
+class SafetensorsFile:
+    """A safetensors file, see `wordgate.vectors.vector_file.VectorFile`."""
 
     format = "safetensors"
     compressed = False
@@ -52,12 +58,12 @@ class TableFile:
                 for i in take_first(left, found):
                     yield found[i], self._vectors(vectors, row + i, row + i + 1)[0]
 
-    def blocks(self) -> Iterator[Block]:
+    def batches(self) -> Iterator[VectorBatch]:
         """Read all rows, see `VectorFile`."""
         with _opened(self.path) as file:
             vectors = file.get_slice("vectors")
             for row, words in self._words(file, max(1, _NUMBERS_AT_ONCE // self.size)):
-                yield Block(words, self._vectors(vectors, row, row + len(words)))
+                yield VectorBatch(words, self._vectors(vectors, row, row + len(words)))
 
     def words(self) -> Iterator[list[bytes]]:
         """Read the words alone, see `VectorFile`."""
@@ -92,11 +98,11 @@ class TableFile:
     def _check_ends(self, ends: NDArray[np.int64], row: int) -> None:
         """Refuse words that end before they begin, are too long, or lie outside the file."""
         lengths = np.diff(ends)
-        wrong = (lengths < 0) | (lengths > LONGEST_WORD) | (ends[1:] > self._letters)
+        wrong = (lengths < 0) | (lengths > MAX_WORD_BYTES) | (ends[1:] > self._letters)
         if wrong.any():
             first = int(np.flatnonzero(wrong)[0])
             raise DataError(
-                f"'{self.path}' has no word of up to {LONGEST_WORD:,} bytes at row"
+                f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row"
                 f" {row + first + 1:,} (bytes {int(ends[first]):,} to {int(ends[first + 1]):,} of"
                 f" {self._letters:,}): the file is damaged"
             )

@@ -17,8 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, too_few, too_many
-from wordgate.vectors.source import open_source
+from wordgate.vectors.byte_stream import open_stream
+from wordgate.vectors.vector_file import (
+    MAX_WORD_BYTES,
+    VectorBatch,
+    check_finite,
+    too_few,
+    too_many,
+)
 
 _ROOM = 2**20  # bytes read at a time: a buffer that stays in the processor's cache
 _AT_ONCE = 128  # rows that one match takes
@@ -33,7 +39,7 @@ _Finder: TypeAlias = Callable[[bytearray, int, int], "re.Match[bytes] | None"]
 
 
 class Word2VecFile:
-    """A binary file, see `wordgate.vectors.block.VectorFile`."""
+    """A binary file, see `wordgate.vectors.vector_file.VectorFile`."""
 
     format = "word2vec"
 
@@ -57,7 +63,7 @@ class Word2VecFile:
                     yield from picked.pairs()
         yield from picked.pairs()
 
-    def blocks(self) -> Iterator[Block]:
+    def batches(self) -> Iterator[VectorBatch]:
         """Read all rows, see `VectorFile`."""
         gathered = _Gathered(self)
         for run in self._runs():
@@ -83,14 +89,14 @@ class Word2VecFile:
         Runs are of one length, so rows at the buffer's end wait for more; the last rows of the file
         come one by one, and so do those where the buffer is full of less than a run.
         """
-        longest = LONGEST_WORD + 1 + 4 * self.size
+        longest = MAX_WORD_BYTES + 1 + 4 * self.size
         at_once = max(1, min(_AT_ONCE, _ROOM // (4 * self.size)))
         many, one = _finder(self.size, at_once), _finder(self.size, 1)
         buffer = bytearray(at_once * longest + _ROOM)
         view = memoryview(buffer)
         row = held = 0
         got = 1
-        with open_source(self.path) as source:
+        with open_stream(self.path) as source:
             source.read_fully(self._header)
             while got:
                 got = source.readinto(view[held : held + _ROOM])
@@ -101,7 +107,7 @@ class Word2VecFile:
                 for found in _matches(many, one, buffer, end, room):
                     words = found.groups()
                     letters = b"".join(words)
-                    if row + len(words) > self.count or len(letters) > LONGEST_WORD:
+                    if row + len(words) > self.count or len(letters) > MAX_WORD_BYTES:
                         self._check(words, found, row, position)
                     if b"\n" in letters:
                         words = tuple(word.lstrip(b"\n") for word in words)
@@ -121,7 +127,7 @@ class Word2VecFile:
         if row + len(words) > self.count:
             raise too_many(self.path, self.count, position + found.start(self.count - row + 1))
         for i, word in enumerate(words):
-            if len(word) > LONGEST_WORD:
+            if len(word) > MAX_WORD_BYTES:
                 raise self._no_word(row + i, position + found.start(i + 1))
 
     def _check_end(self, rest: bytes, row: int, position: int) -> None:
@@ -139,7 +145,7 @@ class Word2VecFile:
 
     def _no_word(self, row: int, position: int) -> DataError:
         return DataError(
-            f"'{self.path}' has no word of up to {LONGEST_WORD:,} bytes at row {row + 1:,} (byte"
+            f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row {row + 1:,} (byte"
             f" {position:,}): the file is damaged, or its header has the wrong size"
         )
 
@@ -164,14 +170,14 @@ class _Gathered:
         self._vectors.append(found.string[end + 1 : end + 1 + self._width])
         self._places.append((row + i + 1, position + start))
 
-    def block(self) -> Block:
+    def block(self) -> VectorBatch:
         """Hand on what was gathered, once it is known to be finite."""
         words, places = self.words, self._places
         numbers = np.frombuffer(bytearray().join(self._vectors), "<f4")
         vectors = numbers.astype(np.float32, copy=False).reshape(-1, self._file.size)
         self._empty()
         check_finite(self._file.path, vectors, places.__getitem__)
-        return Block(words, vectors)
+        return VectorBatch(words, vectors)
 
     def pairs(self) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Hand on what was gathered, row by row."""

@@ -15,8 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.vectors.block import LONGEST_WORD, Block, check_finite, take_first, too_few, too_many
-from wordgate.vectors.source import Source, open_source
+from wordgate.vectors.byte_stream import ByteStream, open_stream
+from wordgate.vectors.vector_file import (
+    MAX_WORD_BYTES,
+    VectorBatch,
+    check_finite,
+    take_first,
+    too_few,
+    too_many,
+)
 
 _ROOM = 2**20  # bytes read at a time
 _NUMBER_ROOM = 64  # bytes that one number can take on the average; float64's repr takes 25
@@ -26,8 +33,8 @@ _SPACE, _BREAK, _RETURN = b" \n\r"
 _STRAY_NUMBER = re.compile(rb"[-+]?\d*\.\d{3,}(?:[eE][-+]?\d+)?|[-+]?\d+(?:\.\d+)?[eE][-+]?\d+")
 
 
-class LinesFile:
-    """A text file, see `wordgate.vectors.block.VectorFile`."""
+class TextFile:
+    """A text file, see `wordgate.vectors.vector_file.VectorFile`."""
 
     def __init__(self, path: Path, *, compressed: bool, header: int, count: int | None, size: int):
         """Take over what recognising the file found; `header` is the bytes of its first line."""
@@ -43,10 +50,10 @@ class LinesFile:
             for i in take_first(left, stretch.words):
                 yield stretch.words[i], self._vectors(stretch, [i])[0]
 
-    def blocks(self) -> Iterator[Block]:
+    def batches(self) -> Iterator[VectorBatch]:
         """Read all rows, see `VectorFile`."""
         for stretch in self._stretches():
-            yield Block(stretch.words, self._vectors(stretch, range(len(stretch.words))))
+            yield VectorBatch(stretch.words, self._vectors(stretch, range(len(stretch.words))))
 
     def words(self) -> Iterator[list[bytes]]:
         """Read the words alone, see `VectorFile`."""
@@ -87,7 +94,7 @@ class LinesFile:
     def _stretches(self) -> Iterator[_Stretch]:
         """Walk the file in whole lines, each of which is known to have enough fields."""
         row, ended = 0, None  # the byte at which empty lines began
-        with open_source(self.path) as source:
+        with open_stream(self.path) as source:
             source.read_fully(self._header)
             for position, block in self._whole_lines(source):
                 stretch = self._cut(block, row, position)
@@ -104,9 +111,9 @@ class LinesFile:
             if self.count is not None and row < self.count:
                 raise too_few(self.path, self.count, row, source.position)
 
-    def _whole_lines(self, source: Source) -> Iterator[tuple[int, bytes]]:
+    def _whole_lines(self, source: ByteStream) -> Iterator[tuple[int, bytes]]:
         """Give pieces of the file that end with a line break, each with its first byte's place."""
-        longest = LONGEST_WORD + _NUMBER_ROOM * self.size
+        longest = MAX_WORD_BYTES + _NUMBER_ROOM * self.size
         rest = b""
         while piece := source.read_fully(_ROOM):
             rest += piece
@@ -172,11 +179,11 @@ class LinesFile:
 
     def _check_words(self, stretch: _Stretch) -> None:
         """Refuse words that can't be words."""
-        too_long = np.flatnonzero(stretch.word_ends - stretch.starts > LONGEST_WORD)
+        too_long = np.flatnonzero(stretch.word_ends - stretch.starts > MAX_WORD_BYTES)
         if len(too_long):
             row, position = stretch.place(int(too_long[0]))
             raise DataError(
-                f"'{self.path}' has no word of up to {LONGEST_WORD:,} bytes at row {row:,} (byte"
+                f"'{self.path}' has no word of up to {MAX_WORD_BYTES:,} bytes at row {row:,} (byte"
                 f" {position:,}): the file is damaged"
             )
 

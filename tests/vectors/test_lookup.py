@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from wordgate.vectors.coverage import Coverage, MissedWord, WordCount
-from wordgate.vectors.matching import RULES, find_words, ways
+from wordgate.vectors.lookup import (
+    RULES,
+    MissingWord,
+    VocabularyCoverage,
+    WordCount,
+    lookup_words,
+    spellings,
+)
 
 
 class MemoryTable:
@@ -27,7 +33,7 @@ def count(types, tokens):
 
 def found_by(word, *table, spelling="any"):
     """Give the rule that found a word, and which entry of the table it is."""
-    found = find_words(MemoryTable(*table), [word], spelling)
+    found = lookup_words(MemoryTable(*table), [word], spelling)
     if not found.known[0]:
         assert not found.vectors.any()
         return None
@@ -75,54 +81,56 @@ def test_the_nearest_spelling_wins_wherever_it_stands_in_the_table():
 
 def test_one_entry_serves_several_words():
     words = ["so", "SO", "sooo", "#so", "but"]
-    found = find_words(MemoryTable("so"), words, "any")
+    found = lookup_words(MemoryTable("so"), words, "any")
     assert found.known.tolist() == [True, True, True, True, False]
     assert found.vectors[:, 1].tolist() == [1, 1, 1, 1, 0]
 
 
 def test_single_digits_stay_as_they_are():
-    assert list(ways("ps4", "any")) == ["ps4", "Ps4", "PS4"]
+    assert list(spellings("ps4", "any")) == ["ps4", "Ps4", "PS4"]
     assert found_by("ps4", "ps#") is None
 
 
 def test_any_string_can_be_spelled():
     for word in ("", "\ud800", "#", "#" * 5000, "ß", "ǅ", "\x00"):
-        assert not find_words(MemoryTable("a"), [word], "any").known.any()
+        assert not lookup_words(MemoryTable("a"), [word], "any").known.any()
 
 
 def test_coverage_counts_types_and_tokens_by_rule():
     words = ["good", "nasa", "xyzzy", "sooo", "plugh"]
     tokens = np.array([50, 20, 3, 7, 9])
-    found = find_words(MemoryTable("so", "NASA", "good"), words, "any")
-    coverage = Coverage.of(words, tokens, found)
-    assert coverage == Coverage(
+    found = lookup_words(MemoryTable("so", "NASA", "good"), words, "any")
+    coverage = VocabularyCoverage.of(words, tokens, found)
+    assert coverage == VocabularyCoverage(
         vocabulary=count(5, 89),
         found=count(3, 77),
         rules={"exact": count(1, 50), "upper": count(1, 20), "stretched": count(1, 7)},
-        missed=[MissedWord(word="plugh", tokens=9), MissedWord(word="xyzzy", tokens=3)],
+        missed=[MissingWord(word="plugh", tokens=9), MissingWord(word="xyzzy", tokens=3)],
         more=0,
     )
     assert coverage.lines() == [
         "3 of 5 words have a vector (60.0%), and with them 86.5% of their occurrences in the"
         " training texts.",
-        "Found by their spelling: 1 exact, 1 upper, 1 stretched.",
+        "LookupResult by their spelling: 1 exact, 1 upper, 1 stretched.",
         "The most frequent without: plugh (9), xyzzy (3).",
     ]
 
 
 def test_a_table_that_knows_few_words_is_remarked_on():
     words, tokens = ["der", "die", "das"], np.array([30, 20, 51])
-    known = find_words(MemoryTable("der", "die"), words, "any")
-    assert Coverage.of(words, tokens, known).remarks() == [
+    known = lookup_words(MemoryTable("der", "die"), words, "any")
+    assert VocabularyCoverage.of(words, tokens, known).remarks() == [
         "Only 49.5% of the vocabulary's words, as often as they occur, have a vector: is the table"
         " of the same language, and is its spelling that of the tokenizer?"
     ]
-    assert Coverage.of(words, np.array([31, 20, 51]), known).remarks() == []
+    assert VocabularyCoverage.of(words, np.array([31, 20, 51]), known).remarks() == []
 
 
 def test_coverage_of_everything_says_no_more_than_that():
     words = ["good", "bad"]
-    coverage = Coverage.of(words, np.array([2, 1]), find_words(MemoryTable(*words), words, "any"))
+    coverage = VocabularyCoverage.of(
+        words, np.array([2, 1]), lookup_words(MemoryTable(*words), words, "any")
+    )
     assert coverage.lines() == [
         "2 of 2 words have a vector (100.0%), and with them 100.0% of their occurrences in the"
         " training texts."

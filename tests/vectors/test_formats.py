@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.vectors.reading import open_vectors
+from wordgate.vectors.formats import open_vectors
 
 FIXTURES = Path(__file__).parent / "fixtures"
 GENSIM = [b"</s>", b"the", b"New_York", "café".encode(), b"##"]

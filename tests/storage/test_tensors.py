@@ -1,7 +1,7 @@
 import numpy as np
 from safetensors import safe_open
 
-from wordgate.arrays import write_arrays
+from wordgate.storage.tensors import write_arrays
 
 
 def test_safetensors_reads_what_was_written(tmp_path):

@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds the old one whole or the new one whole."""
+"""Atomic replacement of files and folders: a reader finds the old one whole or the new one."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ _NEW, _OLD = "new", "old"
 
 
 @contextmanager
-def replacing(file: Path) -> Iterator[Path]:
+def atomic_write(file: Path) -> Iterator[Path]:
     """Give the path of a file to write beside another's place; then force it there.
 
     A file that is replaced leaves its permissions to the new one; of a link, what it leads to is
@@ -28,8 +28,8 @@ def replacing(file: Path) -> Iterator[Path]:
         OSError: The disk refuses. What stood in that place still stands there; if nothing but
             forcing the name to the disk failed, the new file stands there, whole.
     """
-    file = behind_links(file)
-    aside, replaces = aside_of(file), file.exists()
+    file = resolve_link(file)
+    aside, replaces = temporary_path(file), file.exists()
     aside.unlink(missing_ok=True)  # of a run that was killed, or a link to who knows where
     try:
         if replaces:
@@ -38,7 +38,7 @@ def replacing(file: Path) -> Iterator[Path]:
         with aside.open("rb+") as stream:
             os.fsync(stream.fileno())
         if replaces:
-            pass_on_mode(file, aside)
+            copy_mode(file, aside)
         aside.replace(file)
     finally:
         aside.unlink(missing_ok=True)
@@ -46,20 +46,20 @@ def replacing(file: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def writing(file: Path) -> Iterator[Path]:
-    """Do as `replacing` does, for a file that the user has named.
+def atomic_output(file: Path) -> Iterator[Path]:
+    """Do as `atomic_write` does, for a file that the user has named.
 
     Raises:
         DataError: The disk refuses.
     """
     try:
-        with replacing(file) as aside:
+        with atomic_write(file) as aside:
             yield aside
     except OSError as error:
         raise DataError(f"{file} can't be written: {error.strerror or error}") from error
 
 
-def pass_on_mode(old: Path, new: Path) -> None:
+def copy_mode(old: Path, new: Path) -> None:
     """Give a file the permissions of another; where they are the same already, ask for nothing."""
     mode = stat.S_IMODE(old.stat().st_mode)
     if stat.S_IMODE(new.stat().st_mode) != mode:
@@ -67,12 +67,12 @@ def pass_on_mode(old: Path, new: Path) -> None:
 
 
 def remove(file: Path) -> None:
-    """Take away a file that `replacing` wrote, if it is there, and what a kill has left of it."""
+    """Remove a file of `atomic_write`, if it is there, and what a kill has left of it."""
     file.unlink(missing_ok=True)
-    aside_of(file).unlink(missing_ok=True)
+    temporary_path(file).unlink(missing_ok=True)
 
 
-def aside_of(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """Say where what is to stand at a path is made: one place, so that a kill leaves but one."""
     return path.parent / f".{path.name}.new"
 
@@ -88,12 +88,12 @@ def check_file(path: Path, *, overwrite: bool) -> None:
         raise DataError(f"{path} is a folder; name a file")
     if os.path.lexists(path) and not overwrite:
         raise DataError(f"{path} exists; choose another --out, or replace it with --overwrite")
-    path = behind_links(path)
+    path = resolve_link(path)
     if not path.absolute().parent.is_dir():
         raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' into")
     if os.path.exists(path) and not path.is_file():
         raise DataError(f"{path} is not a file; choose another --out")
-    aside = aside_of(path)
+    aside = temporary_path(path)
     try:
         aside.unlink(missing_ok=True)
         aside.touch()
@@ -102,12 +102,12 @@ def check_file(path: Path, *, overwrite: bool) -> None:
         raise DataError(f"{path} can't be written: {error.strerror}") from error
 
 
-def behind_links(path: Path) -> Path:
+def resolve_link(path: Path) -> Path:
     """Give what a link leads to, or the path itself."""
     return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
-def write_through(file: Path, content: bytes) -> None:
+def write_synced(file: Path, content: bytes) -> None:
     """Write a file that is not there yet, and force it to the disk."""
     with file.open("xb") as stream:
         stream.write(content)
@@ -141,19 +141,19 @@ def check_folder(
         BundleError: There is something at `path` that may not be replaced, or nothing can be
             written there.
     """
-    place = behind_links(path)
+    place = resolve_link(path)
     if not os.path.isdir(place.parent):
         raise BundleError(
             f"there is no folder '{place.parent}' to write the {what} '{place.name}' into"
         )
     with suppress(OSError):  # where it can't be, writing can't, and tells
-        _give_back(place)
+        _restore_old(place)
     if os.path.lexists(path) and not overwrite:
         raise BundleError(f"{path} exists; choose another --out, or replace it with --overwrite")
     if os.path.lexists(place):
         check_replaceable(place)
     try:
-        _try(aside_of(place))
+        _try(temporary_path(place))
     except OSError as error:
         raise BundleError(f"the {what} can't be written to {path}: {error.strerror}") from error
 
@@ -174,56 +174,59 @@ def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
         BundleError: The disk refuses. What was there is there still; if nothing but forcing the
             name to the disk failed, the new folder is, whole.
     """
-    path = behind_links(path)
+    path = resolve_link(path)
     try:
-        with _workplace(path) as workplace:
-            fresh = workplace / _NEW
+        with _working_folder(path) as working_folder:
+            fresh = working_folder / _NEW
             fresh.mkdir()
             for name, content in contents.items():
-                write_through(fresh / name, content)
+                write_synced(fresh / name, content)
             sync_folder(fresh)
-            _take_place(fresh, path)
+            _swap_in(fresh, path)
             sync_folder(path.parent)
     except OSError as error:
         raise BundleError(f"the {what} could not be written to {path}: {error.strerror}") from error
 
 
-def _try(workplace: Path) -> None:
+def _try(working_folder: Path) -> None:
     """See that a folder can be made; where one is, it could."""
     with suppress(FileExistsError):
-        workplace.mkdir(mode=0o700)
-        workplace.rmdir()
+        working_folder.mkdir(mode=0o700)
+        working_folder.rmdir()
 
 
 @contextmanager
-def _workplace(path: Path) -> Iterator[Path]:
+def _working_folder(path: Path) -> Iterator[Path]:
     """Make a folder beside `path` that is gone in the end, and give `path` back what it took."""
-    workplace = aside_of(path)
+    working_folder = temporary_path(path)
     _clear(path)
-    workplace.mkdir(mode=0o700)
+    working_folder.mkdir(mode=0o700)
     try:
-        yield workplace
+        yield working_folder
     finally:
         _clear(path)
 
 
 def _clear(path: Path) -> None:
-    """Take the workplace away, of this run or of one that was killed, if it is one."""
-    _give_back(path)
-    workplace = aside_of(path)
-    if workplace.is_dir() and {entry.name for entry in workplace.iterdir()} <= {_NEW, _OLD}:
-        shutil.rmtree(workplace, ignore_errors=True)
+    """Take the working_folder away, of this run or of one that was killed, if it is one."""
+    _restore_old(path)
+    working_folder = temporary_path(path)
+    if working_folder.is_dir() and {entry.name for entry in working_folder.iterdir()} <= {
+        _NEW,
+        _OLD,
+    }:
+        shutil.rmtree(working_folder, ignore_errors=True)
 
 
-def _give_back(path: Path) -> None:
+def _restore_old(path: Path) -> None:
     """Bring back what was moved away by a run that could not go on."""
-    before = aside_of(path) / _OLD
+    before = temporary_path(path) / _OLD
     if os.path.exists(before) and not os.path.lexists(path):
         before.rename(path)
 
 
-def _take_place(fresh: Path, path: Path) -> None:
-    """Move a folder to its place; what stands there goes to the workplace."""
+def _swap_in(fresh: Path, path: Path) -> None:
+    """Move a folder to its place; what stands there goes to the working_folder."""
     if os.path.lexists(path) and not _exchange(fresh, path):
         path.rename(fresh.with_name(_OLD))  # if killed after this, the next run brings it back
     if not os.path.lexists(path):

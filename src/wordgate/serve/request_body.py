@@ -1,0 +1,296 @@
+"""Request bodies: counted as they arrive, and parsed as strict JSON with nothing unknown in it."""
+
+import asyncio
+import codecs
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from wordgate.errors import did_you_mean
+from wordgate.serve.limits import Limits
+from wordgate.serve.responses import ClientGoneError, HTTPError, overloaded
+
+_SHOWN = 60
+_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean",
+          int: "a number", float: "a number", type(None): "null"}  # fmt: skip
+_SHORT = 65536
+"""Bytes of a body that may be left for the server to skip."""
+_SKIPPED = 4
+"""Of a longer one, how many times the longest body allowed is read and thrown away."""
+LINGERING = 1.0
+"""Seconds in which what a refused client still sends is read and thrown away: closed at once, the
+connection would be reset under its writing, and the answer lost with it."""
+
+
+class BufferedBytes:
+    """Bytes of all bodies that are arriving now.
+
+    Args:
+        most: How many there may be.
+    """
+
+    def __init__(self, most: int):
+        self._most = most
+        self._held = 0
+
+    def hold(self, size: int) -> None:
+        """Count bytes that came.
+
+        Raises:
+            RefusedError: There are too many; these are not counted.
+        """
+        if self._held + size > self._most:
+            raise overloaded("too many large bodies arrive at once; ask again later")
+        self._held += size
+
+    def release(self, size: int) -> None:
+        """Count bytes no more."""
+        self._held -= size
+
+
+class RequestBody:
+    """The body of one request.
+
+    Args:
+        receive: ASGI's way to get the next part.
+        headers: The request's headers, names in lower case.
+        limits: How long it may be.
+        buffered: What counts it together with those of other requests.
+    """
+
+    def __init__(
+        self,
+        receive: Callable[[], Awaitable[Mapping[str, Any]]],
+        headers: Mapping[bytes, bytes],
+        limits: Limits,
+        buffered: BufferedBytes,
+    ):
+        self._receive, self._headers = receive, headers
+        self._most = limits.max_body_bytes
+        self._buffered = buffered
+        self._held = 0
+        self._is_whole = False
+
+    async def read(self) -> bytes:
+        """Read it all.
+
+        Raises:
+            RefusedError: It is too long, compressed, or not said to be JSON.
+            ClientGoneError: The client has gone.
+        """
+        self._check_type()
+        if self._declared() > self._most:
+            raise self._too_large()
+        first = await self._part()
+        if self._is_whole:
+            return first
+        parts = [first]
+        self._hold(first)
+        while not self._is_whole:
+            parts.append(await self._part())
+            self._hold(parts[-1])
+        return b"".join(parts)
+
+    def _hold(self, part: bytes) -> None:
+        self._buffered.hold(len(part))
+        self._held += len(part)
+
+    async def _part(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        part: bytes = message.get("body", b"")
+        self._is_whole = not message.get("more_body", False)
+        if self._held + len(part) > self._most:
+            raise self._too_large()
+        return part
+
+    def release(self) -> None:
+        """Count its bytes no more."""
+        self._buffered.release(self._held)
+        self._held = 0
+
+    def may_be_left_unread(self) -> bool:
+        """Tell whether all of it has been read, or so little is left that it can be skipped."""
+        if self._is_whole:
+            return True
+        # A client that waits for "100 Continue" may leave its body out after another answer.
+        is_unclear = b"transfer-encoding" in self._headers or b"expect" in self._headers
+        return not is_unclear and self._declared() <= _SHORT
+
+    async def discard(self) -> None:
+        """Read on for a while, and throw it away."""
+        try:
+            await asyncio.wait_for(self._read_on(), LINGERING)
+        except asyncio.TimeoutError:
+            return
+
+    async def _read_on(self) -> None:
+        skipped = 0
+        while skipped < _SKIPPED * self._most:
+            message = await self._receive()
+            if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                return
+            skipped += len(message.get("body", b""))
+
+    def _check_type(self) -> None:
+        if self._headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise HTTPError(
+                "unsupported_media_type",
+                "the body is compressed; send it as it is, without Content-Encoding",
+                [(b"accept-encoding", b"identity")],
+            )
+        kind, *parameters = self._headers.get(b"content-type", b"").lower().split(b";")
+        charsets = [p.strip() for p in parameters if p.strip().startswith(b"charset=")]
+        if kind.strip() != b"application/json" or any(
+            charset not in (b"charset=utf-8", b'charset="utf-8"') for charset in charsets
+        ):
+            raise HTTPError(
+                "unsupported_media_type", "send JSON in UTF-8, with Content-Type: application/json"
+            )
+
+    def _declared(self) -> int:
+        length = self._headers.get(b"content-length", b"0")
+        return int(length) if length.isdigit() else 0
+
+    def _too_large(self) -> HTTPError:
+        return HTTPError(
+            "body_too_large", f"the body has more than {self._most:,} bytes; send less at once"
+        )
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """Texts to label.
+
+    Attributes:
+        texts: The texts, one or more.
+        abstain_below: The least probability that is given a label.
+    """
+
+    texts: list[str]
+    abstain_below: float
+
+
+def predict_request(body: bytes, limits: Limits) -> PredictRequest:
+    """Read the body of ``/v1/predict``.
+
+    Raises:
+        RefusedError: It is not JSON (400), or not such a request (422).
+    """
+    fields = _fields(body, "texts", ("texts", "abstain_below"))
+    texts = fields["texts"]
+    if type(texts) is not list:
+        raise _wrong(f"'texts' is {_kind(texts)}; it must be a list of strings")
+    if not texts:
+        raise _wrong("'texts' is empty; give one text or more")
+    if len(texts) > limits.max_texts:
+        raise HTTPError(
+            "too_many_texts",
+            f"there are {len(texts):,} texts; a request may have {limits.max_texts:,}:"
+            " send several requests",
+        )
+    for position, text in enumerate(texts, 1):
+        if fault := _fault(text, limits.max_text_length):
+            raise HTTPError(fault[0], f"text {position:,} of {len(texts):,} {fault[1]}")
+    return PredictRequest(texts, _threshold(fields.get("abstain_below", 0.0)))
+
+
+def explain_request(body: bytes, limits: Limits) -> str:
+    """Read the body of ``/v1/explain``: the text.
+
+    Raises:
+        RefusedError: It is not JSON (400), or not such a request (422).
+    """
+    text = _fields(body, "text", ("text",))["text"]
+    if fault := _fault(text, min(limits.max_text_length, limits.max_explain_length)):
+        raise HTTPError(fault[0], f"'text' {fault[1]}")
+    return str(text)
+
+
+def _fields(body: bytes, required: str, known: Sequence[str]) -> dict[str, Any]:
+    """Read an object, and see that it has the field required and none unknown."""
+    content = _json(body)
+    if type(content) is not dict:
+        raise _wrong(f"the body is {_kind(content)}; it must be an object with '{required}'")
+    for name in content:
+        if name not in known:
+            raise _wrong(f"unknown field {_shown(name)}{did_you_mean(name[:_SHOWN], known)}")
+    if required not in content:
+        raise _wrong(f"the field '{required}' is missing")
+    return content
+
+
+def _json(body: bytes) -> Any:
+    if body.startswith(codecs.BOM_UTF8):
+        raise _no_json("the body begins with a byte-order mark; send UTF-8 without one")
+    try:
+        return _DECODER.decode(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise _no_json(f"byte {error.start:,} of the body is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise _no_json(f"{error.msg.removesuffix(' at')} at character {error.pos:,}") from error
+    except RecursionError as error:
+        raise _no_json("lists and objects are nested too deep") from error
+    except ValueError as error:  # a whole number of thousands of digits
+        raise _no_json("a number has too many digits") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its fields; the second of two of a name would hide the first."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _no_json(f"the field {_shown(name)} stands twice in an object")
+        found[name] = value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _no_json(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+
+
+def _fault(text: object, most: int) -> tuple[str, str] | None:
+    """Say with its code what is wrong with a text; None where nothing is."""
+    if type(text) is not str:
+        return "invalid_request", f"is {_kind(text)}; it must be a string"
+    if len(text) > most:
+        return "text_too_long", f"has {len(text):,} characters; it may have {most:,}"
+    if text.isascii():
+        return None
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        return "invalid_request", f"has half a surrogate pair, {half}, at character {error.start:,}"
+    return None
+
+
+def _threshold(value: object) -> float:
+    if type(value) is not float and type(value) is not int:
+        raise _wrong(f"'abstain_below' is {_kind(value)}; it must be a number from 0 to 1")
+    if not 0 <= value <= 1:
+        raise _wrong("'abstain_below' must be a probability, from 0 to 1")
+    return float(value)
+
+
+def _kind(value: object) -> str:
+    return _NAMES[type(value)]
+
+
+def _shown(name: str) -> str:
+    """Quote a name that a stranger chose: short, and in characters that can be sent."""
+    short = name if len(name) <= _SHOWN else name[:_SHOWN] + "..."
+    return json.dumps(short)
+
+
+def _no_json(message: str) -> HTTPError:
+    return HTTPError("invalid_json", message)
+
+
+def _wrong(message: str) -> HTTPError:
+    return HTTPError("invalid_request", message)

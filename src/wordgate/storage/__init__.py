@@ -1,0 +1,1 @@
+"""Storage: atomic replacement of files and folders, safetensors files."""

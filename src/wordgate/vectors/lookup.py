@@ -1,0 +1,199 @@
+"""Lookup of a vocabulary in a table of word vectors, and its out-of-vocabulary rate.
+
+A table may spell words otherwise: GoogleNews, for one, knows cases apart and writes the digits of
+longer numbers as ``#``. So a word is looked for under several spellings, the nearest to its own
+first; what each rule found is counted.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from wordgate.vectors.vector_file import VectorFile
+
+Spelling = Literal["exact", "any"]
+
+RULES = ("exact", "lower", "title", "upper", "digits", "hashtag", "stretched")
+"""How a spelling differs from the word: not at all; in case; digits as ``#``; without the sign of a
+hashtag; letters that stand three times or more in a row standing twice, or once."""
+
+MISSED_SHOWN = 20
+_MISSED_TOLD = 10
+_NUMBER = re.compile(r"\d{2,}")
+_STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
+
+
+@dataclass(frozen=True)
+class LookupResult:
+    """What a table has for the words of a vocabulary.
+
+    Attributes:
+        vectors: float32 [words, size]; zeros for a word that was not found.
+        rules: int8 [words], the place in `RULES` of the rule that found the word; -1 for none.
+    """
+
+    vectors: NDArray[np.float32]
+    rules: NDArray[np.int8]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which words were found: bool [words]."""
+        return self.rules >= 0
+
+    def first(self, n: int) -> "LookupResult":
+        """Give what was found for the first n words."""
+        return LookupResult(self.vectors[:n], self.rules[:n])
+
+
+def lookup_words(table: VectorFile, words: Sequence[str], spelling: Spelling) -> LookupResult:
+    """Look a vocabulary's words up in one pass over a table.
+
+    Args:
+        table: The table.
+        words: The words.
+        spelling: ``exact`` takes a word as it is or not at all; ``any`` tries other spellings.
+
+    Raises:
+        DataError: The table's file is broken.
+    """
+    wanted = _wanted(words, spelling)
+    found = LookupResult(
+        vectors=np.zeros((len(words), table.size), np.float32),
+        rules=np.full(len(words), -1, np.int8),
+    )
+    nearest = np.full(len(words), np.iinfo(np.int64).max)
+    for spelled, vector in table.wanted(wanted):
+        for word, rank, rule in wanted[spelled]:
+            if rank < nearest[word]:
+                nearest[word], found.rules[word], found.vectors[word] = rank, rule, vector
+    return found
+
+
+def spellings(word: str, spelling: Spelling) -> dict[str, str]:
+    """Spell a word in all the ways it is looked for, nearest first.
+
+    Returns:
+        The rule, of `RULES`, by the spelling.
+    """
+    found = {word: "exact"}
+    for base_rule, base in _bases(word) if spelling == "any" else ():
+        cases = {
+            "exact": base,
+            "lower": base.lower(),
+            "title": base.capitalize(),
+            "upper": base.upper(),
+        }
+        for case, spelled in cases.items():
+            found.setdefault(spelled, case if base_rule == "exact" else base_rule)
+    found.pop("", None)
+    return found
+
+
+def _bases(word: str) -> Iterator[tuple[str, str]]:
+    """Change more than the case of a word, least first."""
+    yield "exact", word
+    yield "digits", _NUMBER.sub(lambda number: "#" * len(number.group()), word)
+    if word.startswith("#"):
+        for _, rest in _bases(word.lstrip("#")):
+            yield "hashtag", rest
+    yield "stretched", _STRETCHED.sub(r"\1\1", word)
+    yield "stretched", _STRETCHED.sub(r"\1", word)
+
+
+def _wanted(words: Sequence[str], spelling: Spelling) -> dict[bytes, list[tuple[int, int, int]]]:
+    """Say for each spelling which words it stands for: places of (word, rank, rule)."""
+    wanted: dict[bytes, list[tuple[int, int, int]]] = {}
+    for place, word in enumerate(words):
+        for rank, (spelled, rule) in enumerate(spellings(word, spelling).items()):
+            key = spelled.encode(errors="surrogatepass")
+            wanted.setdefault(key, []).append((place, rank, RULES.index(rule)))
+    return wanted
+
+
+class WordCount(BaseModel, frozen=True, extra="forbid"):
+    """So many different words of the vocabulary, and how often they stand in training texts."""
+
+    types: int
+    tokens: int
+
+
+class MissingWord(BaseModel, frozen=True, extra="forbid"):
+    """A word of the vocabulary that has no pretrained vector."""
+
+    word: str
+    tokens: int
+
+
+class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
+    """How many words of a vocabulary have a pretrained vector."""
+
+    vocabulary: WordCount
+    found: WordCount
+    rules: dict[str, WordCount] = Field(description="by the spelling that was found")
+    missed: list[MissingWord] = Field(description="the most frequent words without a vector")
+    more: int = Field(description="words that the vocabulary got from the table")
+
+    @classmethod
+    def of(
+        cls, words: Sequence[str], tokens: NDArray[np.int64], found: LookupResult, more: int = 0
+    ) -> "VocabularyCoverage":
+        """Count what was found.
+
+        Args:
+            words: The words learned from the training texts.
+            tokens: int64 [words], how often each stands in the training texts.
+            found: What a table has for them.
+            more: How many words the vocabulary got from the table.
+        """
+        by_rule = {rule: _count(found.rules == number, tokens) for number, rule in enumerate(RULES)}
+        without = np.flatnonzero(~found.known)
+        most_frequent = without[np.argsort(-tokens[without], kind="stable")][:MISSED_SHOWN]
+        return cls(
+            vocabulary=_count(np.ones(len(words), bool), tokens),
+            found=_count(found.known, tokens),
+            rules={rule: count for rule, count in by_rule.items() if count.types},
+            missed=[MissingWord(word=words[i], tokens=int(tokens[i])) for i in most_frequent],
+            more=more,
+        )
+
+    def remarks(self) -> list[str]:
+        """Say what a user should know before trusting the model: that most words have no vector."""
+        if 2 * self.found.tokens >= self.vocabulary.tokens:
+            return []
+        share = _share(self.found.tokens, self.vocabulary.tokens)
+        return [
+            f"Only {share} of the vocabulary's words, as often as they occur, have a vector: is the"
+            " table of the same language, and is its spelling that of the tokenizer?"
+        ]
+
+    def lines(self) -> list[str]:
+        """Say it for a terminal."""
+        found, vocabulary = self.found, self.vocabulary
+        tokens = _share(found.tokens, vocabulary.tokens)
+        lines = [
+            f"{found.types:,} of {vocabulary.types:,} words have a vector"
+            f" ({_share(found.types, vocabulary.types)}), and with them {tokens} of their"
+            " occurrences in the training texts."
+        ]
+        others = [f"{count.types:,} {rule}" for rule, count in self.rules.items()]
+        if set(self.rules) - {"exact"}:
+            lines.append(f"Found by their spelling: {', '.join(others)}.")
+        if self.missed:
+            told = ", ".join(f"{m.word} ({m.tokens:,})" for m in self.missed[:_MISSED_TOLD])
+            lines.append(f"The most frequent without: {told}.")
+        if self.more:
+            lines.append(f"{self.more:,} more words of the table are known, for texts to come.")
+        return lines
+
+
+def _count(chosen: NDArray[np.bool_], tokens: NDArray[np.int64]) -> WordCount:
+    return WordCount(types=int(chosen.sum()), tokens=int(tokens[chosen].sum()))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "none"
