@@ -3,8 +3,8 @@
 import textwrap
 from typing import TYPE_CHECKING
 
-from wordgate.data.reading import shown
 from wordgate.report.figures import Section
+from wordgate.runtime.display import shown
 from wordgate.workflows.audit_sections import advice, sections
 from wordgate.workflows.pairs import Pair, ShownRow, differences
 

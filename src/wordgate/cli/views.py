@@ -8,6 +8,7 @@ from wordgate.bundle.metrics import Metrics
 from wordgate.evaluation.coverage import CoveragePoint, abstention_sentences
 from wordgate.evaluation.report_text import UNDEFINED, classification_report, confusion_table
 from wordgate.report.figures import span
+from wordgate.runtime.display import escaped
 from wordgate.workflows.verdicts import family_name, leak, verdict
 
 if TYPE_CHECKING:
@@ -105,10 +106,7 @@ def change_warnings(bundle: str, names: Iterable[str]) -> list[str]:
 
 def one_line(text: str) -> str:
     r"""Keep a text from moving the cursor: line breaks and control characters become ``\x1b``."""
-    harmless = "\t\u200d\ufe0f"  # an emoji's joiner and selector are "unprintable" to Python
-    return "".join(
-        c if c.isprintable() or c in harmless else c.encode("unicode_escape").decode() for c in text
-    )
+    return escaped(text, keep="\t")
 
 
 def ladder(family: str, metrics: Metrics) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 from wordgate.bundle.config import Config
 from wordgate.bundle.writing import Bundle, check_destination, write_bundle
 from wordgate.data.decoding import without_surrogates
-from wordgate.data.reading import shown
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, SettingsError
 from wordgate.interchange.hdf5 import ArrayFile
@@ -24,6 +23,7 @@ from wordgate.interchange.keras_tokenizer import read_vocabulary
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Direction, Floats, Network
 from wordgate.prediction.predictor import Predictor
+from wordgate.runtime.display import shown
 from wordgate.text.encoder import TextEncoder, Truncate
 from wordgate.text.tokenizers import KerasTokenizer
 from wordgate.text.vocabulary import Vocabulary

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.interchange.keras_layers import (
     CHAIN,
@@ -17,12 +16,12 @@ from wordgate.interchange.keras_layers import (
     LARGEST,
     READ,
     Layer,
-    brief,
     fields_of,
     own_class,
     policy_of,
     read_layer,
 )
+from wordgate.runtime.display import brief, shown
 
 MODELS = ("Sequential", "Functional")
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wordgate.data.reading import shown
 from wordgate.errors import BundleError
+from wordgate.runtime.display import brief, shown
 
 DROPOUTS = ("Dropout", "SpatialDropout1D")
 CHAIN = ("Embedding", "LSTM", "Dense")
@@ -78,11 +78,6 @@ class Layer:
         if type(value) is not bool:
             raise BundleError(f"{self} has {field}={brief(value)}; it must be True or False")
         return value
-
-
-def brief(value: object) -> str:
-    """Write a value for a message, shortened to one line."""
-    return shown(repr(value), 60)
 
 
 def read_layer(entry: Any, number: int) -> Layer:

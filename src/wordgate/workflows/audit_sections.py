@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from wordgate.data.reading import shown
 from wordgate.report.figures import Section
+from wordgate.runtime.display import shown
 
 if TYPE_CHECKING:
     from wordgate.data import Choice

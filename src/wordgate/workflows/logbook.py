@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from safetensors import SafetensorError, safe_open
 
-from wordgate.data.reading import shown
 from wordgate.errors import BundleError
+from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress
 from wordgate.training.fitting import Epoch
 from wordgate.training.identity import MISFITS, Identity, check_digest, read_facts
