@@ -1,4 +1,4 @@
-"""Models that others have trained: which one is meant, and that none of it can run code.
+"""Pretrained models of others, located without running any code of theirs.
 
 Such a model is a folder as the library transformers writes it: on the disk, inside a package, or
 fetched from the Hugging Face hub.
@@ -37,7 +37,7 @@ _REASON_WIDTH = 80
 
 @dataclass(frozen=True)
 class Role:
-    """What a model is wanted for, in the words of the messages about it.
+    """The role of a model, in the words of the messages about it.
 
     Attributes:
         name: What it is called, such as "teacher".

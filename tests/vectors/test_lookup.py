@@ -6,8 +6,8 @@ import pytest
 from wordgate.vectors.lookup import (
     RULES,
     MissingWord,
+    TokenCount,
     VocabularyCoverage,
-    WordCount,
     lookup_words,
     spellings,
 )
@@ -98,9 +98,13 @@ def test_coverage_counts_types_and_tokens_by_rule():
     found = lookup_words(MemoryTable("so", "NASA", "good"), words, "any")
     coverage = VocabularyCoverage.of(words, tokens, found)
     assert coverage == VocabularyCoverage(
-        vocabulary=WordCount(5, 89),
-        found=WordCount(3, 77),
-        rules={"exact": WordCount(1, 50), "upper": WordCount(1, 20), "stretched": WordCount(1, 7)},
+        vocabulary=TokenCount(5, 89),
+        found=TokenCount(3, 77),
+        rules={
+            "exact": TokenCount(1, 50),
+            "upper": TokenCount(1, 20),
+            "stretched": TokenCount(1, 7),
+        },
         missed=[MissingWord("plugh", 9), MissingWord("xyzzy", 3)],
     )
     assert coverage.lines() == [

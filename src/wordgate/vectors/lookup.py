@@ -115,7 +115,7 @@ def _wanted(words: Sequence[str], spelling: Spelling) -> dict[bytes, list[tuple[
 
 
 @dataclass(frozen=True)
-class WordCount:
+class TokenCount:
     """So many different words, which stand so often in the training texts."""
 
     types: int
@@ -142,9 +142,9 @@ class VocabularyCoverage:
         more: Words that the vocabulary got from the table, not from the training texts.
     """
 
-    vocabulary: WordCount
-    found: WordCount
-    rules: dict[str, WordCount]
+    vocabulary: TokenCount
+    found: TokenCount
+    rules: dict[str, TokenCount]
     missed: list[MissingWord]
     more: int = 0
 
@@ -201,8 +201,8 @@ class VocabularyCoverage:
         return lines
 
 
-def _count(chosen: NDArray[np.bool_], tokens: NDArray[np.int64]) -> WordCount:
-    return WordCount(int(chosen.sum()), int(tokens[chosen].sum()))
+def _count(chosen: NDArray[np.bool_], tokens: NDArray[np.int64]) -> TokenCount:
+    return TokenCount(int(chosen.sum()), int(tokens[chosen].sum()))
 
 
 def _share(part: int, whole: int) -> str:
