@@ -1,4 +1,4 @@
-"""What can go wrong in a way that the user can mend: each error is one clear message."""
+"""Errors that a user can mend: each is one clear message."""
 
 import difflib
 from collections.abc import Iterable

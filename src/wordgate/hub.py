@@ -1,4 +1,4 @@
-"""Models that others have trained: which one is meant, and that none of it can run code.
+"""PretrainedVectors models of others, located without running any code of theirs.
 
 Such a model is a folder as the library transformers writes it: on the disk, inside a package, or
 fetched from the Hugging Face hub.
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.reading import shown
 from wordgate.data.source import near_miss
 from wordgate.errors import DataError
+from wordgate.runtime.display import shown
 
 MINILM = "minilm"
 """The name of the model that comes as a Python package, and so without the Hugging Face hub."""
@@ -37,7 +37,7 @@ _REASON_WIDTH = 80
 
 @dataclass(frozen=True)
 class Role:
-    """What a model is wanted for, in the words of the messages about it.
+    """The role of a model, in the words of the messages about it.
 
     Attributes:
         name: What it is called, such as "teacher".

@@ -7,7 +7,7 @@ import pytest
 
 from wordgate.errors import DataError, SettingsError
 from wordgate.runtime.progress import Silent
-from wordgate.vectors.distilling import SPREAD, TeacherOutputs, distill_words
+from wordgate.vectors.distilling import SPREAD, WordOutputs, distill_words
 
 WORDS = [f"w{i:03d}" + "x" * (i % 7) for i in range(200)]
 
@@ -32,7 +32,7 @@ class Made:
     def outputs(self, words):
         self.asked.append(list(words))
         rows = [self.rows.get(word, np.zeros(self.hidden_size, "f4")) for word in words]
-        return TeacherOutputs(np.stack(rows), np.array(["?" not in word for word in words]))
+        return WordOutputs(np.stack(rows), np.array(["?" not in word for word in words]))
 
 
 def distil(words=WORDS, teacher=None, **options):

@@ -6,8 +6,8 @@ import pytest
 from wordgate.vectors.lookup import (
     RULES,
     MissingWord,
+    TokenCount,
     VocabularyCoverage,
-    WordCount,
     lookup_words,
     spellings,
 )
@@ -28,7 +28,7 @@ class MemoryTable:
 
 
 def count(types, tokens):
-    return WordCount(types=types, tokens=tokens)
+    return TokenCount(types=types, tokens=tokens)
 
 
 def found_by(word, *table, spelling="any"):

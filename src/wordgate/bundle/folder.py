@@ -40,12 +40,12 @@ from safetensors.numpy import load as load_arrays
 
 from wordgate.bundle.config import SCHEMA_VERSION, Config
 from wordgate.bundle.metrics import Metrics
-from wordgate.data.reading import shown
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError
 from wordgate.models.base import Model
 from wordgate.models.families import model_from_state, with_threads
 from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.display import shown
 
 MANIFEST = "manifest.json"
 READ_BY_PREDICTION = ("config.json", "model.json", "weights.safetensors")

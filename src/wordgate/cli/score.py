@@ -80,7 +80,7 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
 
 
 def _lines(scored: "Scored", out: str) -> list[str]:
-    from wordgate.data.reading import shown
+    from wordgate.runtime.display import shown
 
     if scored.was_whole:
         return []

@@ -15,6 +15,7 @@ from wordgate.report.text import (
     leak_warning,
     verdict,
 )
+from wordgate.runtime.display import escaped
 
 if TYPE_CHECKING:
     from wordgate.bundle.folder import BundleFolder
@@ -109,10 +110,7 @@ def change_warnings(bundle: str, names: Iterable[str]) -> list[str]:
 
 def one_line(text: str) -> str:
     r"""Keep a text from moving the cursor: line breaks and control characters become ``\x1b``."""
-    harmless = "\t\u200d\ufe0f"  # an emoji's joiner and selector are "unprintable" to Python
-    return "".join(
-        c if c.isprintable() or c in harmless else c.encode("unicode_escape").decode() for c in text
-    )
+    return escaped(text, keep="\t")
 
 
 def scores_beside_baselines(family: str, metrics: Metrics) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import platformdirs
 
-from wordgate.data.reading import shown
 from wordgate.data.source import is_file
 from wordgate.errors import DataError, MissingExtraError
+from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, Silent
 
 DATA_HOME_VARIABLE = "WORDGATE_DATA_HOME"

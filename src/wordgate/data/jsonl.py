@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from wordgate.data.decoding import without_surrogates
-from wordgate.data.reading import Malformed, shown
+from wordgate.data.reading import Malformed
 from wordgate.data.records import Cell, Records
 from wordgate.errors import DataError
+from wordgate.runtime.display import shown
 
 _MOST_SHOWN = 40  # characters of a key
 # Cells that any file may have; beyond, a character each, or a small file would fill the memory.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from wordgate.data.names import is_number
-from wordgate.data.reading import shown
 from wordgate.data.records import Records
+from wordgate.runtime.display import shown
 
 _SAMPLE = 2_000
 # A column of this share of numbers is numeric: a few cells may be damaged.

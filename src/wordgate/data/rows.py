@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wordgate.data.joining import joined
-from wordgate.data.reading import Choice, Malformed, PreviewRow, shown
+from wordgate.data.reading import Choice, Malformed, PreviewRow
 from wordgate.data.records import Cell, Records
 from wordgate.data.source import near_miss
 from wordgate.data.table import own_group
 from wordgate.errors import DataError
+from wordgate.runtime.display import shown
 
 PREVIEW_ROWS = 3
 

@@ -1,4 +1,4 @@
-"""Arrays out of an HDF5 file that nobody trusts.
+"""Reader of arrays in untrusted HDF5 files.
 
 h5py, and so Keras, writes HDF5's oldest layout: superblock 0, groups that are B-trees of names in a
 local heap, arrays in one piece (HDF5 File Format Specification, sections II to IV). That much is

@@ -1,4 +1,4 @@
-"""A wordgate model out of a trained Keras model of the tutorial notebook's shape.
+"""Import of a trained Keras model of the tutorial notebook's architecture.
 
 Keras and wordgate lay an LSTM's gates out in the same order (input, forget, cell, output) and keep
 their kernels transposed to each other. What Keras masks, padding, wordgate never reads.
@@ -13,17 +13,16 @@ import numpy as np
 from wordgate.bundle.config import Config
 from wordgate.bundle.writing import Bundle, check_destination, write_bundle
 from wordgate.data.decoding import without_surrogates
-from wordgate.data.reading import shown
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, SettingsError
 from wordgate.interchange.hdf5 import ArrayFile
 from wordgate.interchange.keras_archive import open_keras
-from wordgate.interchange.keras_config import KerasNetwork, understood
-from wordgate.interchange.keras_layers import LARGEST
+from wordgate.interchange.keras_config import LARGEST, KerasNetwork, parse_config
 from wordgate.interchange.keras_tokenizer import read_vocabulary
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Direction, Floats, Network
 from wordgate.prediction.predictor import Predictor
+from wordgate.runtime.display import shown
 from wordgate.text.encoder import TextEncoder, Truncate
 from wordgate.text.tokenizers import KerasTokenizer
 from wordgate.text.vocabulary import Vocabulary
@@ -70,10 +69,10 @@ def import_keras(
     model, tokenizer, names = Path(model), Path(tokenizer), _listed(labels)
     if out is not None:
         check_destination(out, overwrite=overwrite)
-    with _telling(tokenizer):
+    with _naming_file(tokenizer):
         vocabulary = read_vocabulary(tokenizer)
-    with _telling(model), open_keras(model) as archive:
-        sizes = understood(archive.config)
+    with _naming_file(model), open_keras(model) as archive:
+        sizes = parse_config(archive.config)
         _check_labels(names, sizes)
         encoder = _encoder(vocabulary, sizes, max_tokens, truncate)
         arrays = ArrayFile(archive.weights, archive.weights_size)
@@ -105,7 +104,7 @@ def _config(labels: tuple[str, ...], data: dict[str, object], version: str) -> C
 
 
 @contextmanager
-def _telling(file: Path) -> Iterator[None]:
+def _naming_file(file: Path) -> Iterator[None]:
     """Name the file in the errors over it."""
     try:
         yield

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.interchange.hdf5 import SIGNATURE
-from wordgate.interchange.keras_layers import brief
+from wordgate.runtime.display import brief, shown
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 LIMITS = {METADATA: 2**20, CONFIG: 2**24, WEIGHTS: 2**33}

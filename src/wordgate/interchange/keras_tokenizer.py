@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.data.decoding import without_surrogates
-from wordgate.data.reading import shown
 from wordgate.errors import BundleError
-from wordgate.interchange.keras_layers import brief
+from wordgate.runtime.display import brief, shown
 from wordgate.text.vocabulary import UNKNOWN, Vocabulary
 
 LARGEST_FILE = 2**29

@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Iterator
 
 from wordgate.data import Choice
-from wordgate.data.reading import shown
 from wordgate.report.page import Section, render
 from wordgate.report.text import text_table
+from wordgate.runtime.display import shown
 from wordgate.split.audit import Audit, Conflicts, GroupSizes
 from wordgate.split.pairs import Pair, ShownRow, differences
 

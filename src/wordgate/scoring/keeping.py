@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wordgate.data.reading import shown
 from wordgate.errors import BundleError
+from wordgate.runtime.display import shown
 from wordgate.storage.files import atomic_write, remove, sync_folder
 from wordgate.training.identity import MISFITS, Identity, check_digest, digest
 

@@ -38,11 +38,11 @@ class ServedModel(Protocol):
         """Tell why a text was given its label."""
 
 
-class _Facts(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class TrainingFacts(_Facts):
+class TrainingFacts(_StrictModel):
     """What is known of the training; of the file only its name, not where it lay."""
 
     source: str | None
@@ -53,7 +53,7 @@ class TrainingFacts(_Facts):
     wordgate: str | None
 
 
-class ScoreFacts(_Facts):
+class ScoreFacts(_StrictModel):
     """The model's scores on its test rows, and those of the baselines."""
 
     accuracy: Share
@@ -69,7 +69,7 @@ class ScoreFacts(_Facts):
     majority_accuracy: Share
 
 
-class AbstainPoint(_Facts):
+class AbstainPoint(_StrictModel):
     """The share of the test rows at or above a threshold, and the accuracy among them."""
 
     threshold: Share
@@ -77,7 +77,7 @@ class AbstainPoint(_Facts):
     accuracy: float | None
 
 
-class RequestLimits(_Facts):
+class RequestLimits(_StrictModel):
     """How much of the model a request may ask."""
 
     max_texts: Limit
@@ -86,7 +86,7 @@ class RequestLimits(_Facts):
     max_body_bytes: Limit
 
 
-class ModelFacts(_Facts):
+class ModelFacts(_StrictModel):
     """What a model is, what it is worth, and how much of it a request may ask."""
 
     family: str

@@ -1,9 +1,12 @@
 """Assignment of whole groups to a part, so that its size and its labels come out as asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wordgate.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -133,3 +136,14 @@ def _up_to(quota: float, sizes: NDArray[np.int64]) -> list[int]:
             chosen.append(position)
             left -= size
     return chosen
+
+
+def check_lengths(n_rows: int, **columns: Sequence[str] | None) -> None:
+    """Refuse columns of another length than the texts.
+
+    Raises:
+        DataError: With the name of the first.
+    """
+    for name, column in columns.items():
+        if column is not None and len(column) != n_rows:
+            raise DataError(f"there are {n_rows} texts but {len(column)} {name}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
-from wordgate.split.assignment import GroupTable
+from wordgate.split.assignment import GroupTable, check_lengths
 
 
 class GroupedSplit:
@@ -68,7 +68,7 @@ class GroupedSplit:
         texts = _texts(X)
         labels = [""] * len(texts) if y is None else [str(label) for label in y]
         names = None if groups is None else [str(group) for group in groups]
-        _check_lengths(texts, labels, names)
+        check_lengths(len(texts), labels=labels, groups=names)
         keys = group_keys(texts, names)
         if self.join_copies:
             keys = find_near_duplicates(texts, names).joined.groups
@@ -158,9 +158,3 @@ def _texts(X: Any) -> list[str]:  # noqa: N803
                 " list of strings, or one column of a frame"
             )
     return texts
-
-
-def _check_lengths(texts: list[str], labels: list[str], groups: list[str] | None) -> None:
-    for name, column in (("labels", labels), ("groups", groups)):
-        if column is not None and len(column) != len(texts):
-            raise DataError(f"there are {len(texts)} texts but {len(column)} {name}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, remix
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.split import leakage
-from wordgate.split.assignment import GroupTable, assign_groups
+from wordgate.split.assignment import GroupTable, assign_groups, check_lengths
 from wordgate.split.leakage import SplitLeakage, SplitParts
 
 Kind = Literal["grouped", "random", "given"]
@@ -191,7 +191,7 @@ class _Rows:
     ) -> "_Rows":
         _check_share("test_size", test_size)
         _check_share("valid_size", valid_size)
-        _check_lengths(len(texts), labels=labels, groups=groups)
+        check_lengths(len(texts), labels=labels, groups=groups)
         label = Factorized.of(labels)
         if len(texts) <= len(label.names):
             raise DataError(
@@ -275,7 +275,7 @@ def _cut(
 
 def _named_parts(parts: Sequence[str], n_rows: int) -> NDArray[np.str_]:
     """Return each row's part by its one name, str [rows]."""
-    _check_lengths(n_rows, parts=parts)
+    check_lengths(n_rows, parts=parts)
     cleaned = [str(part).strip().lower() for part in parts]
     for part in sorted(set(cleaned) - PART_NAMES.keys()):
         first = cleaned.index(part)
@@ -292,12 +292,6 @@ def _named_parts(parts: Sequence[str], n_rows: int) -> NDArray[np.str_]:
 def _check_share(name: str, share: float) -> None:
     if not 0 < share < 1:
         raise SettingsError(f"{name} is {share}; it must be a share between 0 and 1, such as 0.2")
-
-
-def _check_lengths(n_rows: int, **columns: Sequence[str] | None) -> None:
-    for name, column in columns.items():
-        if column is not None and len(column) != n_rows:
-            raise DataError(f"there are {n_rows} texts but {len(column)} {name}")
 
 
 def _labels_in(positions: NDArray[np.int64], label: NDArray[np.int64]) -> int:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from wordgate.models.transformer_network import TransformerNetwork
 from wordgate.text.batches import bucketed
 from wordgate.text.subwords import SubwordEncoder
-from wordgate.vectors.distilling import TeacherOutputs
+from wordgate.vectors.distilling import WordOutputs
 
 _ROUND_TO = 1  # the caller gives words of as many subwords together
 
@@ -32,7 +32,7 @@ class EncoderWords:
         """Count the subwords that each word is cut into, those that frame it included."""
         return list(self._encoder.encode(words, threads=1).lengths.tolist())
 
-    def outputs(self, words: Sequence[str]) -> TeacherOutputs:
+    def outputs(self, words: Sequence[str]) -> WordOutputs:
         """Average the outputs of each word's subwords, those that frame it left out."""
         encoded = self._encoder.encode(words, threads=1)
         means = np.zeros((len(words), self.hidden_size), np.float32)
@@ -45,7 +45,7 @@ class EncoderWords:
             summed = np.einsum("wpo,wp->wo", outputs, counted)
             means[batch.rows] = summed / np.maximum(counted.sum(axis=1), 1.0)[:, None]
             known[batch.rows] = counted.any(axis=1)
-        return TeacherOutputs(means, known)
+        return WordOutputs(means, known)
 
     def own_words(self) -> list[str]:
         """Name the whole words of the tokenizer's vocabulary, in its order."""

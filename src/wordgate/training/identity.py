@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from wordgate.data.reading import shown
 from wordgate.errors import BundleError
+from wordgate.runtime.display import shown
 
 MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What is raised over kept values of the wrong type or shape."""

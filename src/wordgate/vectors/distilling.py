@@ -28,7 +28,7 @@ _NO_VARIANCE = 1e-10  # of the squared length of an output: what float32 makes o
 
 
 @dataclass(frozen=True)
-class TeacherOutputs:
+class WordOutputs:
     """What a teacher makes of words.
 
     Attributes:
@@ -40,7 +40,7 @@ class TeacherOutputs:
     known: NDArray[np.bool_]
 
 
-class WordTeacher(Protocol):
+class WordEncoder(Protocol):
     """A model that can be asked what it makes of single words."""
 
     name: str
@@ -49,7 +49,7 @@ class WordTeacher(Protocol):
     def count_subwords(self, words: Sequence[str]) -> list[int]:
         """Count the subwords that each word is cut into: what it costs."""
 
-    def outputs(self, words: Sequence[str]) -> TeacherOutputs:
+    def outputs(self, words: Sequence[str]) -> WordOutputs:
         """Pass each word through the teacher alone."""
 
 
@@ -71,7 +71,7 @@ class WordVectors:
 
 
 def distill_words(
-    words: Sequence[str], teacher: WordTeacher, *, size: int | None = None, progress: Progress
+    words: Sequence[str], teacher: WordEncoder, *, size: int | None = None, progress: Progress
 ) -> WordVectors:
     """Give each word a vector.
 
@@ -113,7 +113,7 @@ def distill_words(
     )
 
 
-def _check_size(size: int | None, teacher: WordTeacher) -> None:
+def _check_size(size: int | None, teacher: WordEncoder) -> None:
     """Refuse before the work what would be refused after it."""
     if size is not None and not 1 <= size <= teacher.hidden_size:
         raise SettingsError(
@@ -122,7 +122,7 @@ def _check_size(size: int | None, teacher: WordTeacher) -> None:
         )
 
 
-def _ask(words: Sequence[str], teacher: WordTeacher, progress: Progress) -> TeacherOutputs:
+def _ask(words: Sequence[str], teacher: WordEncoder, progress: Progress) -> WordOutputs:
     """Pass all words through the teacher; words of as many subwords together, the longest first."""
     subwords = teacher.count_subwords(words)
     order = sorted(range(len(words)), key=lambda i: -subwords[i])
@@ -143,7 +143,7 @@ def _ask(words: Sequence[str], teacher: WordTeacher, progress: Progress) -> Teac
             means[batch], known[batch] = outputs.means, outputs.known
             done += len(batch)
             bar.advance(f"{done:,} of {len(words):,} words")
-    return TeacherOutputs(means, known)
+    return WordOutputs(means, known)
 
 
 def _principal_components(

@@ -115,7 +115,7 @@ def _wanted(words: Sequence[str], spelling: Spelling) -> dict[bytes, list[tuple[
     return wanted
 
 
-class WordCount(BaseModel, frozen=True, extra="forbid"):
+class TokenCount(BaseModel, frozen=True, extra="forbid"):
     """So many different words of the vocabulary, and how often they stand in training texts."""
 
     types: int
@@ -132,9 +132,9 @@ class MissingWord(BaseModel, frozen=True, extra="forbid"):
 class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
     """How many words of a vocabulary have a pretrained vector."""
 
-    vocabulary: WordCount
-    found: WordCount
-    rules: dict[str, WordCount] = Field(description="by the spelling that was found")
+    vocabulary: TokenCount
+    found: TokenCount
+    rules: dict[str, TokenCount] = Field(description="by the spelling that was found")
     missed: list[MissingWord] = Field(description="the most frequent words without a vector")
     more: int = Field(description="words that the vocabulary got from the table")
 
@@ -191,8 +191,8 @@ class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
         return lines
 
 
-def _count(chosen: NDArray[np.bool_], tokens: NDArray[np.int64]) -> WordCount:
-    return WordCount(types=int(chosen.sum()), tokens=int(tokens[chosen].sum()))
+def _count(chosen: NDArray[np.bool_], tokens: NDArray[np.int64]) -> TokenCount:
+    return TokenCount(types=int(chosen.sum()), tokens=int(tokens[chosen].sum()))
 
 
 def _share(part: int, whole: int) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wordgate.errors import DataError
 from wordgate.hub import Role, locate_model, quiet_loading, unloadable
 from wordgate.text.subwords import whole_words
-from wordgate.vectors.distilling import TeacherOutputs
+from wordgate.vectors.distilling import WordOutputs
 
 TEACHER = Role("teacher", "sentence-transformer", "--teacher ", ("modules.json", "config.json"))
 """What a teacher is called in messages, and what its folder is known by."""
@@ -42,7 +42,7 @@ class SentenceTeacher:
         """Count the subwords that each word is cut into, those that frame it included."""
         return [len(ids) for ids in self._tokenizer(list(words))["input_ids"]]
 
-    def outputs(self, words: Sequence[str]) -> TeacherOutputs:
+    def outputs(self, words: Sequence[str]) -> WordOutputs:
         """Pass each word through the teacher alone, and average the outputs of its subwords.
 
         Subwords that frame a text, as ``[CLS]`` does, have no part in it, nor have those that
@@ -52,7 +52,7 @@ class SentenceTeacher:
         subwords = counted.sum(axis=1)
         summed = np.einsum("wpo,wp->wo", outputs, counted.astype(np.float32))
         means = summed / np.maximum(subwords, 1)[:, None]
-        return TeacherOutputs(means.astype(np.float32), subwords > 0)
+        return WordOutputs(means.astype(np.float32), subwords > 0)
 
     def own_words(self) -> list[str]:
         """Name the whole words of the teacher's vocabulary, in its order."""

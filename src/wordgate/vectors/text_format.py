@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
+from wordgate.runtime.display import shown
 from wordgate.vectors.byte_stream import ByteStream, open_stream
 from wordgate.vectors.vector_file import (
     MAX_WORD_BYTES,
@@ -86,8 +87,9 @@ class TextFile:
             if not _is_number(field)
         )
         row, position = stretch.place(i)
+        found = shown(field.decode("utf-8", "backslashreplace"), 40)
         return DataError(
-            f"'{self.path}' has '{_shown(field)}' among the numbers of row {row:,} (byte"
+            f"'{self.path}' has '{found}' among the numbers of row {row:,} (byte"
             f" {position:,}), where only finite numbers belong, each after one space"
         )
 
@@ -279,8 +281,3 @@ def _is_number(field: bytes) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _shown(field: bytes) -> str:
-    text = field[:40].decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -13,6 +13,7 @@ import numpy as np
 
 from wordgate.data.source import is_file
 from wordgate.errors import DataError, SettingsError, did_you_mean
+from wordgate.runtime.display import brief
 from wordgate.storage.files import atomic_output
 from wordgate.storage.tensors import safetensors_header
 from wordgate.vectors.formats import FORMATS
@@ -157,7 +158,7 @@ def _unfit(form: str) -> Callable[[bytes], str | None]:
 
 
 def _shown(word: bytes) -> str:
-    return repr(word[:60].decode("utf-8", "backslashreplace"))
+    return brief(word.decode("utf-8", "backslashreplace"))
 
 
 @contextmanager

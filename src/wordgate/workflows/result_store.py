@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from safetensors import SafetensorError, safe_open
 
-from wordgate.data.reading import shown
 from wordgate.errors import BundleError
 from wordgate.evaluation.comparison import COMPARED
 from wordgate.evaluation.metrics import Epoch
+from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress
 from wordgate.training.identity import MISFITS, Identity, check_digest, read_facts
 from wordgate.training.kept_file import METADATA, read_kept, write_kept
