@@ -22,8 +22,8 @@ from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import Pretrained
 from wordgate.workflows.calibrating import Calibrated
-from wordgate.workflows.judging import Evaluator, split_facts
 from wordgate.workflows.logbook import Course, Logbook
+from wordgate.workflows.metrics import Evaluator, split_facts
 from wordgate.workflows.resolving import READ_VECTORS
 from wordgate.workflows.rounds import Round, make_rounds
 from wordgate.workflows.study import Study, all_examples, make_study

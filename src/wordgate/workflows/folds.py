@@ -9,7 +9,7 @@ from wordgate.errors import SettingsError
 from wordgate.progress import Progress
 from wordgate.settings import Settings
 from wordgate.vectors.pretrained import Pretrained
-from wordgate.workflows.judging import Evaluator
+from wordgate.workflows.metrics import Evaluator
 from wordgate.workflows.rounds import make_rounds
 from wordgate.workflows.study import Study, all_examples
 from wordgate.workflows.teaching import Teaching, fit_model
