@@ -8,7 +8,7 @@ file                       holds                                           if it
 config.json                labels, settings, seed, data, environment       refused
 model.json                 tokenizer, vocabulary, what JSON can say        refused
 weights.safetensors        the arrays                                      refused
-fingerprints.safetensors   hashes of the training texts and groups         refused when judging
+fingerprints.safetensors   hashes of the training texts and groups         refused in evaluation
 metrics.json               scores (absent until evaluated)                 warned of
 audit.json                 copies in its data, and what splits would leak  warned of
 report.html                the same in pictures, with test texts unless   warned of

@@ -1,4 +1,4 @@
-"""What is said of a split: its sizes, what leaks, and which figures can't be trusted."""
+"""Sentences about a split: its sizes, its leakage, and which figures can't be trusted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,12 +41,9 @@ class Leak:
     @classmethod
     def between(cls, parts: Parts, group: NDArray[np.int64], *, own_groups: bool) -> "Leak":
         """Count the rows of one part whose group, int64 [rows], has rows in another."""
-        n_groups = int(group.max(initial=0)) + 1
 
         def shared(part: NDArray[np.int64], other: NDArray[np.int64]) -> int:
-            stands_there = np.zeros(n_groups, dtype=np.bool_)
-            stands_there[group[other]] = True
-            return int(stands_there[group[part]].sum())
+            return int(stands_in(part, other, group).sum())
 
         return cls(
             test_rows_in_train=shared(parts.test, parts.train),
@@ -56,10 +53,28 @@ class Leak:
             own_groups=own_groups,
         )
 
-    @property
-    def shared_thing(self) -> str:
-        """What a leaked row has in train."""
-        return "another row of their group" if self.own_groups else "an exact copy"
+    def sentence(self, n: int, of: int, part: str = "test", other: str = "train") -> str:
+        """Say how many rows of a part could be known from another, without a full stop."""
+        shared = "another row of their group" if self.own_groups else "an exact copy"
+        return f"{_of(n, of)} {part} rows have {shared} in {other}"
+
+
+def stands_in(
+    part: NDArray[np.int64], other: NDArray[np.int64], group: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Tell which rows of a part share their group, int64 [rows], with a row of another part.
+
+    Args:
+        part: int64 [n], positions of rows.
+        other: int64 [m], positions of other rows.
+        group: int64 [rows], the group's number of every row.
+
+    Returns:
+        bool [n].
+    """
+    there = np.zeros(int(group.max(initial=0)) + 1, dtype=np.bool_)
+    there[group[other]] = True
+    return np.asarray(there[group[part]])
 
 
 def why_grouped(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:  # noqa: ARG001
@@ -77,11 +92,8 @@ def why_grouped(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:  # noqa: A
 
 def why_random(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:  # noqa: ARG001
     """Say what a random split leaks."""
-    return (
-        "Rows were dealt at random: "
-        f"{_of(leak.test_rows_in_train, len(parts.test))} test rows have {leak.shared_thing} "
-        f"in train. {_sizes(parts, leak)}"
-    )
+    leaked = leak.sentence(leak.test_rows_in_train, len(parts.test))
+    return f"Rows were dealt at random: {leaked}. {_sizes(parts, leak)}"
 
 
 def why_given(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:
@@ -89,10 +101,8 @@ def why_given(parts: Parts, leak: Leak, cut: Sequence[str]) -> str:
     names = {"test": "test", "valid": "validation"}
     missing = " and ".join(names[part] for part in cut)
     how = f"; {missing} was not, and is cut from train in whole groups" if cut else ""
-    return (
-        f"The parts were given{how}: {_of(leak.test_rows_in_train, len(parts.test))} test rows "
-        f"have {leak.shared_thing} in train. {_sizes(parts, leak)}"
-    )
+    leaked = leak.sentence(leak.test_rows_in_train, len(parts.test))
+    return f"The parts were given{how}: {leaked}. {_sizes(parts, leak)}"
 
 
 def groups_cannot_judge(
@@ -121,22 +131,17 @@ def of_leaks(leak: Leak, parts: Parts, kind: str) -> list[str]:
     """Warn of what leaks between the parts."""
     if kind == "grouped":
         return []
+    n_test, n_valid, given = len(parts.test), len(parts.valid), kind == "given"
     remarks = []
     if leak.test_rows_in_train:
-        remarks.append(
-            f"{_of(leak.test_rows_in_train, len(parts.test))} test rows have "
-            f"{leak.shared_thing} in train: the test score measures memory as well as skill."
-        )
-    if kind == "given" and leak.valid_rows_in_train:
-        remarks.append(
-            f"{_of(leak.valid_rows_in_train, len(parts.valid))} validation rows have "
-            f"{leak.shared_thing} in train: training may stop too late."
-        )
-    if kind == "given" and leak.test_rows_in_valid:
-        remarks.append(
-            f"{_of(leak.test_rows_in_valid, len(parts.test))} test rows have "
-            f"{leak.shared_thing} in validation, which decides when training stops."
-        )
+        leaked = leak.sentence(leak.test_rows_in_train, n_test)
+        remarks.append(f"{leaked}: the test score measures memory as well as skill.")
+    if given and leak.valid_rows_in_train:
+        leaked = leak.sentence(leak.valid_rows_in_train, n_valid, "validation")
+        remarks.append(f"{leaked}: training may stop too late.")
+    if given and leak.test_rows_in_valid:
+        leaked = leak.sentence(leak.test_rows_in_valid, n_test, other="validation")
+        remarks.append(f"{leaked}, which decides when training stops.")
     return remarks
 
 

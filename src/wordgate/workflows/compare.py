@@ -280,7 +280,7 @@ def _families(
 def _refuse_idle_settings(
     overrides: Mapping[str, object], test: str | Path | None, folds: int | None
 ) -> None:
-    """Refuse what would change nothing about who learns and who judges.
+    """Refuse what would change nothing about training and test rows.
 
     Raises:
         SettingsError: Something has no effect.

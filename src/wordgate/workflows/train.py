@@ -156,7 +156,7 @@ def train(
         valid: A file of the same columns for validation.
         test: A file of the same columns for test.
         split_column: A column that says ``train``, ``valid`` or ``test``.
-        folds: Cross-validate as well: deal all rows to so many folds of whole groups, and judge a
+        folds: Cross-validate as well: deal all rows to so many folds of whole groups, and test a
             model like the kept one on each fold. The model kept is that of the ordinary split.
         seed: Decides the split, the first weights, the order, the dropout, the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
