@@ -248,7 +248,7 @@ def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
     ended = wordgate("info", folder)
     assert ended.code == 0
     assert ended.out.splitlines()[-1] == (
-        "What it is worth is not known any more: metrics.json was changed or lost."
+        "Its scores are not known any more: metrics.json was changed or lost."
     )
     assert json.loads(wordgate("info", folder, "--json").out)["metrics"] is None
 
@@ -259,7 +259,7 @@ def test_info_of_a_classifiers_bundle(wordgate, tmp_path):
     classifier.save(tmp_path / "m")
     out = wordgate("info", tmp_path / "m").out
     assert "data: WordgateClassifier.fit, 40 rows" in out
-    assert out.endswith("It was never judged on test rows.\n")
+    assert out.endswith("It was never evaluated on test rows.\n")
 
 
 @pytest.fixture

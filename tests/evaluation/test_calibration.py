@@ -97,7 +97,7 @@ def test_the_temperature_keeps_its_bounds():
 @pytest.mark.parametrize(
     ("log_proba", "targets", "message"),
     [
-        (np.zeros((0, 2)), [], "there are no rows to judge"),
+        (np.zeros((0, 2)), [], "there are no rows to evaluate"),
         (
             np.zeros((3, 2)),
             [0, 1],

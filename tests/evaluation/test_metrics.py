@@ -147,7 +147,7 @@ def test_one_group_gives_no_interval_and_says_why():
 @pytest.mark.parametrize(
     ("true", "log_proba", "message"),
     [
-        ([], np.zeros((0, 2)), "there are no rows to judge"),
+        ([], np.zeros((0, 2)), "there are no rows to evaluate"),
         (
             [0, 1],
             np.zeros((2, 3)),

@@ -40,7 +40,7 @@ def test_the_usual_thresholds_begin_with_every_row_and_are_few():
 def test_no_rows_are_refused():
     with pytest.raises(DataError) as error:
         coverage_curve(np.zeros((0, 2)), np.zeros(0, np.int64))
-    assert str(error.value) == "there are no rows to judge"
+    assert str(error.value) == "there are no rows to evaluate"
 
 
 def test_the_advice_on_p_rests_on_enough_rows():

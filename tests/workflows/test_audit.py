@@ -178,7 +178,7 @@ def test_copies_are_those_of_the_text_under_any_topic(strangers):
 def test_labels_of_copies_may_differ_by_topic_and_it_is_said(strangers):
     sentence = (
         "Copies are sought in column 2 'text' alone; with another value of column 3 'topic', each"
-        " of their labels may be right."
+        " of their labels may be correct."
     )
     found = audit(strangers.assign(topic="a"), text="topic,text")
     assert sections(found)[3].sentences[-1] == sentence

@@ -12,7 +12,7 @@ from wordgate.vectors.lookup import VocabularyCoverage
 
 
 class Baseline(BaseModel, frozen=True, extra="forbid"):
-    """A simple model fitted and judged on the same split."""
+    """A simple model fitted and evaluated on the same split."""
 
     accuracy: float
     macro_f1: float | None
@@ -21,7 +21,7 @@ class Baseline(BaseModel, frozen=True, extra="forbid"):
 
 
 class Baselines(BaseModel, frozen=True, extra="forbid"):
-    """What any model must beat."""
+    """Simple models that any other must beat."""
 
     majority: Baseline = Field(description="always the most frequent training label")
     count: Baseline = Field(description="counts of 1 to 3 words with logistic regression")
@@ -51,7 +51,7 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
 
 
 class Fold(BaseModel, frozen=True, extra="forbid"):
-    """One model of a cross-validation, judged on the fold it was not given."""
+    """One model of a cross-validation, tested on the fold it was not given."""
 
     n_train: int = Field(description="validation rows included")
     n_test: int
@@ -60,9 +60,9 @@ class Fold(BaseModel, frozen=True, extra="forbid"):
 
 
 class CrossValidation(BaseModel, frozen=True, extra="forbid"):
-    """Models like the one kept, each fitted without one fold of the rows and judged on it."""
+    """Models like the one kept, each fitted without one fold of the rows and tested on it."""
 
-    accuracy: float = Field(description="of all rows, each judged once")
+    accuracy: float = Field(description="of all rows, each tested once")
     interval: Interval = Field(description="of that accuracy; groups are resampled")
     folds: list[Fold]
 

@@ -1,4 +1,4 @@
-"""`wordgate audit`: what stands in the data twice, and what a split would leak by it."""
+"""`wordgate audit`: duplicates, conflicting labels, and what a split would leak."""
 
 import json
 from pathlib import Path

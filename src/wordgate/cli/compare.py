@@ -33,7 +33,7 @@ from wordgate.cli.options import (
     "--folds",
     metavar="K",
     type=click.IntRange(min=2),
-    help="Cross-validate: judge each row once, in K folds, not the rows of one test part.",
+    help="Cross-validate: test each row once, in K folds, instead of one test set.",
 )
 @click.option(
     "--out",

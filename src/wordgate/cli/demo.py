@@ -46,7 +46,7 @@ def _view(outcome: "Demo") -> str:
     why = (
         "The corpus is synthetic. Every message tells of two feelings; the label is the one that\n"
         "came last in time. Both labels use the same words, so counts of 1 to 3 words can hardly\n"
-        "do more than guess. The LSTM reads the words in their order. It is judged on sentence\n"
+        "do more than guess. The LSTM reads the words in their order. It is tested on sentence\n"
         "patterns and names that no training message has."
     )
     return "\n\n".join(

@@ -9,7 +9,7 @@ from wordgate.cli.options import json_option, threads_option
 from wordgate.cli.streams import remark
 
 
-@click.command(short_help="Tell why a text is given its label, word by word.")
+@click.command(short_help="Explain a text's label, word by word.")
 @click.argument("bundle")
 @click.argument("text")
 @threads_option

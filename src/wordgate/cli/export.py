@@ -1,4 +1,4 @@
-"""`wordgate export`: a kept model as an ONNX file."""
+"""`wordgate export`: a saved model as an ONNX file."""
 
 import json
 from typing import TYPE_CHECKING, Any

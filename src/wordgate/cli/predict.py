@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LINES_AT_ONCE = 8192
 
 
-class Answer(TypedDict):
+class PredictedText(TypedDict):
     """One text's label and its probabilities by label."""
 
     text: str
@@ -104,7 +104,7 @@ def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
 
 def _answers(
     predictor: "Predictor", chunks: Iterable[list[str]], abstain_below: float
-) -> Iterator[list[Answer]]:
+) -> Iterator[list[PredictedText]]:
     for texts in chunks:
         proba = predictor.predict_proba(texts)
         yield [
@@ -115,13 +115,13 @@ def _answers(
 
 def _answer(
     predictor: "Predictor", text: str, row: "NDArray[np.float64]", abstain_below: float
-) -> Answer:
+) -> PredictedText:
     label = predictor.labels[int(row.argmax())] if row.max() >= abstain_below else None
     probabilities = dict(zip(predictor.labels, row.tolist(), strict=True))
     return {"text": text, "label": label, "probabilities": probabilities}
 
 
-def _line(answer: Answer) -> str:
+def _line(answer: PredictedText) -> str:
     from wordgate.cli.views import one_line
     from wordgate.report.text import UNDEFINED
 

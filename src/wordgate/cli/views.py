@@ -70,7 +70,7 @@ def info_view(folder: "BundleFolder", config: Config, metrics: Metrics | None) -
         *([f"settings: {settings}"] if settings else []),
         f"trained with: {versions}",
         *(f"Note: {note}." for note in config.notes()),
-        *_worth(folder, config, metrics),
+        *_evaluation(folder, config, metrics),
     ]
     return "\n".join(map(one_line, lines))
 
@@ -81,11 +81,11 @@ def _data(config: Config) -> str:
     return f"data: {config.data.get('source')}, {config.data.get('n_kept')} rows"
 
 
-def _worth(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> list[str]:
+def _evaluation(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> list[str]:
     if metrics is None and "metrics.json" in folder.files:
-        return ["What it is worth is not known any more: metrics.json was changed or lost."]
+        return ["Its scores are not known any more: metrics.json was changed or lost."]
     if metrics is None:
-        return ["It was never judged on test rows."]
+        return ["It was never evaluated on test rows."]
     return [
         f"split: {metrics.split.reason}",
         leak_warning(metrics.split),

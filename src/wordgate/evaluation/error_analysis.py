@@ -262,7 +262,7 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
                 number.ravel(), proba, return_indices_ranked_by="self_confidence", n_jobs=1
             )
     except (ValueError, ArithmeticError, LookupError, TypeError) as error:
-        return _none(f"cleanlab could not judge the labels of these rows: {error}.")
+        return _none(f"cleanlab could not check the labels of these rows: {error}.")
     rows = np.asarray(found, dtype=np.int64)
     return LabelIssues(rows, _sentence(len(rows), len(targets)))
 

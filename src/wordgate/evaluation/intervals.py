@@ -1,6 +1,6 @@
-"""How far a score can be trusted: intervals and comparisons that resample whole groups.
+"""Confidence intervals and paired tests that resample whole groups.
 
-Copies and paraphrases of one text are right or wrong together, so rows are not independent and
+Copies and paraphrases of one text are correct or wrong together, so rows are not independent and
 an interval that resamples rows is too narrow. Here the unit is the group, the cluster bootstrap of
 Field & Welsh (2007), "Bootstrapping clustered data", and Cameron, Gelbach & Miller (2008),
 "Bootstrap-based improvements for inference with clustered errors". Few groups make a percentile
@@ -80,7 +80,7 @@ def count_by_group(rows: np.ndarray, groups: Sequence[str] | None) -> GroupCount
         DataError: There are no rows, or not as many groups as rows.
     """
     if len(rows) == 0:
-        raise DataError("there are no rows to judge")
+        raise DataError("there are no rows to evaluate")
     per_group = rows
     if groups is not None:
         if len(groups) != len(rows):
@@ -128,10 +128,10 @@ def accuracy_interval(
     seed: int = 0,
     n_resamples: int = 2000,
 ) -> Interval:
-    """Find the 95 % interval of a share of right rows, also where it is 0 or 1.
+    """Find the 95 % interval of a share of correct rows, also where it is 0 or 1.
 
-    Without a single error (or a single right row) every draw gives the same share and the bootstrap
-    knows no doubt. Then the share of groups that hold any is bounded instead, exactly, after
+    Without a single error (or a single correct row) every draw gives the same share, and the
+    bootstrap no interval. Then the share of groups that hold any is bounded instead, exactly, after
     Clopper & Pearson (1934).
 
     Args:
@@ -148,7 +148,7 @@ def accuracy_interval(
         return bootstrap_interval(counts, statistic, seed=seed, n_resamples=n_resamples)
     bound = ((1 - LEVEL) / 2) ** (1 / counts.n_groups)
     low, high = (bound, 1.0) if observed == 1 else (0.0, 1 - bound)
-    seen = "an error" if observed == 1 else "a right row"
+    seen = "an error" if observed == 1 else "a correct row"
     method = f"exact binomial bound: {seen} in none of {counts.n_groups:,} {counts.unit}"
     return Interval(low=low, high=high, method=method)
 
@@ -161,7 +161,7 @@ def paired_difference(
     seed: int = 0,
     n_resamples: int = 2000,
 ) -> PairedDifference:
-    """Compare two models that judged the same rows.
+    """Compare two models on the same rows.
 
     The interval resamples groups. The p-value is two-sided and exact: if both models were equally
     good, either could have given either answer throughout a group, so each group's difference could
@@ -169,8 +169,8 @@ def paired_difference(
     "Randomization Tests", 2007).
 
     Args:
-        correct_a: bool [n], where the first model is right.
-        correct_b: bool [n], where the second model is right.
+        correct_a: bool [n], where the first model is correct.
+        correct_b: bool [n], where the second model is correct.
         groups: The group of each row; ``None`` makes each row its own group.
         seed: Of the bootstrap's draws.
         n_resamples: How many draws.
@@ -179,12 +179,12 @@ def paired_difference(
         The difference of the accuracies, its interval and its p-value.
 
     Raises:
-        DataError: The models judged different numbers of rows, or none.
+        DataError: The models predicted different numbers of rows, or none.
     """
     if len(correct_a) != len(correct_b):
         raise DataError(
-            f"the models to compare judged {len(correct_a):,} and {len(correct_b):,} rows; "
-            "they must judge the same ones"
+            f"the models to compare predicted {len(correct_a):,} and {len(correct_b):,} rows; "
+            "they must predict the same ones"
         )
     wins = np.asarray(correct_a, dtype=np.int64) - np.asarray(correct_b, dtype=np.int64)
     counts = count_by_group(np.stack([wins, np.ones_like(wins)], axis=1), groups)

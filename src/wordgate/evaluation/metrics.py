@@ -1,9 +1,9 @@
-"""What a model's answers are worth: labels and probabilities in, scores out.
+"""Classification metrics: labels and probabilities in, scores out.
 
 What can't be computed is ``None``, never a silent 0: the precision of a label that was never
 predicted, recall and F1 of a label without rows. Averages are over the labels that have rows
 (``macro_over`` names them), and in them, as in scikit-learn, a precision without predictions
-counts as 0: a model must not gain by never saying a label.
+counts as 0: a model must not gain by never predicting a label.
 """
 
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ def evaluate(
     seed: int = 0,
     n_resamples: int = 2000,
 ) -> Scores:
-    """Judge a model's probabilities against the true labels.
+    """Score a model's probabilities against the true labels.
 
     The label predicted is the most probable one, the first of them in a tie.
 
@@ -146,7 +146,7 @@ def check_predictions(true: np.ndarray, log_proba: np.ndarray, n_classes: int) -
             not a number.
     """
     if len(true) == 0:
-        raise DataError("there are no rows to judge")
+        raise DataError("there are no rows to evaluate")
     if log_proba.shape != (len(true), n_classes):
         raise DataError(
             f"the log-probabilities have the shape {log_proba.shape}; {len(true):,} rows "

@@ -97,7 +97,7 @@ def length_bins(n_words: NDArray[np.int64], most: int = 5) -> Bins:
         DataError: There are no rows.
     """
     if len(n_words) == 0:
-        raise DataError("there are no rows to judge")
+        raise DataError("there are no rows to evaluate")
     cuts = np.quantile(n_words, np.arange(1, most) / most, method="lower").astype(np.int64)
     upper = [int(cut) for cut in np.unique(cuts) if cut < n_words.max()]
     lower = [int(n_words.min()), *(cut + 1 for cut in upper)]

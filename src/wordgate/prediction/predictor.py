@@ -25,7 +25,7 @@ class Predictor:
     Attributes:
         labels: The labels, in the order of the probabilities' columns.
         config: How the model came about.
-        metrics: What it is worth; None if it was never judged.
+        metrics: Its scores; None if it was never evaluated.
         changed_files: Files of its bundle that were changed since, none of them read to predict.
     """
 

@@ -59,7 +59,7 @@ def _section_lines(section: Section) -> Iterator[str]:
 
 
 def _format_pair(pair: Pair) -> str:
-    """Show two texts as one, with what only one of them has in brackets."""
+    """Show two texts as one, with what only one of them has in schemes."""
     marks = {"same": "{}", "first": "[-{}-]", "second": "{{+{}+}}"}
     words = [
         marks[piece.where].format(shown(piece.words, LINE_WIDTH * 5))
@@ -103,7 +103,7 @@ def _texts_section(audit: Audit) -> Section:
         f" 99 of a hundred at most {lengths.percentile_99:.0f}, longest {lengths.longest:,}.",
         f"Empty texts: {lengths.empty:,} (left out); nothing but white space: {lengths.blank:,}.",
         f"Fewer than five words: {_of(lengths.short, audit.n_rows)}; only exact copies of such"
-        " short texts can be told.",
+        " short texts can be detected.",
     ]
     return Section("Texts", sentences)
 
@@ -141,7 +141,7 @@ def _where_sought(text: Choice | None) -> list[str]:
     fronts = " and ".join(column.called() for column in text.before)
     return [
         f"Copies are sought in column {text.columns[-1].called()} alone; with another value of"
-        f" column {fronts}, each of their labels may be right."
+        f" column {fronts}, each of their labels may be correct."
     ]
 
 

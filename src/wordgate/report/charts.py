@@ -1,4 +1,4 @@
-"""Pictures in SVG, drawn for a width of 360 units: read on a phone as well as on paper.
+"""Charts in SVG, drawn for a width of 360 units: read on a phone as well as on paper.
 
 Colours are the page's own (classes `one`, `two`, `quiet`), so that they follow dark and light; what
 differs in colour differs in form, too.

@@ -25,7 +25,7 @@ from wordgate.report.text import (
 def model_page(
     config: Config, metrics: Metrics, analysis: ErrorAnalysis, audit: Sequence[Section]
 ) -> str:
-    """Show what a model is worth, as a self-contained HTML page.
+    """Show how a model scores, as a self-contained HTML page.
 
     Args:
         config: How the model came about.
@@ -136,4 +136,4 @@ def _split(metrics: Metrics) -> Section:
         ("test rows whose group stands in train", f"{split.leaked_by_group:,}"),
         ("test rows with a near copy in train", f"{split.near_duplicates_in_train:,}"),
     ]
-    return Section("Was the test fair?", [split.reason], ("", "rows"), rows)
+    return Section("Train-test split", [split.reason], ("", "rows"), rows)

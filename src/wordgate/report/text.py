@@ -181,6 +181,6 @@ def _undefined(scores: Scores) -> list[str]:
         lines.append(f"{UNDEFINED} precision: never predicted: {', '.join(never_predicted)}")
     if without_rows:
         lines.append(f"{UNDEFINED} recall, f1-score: no rows: {', '.join(without_rows)}")
-        n_judged, n_labels = len(scores.macro_over), len(scores.per_class)
-        lines.append(f"the averages are over the {n_judged} of {n_labels} labels with rows")
+        n_averaged, n_labels = len(scores.macro_over), len(scores.per_class)
+        lines.append(f"the averages are over the {n_averaged} of {n_labels} labels with rows")
     return ["", *lines] if lines else []

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.near_duplicates import NearDuplicates
+from wordgate.split.leakage import stands_in
 from wordgate.split.splits import Split, grouped_split, random_split
 
 SEEDS = (0, 1, 2)
@@ -85,17 +86,9 @@ def measure_leakage(
 
 def _shares(split: Split, group: NDArray[np.int64], copies: NearDuplicates) -> list[float]:
     """Count test rows known by group, by exact copy, by any copy, by any of these; as shares."""
-    by_group = _present(group, split)
-    by_exact_copy = _present(copies.text, split)
+    by_group = stands_in(split.test, split.train, group)
+    by_exact_copy = stands_in(split.test, split.train, copies.text)
     by_copy = copies.has_duplicate_in(split.test, split.train)
     known = by_group | by_copy if copies.own_groups else by_copy
     n_test = max(1, len(split.test))
     return [found.sum() / n_test for found in (by_group, by_exact_copy, by_copy, known)]
-
-
-def _present(number: NDArray[np.int64], split: Split) -> NDArray[np.bool_]:
-    """Tell which test rows share their number, int64 [rows], with a train row."""
-    there = np.zeros(int(number.max(initial=0)) + 1, dtype=np.bool_)
-    there[number[split.train]] = True
-    found: NDArray[np.bool_] = there[number[split.test]]
-    return found

@@ -44,7 +44,7 @@ from wordgate.training.families import (
     check_pretrained,
 )
 from wordgate.workflows.folds import check_n_folds
-from wordgate.workflows.judging import predictions
+from wordgate.workflows.metrics import predictions
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.resolving import (
     as_names,
@@ -140,7 +140,7 @@ def compare(
         KeyboardInterrupt: The comparison was interrupted; what was finished stands beside `out`.
     """
     require_extra("train", "comparing models")
-    told: Progress = Console() if progress is None else progress
+    progress = Console() if progress is None else progress
     seed, n_threads = checked_seed(seed), choose_threads(threads)
     families, left_out = _families(models, vectors, taught=teacher is not None)
     overrides = {**(settings or {}), **given_options(test_size=test_size)}
@@ -171,19 +171,19 @@ def compare(
         empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
         **reading,
     )
-    told.say("\n".join([*sources.lines(), *left_out]))
+    progress.say("\n".join([*sources.lines(), *left_out]))
     if teaching is not None:
-        teaching = teaching.beside(sources.table, files, told, encoding=reading.get("encoding"))
-    chosen, pretrained = resolve_vectors(vectors, chosen, told)
+        teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
+    chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     if taught is not None and pretrained is not None:
         taught = taught.with_vectors_of(pretrained.size)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
     config = ComparisonConfig(
-        chosen, seed, device, pretrained, folds, told, transformer, threads, taught, teaching
+        chosen, seed, device, pretrained, folds, progress, transformer, threads, taught, teaching
     )
     schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
-    store = _result_store(out, told, resume=resume)
+    store = _result_store(out, progress, resume=resume)
     comparison = Comparison(
         source=sources.table.reading.source,
         families=families,
@@ -280,7 +280,7 @@ def _families(
 def _refuse_idle_settings(
     overrides: Mapping[str, object], test: str | Path | None, folds: int | None
 ) -> None:
-    """Refuse what would change nothing about who learns and who judges.
+    """Refuse what would change nothing about training and test rows.
 
     Raises:
         SettingsError: Something has no effect.

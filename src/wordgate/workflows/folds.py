@@ -9,7 +9,7 @@ from wordgate.errors import SettingsError
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.judging import Evaluator
+from wordgate.workflows.metrics import Evaluator
 from wordgate.workflows.splits import DataSplits, all_rows, make_folds
 from wordgate.workflows.students import TeacherConfig, fit_model
 
@@ -65,7 +65,7 @@ def cross_validate(
     threads: int | None = None,
     teaching: TeacherConfig | None = None,
 ) -> tuple[CrossValidation, NDArray[np.float64]]:
-    """Deal all rows to folds of whole groups; fit a model without each fold and judge it there.
+    """Deal all rows to folds of whole groups; fit a model without each fold and test it there.
 
     Args:
         table: The rows.
@@ -73,10 +73,10 @@ def cross_validate(
         n_folds: How many folds.
         family: The family of the models.
         settings: The recipe's settings; `valid_size` of the rows to learn from choose the epoch.
-        seed: Decides all that chance decides.
+        seed: Of split, training and intervals.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         vectors: The word vectors that each model begins with; None to draw them.
-        progress: Where the way is told.
+        progress: Where progress is shown.
         threads: In how many threads to compute, as for `wordgate.training.families.fit`.
         teaching: How each fold's model is taught, by a teacher of its own; None if it is not.
 
@@ -92,7 +92,7 @@ def cross_validate(
     folds = []
     rounds = make_folds(table, splits, n_folds, settings, seed)
     for number, each in enumerate(rounds, start=1):
-        progress.say(f"fold {number} of {n_folds}: {len(each.rows):,} rows judge")
+        progress.say(f"fold {number} of {n_folds}: {len(each.rows):,} test rows")
         fitted, _ = fit_model(
             family,
             each.train,

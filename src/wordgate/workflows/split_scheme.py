@@ -22,7 +22,7 @@ from wordgate.training.families import ON_CPU_ALONE, engine_of
 from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.calibrating import Calibrated
-from wordgate.workflows.judging import Evaluator, split_facts
+from wordgate.workflows.metrics import Evaluator, split_facts
 from wordgate.workflows.resolving import READ_VECTORS
 from wordgate.workflows.result_store import FoldResult, ResultStore
 from wordgate.workflows.splits import DataSplits, Fold, all_rows, make_folds, split_table

@@ -1,4 +1,4 @@
-"""From labelled texts to a judged model in a folder."""
+"""From labelled texts to an evaluated model in a folder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,10 +34,10 @@ from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate
-from wordgate.workflows.judging import (
+from wordgate.workflows.metrics import (
+    BaselineResults,
     Evaluator,
-    JudgedBaselines,
-    judge_baselines,
+    evaluate_baselines,
     predictions,
     split_facts,
     teacher_facts,
@@ -75,7 +75,7 @@ class Training:
 
     Attributes:
         predictor: The model, ready to use.
-        metrics: What it is worth on the test rows, as `metrics.json` has it.
+        metrics: Its scores on the test rows, as `metrics.json` has it.
         bundle: All that is kept of it.
         remarks: What a user should know about this run.
     """
@@ -138,7 +138,7 @@ def train(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Training:
-    """Train a classifier, judge it on rows it has not seen, and keep it.
+    """Train a classifier, evaluate it on rows it has not seen, and save it.
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
@@ -161,7 +161,7 @@ def train(
         valid: A file of the same columns for validation.
         test: A file of the same columns for test.
         split_column: A column that says ``train``, ``valid`` or ``test``.
-        folds: Cross-validate as well: deal all rows to so many folds of whole groups, and judge a
+        folds: Cross-validate as well: deal all rows to so many folds of whole groups, and test a
             model like the kept one on each fold. The model kept is that of the ordinary split.
         seed: Decides the split, the first weights, the order, the dropout, the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -175,7 +175,7 @@ def train(
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
-        The model, judged.
+        The model and its scores.
 
     Raises:
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
@@ -186,7 +186,7 @@ def train(
     refuse_idle_split(split, valid, test, split_column)
     if test_size is not None and test is not None:
         raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
-    told: Progress = Console() if progress is None else progress
+    progress = Console() if progress is None else progress
     files = as_names(unlabelled) or ()
     named = given_options(split=split, test_size=test_size, teacher=as_names(teacher))
     overrides = {**(settings or {}), **named}
@@ -219,10 +219,10 @@ def train(
         empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
         **reading,
     )
-    told.say("\n".join(sources.lines()))
+    progress.say("\n".join(sources.lines()))
     if teaching is not None:
-        teaching = teaching.beside(sources.table, files, told, encoding=reading.get("encoding"))
-    chosen, pretrained = resolve_vectors(vectors, chosen, told)
+        teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
+    chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     plan = Plan(
         model,
         str(recipe),
@@ -237,7 +237,7 @@ def train(
         teaching,
     )
     with limited_blas(n_threads):
-        training = train_on_table(sources.table, sources.facts(), plan, clock, told)
+        training = train_on_table(sources.table, sources.facts(), plan, clock, progress)
     if out is not None:
         training.save(out, overwrite=overwrite)
     if checkpoint is not None:
@@ -250,7 +250,7 @@ def train(
 def train_on_table(
     table: Table, data: dict[str, object], plan: Plan, clock: Clock, progress: Progress
 ) -> Training:
-    """Split, fit the baselines and the model, and judge them.
+    """Split, fit the baselines and the model, and evaluate them.
 
     Args:
         table: The rows.
@@ -265,7 +265,7 @@ def train_on_table(
     progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
     facts, found = split_facts(splits), audit_table(table, splits.copies)
     evaluator = Evaluator(splits.test, splits.labels, plan.seed)
-    baselines = judge_baselines(splits.train, evaluator)
+    baselines = evaluate_baselines(splits.train, evaluator)
     progress.say(_baseline_line(baselines))
     calibrated, taught = _fit(splits, plan, clock, progress)
     fitted = calibrated.fitted
@@ -407,7 +407,7 @@ def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
     return Fingerprints.of(known.bodies, known.groups)
 
 
-def _baseline_line(baselines: JudgedBaselines) -> str:
+def _baseline_line(baselines: BaselineResults) -> str:
     facts = baselines.facts
     return (
         f"To beat: {facts.majority.accuracy:.3f} by the most frequent label alone,"

@@ -1,4 +1,4 @@
-"""From a fitted model to `metrics.json`: scores, baselines, and how unseen the test rows were."""
+"""From a fitted model to `metrics.json`: scores, baselines, facts on split, vectors and teacher."""
 
 import time
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ from wordgate.workflows.students import DistillationResult
 
 @dataclass(frozen=True)
 class Evaluator:
-    """The test rows, and what is needed to judge on them.
+    """Scores predictions on the test rows.
 
     Attributes:
         examples: Texts, targets and groups of the test rows.
         labels: The labels by their numbers.
-        seed: Decides the resampling.
+        seed: Of the resampling.
     """
 
     examples: Examples
@@ -64,15 +64,15 @@ class Evaluator:
 
 
 @dataclass(frozen=True)
-class JudgedBaselines:
+class BaselineResults:
     """The baselines' scores, and the log-probabilities of the word counts, [n, classes]."""
 
     facts: Baselines
     count_log_proba: NDArray[np.float64]
 
 
-def judge_baselines(train: Examples, evaluator: Evaluator) -> JudgedBaselines:
-    """Fit and judge the majority class and word counts with logistic regression."""
+def evaluate_baselines(train: Examples, evaluator: Evaluator) -> BaselineResults:
+    """Fit and evaluate the majority class and word counts with logistic regression."""
     n_classes = len(evaluator.labels)
     started = time.monotonic()
     majority = _majority(train.targets, n_classes, len(evaluator.examples.texts))
@@ -85,13 +85,13 @@ def judge_baselines(train: Examples, evaluator: Evaluator) -> JudgedBaselines:
         majority=_baseline(evaluator.scores(majority), majority_seconds),
         count=_baseline(evaluator.scores(count), count_seconds),
     )
-    return JudgedBaselines(facts, count)
+    return BaselineResults(facts, count)
 
 
 def teacher_facts(
     evaluator: Evaluator, log_proba: NDArray[np.float64], taught: DistillationResult
 ) -> TeacherFacts:
-    """Tell what the teacher of a student scores, and what the student keeps of it."""
+    """Compare a student with its teacher on the test rows."""
     own = taught.test_log_proba
     scores = evaluator.scores(own)
     return TeacherFacts(
