@@ -45,3 +45,31 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
         best = next(option for option in options if option.lower() == near[0])
         return f"; did you mean '{best}'?"
     return f"; there are: {', '.join(options)}" if options else ""
+
+
+def near_miss(name: str, options: Iterable[str]) -> str:
+    """End a message with the nearest option, or with nothing where none is near."""
+    hint = did_you_mean(name, options)
+    return hint if hint.startswith("; did you mean") else ""
+
+
+def shown(value: str, width: int) -> str:
+    r"""Shorten a value to one printable line.
+
+    Args:
+        value: Any text, control characters included.
+        width: Characters at most.
+
+    Returns:
+        The text with line breaks as spaces and other unprintable characters as ``\x1b``.
+    """
+    flat = " ".join(value[: 4 * width].split())
+    safe = "".join(c if c.isprintable() else _escaped(c) for c in flat)
+    return safe if len(safe) <= width and len(value) <= 4 * width else safe[: width - 3] + "..."
+
+
+def _escaped(character: str) -> str:
+    # An emoji's joiners and selectors are "unprintable" to Python, yet harmless and wanted.
+    if character in "\u200d\ufe0f":
+        return character
+    return character.encode("unicode_escape").decode("ascii")

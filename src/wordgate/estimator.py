@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.writing import Bundle, write_bundle
 from wordgate.cores import choose_threads
-from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError
 from wordgate.extras import require_extra
 from wordgate.models.spreading import limited_blas
@@ -19,6 +18,7 @@ from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.progress import Console, Progress, Silent
 from wordgate.settings import TAUGHT, checked_seed
 from wordgate.split.fingerprints import Fingerprints
+from wordgate.tables.encoding import without_surrogates
 from wordgate.training.families import check_family
 from wordgate.training.fitting import Examples
 from wordgate.workflows.resolving import (

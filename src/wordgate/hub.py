@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.reading import shown
-from wordgate.data.source import near_miss
-from wordgate.errors import DataError
+from wordgate.errors import DataError, near_miss, shown
 
 MINILM = "minilm"
 """The name of the model that comes as a Python package, and so without the Hugging Face hub."""

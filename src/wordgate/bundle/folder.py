@@ -41,8 +41,7 @@ from safetensors.numpy import load as load_arrays
 from wordgate.bundle.config import SCHEMA_VERSION, Config
 from wordgate.bundle.metrics import Metrics
 from wordgate.cores import choose_threads
-from wordgate.data.reading import shown
-from wordgate.errors import BundleError, WordgateError
+from wordgate.errors import BundleError, WordgateError, shown
 from wordgate.models.families import model_from_state, with_threads
 from wordgate.models.protocol import Model
 from wordgate.split.fingerprints import Fingerprints

@@ -3,7 +3,7 @@
 import textwrap
 from typing import TYPE_CHECKING
 
-from wordgate.data.reading import shown
+from wordgate.errors import shown
 from wordgate.report.figures import Section
 from wordgate.workflows.audit_sections import advice, sections
 from wordgate.workflows.pairs import Pair, ShownRow, differences

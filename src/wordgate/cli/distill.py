@@ -98,7 +98,7 @@ def _view(distilled: "Distilled") -> str:
 
 
 def _left_out(unknown: list[str]) -> str:
-    from wordgate.data.reading import shown
+    from wordgate.errors import shown
 
     some = ", ".join(shown(word, 30) for word in unknown[:_SHOWN])
     more = ", ..." if len(unknown) > _SHOWN else ""

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import platformdirs
 
-from wordgate.data.reading import shown
-from wordgate.data.source import is_file
-from wordgate.errors import DataError, MissingExtraError
+from wordgate.errors import DataError, MissingExtraError, shown
 from wordgate.progress import Progress, Silent
+from wordgate.tables.source import is_file
 
 DATA_HOME_VARIABLE = "WORDGATE_DATA_HOME"
 # An HTTP client's message can fill a screen; its beginning names the trouble.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from wordgate.errors import shown
+from wordgate.tables import Malformed
+
 MALFORMED_SHOWN = 5
 MALFORMED_IN_JSON = 100
 PREVIEW_WIDTH = 72
@@ -59,14 +62,6 @@ class Choice:
         if others:
             return f"{self.role}: columns {', '.join(others)} and {last} ({self.reason})"
         return f"{self.role}: {'column ' if self.columns else ''}{last} ({self.reason})"
-
-
-@dataclass(frozen=True)
-class Malformed:
-    """A record that could not be read: the line it starts on and what is wrong with it."""
-
-    line: int
-    why: str
 
 
 @dataclass(frozen=True)
@@ -208,25 +203,3 @@ def form_lines(
     if header is not None:
         lines.append(f"header: {'yes' if header else 'none'} ({header_reason})")
     return lines
-
-
-def shown(value: str, width: int) -> str:
-    r"""Shorten a value to one printable line.
-
-    Args:
-        value: Any text, control characters included.
-        width: Characters at most.
-
-    Returns:
-        The text with line breaks as spaces and other unprintable characters as ``\x1b``.
-    """
-    flat = " ".join(value[: 4 * width].split())
-    safe = "".join(c if c.isprintable() else _escaped(c) for c in flat)
-    return safe if len(safe) <= width and len(value) <= 4 * width else safe[: width - 3] + "..."
-
-
-def _escaped(character: str) -> str:
-    # An emoji's joiners and selectors are "unprintable" to Python, yet harmless and wanted.
-    if character in "\u200d\ufe0f":
-        return character
-    return character.encode("unicode_escape").decode("ascii")

@@ -12,9 +12,7 @@ import numpy as np
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.writing import Bundle, check_destination, write_bundle
-from wordgate.data.decoding import without_surrogates
-from wordgate.data.reading import shown
-from wordgate.errors import BundleError, SettingsError
+from wordgate.errors import BundleError, SettingsError, shown
 from wordgate.interchange.hdf5 import ArrayFile
 from wordgate.interchange.keras_archive import open_keras
 from wordgate.interchange.keras_config import KerasNetwork, understood
@@ -24,6 +22,7 @@ from wordgate.models.lstm import LSTMModel
 from wordgate.models.network import Direction, Floats, Network
 from wordgate.prediction.predictor import Predictor
 from wordgate.split.fingerprints import Fingerprints
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import TextEncoder, Truncate
 from wordgate.text.tokenizers import KerasTokenizer
 from wordgate.text.vocabulary import Vocabulary

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from wordgate.data.reading import shown
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, shown
 from wordgate.interchange.hdf5 import SIGNATURE
 from wordgate.interchange.keras_layers import brief
 

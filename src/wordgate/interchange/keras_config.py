@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wordgate.data.reading import shown
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, shown
 from wordgate.interchange.keras_layers import (
     CHAIN,
     DROPOUTS,

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wordgate.data.reading import shown
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, shown
 
 DROPOUTS = ("Dropout", "SpatialDropout1D")
 CHAIN = ("Embedding", "LSTM", "Dense")

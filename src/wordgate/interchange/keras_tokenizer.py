@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.decoding import without_surrogates
-from wordgate.data.reading import shown
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, shown
 from wordgate.interchange.keras_layers import brief
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.vocabulary import UNKNOWN, Vocabulary
 
 LARGEST_FILE = 2**29

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
-from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.calibration import tempered
 from wordgate.models.families import with_kernel
 from wordgate.models.kernels import NUMPY
 from wordgate.models.protocol import Model
 from wordgate.prediction.explanation import Explanation
+from wordgate.tables.encoding import without_surrogates
 
 
 class Predictor:

@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wordgate.data.reading import shown
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, shown
 from wordgate.files import remove, replacing, sync_folder
 from wordgate.training.identity import MISFITS, Identity, check_digest, digest
 

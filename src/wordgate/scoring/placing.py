@@ -10,11 +10,11 @@ from wordgate.bundle.folder import MANIFEST
 from wordgate.errors import BundleError, SettingsError
 from wordgate.extras import require_extra
 from wordgate.files import behind_links
-from wordgate.scoring.batch import Reader
 from wordgate.scoring.keeping import Kept
 from wordgate.scoring.parquet_writing import ParquetWriter
-from wordgate.scoring.source import STANDARD, format_of
 from wordgate.scoring.writing import DelimitedWriter, JsonlWriter, Packed, Writer
+from wordgate.tables import Reader
+from wordgate.tables.source import STANDARD, format_of
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 

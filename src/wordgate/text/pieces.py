@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.cores import choose_threads
-from wordgate.data.decoding import without_surrogates
 from wordgate.errors import BundleError
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import EncodedTexts
 
 if TYPE_CHECKING:

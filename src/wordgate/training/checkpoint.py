@@ -11,8 +11,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from wordgate.data.reading import shown
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, shown
 from wordgate.training.identity import MISFITS, Identity, check_digest
 from wordgate.training.kept_file import read_content, read_kept, write_kept
 from wordgate.training.state import State

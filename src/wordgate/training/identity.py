@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from wordgate.data.reading import shown
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, shown
 
 MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What is raised over kept values of the wrong type or shape."""

@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.data.decoding import without_surrogates
 from wordgate.progress import Progress
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.tokenizers import Tokenizer
 from wordgate.vectors import cache
 from wordgate.vectors.matching import Found, Spelling, find_words, ways

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from wordgate.data.source import GZIP_MAGIC, check_unpacked, is_file, missing_file
 from wordgate.errors import DataError
+from wordgate.tables.source import GZIP_MAGIC, check_unpacked, is_file, missing_file
 
 _PIECE = 2**14  # packed bytes read at a time: a file of tiny members copies them often
 _GZIP_WINDOW = 31  # zlib's word for: gzip, with its header and its checksum

@@ -12,9 +12,9 @@ from typing import cast
 
 import numpy as np
 
-from wordgate.data.source import is_file
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.files import writing
+from wordgate.tables.source import is_file
 from wordgate.vectors.block import LARGEST_SIZE, LONGEST_WORD, Block
 from wordgate.vectors.lines import has_stray_number
 from wordgate.vectors.reading import FORMATS

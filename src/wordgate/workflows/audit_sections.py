@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from wordgate.data.reading import shown
+from wordgate.errors import shown
 from wordgate.report.figures import Section
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from safetensors import SafetensorError, safe_open
 
-from wordgate.data.reading import shown
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, shown
 from wordgate.progress import Progress
 from wordgate.training.fitting import Epoch
 from wordgate.training.identity import MISFITS, Identity, check_digest, read_facts
