@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from wordgate.tables.encoding import BYTE_ORDER_MARK, Decoder, Encoding
-from wordgate.tables.records import Batch, Records, gathered
+from wordgate.tables.records import Batch, Reader, Records, gathered
 from wordgate.tables.source import Source
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 WINDOW = 1 << 20
 """Characters that are looked at together, unless a record is longer."""
 LARGEST_RECORD = 1 << 23
 """Characters of a record at most; beyond, a quote counts as stray and a line is passed over."""
 SHOWN_OF_LARGE = 1000
-_WIDE_WINDOW = 1 << 24
+_SAMPLE_IN_MEMORY = 1 << 24
 
 
 class Characters:
@@ -39,6 +36,7 @@ class Characters:
         ended: Whether nothing follows `pending`.
         position: Characters dropped so far.
         marked: Whether the text began with a byte-order mark, which is no part of it.
+        bounded: As above.
         window: Characters that are looked at together.
         largest: Characters of a record at most.
     """
@@ -52,7 +50,8 @@ class Characters:
         self.ended = False
         self.position = 0
         self.marked = encoding.codec in ("utf-8-sig", "utf-16")
-        self.window = WINDOW if bounded else _WIDE_WINDOW
+        self.bounded = bounded
+        self.window = WINDOW
         self.largest = LARGEST_RECORD if bounded else sys.maxsize
 
     def fill(self, wanted: int) -> None:
@@ -168,8 +167,8 @@ def too_long(characters: Characters) -> str:
 Some = TypeVar("Some", bound=Batch)
 
 
-class TextReader(ABC, Generic[Some]):
-    """Reads a table from its characters: what `Reader` says, for every format of lines.
+class TextReader(Reader, Generic[Some]):
+    """Reads a table from its characters, whatever the format of its lines.
 
     Args:
         characters: The file, at its beginning.
@@ -177,17 +176,6 @@ class TextReader(ABC, Generic[Some]):
         encoding: The encoding's name, for what is said of bytes that don't fit.
         batch: Lines read together at most; None for all of a window.
     """
-
-    form: str
-    names: list[str] | None
-    width: int
-    blank: str
-    marked = False
-    delimiter: str | None = None
-    header: bool | None = None
-    header_reason = ""
-    heading: str | None = None
-    end_of_line = "\n"
 
     def __init__(self, characters: Characters, name: str, encoding: str, batch: int | None):
         self.name = name
@@ -206,22 +194,19 @@ class TextReader(ABC, Generic[Some]):
         return gathered(self, self._ahead)
 
     def batches(self, start: int = 0) -> Iterator[Some]:
-        """Give the records from a position on."""
+        """Give the records from a position on, as the base class says."""
         ahead, self._ahead = self._ahead, []
         self._characters.skip_to(start)
         for batch in chain(ahead, self._following()):
             if batch.end > start and len(batch):
                 yield batch
 
-    def schema(self, names: Sequence[str]) -> pa.Schema:
-        """Give the columns, all of them strings."""
-        import pyarrow as pa
-
-        return pa.schema([(name, pa.string()) for name in names])
-
-    def _first(self, length: int) -> list[Some]:
-        """Take the records of the first so many characters: what they have in common counts."""
+    def _first(self) -> list[Some]:
+        """Take the records of the beginning: what they have in common counts."""
         first: list[Some] = []
+        length = len(self._characters.beginning())
+        if not self._characters.bounded:
+            length = max(length, _SAMPLE_IN_MEMORY)
         while self._characters.position < length and (batch := next(self._following(), None)):
             first.append(batch)
         return first

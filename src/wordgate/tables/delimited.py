@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from wordgate.errors import DataError
 from wordgate.tables.characters import (
@@ -22,10 +22,7 @@ from wordgate.tables.characters import (
 )
 from wordgate.tables.encoding import is_writable, misfits, spelled_out
 from wordgate.tables.header import infer_header
-from wordgate.tables.records import Cell, text_table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from wordgate.tables.records import Batch, Cell
 
 # Stands after the last line that is parsed: swallowed, it tells that a quote is still open.
 _SENTINEL = "end"
@@ -43,45 +40,25 @@ _NUL_IS_READ = sys.version_info >= (3, 11)
 
 
 @dataclass
-class DelimitedBatch:
-    """Records of a CSV file: see `Batch`.
+class DelimitedBatch(Batch):
+    """Records of a CSV file.
 
     Attributes:
+        raws: As in `Batch`.
         records: Each record's cells; whatever there is in one that was rejected.
         width: How many columns there are.
     """
 
-    records: list[list[str]]
     raws: list[str]
-    lines: Sequence[int]
-    end: int = 0
+    records: list[list[str]] = field(default_factory=list)
     width: int = 0
-    rejected: dict[int, str] = field(default_factory=dict)
-    misfits: dict[int, str] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.records)
 
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells."""
         if not self.rejected:
             return [record[index] for record in self.records]
-        return [None if cells is None else cells[index] for cells in self._cells(None)]
-
-    def cells(self) -> Iterator[Sequence[str]]:
-        """Give each record's cells."""
-        return self._cells([""] * self.width)
-
-    def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Give each record's cells by their names."""
-        return (
-            {} if cells is None else dict(zip(names, cells, strict=True))
-            for cells in self._cells(None)
-        )
-
-    def table(self, names: Sequence[str]) -> pa.Table:
-        """Give the columns."""
-        return text_table(names, map(self.column, range(self.width)))
+        cells = enumerate(self.records)
+        return [None if place in self.rejected else record[index] for place, record in cells]
 
     def whole(self) -> Iterator[int]:
         """Give the places of the records that are neither blank nor rejected."""
@@ -93,11 +70,6 @@ class DelimitedBatch:
         self.records = [self.records[i] for i in kept]
         self.raws = [self.raws[i] for i in kept]
         self.lines = [self.lines[i] for i in kept]
-
-    def _cells(self, none: Any) -> Iterator[Any]:
-        if not self.rejected:
-            return iter(self.records)
-        return (none if i in self.rejected else cells for i, cells in enumerate(self.records))
 
 
 class _Taken(NamedTuple):
@@ -117,7 +89,7 @@ class _Taken(NamedTuple):
 
 
 class DelimitedReader(TextReader[DelimitedBatch]):
-    """Reads a CSV file from its characters: see `Reader`.
+    """Reads a CSV file from its characters.
 
     Args:
         characters: The file, at its beginning.
@@ -144,16 +116,17 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         super().__init__(characters, name, encoding, batch)
         # A blank line of a single column holds the place of a text that is empty, where each
         # record has its place in a result.
-        self._keeps_blank = batch is not None
+        self._keeps_blank = characters.bounded
         beginning = characters.beginning()
         self.marked = characters.marked
         self._dialect = _infer_delimiter(_readable(beginning)[0])
         self.delimiter = None if self._dialect == _NO_DELIMITER else self._dialect
         self.form = "tsv" if self._dialect == "\t" else "csv"
-        self.end_of_line = "\r\n" if _first_line(beginning).endswith("\r\n") else "\n"
+        first_line = io.StringIO(beginning[:_SAMPLE_CHARACTERS], newline="").readline()
+        self.end_of_line = "\r\n" if first_line.endswith("\r\n") else "\n"
         self.width = 0  # until it is known
         self.names = None
-        self._ahead = self._first(len(beginning))
+        self._ahead = self._first()
         records = [batch.records[i] for batch in self._ahead for i in batch.whole()]
         self._judge(records, given, header)
         for first in self._ahead:
@@ -228,7 +201,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         n_lines = sum(1 for _ in io.StringIO(text[:length], newline=""))
         count = 0 if self.width else n_lines  # which may be texts
         lines = range(self._line, self._line + count)
-        return _Taken(DelimitedBatch([[]] * count, [""] * count, lines), length, n_lines)
+        return _Taken(DelimitedBatch([""] * count, lines, records=[[]] * count), length, n_lines)
 
     def _records(self, text: str, most_lines: int) -> _Taken:
         text, nul = _readable(text)
@@ -256,7 +229,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             places = [slice(*place) for place in zip([0, *ends], ends, strict=False)]
             numbers = [self._line + place.start for place in places]
             raws = ["".join(lines[place]).rstrip("\r\n") for place in places]
-        batch = _with_nul(DelimitedBatch(records, raws, numbers), nul)
+        batch = _with_nul(DelimitedBatch(raws, numbers, records=records), nul)
         return _Taken(batch, length, last, looked_at)
 
     def _given_up(self, text: str, *, ended: bool) -> _Taken:
@@ -266,18 +239,19 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         first would have been closed in the same place. So the next lines are parsed one by one.
         """
         text, nul = _readable(text)
-        batch, length = DelimitedBatch([], [], []), 0
-        for line in islice(io.StringIO(text, newline=""), self._batch):
+        lines = list(islice(io.StringIO(text, newline=""), self._batch))
+        raws = [line.rstrip("\r\n") for line in lines]
+        batch = DelimitedBatch(raws, range(self._line, self._line + len(lines)))
+        length = 0
+        for place, line in enumerate(lines):
             record = self._parsed_line(line)
             if record is None:
                 left = self._characters.largest - length
                 within = "never closed" if ended else f"not closed in {left:,} characters"
-                batch.rejected[len(batch)] = f"a quote is opened and {within}"
+                batch.rejected[place] = f"a quote is opened and {within}"
             batch.records.append(record or [])
-            batch.raws.append(line.rstrip("\r\n"))
             length += len(line)
-        batch.lines = range(self._line, self._line + len(batch))
-        return _Taken(_with_nul(batch, nul), length, len(batch))
+        return _Taken(_with_nul(batch, nul), length, len(lines))
 
     def _parsed_line(self, line: str) -> list[str] | None:
         """Parse one line: an empty list where it is blank, None where it leaves a quote open."""
@@ -288,7 +262,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
     def _too_long(self) -> _Taken:
         start = self._characters.pending[:SHOWN_OF_LARGE]
         self._characters.drop_line()
-        batch = DelimitedBatch([[]], [start], [self._line])
+        batch = DelimitedBatch([start], [self._line], records=[[]])
         batch.rejected[0] = too_long(self._characters)
         return _Taken(batch, 0, 1)
 
@@ -297,7 +271,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         batch.width = self.width
         if not all(batch.records):
             self._sort_out_blank(batch)
-        if not is_writable("".join(batch.raws)):
+        if self._characters.bounded and not is_writable("".join(batch.raws)):
             self._spell_out(batch)
         if not {self.width}.issuperset(map(len, batch.records)):
             for place, record in enumerate(batch.records):
@@ -376,7 +350,3 @@ def _fields_of_any_length() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(before)
-
-
-def _first_line(text: str) -> str:
-    return io.StringIO(text, newline="").readline()

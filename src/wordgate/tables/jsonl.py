@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wordgate.errors import DataError, shown
 from wordgate.tables.characters import SHOWN_OF_LARGE, Characters, TextReader, Window, too_long
 from wordgate.tables.encoding import is_writable, misfits, spelled_out, without_surrogates
-from wordgate.tables.records import Cell, text_table
+from wordgate.tables.records import Batch, Cell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,52 +22,55 @@ _MOST_KEYS = 1000
 _MOST_SHOWN = 40  # characters of a key
 # Cells that any file may have; beyond, a character each, or a small file would fill the memory.
 _FEW_CELLS = 10**6
-# A line of fewer brackets is not nested too deep to be written again.
+# Lines that have no more brackets are not nested too deep to be written again.
 _MANY_BRACKETS = 100
+_MISSING = object()  # stands for a key that a record lacks
 _TOO_DEEP = "JSON nested too deep or with a number too long"
 
 
 @dataclass
-class JsonlBatch:
-    """Records of a JSON Lines file: see `Batch`.
+class JsonlBatch(Batch):
+    """Records of a JSON Lines file.
 
     Attributes:
-        found: Each record's object; an empty one where it was rejected.
+        raws: As in `Batch`.
         columns: The keys that are columns, by now.
+        found: Each record's object; an empty one where it was rejected.
+        plain: Whether no string of them holds a lone surrogate.
     """
 
     raws: list[str]
-    lines: Sequence[int]
-    end: int
-    columns: Iterable[str]
+    columns: Collection[str] = ()
     found: list[Object] = field(default_factory=list)
-    rejected: dict[int, str] = field(default_factory=dict)
-    misfits: dict[int, str] = field(default_factory=dict)
+    plain: bool = False
 
-    def __len__(self) -> int:
-        return len(self.raws)
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self.columns)
 
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells; None where a record lacks the key, "" where it is null."""
-        key = [*self.columns][index]
-        return [_cell(found[key]) if key in found else None for found in self.found]
-
-    def cells(self) -> Iterator[Sequence[str]]:
-        """Give each record's cells; lists and objects stay JSON, what is null is empty."""
-        return ([_cell(found.get(key)) for key in self.columns] for found in self.found)
-
-    def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Give each record's values."""
-        return ({name: found[name] for name in names if name in found} for found in self.found)
+        values = self._values(index, _MISSING)
+        if self.plain:
+            return [value if isinstance(value, str) else _cell(value) for value in values]
+        return list(map(_cell, values))
 
     def table(self, names: Sequence[str]) -> pa.Table:
         """Give the columns: a key's values as strings, since they need not be of one type."""
-        columns = ([_or_none(found.get(key)) for found in self.found] for key in self.columns)
-        return text_table(names, columns)
+        import pyarrow as pa
+
+        columns = ([None if value is None else _cell(value) for value in self._values(i, None)]
+                   for i in range(self.width))  # fmt: skip
+        return pa.table([pa.array(cells, pa.string()) for cells in columns], names=list(names))
+
+    def _values(self, index: int, missing: object) -> list[object]:
+        key = [*self.columns][index]
+        return [found.get(key, missing) for found in self.found]
 
 
 class JsonlReader(TextReader[JsonlBatch]):
-    """Reads a JSON Lines file from its characters: see `Reader`.
+    """Reads a JSON Lines file from its characters.
 
     Keys become columns in the order in which they are met, as long as the reader `learns`.
 
@@ -95,9 +98,8 @@ class JsonlReader(TextReader[JsonlBatch]):
         self.refused: frozenset[str] = frozenset()
         self._take({})
         self._n_objects = 0
-        self._in_memory = batch is None
         beginning = characters.beginning()
-        self._ahead = self._first(len(beginning))
+        self._ahead = self._first()
         if not self._n_objects:
             raise DataError(self._no_objects(beginning))
         self._check_keys()
@@ -134,7 +136,7 @@ class JsonlReader(TextReader[JsonlBatch]):
         if len(self._keys) > self.width:
             self._take(self._keys)
         self._n_objects += len(batch) - len(batch.rejected)
-        if self._in_memory:
+        if not self._characters.bounded:
             self._check_keys()
         return batch
 
@@ -154,14 +156,19 @@ class JsonlReader(TextReader[JsonlBatch]):
         if not all(stripped):
             numbers = [first + i for i, raw in enumerate(stripped) if raw]
             stripped = list(filter(None, stripped))
-        batch = JsonlBatch(stripped, numbers, self._characters.position, self._keys)
-        fit = is_writable(text)
+        batch = JsonlBatch(stripped, numbers, self._characters.position, columns=self._keys)
+        batch.plain = "\\ud" not in text and "\\uD" not in text  # but as an escape, none is here
+        # Each line has a bracket.
+        nested = text.count("[") + text.count("{") > len(lines) + _MANY_BRACKETS
+        fit = not self._characters.bounded or is_writable(text)
         for place, raw in enumerate(stripped):
             if not fit:
                 batch.raws[place], count = spelled_out(raw, escape="\\\\")
                 if count:
                     batch.misfits[place] = misfits(count, self._encoding)
             found = self._object(batch.raws[place])
+            if nested and not isinstance(found, str):
+                found = _flat(found)
             if isinstance(found, str):
                 batch.rejected[place] = found
                 found = {}
@@ -173,28 +180,29 @@ class JsonlReader(TextReader[JsonlBatch]):
         found = _parsed(raw)
         if isinstance(found, str):
             return found
-        if found.keys() <= self._keys.keys():
-            named = found
-        else:
-            named = {without_surrogates(key.strip()): value for key, value in found.items()}
-            if len(named) < len(found):
-                return _two_keys(found)
-        if not self.refused.isdisjoint(found):
+        if self.refused and not self.refused.isdisjoint(found):
             key = next(key for key in found if key in self.refused)
             return f"the record has a key '{key}' of its own"
+        if found.keys() <= self._keys.keys():
+            return found
+        named = {without_surrogates(key.strip()): value for key, value in found.items()}
+        if len(named) < len(found):
+            return _two_keys(found)
         if self.learns:
             self._keys.update(dict.fromkeys(named))
         elif self.closed and not named.keys() <= self._keys.keys():
             key = next(key for key in named if key not in self._keys)
             return f"the key '{key}' is not among the columns"
-        return named if raw.count("[") + raw.count("{") < _MANY_BRACKETS else _flat(named)
+        return named
 
     def _too_long(self) -> JsonlBatch:
         start = spelled_out(self._characters.pending[:SHOWN_OF_LARGE])[0]
         self._characters.drop_line()
         self._line += 1
-        batch = JsonlBatch([start], [self._line - 1], self._characters.position, self._keys, [{}])
-        batch.rejected[0] = too_long(self._characters)
+        why = {0: too_long(self._characters)}
+        position = self._characters.position
+        batch = JsonlBatch([start], [self._line - 1], position, why, columns=self._keys)
+        batch.found.append({})
         return batch
 
     def _check_keys(self) -> None:
@@ -298,16 +306,14 @@ def _flat(found: Object) -> Object | str:
         return _TOO_DEEP
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Cell:
     """Make a cell of a JSON value: lists and objects stay JSON, null is empty."""
     if isinstance(value, str):
         return without_surrogates(value)
     if value is None:
         return ""
+    if value is _MISSING:
+        return None
     if isinstance(value, dict | list):
         return without_surrogates(json.dumps(value, ensure_ascii=False))
     return str(value)
-
-
-def _or_none(value: object) -> str | None:
-    return None if value is None else _cell(value)

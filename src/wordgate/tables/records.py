@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import compress, repeat
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_Value = TypeVar("_Value")
 
 Cell = str | None
 """A cell as read; "" where it is empty, None where the record lacks the key altogether."""
@@ -21,91 +25,87 @@ class Malformed:
     why: str
 
 
-class Batch(Protocol):
-    """Some consecutive records of a source, those that could not be taken apart included."""
+@dataclass
+class Batch(ABC):
+    """Some consecutive records of a source, those that could not be taken apart included.
 
-    @property
-    def rejected(self) -> Mapping[int, str]:
-        """Why a record could not be taken apart, by its place in the batch from 0."""
+    Attributes:
+        raws: The records as they stood, without the ends of their lines; None without lines.
+        lines: The line each record starts on, or its number where a source has no lines.
+        end: The source's position after the batch: where to begin to read the next.
+        rejected: Why a record could not be taken apart, by its place in the batch from 0.
+        misfits: What is said of bytes of a record that could not be decoded, by its place.
+    """
 
-    @property
-    def misfits(self) -> Mapping[int, str]:
-        """What is said of bytes of a record that could not be decoded, by its place."""
-
-    @property
-    def lines(self) -> Sequence[int]:
-        """The line each record starts on, or its number where a source has no lines."""
-
-    @property
-    def raws(self) -> Sequence[str] | None:
-        """The records as they stood, without the ends of their lines; None without lines."""
-
-    @property
-    def end(self) -> int:
-        """The source's position after the batch: where to begin to read the next."""
+    raws: list[str] | None
+    lines: Sequence[int]
+    end: int = 0
+    rejected: dict[int, str] = field(default_factory=dict)
+    misfits: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Count the records."""
-
-    def column(self, index: int) -> Sequence[Cell]:
-        """Give a column's cells, by its number from 0; None in a record that was rejected."""
-
-    def cells(self) -> Iterator[Sequence[str]]:
-        """Give each record's cells, as many as the source has columns."""
-
-    def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Give each record as values by the names of its columns; an empty one if rejected."""
-
-    def table(self, names: Sequence[str]) -> pa.Table:
-        """Give the columns under these names; null where a record has no cell."""
-
-
-class Reader(Protocol):
-    """A table that is being read, whose format is known."""
+        return len(self.lines)
 
     @property
-    def form(self) -> str:
-        """``"csv"``, ``"tsv"``, ``"jsonl"`` or ``"parquet"``."""
-
-    @property
-    def names(self) -> Sequence[str] | None:
-        """The columns' names, or None without a header; in JSON Lines, those met so far."""
-
-    @property
+    @abstractmethod
     def width(self) -> int:
         """How many columns there are."""
 
-    @property
-    def delimiter(self) -> str | None:
-        """What separates fields; None for a single column or another format."""
+    @abstractmethod
+    def column(self, index: int) -> list[Cell]:
+        """Give a column's cells, by its number from 0; None in a record that was rejected."""
 
-    @property
-    def header(self) -> bool | None:
-        """Whether the first record names the columns; None for another format."""
+    def cells(self) -> Iterator[Sequence[str]]:
+        """Give each record's cells, as many as there are columns."""
+        columns = [[cell or "" for cell in self.column(i)] for i in range(self.width)]
+        return zip(*columns, strict=True) if columns else repeat((), len(self))
 
-    @property
-    def header_reason(self) -> str:
-        """Why so."""
+    def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Give each record as values by the names of its columns; an empty one if rejected."""
+        for place, cells in enumerate(self.cells()):
+            yield {} if place in self.rejected else dict(zip(names, cells, strict=True))
 
-    @property
-    def heading(self) -> str | None:
-        """The header as it stood, without the end of its line; None where there is none."""
+    def table(self, names: Sequence[str]) -> pa.Table:
+        """Give the columns under these names; null where a record has no cell."""
+        import pyarrow as pa
 
-    @property
-    def end_of_line(self) -> str:
-        """How lines end."""
+        arrays = [pa.array(self.column(i), pa.string()) for i in range(self.width)]
+        return pa.table(arrays, names=list(names))
 
-    @property
-    def marked(self) -> bool:
-        """Whether the source began with a byte-order mark."""
 
-    @property
-    def blank(self) -> str:
-        """A record without cells, as it would stand."""
+class Reader(ABC):
+    """A table that is being read.
 
+    Attributes:
+        form: ``"csv"``, ``"tsv"``, ``"jsonl"`` or ``"parquet"``.
+        names: The columns' names, or None without a header; in JSON Lines, those met so far.
+        width: How many columns there are.
+        blank: A record without cells, as it would stand.
+        marked: Whether the source began with a byte-order mark.
+        delimiter: What separates fields; None for a single column or another format.
+        header: Whether the first record names the columns; None for another format.
+        header_reason: Why so.
+        heading: The header as it stood, without the end of its line; None where there is none.
+        end_of_line: How lines end.
+    """
+
+    form: str
+    names: list[str] | None
+    width: int
+    blank: str
+    marked = False
+    delimiter: str | None = None
+    header: bool | None = None
+    header_reason = ""
+    heading: str | None = None
+    end_of_line = "\n"
+
+    @abstractmethod
     def sample(self) -> Records:
         """Give the first records; what is read next is not changed by that."""
 
+    @abstractmethod
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Give the records from a position on, 0 or the `end` of a batch.
 
@@ -114,6 +114,9 @@ class Reader(Protocol):
 
     def schema(self, names: Sequence[str]) -> pa.Schema:
         """Give the columns under these names with their types."""
+        import pyarrow as pa
+
+        return pa.schema([(name, pa.string()) for name in names])
 
 
 @dataclass(frozen=True)
@@ -168,14 +171,12 @@ def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
     n_read = 0
     for batch in batches:
         columns += [[None] * len(rows) for _ in range(len(columns), reader.width)]
-        rejected = batch.rejected
-        good = [i for i in range(len(batch)) if i not in rejected] if rejected else None
+        rejected, numbers = batch.rejected, range(n_read + 1, n_read + 1 + len(batch))
+        good = [i not in rejected for i in range(len(batch))] if rejected else None
         for index, column in enumerate(columns):
-            cells = batch.column(index)
-            column += cells if good is None else [cells[i] for i in good]
-        places = range(len(batch)) if good is None else good
-        rows += [n_read + 1 + i for i in places]
-        lines += batch.lines if good is None else [batch.lines[i] for i in good]
+            column += _selected(batch.column(index), good)
+        rows += _selected(numbers, good)
+        lines += _selected(batch.lines, good)
         malformed += [Malformed(batch.lines[i], why) for i, why in sorted(rejected.items())]
         n_read += len(batch)
     return Records(
@@ -192,9 +193,5 @@ def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
     )
 
 
-def text_table(names: Iterable[str], columns: Iterable[Sequence[Cell]]) -> pa.Table:
-    """Make a table of columns of strings."""
-    import pyarrow as pa
-
-    arrays = [pa.array(cells, pa.string()) for cells in columns]
-    return pa.table(arrays, names=list(names))
+def _selected(values: Iterable[_Value], chosen: Sequence[bool] | None) -> Iterable[_Value]:
+    return values if chosen is None else compress(values, chosen)

@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, time
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from wordgate.errors import DataError
 from wordgate.extras import require_extra
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.records import Cell, Records, gathered
+from wordgate.tables.records import Batch, Cell, Reader, Records, gathered
 from wordgate.tables.source import Source, most_unpacked
 
 if TYPE_CHECKING:
@@ -27,38 +27,26 @@ _ROWS = 1 << 16  # that are read together, where nothing else is asked
 
 
 @dataclass
-class ParquetBatch:
-    """Rows of a Parquet file: see `Batch`.
+class ParquetBatch(Batch):
+    """Rows of a Parquet file.
 
     Attributes:
         rows: The rows.
         name: The file, for messages.
     """
 
-    rows: pa.Table
-    end: int
-    name: str
-    rejected: dict[int, str] = field(default_factory=dict)
-    misfits: dict[int, str] = field(default_factory=dict)
-    raws: Sequence[str] | None = None
-
-    def __len__(self) -> int:
-        return int(self.rows.num_rows)
+    rows: pa.Table = None
+    name: str = ""
 
     @property
-    def lines(self) -> Sequence[int]:
-        """The numbers of the rows, from 1."""
-        return range(self.end - len(self) + 1, self.end + 1)
+    def width(self) -> int:
+        """How many columns there are."""
+        return int(self.rows.num_columns)
 
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells as strings; nulls are empty."""
         with _readable_parquet(self.name):
             return _cells(self.rows.column(index).to_pylist())
-
-    def cells(self) -> Iterator[Sequence[str]]:
-        """Give each row's cells as strings."""
-        columns = [self.column(index) for index in range(self.rows.num_columns)]
-        return zip(*columns, strict=True)
 
     def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Give each row's values by their names."""
@@ -71,8 +59,8 @@ class ParquetBatch:
         return self.rows.rename_columns(list(names))
 
 
-class ParquetReader:
-    """Reads a Parquet file: see `Reader`.
+class ParquetReader(Reader):
+    """Reads a Parquet file.
 
     Args:
         source: The file.
@@ -85,12 +73,6 @@ class ParquetReader:
     """
 
     form = "parquet"
-    delimiter: str | None = None
-    header: bool | None = None
-    header_reason = ""
-    heading: str | None = None
-    end_of_line = "\n"
-    marked = False
     blank = ""
 
     def __init__(self, source: Source, batch: int | None):
@@ -144,7 +126,9 @@ class ParquetReader:
                 passed += rows.num_rows
                 if passed > start:
                     self._source.taken = passed
-                    yield ParquetBatch(pa.Table.from_batches([rows]), passed, self._source.name)
+                    numbers = range(passed - rows.num_rows + 1, passed + 1)
+                    table = pa.Table.from_batches([rows])
+                    yield ParquetBatch(None, numbers, passed, rows=table, name=self._source.name)
 
     def _read(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
         with _readable_parquet(self._source.name):
