@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from wordgate.data import source
+from wordgate.tables import source
 from wordgate.vectors.reading import Block
 from wordgate.vectors.writing import write_vectors
 

@@ -81,6 +81,9 @@ def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> Texts:
             errors[place] = f"{before}{why}: {raws[place]}"
             raws[place] = reader.blank
     *fronts, bodies = (batch.column(column.number - 1) for column in columns)
+    texts = [body for body in bodies if body and not body.isspace()]
+    if not (fronts or errors) and len(texts) == len(batch):  # as nearly always
+        return Texts(batch, texts, errors, raws)
     texts = []
     for place, body in enumerate(bodies):
         if place in errors:

@@ -151,18 +151,16 @@ def without_surrogates(text: str) -> str:
     Returns:
         The same string where it has none.
     """
-    if is_writable(text):
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def is_writable(text: str) -> bool:
     """Tell whether a text holds no lone surrogates, as bytes are kept that can't be decoded."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text.isascii() or without_surrogates(text) == text
 
 
 def spelled_out(text: str, *, escape: str = "\\") -> tuple[str, int]:
