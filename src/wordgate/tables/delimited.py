@@ -126,11 +126,25 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         self.end_of_line = "\r\n" if first_line.endswith("\r\n") else "\n"
         self.width = 0  # until it is known
         self.names = None
+        is_cut = characters.bounded and not characters.ended
         self._ahead = self._first()
-        records = [batch.records[i] for batch in self._ahead for i in batch.whole()]
-        self._judge(records, given, header)
+        self._judge(self._telling(is_cut=is_cut), given, header)
         for first in self._ahead:
             self._finish(first)
+
+    def _telling(self, *, is_cut: bool) -> list[list[str]]:
+        """Give the records of the beginning that tell of the others.
+
+        Args:
+            is_cut: Whether the beginning is not all: then a quote that is not closed may have
+                brought what follows it within a cell.
+        """
+        records: list[list[str]] = []
+        for batch in self._ahead:
+            if is_cut and records and batch.rejected:
+                break
+            records += [batch.records[i] for i in batch.whole()]
+        return records
 
     def _judge(
         self, records: Sequence[list[str]], given: Collection[str], header: bool | None
@@ -175,7 +189,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
 
         A record that is longer is looked for in more and more lines, then in more characters.
         """
-        most_lines = self._batch
+        most_lines = self._batch if self._characters.position else 1  # which may be a header
         while True:
             text = window.whole_lines("\n", "\r")
             taken = self._blank_lines(text) or self._records(text, most_lines)
