@@ -22,21 +22,21 @@ from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.splits import hold_out, split_table
 
 TWEETS, FOLDS = "twitter_training.csv", 4
-ALONE = {"vectors_extra_size": 0}
+ALONE = {"lstm.vectors_extra_size": 0}
 WAYS = {
     "no vectors": None,
-    "frozen": {**ALONE, "vectors_learning_rate": 0},
-    "at a lower rate, 1e-4": {**ALONE, "vectors_learning_rate": 1e-4},
-    "trained as drawn ones are without, 5e-4": {**ALONE, "vectors_learning_rate": 5e-4},
+    "frozen": {**ALONE, "lstm.vectors_learning_rate": 0},
+    "at a lower rate, 1e-4": {**ALONE, "lstm.vectors_learning_rate": 1e-4},
+    "trained as drawn ones are without, 5e-4": {**ALONE, "lstm.vectors_learning_rate": 5e-4},
     "frozen for 2 epochs, then 1e-4": {
-        **ALONE, "vectors_learning_rate": 1e-4, "vectors_frozen_epochs": 2,
+        **ALONE, "lstm.vectors_learning_rate": 1e-4, "lstm.vectors_frozen_epochs": 2,
     },
-    "frozen, beside 50 drawn numbers": {"vectors_learning_rate": 0},
+    "frozen, beside 50 drawn numbers": {"lstm.vectors_learning_rate": 0},
     "**default**: at 1e-4, beside 50 drawn numbers": {},
-    "default, the drawn numbers at 5e-4": {"vectors_drawn_learning_rate": 5e-4},
-    "default, exact words alone": {"vectors_spelling": "exact"},
-    "default, zeros for words without": {"vectors_missing": "zeros"},
-    "default, no more words than train's": {"vectors_more_words": 0},
+    "default, the drawn numbers at 5e-4": {"lstm.vectors_drawn_learning_rate": 5e-4},
+    "default, exact words alone": {"vectors.spelling": "exact"},
+    "default, zeros for words without": {"lstm.vectors_missing": "zeros"},
+    "default, no more words than train's": {"vectors.more_words": 0},
 }  # fmt: skip
 
 

@@ -90,15 +90,15 @@ def to_the_letter() -> None:
 WHOLE = Variant("the whole engine", 1.0)
 VARIANTS = [
     WHOLE,
-    Variant("float32, not bfloat16", 1.4, {"precision": "float32"}),
+    Variant("float32, not bfloat16", 1.4, {"lstm.precision": "float32"}),
     Variant("one thread, not all cores", 1.8, environment={"OMP_NUM_THREADS": "1"}),
-    Variant("texts of any length share a batch", 2.5, {"batches": "shuffled"}),
+    Variant("texts of any length share a batch", 2.5, {"lstm.batches": "shuffled"}),
     Variant(
         "dropout masks of each text's own, outside the kernel, in float32",
         3.0,
-        {"dropout_masks": "text"},
+        {"lstm.dropout_masks": "text"},
     ),
-    Variant("every word vector moved, not the batch's", 1.8, {"embedding_updates": "keras"}),
+    Variant("every word vector moved, not the batch's", 1.8, {"lstm.embedding_updates": "keras"}),
     Variant("lengths not rounded up", 1.05, patch=to_the_letter),
     Variant("batches prepared when they are needed", 1.05, patch=one_by_one),
     Variant("threads that spin while they wait", 1.0, environment={"OMP_WAIT_POLICY": "ACTIVE"}),
@@ -145,7 +145,7 @@ def seconds_of(variant: Variant, rows: Path) -> float:
         variant.patch()
     _, (train, valid, _) = parts(Namespace(rows=rows))
     fitted = fit(
-        "lstm", train, valid, 3, load_settings(RECIPE, {"epochs": 2, "min_updates": 0,
+        "lstm", train, valid, 3, load_settings(RECIPE, {"lstm.epochs": 2, "lstm.min_updates": 0,
         **variant.settings}), seed=0, device="cpu", progress=Silent(), deadline=float("inf"),
     )  # fmt: skip
     return fitted.history[-1].seconds

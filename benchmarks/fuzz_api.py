@@ -69,7 +69,12 @@ def _trained(folder: Path) -> Path:
     rows = "".join(f"{n},{'good' if n % 2 else 'bad'},{'love' if n % 2 else 'hate'} number {n}\n"
                    for n in range(400))  # fmt: skip
     (folder / "rows.csv").write_text("id,label,text\n" + rows, encoding="utf-8")
-    small = {"epochs": 1, "min_updates": 1, "hidden_size": 8, "embedding_size": 8}
+    small = {
+        "lstm.epochs": 1,
+        "lstm.min_updates": 1,
+        "lstm.hidden_size": 8,
+        "lstm.embedding_size": 8,
+    }
     wordgate.train(folder / "rows.csv", out=folder / "model", settings=small, progress=Silent())
     return folder / "model"
 

@@ -45,7 +45,7 @@ def accuracy(splits, way: str, seed: int) -> float:
         splits.train,
         splits.valid,
         len(splits.labels),
-        load_settings(RECIPE, {"dropout_masks": way, "precision": "float32"}),
+        load_settings(RECIPE, {"lstm.dropout_masks": way, "lstm.precision": "float32"}),
         seed=seed,
         device="cpu",
         progress=Silent(),

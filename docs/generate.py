@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from wordgate.bundle.metrics import metrics_schema
-from wordgate.settings import Settings, load_settings, reads_setting
-from wordgate.training.families import FAMILIES
+from wordgate.families import FAMILIES
+from wordgate.settings import load_settings, setting_fields
 
 DOCS = Path(__file__).parent
 RECIPES = ("default", "taught", "notebook-fast", "notebook")
@@ -13,23 +13,33 @@ RECIPES = ("default", "taught", "notebook-fast", "notebook")
 HEAD = """\
 # Settings
 
-Every setting of a training run, and what the recipes say. A recipe names every setting; single
-ones are changed with `--set NAME=VALUE`, or with `settings={"NAME": VALUE}` in Python. A recipe of
-your own is a `.toml` file with all of these names: `--recipe mine.toml`. The families of models
-that read a setting are named; for others it is refused.
+Every setting of a training, and its value in each recipe. Single settings are changed with
+`--set NAME=VALUE`, such as `--set lstm.hidden_size=64`, or with `settings={"NAME": VALUE}` in
+Python. A recipe of your own is a `.toml` file, `--recipe mine.toml`; what comes before the point of
+a name is the table that it stands in. It names all settings, or extends a recipe and names those
+that differ:
+
+```toml
+extends = "default"
+
+[lstm]
+hidden_size = 64
+```
+
+The families of models that read a setting are named; for others it is refused.
 
 """
 
 
 def settings_page() -> str:
     """Lay out the settings as a table in Markdown."""
-    recipes = [load_settings(name).model_dump(mode="json") for name in RECIPES]
+    recipes = [load_settings(name).flat() for name in RECIPES]
     recipe_names = " | ".join(f"`{name}`" for name in RECIPES)
     lines = [f"| setting | {recipe_names} | families | what it does |"]
     lines.append("|---|" + "---|" * len(RECIPES) + "---|---|")
-    for name, field in Settings.model_fields.items():
+    for name, field in setting_fields().items():
         values = " | ".join(_value(recipe[name]) for recipe in recipes)
-        read_by = [family for family in FAMILIES if reads_setting(family, name)]
+        read_by = [family.name for family in FAMILIES.values() if family.reads(name)]
         families = "all" if len(read_by) == len(FAMILIES) else ", ".join(read_by)
         lines.append(f"| `{name}` | {values} | {families} | {field.description} |")
     return HEAD + "\n".join(lines) + "\n"

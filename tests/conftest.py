@@ -66,18 +66,27 @@ _COMES_WITH = {
 """Modules that are not called like the package that is installed for them."""
 
 PLANNED = {
-    "schedule": "one-cycle", "warmup": 0.3, "weight_averaging": 0.0, "patience": 5,
-    "patience_updates": 0, "epoch_score": "accuracy", "class_weight": "none",
-}  # fmt: skip
+    "lstm.schedule": "one-cycle",
+    "lstm.warmup": 0.3,
+    "lstm.weight_averaging": 0.0,
+    "lstm.patience": 5,
+    "lstm.patience_updates": 0,
+    "lstm.epoch_score": "accuracy",
+    "lstm.class_weight": "none",
+}
 """Settings by which the number of epochs is planned, so that two of them are enough."""
 
 TINY = {
-    "epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1,
+    "lstm.epochs": 2,
+    "lstm.min_updates": 1,
+    "lstm.hidden_size": 8,
+    "lstm.embedding_size": 8,
+    "text.min_groups": 1,
     **PLANNED,
-}  # fmt: skip
+}
 """Settings of an LSTM that trains at once."""
 
-TINY_MLP = {"mlp_hidden_size": 8, "mlp_epochs": 3, "mlp_batch_size": 16, "min_groups": 1}
+TINY_MLP = {"mlp.hidden_size": 8, "mlp.epochs": 3, "mlp.batch_size": 16, "text.min_groups": 1}
 """Settings of an MLP that trains at once."""
 
 _BROWSER_OPTIONS = (

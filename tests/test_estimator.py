@@ -39,14 +39,16 @@ def refusal(error, act):
 
 
 def test_parameters_are_got_set_and_cloned():
-    classifier = WordgateClassifier(hidden_size=9, settings={"epochs": 1}, seed=3)
+    classifier = WordgateClassifier(hidden_size=9, settings={"lstm.epochs": 1}, seed=3)
     parameters = classifier.get_params()
     assert (parameters["hidden_size"], parameters["seed"], parameters["model"]) == (9, 3, "lstm")
     copy = clone(classifier)
     assert copy is not classifier
     assert copy.get_params() == parameters
     assert copy.set_params(epochs=2).epochs == 2
-    assert repr(classifier) == "WordgateClassifier(hidden_size=9, seed=3, settings={'epochs': 1})"
+    assert (
+        repr(classifier) == "WordgateClassifier(hidden_size=9, seed=3, settings={'lstm.epochs': 1})"
+    )
     with pytest.raises(ValueError, match="Invalid parameter 'hiden_size'"):
         classifier.set_params(hiden_size=3)
 
@@ -147,13 +149,17 @@ def test_it_stands_at_the_end_of_a_pipeline(data):
 def test_grid_search_tries_its_settings(data, tiny):
     texts, labels, groups = data
     search = GridSearchCV(
-        WordgateClassifier(settings=tiny | {"epochs": 1}), {"hidden_size": [2, 3]}, cv=GroupKFold(2)
+        WordgateClassifier(settings=tiny | {"lstm.epochs": 1}),
+        {"hidden_size": [2, 3]},
+        cv=GroupKFold(2),
     )
     search.fit(pandas.Series(texts), labels, groups=groups)
     best = search.best_estimator_
     assert search.cv_results_["mean_test_score"].shape == (2,)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert best.predictor_.config.settings["hidden_size"] == search.best_params_["hidden_size"]
+    assert (
+        best.predictor_.config.settings["lstm"]["hidden_size"] == search.best_params_["hidden_size"]
+    )
     assert len(best.history_) == 1
 
 
@@ -222,10 +228,15 @@ def test_the_same_seed_gives_the_same_lstm(data, tiny):
 
 def test_named_settings_beat_the_others(data):
     texts, labels, _ = data
-    small = {"epochs": 1, "hidden_size": 5, "embedding_size": 4, "min_updates": 1}
+    small = {
+        "lstm.epochs": 1,
+        "lstm.hidden_size": 5,
+        "lstm.embedding_size": 4,
+        "lstm.min_updates": 1,
+    }
     classifier = WordgateClassifier(settings=small, hidden_size=6)
     settings = classifier.fit(texts, labels).predictor_.config.settings
-    assert (settings["epochs"], settings["hidden_size"]) == (1, 6)
+    assert (settings["lstm"]["epochs"], settings["lstm"]["hidden_size"]) == (1, 6)
 
 
 @pytest.mark.parametrize(

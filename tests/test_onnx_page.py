@@ -16,7 +16,13 @@ pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 
 PAGE = (Path(__file__).parents[1] / "docs" / "onnx.md").read_text(encoding="utf-8")
 (PROGRAM,) = re.findall(r"^```python\n(.+?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-TINY = {"epochs": 2, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1}
+TINY = {
+    "lstm.epochs": 2,
+    "lstm.min_updates": 1,
+    "lstm.hidden_size": 8,
+    "lstm.embedding_size": 8,
+    "text.min_groups": 1,
+}
 TEXTS = [
     "We love this lamp number 7 &amp; the kettle!!!!!",
     "",
@@ -32,8 +38,12 @@ TEXTS = [
 )
 def bundle(request, tmp_path_factory, reviews):
     tokenizer, truncate, unknown_words = request.param
-    settings = {**TINY, "tokenizer": tokenizer, "max_tokens": 6}
-    settings |= {"truncate": truncate, "unknown_words": unknown_words, "word_dropout": 0}
+    settings = {**TINY, "text.tokenizer": tokenizer, "text.max_tokens": 6}
+    settings |= {
+        "text.truncate": truncate,
+        "text.unknown_words": unknown_words,
+        "lstm.word_dropout": 0,
+    }
     folder = tmp_path_factory.mktemp("page") / "model"
     wordgate.train(reviews, out=folder, settings=settings, progress=Silent())
     return folder

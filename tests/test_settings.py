@@ -1,15 +1,13 @@
 import pytest
 
 from wordgate.errors import SettingsError
+from wordgate.families import FAMILIES
 from wordgate.settings import (
-    Settings,
     load_settings,
     parse_assignments,
-    reads_setting,
     recipe_names,
-    tomllib,
+    setting_fields,
 )
-from wordgate.training.families import FAMILIES
 
 
 def refusal(recipe, overrides=None):
@@ -18,13 +16,9 @@ def refusal(recipe, overrides=None):
     return str(caught.value)
 
 
-def own_recipe(folder, **changes):
-    values = load_settings("default").model_dump(mode="json") | changes
-    lines = [
-        f"{key} = {str(v).lower() if isinstance(v, bool) else repr(v)}" for key, v in values.items()
-    ]
+def own_recipe(folder, content):
     file = folder / "mine.toml"
-    file.write_text("\n".join(lines), encoding="utf-8")
+    file.write_text(content, encoding="utf-8")
     return file
 
 
@@ -33,31 +27,45 @@ def test_both_recipes_are_there():
 
 
 @pytest.mark.parametrize("recipe", recipe_names())
-def test_every_recipe_names_every_setting(recipe):
-    from importlib import resources
-
-    text = (resources.files("wordgate") / "recipes" / f"{recipe}.toml").read_text(encoding="utf-8")
-    assert set(tomllib.loads(text)) == set(Settings.model_fields)
-    assert isinstance(load_settings(recipe), Settings)
+def test_every_recipe_has_every_setting(recipe):
+    assert list(load_settings(recipe).flat()) == list(setting_fields())
 
 
 def test_every_setting_is_described():
-    assert all(field.description for field in Settings.model_fields.values())
+    assert all(field.description for field in setting_fields().values())
 
 
 def test_overrides_beat_the_recipe_and_may_be_typed_as_words():
-    settings = load_settings(
-        "default", {"hidden_size": "32", "bidirectional": "yes", "pooling": "last + max"}
-    )
-    assert (settings.hidden_size, settings.bidirectional) == (32, True)
-    assert settings.pooling == ("last", "max")
-    assert settings.epochs == load_settings("default").epochs
+    own = {"lstm.hidden_size": "32", "lstm.bidirectional": "yes", "lstm.pooling": "last + max"}
+    lstm = load_settings("default", own).lstm
+    assert (lstm.hidden_size, lstm.bidirectional) == (32, True)
+    assert lstm.pooling == ("last", "max")
+    assert lstm.schedule == load_settings("default").lstm.schedule
+
+
+def test_overrides_may_stand_in_tables_as_in_a_recipe():
+    nested = {"lstm": {"hidden_size": 32, "warmup": 0.1}, "test_size": 0.3}
+    named = {"lstm.hidden_size": 32, "lstm.warmup": 0.1, "test_size": 0.3}
+    assert load_settings("default", nested) == load_settings("default", named)
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("bidirectional", "'lstm.bidirectional'"),
+        ("hidden_size", "'mlp.hidden_size' or 'lstm.hidden_size'"),
+        ("models", "'teacher.models'"),
+    ],
+)
+def test_a_setting_without_its_table_is_refused_with_the_tables_that_have_one(name, tables):
+    message = refusal("default", {name: 3})
+    assert message.splitlines()[1:] == [f"  no setting '{name}'; did you mean {tables}?"]
 
 
 def test_an_unknown_setting_is_refused_with_the_near_miss():
-    assert refusal("default", {"hiden_size": 3}) == (
+    assert refusal("default", {"lstm.hiden_size": 3}) == (
         "these settings (recipe 'default') can't be used:\n"
-        "  no setting 'hiden_size'; did you mean 'hidden_size'?"
+        "  no setting 'lstm.hiden_size'; did you mean 'lstm.hidden_size'?"
     )
 
 
@@ -67,32 +75,34 @@ def test_an_unknown_setting_that_is_near_none_lists_them():
 
 
 def test_several_faults_are_told_at_once():
-    message = refusal("default", {"hiden_size": 3, "epochs": "0", "truncate": "middle"})
+    message = refusal(
+        "default", {"lstm.hiden_size": 3, "lstm.epochs": "0", "text.truncate": "middle"}
+    )
     assert sorted(message.splitlines()[1:]) == [
-        "  epochs is '0'; it must be at least 1",
-        "  no setting 'hiden_size'; did you mean 'hidden_size'?",
-        "  truncate is 'middle'; it must be 'end' or 'front'",
+        "  lstm.epochs is '0'; it must be at least 1",
+        "  no setting 'lstm.hiden_size'; did you mean 'lstm.hidden_size'?",
+        "  text.truncate is 'middle'; it must be 'end' or 'front'",
     ]
 
 
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("hidden_size", 64.5, "hidden_size is 64.5; it must be a whole number"),
-        ("hidden_size", "many", "hidden_size is 'many'; it must be a whole number"),
-        ("hidden_size", None, "hidden_size is None; it must be a whole number"),
-        ("hidden_size", 10**9, "hidden_size is 1000000000; it must be at most 4096"),
+        ("lstm.hidden_size", 64.5, "lstm.hidden_size is 64.5; it must be a whole number"),
+        ("lstm.hidden_size", "many", "lstm.hidden_size is 'many'; it must be a whole number"),
+        ("lstm.hidden_size", None, "lstm.hidden_size is None; it must be a whole number"),
+        ("lstm.hidden_size", 10**9, "lstm.hidden_size is 1000000000; it must be at most 4096"),
         ("test_size", 1.0, "test_size is 1.0; it must be below 1.0"),
         ("test_size", 0, "test_size is 0; it must be above 0.0"),
-        ("learning_rate", "fast", "learning_rate is 'fast'; it must be a number"),
-        ("learning_rate", "inf", "learning_rate is 'inf'; it must be a finite number"),
-        ("weight_decay", float("nan"), "weight_decay is nan; it must be a finite number"),
-        ("bidirectional", "maybe", "bidirectional is 'maybe'; it must be true or false"),
-        ("pooling", "last+maxi", "pooling is 'maxi'; it must be 'last', 'max' or 'mean'"),
+        ("lstm.learning_rate", "fast", "lstm.learning_rate is 'fast'; it must be a number"),
+        ("lstm.learning_rate", "inf", "lstm.learning_rate is 'inf'; it must be a finite number"),
+        ("lstm.weight_decay", float("nan"), "lstm.weight_decay is nan; it must be a finite number"),
+        ("lstm.bidirectional", "maybe", "lstm.bidirectional is 'maybe'; it must be true or false"),
+        ("lstm.pooling", "last+maxi", "lstm.pooling is 'maxi'; it must be 'last', 'max' or 'mean'"),
         (
-            "pooling",
+            "lstm.pooling",
             [],
-            "pooling is []; it must be one or several values, joined by '+'",
+            "lstm.pooling is []; it must be one or several values, joined by '+'",
         ),
         ("split", "grouping", "split is 'grouping'; it must be 'grouped' or 'random'"),
     ],
@@ -106,26 +116,26 @@ def test_a_bad_value_is_named_with_what_is_allowed(name, value, told):
     [
         (
             "notebook-fast",
-            {"word_dropout": 0.3},
-            "word_dropout puts the unknown word in a word's place, and with unknown_words=drop"
-            " there is none; set word_dropout=0 or unknown_words=id",
+            {"lstm.word_dropout": 0.3},
+            "lstm.word_dropout replaces words by the unknown word, and with text.unknown_words=drop"
+            " there is none; set lstm.word_dropout=0 or text.unknown_words=id",
         ),
         (
             "notebook",
-            {"bidirectional": True},
-            "embedding_updates=keras squares the gradient of each occurrence, which reading a text"
-            " twice takes apart; set bidirectional=false or embedding_updates=batch",
+            {"lstm.bidirectional": True},
+            "lstm.embedding_updates=keras squares the gradient of each occurrence, which reading a"
+            " text twice takes apart; set lstm.bidirectional=false or lstm.embedding_updates=batch",
         ),
         (
             "notebook",
-            {"precision": "bfloat16"},
-            "dropout_masks=gate with recurrent_dropout computes in float32; set precision=float32"
-            " or dropout_masks=batch",
+            {"lstm.precision": "bfloat16"},
+            "lstm.dropout_masks=gate with lstm.recurrent_dropout computes in float32; set"
+            " lstm.precision=float32 or lstm.dropout_masks=batch",
         ),
         (
             "taught",
-            {"teacher": "minilm+none"},
-            "teacher=none stands beside other teachers; leave it out",
+            {"teacher.models": "minilm+none"},
+            "teacher.models=none is among other teachers; leave it out",
         ),
     ],
 )
@@ -155,7 +165,7 @@ def test_of_many_faults_the_first_are_told(tmp_path):
     file.write_text("\n".join(f"x{n} = 1" for n in range(1000)))
     lines = refusal(file).splitlines()
     assert len(lines) == 102
-    assert lines[-1] == f"  and {1000 + len(Settings.model_fields) - 100:,} more"
+    assert lines[-1] == f"  and {1000 + len(setting_fields()) - 100:,} more"
 
 
 def test_a_value_that_is_too_long_is_shown_in_part(tmp_path):
@@ -165,17 +175,31 @@ def test_a_value_that_is_too_long_is_shown_in_part(tmp_path):
         assert len(refusal(file)) < 10_000
 
 
-def test_a_recipe_of_ones_own_is_a_toml_file(tmp_path):
-    file = own_recipe(tmp_path, hidden_size=17, pooling="last+mean")
-    settings = load_settings(file)
-    assert (settings.hidden_size, settings.pooling) == (17, ("last", "mean"))
+def test_a_recipe_of_ones_own_is_a_toml_file_that_may_extend_another(tmp_path):
+    changes = '[lstm]\nhidden_size = 17\npooling = "last+mean"\n'
+    settings = load_settings(
+        own_recipe(tmp_path, f'extends = "taught"\ntest_size = 0.3\n{changes}')
+    )
+    own = {"test_size": 0.3, "lstm.hidden_size": 17, "lstm.pooling": "last+mean"}
+    assert settings == load_settings("taught", own)
 
 
-def test_a_recipe_of_ones_own_must_be_complete(tmp_path):
-    file = tmp_path / "mine.toml"
-    file.write_text("split = 'grouped'\n", encoding="utf-8")
-    faults = refusal(file).splitlines()[1:]
-    assert faults == [f"  {name} is missing" for name in Settings.model_fields if name != "split"]
+@pytest.mark.parametrize("base", ['"mine.toml"', '"defalt"', "3", "[1]"])
+def test_a_recipe_that_extends_what_is_no_recipe_is_refused(tmp_path, base):
+    message = refusal(own_recipe(tmp_path, f"extends = {base}"))
+    assert "mine.toml' extends" in message
+    assert "default" in message
+
+
+def test_a_recipe_of_ones_own_that_extends_none_must_be_complete(tmp_path):
+    faults = refusal(own_recipe(tmp_path, "split = 'grouped'\n")).splitlines()[1:]
+    assert faults == [f"  {name} is missing" for name in setting_fields() if name != "split"]
+
+
+@pytest.mark.parametrize("content", ["lstm = 3", "[lstm.a]\nb = 1", "[lsmt]\nhidden_size = 3"])
+def test_tables_that_are_none_of_the_schema_are_refused(tmp_path, content):
+    message = refusal(own_recipe(tmp_path, f'extends = "default"\n{content}\n'))
+    assert message.splitlines()[1].startswith("  no setting 'ls")
 
 
 def test_an_unknown_recipe_is_refused_with_the_near_miss():
@@ -196,9 +220,9 @@ def test_a_recipe_that_cannot_be_read_is_refused_by_name(tmp_path):
 
 
 def test_assignments_are_cut_at_their_first_sign():
-    assert parse_assignments(["hidden_size=64", " pooling = last+max ", "a=b=c"]) == {
-        "hidden_size": "64",
-        "pooling": "last+max",
+    assert parse_assignments(["lstm.hidden_size=64", " lstm.pooling = last+max ", "a=b=c"]) == {
+        "lstm.hidden_size": "64",
+        "lstm.pooling": "last+max",
         "a": "b=c",
     }
 
@@ -208,31 +232,44 @@ def test_an_assignment_without_a_name_or_a_sign_is_refused(assignment):
     with pytest.raises(SettingsError) as caught:
         parse_assignments([assignment])
     assert str(caught.value) == (
-        f"'{assignment}' is not a setting; write KEY=VALUE, such as hidden_size=64"
+        f"'{assignment}' is not a setting; write NAME=VALUE, such as lstm.hidden_size=64"
     )
 
 
 def test_teachers_are_joined_by_plus_and_none_is_none():
-    assert load_settings("taught").teacher == ("minilm",)
-    assert load_settings("taught", {"teacher": "minilm + a/b"}).teacher == ("minilm", "a/b")
-    assert load_settings("taught", {"teacher": ("a+b",)}).teacher == ("a+b",)  # from --teacher
-    assert load_settings("taught").is_taught
-    assert not load_settings("taught", {"teacher": "none"}).is_taught
-    assert not load_settings("default").is_taught
+    def teacher(**changes):
+        return load_settings("taught", {f"teacher.{k}": v for k, v in changes.items()}).teacher
+
+    assert teacher().models == ("minilm",)
+    assert teacher(models="minilm + a/b").models == ("minilm", "a/b")
+    assert teacher(models=("a+b",)).models == ("a+b",)  # from --teacher
+    assert teacher().is_given
+    assert not teacher(models="none").is_given
+    assert not load_settings("default").teacher.is_given
 
 
-def test_settings_of_teaching_are_read_by_those_that_can_be_taught():
-    readers = {family for family in FAMILIES if reads_setting(family, "teacher_weight")}
-    assert readers == {family for family in FAMILIES if reads_setting(family, "teacher")}
-    assert readers == {"lstm", "mlp"}
+def test_settings_of_teachers_are_read_by_the_families_that_can_be_taught():
+    for family in FAMILIES.values():
+        assert family.reads("teacher.weight") == family.can_be_taught
+    assert {family.name for family in FAMILIES.values() if family.can_be_taught} == {"lstm", "mlp"}
 
 
-def test_who_sets_the_epochs_means_all_of_them():
-    assert load_settings("default").max_updates
-    assert not load_settings("default", {"epochs": 30}).max_updates
-    assert load_settings("default", {"epochs": 30, "max_updates": 7}).max_updates == 7
+def test_each_setting_is_read_by_some_family():
+    for name in setting_fields():
+        assert any(family.reads(name) for family in FAMILIES.values())
+
+
+def test_whoever_sets_the_epochs_means_all_of_them():
+    def most(**changes):
+        return load_settings(
+            "default", {f"lstm.{k}": v for k, v in changes.items()}
+        ).lstm.max_updates
+
+    assert most()
+    assert not most(epochs=30)
+    assert most(epochs=30, max_updates=7) == 7
 
 
 def test_the_last_epoch_is_kept_only_where_the_schedule_has_an_end():
-    with pytest.raises(SettingsError, match="set schedule=one-cycle or another epoch_score"):
-        load_settings("default", {"epoch_score": "last"})
+    with pytest.raises(SettingsError, match=r"set lstm\.schedule=one-cycle or another"):
+        load_settings("default", {"lstm.epoch_score": "last"})

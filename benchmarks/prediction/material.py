@@ -52,7 +52,7 @@ def default(folder: Path) -> Path:
 
 def transformer(folder: Path) -> Path:
     """Fine-tune MiniLM a little: how fast it is depends on no weight."""
-    few = ("--limit", "2000", "--set", "transformer_epochs=1", "--set", "transformer_min_updates=0")
+    few = ("--limit", "2000", "--set", "transformer.epochs=1", "--set", "transformer.min_updates=0")
     return _trained(folder / "transformer", "--model", "transformer", *few)
 
 

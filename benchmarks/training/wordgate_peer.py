@@ -38,7 +38,7 @@ def main() -> None:
         device="cpu",
         progress=clock,
         deadline=math.inf,
-        vocabulary_of=everything if settings.vocabulary_from == "all" else None,
+        vocabulary_of=everything if settings.text.vocabulary_from == "all" else None,
     )
     record_history(options, fitted, clock.spans(len(fitted.history)))
     scores = {}
@@ -58,7 +58,7 @@ def parts(options: Namespace) -> tuple[Examples, list[Examples]]:
 
 def settings_of(options: Namespace) -> Settings:
     """Take the recipe as it is; for the clock, only as many epochs as are timed, and one before."""
-    few = {"epochs": 1 + options.timed, "min_updates": 0}
+    few = {"lstm.epochs": 1 + options.timed, "lstm.min_updates": 0}
     return load_settings(options.variant, few if options.timed else {})
 
 

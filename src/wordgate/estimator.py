@@ -12,12 +12,13 @@ from wordgate.bundle.config import Config, environment
 from wordgate.bundle.writing import Bundle, write_bundle
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError
+from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress, Silent
-from wordgate.settings import TAUGHT, checked_seed
+from wordgate.settings import checked_seed, flat_overrides, setting_fields
 from wordgate.tables.encoding import without_surrogates
 from wordgate.training.families import check_family
 from wordgate.training.fitting import Examples
@@ -136,7 +137,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
         more = None if unlabelled is None else checked_texts(unlabelled)
         teaching = teacher_config(
-            settings if self.model in TAUGHT else None,
+            settings if FAMILIES[self.model].can_be_taught else None,
             self.teaching_minutes,
             has_unlabelled=bool(more),
         )
@@ -160,7 +161,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 seed=seed,
                 device=self.device,
                 progress=progress,
-                vocabulary_of=examples if settings.vocabulary_from == "all" else None,
+                vocabulary_of=examples if settings.text.vocabulary_from == "all" else None,
                 vectors=vectors,
                 threads=self.threads,
             )
@@ -216,14 +217,14 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _overrides(self) -> dict[str, object]:
         named = {
-            "teacher": as_names(self.teacher),
-            "hidden_size": self.hidden_size,
-            "embedding_size": self.embedding_size,
-            "learning_rate": self.learning_rate,
-            "epochs": self.epochs,
+            "teacher.models": as_names(self.teacher),
+            self._setting("hidden_size"): self.hidden_size,
+            self._setting("embedding_size"): self.embedding_size,
+            self._setting("learning_rate"): self.learning_rate,
+            self._setting("epochs"): self.epochs,
         }
         given = {name: value for name, value in named.items() if value is not None}
-        return {**(self.settings or {}), **given}
+        return {**flat_overrides(self.settings), **given}
 
 
 def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -259,3 +260,8 @@ def _is_missing(label: Any) -> bool:
         return label is None or bool(label != label)
     except (TypeError, ValueError):  # pandas.NA, or a row of several labels
         return True
+
+    def _setting(self, name: str) -> str:
+        """Give the full name of a setting: the family's, or the LSTM's where that has none."""
+        own = f"{self.model}.{name}"
+        return own if own in setting_fields() else f"lstm.{name}"

@@ -58,7 +58,7 @@ def test_train_with_json_prints_one_object(trained, tmp_path):
 def test_options_reach_the_training(wordgate, reviews, tmp_path, tiny):
     settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
     ended = wordgate(
-        "train", reviews, "--out", tmp_path / "m", "--seed", 7, "--set", "pooling=last+mean",
+        "train", reviews, "--out", tmp_path / "m", "--seed", 7, "--set", "lstm.pooling=last+mean",
         "--test-size", "0.3", "--group", "none", "--limit", 250, "--device", "cpu", "--threads", 3,
         *settings,
     )  # fmt: skip
@@ -66,7 +66,7 @@ def test_options_reach_the_training(wordgate, reviews, tmp_path, tiny):
     assert "\nepoch 2/2 " in ended.err
     model = package.load(tmp_path / "m")
     assert model.config.seed == 7
-    assert model.config.settings["pooling"] == ["last", "mean"]
+    assert model.config.settings["lstm"]["pooling"] == ["last", "mean"]
     assert model.config.settings["test_size"] == 0.3
     assert model.config.data["n_kept"] == 250
     assert model.config.environment["threads"] == "3"
@@ -76,7 +76,7 @@ def test_options_reach_the_training(wordgate, reviews, tmp_path, tiny):
 
 def test_a_model_of_word_vectors_from_file_to_answer(wordgate, reviews, review_vectors, tmp_path):
     folder = tmp_path / "m"
-    small = {"mlp_hidden_size": 8, "mlp_batch_size": 8}
+    small = {"mlp.hidden_size": 8, "mlp.batch_size": 8}
     settings = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
     ended = wordgate(
         "train", reviews, "--model", "mlp", "--vectors", review_vectors, "--out", folder, *settings
@@ -225,7 +225,7 @@ def test_info_shows_the_card(wordgate, lstm_model):
     assert lines[0].startswith(f"{lstm_model.folder}: LSTM, ")
     assert lines[1] == "labels: bad, good"
     assert lines[2] == f"data: {lstm_model.data}, 300 rows"
-    assert "hidden_size=8, bidirectional=false, pooling=max" in lines[4]
+    assert "lstm.hidden_size=8, lstm.bidirectional=false, lstm.pooling=max" in lines[4]
     assert f"split: {metrics.split.reason}" in lines
     assert any(line.startswith("this model (LSTM)") for line in lines)
     told = json.loads(wordgate("info", lstm_model.folder, "--json").out)
@@ -311,7 +311,7 @@ def test_a_student_is_shown_beside_its_teacher(
 ):
     more = tmp_path / "more.csv"
     more.write_text("text\n" + "\n".join(f"A text of its own number {n}" for n in range(9)) + "\n")
-    settings = {**tiny, "teacher_texts": 300, "teacher_variations": 1}
+    settings = {**tiny, "teacher.texts": 300, "teacher.variations": 1}
     options = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     folder = tmp_path / "student"
     ended = wordgate(

@@ -56,7 +56,7 @@ def test_compare_with_json_prints_one_object(compare, tmp_path):
 def test_options_reach_the_comparison(wordgate, reviews, review_vectors, tmp_path):
     ended = wordgate(
         "compare", reviews, "--models", "logreg", "--vectors", review_vectors, "--folds", 2,
-        "--split", "grouped", "--limit", 200, "--set", "average_weights=plain", "--json",
+        "--split", "grouped", "--limit", 200, "--set", "average.weights=plain", "--json",
         "--out", tmp_path / "comparison",
     )  # fmt: skip
     facts = json.loads(ended.out)

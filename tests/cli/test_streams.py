@@ -23,8 +23,8 @@ def start(*arguments, **streams):
 @pytest.mark.needs("torch")
 def test_an_interrupted_training_leaves_its_checkpoint_alone(reviews, tmp_path):
     training = start(
-        "train", reviews, "--out", tmp_path / "m", "--set", "min_updates=100000",
-        "--set", "patience=1000", "--set", "learning_rate=1e-9", stdout=subprocess.PIPE,
+        "train", reviews, "--out", tmp_path / "m", "--set", "lstm.min_updates=100000",
+        "--set", "lstm.patience=1000", "--set", "lstm.learning_rate=1e-9", stdout=subprocess.PIPE,
     )  # fmt: skip
     for line in training.stderr:
         if line.startswith("epoch "):

@@ -31,9 +31,13 @@ from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.workflows import train as workflow
 
 SETTINGS = {
-    "patience": 100, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1,
-    "recurrent_dropout": 0.2,
-}  # fmt: skip
+    "lstm.patience": 100,
+    "lstm.min_updates": 1,
+    "lstm.hidden_size": 8,
+    "lstm.embedding_size": 8,
+    "text.min_groups": 1,
+    "lstm.recurrent_dropout": 0.2,
+}
 NOTHING, CHECKPOINT, BUNDLE = 0, 1, 2
 TIMES = ("second", "wall", "memory")  # what differs from run to run
 

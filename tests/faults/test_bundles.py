@@ -16,8 +16,8 @@ from wordgate.runtime.progress import Silent
 @pytest.fixture(scope="module")
 def transformer_model(tmp_path_factory, reviews, tiny_transformer):
     folder = tmp_path_factory.mktemp("transformer model") / "model"
-    settings = {"transformer_model": str(tiny_transformer), "transformer_epochs": 1,
-                "transformer_min_updates": 1, "transformer_max_tokens": 16}  # fmt: skip
+    settings = {"transformer.model": str(tiny_transformer), "transformer.epochs": 1,
+                "transformer.min_updates": 1, "transformer.max_tokens": 16}  # fmt: skip
     wordgate.train(reviews, out=folder, model="transformer", settings=settings, progress=Silent())
     return folder
 

@@ -39,8 +39,13 @@ def test_checkpoints_cost_less_than_3_percent(
         sizes.append(checkpoint.file.stat().st_size / 1e6)
 
     monkeypatch.setattr(Checkpoint, "save", save)
-    changes = {"epochs": epochs, "patience": epochs, "embedding_size": size, "min_updates": 0}
-    changes |= {"min_groups": 1, "hidden_size": 64}
+    changes = {
+        "lstm.epochs": epochs,
+        "lstm.patience": epochs,
+        "lstm.embedding_size": size,
+        "lstm.min_updates": 0,
+    }
+    changes |= {"text.min_groups": 1, "lstm.hidden_size": 64}
     settings = resolve_settings("default", changes, None, families=["lstm"])
     train = made_up(n, words)
     started = time.monotonic()

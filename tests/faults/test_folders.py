@@ -192,7 +192,7 @@ def test_a_folder_of_a_model_runs_no_code(harm, harmed, tmp_path, canary, review
     if harm not in how_many(FEW_HARMS, HARMS):
         pytest.skip("tried by make faults")
     folder = str(harmed(harm))
-    settings = {"transformer_model": folder, "transformer_epochs": 1, "transformer_min_updates": 1}
+    settings = {"transformer.model": folder, "transformer.epochs": 1, "transformer.min_updates": 1}
     trained = refusal(
         lambda: wordgate.train(reviews, out=tmp_path / "model", model="transformer",
                                settings=settings, progress=Silent())

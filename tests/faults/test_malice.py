@@ -363,7 +363,7 @@ class Kit:
     def train(self, **options):
         wordgate.train(
             self.data, out=self.folder / "model", progress=Silent(),
-            **{"settings": {"min_groups": 1, "epochs": 1}, **options},
+            **{"settings": {"text.min_groups": 1, "lstm.epochs": 1}, **options},
         )  # fmt: skip
 
     def resumed(self, content):

@@ -13,7 +13,10 @@ TRAIN = """
 import sys
 from wordgate.cli.main import exit_code
 data, out = sys.argv[1:]
-tiny = "epochs=2 min_updates=1 hidden_size=8 embedding_size=8 min_groups=1 recurrent_dropout=0.2"
+tiny = (
+    "lstm.epochs=2 lstm.min_updates=1 lstm.hidden_size=8 lstm.embedding_size=8 text.min_groups=1"
+    " lstm.recurrent_dropout=0.2"
+)
 settings = [word for setting in tiny.split() for word in ("--set", setting)]
 failed = exit_code(["train", data, "--out", f"{out}-lstm", *settings])
 sys.exit(failed or exit_code(["train", data, "--out", f"{out}-count", "--model", "count"]))

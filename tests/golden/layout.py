@@ -14,29 +14,48 @@ from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.split.splits import grouped_split, random_split
 
 LSTM = {
-    "epochs": 2, "min_updates": 1, "max_updates": 0, "hidden_size": 12, "min_groups": 1,
-    "schedule": "one-cycle", "warmup": 0.3, "weight_averaging": 0.0, "patience": 5,
-    "patience_updates": 0, "epoch_score": "accuracy", "class_weight": "none",
-}  # fmt: skip
+    "lstm.epochs": 2,
+    "lstm.min_updates": 1,
+    "lstm.max_updates": 0,
+    "lstm.hidden_size": 12,
+    "text.min_groups": 1,
+    "lstm.schedule": "one-cycle",
+    "lstm.warmup": 0.3,
+    "lstm.weight_averaging": 0.0,
+    "lstm.patience": 5,
+    "lstm.patience_updates": 0,
+    "lstm.epoch_score": "accuracy",
+    "lstm.class_weight": "none",
+}
 """Settings of an LSTM of two planned epochs, of the default recipe's otherwise."""
 LIGHTER = {
-    "epochs": 4, "min_updates": 60, "hidden_size": 12, "embedding_size": 12, "min_groups": 1,
-    "lighter_candidate": "true", "lighter_hidden_size": 8,
-}  # fmt: skip
+    "lstm.epochs": 4,
+    "lstm.min_updates": 60,
+    "lstm.hidden_size": 12,
+    "lstm.embedding_size": 12,
+    "text.min_groups": 1,
+    "lstm.lighter_candidate": "true",
+    "lstm.lighter_hidden_size": 8,
+}
 """... of two candidates on the default recipe's own schedule, with averaged weights."""
 BOTH_WAYS = {
-    **LSTM, "bidirectional": "true", "pooling": "last+max+mean", "embedding_stored": "int8",
-    "recurrent_dropout": 0.1, "vectors_extra_size": 4, "vectors_more_words": 50,
-    "vectors_frozen_epochs": 1,
-}  # fmt: skip
+    **LSTM,
+    "lstm.bidirectional": "true",
+    "lstm.pooling": "last+max+mean",
+    "vectors.stored": "int8",
+    "lstm.recurrent_dropout": 0.1,
+    "lstm.vectors_extra_size": 4,
+    "vectors.more_words": 50,
+    "lstm.vectors_frozen_epochs": 1,
+}
 """... of both directions, which begins with word vectors and is kept in bytes."""
-NOTEBOOK = {"epochs": 1, "hidden_size": 12, "embedding_size": 12}
-MLP = {"mlp_hidden_size": 8, "mlp_epochs": 3, "mlp_batch_size": 32, "min_groups": 1}
+NOTEBOOK = {"lstm.epochs": 1, "lstm.hidden_size": 12, "lstm.embedding_size": 12}
+MLP = {"mlp.hidden_size": 8, "mlp.epochs": 3, "mlp.batch_size": 32, "text.min_groups": 1}
 TRANSFORMER = {
-    "transformer_epochs": 1, "transformer_min_updates": 1, "transformer_max_tokens": 24,
-    "transformer_batch_size": 16,
+    "transformer.epochs": 1, "transformer.min_updates": 1, "transformer.max_tokens": 24,
+    "transformer.batch_size": 16,
 }  # fmt: skip
-TAUGHT = {**LSTM, "teacher_texts": 2000, "teacher_variations": 2}
+TAUGHT = {**LSTM, "teacher.texts": 2000, "teacher.variations": 2}
 
 
 class Said:

@@ -68,8 +68,8 @@ def _trainings():
         "count files": (*few, "--model", "count", "--valid", "valid.csv", "--test", "test.csv"),
         "count parts": ("parts.csv", "--model", "count", "--split-column", "part", *DROP),
         "count two columns": (*few, "--model", "count", "--text", "2,4"),
-        "count plain": ("reviews.csv", "--model", "count", "--set", "count_weights=counts",
-                        "--set", "count_characters=0", "--set", "calibration=none"),
+        "count plain": ("reviews.csv", "--model", "count", "--set", "count.weights=counts",
+                        "--set", "count.characters=0", "--set", "calibration=none"),
         "logreg": (*few, "--model", "logreg", *vectors),
         "mlp": (*few, "--model", "mlp", *vectors, *_set(layout.MLP)),
         "lstm": (*few, "--model", "lstm", *_set(layout.LSTM)),
@@ -80,10 +80,10 @@ def _trainings():
         "notebook": (*few, "--recipe", "notebook", *_set(layout.NOTEBOOK)),
         "notebook-fast": (*few, "--recipe", "notebook-fast", *_set(layout.NOTEBOOK)),
         "transformer": ("fewest tweets.csv", *DROP, "--model", "transformer", "--set",
-                        "transformer_model=bert", *_set(layout.TRANSFORMER)),
+                        "transformer.model=bert", *_set(layout.TRANSFORMER)),
         "taught lstm": (*few, "--model", "lstm", "--teacher", "teacher", *_set(layout.TAUGHT)),
         "taught mlp": (*few, "--model", "mlp", "--teacher", "teacher", *vectors,
-                       *_set({**layout.MLP, "teacher_texts": 2000, "teacher_variations": 1}),
+                       *_set({**layout.MLP, "teacher.texts": 2000, "teacher.variations": 1}),
                        "--unlabelled", "reviews.csv"),
     }  # fmt: skip
 
@@ -92,12 +92,12 @@ def _comparisons():
     vectors = ("--vectors", "words.vec")
     few = ("fewest tweets.csv", *DROP, "--seed", "1")
     quick = _set({**layout.LSTM, **layout.MLP})
-    fine_tuned = _set({**layout.TRANSFORMER, "transformer_model": "bert"})
+    fine_tuned = _set({**layout.TRANSFORMER, "transformer.model": "bert"})
     return {
         "folds": (*few, "--models", "count,lstm", "--folds", "3", "--split", "grouped",
                   *_set(layout.LSTM)),
         "all": (*few, "--models", "count,logreg,mlp,lstm,taught,transformer", *vectors, *quick,
-                *fine_tuned, *_set({"teacher_texts": 1000, "teacher_variations": 1}),
+                *fine_tuned, *_set({"teacher.texts": 1000, "teacher.variations": 1}),
                 "--teacher", "bert"),
         "files": ("few tweets.csv", *DROP, "--models", "count,logreg", *vectors, "--valid",
                   "valid.csv", "--test", "test.csv", "--no-texts"),

@@ -67,12 +67,12 @@ def test_bytes_and_scales_that_do_not_fit_are_refused(changed, message):
 
 
 def test_a_bundle_in_int8_is_smaller_and_says_what_its_training_said(reviews, tiny, tmp_path):
-    settings = {**tiny, "embedding_size": 256}
+    settings = {**tiny, "lstm.embedding_size": 256}
     sizes = {}
     for stored in ("float32", "int8"):
         out = tmp_path / stored
         training = wordgate.train(
-            reviews, out=out, settings={**settings, "embedding_stored": stored}, progress=Silent()
+            reviews, out=out, settings={**settings, "vectors.stored": stored}, progress=Silent()
         )
         model = wordgate.load(out)
         texts = ["We love this lamp number 3 from the hall", "unheard of", ""]

@@ -21,7 +21,7 @@ from wordgate.vectors.writing import write_vectors
 
 FAMILIES = ("logreg", "mlp")
 WEIGHTINGS = ("plain", "inverse-frequency")
-SMALL = {"mlp_hidden_size": 8, "mlp_epochs": 4, "mlp_batch_size": 16, "mlp_learning_rate": 1e-2}
+SMALL = {"mlp.hidden_size": 8, "mlp.epochs": 4, "mlp.batch_size": 16, "mlp.learning_rate": 1e-2}
 
 
 def with_odd(examples):
@@ -131,7 +131,7 @@ def test_a_component_that_never_varies_has_no_part(fit_average, examples, settin
         block = VectorBatch([f"w{n}".encode() for n in range(30)], vectors)
         write_vectors(path, [block], format="word2vec", count=30, size=4)
         opened = PretrainedVectors.open(path, Silent())
-        changes = {"average_weights": "inverse-frequency", "average_c": 1000.0}
+        changes = {"average.weights": "inverse-frequency", "logreg.c": 1000.0}
         fitted = fit_average("logreg", examples(80), examples(60), vectors=opened, **changes)
         return fitted.model.log_proba(examples(60, seed=2).texts)
 
@@ -142,7 +142,7 @@ def test_a_component_that_never_varies_has_no_part(fit_average, examples, settin
 def test_rare_words_weigh_more_by_inverse_frequency(fit_average, family):
     texts = ["w0 w1", "w0 w2", "w0 w29", "w0 w0"]
     train = Examples(texts, np.array([0, 1, 0, 1]), None)
-    changes = {"vectors_more_words": 4, "average_weights": "inverse-frequency"}
+    changes = {"vectors.more_words": 4, "average.weights": "inverse-frequency"}
     model = fit_average(family, train, train, **changes).model
     words = model.encoder.vocabulary
     found = {word: float(model.weights[words.id(word)]) for word in words.words}
@@ -192,7 +192,7 @@ def test_validation_chooses_the_weighting(fit_average, examples, family):
 
 def test_validation_chooses_the_strength_of_logreg(fit_average, examples):
     valid = examples(60, seed=1)
-    fitted = fit_average("logreg", valid=valid, average_weights="plain", average_c="0.001+1+100")
+    fitted = fit_average("logreg", valid=valid, average_weights="plain", logreg_c="0.001+1+100")
     (chosen,) = (line for line in fitted.remarks if line.startswith("Validation chose C = "))
     assert chosen.endswith("of 0.001, 1, 100.")
     told = float(re.search(r"accuracy ([\d.]+)", chosen).group(1))
@@ -201,7 +201,7 @@ def test_validation_chooses_the_strength_of_logreg(fit_average, examples):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_learns_what_the_vectors_tell(fit_average, examples, family):
-    changes = {"mlp_epochs": 30} if family == "mlp" else {}
+    changes = {"mlp.epochs": 30} if family == "mlp" else {}
     model = fit_average(family, examples(300), examples(100, seed=1), **changes).model
     assert worth(model, examples(200, seed=2))[0] > 0.75
 
@@ -292,6 +292,6 @@ def test_training_texts_must_hold_words_that_have_vectors(fit_average, weighting
     """Words of the table, or of all rows, are known; no training text holds one."""
     train = Examples(["!?", "..."], np.array([0, 1]), None)
     message = "^no training text holds a word that has a vector$"
-    changes = {"average_weights": weighting, "vectors_more_words": 9, "tokenizer": "keras"}
+    changes = {"average.weights": weighting, "vectors.more_words": 9, "text.tokenizer": "keras"}
     with pytest.raises(DataError, match=message):
         fit_average("logreg", train, **changes)

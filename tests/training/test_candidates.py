@@ -12,7 +12,7 @@ from wordgate.training import loop, lstm
 from wordgate.training.fitting import Examples
 from wordgate.training.lstm import candidate_settings
 
-TWO = {"lighter_candidate": True, "hidden_size": 5, "lighter_hidden_size": 7}
+TWO = {"lstm.lighter_candidate": True, "lstm.hidden_size": 5, "lstm.lighter_hidden_size": 7}
 
 
 class Listener(Silent):
@@ -40,16 +40,15 @@ def test_the_second_candidate_is_the_less_regularised_one(settings):
         vectors_drawn_learning_rate=0.125,
     )
     first, second = candidate_settings(chosen)
-    assert first == chosen.model_copy(update={"lighter_candidate": False})
-    changed = {
-        name: value for name, value in second.model_dump().items() if value != getattr(first, name)
-    }
+    assert first == chosen.updated({"lstm.lighter_candidate": False})
+    before = first.flat()
+    changed = {name: value for name, value in second.flat().items() if value != before[name]}
     assert changed == {
-        "hidden_size": 7,
-        "word_dropout": 0.1,
-        "embedding_learning_rate": 2.0,
-        "vectors_learning_rate": 1.0,
-        "vectors_drawn_learning_rate": 0.5,
+        "lstm.hidden_size": 7,
+        "lstm.word_dropout": 0.1,
+        "lstm.embedding_learning_rate": 2.0,
+        "lstm.vectors_learning_rate": 1.0,
+        "lstm.vectors_drawn_learning_rate": 0.5,
     }
 
 
@@ -61,18 +60,18 @@ def fit_two(fit_model, train, valid, **changes):
 def test_the_lighter_one_is_kept_where_it_learns_more(examples, fit_model):
     """The first one's word vectors hardly move."""
     changes = {
-        "epochs": 8,
-        "learning_rate": 2e-2,
-        "embedding_learning_rate": 1e-6,
-        "lighter_embedding_rates": 1e4,
-        "embedding_scale": 1e-3,
+        "lstm.epochs": 8,
+        "lstm.learning_rate": 2e-2,
+        "lstm.embedding_learning_rate": 1e-6,
+        "lstm.lighter_embedding_rates": 1e4,
+        "lstm.embedding_scale": 1e-3,
     }
     train, valid = examples(400), examples(200, seed=1)
     fitted, lines = fit_two(fit_model, train, valid, **changes)
-    assert fitted.settings.hidden_size == 7
-    assert fitted.settings.embedding_learning_rate == pytest.approx(1e-2)
+    assert fitted.settings.lstm.hidden_size == 7
+    assert fitted.settings.lstm.embedding_learning_rate == pytest.approx(1e-2)
     assert fitted.model.network.directions[0].hidden_weights.shape == (28, 7)
-    alone = fit_model(train, valid, **fitted.settings.model_dump())
+    alone = fit_model(train, valid, **fitted.settings.flat())
     for name, array in fitted.model.state()[1].items():
         assert np.array_equal(array, alone.model.state()[1][name])
     assert len(fitted.history) == len(alone.history)
@@ -86,9 +85,9 @@ def test_the_lighter_one_is_kept_where_it_learns_more(examples, fit_model):
 def test_the_first_one_is_kept_where_it_learns_more(examples, fit_model):
     """The second one reads hardly a word."""
     train, valid = examples(400), examples(200, seed=1)
-    changes = {"epochs": 8, "learning_rate": 2e-2, "word_dropout": 0.125}
+    changes = {"lstm.epochs": 8, "lstm.learning_rate": 2e-2, "lstm.word_dropout": 0.125}
     fitted, lines = fit_two(fit_model, train, valid, lighter_word_dropout=0.99, **changes)
-    assert (fitted.settings.hidden_size, fitted.settings.lighter_candidate) == (5, False)
+    assert (fitted.settings.lstm.hidden_size, fitted.settings.lstm.lighter_candidate) == (5, False)
     alone = fit_model(train, valid, hidden_size=5, **changes)
     for name, array in fitted.model.state()[1].items():
         assert np.array_equal(array, alone.model.state()[1][name])
@@ -111,17 +110,17 @@ def test_of_two_that_score_the_same_the_one_of_lower_loss_is_kept(examples, fit_
         alone = fit_model(everything, hidden_size=size, epochs=2)
         assert alone.history[-1].valid_accuracy == 1.0
         losses[size] = min(epoch.valid_loss for epoch in alone.history)
-    changes = {"epochs": 2, "lighter_embedding_rates": 1.0}
+    changes = {"lstm.epochs": 2, "lstm.lighter_embedding_rates": 1.0}
     fitted, _ = fit_two(fit_model, everything, everything, **changes)
-    assert fitted.settings.hidden_size == min(losses, key=losses.get)
-    swapped = {"hidden_size": 7, "lighter_hidden_size": 5}
+    assert fitted.settings.lstm.hidden_size == min(losses, key=losses.get)
+    swapped = {"lstm.hidden_size": 7, "lstm.lighter_hidden_size": 5}
     fitted, _ = fit_two(fit_model, everything, everything, **changes, **swapped)
-    assert fitted.settings.hidden_size == min(losses, key=losses.get)
+    assert fitted.settings.lstm.hidden_size == min(losses, key=losses.get)
 
 
 def test_a_time_limit_that_has_passed_leaves_the_first_one(examples, fit_model):
     fitted, lines = fit_two(fit_model, examples(100), None, epochs=3, deadline=-math.inf)
-    assert fitted.settings.hidden_size == 5
+    assert fitted.settings.lstm.hidden_size == 5
     assert fitted.remarks == [
         "The time limit ended the training in epoch 1.",
         "The time limit left no time for the lightly regularised candidate.",
@@ -150,7 +149,7 @@ def test_a_candidate_cut_short_is_the_last_even_if_validation_was_faster_than_fe
     monkeypatch.setattr(loop, "EVALUATED_TEXTS_PER_SECOND", 1e-3)
     deadline = time.monotonic() + 3600.0
     fitted, _ = fit_two(fit_model, examples(100), None, epochs=3, deadline=deadline)
-    assert fitted.settings.hidden_size == 5
+    assert fitted.settings.lstm.hidden_size == 5
     assert len(fitted.history) == 1
     assert fitted.remarks == [
         "The time limit ended the training in epoch 1.",

@@ -155,10 +155,10 @@ def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, mo
     ("changes", "vectorizers"),
     [
         ({}, [("words", (1, 3), True), ("characters", (2, 5), True)]),
-        ({"count_words": 0}, [("characters", (2, 5), True)]),
-        ({"count_characters": 0, "count_words": 1}, [("words", (1, 1), True)]),
+        ({"count.words": 0}, [("characters", (2, 5), True)]),
+        ({"count.characters": 0, "count.words": 1}, [("words", (1, 1), True)]),
         (
-            {"count_weights": "counts", "count_characters": 3},
+            {"count.weights": "counts", "count.characters": 3},
             [("words", (1, 3), False), ("characters", (2, 3), False)],
         ),
     ],

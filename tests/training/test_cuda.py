@@ -14,14 +14,14 @@ from wordgate.training.fitting import CheckpointConfig
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 WAYS = {
-    "default's": {"bidirectional": True, "pooling": "max", "dropout_masks": "batch"},
+    "default's": {"lstm.bidirectional": True, "lstm.pooling": "max", "lstm.dropout_masks": "batch"},
     "notebook's": {
-        "bidirectional": False,
-        "pooling": "last",
-        "dropout_masks": "gate",
-        "embedding_updates": "keras",
-        "batches": "shuffled",
-        "schedule": "constant",
+        "lstm.bidirectional": False,
+        "lstm.pooling": "last",
+        "lstm.dropout_masks": "gate",
+        "lstm.embedding_updates": "keras",
+        "lstm.batches": "shuffled",
+        "lstm.schedule": "constant",
     },
 }
 CLOSE = 2e-3  # float32 sums in another order, grown by two epochs of updates
@@ -33,7 +33,12 @@ def trained(examples, fit_model, all_chance, word_vectors):
     train, valid = examples(200), examples(60, seed=1)
 
     def call(device, **changes):
-        chosen = {**all_chance, "vectors_extra_size": 3, "vectors_learning_rate": 1e-3, "epochs": 2}
+        chosen = {
+            **all_chance,
+            "lstm.vectors_extra_size": 3,
+            "lstm.vectors_learning_rate": 1e-3,
+            "lstm.epochs": 2,
+        }
         return fit_model(train, valid, device=device, vectors=word_vectors, **{**chosen, **changes})
 
     return call

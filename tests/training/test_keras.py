@@ -15,7 +15,7 @@ from wordgate.training.initialization import random_embeddings
 from wordgate.training.lstm_trainer import LSTMTrainer
 
 STEPS = 4
-NO_DROPOUT = {"input_dropout": 0.0, "recurrent_dropout": 0.0, "output_dropout": 0.0}
+NO_DROPOUT = {"lstm.input_dropout": 0.0, "lstm.recurrent_dropout": 0.0, "lstm.output_dropout": 0.0}
 OURS = {
     "embedding": "embedding",
     "forward.input_weights": "kernel",
@@ -50,7 +50,7 @@ def begun(recorded, **changes):
     """Recipe `notebook` in Keras' sizes, at Keras' first weights."""
     words, embedding = recorded["initial.embedding"].shape
     hidden, classes = recorded["initial.output_kernel"].shape
-    sizes = {"embedding_size": embedding, "hidden_size": hidden, **NO_DROPOUT, **changes}
+    sizes = {"lstm.embedding_size": embedding, "lstm.hidden_size": hidden, **NO_DROPOUT, **changes}
     settings = load_settings("notebook", sizes)
     vocabulary = Vocabulary(tuple(map(str, range(1, words))), unknown=None)
     init = random_embeddings(vocabulary, settings, 0)
@@ -66,7 +66,9 @@ def begun(recorded, **changes):
 
 
 @pytest.mark.parametrize(
-    "way", [{}, {"recurrent_dropout": 1e-12, "dropout_masks": "gate"}], ids=["fused", "packed"]
+    "way",
+    [{}, {"lstm.recurrent_dropout": 1e-12, "lstm.dropout_masks": "gate"}],
+    ids=["fused", "packed"],
 )
 def test_a_step_of_training_gives_keras_weights(recorded, way):
     """Both engines: a dropout that never drops makes the engine of masks per text run."""

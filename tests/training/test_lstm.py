@@ -122,26 +122,30 @@ def test_patience_begins_after_the_warm_up_if_there_is_one(examples, fit_model, 
     assert len(fitted.history) == epochs
 
 
-OPEN = {"schedule": "warm-constant", "learning_rate": 0.05, "embedding_learning_rate": 0.05}
+OPEN = {
+    "lstm.schedule": "warm-constant",
+    "lstm.learning_rate": 0.05,
+    "lstm.embedding_learning_rate": 0.05,
+}
 
 
 @pytest.mark.parametrize(
     ("changes", "epochs"),
     [
-        ({"patience": 2}, 1 + 2),
-        ({"patience": 2, "patience_updates": 121}, 1 + 5),  # epochs of 25 updates
-        ({"patience": 2, "min_updates": 201}, 9),
-        ({"patience": 2, "epochs": 2}, 2),
+        ({"lstm.patience": 2}, 1 + 2),
+        ({"lstm.patience": 2, "lstm.patience_updates": 121}, 1 + 5),  # epochs of 25 updates
+        ({"lstm.patience": 2, "lstm.min_updates": 201}, 9),
+        ({"lstm.patience": 2, "lstm.epochs": 2}, 2),
     ],
 )
 def test_validation_ends_a_training_without_a_planned_end(examples, fit_model, changes, epochs):
     """Validation labels are turned over, so that the first epoch is the best."""
     train, recorder = examples(200), Recorder()
     fitted = fit_model(
-        train, flipped(train), progress=recorder, **{"epochs": 12, **OPEN, **changes}
+        train, flipped(train), progress=recorder, **{"lstm.epochs": 12, **OPEN, **changes}
     )
     assert (fitted.best_epoch, len(fitted.history), fitted.remarks) == (1, epochs, [])
-    most = changes.get("epochs", 12)
+    most = changes.get("lstm.epochs", 12)
     start, first, *_ = recorder.lines
     assert f" words, at most {most} epochs of 25 updates " in start
     assert re.fullmatch(r"epoch +1    .* \(best so far\)", first)
@@ -155,7 +159,12 @@ def test_the_best_epoch_may_be_that_of_accuracy_and_macro_f1(examples, fit_model
     targets = np.where(np.arange(300) % 15 == 0, 2, train.targets)
     rare, chosen = Examples(train.texts, targets, None), []
     for score in ("accuracy", "accuracy+macro-f1"):
-        changes = {"epochs": 30, "patience": 30, "schedule": "constant", "epoch_score": score}
+        changes = {
+            "lstm.epochs": 30,
+            "lstm.patience": 30,
+            "lstm.schedule": "constant",
+            "lstm.epoch_score": score,
+        }
         fitted = fit_model(rare, classes=3, **OPEN | changes)
         accuracies = np.array([epoch.valid_accuracy for epoch in fitted.history])
         both = (accuracies + [epoch.valid_macro_f1 for epoch in fitted.history]) / 2
@@ -170,7 +179,12 @@ def test_the_best_epoch_may_be_that_of_accuracy_and_macro_f1(examples, fit_model
 def test_the_last_epoch_may_be_kept_whatever_validation_says(examples, fit_model):
     """Validation labels are turned over, so that the first epoch is the best."""
     train, recorder = examples(200), Recorder()
-    changes = {"epochs": 6, "patience": 1, "learning_rate": 0.05, "epoch_score": "last"}
+    changes = {
+        "lstm.epochs": 6,
+        "lstm.patience": 1,
+        "lstm.learning_rate": 0.05,
+        "lstm.epoch_score": "last",
+    }
     fitted = fit_model(train, flipped(train), progress=recorder, **changes)
     accuracies = [epoch.valid_accuracy for epoch in fitted.history]
     assert (fitted.best_epoch, len(accuracies)) == (6, 6)

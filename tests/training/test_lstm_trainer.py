@@ -19,7 +19,7 @@ def started(settings, examples):
 
     def start(seed=0, n=40, classes=2, **changes):
         chosen, train = settings(**changes), examples(n)
-        unknown = chosen.unknown_words == "id"
+        unknown = chosen.text.unknown_words == "id"
         encoder, encoded = TextEncoder.fit(train.texts, max_tokens=50, unknown=unknown)
         vocabulary, device = encoder.vocabulary, torch.device("cpu")
         init, data = (
@@ -82,12 +82,22 @@ def test_more_epochs_than_small_data_needs_are_kept(settings):
     ],
 )
 def test_large_data_is_passed_less_often(settings, n_texts, max_updates, epochs):
-    changes = {"batch_size": 64, "epochs": 40, "min_updates": 0, "max_updates": max_updates}
+    changes = {
+        "lstm.batch_size": 64,
+        "lstm.epochs": 40,
+        "lstm.min_updates": 0,
+        "lstm.max_updates": max_updates,
+    }
     assert make_plan(n_texts, settings(**changes)).epochs == epochs
 
 
 def test_the_least_number_of_updates_is_made_whatever_the_most_is(settings):
-    changes = {"batch_size": 64, "epochs": 40, "min_updates": 200, "max_updates": 100}
+    changes = {
+        "lstm.batch_size": 64,
+        "lstm.epochs": 40,
+        "lstm.min_updates": 200,
+        "lstm.max_updates": 100,
+    }
     assert make_plan(640 * 2, settings(**changes)).epochs == 10
 
 
@@ -122,7 +132,7 @@ def heard(monkeypatch):
 
 def test_dropout_is_decided_by_seed_epoch_and_update(started, heard, all_chance):
     for seed, epoch, earlier in ((0, 0, 0), (0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)):
-        big = {"embedding_size": 40, "hidden_size": 40}
+        big = {"lstm.embedding_size": 40, "lstm.hidden_size": 40}
         trainer, batches = started(seed, **{**all_chance, **big})
         trainer.updates = earlier
         update(trainer, *batches[0], epoch)
@@ -208,9 +218,9 @@ def test_moderate_weights_are_the_fourth_root_of_balanced_ones(started):
 @pytest.mark.parametrize(
     ("changes", "patience"),
     [
-        ({"patience": 3}, 3),
-        ({"patience": 3, "patience_updates": 15}, 3),
-        ({"patience": 3, "patience_updates": 61}, 4),
+        ({"lstm.patience": 3}, 3),
+        ({"lstm.patience": 3, "lstm.patience_updates": 15}, 3),
+        ({"lstm.patience": 3, "lstm.patience_updates": 61}, 4),
     ],
 )
 def test_patience_lasts_so_many_epochs_and_so_many_updates(started, changes, patience):
@@ -220,7 +230,12 @@ def test_patience_lasts_so_many_epochs_and_so_many_updates(started, changes, pat
 
 
 def test_a_warm_constant_rate_rises_in_a_share_of_the_least_updates(started):
-    changes = {"schedule": "warm-constant", "warmup": 0.5, "min_updates": 40, "epochs": 30}
+    changes = {
+        "lstm.schedule": "warm-constant",
+        "lstm.warmup": 0.5,
+        "lstm.min_updates": 40,
+        "lstm.epochs": 30,
+    }
     trainer, _ = started(n=40, learning_rate=1.0, **changes)
     assert trainer.plan.updates == 600
     rates = []

@@ -15,8 +15,8 @@ loop = pytest.importorskip("wordgate.training.loop", reason="needs the extra 'tr
 mlp = pytest.importorskip("wordgate.training.mlp", reason="needs the extra 'train'")
 
 HIDDEN, CLASSES = 6, 3
-SMALL = {"mlp_hidden_size": HIDDEN, "mlp_batch_size": 16, "mlp_learning_rate": 1e-2}
-NO_CHANCE = {"mlp_input_dropout": 0.0, "mlp_output_dropout": 0.0}
+SMALL = {"mlp.hidden_size": HIDDEN, "mlp.batch_size": 16, "mlp.learning_rate": 1e-2}
+NO_CHANCE = {"mlp.input_dropout": 0.0, "mlp.output_dropout": 0.0}
 
 
 def data(n=50, seed=0):
@@ -103,7 +103,7 @@ class Reference:
 @pytest.mark.parametrize("rates", [(0.0, 0.0), (0.2, 0.5)], ids=["no dropout", "dropout"])
 def test_epochs_are_those_of_the_reference(train, rates):
     (averages, targets), epochs, seed = data(), 3, 5
-    options = {"mlp_input_dropout": rates[0], "mlp_output_dropout": rates[1]}
+    options = {"mlp.input_dropout": rates[0], "mlp.output_dropout": rates[1]}
     fitted = train(seed=seed, mlp_epochs=epochs, **options)
     reference = Reference(seed, 1e-2)
     losses, layers = [], []

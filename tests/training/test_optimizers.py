@@ -220,7 +220,7 @@ def test_it_is_a_mean_of_what_it_took_in():
 
 def test_training_itself_goes_on_from_the_weights_as_they_are(examples, fit_model):
     """The losses on the way are the same; the network that is judged is another."""
-    train, changes = examples(200), {"schedule": "constant", "epochs": 3}
+    train, changes = examples(200), {"lstm.schedule": "constant", "lstm.epochs": 3}
     averaged = fit_model(train, weight_averaging=0.5, **changes)
     plain = fit_model(train, **changes)
     losses = [[epoch.train_loss for epoch in fitted.history] for fitted in (averaged, plain)]

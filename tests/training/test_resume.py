@@ -28,17 +28,17 @@ from wordgate.vectors.pretrained import PretrainedVectors
 
 WAYS = {
     "default's": {},
-    "fast": {"pooling": "last", "unknown_words": "drop", "word_dropout": 0.0},
+    "fast": {"lstm.pooling": "last", "text.unknown_words": "drop", "lstm.word_dropout": 0.0},
     "notebook's": {
-        "bidirectional": False,
-        "dropout_masks": "gate",
-        "embedding_updates": "keras",
-        "batches": "shuffled",
-        "schedule": "constant",
-        "gradient_clip": 0.0,
-        "epoch_ties": "first",
+        "lstm.bidirectional": False,
+        "lstm.dropout_masks": "gate",
+        "lstm.embedding_updates": "keras",
+        "lstm.batches": "shuffled",
+        "lstm.schedule": "constant",
+        "lstm.gradient_clip": 0.0,
+        "lstm.epoch_ties": "first",
     },
-    "without a planned end": {"schedule": "warm-constant", "weight_averaging": 0.5},
+    "without a planned end": {"lstm.schedule": "warm-constant", "lstm.weight_averaging": 0.5},
 }
 
 
@@ -100,7 +100,7 @@ def test_a_training_resumed_at_any_update_ends_in_the_same_bits(
 ):
     """In the short form at every third update; epochs end after the 23rd and the 46th."""
     train, valid = examples(90), examples(40, seed=1)
-    changes = {**all_chance, "epochs": 2, **WAYS[way]}
+    changes = {**all_chance, "lstm.epochs": 2, **WAYS[way]}
     expected = outcome(fit_model(train, valid, checkpoint=kept, **changes))
     assert outcome(fit_model(train, valid, **changes)) == expected
     copies = sorted(kept.file.parent.glob("copy-*"))
@@ -126,7 +126,12 @@ def test_two_candidates_resumed_at_any_update_end_in_the_same_bits(
     examples, fit_model, all_chance, every_update, kept, monkeypatch, how_many
 ):
     train, valid = examples(90), examples(40, seed=1)
-    changes = {**all_chance, "epochs": 1, "lighter_candidate": True, "weight_averaging": 0.5}
+    changes = {
+        **all_chance,
+        "lstm.epochs": 1,
+        "lstm.lighter_candidate": True,
+        "lstm.weight_averaging": 0.5,
+    }
     expected = fit_model(train, valid, checkpoint=kept, **changes)
     copies = sorted(kept.file.parent.glob("copy-*"))
     assert len(copies) == 2 * 23
@@ -151,7 +156,7 @@ def test_two_candidates_resumed_at_any_update_end_in_the_same_bits(
 def test_without_time_a_second_candidate_is_judged_as_it_is(
     examples, fit_model, every_update, kept, monkeypatch
 ):
-    train, changes = examples(90), {"epochs": 1, "lighter_candidate": True}
+    train, changes = examples(90), {"lstm.epochs": 1, "lstm.lighter_candidate": True}
     fit_model(train, checkpoint=kept, **changes)
     copies = sorted(kept.file.parent.glob("copy-*"))
     monkeypatch.undo()
@@ -174,7 +179,12 @@ def test_early_stopping_counts_on_through_an_interruption(
     """Validation labels are turned over: the first epoch stays the best, and patience ends."""
     train = examples(60)
     valid = type(train)(train.texts, 1 - train.targets, None)
-    changes = {"epochs": 12, "patience": 2, "warmup": 0.0, "learning_rate": 0.05}
+    changes = {
+        "lstm.epochs": 12,
+        "lstm.patience": 2,
+        "lstm.warmup": 0.0,
+        "lstm.learning_rate": 0.05,
+    }
     expected = outcome(fit_model(train, valid, checkpoint=kept, **changes))
     assert expected[-1] == ["No better validation accuracy in 2 epochs: stopped early."]
     monkeypatch.undo()
@@ -302,7 +312,7 @@ def test_another_training_is_refused(interrupted, examples, fit_model):
         f"{keeps} seed 0 instead of 1; {end}"
     )
     assert refusal(fit_model, train, epochs=4, hidden_size=6, checkpoint=config) == (
-        f"{keeps} hidden_size 5 instead of 6, epochs 3 instead of 4; {end}"
+        f"{keeps} lstm.hidden_size 5 instead of 6, lstm.epochs 3 instead of 4; {end}"
     )
     assert refusal(fit_model, examples(100, seed=3), epochs=3, checkpoint=config) == (
         f"{keeps} other data; {end}"

@@ -59,7 +59,7 @@ def fit_family(request, fit_model):
         else:
             own = {
                 **TRANSFORMER,
-                "transformer_model": str(request.getfixturevalue("tiny_transformer")),
+                "transformer.model": str(request.getfixturevalue("tiny_transformer")),
             }
         return fit_model(train, valid, **{**own, **options})
 
@@ -251,7 +251,7 @@ def test_other_pretrained_weights_are_refused_by_a_transformer(
     from safetensors.numpy import load_file, save_file
 
     folder = shutil.copytree(tiny_transformer, tmp_path / "changed")
-    options = {**TRANSFORMER, "transformer_model": str(folder)}
+    options = {**TRANSFORMER, "transformer.model": str(folder)}
     _, files = copies(fit_model, *own, **options)
     arrays = load_file(folder / "model.safetensors")
     arrays["embeddings.word_embeddings.weight"][7] += 1.0

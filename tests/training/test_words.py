@@ -62,7 +62,7 @@ def test_vectors_stand_in_the_order_of_the_words(settings, word_vectors):
 
 
 def test_words_of_the_table_are_known_beyond_those_of_train(settings, word_vectors):
-    train, changes = of("w1 w0", "w1 x3"), {"vectors_more_words": 3, "min_count": 2}
+    train, changes = of("w1 w0", "w1 x3"), {"vectors.more_words": 3, "text.min_count": 2}
     known = look_words_up(train, None, word_vectors, settings(**changes), Silent())
     assert known.encoder.vocabulary.words == ("w1", "w0", "w2", "w3")
     assert known.found.known.all()

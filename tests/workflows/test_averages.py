@@ -93,7 +93,7 @@ def test_the_estimator_needs_word_vectors(make_rows):
     _, labels, texts = zip(*make_rows(), strict=True)
     with pytest.raises(SettingsError, match=r"^models of the family mlp average word vectors, and"):
         wordgate.WordgateClassifier(model="mlp").fit(texts, labels)
-    with pytest.raises(SettingsError, match=r"^hidden_size has no effect on models of"):
+    with pytest.raises(SettingsError, match=r"^lstm\.hidden_size has no effect on models of"):
         wordgate.WordgateClassifier(model="count", hidden_size=3).fit(texts, labels)
 
 

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import wordgate
+from wordgate.families import FAMILIES
 from wordgate.report.comparison import methods
 from wordgate.runtime.progress import Silent
 from wordgate.training import transformer
@@ -102,7 +103,8 @@ def test_one_kind_alone_may_be_asked_for(compare):
 
 
 def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeypatch):
-    monkeypatch.setattr(workflow, "FAMILIES", ("count", "logreg"))
+    few = {name: FAMILIES[name] for name in ("count", "logreg")}
+    monkeypatch.setattr(workflow, "FAMILIES", few)
     found = compare(models=None, settings=None, split="grouped")
     assert found.families == ("count",)
     assert found.left_out == (
@@ -141,7 +143,7 @@ def test_a_transformer_that_is_not_there_is_missed_before_the_work(compare, tmp_
     with pytest.raises(wordgate.DataError, match="no folder 'mine' to take as the transformer"):
         compare(
             models=["count", "transformer"],
-            settings={"transformer_model": "mine"},
+            settings={"transformer.model": "mine"},
             out=tmp_path / "comparison",
             watch=done.append,
         )
@@ -295,7 +297,7 @@ def test_another_transformer_in_the_same_folder_is_refused(compare, tmp_path, ti
     options = {
         "out": tmp_path / "comparison", "models": ["transformer"], "split": "grouped",
         "settings": {
-            "transformer_model": str(folder), "transformer_epochs": 1, "transformer_min_updates": 0
+            "transformer.model": str(folder), "transformer.epochs": 1, "transformer.min_updates": 0
         },
     }  # fmt: skip
 
@@ -418,7 +420,7 @@ def test_files_named_in_another_encoding_can_be_told(tmp_path, reviews, review_v
 
 
 def test_its_page_has_a_section_on_each_family(compare, tmp_path, tiny):
-    compare(out=tmp_path / "comparison", split="grouped", settings=dict(tiny, max_tokens=4))
+    compare(out=tmp_path / "comparison", split="grouped", settings={**tiny, "text.max_tokens": 4})
     page = (tmp_path / "comparison" / "report.html").read_text(encoding="utf-8")
     assert page.count("<h3>Label by label</h3>") == 2
     assert page.count("<h3>Training</h3>") == 1  # word counts have no epochs
@@ -470,7 +472,7 @@ def test_a_taught_lstm_takes_part_beside_the_families(compare, count_model, tiny
         models=["taught", "count"],
         teacher=str(count_model.folder),
         split="grouped",
-        settings={**tiny, "teacher_texts": 300, "teacher_variations": 1},
+        settings={**tiny, "teacher.texts": 300, "teacher.variations": 1},
     )
     assert found.families == ("count", "taught")
     assert [result.family for result in found.results] == ["count", "taught"]
@@ -478,7 +480,7 @@ def test_a_taught_lstm_takes_part_beside_the_families(compare, count_model, tiny
 
 
 FINE_TUNED = {
-    "transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16
+    "transformer.epochs": 1, "transformer.min_updates": 0, "transformer.max_tokens": 16
 }  # fmt: skip
 
 
@@ -500,13 +502,13 @@ def test_a_transformer_that_taught_is_fine_tuned_once(
     compare, tiny, tiny_bert, fine_tunings, tmp_path, keeps
 ):
     """And comes to what it comes to by itself."""
-    settings = {**tiny, **FINE_TUNED, "transformer_model": str(tiny_bert),
-                "teacher_variations": 1}  # fmt: skip
+    settings = {**tiny, **FINE_TUNED, "transformer.model": str(tiny_bert),
+                "teacher.variations": 1}  # fmt: skip
     options = {"split": "grouped", "settings": settings}
     out = {"out": tmp_path / "comparison"} if keeps else {}
     both = compare(models=["taught", "transformer"], teacher=str(tiny_bert), **options, **out)
     assert len(fine_tunings) == 1
-    fast = {**FINE_TUNED, "transformer_model": str(tiny_bert)}
+    fast = {**FINE_TUNED, "transformer.model": str(tiny_bert)}
     alone = compare(models=["transformer"], split="grouped", settings=fast)
     assert len(fine_tunings) == 2
     shared, own = (comparison.result("transformer", "grouped") for comparison in (both, alone))
@@ -516,8 +518,8 @@ def test_a_transformer_that_taught_is_fine_tuned_once(
 def test_a_teacher_of_limited_time_is_not_taken_for_the_transformer(
     compare, tiny, tiny_bert, fine_tunings
 ):
-    settings = {**tiny, **FINE_TUNED, "transformer_model": str(tiny_bert),
-                "teacher_variations": 1}  # fmt: skip
+    settings = {**tiny, **FINE_TUNED, "transformer.model": str(tiny_bert),
+                "teacher.variations": 1}  # fmt: skip
     compare(
         models=["taught", "transformer"], teacher=str(tiny_bert), teaching_minutes=5,
         split="grouped", settings=settings,
@@ -532,11 +534,11 @@ def test_a_teacher_alone_adds_the_taught_lstm(monkeypatch):
 
 
 def test_settings_of_teaching_go_to_the_taught_lstm_alone(compare, count_model, tiny):
-    settings = {**tiny, "teacher_texts": 300, "mlp_epochs": 2}
-    with pytest.raises(wordgate.SettingsError, match="mlp_epochs has no effect"):
+    settings = {**tiny, "teacher.texts": 300, "mlp.epochs": 2}
+    with pytest.raises(wordgate.SettingsError, match=r"mlp\.epochs has no effect"):
         compare(models=["count", "taught"], teacher=str(count_model.folder), settings=settings)
     with pytest.raises(wordgate.SettingsError, match="teacher_texts has no effect without"):
-        compare(settings={**tiny, "teacher_texts": 300})
+        compare(settings={**tiny, "teacher.texts": 300})
     with pytest.raises(wordgate.SettingsError, match="--unlabelled has no effect"):
         compare(unlabelled="more.csv")
 
@@ -546,7 +548,7 @@ def test_a_comparison_goes_on_after_a_taught_lstm(compare, count_model, tiny, tm
         "models": ["taught", "count"],
         "teacher": str(count_model.folder),
         "split": "grouped",
-        "settings": {**tiny, "teacher_texts": 300, "teacher_variations": 1},
+        "settings": {**tiny, "teacher.texts": 300, "teacher.variations": 1},
         "out": tmp_path / "comparison",
     }
 

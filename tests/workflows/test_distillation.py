@@ -13,7 +13,7 @@ from wordgate.training import distillation
 from wordgate.workflows import students, teachers
 from wordgate.workflows.unlabelled import Unlabelled
 
-TEACHING = {"teacher_texts": 400, "teacher_variations": 2}
+TEACHING = {"teacher.texts": 400, "teacher.variations": 2}
 
 
 class Said(Silent):
@@ -74,7 +74,7 @@ def test_a_saved_model_teaches_and_what_it_scores_is_told(teach, teacher):
     assert 0 <= told.agreement <= 1
     assert told.difference.difference == pytest.approx(training.metrics.accuracy - told.accuracy)
     assert training.predictor.config.recipe == "taught"
-    assert training.predictor.config.settings["teacher"] == [str(teacher)]
+    assert training.predictor.config.settings["teacher"]["models"] == [str(teacher)]
     assert said.has("labelled")
 
 
@@ -85,7 +85,7 @@ def test_a_student_learns_what_no_label_says(teach, reviews, teacher, monkeypatc
         "log_proba",
         lambda self, texts: np.log(np.tile([[1 - 1e-6, 1e-6]], (len(texts), 1))),
     )
-    training = teach(settings={"teacher_weight": 1.0, "epochs": 3})
+    training = teach(settings={"teacher.weight": 1.0, "lstm.epochs": 3})
     assert training.metrics.history[-1].train_accuracy > 0.95
     assert training.metrics.teacher.accuracy < 0.7
 
@@ -150,8 +150,8 @@ def test_what_has_no_effect_is_refused(reviews, teacher, options, message):
 
 
 def test_settings_of_teaching_need_a_teacher(reviews):
-    with pytest.raises(SettingsError, match="teacher_weight has no effect without a teacher"):
-        wordgate.train(reviews, settings={"teacher_weight": 0.5}, progress=Silent())
+    with pytest.raises(SettingsError, match=r"teacher\.weight has no effect without a teacher"):
+        wordgate.train(reviews, settings={"teacher.weight": 0.5}, progress=Silent())
 
 
 def test_a_teacher_that_is_not_there_ends_it_before_any_work(teach):
@@ -184,7 +184,7 @@ def test_texts_without_labels_are_taught_but_for_copies_of_what_is_held_out(
             learned.update(train=train) or fit(family, train, *rest, **more)
         ),
     )
-    training = teach(unlabelled=file, settings={"teacher_texts": 1000})
+    training = teach(unlabelled=file, settings={"teacher.texts": 1000})
     teacher = training.metrics.teacher
     assert (teacher.n_unlabelled, teacher.n_left_out) == (30, 0)
     assert set(own) <= set(learned["train"].texts)
@@ -215,7 +215,7 @@ def examples_of_rows():
 def test_a_file_is_read_by_the_columns_of_the_data_or_by_itself(teach, tmp_path):
     said = Said()
     file = write(tmp_path / "plain.csv", [f"plain text number {i}" for i in range(20)], "body")
-    training = teach(unlabelled=[file], progress=said, settings={"teacher_texts": 1000})
+    training = teach(unlabelled=[file], progress=said, settings={"teacher.texts": 1000})
     assert training.metrics.teacher.n_unlabelled == 20
     assert said.has("texts without labels:")
     with pytest.raises(DataError, match=r"nothing\.csv"):
@@ -235,14 +235,14 @@ def test_each_fold_has_a_teacher_of_its_own(teach, tiny_transformer, monkeypatch
 
     for module in (students, teachers):
         monkeypatch.setattr(module, "fit_calibrated", counting)
-    fast = {"transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16}
+    fast = {"transformer.epochs": 1, "transformer.min_updates": 0, "transformer.max_tokens": 16}
     training = teach(teacher=str(tiny_transformer), folds=2, settings=fast)
     assert [family for family, _ in fitted] == 3 * ["transformer", "lstm"]
     assert len(training.metrics.folds.folds) == 2
     assert training.metrics.vectors.file == f"distilled from {tiny_transformer}"
     assert training.predictor.config.vectors == training.metrics.vectors.file
     settings = training.predictor.config.settings
-    assert settings["embedding_size"] == 16 + settings["vectors_extra_size"]
+    assert settings["lstm"]["embedding_size"] == 16 + settings["lstm"]["vectors_extra_size"]
 
 
 def test_a_saved_teacher_can_teach_no_folds(teach):
@@ -306,8 +306,8 @@ def test_an_interrupted_teaching_is_not_passed_over(interrupted, teach):
 
 def test_another_teaching_is_not_gone_on_with(interrupted, teach):
     out, _ = interrupted
-    with pytest.raises(BundleError, match=r"teacher_weight 0\.7 instead of 0\.5"):
-        teach(out=out, resume=True, settings={"teacher_weight": 0.5})
+    with pytest.raises(BundleError, match=r"teacher\.weight 0\.7 instead of 0\.5"):
+        teach(out=out, resume=True, settings={"teacher.weight": 0.5})
 
 
 def test_damaged_answers_are_refused(interrupted, teach):
@@ -326,8 +326,8 @@ def test_damaged_answers_are_refused(interrupted, teach):
 def test_the_estimator_is_taught(reviews_texts, tiny, tiny_transformer):
     texts, labels = reviews_texts
     settings = {
-        **tiny, **TEACHING, "transformer_epochs": 1, "transformer_min_updates": 0,
-        "transformer_max_tokens": 16,
+        **tiny, **TEACHING, "transformer.epochs": 1, "transformer.min_updates": 0,
+        "transformer.max_tokens": 16,
     }  # fmt: skip
     classifier = wordgate.WordgateClassifier(teacher=str(tiny_transformer), settings=settings)
     more = [f"one more text, number {i}" for i in range(10)]
@@ -354,7 +354,7 @@ def test_files_of_others_in_the_folder_of_a_teaching_stay(interrupted, teach):
 def test_a_taught_mlp_that_was_interrupted_goes_on_without_fitting_its_teacher_again(
     reviews, tiny_mlp, tiny_transformer, tmp_path, monkeypatch
 ):
-    fast = {"transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16}
+    fast = {"transformer.epochs": 1, "transformer.min_updates": 0, "transformer.max_tokens": 16}
     fitted, fit = [], teachers.fit_calibrated
 
     def counting(*arguments, **options):

@@ -22,7 +22,7 @@ def mlp_folder(tmp_path_factory, reviews):
     folder = tmp_path_factory.mktemp("mlp") / "model"
     vectors = folder.with_name("vectors.txt")
     vectors.write_text("3 2\nlove 1 0.5\nhate -1 0.5\nthis 0.1 -0.2\n", encoding="utf-8")
-    settings = {"mlp_epochs": 2, "mlp_hidden_size": 8}
+    settings = {"mlp.epochs": 2, "mlp.hidden_size": 8}
     wordgate.train(
         reviews, out=folder, model="mlp", vectors=vectors, settings=settings, progress=Silent()
     )
@@ -130,8 +130,8 @@ def test_places_where_no_file_can_be(lstm_model, tmp_path):
 
 def test_a_family_that_can_t_be_exported_is_named(count_model, tmp_path):
     assert refusal(count_model.folder, tmp_path / "m.onnx") == (
-        "a model of the family 'count' can't be exported to ONNX; those that can are lstm, mlp,"
-        " logreg"
+        "a model of the family 'count' can't be exported to ONNX; those that can are logreg,"
+        " mlp, lstm"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -10,7 +10,7 @@ from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.workflows.splits import split_table
 
-QUICK = {"hidden_size": 8, "embedding_size": 8, "epochs": 2}
+QUICK = {"lstm.hidden_size": 8, "lstm.embedding_size": 8, "lstm.epochs": 2}
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def test_empty_texts_are_the_word_nan_and_test_words_are_known(with_empty_texts,
     assert (metrics.split.kind, metrics.split.n_test) == ("random", 40)
     assert metrics.split.leaked_by_group > 0
     assert metrics.remarks[0] == (
-        "The vocabulary was fitted on all rows, not on train alone (vocabulary_from=all): the model"
-        " knows words of the rows that judge it, as it could not know those of new texts."
+        "The vocabulary was fitted on all rows, not on train alone (text.vocabulary_from=all): the"
+        " model knows words of the rows that judge it, as it could not know those of new texts."
     )
     words = training.bundle.model.state()[0]["encoder"]["words"]
     assert {"nan", "onlyhere"} <= set(words)
@@ -42,7 +42,7 @@ def test_empty_texts_are_the_word_nan_and_test_words_are_known(with_empty_texts,
 
 def test_the_vocabulary_is_train_s_alone_unless_the_recipe_says_otherwise(with_empty_texts):
     training = wordgate.train(
-        with_empty_texts, settings={**QUICK, "min_groups": 1}, progress=Silent()
+        with_empty_texts, settings={**QUICK, "text.min_groups": 1}, progress=Silent()
     )
     study_rows = read_table(with_empty_texts)
     splits = split_table(study_rows, load_settings("default"), 0)

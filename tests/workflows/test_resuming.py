@@ -22,10 +22,16 @@ from wordgate.training.mlp import MLPTrainer
 from wordgate.training.transformer_trainer import TransformerTrainer
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-SMALL = {"patience": 100, "min_updates": 1, "hidden_size": 8, "embedding_size": 8, "min_groups": 1,
-         "recurrent_dropout": 0.2}  # fmt: skip
-FINE_TUNED = {"transformer_epochs": 2, "transformer_min_updates": 0, "transformer_max_tokens": 16,
-              "transformer_batch_size": 8}  # fmt: skip
+SMALL = {
+    "lstm.patience": 100,
+    "lstm.min_updates": 1,
+    "lstm.hidden_size": 8,
+    "lstm.embedding_size": 8,
+    "text.min_groups": 1,
+    "lstm.recurrent_dropout": 0.2,
+}
+FINE_TUNED = {"transformer.epochs": 2, "transformer.min_updates": 0, "transformer.max_tokens": 16,
+              "transformer.batch_size": 8}  # fmt: skip
 
 
 class Commands:
@@ -42,7 +48,7 @@ class Commands:
 
     def run(self, out, *options, stop=None):
         """Run the training into a folder; give its exit code and what it said."""
-        settings = {**SMALL, "epochs": self.epochs}.items()
+        settings = {**SMALL, "lstm.epochs": self.epochs}.items()
         words = [word for name, value in settings for word in ("--set", f"{name}={value}")]
         arguments = ["train", self.data, "--out", out, "--seed", "3", *words, *options]
         stderr = out.parent.with_suffix(".stderr")
@@ -214,7 +220,12 @@ def test_a_training_of_two_candidates_killed_with_its_model_written_ends_by_itse
 ):
     """Whichever is chosen; and `config.json` has the settings of that one, which give it again."""
     hidden, lighter = sizes
-    two = {**tiny, "lighter_candidate": True, "hidden_size": hidden, "lighter_hidden_size": lighter}
+    two = {
+        **tiny,
+        "lstm.lighter_candidate": True,
+        "lstm.hidden_size": hidden,
+        "lstm.lighter_hidden_size": lighter,
+    }
     monkeypatch.setattr(checkpoint, "_SOONEST", 0.0)
     monkeypatch.setattr(checkpoint, "_SHARE", 1.0)
     out = tmp_path / "model"
@@ -226,11 +237,10 @@ def test_a_training_of_two_candidates_killed_with_its_model_written_ends_by_itse
     train(reviews, out, two, resume=True)
     assert weights(out) == before
     chosen = json.loads((out / "config.json").read_text())["settings"]
-    assert chosen["hidden_size"] in sizes
-    assert not chosen["lighter_candidate"]
-    alone = {
-        name: chosen[name] for name in ("hidden_size", "word_dropout", "embedding_learning_rate")
-    }
+    assert chosen["lstm"]["hidden_size"] in sizes
+    assert not chosen["lstm"]["lighter_candidate"]
+    own = ("hidden_size", "word_dropout", "embedding_learning_rate")
+    alone = {f"lstm.{name}": chosen["lstm"][name] for name in own}
     train(reviews, tmp_path / "again", {**tiny, **alone})
     assert weights(tmp_path / "again") == before
 
@@ -267,7 +277,7 @@ def train_other(request, reviews, tmp_path):
         }
     else:
         folder = request.getfixturevalue("tiny_bert")
-        options = {"settings": {**FINE_TUNED, "transformer_model": str(folder)}}
+        options = {"settings": {**FINE_TUNED, "transformer.model": str(folder)}}
 
     def call(out=tmp_path / "model", **more):
         return wordgate.train(

@@ -191,7 +191,12 @@ def test_the_time_limit_is_kept_and_said(make_file, make_rows, tmp_path):
     training = wordgate.train(
         file,
         out=tmp_path / "model",
-        settings={"epochs": 1000, "min_updates": 1000, "hidden_size": 128, "patience": 1000},
+        settings={
+            "lstm.epochs": 1000,
+            "lstm.min_updates": 1000,
+            "lstm.hidden_size": 128,
+            "lstm.patience": 1000,
+        },
         max_minutes=0.12,
         progress=Silent(),
     )
@@ -221,7 +226,7 @@ def test_a_time_limit_that_is_over_at_once_still_gives_a_judged_model(reviews, t
         ({"device": "gpu"}, "no device 'gpu'; there are: auto, cpu, cuda, cuda:N"),
         (
             {"device": "cuda", "model": "count"},
-            "device 'cuda' has no effect: word counts use the CPU alone",
+            "device 'cuda' has no effect: models of the family count use the CPU alone",
         ),
         ({"recipe": "dfault"}, "no recipe 'dfault'; did you mean 'default'?"),
         (

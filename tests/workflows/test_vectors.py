@@ -14,9 +14,16 @@ from wordgate.vectors.writing import write_vectors
 
 SIZE = 4
 WITH_VECTORS = {
-    "epochs": 2, "min_updates": 1, "hidden_size": 8, "min_groups": 1, "schedule": "one-cycle",
-    "warmup": 0.3, "weight_averaging": 0.0, "epoch_score": "accuracy", "class_weight": "none",
-}  # fmt: skip
+    "lstm.epochs": 2,
+    "lstm.min_updates": 1,
+    "lstm.hidden_size": 8,
+    "text.min_groups": 1,
+    "lstm.schedule": "one-cycle",
+    "lstm.warmup": 0.3,
+    "lstm.weight_averaging": 0.0,
+    "lstm.epoch_score": "accuracy",
+    "lstm.class_weight": "none",
+}
 
 
 def known_words():
@@ -71,7 +78,10 @@ def test_the_model_says_which_vectors_it_began_with(trained):
     training, folder = trained
     config = BundleFolder.open(folder).config()
     assert config.vectors == "words.bin"
-    assert config.settings["embedding_size"] == SIZE + config.settings["vectors_extra_size"]
+    assert (
+        config.settings["lstm"]["embedding_size"]
+        == SIZE + config.settings["lstm"]["vectors_extra_size"]
+    )
     sentence = training.metrics.vectors.sentence()
     assert sentence.startswith("Word vectors: words.bin; 8 of ")
     assert sentence in (folder / "README.md").read_text(encoding="utf-8")
@@ -79,10 +89,10 @@ def test_the_model_says_which_vectors_it_began_with(trained):
 
 
 def test_frozen_vectors_stay_and_drawn_ones_move(reviews, vectors):
-    frozen = {**WITH_VECTORS, "vectors_learning_rate": 0.0, "vectors_scale": 0.0}
+    frozen = {**WITH_VECTORS, "lstm.vectors_learning_rate": 0.0, "lstm.vectors_scale": 0.0}
     one, two = (
         wordgate.train(
-            reviews, vectors=vectors, settings={**frozen, "epochs": epochs}, progress=Silent()
+            reviews, vectors=vectors, settings={**frozen, "lstm.epochs": epochs}, progress=Silent()
         )
         for epochs in (1, 2)
     )
@@ -96,21 +106,21 @@ def test_frozen_vectors_stay_and_drawn_ones_move(reviews, vectors):
 
 def test_vectors_are_released_after_their_epochs(reviews, vectors):
     settings = {
-        **WITH_VECTORS, "vectors_learning_rate": 1e-2, "vectors_frozen_epochs": 1,
-        "vectors_scale": 0.0, "schedule": "constant", "epochs": 1,
+        **WITH_VECTORS, "lstm.vectors_learning_rate": 1e-2, "lstm.vectors_frozen_epochs": 1,
+        "lstm.vectors_scale": 0.0, "lstm.schedule": "constant", "lstm.epochs": 1,
     }  # fmt: skip
     frozen = wordgate.train(reviews, vectors=vectors, settings=settings, progress=Silent())
     assert np.array_equal(embedding(frozen, "love")[:SIZE], table(vectors)[b"love"])
     released = wordgate.train(
-        reviews, vectors=vectors, settings={**settings, "epochs": 4}, progress=Silent()
+        reviews, vectors=vectors, settings={**settings, "lstm.epochs": 4}, progress=Silent()
     )
     assert released.metrics.best_epoch > 1
     assert not np.array_equal(embedding(released, "love")[:SIZE], table(vectors)[b"love"])
 
 
 def test_the_notebook_s_rule_is_exact_words_and_zeros(reviews, vectors):
-    quick = {"hidden_size": 8, "epochs": 1, "learning_rate": 1e-30}
-    quick["vectors_drawn_learning_rate"] = quick["vectors_learning_rate"] = 0.0
+    quick = {"lstm.hidden_size": 8, "lstm.epochs": 1, "lstm.learning_rate": 1e-30}
+    quick |= {"lstm.vectors_drawn_learning_rate": 0.0, "lstm.vectors_learning_rate": 0.0}
     training = wordgate.train(
         reviews, recipe="notebook", vectors=vectors, settings=quick, progress=Silent()
     )
@@ -140,7 +150,7 @@ def test_other_vectors_are_another_training(reviews, vectors, tmp_path):
         )
     with pytest.raises(BundleError, match="word vectors"):
         wordgate.train(
-            reviews, out=out, resume=True, settings={**WITH_VECTORS, "embedding_size": 54},
+            reviews, out=out, resume=True, settings={**WITH_VECTORS, "lstm.embedding_size": 54},
             progress=Silent(),
         )  # fmt: skip
     resumed = wordgate.train(
@@ -164,7 +174,7 @@ class Interrupting(Silent):
 def test_a_table_of_other_words_is_no_resumption(reviews, tmp_path):
     """Words of the table enter the vocabulary, so others are another training."""
     table, out = tmp_path / "words.vec", tmp_path / "model"
-    rare = {**WITH_VECTORS, "min_groups": 2}
+    rare = {**WITH_VECTORS, "text.min_groups": 2}
 
     def train(extra, **options):
         words = [b"love", b"hate", *extra]
@@ -195,7 +205,7 @@ def test_a_table_of_another_language_is_refused(reviews, tmp_path, make_rows):
 
 def test_texts_without_a_common_word_still_have_the_table_s(reviews, vectors, tmp_path):
     training = wordgate.train(
-        reviews, vectors=vectors, settings={**WITH_VECTORS, "min_groups": 1000},
+        reviews, vectors=vectors, settings={**WITH_VECTORS, "text.min_groups": 1000},
         out=tmp_path / "model", progress=Silent(),
     )  # fmt: skip
     facts = training.metrics.vectors
@@ -220,15 +230,16 @@ def test_vectors_larger_than_any_are_refused(reviews, tmp_path):
     with pytest.raises(SettingsError) as error:
         wordgate.train(reviews, vectors=table, progress=Silent())
     assert str(error.value) == (
-        "the word vectors have 8,190 numbers, 8,240 with vectors_extra_size; the most is 8,192"
+        "the word vectors have 8,190 dimensions, 8,240 with lstm.vectors_extra_size; the most is"
+        " 8,192"
     )
 
 
 def test_settings_of_vectors_have_no_effect_without(reviews):
     with pytest.raises(SettingsError) as error:
-        wordgate.train(reviews, settings={"vectors_scale": 0.7}, progress=Silent())
+        wordgate.train(reviews, settings={"lstm.vectors_scale": 0.7}, progress=Silent())
     assert str(error.value) == (
-        "vectors_scale has no effect without --vectors: give some, or leave it out"
+        "lstm.vectors_scale has no effect without --vectors: give some, or leave it out"
     )
 
 
@@ -237,20 +248,20 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
     [
         ({"model": "count"}, "--vectors {} has no effect: models of the family count read none"),
         (
-            {"settings": {"embedding_size": 100}},
-            "embedding_size has no effect with --vectors; set vectors_extra_size, by which they are"
-            " wider than in their file",
+            {"settings": {"lstm.embedding_size": 100}},
+            "lstm.embedding_size has no effect with --vectors; set lstm.vectors_extra_size, by which"
+            " they are wider than in their file",
         ),
         (
-            {"settings": {"embedding_learning_rate": 1e-3}},
-            "embedding_learning_rate has no effect with --vectors; set vectors_learning_rate, or"
-            " vectors_drawn_learning_rate",
+            {"settings": {"lstm.embedding_learning_rate": 1e-3}},
+            "lstm.embedding_learning_rate has no effect with --vectors; set"
+            " lstm.vectors_learning_rate, or lstm.vectors_drawn_learning_rate",
         ),
         (
-            {"settings": {"vectors_frozen_epochs": 1, "vectors_learning_rate": 0}},
-            "these settings (recipe 'default') can't be used:\n  vectors_frozen_epochs says when"
-            " pretrained numbers begin to move, and with vectors_learning_rate=0 they never do; set"
-            " vectors_frozen_epochs=0 or a rate",
+            {"settings": {"lstm.vectors_frozen_epochs": 1, "lstm.vectors_learning_rate": 0}},
+            "these settings (recipe 'default') can't be used:\n  lstm.vectors_frozen_epochs says when"
+            " pretrained vectors begin to change, and with lstm.vectors_learning_rate=0 they never"
+            " do; set lstm.vectors_frozen_epochs=0 or a rate",
         ),
     ],
 )

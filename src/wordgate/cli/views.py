@@ -16,6 +16,7 @@ from wordgate.report.text import (
     verdict,
 )
 from wordgate.runtime.display import escaped
+from wordgate.settings import flattened
 
 if TYPE_CHECKING:
     from wordgate.bundle.folder import BundleFolder
@@ -60,7 +61,7 @@ def info_view(folder: "BundleFolder", config: Config, metrics: Metrics | None) -
     """Show a model's card."""
     name = family_name(config.family)
     versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
-    settings = ", ".join(f"{key}={_as_set(value)}" for key, value in config.settings.items())
+    settings = ", ".join(f"{key}={_as_set(value)}" for key, value in flattened(config.settings))
     lines = [
         f"{folder.path}: {name}, {_size(folder.size())}",
         f"labels: {', '.join(config.labels)}",

@@ -8,10 +8,15 @@ from numpy.typing import NDArray
 
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.metrics import Epoch, Scores
+from wordgate.families import FAMILIES
 
 TAUGHT_LSTM = "taught"
 """What a comparison calls an LSTM that a teacher taught."""
-COMPARED = ("count", "logreg", "mlp", "lstm", TAUGHT_LSTM, "transformer")
+COMPARED = tuple(
+    name
+    for family in FAMILIES
+    for name in ((family, TAUGHT_LSTM) if family == "lstm" else (family,))
+)
 """All that can be compared, the simplest first."""
 
 

@@ -13,6 +13,7 @@ from wordgate.bundle.config import Config
 from wordgate.errors import SettingsError
 from wordgate.export.families import average_logits, lstm_logits
 from wordgate.export.graph import Graph
+from wordgate.families import FAMILIES
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel
 from wordgate.runtime.packages import installed_versions
@@ -20,7 +21,6 @@ from wordgate.text.encoder import TextEncoder
 from wordgate.text.normalizer import NormalizerStep
 
 Exportable = LSTMModel | AverageModel
-FAMILIES = ("lstm", "mlp", "logreg")
 # An escaped character, a property, or a set that may hold one set more.
 _PART = regex.compile(r"\\p\{\w+\}|\\.|\[(?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.)*\])*\]")
 _LONE_SURROGATES = NormalizerStep("replace", r"[\ud800-\udfff]", "\ufffd")
@@ -32,10 +32,11 @@ def check_family(family: str) -> None:
     Raises:
         SettingsError: They can't.
     """
-    if family not in FAMILIES:
+    exportable = [known.name for known in FAMILIES.values() if known.can_export]
+    if family not in exportable:
         raise SettingsError(
             f"a model of the family '{family}' can't be exported to ONNX; those that can are"
-            f" {', '.join(FAMILIES)}"
+            f" {', '.join(exportable)}"
         )
 
 

@@ -6,15 +6,9 @@ from pathlib import Path
 from wordgate.bundle.metrics import SplitFacts
 from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Average, Scores
+from wordgate.families import FAMILIES
 
 UNDEFINED = "–"
-_FAMILY_NAMES = {
-    "count": "counts",
-    "logreg": "averaged-vectors",
-    "mlp": "MLP",
-    "lstm": "LSTM",
-    "transformer": "transformer",
-}
 _COLUMNS = ("precision", "recall", "f1-score", "support")
 _WIDTH = 9
 _CORNER = "true \\ predicted"
@@ -69,7 +63,8 @@ def source_name(source: str) -> str:
 
 def family_name(family: str) -> str:
     """Name a family as people say it."""
-    return _FAMILY_NAMES.get(family, family)
+    known = FAMILIES.get(family)
+    return family if known is None else known.title
 
 
 def verdict(family: str, difference: PairedDifference) -> str:

@@ -98,7 +98,7 @@ class _Task:
     @property
     def weightings(self) -> tuple[str, ...]:
         """The weightings that are asked for."""
-        weighting = self.settings.average_weights
+        weighting = self.settings.average.weights
         return _WEIGHTINGS if weighting == "best" else (weighting,)
 
     def averaged(self, weighting: str) -> tuple[Averaging, Floats, Floats]:
@@ -161,7 +161,7 @@ def fit_average(
     model = _folded(best, known)
     remarks = word_remarks(known.encoded, vocabulary_of, settings)
     return Fitted(
-        model.in_int8() if settings.embedding_stored == "int8" else model,
+        model.in_int8() if settings.vectors.stored == "int8" else model,
         history=best.history,
         best_epoch=best.best_epoch,
         remarks=[*remarks, *known.coverage.remarks(), *chosen, *best.remarks, *late],
@@ -186,7 +186,7 @@ def _fit_logreg(task: _Task) -> tuple[list[FittedAverages], list[str]]:
             (of_train, task.train.targets),
             (of_valid, task.valid.targets),
             task.n_classes,
-            task.settings.average_c,
+            task.settings.logreg.c,
             progress=task.progress,
             deadline=task.deadline,
         )

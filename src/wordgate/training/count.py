@@ -106,7 +106,7 @@ def fit_tuned_count(
         (count_matrix(vectorizers, train.texts), train.targets),
         (count_matrix(vectorizers, valid.texts), valid.targets),
         n_classes,
-        settings.count_c,
+        settings.count.c,
         progress=progress,
         deadline=deadline,
     )
@@ -118,11 +118,11 @@ def fit_tuned_count(
 def _vectorizers(texts: Sequence[str], settings: Settings) -> list[NgramVectorizer]:
     """Learn the n-grams that the settings ask for."""
     asked: dict[Analyzer, tuple[int, int]] = {
-        "words": (1, settings.count_words),
-        "characters": (2, settings.count_characters),
+        "words": (1, settings.count.words),
+        "characters": (2, settings.count.characters),
     }
     return [
-        NgramVectorizer.fit(texts, kind, ngrams, settings.count_min_texts, settings.count_weights)
+        NgramVectorizer.fit(texts, kind, ngrams, settings.count.min_texts, settings.count.weights)
         for kind, ngrams in asked.items()
         if ngrams[1]
     ]

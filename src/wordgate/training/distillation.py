@@ -67,10 +67,10 @@ class TransferSet:
             train: The training texts.
             unlabelled: Texts without labels.
             augmenter: Makes the variations.
-            settings: `teacher_texts` and `teacher_variations` say how many texts there are.
+            settings: `teacher.texts` and `teacher.variations` say how many texts there are.
             seed: The run's seed.
         """
-        room = max(0, settings.teacher_texts - len(train.texts))
+        room = max(0, settings.teacher.texts - len(train.texts))
         rng = rng_for(seed, "transfer set")
         chosen = np.sort(rng.permutation(len(unlabelled))[:room]).tolist()
         texts = [*train.texts, *(unlabelled[i] for i in chosen)]
@@ -79,7 +79,7 @@ class TransferSet:
             *(f"unlabelled {i}" for i in chosen),
         ]
         n_own = len(texts)
-        n_varied = min(settings.teacher_variations * n_own, max(0, settings.teacher_texts - n_own))
+        n_varied = min(settings.teacher.variations * n_own, max(0, settings.teacher.texts - n_own))
         for source, text in augmenter.variations(texts[:n_own], n_varied, rng):
             texts.append(text)
             groups.append(groups[source])

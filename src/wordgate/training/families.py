@@ -3,27 +3,14 @@
 from pathlib import Path
 
 from wordgate.errors import SettingsError, did_you_mean
+from wordgate.families import FAMILIES
 from wordgate.hub import locate_model
 from wordgate.runtime.cpu import single_thread_environment, torch_threads, wait_asleep
-from wordgate.runtime.packages import TORCH, require_extra
+from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.fitting import CheckpointConfig, Examples, Fitted
 from wordgate.vectors.pretrained import PretrainedVectors
-
-FAMILIES = ("count", "logreg", "mlp", "lstm", "transformer")
-NEED_VECTORS = ("logreg", "mlp")
-RESUMABLE = ("mlp", "lstm", "transformer")
-"""Those whose training is kept against an interruption."""
-ON_CPU_ALONE = {"count": "word counts use", "logreg": "logreg uses", "mlp": "mlp uses"}
-_WITH_TORCH = ("mlp", "lstm")
-_FITTING = {
-    "count": "training on word counts",
-    "logreg": "training on averaged word vectors",
-    "mlp": "training an MLP",
-    "lstm": "training an LSTM",
-    "transformer": "fine-tuning a transformer",
-}
 
 
 def fit(
@@ -57,8 +44,8 @@ def fit(
         vocabulary_of: What the vocabulary is fitted on; None for `train`.
         vectors: The word vectors to begin with; None to draw them. `logreg` and `mlp` need some,
             `count` and `transformer` need none.
-        checkpoint: Where to keep the training against an interruption; None for nowhere. Only the
-            families of `RESUMABLE` are ever kept; the others are fitted in one piece.
+        checkpoint: Where to keep the training against an interruption; None for nowhere. Only
+            families that can resume are ever kept; the others are fitted in one piece.
         threads: In how many threads `lstm` and `transformer` are fitted and predict; None for what
             `torch_threads` chooses. The others are fitted in one.
 
@@ -81,7 +68,7 @@ def fit(
             train, valid, n_classes, settings, progress=progress, deadline=deadline
         )
     wait_asleep()
-    if family in NEED_VECTORS:
+    if FAMILIES[family].vectors == "required":
         from wordgate.training.average import fit_average
 
         return fit_average(
@@ -142,9 +129,10 @@ def check_family(family: str) -> None:
     """
     if family not in FAMILIES:
         raise SettingsError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
-    require_extra("train", _FITTING[family], *((TORCH,) if family in _WITH_TORCH else ()))
-    if family == "transformer":
-        require_extra("transformer", _FITTING[family])
+    needed = FAMILIES[family]
+    require_extra("train", needed.fitting, *needed.packages)
+    if needed.extra is not None:
+        require_extra(needed.extra, needed.fitting)
 
 
 def check_pretrained(family: str, settings: Settings) -> Path | None:
@@ -161,14 +149,14 @@ def check_pretrained(family: str, settings: Settings) -> Path | None:
     wait_asleep()
     from wordgate.training.pretrained_transformer import TRANSFORMER
 
-    return locate_model(settings.transformer_model, TRANSFORMER)
+    return locate_model(settings.transformer.model, TRANSFORMER)
 
 
 def engine_of(
     family: str, settings: Settings, device: str, *, threads: int | None = None
 ) -> dict[str, str]:
     """Name what `fit` would compute with, as `Fitted` does of what it has."""
-    if family in ON_CPU_ALONE:
+    if FAMILIES[family].cpu_alone:
         return single_thread_environment("torch" if family == "mlp" else "scipy")
     wait_asleep()
     import torch
@@ -178,7 +166,7 @@ def engine_of(
     where = choose_device(device)
     with torch_threads(torch, threads):
         if family == "transformer":
-            precision = choose_precision(settings.precision, where)
+            precision = choose_precision(settings.lstm.precision, where)
             return engine(where, precision, "transformers", "tokenizers")
         from wordgate.training.lstm_trainer import precision_of
 
@@ -199,10 +187,10 @@ def check_device(family: str, device: str) -> None:
     """
     if device == "auto":
         return
-    if family in ON_CPU_ALONE:
+    if FAMILIES[family].cpu_alone:
         if device != "cpu":
             raise SettingsError(
-                f"device '{device}' has no effect: {ON_CPU_ALONE[family]} the CPU alone"
+                f"device '{device}' has no effect: models of the family {family} use the CPU alone"
             )
         return
     wait_asleep()

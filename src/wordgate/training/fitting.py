@@ -161,5 +161,5 @@ def describe_work(
         "labels": str(n_classes),
         **digests,
         "seed": str(seed),
-        **{name: str(value) for name, value in settings.model_dump(mode="json").items()},
+        **{name: str(value) for name, value in settings.flat().items()},
     }

@@ -58,7 +58,7 @@ class EmbeddingInit:
 
 def random_embeddings(vocabulary: Vocabulary, settings: Settings, seed: int) -> EmbeddingInit:
     """Draw a vector for every word."""
-    return EmbeddingInit(_drawn(len(vocabulary), settings.embedding_size, settings, seed))
+    return EmbeddingInit(_drawn(len(vocabulary), settings.lstm.embedding_size, settings, seed))
 
 
 def pretrained_embeddings(
@@ -69,8 +69,8 @@ def pretrained_embeddings(
     Args:
         vocabulary: The vocabulary.
         found: The vectors found for its words, in their order.
-        settings: The recipe's settings; `embedding_size` is that of the pretrained vectors and
-            `vectors_extra_size` together.
+        settings: The recipe's settings; `lstm.embedding_size` is that of the pretrained vectors and
+            `lstm.vectors_extra_size` together.
         seed: The run's seed.
         n_more: So many last words come from the table alone; the drawn numbers of their vectors
             are zeros, since training will see few of these words or none.
@@ -79,14 +79,14 @@ def pretrained_embeddings(
     known = np.zeros(len(vocabulary), bool)
     known[first:] = found.known
     table = found.vectors[found.known]
-    if settings.vectors_scale:
+    if settings.lstm.vectors_scale:
         spread = float(table.std(dtype=np.float64))
-        table = table * np.float32(settings.vectors_scale / (spread or 1.0))
-    vectors = _drawn(len(vocabulary), settings.embedding_size, settings, seed)
-    if settings.vectors_missing == "zeros":
+        table = table * np.float32(settings.lstm.vectors_scale / (spread or 1.0))
+    vectors = _drawn(len(vocabulary), settings.lstm.embedding_size, settings, seed)
+    if settings.lstm.vectors_missing == "zeros":
         vectors[~known, :size] = 0.0
     else:  # drawn with the mean and the standard deviation of each number
-        standard = vectors[~known, :size] / np.float32(settings.embedding_scale)
+        standard = vectors[~known, :size] / np.float32(settings.lstm.embedding_scale)
         mean, spreads = table.mean(axis=0, dtype=np.float64), table.std(axis=0, dtype=np.float64)
         vectors[~known, :size] = mean + standard * spreads
     vectors[known, :size] = table
@@ -98,4 +98,4 @@ def pretrained_embeddings(
 
 
 def _drawn(words: int, size: int, settings: Settings, seed: int) -> Floats:
-    return word_vectors(rng_for(seed, "word vectors"), words, size, settings.embedding_scale)
+    return word_vectors(rng_for(seed, "word vectors"), words, size, settings.lstm.embedding_scale)

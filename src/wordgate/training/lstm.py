@@ -133,7 +133,7 @@ def fit_lstm(
     chosen, best = tried[position], trained.candidates[position]
     if len(trained.candidates) > 1:
         progress.say(_choice(position, chosen, trained.scores()))
-    network = best.network.in_int8() if settings.embedding_stored == "int8" else best.network
+    network = best.network.in_int8() if settings.vectors.stored == "int8" else best.network
     remarks = word_remarks(begun.encoded, vocabulary_of, settings)
     remarks += [] if begun.coverage is None else begun.coverage.remarks()
     return Fitted(
@@ -150,8 +150,8 @@ def fit_lstm(
 
 def candidate_settings(settings: Settings) -> list[Settings]:
     """Give the settings of each LSTM to train, the most regularised first."""
-    alone = settings.model_copy(update={"lighter_candidate": False})
-    return [alone, alone.lighter()] if settings.lighter_candidate else [alone]
+    alone = settings.updated({"lstm.lighter_candidate": False})
+    return [alone, alone.with_lighter_lstm()] if settings.lstm.lighter_candidate else [alone]
 
 
 def _early_stopping(trainer: LSTMTrainer) -> EarlyStopping:
@@ -159,8 +159,8 @@ def _early_stopping(trainer: LSTMTrainer) -> EarlyStopping:
     return EarlyStopping(
         patience=trainer.patience,
         warm_epochs=trainer.warm_epochs,
-        ties=settings.epoch_ties,
-        score=settings.epoch_score,
+        ties=settings.lstm.epoch_ties,
+        score=settings.lstm.epoch_score,
     )
 
 
@@ -168,8 +168,9 @@ def _choice(position: int, chosen: Settings, scores: Sequence[float]) -> str:
     """Say which candidate was chosen, and why."""
     strongly, lightly = scores
     return (
-        f"Kept the {STRENGTHS[position]} regularised candidate (hidden_size={chosen.hidden_size},"
-        f" word_dropout={chosen.word_dropout:g}): validation scores {strongly:.3f}"
+        f"Kept the {STRENGTHS[position]} regularised candidate"
+        f" (hidden_size={chosen.lstm.hidden_size},"
+        f" word_dropout={chosen.lstm.word_dropout:g}): validation scores {strongly:.3f}"
         f" ({STRENGTHS[0]}) and {lightly:.3f} ({STRENGTHS[1]})."
     )
 

@@ -50,16 +50,16 @@ def make_plan(n_texts: int, settings: Settings) -> Plan:
         n_texts: How many training texts there are.
         settings: The recipe's settings.
     """
-    batch_size = settings.batch_size
-    if settings.min_updates:
+    batch_size = settings.lstm.batch_size
+    if settings.lstm.min_updates:
         batch_size = max(1, min(batch_size, n_texts // SMALLEST_EPOCH))
     updates = math.ceil(n_texts / batch_size)
-    wanted = min(math.ceil(settings.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
-    epochs = max(settings.epochs, wanted)
-    if settings.max_updates:
-        most = math.ceil(max(settings.max_updates, settings.min_updates) / updates)
+    wanted = min(math.ceil(settings.lstm.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
+    epochs = max(settings.lstm.epochs, wanted)
+    if settings.lstm.max_updates:
+        most = math.ceil(max(settings.lstm.max_updates, settings.lstm.min_updates) / updates)
         epochs = min(epochs, max(most, FEWEST_EPOCHS_FOR_LARGE_DATA))
-    return Plan(batch_size, epochs, updates, open_end=settings.schedule == "warm-constant")
+    return Plan(batch_size, epochs, updates, open_end=settings.lstm.schedule == "warm-constant")
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ class Prepared:
 
 def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
     """Say what an LSTM is trained in."""
-    if settings.states_have_own_masks:
+    if settings.lstm.states_have_own_masks:
         return torch.float32
-    return choose_precision(settings.precision, device)
+    return choose_precision(settings.lstm.precision, device)
 
 
 class LSTMTrainer:
@@ -134,16 +134,16 @@ class LSTMTrainer:
         self._threads = threads
         self.class_weights = self._class_weights(data.examples.targets, n_classes)
         self.weights = initial_weights(n_classes, settings, seed, device)
-        self.optimizer = Adam(self.weights.named(), settings.weight_decay)
+        self.optimizer = Adam(self.weights.named(), settings.lstm.weight_decay)
         self.embedding = _embedding(init, settings, device)
         self.average = None
-        if settings.weight_averaging:
-            self.average = WeightAverage(self._network_tensors(), settings.weight_averaging)
+        if settings.lstm.weight_averaging:
+            self.average = WeightAverage(self._network_tensors(), settings.lstm.weight_averaging)
 
     @property
     def learning_rate(self) -> float:
         """Give the rate due now."""
-        return self.settings.learning_rate * self._factor()
+        return self.settings.lstm.learning_rate * self._factor()
 
     @property
     def warm_epochs(self) -> float:
@@ -152,11 +152,11 @@ class LSTMTrainer:
         In them the rate rises. Where the end is not planned, patience can't be over before
         `min_updates` are made.
         """
-        if self.settings.schedule == "constant":
+        if self.settings.lstm.schedule == "constant":
             return 0.0
         if self.plan.open_end:
             return max(0.0, self._span / self.plan.updates_per_epoch - self.patience)
-        return self.settings.warmup * self.plan.epochs
+        return self.settings.lstm.warmup * self.plan.epochs
 
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""
@@ -168,7 +168,7 @@ class LSTMTrainer:
             self._data.train,
             batch_size=self.plan.batch_size,
             rng=rng_for(self.seed, "order", epoch),
-            similar=self.settings.batches == "similar",
+            similar=self.settings.lstm.batches == "similar",
         )
         targets, first = self._data.examples.to_learn, epoch * self.plan.updates_per_epoch
         for number, batch in enumerate(islice(batches, start, None), start=first + start):
@@ -204,7 +204,7 @@ class LSTMTrainer:
             prepared.positions,
             prepared.lengths,
             self.weights,
-            self.settings.pooling,
+            self.settings.lstm.pooling,
             prepared.masks,
             precision=self.precision,
             squares=squares,
@@ -213,16 +213,16 @@ class LSTMTrainer:
             scores,
             prepared.targets,
             weight=self.class_weights,
-            label_smoothing=self.settings.label_smoothing,
+            label_smoothing=self.settings.lstm.label_smoothing,
         )
         loss.backward()  # type: ignore[no-untyped-call]
         gradient = torch.zeros_like(rows) if rows.grad is None else rows.grad
         others = [tensor.grad for tensor in self.optimizer.weights.values()]
         gradients = [gradient, *(other for other in others if other is not None)]
-        shrinkage = clip_gradients(gradients, self.settings.gradient_clip)
+        shrinkage = clip_gradients(gradients, self.settings.lstm.gradient_clip)
         if squares is not None:
             squares *= shrinkage**2
-        self.optimizer.update(self.settings.learning_rate * factor)
+        self.optimizer.update(self.settings.lstm.learning_rate * factor)
         self.embedding.update(prepared.words, gradient, squares, self._word_vector_rates(factor))
         self.updates += 1
         if self.average is not None:
@@ -236,7 +236,7 @@ class LSTMTrainer:
         average = self.average
         arrays = _arrays(self._network_tensors() if average is None else average.average)
         copies = {name: array.copy() for name, array in arrays.items()}
-        return Network.from_arrays(copies, self.settings.pooling)
+        return Network.from_arrays(copies, self.settings.lstm.pooling)
 
     def evaluate(self, snapshot: Network) -> NDArray[np.float64]:
         """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
@@ -257,69 +257,69 @@ class LSTMTrainer:
 
     def restore_snapshot(self, arrays: FloatArrays) -> Network:
         """Build a network of what its `arrays` gave."""
-        return Network.from_arrays(arrays, self.settings.pooling)
+        return Network.from_arrays(arrays, self.settings.lstm.pooling)
 
     @property
     def _span(self) -> int:
         """The updates that `warmup` is a share of: all, or the least where no end is planned."""
         if self.plan.open_end:
-            return max(1, min(self.settings.min_updates, self.plan.updates))
+            return max(1, min(self.settings.lstm.min_updates, self.plan.updates))
         return self.plan.updates
 
     @property
     def patience(self) -> int:
         """Give the number of epochs without improvement that end the training."""
         settings = self.settings
-        updates = math.ceil(settings.patience_updates / self.plan.updates_per_epoch)
-        return max(settings.patience, updates)
+        updates = math.ceil(settings.lstm.patience_updates / self.plan.updates_per_epoch)
+        return max(settings.lstm.patience, updates)
 
     def _factor(self) -> float:
         progress = self.updates / self._span
-        return schedule_factor(self.settings.schedule, progress, self.settings.warmup)
+        return schedule_factor(self.settings.lstm.schedule, progress, self.settings.lstm.warmup)
 
     def _word_vector_rates(self, factor: float) -> Rates:
         settings = self.settings
         epoch = self.updates // self.plan.updates_per_epoch
-        frozen = epoch < settings.vectors_frozen_epochs
+        frozen = epoch < settings.lstm.vectors_frozen_epochs
         return Rates(
-            drawn=settings.embedding_learning_rate * factor,
-            pretrained=0.0 if frozen else settings.vectors_learning_rate * factor,
+            drawn=settings.lstm.embedding_learning_rate * factor,
+            pretrained=0.0 if frozen else settings.lstm.vectors_learning_rate * factor,
         )
 
     def _class_weights(self, targets: NDArray[np.int64], n_classes: int) -> torch.Tensor | None:
         """Give rare labels more weight in the loss, if the settings ask for it."""
-        if self.settings.class_weight == "none":
+        if self.settings.lstm.class_weight == "none":
             return None
         counts = np.maximum(np.bincount(targets, minlength=n_classes), 1)
         weights = len(targets) / (n_classes * counts)
-        if self.settings.class_weight == "moderate":
+        if self.settings.lstm.class_weight == "moderate":
             weights = weights**0.25
         return self._tensor(weights.astype(np.float32))
 
     def _without_some_words(self, batch: Batch, rng: np.random.Generator) -> NDArray[np.int64]:
         """Replace words at random by the unknown word, so that unknown words are no surprise."""
-        if self.settings.word_dropout == 0.0 or self.unknown is None:
+        if self.settings.lstm.word_dropout == 0.0 or self.unknown is None:
             return batch.ids
-        dropped = rng.random(batch.ids.shape) < self.settings.word_dropout
+        dropped = rng.random(batch.ids.shape) < self.settings.lstm.word_dropout
         return np.where(dropped, self.unknown, batch.ids)
 
     def _masks(self, n_texts: int, rng: np.random.Generator) -> recurrent.Masks:
         settings = self.settings
         shared: tuple[int, ...] = ()
-        if settings.dropout_masks != "batch":
-            by_gate = settings.dropout_masks == "gate" and settings.states_have_own_masks
+        if settings.lstm.dropout_masks != "batch":
+            by_gate = settings.lstm.dropout_masks == "gate" and settings.lstm.states_have_own_masks
             shared = (n_texts, GATES if by_gate else 1)
 
         def mask(rate: float, *shape: int) -> torch.Tensor | None:
             return self._tensor(dropout_mask(rng, shape, rate)) if rate else None
 
         directions = range(len(self.weights.directions))
-        embedding, hidden = settings.embedding_size, settings.hidden_size
+        embedding, hidden = settings.lstm.embedding_size, settings.lstm.hidden_size
         features = self.weights.output_weights.shape[1]
         return recurrent.Masks(
-            inputs=[mask(settings.input_dropout, *shared, embedding) for _ in directions],
-            states=[mask(settings.recurrent_dropout, *shared, hidden) for _ in directions],
-            output=mask(settings.output_dropout, n_texts, features),
+            inputs=[mask(settings.lstm.input_dropout, *shared, embedding) for _ in directions],
+            states=[mask(settings.lstm.recurrent_dropout, *shared, hidden) for _ in directions],
+            output=mask(settings.lstm.output_dropout, n_texts, features),
         )
 
     def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
@@ -341,7 +341,7 @@ def _arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32
 
 def _embedding(init: EmbeddingInit, settings: Settings, device: torch.device) -> BatchRows:
     """Lay the word vectors into the table that the settings ask for."""
-    table = KerasRows if settings.embedding_updates == "keras" else BatchRows
+    table = KerasRows if settings.lstm.embedding_updates == "keras" else BatchRows
     vectors = torch.from_numpy(init.vectors).to(device)
     if init.pretrained is None:
         return table(vectors)
@@ -354,16 +354,16 @@ def initial_weights(n_classes: int, settings: Settings, seed: int, device: torch
     def parameter(array: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(array).to(device).requires_grad_()
 
-    hidden, directions = settings.hidden_size, []
-    for index in range(2 if settings.bidirectional else 1):
+    hidden, directions = settings.lstm.hidden_size, []
+    for index in range(2 if settings.lstm.bidirectional else 1):
         rng = rng_for(seed, "weights", index)
         arrays = (
-            initialization.glorot_uniform(rng, 4 * hidden, settings.embedding_size),
+            initialization.glorot_uniform(rng, 4 * hidden, settings.lstm.embedding_size),
             initialization.orthogonal(rng, 4 * hidden, hidden),
             initialization.forget_gate_bias(hidden),
         )
         directions.append(DirectionWeights(*map(parameter, arrays)))
-    features = hidden * len(directions) * len(settings.pooling)
+    features = hidden * len(directions) * len(settings.lstm.pooling)
     output = initialization.glorot_uniform(rng_for(seed, "output weights"), n_classes, features)
     bias = np.zeros(n_classes, np.float32)
     return Weights(tuple(directions), parameter(output), parameter(bias))

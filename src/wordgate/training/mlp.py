@@ -110,7 +110,7 @@ def train_mlps(
         own_train, own_valid = averages(position)
         trainer = MLPTrainer(own_train, train.to_learn, own_valid, n_classes, settings, seed)
         announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
-        return Candidate(trainer, EarlyStopping(patience=settings.mlp_patience), announcement)
+        return Candidate(trainer, EarlyStopping(patience=settings.mlp.patience), announcement)
 
     options = LoopOptions(valid.targets, progress, deadline, checkpoint, work)
     with torch_threads(torch, THREADS):
@@ -160,22 +160,22 @@ class MLPTrainer:
         seed: int,
     ):
         self.device = torch.device("cpu")
-        size, n_updates = settings.mlp_batch_size, math.ceil(len(train) / settings.mlp_batch_size)
-        self.plan = Plan(size, settings.mlp_epochs, n_updates, open_end=True)
+        size, n_updates = settings.mlp.batch_size, math.ceil(len(train) / settings.mlp.batch_size)
+        self.plan = Plan(size, settings.mlp.epochs, n_updates, open_end=True)
         self.updates = 0
         self._train, self._targets = torch.from_numpy(train), torch.from_numpy(targets)
         self._valid = valid
         self._settings, self._seed = settings, seed
-        drawn = Layers.drawn(seed, train.shape[1], settings.mlp_hidden_size, n_classes)
+        drawn = Layers.drawn(seed, train.shape[1], settings.mlp.hidden_size, n_classes)
         self._weights = {
             name: torch.from_numpy(array).requires_grad_() for name, array in drawn.arrays().items()
         }
-        self._adam = torch.optim.Adam(self._weights.values(), settings.mlp_learning_rate)
+        self._adam = torch.optim.Adam(self._weights.values(), settings.mlp.learning_rate)
 
     @property
     def learning_rate(self) -> float:
         """Give the rate, which is always the same."""
-        return self._settings.mlp_learning_rate
+        return self._settings.mlp.learning_rate
 
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""
@@ -233,12 +233,12 @@ class MLPTrainer:
         settings = self._settings
         order = rng_for(self._seed, "mlp order", epoch).permutation(len(self._targets))
         rng = rng_for(self._seed, "mlp dropout", epoch)
-        for first in range(0, len(order), settings.mlp_batch_size):
-            rows = torch.from_numpy(order[first : first + settings.mlp_batch_size])
+        for first in range(0, len(order), settings.mlp.batch_size):
+            rows = torch.from_numpy(order[first : first + settings.mlp.batch_size])
             averages = self._train[rows]
-            input_mask = _mask(rng, settings.mlp_input_dropout, tuple(averages.shape))
-            hidden_shape = (len(rows), settings.mlp_hidden_size)
-            hidden_mask = _mask(rng, settings.mlp_output_dropout, hidden_shape)
+            input_mask = _mask(rng, settings.mlp.input_dropout, tuple(averages.shape))
+            hidden_shape = (len(rows), settings.mlp.hidden_size)
+            hidden_mask = _mask(rng, settings.mlp.output_dropout, hidden_shape)
             yield MLPBatch(_dropped(averages, input_mask), self._targets[rows], hidden_mask)
 
 

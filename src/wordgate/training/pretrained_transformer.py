@@ -18,7 +18,7 @@ from wordgate.models.transformer_network import (
 from wordgate.text.subwords import SubwordEncoder
 from wordgate.training.rng import rng_for
 
-TRANSFORMER = Role("transformer", "transformer", "--set transformer_model=", ("config.json",))
+TRANSFORMER = Role("transformer", "transformer", "--set transformer.model=", ("config.json",))
 """What it is called in messages, and what its folder is known by."""
 
 

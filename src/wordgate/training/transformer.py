@@ -66,7 +66,7 @@ def fit_transformer(
     check_not_empty(train, valid, "a transformer", "the best epoch")
     torch_device = choose_device(device)
     encoder, network = pretrained_transformer(
-        settings.transformer_model, n_classes, settings.transformer_max_tokens, seed
+        settings.transformer.model, n_classes, settings.transformer.max_tokens, seed
     )
     encoded, encoded_valid = (
         encoder.encode(part.texts, threads=threads) for part in (train, valid)
@@ -83,8 +83,8 @@ def fit_transformer(
     def start(_: int) -> Candidate[TransformerNetwork]:
         trainer = TransformerTrainer(network, data, settings, seed, torch_device, threads)
         stopping = EarlyStopping(
-            patience=settings.transformer_patience,
-            warm_epochs=settings.transformer_warmup * trainer.plan.epochs,
+            patience=settings.transformer.patience,
+            warm_epochs=settings.transformer.warmup * trainer.plan.epochs,
         )
         return Candidate(trainer, stopping, _announcement(trainer, settings))
 
@@ -124,6 +124,6 @@ def _truncation(encoded: EncodedTexts, max_tokens: int) -> list[str]:
 def _announcement(trainer: TransformerTrainer, settings: Settings) -> str:
     precision = str(trainer.precision).removeprefix("torch.")
     return (
-        f"Fine-tuning {settings.transformer_model} on {format_device(trainer.device)}, {precision}:"
+        f"Fine-tuning {settings.transformer.model} on {format_device(trainer.device)}, {precision}:"
         f" {trainer.n_weights / 1e6:.1f} million weights, {trainer.plan.sentence()}"
     )

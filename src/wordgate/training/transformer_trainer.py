@@ -59,9 +59,9 @@ def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int
         settings: The recipe's settings.
     """
     sizes = np.unique(groups, return_counts=True)[1]
-    updates = math.ceil(settings.transformer_min_updates / settings.transformer_epochs)
-    wanted = updates * settings.transformer_batch_size
-    per_group = settings.transformer_texts_per_group or int(sizes.max())
+    updates = math.ceil(settings.transformer.min_updates / settings.transformer.epochs)
+    wanted = updates * settings.transformer.batch_size
+    per_group = settings.transformer.texts_per_group or int(sizes.max())
     while per_group < sizes.max() and np.minimum(sizes, per_group).sum() < wanted:
         per_group *= 2
     return per_group
@@ -77,9 +77,9 @@ def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> 
     """
     sizes = np.unique(groups, return_counts=True)[1]
     n_texts = int(np.minimum(sizes, per_group).sum())
-    updates = math.ceil(n_texts / settings.transformer_batch_size)
-    wanted = min(math.ceil(settings.transformer_min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
-    return Plan(settings.transformer_batch_size, max(settings.transformer_epochs, wanted), updates)
+    updates = math.ceil(n_texts / settings.transformer.batch_size)
+    wanted = min(math.ceil(settings.transformer.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
+    return Plan(settings.transformer.batch_size, max(settings.transformer.epochs, wanted), updates)
 
 
 @dataclass(frozen=True)
@@ -135,13 +135,13 @@ class TransformerTrainer:
         network.modules.to(device).train()
         self.device = device
         self.plan = make_plan(self._groups, self._per_group, settings)
-        self.precision = choose_precision(settings.precision, device)
+        self.precision = choose_precision(settings.lstm.precision, device)
         self.updates = 0
         named = network.modules.named_parameters()
         weights = {name: weight for name, weight in named if weight.requires_grad}
         # Biases and norms are not decayed, and come second in the optimizer.
         self._weights = dict(sorted(weights.items(), key=lambda named: named[1].ndim <= 1))
-        self._optimizer = _optimizer(self._weights.values(), settings.transformer_weight_decay)
+        self._optimizer = _optimizer(self._weights.values(), settings.transformer.weight_decay)
 
     @property
     def n_weights(self) -> int:
@@ -151,13 +151,13 @@ class TransformerTrainer:
     @property
     def learning_rate(self) -> float:
         """Give the rate due now: it rises in a line, and falls in one to nothing."""
-        plan, warmup = self.plan, self._settings.transformer_warmup
+        plan, warmup = self.plan, self._settings.transformer.warmup
         warm = max(1, round(warmup * plan.updates))
         if self.updates < warm:
             factor = (self.updates + 1) / warm
         else:
             factor = (plan.updates - self.updates) / (plan.updates - warm + 1)
-        return self._settings.transformer_learning_rate * factor
+        return self._settings.transformer.learning_rate * factor
 
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""

@@ -47,14 +47,14 @@ def learn_words(
     encoder, encoded = TextEncoder.fit(
         source.texts,
         groups=source.groups,
-        tokenizer=settings.tokenizer,
-        max_tokens=settings.max_tokens,
-        truncate=settings.truncate,
-        unknown=settings.unknown_words == "id",
-        ties="first" if settings.tokenizer == "keras" else "word",
-        min_groups=settings.min_groups,
-        min_count=settings.min_count,
-        max_words=settings.max_words,
+        tokenizer=settings.text.tokenizer,
+        max_tokens=settings.text.max_tokens,
+        truncate=settings.text.truncate,
+        unknown=settings.text.unknown_words == "id",
+        ties="first" if settings.text.tokenizer == "keras" else "word",
+        min_groups=settings.text.min_groups,
+        min_count=settings.text.min_count,
+        max_words=settings.text.max_words,
     )
     return encoder, encoded if source is train else encoder.encode(train.texts)
 
@@ -73,7 +73,7 @@ def look_words_up(
     """
     encoder, encoded = learn_words(train, vocabulary_of, settings)
     learned = encoder.vocabulary
-    spelling, limit = settings.vectors_spelling, settings.vectors_more_words
+    spelling, limit = settings.vectors.spelling, settings.vectors.more_words
     more = vectors.more_words(encoder.tokenizer, learned.index, limit, spelling)
     if more:
         encoder = encoder.extend(more)
@@ -109,13 +109,13 @@ def word_remarks(
     remarks = []
     if vocabulary_of is not None:
         remarks.append(
-            "The vocabulary was fitted on all rows, not on train alone (vocabulary_from=all): the"
+            "The vocabulary was fitted on all rows, not on train alone (text.vocabulary_from=all): the"
             " model knows words of the rows that judge it, as it could not know those of new texts."
         )
     if encoded.n_truncated:
         remarks.append(
             f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
-            f" {settings.max_tokens} tokens and lost their {settings.truncate}."
+            f" {settings.text.max_tokens} tokens and lost their {settings.text.truncate}."
         )
     return remarks
 

@@ -25,6 +25,7 @@ from wordgate.evaluation.comparison import (
 from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.selective_prediction import coverage_curve
+from wordgate.families import FAMILIES
 from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page
 from wordgate.report.recommendation import recommend
@@ -32,13 +33,10 @@ from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
-from wordgate.settings import Settings, checked_seed, reads_setting
+from wordgate.settings import Settings, checked_seed, flat_overrides
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
 from wordgate.training.families import (
-    FAMILIES,
-    NEED_VECTORS,
-    ON_CPU_ALONE,
     check_device,
     check_family,
     check_pretrained,
@@ -143,7 +141,7 @@ def compare(
     progress = Console() if progress is None else progress
     seed, n_threads = checked_seed(seed), choose_threads(threads)
     families, left_out = _families(models, vectors, taught=teacher is not None)
-    overrides = {**(settings or {}), **given_options(test_size=test_size)}
+    overrides = {**flat_overrides(settings), **given_options(test_size=test_size)}
     recipe = choose_recipe(recipe, None)
     own = tuple(dict.fromkeys(map(family_of, families)))
     taught, common = None, overrides
@@ -154,7 +152,7 @@ def compare(
     chosen = resolve_settings(recipe, common, vectors, families=own)
     files = as_names(unlabelled) or ()
     teaching = teacher_config(taught, teaching_minutes, has_unlabelled=bool(files))
-    for family in [name for name in own if name not in ON_CPU_ALONE] or own[:1]:
+    for family in [name for name in own if not FAMILIES[name].cpu_alone] or own[:1]:
         check_device(family, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_n_folds(folds, parts_given=parts_given)
@@ -227,7 +225,7 @@ def _taught_settings(
 ) -> Settings:
     """Give the settings of the LSTM that is taught: its recipe's, and those given that it reads."""
     own = _read_by(overrides, ("lstm", "transformer"))
-    named = given_options(teacher=as_names(teacher))
+    named = given_options(**{"teacher.models": as_names(teacher)})
     return resolve_settings(TAUGHT_LSTM, {**own, **named}, vectors, families=["lstm"])
 
 
@@ -238,7 +236,7 @@ def _read_by(
     return {
         name: value
         for name, value in overrides.items()
-        if any(reads_setting(family, name) for family in families)
+        if any(FAMILIES[family].reads(name) for family in families)
         and not (but is not None and name.startswith(but))
     }
 
@@ -265,7 +263,7 @@ def _families(
         except MissingExtraError as error:
             left_out.append(f"Left out: {family}. {error}.")
             continue
-        if vectors is None and family in NEED_VECTORS:
+        if vectors is None and FAMILIES[family].vectors == "required":
             left_out.append(
                 f"Left out: {family}, which averages word vectors: give some by --vectors;"
                 " 'wordgate vectors distill' makes some for your own words."

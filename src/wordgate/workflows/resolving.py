@@ -4,22 +4,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from wordgate.errors import SettingsError
+from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
 from wordgate.settings import (
     LARGEST_EMBEDDING,
     NO_TEACHER,
-    TAUGHT,
     Settings,
+    flat_overrides,
     load_settings,
-    reads_setting,
 )
-from wordgate.training.families import NEED_VECTORS
 from wordgate.vectors.pretrained import PretrainedVectors
 
-READ_VECTORS = (*NEED_VECTORS, "lstm")
 _IN_PLACE = {
-    "embedding_size": "vectors_extra_size, by which they are wider than in their file",
-    "embedding_learning_rate": "vectors_learning_rate, or vectors_drawn_learning_rate",
+    "lstm.embedding_size": "lstm.vectors_extra_size, by which they are wider than in their file",
+    "lstm.embedding_learning_rate": "lstm.vectors_learning_rate, or"
+    " lstm.vectors_drawn_learning_rate",
 }
 """What to set where there are pretrained vectors."""
 
@@ -57,17 +56,17 @@ def resolve_settings(
         SettingsError: Recipe or settings are unknown, or one has no effect; or word vectors are
             needed, or have no effect themselves.
     """
-    settings = load_settings(recipe, overrides)
-    taught = settings.is_taught and any(family in TAUGHT for family in families)
+    settings, overrides = load_settings(recipe, overrides), flat_overrides(overrides)
+    taught = settings.teacher.is_given and any(FAMILIES[f].can_be_taught for f in families)
     refuse_unread(overrides, (*families, "transformer") if taught else families)
     for setting in overrides:
-        if setting.startswith("teacher_") and not taught:
+        if setting.startswith("teacher.") and setting != "teacher.models" and not taught:
             raise SettingsError(f"{setting} has no effect without a teacher: give one by --teacher")
     check_vectors_needed(families, vectors, taught=taught)
     _check_candidates(settings, overrides)
     if vectors is None and not taught:
         for setting in overrides:
-            if setting.startswith("vectors_"):
+            if setting.startswith(("vectors.", "lstm.vectors_")) and setting != "vectors.stored":
                 raise SettingsError(
                     f"{setting} has no effect without --vectors: give some, or leave it out"
                 )
@@ -87,7 +86,7 @@ def refuse_unread(settings: Iterable[str], families: Sequence[str]) -> None:
         SettingsError: There is one.
     """
     for setting in settings:
-        if not any(reads_setting(family, setting) for family in families):
+        if not any(FAMILIES[family].reads(setting) for family in families):
             raise SettingsError(f"{setting} has no effect on {_models(families)}: leave it out")
 
 
@@ -98,11 +97,11 @@ def _check_candidates(settings: Settings, overrides: Mapping[str, object]) -> No
         SettingsError: Somebody did.
     """
     for setting in overrides:
-        of_second = setting.startswith("lighter_") and setting != "lighter_candidate"
-        if of_second and not settings.lighter_candidate:
+        of_second = setting.startswith("lstm.lighter_") and setting != "lstm.lighter_candidate"
+        if of_second and not settings.lstm.lighter_candidate:
             raise SettingsError(
-                f"{setting} has no effect with lighter_candidate=false: leave it out, or set"
-                " lighter_candidate=true"
+                f"{setting} has no effect with lstm.lighter_candidate=false: leave it out, or set"
+                " lstm.lighter_candidate=true"
             )
 
 
@@ -142,9 +141,14 @@ def check_vectors_needed(
     Raises:
         SettingsError: They have no effect, or are missing.
     """
-    if vectors is not None and not any(family in READ_VECTORS for family in families):
+    if vectors is not None and all(FAMILIES[family].vectors == "none" for family in families):
         raise SettingsError(f"--vectors {vectors} has no effect: {_models(families)} read none")
-    needing = [f for f in families if f in NEED_VECTORS and not (taught and f in TAUGHT)]
+    needing = [
+        family
+        for family in families
+        if FAMILIES[family].vectors == "required"
+        and not (taught and FAMILIES[family].can_be_taught)
+    ]
     if vectors is None and needing:
         raise SettingsError(
             f"{_models(needing)} average word vectors, and there are none: give some by --vectors;"
@@ -177,10 +181,10 @@ def resolve_vectors(
     if vectors is None:
         return settings, None
     pretrained = PretrainedVectors.open(vectors, progress)
-    size = pretrained.size + settings.vectors_extra_size
+    size = pretrained.size + settings.lstm.vectors_extra_size
     if size > LARGEST_EMBEDDING:
         raise SettingsError(
-            f"the word vectors have {pretrained.size:,} numbers, {size:,} with vectors_extra_size;"
-            f" the most is {LARGEST_EMBEDDING:,}"
+            f"the word vectors have {pretrained.size:,} dimensions, {size:,} with"
+            f" lstm.vectors_extra_size; the most is {LARGEST_EMBEDDING:,}"
         )
     return settings.with_vectors_of(pretrained.size), pretrained

@@ -8,8 +8,7 @@ from safetensors import SafetensorError
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
-from wordgate.settings import TAUGHT
-from wordgate.training.families import RESUMABLE
+from wordgate.families import FAMILIES
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
 from wordgate.training.identity import MISFITS
 
@@ -30,18 +29,19 @@ def checkpoint_config(
         BundleError: A training is kept and nothing said what is to become of it; or none is kept
             and it should be resumed; or what is there is no file.
     """
-    if resume and family not in RESUMABLE:
+    if resume and not FAMILIES[family].can_resume:
+        resumable = ", ".join(known.name for known in FAMILIES.values() if known.can_resume)
         raise SettingsError(
             f"--resume has no effect: a {family} model is fitted in one piece; kept on its way is"
-            f" the training of the families {', '.join(RESUMABLE)}"
+            f" the training of the families {resumable}"
         )
     if resume and out is None:
         raise SettingsError("to resume a training, say by `out` which one")
-    if out is None or family not in RESUMABLE:
+    if out is None or not FAMILIES[family].can_resume:
         return None
     file = kept = checkpoint_path(out)
     check_place(file, "training", folder=False)
-    if family in TAUGHT:
+    if FAMILIES[family].can_be_taught:
         taught = teaching_path(out)
         check_place(taught, "teaching", folder=True)
         kept = taught if taught.exists() and not file.exists() else file

@@ -15,15 +15,15 @@ from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
 from wordgate.evaluation.slices import WordCounts, count_words
+from wordgate.families import FAMILIES
 from wordgate.models.base import Model
 from wordgate.runtime.progress import Progress
-from wordgate.settings import Settings, reads_setting
-from wordgate.training.families import ON_CPU_ALONE, engine_of
+from wordgate.settings import Settings
+from wordgate.training.families import engine_of
 from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.metrics import Evaluator, split_facts
-from wordgate.workflows.resolving import READ_VECTORS
 from wordgate.workflows.result_store import FoldResult, ResultStore
 from wordgate.workflows.splits import DataSplits, Fold, all_rows, make_folds, split_table
 from wordgate.workflows.students import DistillationResult, TeacherConfig, fit_model
@@ -68,11 +68,11 @@ class ComparisonConfig:
 
     def device_of(self, family: str) -> str:
         """Give the device of a family."""
-        return "auto" if family in ON_CPU_ALONE else self.device
+        return "auto" if FAMILIES[family_of(family)].cpu_alone else self.device
 
     def vectors_of(self, family: str) -> PretrainedVectors | None:
         """Give the word vectors of a family; None for one that reads none."""
-        return self.vectors if family_of(family) in READ_VECTORS else None
+        return self.vectors if FAMILIES[family_of(family)].vectors != "none" else None
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def make_scheme(
         DataError: The rows can't be split so.
     """
     split = GROUPED if kind == GIVEN else kind
-    settings = config.settings.model_copy(update={"split": split})
+    settings = config.settings.updated({"split": split})
     splits = split_table(table, settings, config.seed, copies)
     folds = make_folds(table, splits, config.n_folds, settings, config.seed)
     config.progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
@@ -211,10 +211,10 @@ def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> C
     """Give the teacher that equals the model ``transformer`` would be; None if none does."""
     if config.transformer is None or config.taught is None or config.teaching is None:
         return None
-    own, name = config.settings, config.settings.transformer_model
-    as_taught = config.taught.model_copy(update={"transformer_model": name})
+    own, name = config.settings, config.settings.transformer.model
+    as_taught = config.taught.updated({"transformer.model": name})
     same_settings = _read_by("transformer", own) == _read_by("transformer", as_taught)
-    same_seed_and_time = config.taught.teacher[0] == name and config.teaching.minutes is None
+    same_seed_and_time = config.taught.teacher.models[0] == name and config.teaching.minutes is None
     return taught.fine_tuned.get(name) if same_settings and same_seed_and_time else None
 
 
@@ -281,8 +281,11 @@ def _identity(family: str, fold: Fold, config: ComparisonConfig) -> Identity:
 
 def _read_by(family: str, settings: Settings) -> dict[str, object]:
     """Give the settings that a family reads; the split is what a comparison varies."""
-    dumped = settings.model_dump(mode="json", exclude={"split"}).items()
-    return {name: value for name, value in dumped if reads_setting(family, name)}
+    return {
+        name: value
+        for name, value in settings.flat().items()
+        if name != "split" and FAMILIES[family].reads(name)
+    }
 
 
 def _as_it_is(path: Path) -> str:

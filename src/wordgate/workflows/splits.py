@@ -53,7 +53,7 @@ def split_table(
 
     Args:
         table: The rows.
-        settings: `split`, `test_size`, `valid_size`, `stratify` and `vocabulary_from`.
+        settings: `split`, `test_size`, `valid_size`, `stratify` and `text.vocabulary_from`.
         seed: Random seed of the split.
         copies: The near duplicates, if they are known already.
 
@@ -66,7 +66,7 @@ def split_table(
     everything = all_rows(table, labels, copies)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
     _check_labels(labels, train)
-    vocabulary_of = everything if settings.vocabulary_from == "all" else None
+    vocabulary_of = everything if settings.text.vocabulary_from == "all" else None
     return DataSplits(labels, split, copies, train, valid, test, vocabulary_of)
 
 

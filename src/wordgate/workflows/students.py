@@ -16,8 +16,9 @@ from typing_extensions import Required, Unpack
 
 from wordgate.data import Table
 from wordgate.errors import SettingsError
+from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
-from wordgate.settings import TAUGHT, Settings
+from wordgate.settings import Settings
 from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import CheckpointConfig, Examples
 from wordgate.training.identity import Identity
@@ -178,7 +179,7 @@ def teacher_config(
         SettingsError: There is no teacher, and something that only a teacher needs.
         DataError, BundleError, MissingExtraError: A teacher can't be used.
     """
-    if settings is None or not settings.is_taught:
+    if settings is None or not settings.teacher.is_given:
         given = {"--unlabelled": has_unlabelled, "--teaching-minutes": minutes}
         for option, value in given.items():
             if value:
@@ -186,8 +187,8 @@ def teacher_config(
         return None
     if minutes is not None and not minutes > 0:
         raise SettingsError(f"teaching_minutes is {minutes}; it must be more than 0")
-    saved = load_saved(settings.teacher)
-    check_pretrained_teachers([name for name in settings.teacher if name not in saved])
+    saved = load_saved(settings.teacher.models)
+    check_pretrained_teachers([name for name in settings.teacher.models if name not in saved])
     return TeacherConfig(saved, minutes=minutes, folder=folder, resume=resume)
 
 
@@ -235,7 +236,7 @@ def fit_model(
     **options: Unpack[FitOptions],
 ) -> tuple[Calibrated, DistillationResult | None]:
     """Fit a model, as a student where there is teaching; Args are those of `fit_student`."""
-    if teaching is None or family not in TAUGHT:
+    if teaching is None or not FAMILIES[family].can_be_taught:
         return fit_calibrated(family, train, valid, len(labels), settings, **options), None
     return fit_student(family, train, valid, test, labels, settings, teaching, **options)
 
@@ -253,7 +254,7 @@ def fit_student(
     """Fit a teacher on the training rows, let it label texts, and fit a student on these.
 
     Args:
-        family: The student's family, of `wordgate.settings.TAUGHT`.
+        family: The student's family, one that can be taught.
         train: What teacher and student are fitted on.
         valid: What chooses the best epoch of both, and calibrates both.
         test: The rows that judge the student: no text without a label that copies one of them is
@@ -308,7 +309,7 @@ def fit_student(
         own_options: FitOptions = {**options, "vectors": vectors}
         calibrated = fit_calibrated(
             family,
-            transfer.examples(train, answers["transfer"], settings.teacher_weight),
+            transfer.examples(train, answers["transfer"], settings.teacher.weight),
             valid,
             len(labels),
             settings,
@@ -345,7 +346,7 @@ def _work(
         "texts without labels": _digest(unlabelled),
         "seed": str(seed),
         "word vectors": "the teacher's" if vectors is None else vectors.name,
-        **{name: str(value) for name, value in settings.model_dump(mode="json").items()},
+        **{name: str(value) for name, value in settings.flat().items()},
     }
 
 

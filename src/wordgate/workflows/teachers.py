@@ -61,7 +61,7 @@ class ModelTeacher:
         from wordgate.training.device import choose_device, choose_precision
 
         where = choose_device(device)
-        precision = choose_precision(settings.precision, where)
+        precision = choose_precision(settings.lstm.precision, where)
         network = self.model.network.in_precision(precision, where)
         return replace(self, model=replace(self.model, network=network))
 
@@ -161,7 +161,7 @@ class TeacherTrainer:
         self, saved: Mapping[str, SavedModel], folder: TeacherCache, limit: float
     ) -> list[ModelTeacher]:
         """Load or fine-tune all teachers; these share the time until the limit."""
-        found, names = [], self.settings.teacher
+        found, names = [], self.settings.teacher.models
         own = None
         for number, name in enumerate(names):
             if name in saved:
@@ -187,7 +187,7 @@ class TeacherTrainer:
             self.train,
             self.valid,
             len(self.labels),
-            self.settings.model_copy(update={"transformer_model": name}),
+            self.settings.updated({"transformer.model": name}),
             seed=self.seed + number,
             device=self.device,
             progress=self.progress,

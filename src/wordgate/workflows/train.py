@@ -19,13 +19,14 @@ from wordgate.evaluation.calibration import TemperatureScaling, apply_temperatur
 from wordgate.evaluation.error_analysis import Predictions, analyse_errors
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.evaluation.slices import count_words
+from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
-from wordgate.settings import TAUGHT, Settings, checked_seed
+from wordgate.settings import Settings, checked_seed, flat_overrides
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
@@ -188,16 +189,18 @@ def train(
         raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
     progress = Console() if progress is None else progress
     files = as_names(unlabelled) or ()
-    named = given_options(split=split, test_size=test_size, teacher=as_names(teacher))
-    overrides = {**(settings or {}), **named}
+    named = given_options(
+        **{"split": split, "test_size": test_size, "teacher.models": as_names(teacher)}
+    )
+    overrides = {**flat_overrides(settings), **named}
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
     teaching = teacher_config(
-        chosen if model in TAUGHT else None,
+        chosen if FAMILIES[model].can_be_taught else None,
         teaching_minutes,
         has_unlabelled=bool(files),
-        folder=teaching_path(out) if out is not None and model in TAUGHT else None,
+        folder=teaching_path(out) if out is not None and FAMILIES[model].can_be_taught else None,
         resume=resume,
     )
     if resume and not overwrite and max_minutes is None and out is not None:

@@ -56,9 +56,9 @@ def distilled_vectors(
         from wordgate.training.encoder_words import EncoderWords
 
         asked = EncoderWords(name, model.encoder, model.network)
-        cut = get_tokenizer(settings.tokenizer)
+        cut = get_tokenizer(settings.text.tokenizer)
         counts = Counter(word for text in texts for word in cut(text))
-        frequent = counts.most_common(settings.max_words)
+        frequent = counts.most_common(settings.text.max_words)
         words = [word for word, _ in frequent if len(word) <= LONGEST_WORD]
         words += further_words(asked, words, cut)
         progress.say(f"Distilling vectors of {len(words):,} words from the teacher.")
@@ -80,12 +80,12 @@ def make_augmenter(
         settings: The recipe's settings.
         progress: Where reading the vectors is told.
     """
-    tokenizer = get_tokenizer(settings.tokenizer)
-    if vectors is None or not settings.teacher_variations:
+    tokenizer = get_tokenizer(settings.text.tokenizer)
+    if vectors is None or not settings.teacher.variations:
         return Augmenter(tokenizer)
     counts = Counter(word for text in texts for word in set(tokenizer(text)))
     words = [word for word, n in counts.items() if n > 1 and any(map(str.isalpha, word))]
-    found = vectors.lookup(words, settings.vectors_spelling, progress)
+    found = vectors.lookup(words, settings.vectors.spelling, progress)
     known = [word for word, is_known in zip(words, found.known.tolist(), strict=True) if is_known]
     return Augmenter(tokenizer, nearest_words(known, found.vectors[found.known], NEIGHBOURS))
 

@@ -323,14 +323,12 @@ def same_arrays(content, whole):
 
 
 def small_settings():
-    from wordgate.settings import Settings
-
     spec = importlib.util.spec_from_file_location(
         "training_conftest", Path(__file__).parents[2] / "training" / "conftest.py"
     )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Settings(**{**module.SMALL, "epochs": 2, "calibration": "none"})
+    return module.make_settings(epochs=2, calibration="none")
 
 
 class Comparing:
@@ -355,8 +353,14 @@ class Comparing:
         self.result = self.told()
 
     def compare(self, *, resume):
-        changes = {"epochs": 1, "min_updates": 1, "hidden_size": 4, "embedding_size": 4,
-                   "min_groups": 1, "calibration": "none"}  # fmt: skip
+        changes = {
+            "lstm.epochs": 1,
+            "lstm.min_updates": 1,
+            "lstm.hidden_size": 4,
+            "lstm.embedding_size": 4,
+            "text.min_groups": 1,
+            "calibration": "none",
+        }
         return wordgate.compare(
             self.source, out=self.out, models=["count", "lstm"], split="grouped", settings=changes,
             device="cpu", resume=resume, overwrite=True, progress=self.silent,

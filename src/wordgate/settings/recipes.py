@@ -1,0 +1,238 @@
+"""Recipes: named sets of all settings; single settings laid over them."""
+
+import difflib
+import operator
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from wordgate.errors import SettingsError, did_you_mean
+from wordgate.settings.schema import Settings, flattened, setting_fields
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+LARGEST_SEED = 2**32 - 1
+EXTENDS = "extends"
+"""What a recipe names the recipe by whose settings it has but for its own."""
+
+_NEEDED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "model_type": "a table of settings",
+    "string_type": "a name",
+    "too_short": "one or several values, joined by '+'",
+    "tuple_type": "one or several values, joined by '+'",
+}
+"""What a setting must be, by the kind of fault pydantic finds."""
+
+_MOST_SHOWN = 200  # characters of what a recipe says, in a message
+_MOST_FAULTS = 100
+_LONGEST_RECIPE = 2**14  # bytes, six of ours: the parser takes seconds over a key of 40,000
+
+SET_BY_CANDIDATE = frozenset(
+    f"lstm.{name}"
+    for name in (
+        *("hidden_size", "word_dropout", "embedding_learning_rate", "vectors_learning_rate"),
+        "vectors_drawn_learning_rate",
+    )
+)
+"""The settings in which the second LSTM candidate differs: whoever sets one wants one LSTM."""
+
+
+def recipe_names() -> list[str]:
+    """Name the recipes that come with wordgate."""
+    files = (resources.files("wordgate") / "recipes").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> Settings:
+    """Read a recipe and lay single settings over it.
+
+    A setting in which the two LSTM candidates of a recipe would differ leaves one, unless a setting
+    of the second one is given, too; `lstm.epochs` leaves no `lstm.max_updates`.
+
+    Args:
+        recipe: A name from `recipe_names()`, or the path of a ``.toml`` file like theirs. A recipe
+            may extend one of `recipe_names()`: ``extends = "default"``.
+        overrides: Settings that beat the recipe's, by dotted names such as ``lstm.hidden_size`` or
+            in nested tables. Values may be strings, as typed.
+
+    Returns:
+        The complete, validated settings.
+
+    Raises:
+        SettingsError: The recipe is unknown, or settings are; all faults are told at once.
+    """
+    given = flat_overrides(overrides)
+    if SET_BY_CANDIDATE & given.keys() and not any(n.startswith("lstm.lighter_") for n in given):
+        given["lstm.lighter_candidate"] = False
+    if "lstm.epochs" in given:
+        given.setdefault("lstm.max_updates", 0)
+    values = _read_recipe(recipe)
+    base = values.pop(EXTENDS, None)
+    if base is not None:
+        values = {**_base(base, recipe), **values}
+    return _validated({**values, **given}, recipe)
+
+
+def flat_overrides(overrides: Mapping[str, object] | None) -> dict[str, object]:
+    """Give settings as a user gave them, dotted names or nested tables, by their dotted names."""
+    return dict(flattened({str(name): value for name, value in (overrides or {}).items()}))
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
+    """Turn ``["lstm.hidden_size=64"]`` into ``{"lstm.hidden_size": "64"}``.
+
+    Raises:
+        SettingsError: One is not of the form NAME=VALUE.
+    """
+    pairs = {}
+    for assignment in assignments:
+        key, sign, value = assignment.partition("=")
+        if not sign or not key.strip():
+            raise SettingsError(
+                f"'{assignment}' is not a setting; write NAME=VALUE, such as lstm.hidden_size=64"
+            )
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def checked_seed(seed: int) -> int:
+    """Give a seed back as a plain integer.
+
+    Raises:
+        SettingsError: It is no whole number, or one that scikit-learn doesn't take.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= LARGEST_SEED:
+        raise SettingsError(f"seed is {seed!r}; it must be a whole number from 0 to {LARGEST_SEED}")
+    return number
+
+
+def _read_recipe(recipe: str | Path) -> dict[str, Any]:
+    """Read the settings that a recipe names itself, by their dotted names."""
+    name = str(recipe)
+    if name in recipe_names():
+        return _own(name)
+    if not name.endswith(".toml"):
+        raise SettingsError(
+            f"no recipe '{name}'"
+            + did_you_mean(name, [*recipe_names(), "the path of a .toml file of your own"])
+        )
+    try:
+        return _parsed(Path(recipe).read_bytes(), name)
+    except OSError as error:
+        raise SettingsError(f"the recipe '{name}' can't be read: {error.strerror}") from error
+
+
+def _own(name: str) -> dict[str, Any]:
+    return _parsed((resources.files("wordgate") / "recipes" / f"{name}.toml").read_bytes(), name)
+
+
+def _base(base: object, recipe: str | Path) -> dict[str, Any]:
+    """Read the recipe that another extends; those that come with wordgate may extend one, too."""
+    if base not in recipe_names() or base == str(recipe):
+        raise SettingsError(
+            f"the recipe '{recipe}' extends {_shown(base)}"
+            + did_you_mean(str(base), [name for name in recipe_names() if name != str(recipe)])
+        )
+    values = _own(str(base))
+    further = values.pop(EXTENDS, None)
+    return values if further is None else {**_base(further, str(base)), **values}
+
+
+def _parsed(content: bytes, name: str) -> dict[str, Any]:
+    if len(content) > _LONGEST_RECIPE:
+        raise SettingsError(
+            f"the recipe '{name}' has {len(content):,} bytes; more than {_LONGEST_RECIPE:,} is no"
+            " recipe"
+        )
+    try:
+        return dict(flattened(tomllib.loads(content.decode("utf-8"))))
+    except (ValueError, RecursionError) as error:  # too long a number, and too deep a list, too
+        why = f"{error!s:.{_MOST_SHOWN}}"
+        raise SettingsError(f"the recipe '{name}' is not valid TOML: {why}") from error
+
+
+def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
+    fields = setting_fields()
+    unknown = [name for name in values if name not in fields]
+    missing = [name for name in fields if name not in values]
+    faults = [f"  no setting '{name:.{_MOST_SHOWN}}'{_suggested(name, fields)}" for name in unknown]
+    faults += [f"  {name} is missing" for name in missing]
+    known = {name: value for name, value in values.items() if name in fields}
+    try:
+        settings = Settings.model_validate(_nested(known))
+    except ValidationError as error:
+        told = (_fault(detail) for detail in error.errors() if detail["type"] != "missing")
+        faults += dict.fromkeys(told)
+    else:
+        if not faults:
+            return settings
+    if left := len(faults) - _MOST_FAULTS:
+        faults = faults[:_MOST_FAULTS]
+        if left > 0:
+            faults.append(f"  and {left:,} more")
+    raise SettingsError("\n".join([f"these settings (recipe '{recipe}') can't be used:", *faults]))
+
+
+def _suggested(name: str, fields: Mapping[str, object]) -> str:
+    """End a message about an unknown setting: by the tables that have one of its name, or near."""
+    shorts = {known.rpartition(".")[2] for known in fields}
+    near = difflib.get_close_matches(name, shorts, n=1)
+    if not near:
+        return did_you_mean(name, fields)
+    quoted = [f"'{known}'" for known in fields if known.rpartition(".")[2] == near[0]]
+    return f"; did you mean {' or '.join(quoted)}?"
+
+
+def _nested(values: Mapping[str, object]) -> dict[str, Any]:
+    """Give settings by dotted names as the tables that the schema has."""
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        table, dot, short = name.rpartition(".")
+        if dot:
+            nested.setdefault(table, {})[short] = value
+        else:
+            nested[name] = value
+    return nested
+
+
+def _fault(detail: Any) -> str:
+    """Say one fault as pydantic found it in the words of a user."""
+    if detail["type"] == "no_effect":
+        return f"  {detail['msg']}"
+    name = f"{'.'.join(part for part in detail['loc'] if isinstance(part, str)):.{_MOST_SHOWN}}"
+    if detail["type"] not in _NEEDED:
+        return f"  {name}: {detail['msg']}, not {_shown(detail['input'])}"
+    needed = _NEEDED[detail["type"]].format(**detail.get("ctx", {}))
+    return f"  {name} is {_shown(detail['input'])}; it must be {needed}"
+
+
+def _shown(value: object) -> str:
+    """Show a value in one line; a number or a list may be too long or too deep to be written."""
+    try:
+        return f"{value!r:.{_MOST_SHOWN}}"
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__}"
