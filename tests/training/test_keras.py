@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wordgate.settings import load_settings
-from wordgate.text.batches import Batch
+from wordgate.text.batches import PaddedBatch
 from wordgate.text.vocabulary import Vocabulary
 from wordgate.training.first_vectors import drawn_vectors
 from wordgate.training.trainer import Trainer
@@ -41,7 +41,7 @@ def batch_of(ids):
     lengths = (ids != 0).sum(axis=1).astype(np.int64)
     right_padded = np.zeros(ids.shape, np.int64)
     right_padded[np.arange(ids.shape[1]) < lengths[:, None]] = ids[ids != 0]
-    return Batch(np.arange(len(ids)), right_padded, lengths)
+    return PaddedBatch(np.arange(len(ids)), right_padded, lengths)
 
 
 def begun(recorded, **changes):

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.settings import Settings
-from wordgate.text.batches import Batch
+from wordgate.text.batches import PaddedBatch
 from wordgate.training import recurrent
 from wordgate.training.adam import Rates, clip_gradients, schedule_factor
 from wordgate.training.device import choose_precision, engine
@@ -141,7 +141,7 @@ class Trainer:
         """Name what computes: it moves the last bits of a result."""
         return engine(self.device, self.precision)
 
-    def prepare(self, batch: Batch, targets: Targets, *, epoch: int, update: int) -> Prepared:
+    def prepare(self, batch: PaddedBatch, targets: Targets, *, epoch: int, update: int) -> Prepared:
         """Prepare an update; nothing that updates change has a part in it.
 
         Args:
@@ -244,7 +244,9 @@ class Trainer:
             weights = weights**0.25
         return self._tensor(weights.astype(np.float32))
 
-    def _without_some_words(self, batch: Batch, chance: np.random.Generator) -> NDArray[np.int64]:
+    def _without_some_words(
+        self, batch: PaddedBatch, chance: np.random.Generator
+    ) -> NDArray[np.int64]:
         """Replace words at random by the unknown word, so that unknown words are no surprise."""
         if self.settings.word_dropout == 0.0 or self.unknown is None:
             return batch.ids

@@ -32,7 +32,7 @@ class LookupResult:
     """What a table has for the words of a vocabulary.
 
     Attributes:
-        vectors: float32 [words, size]; zeros for a word that was not found.
+        vectors: float32 [words, dim]; zeros for a word that was not found.
         rules: int8 [words], the place in `RULES` of the rule that found the word; -1 for none.
     """
 
@@ -62,7 +62,7 @@ def lookup_words(table: VectorFile, words: Sequence[str], spelling: Spelling) ->
     """
     wanted = _wanted(words, spelling)
     found = LookupResult(
-        vectors=np.zeros((len(words), table.size), np.float32),
+        vectors=np.zeros((len(words), table.dim), np.float32),
         rules=np.full(len(words), -1, np.int8),
     )
     nearest = np.full(len(words), np.iinfo(np.int64).max)

@@ -166,7 +166,7 @@ def vector_facts(
     if vectors is None or coverage is None:
         return None
     file = vectors.file
-    return VectorFacts(file=vectors.name, format=file.format, size=file.size, **asdict(coverage))
+    return VectorFacts(file=vectors.name, format=file.format, size=file.dim, **asdict(coverage))
 
 
 def _majority(targets: NDArray[np.int64], n_classes: int, n_texts: int) -> NDArray[np.float64]:

@@ -177,10 +177,10 @@ def resolve_vectors(
     if vectors is None:
         return settings, None
     pretrained = PretrainedVectors.open(vectors, progress)
-    size = pretrained.size + settings.vectors_extra_size
+    size = pretrained.dim + settings.vectors_extra_size
     if size > LARGEST_EMBEDDING:
         raise SettingsError(
-            f"the word vectors have {pretrained.size:,} numbers, {size:,} with vectors_extra_size;"
+            f"the word vectors have {pretrained.dim:,} numbers, {size:,} with vectors_extra_size;"
             f" the most is {LARGEST_EMBEDDING:,}"
         )
-    return settings.with_vectors_of(pretrained.size), pretrained
+    return settings.with_vectors_of(pretrained.dim), pretrained
