@@ -64,36 +64,33 @@ class SplitLeakage:
         return "another row of their group" if self.own_groups else "an exact copy"
 
 
-def explain_grouped(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:  # noqa: ARG001
-    """Say why a grouped split is fair."""
-    if leak.own_groups:
-        return (
-            "Grouped and stratified by label: all rows of a group are in one part, so test holds "
-            f"only groups that train has never seen. {_sizes(parts, leak)}"
+def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
+    """Say why a split is fair, or what it leaks, and the sizes reached.
+
+    Args:
+        kind: ``grouped``, ``random`` or ``given``.
+        parts: The rows of each part.
+        leak: The leakage between them.
+        cut: Parts that were not given, and were cut from train.
+    """
+    if kind == "grouped":
+        by, copies, things = ("", "rows of a group", "groups")
+        if not leak.own_groups:
+            by, copies, things = (" by exact text", "copies of a text", "texts")
+        how = (
+            f"Grouped{by} and stratified by label: all {copies} are in one part, so test holds only"
+            f" {things} that train has never seen."
         )
+        return f"{how} {_sizes(parts, leak)}"
+    how = "Rows were dealt at random"
+    if kind == "given":
+        names = {"test": "test", "valid": "validation"}
+        missing = " and ".join(names[part] for part in cut)
+        how = "The parts were given"
+        how += f"; {missing} was not, and is cut from train in whole groups" if cut else ""
     return (
-        "Grouped by exact text and stratified by label: all copies of a text are in one part, so "
-        f"test holds only texts that train has never seen. {_sizes(parts, leak)}"
-    )
-
-
-def explain_random(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:  # noqa: ARG001
-    """Say what a random split leaks."""
-    return (
-        "Rows were dealt at random: "
-        f"{_of(leak.test_rows_in_train, len(parts.test))} test rows have {leak.shared_thing} "
-        f"in train. {_sizes(parts, leak)}"
-    )
-
-
-def explain_given(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
-    """Say what was given, what was cut from train, and what leaks."""
-    names = {"test": "test", "valid": "validation"}
-    missing = " and ".join(names[part] for part in cut)
-    how = f"; {missing} was not, and is cut from train in whole groups" if cut else ""
-    return (
-        f"The parts were given{how}: {_of(leak.test_rows_in_train, len(parts.test))} test rows "
-        f"have {leak.shared_thing} in train. {_sizes(parts, leak)}"
+        f"{how}: {_of(leak.test_rows_in_train, len(parts.test))} test rows have"
+        f" {leak.shared_thing} in train. {_sizes(parts, leak)}"
     )
 
 
