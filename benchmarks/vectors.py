@@ -68,11 +68,11 @@ LOOK_UP_PEER = """
 import sys, time, json, hashlib
 import numpy as np
 from wordgate.runtime.progress import Silent
-from wordgate.vectors.pretrained import Pretrained
+from wordgate.vectors.pretrained import PretrainedVectors
 file, words = sys.argv[1:]
 wanted = open(words, "rb").read().decode().split("\\n")
 started, worked = time.perf_counter(), time.process_time()
-found = Pretrained.open(file, Silent()).look_up(wanted, "any", Silent())
+found = PretrainedVectors.open(file, Silent()).lookup(wanted, "any", Silent())
 seconds = [time.perf_counter() - started, time.process_time() - worked]
 print(json.dumps([*seconds, hashlib.sha256(found.vectors.tobytes()).hexdigest()]))
 """

@@ -22,7 +22,7 @@ RULES = ("exact", "lower", "title", "upper", "digits", "hashtag", "stretched")
 hashtag; letters that stand three times or more in a row standing twice, or once."""
 
 MISSED_SHOWN = 20
-_MISSED_TOLD = 10
+_MISSED_NAMED = 10
 _NUMBER = re.compile(r"\d{2,}")
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 
@@ -194,8 +194,8 @@ class VocabularyCoverage:
         if set(self.rules) - {"exact"}:
             lines.append(f"Found by their spelling: {', '.join(others)}.")
         if self.missed:
-            told = ", ".join(f"{m.word} ({m.tokens:,})" for m in self.missed[:_MISSED_TOLD])
-            lines.append(f"The most frequent without: {told}.")
+            missed = ", ".join(f"{m.word} ({m.tokens:,})" for m in self.missed[:_MISSED_NAMED])
+            lines.append(f"The most frequent without: {missed}.")
         if self.more:
             lines.append(f"{self.more:,} more words of the table are known, for texts to come.")
         return lines
