@@ -5,7 +5,7 @@ TORCH_INDEX ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-pythons faults check format dist tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
+.PHONY: demo test test-pythons faults golden check format dist tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
         bench-intervals bench-faithfulness bench-serve bench-teaching bench-minimal-pairs fuzz-api
 
@@ -32,6 +32,11 @@ dist: $(VENV)/.dev
 faults: $(VENV)/.dev
 	WORDGATE_FAULTS=long $(BIN)/pytest tests/faults $$(grep -rl --include="test_*.py" how_many tests \
 		| grep -v ^tests/faults/) $(PYTEST)
+
+# Holds the code against the record of other code, or of another commit: GOLDEN="write FILE" writes
+# one, GOLDEN="check FILE" compares; about five minutes, on the machine that wrote it.
+golden: $(VENV)/.dev
+	$(BIN)/python tests/golden/record.py $(GOLDEN)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ from wordgate.split.folds import grouped_folds
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.study import hold_out, make_study
+from wordgate.workflows.splits import hold_out, split_table
 
 TWEETS, FOLDS = "twitter_training.csv", 4
 ALONE = {"vectors_extra_size": 0}
@@ -43,11 +43,11 @@ WAYS = {
 def main() -> None:
     """Print a row for each way."""
     table = read_table(real_file(TWEETS), drop_labels=["Irrelevant"])
-    study = make_study(table, load_settings("default"), 0)
-    kept = np.sort(np.concatenate([study.split.train, study.split.valid]))
+    splits = split_table(table, load_settings("default"), 0)
+    kept = np.sort(np.concatenate([splits.split.train, splits.split.valid]))
     names = [table.labels[row] for row in kept]
-    targets = np.array([study.labels.index(name) for name in names], np.int64)
-    groups = [study.copies.joined.groups[row] for row in kept]
+    targets = np.array([splits.labels.index(name) for name in names], np.int64)
+    groups = [splits.copies.joined.groups[row] for row in kept]
     rows = Examples([table.texts[row] for row in kept], targets, groups)
     fold_of_row = grouped_folds(groups, names, FOLDS, seed=0)
     vectors = PretrainedVectors.open(distilled("tweets-inner", rows.texts), Silent())
@@ -58,7 +58,7 @@ def main() -> None:
         for fold in range(FOLDS):
             rest = rows.part(np.flatnonzero(fold_of_row != fold))
             examined = rows.part(np.flatnonzero(fold_of_row == fold))
-            fitted = fit_way(rest, study.labels, vectors, changes)
+            fitted = fit_way(rest, splits.labels, vectors, changes)
             valid.append(fitted.history[fitted.best_epoch - 1].valid_accuracy)
             chosen = fitted.model.log_proba(examined.texts).argmax(axis=1)
             test.append((chosen == examined.targets).mean())

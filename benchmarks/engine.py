@@ -48,13 +48,13 @@ class Variant:
 
 def one_by_one() -> None:
     """Prepare each batch when it is asked for, in the same thread."""
-    from wordgate.training import sitting
+    from wordgate.training import loop
 
     @contextmanager
-    def as_they_come(items: Iterable[Any]) -> Iterator[Iterator[Any]]:
+    def as_they_come(items: Iterable[Any], **_: object) -> Iterator[Iterator[Any]]:
         yield iter(items)
 
-    sitting.prepared_ahead = as_they_come
+    loop.prefetch = as_they_come
 
 
 def distinct_projection() -> None:
@@ -81,10 +81,10 @@ def distinct_projection() -> None:
 
 def to_the_letter() -> None:
     """Pad each batch to its longest text exactly, so that many shapes occur."""
-    from wordgate.training import sitting
+    from wordgate.training import lstm_trainer
 
-    real = sitting.bucketed
-    sitting.bucketed = lambda *arguments, **options: real(*arguments, **options, round_to=1)
+    real = lstm_trainer.bucketed
+    lstm_trainer.bucketed = lambda *arguments, **options: real(*arguments, **options, round_to=1)
 
 
 WHOLE = Variant("the whole engine", 1.0)

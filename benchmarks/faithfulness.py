@@ -30,7 +30,7 @@ import torch
 
 from real_data import real_file
 from wordgate.data import read_table
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Network
@@ -40,7 +40,7 @@ from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training import recurrent
 from wordgate.workflows.calibrating import fit_calibrated
-from wordgate.workflows.study import make_study
+from wordgate.workflows.splits import split_table
 
 N_TWEETS, SHARE, N_RANDOM, MANY = 1000, 0.2, 10, 3
 OURS, GRADIENT, CHANCE = "leaving out", "gradient times input", "chance"
@@ -58,7 +58,7 @@ class Judge:
 
     def proba(self, texts: Sequence[Ids]) -> np.ndarray:
         """Predict texts that are ids: float64 [n, classes]."""
-        return np.exp(tempered(self.network.log_proba(encoded(texts)), self.temperature))
+        return np.exp(apply_temperature(self.network.log_proba(encoded(texts)), self.temperature))
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ def main(recipe: str = "default") -> None:
     """Print a table for each way to take a word away."""
     settings, seed = load_settings(recipe), 0
     table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
-    study = make_study(table, settings, seed)
+    splits = split_table(table, settings, seed)
     fitted = fit_calibrated(
-        "lstm", study.train, study.valid, len(study.labels), settings,
+        "lstm", splits.train, splits.valid, len(splits.labels), settings,
         seed=seed, device="cpu", progress=Silent(),
     )  # fmt: skip
     model = fitted.fitted.model
     judge = Judge(model.network, fitted.temperature)
-    texts, groups = drawn_tweets(model, study.test, seed)
+    texts, groups = drawn_tweets(model, splits.test, seed)
     rankings = ranked(judge, texts, seed)
     n_words = np.array(list(map(len, texts)))
     many = n_deleted(n_words) >= MANY
@@ -97,7 +97,7 @@ def main(recipe: str = "default") -> None:
     tell("Words deleted", judge, texts, rankings, groups, many, np.delete)
     unknown = model.encoder.vocabulary.unknown
     if unknown is not None:
-        ruin = replacing(unknown)
+        ruin = atomic_write(unknown)
         tell("Words replaced by the unknown word", judge, texts, rankings, groups, many, ruin)
 
 
@@ -217,7 +217,7 @@ def n_deleted(n_words: np.ndarray) -> np.ndarray:
     return np.maximum(1, np.round(SHARE * n_words).astype(np.int64))
 
 
-def replacing(unknown: int) -> Ruin:
+def atomic_write(unknown: int) -> Ruin:
     """Give a way to put the unknown word in the place of words."""
 
     def replaced(text: Ids, positions: np.ndarray) -> Ids:

@@ -17,7 +17,7 @@ from wordgate.data import read_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.training.families import fit
-from wordgate.workflows.study import Study, make_study
+from wordgate.workflows.splits import DataSplits, split_table
 
 SEEDS = (0, 1, 2)
 FEWEST = 500  # rows for an accuracy to mean something
@@ -38,10 +38,10 @@ def main(options: list[str]) -> None:
     for seed in seeds:
         for way, table, kind in ways:
             settings = load_settings("default", {"split": kind})
-            study = make_study(table, settings, seed)
-            known = np.isin(ids[study.split.test], ids[study.split.train])
+            splits = split_table(table, settings, seed)
+            known = np.isin(ids[splits.split.test], ids[splits.split.train])
             for family, recipe in MODELS:
-                right = _right(study, family, recipe, seed)
+                right = _right(splits, family, recipe, seed)
                 others = f"{right[~known].mean():.3f}" if (~known).sum() >= FEWEST else ""
                 print(
                     f"| {family} ({recipe}) | {way} | {seed} | {right.mean():.3f} |"
@@ -57,20 +57,20 @@ def main(options: list[str]) -> None:
                   f" (splits: {', '.join(f'{one:+.1f}' for one in points)})")  # fmt: skip
 
 
-def _right(study: Study, family: str, recipe: str, seed: int) -> np.ndarray:
+def _right(splits: DataSplits, family: str, recipe: str, seed: int) -> np.ndarray:
     """Fit a model and tell which test rows it labels right, bool [n_test]."""
     fitted = fit(
         family,
-        study.train,
-        study.valid,
-        len(study.labels),
+        splits.train,
+        splits.valid,
+        len(splits.labels),
         load_settings(recipe),
         seed=seed,
         device="auto",
         progress=Silent(),
         deadline=math.inf,
     )
-    return fitted.model.log_proba(study.test.texts).argmax(axis=1) == study.test.targets
+    return fitted.model.log_proba(splits.test.texts).argmax(axis=1) == splits.test.targets
 
 
 if __name__ == "__main__":

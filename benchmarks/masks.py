@@ -17,7 +17,7 @@ from wordgate.data import read_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.training.families import fit
-from wordgate.workflows.study import make_study
+from wordgate.workflows.splits import split_table
 
 RECIPE, MARGIN, SEEDS = "notebook-fast", 0.3, 5
 WAYS = ("batch", "text")
@@ -31,28 +31,28 @@ def main() -> None:
     print("| seed | masks of a batch | masks of a text | difference |\n|---|---|---|---|")
     differences = []
     for seed in range(seeds):
-        study = make_study(table, load_settings(RECIPE), seed)
-        shared, own = (accuracy(study, way, seed) for way in WAYS)
+        splits = split_table(table, load_settings(RECIPE), seed)
+        shared, own = (accuracy(splits, way, seed) for way in WAYS)
         differences.append(100 * (shared - own))
         print(f"| {seed} | {shared:.4f} | {own:.4f} | {differences[-1]:+.2f} |", flush=True)
     print_verdict(np.array(differences))
 
 
-def accuracy(study, way: str, seed: int) -> float:
+def accuracy(splits, way: str, seed: int) -> float:
     """Fit with masks drawn one way, and judge on test."""
     fitted = fit(
         "lstm",
-        study.train,
-        study.valid,
-        len(study.labels),
+        splits.train,
+        splits.valid,
+        len(splits.labels),
         load_settings(RECIPE, {"dropout_masks": way, "precision": "float32"}),
         seed=seed,
         device="cpu",
         progress=Silent(),
         deadline=math.inf,
     )
-    chosen = fitted.model.log_proba(study.test.texts).argmax(axis=1)
-    return float((chosen == study.test.targets).mean())
+    chosen = fitted.model.log_proba(splits.test.texts).argmax(axis=1)
+    return float((chosen == splits.test.targets).mean())
 
 
 def print_verdict(differences: np.ndarray) -> None:

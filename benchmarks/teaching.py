@@ -24,7 +24,7 @@ from real_data import real_file
 from wordgate.data import read_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
-from wordgate.workflows.study import make_study
+from wordgate.workflows.splits import split_table
 
 PARTS = ("emoji", "trec", "sst5")
 N_LABELLED, N_VALID = 1000, 100
@@ -63,18 +63,18 @@ def parts(folder):
             (["lstm"], {"vectors": vectors}),
             (["taught", "transformer"], {"teacher": "minilm"}),
         ):
-            for rung in wordgate.compare(source, models=models, **plain, **options).rungs:
-                interval = rung.scores.intervals["accuracy"]
-                model = "lstm, distilled vectors" if "vectors" in options else rung.family
+            for result in wordgate.compare(source, models=models, **plain, **options).results:
+                interval = result.scores.intervals.accuracy
+                model = "lstm, distilled vectors" if "vectors" in options else result.family
                 print(
-                    f"| {name} | {model} | {rung.scores.accuracy:.3f}"
-                    f" | {interval.low:.3f} to {interval.high:.3f} | {rung.scores.macro.f1:.3f}"
-                    f" | {rung.train_seconds:.0f} | {rung.texts_per_second:,.0f} |",
+                    f"| {name} | {model} | {result.scores.accuracy:.3f}"
+                    f" | {interval.low:.3f} to {interval.high:.3f} | {result.scores.macro_f1:.3f}"
+                    f" | {result.train_seconds:.0f} | {result.texts_per_second:,.0f} |",
                     flush=True,
                 )
 
 
-def draw(table, study, number, folder):
+def draw(table, splits, number, folder):
     """Write the files of one draw: train, valid, test and texts without labels."""
     rng = np.random.default_rng(number)
     groups = np.array(table.groups, dtype=object)
@@ -83,12 +83,12 @@ def draw(table, study, number, folder):
         shuffled = rng.permutation(rows)
         return shuffled[np.unique(groups[shuffled], return_index=True)[1]]
 
-    chosen = rng.permutation(one_of_each(study.split.train))[:N_LABELLED]
-    rest = np.setdiff1d(np.concatenate([study.split.train, study.split.valid]), chosen)
+    chosen = rng.permutation(one_of_each(splits.split.train))[:N_LABELLED]
+    rest = np.setdiff1d(np.concatenate([splits.split.train, splits.split.valid]), chosen)
     rows = {
         "valid": chosen[:N_VALID],
         "train": chosen[N_VALID:],
-        "test": one_of_each(study.split.test),
+        "test": one_of_each(splits.split.test),
         "rest": rest,
     }
     return {
@@ -107,11 +107,11 @@ def few(folder, draws):
     """Train on few labels, with and without a teacher and texts without labels."""
     source = real_file("twitter_training.csv")
     table = read_table(source, drop_labels=["Irrelevant"])
-    study = make_study(table, load_settings("default"), 0)
+    splits = split_table(table, load_settings("default"), 0)
     header("draw", "count", "lstm", "transformer", "taught", "taught, minutes")
     found = []
     for number in range(draws):
-        files = draw(table, study, number, folder)
+        files = draw(table, splits, number, folder)
         given = {"valid": files["valid"], "test": files["test"], "progress": Silent()}
         trainings = [
             wordgate.train(files["train"], model=model, **given)

@@ -428,7 +428,7 @@ def copies_found_once():
     """
     try:
         from wordgate.dedup.near_duplicates import find_near_duplicates
-        from wordgate.workflows import audit, compare, study
+        from wordgate.workflows import audit, compare, splits
     except ModuleNotFoundError as error:
         if missing_for(error) is None:
             raise
@@ -440,7 +440,7 @@ def copies_found_once():
         return found(tuple(texts), None if groups is None else tuple(groups))
 
     with pytest.MonkeyPatch.context() as patched:
-        for module in (audit, compare, study):
+        for module in (audit, compare, splits):
             patched.setattr(module, "find_near_duplicates", find_once)
         yield
 

@@ -15,8 +15,8 @@ from real_data import real_file
 from wordgate.data import Table, read_table
 from wordgate.split.splits import random_split
 from wordgate.text.encoder import TextEncoder
-from wordgate.training import initialisation
-from wordgate.training.noise import stream
+from wordgate.training import initialization
+from wordgate.training.rng import rng_for
 
 
 def tweets() -> tuple[Table, np.ndarray]:
@@ -40,8 +40,8 @@ def write_rows(file: Path, seed: int) -> None:
         table.texts, tokenizer="keras", max_tokens=96, truncate="front", unknown=False,
         ties="first",
     )  # fmt: skip
-    vectors = initialisation.word_vectors(
-        stream(seed, "word vectors"), len(encoder.vocabulary), 300, 0.1
+    vectors = initialization.word_vectors(
+        rng_for(seed, "word vectors"), len(encoder.vocabulary), 300, 0.1
     )
     unfinished = file.with_suffix(".unfinished.npz")
     np.savez(

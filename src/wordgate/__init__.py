@@ -17,17 +17,18 @@ if TYPE_CHECKING:
         WordgateError,
     )
     from wordgate.estimator import WordgateClassifier
+    from wordgate.evaluation.comparison import Comparison
     from wordgate.interchange.keras import import_keras
     from wordgate.prediction.explanation import Explanation
     from wordgate.prediction.predictor import Predictor, load
     from wordgate.scoring.scoring import Scored, score
+    from wordgate.split.audit import Audit
     from wordgate.split.folds import GroupedSplit
-    from wordgate.workflows.audit import Audit, audit
+    from wordgate.workflows.audit import audit
     from wordgate.workflows.compare import compare
     from wordgate.workflows.distill import Distilled, distill
     from wordgate.workflows.evaluate import evaluate
     from wordgate.workflows.export import Exported, export_onnx
-    from wordgate.workflows.ladder import Comparison
     from wordgate.workflows.train import Training, train
 
     __version__: str
@@ -62,7 +63,7 @@ __all__ = [
 _HOMES = {
     "Audit": "wordgate.workflows.audit",
     "BundleError": "wordgate.errors",
-    "Comparison": "wordgate.workflows.ladder",
+    "Comparison": "wordgate.evaluation.comparison",
     "DataError": "wordgate.errors",
     "Distilled": "wordgate.workflows.distill",
     "Explanation": "wordgate.prediction.explanation",

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.writing import Bundle, write_bundle
-from wordgate.data.decoding import without_surrogates
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError
 from wordgate.prediction.predictor import Predictor, checked_texts
@@ -19,6 +18,7 @@ from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import TAUGHT, checked_seed
+from wordgate.tables.encoding import without_surrogates
 from wordgate.training.families import check_family
 from wordgate.training.fitting import Examples
 from wordgate.workflows.resolving import (
@@ -27,8 +27,8 @@ from wordgate.workflows.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.workflows.study import hold_out
-from wordgate.workflows.teaching import fit_model, prepare_teaching, vectors_of
+from wordgate.workflows.splits import hold_out
+from wordgate.workflows.students import fit_model, teacher_config, vectors_of
 from wordgate.workflows.unlabelled import Unlabelled
 
 require_extra("train", "WordgateClassifier")
@@ -135,7 +135,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         recipe = choose_recipe(self.recipe, self.teacher)
         settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
         more = None if unlabelled is None else checked_texts(unlabelled)
-        teaching = prepare_teaching(
+        teaching = teacher_config(
             settings if self.model in TAUGHT else None,
             self.teaching_minutes,
             has_unlabelled=bool(more),

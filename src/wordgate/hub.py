@@ -1,4 +1,4 @@
-"""Pretrained models of others, located without running any code of theirs.
+"""PretrainedVectors models of others, located without running any code of theirs.
 
 Such a model is a folder as the library transformers writes it: on the disk, inside a package, or
 fetched from the Hugging Face hub.
@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.source import near_miss
-from wordgate.errors import DataError
+from wordgate.errors import DataError, near_miss
 from wordgate.runtime.display import shown
 
 MINILM = "minilm"

@@ -23,17 +23,17 @@ def element(name: str, *content: str, **attributes: object) -> Markup:
         **attributes: ``stroke_width`` becomes ``stroke-width``, ``class_`` becomes ``class``;
             numbers are rounded to a tenth, ``None`` leaves the attribute out.
     """
-    told = "".join(
+    written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     inside = "".join(str(escape(part)) for part in content)
-    return Markup(f"<{name}{told}>{inside}</{name}>")  # noqa: S704 - all parts are escaped above
+    return Markup(f"<{name}{written}>{inside}</{name}>")  # noqa: S704 - all parts are escaped above
 
 
 def picture(parts: Iterable[Markup], *, width: float, height: float, label: str) -> Markup:
-    """Put parts into an image that scales, with a label that tells what it shows."""
+    """Put parts into an image that scales, with a label that says what it shows."""
     return element(
         "svg",
         *parts,

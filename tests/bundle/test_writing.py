@@ -233,7 +233,7 @@ def test_a_bundle_without_metrics_says_so_in_its_card(count_training, tmp_path):
     from dataclasses import replace
 
     write_bundle(replace(count_training.training.bundle, metrics=None), tmp_path / "m")
-    assert "It has not been judged on test rows." in (tmp_path / "m" / "README.md").read_text()
+    assert "It has not been evaluated on test rows." in (tmp_path / "m" / "README.md").read_text()
     assert BundleFolder.open(tmp_path / "m").metrics() is None
 
 

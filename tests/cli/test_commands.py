@@ -237,8 +237,8 @@ def test_info_shows_the_card(wordgate, lstm_model):
 def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm_model):
     told = wordgate("info", lstm_model.folder).out
     found = lstm_model.metrics.calibration
-    assert f"Its probabilities, by a temperature of {found.temperature:.2f}: calibration" in told
-    assert f"({found.before.ece:.3f} without)" in told
+    assert f"after temperature scaling (T = {found.temperature:.2f}), " in told
+    assert f"{found.before.ece:.3f} before; Brier score" in told
 
 
 def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
@@ -248,7 +248,7 @@ def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
     ended = wordgate("info", folder)
     assert ended.code == 0
     assert ended.out.splitlines()[-1] == (
-        "What it is worth is not known any more: metrics.json was changed or lost."
+        "Its scores are not known any more: metrics.json was changed or lost."
     )
     assert json.loads(wordgate("info", folder, "--json").out)["metrics"] is None
 
@@ -259,7 +259,7 @@ def test_info_of_a_classifiers_bundle(wordgate, tmp_path):
     classifier.save(tmp_path / "m")
     out = wordgate("info", tmp_path / "m").out
     assert "data: WordgateClassifier.fit, 40 rows" in out
-    assert out.endswith("It was never judged on test rows.\n")
+    assert out.endswith("It was never evaluated on test rows.\n")
 
 
 @pytest.fixture

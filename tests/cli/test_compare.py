@@ -1,4 +1,4 @@
-"""`wordgate compare` in a terminal: the ladder is the result, and the rest is told beside it."""
+"""`wordgate compare` in a terminal: its tables are the result, and the rest is told beside it."""
 
 import json
 
@@ -9,12 +9,12 @@ import pytest
 def compare(wordgate, reviews, tmp_path):
     """Compare word counts with nothing, on a grouped split, which is over at once."""
     usual = ("compare", reviews, "--models", "count", "--split", "grouped")
-    return lambda *options: wordgate(*usual, "--out", tmp_path / "ladder", *options)
+    return lambda *options: wordgate(*usual, "--out", tmp_path / "comparison", *options)
 
 
-def test_compare_prints_the_ladder_and_tells_the_rest(wordgate, reviews, tmp_path, tiny):
+def test_compare_prints_the_results_and_tells_the_rest(wordgate, reviews, tmp_path, tiny):
     settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
-    out = tmp_path / "ladder"
+    out = tmp_path / "comparison"
     ended = wordgate("compare", reviews, "--models", "count, lstm", "--out", out, *settings)
     assert ended.code == 0
     lines = ended.out.splitlines()
@@ -23,8 +23,11 @@ def test_compare_prints_the_ladder_and_tells_the_rest(wordgate, reviews, tmp_pat
     assert lines[4].split("  ")[0] == "grouped split"
     assert [line.split()[0] for line in lines[5:7]] == ["count", "lstm"]
     assert any(line.startswith("lstm over count ") for line in lines)
-    assert any(line.startswith("random: of 60 test rows 100.0% have their group") for line in lines)
-    assert "Judged: the test rows of one split; seed 0, recipe default." in lines
+    assert any(
+        line.startswith("random split: Of 60 test rows 60 (100.0%) have their group")
+        for line in lines
+    )
+    assert "Evaluated on: the test rows of one split; seed 0, recipe default." in lines
     assert lines[-1] == f"The same in pictures: {out}/report.html"
     assert ended.err.startswith(f"read {reviews}: CSV")
     assert "\ncount, random split\n" in ended.err
@@ -34,7 +37,7 @@ def test_compare_prints_the_ladder_and_tells_the_rest(wordgate, reviews, tmp_pat
 
 def test_families_that_can_not_take_part_are_named(wordgate, reviews, tmp_path, monkeypatch):
     monkeypatch.setattr("wordgate.workflows.compare.FAMILIES", ("count", "mlp"))
-    ended = wordgate("compare", reviews, "--split", "grouped", "--out", tmp_path / "ladder")
+    ended = wordgate("compare", reviews, "--split", "grouped", "--out", tmp_path / "comparison")
     assert ended.code == 0
     sentence = "Left out: mlp, which averages word vectors: give some by --vectors;"
     assert sentence in ended.out
@@ -44,21 +47,21 @@ def test_families_that_can_not_take_part_are_named(wordgate, reviews, tmp_path, 
 def test_compare_with_json_prints_one_object(compare, tmp_path):
     ended = compare("--json", "--seed", 3)
     facts = json.loads(ended.out)
-    kept = json.loads((tmp_path / "ladder" / "comparison.json").read_text(encoding="utf-8"))
+    kept = json.loads((tmp_path / "comparison" / "comparison.json").read_text(encoding="utf-8"))
     assert facts == kept
-    assert [(rung["family"], rung["kind"]) for rung in facts["rungs"]] == [("count", "grouped")]
-    assert (facts["seed"], facts["rungs"][0]["scores"]["n"]) == (3, 60)
+    assert [(one["family"], one["kind"]) for one in facts["results"]] == [("count", "grouped")]
+    assert (facts["seed"], facts["results"][0]["scores"]["n"]) == (3, 60)
 
 
 def test_options_reach_the_comparison(wordgate, reviews, review_vectors, tmp_path):
     ended = wordgate(
         "compare", reviews, "--models", "logreg", "--vectors", review_vectors, "--folds", 2,
         "--split", "grouped", "--limit", 200, "--set", "average_weights=plain", "--json",
-        "--out", tmp_path / "ladder",
+        "--out", tmp_path / "comparison",
     )  # fmt: skip
     facts = json.loads(ended.out)
     assert (facts["vectors"], facts["folds"]) == (review_vectors.name, 2)
-    assert facts["rungs"][0]["scores"]["n"] == 200
+    assert facts["results"][0]["scores"]["n"] == 200
     assert "rare words weigh more" not in ended.err
 
 
@@ -67,7 +70,7 @@ def test_a_comparison_that_is_there_is_replaced_only_if_asked(compare, tmp_path)
     ended = compare()
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
-        f"wordgate: {tmp_path}/ladder exists; choose another --out, or replace it with"
+        f"wordgate: {tmp_path}/comparison exists; choose another --out, or replace it with"
         " --overwrite\n"
     )
     assert compare("--overwrite").code == 0
@@ -77,7 +80,7 @@ def test_there_must_be_something_to_resume(compare, tmp_path):
     ended = compare("--resume")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
-        f"wordgate: there is no {tmp_path}/ladder.checkpoint to resume from; leave --resume out to"
-        " begin\n"
+        f"wordgate: there is no {tmp_path}/comparison.checkpoint to resume from; leave --resume out"
+        " to begin\n"
     )
     assert list(tmp_path.iterdir()) == []

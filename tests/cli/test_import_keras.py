@@ -56,7 +56,7 @@ def test_the_model_predicts_and_tells_what_it_is(imported, wordgate, tmp_path):
         "trained with: keras 3.15.1",
         LENGTH.strip(),
         DROPPED.strip(),
-        "It was never judged on test rows.",
+        "It was never evaluated on test rows.",
     ]
     card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
     assert "- source: notebook.keras\n- rows: unknown, as it was imported\n- texts of " in card

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
 from wordgate.errors import DataError
-from wordgate.evaluation.calibration import calibration, fit_temperature, tempered
+from wordgate.evaluation.calibration import apply_temperature, calibration, fit_temperature
 
 
 def _simulated(n=20_000, n_classes=3, seed=0):
@@ -28,7 +28,7 @@ def test_a_known_distortion_is_found_and_undone(power):
     shown = _distorted(log_proba, power)
     temperature = fit_temperature(shown, targets)
     assert temperature == pytest.approx(power, rel=0.05)
-    mended = calibration(tempered(shown, temperature), targets)
+    mended = calibration(apply_temperature(shown, temperature), targets)
     assert mended.ece < 0.015
     assert mended.log_loss == pytest.approx(calibration(log_proba, targets).log_loss, abs=1e-3)
 
@@ -36,14 +36,14 @@ def test_a_known_distortion_is_found_and_undone(power):
 def test_a_temperature_changes_no_answer():
     log_proba, _ = _simulated(2_000)
     for temperature in (0.05, 0.7, 1.0, 3.0, 20.0):
-        mended = tempered(log_proba, temperature)
+        mended = apply_temperature(log_proba, temperature)
         assert (mended.argmax(axis=1) == log_proba.argmax(axis=1)).all()
         np.testing.assert_allclose(np.exp(mended).sum(axis=1), 1.0)
 
 
 def test_a_temperature_of_1_changes_nothing():
     log_proba, _ = _simulated(100)
-    np.testing.assert_allclose(tempered(log_proba, 1.0), log_proba, atol=1e-12)
+    np.testing.assert_allclose(apply_temperature(log_proba, 1.0), log_proba, atol=1e-12)
 
 
 def test_measures_are_those_of_scikit_learn():
@@ -81,7 +81,7 @@ def test_one_impossible_row_does_not_decide():
     assert fit_temperature(log_proba, targets) == pytest.approx(1.0, abs=0.1)
     log_proba[0] = [0.0, -np.inf, -np.inf]
     assert fit_temperature(log_proba, targets) == pytest.approx(1.0, abs=0.1)
-    assert tempered(log_proba, 2.0)[0].tolist() == [0.0, -np.inf, -np.inf]
+    assert apply_temperature(log_proba, 2.0)[0].tolist() == [0.0, -np.inf, -np.inf]
 
 
 def test_the_temperature_keeps_its_bounds():
@@ -97,13 +97,13 @@ def test_the_temperature_keeps_its_bounds():
 @pytest.mark.parametrize(
     ("log_proba", "targets", "message"),
     [
-        (np.zeros((0, 2)), [], "there are no rows to calibrate on"),
+        (np.zeros((0, 2)), [], "there are no rows to evaluate"),
         (
             np.zeros((3, 2)),
             [0, 1],
-            "the log-probabilities have the shape (3, 2); 2 rows need (2, classes)",
+            "the log-probabilities have the shape (3, 2); 2 rows and 2 labels need (2, 2)",
         ),
-        (np.zeros((1, 2)), [2], "a true label is number 2; 2 classes have the numbers 0 to 1"),
+        (np.zeros((1, 2)), [2], "a true label is number 2; 2 labels have the numbers 0 to 1"),
         (
             np.array([[0.0, np.nan]]),
             [0],
@@ -119,5 +119,5 @@ def test_misfits_are_named(measure, log_proba, targets, message):
 
 def test_a_temperature_of_0_is_refused():
     with pytest.raises(DataError) as error:
-        tempered(np.zeros((1, 2)), 0.0)
+        apply_temperature(np.zeros((1, 2)), 0.0)
     assert str(error.value) == "the temperature is 0.0; it must be above 0"

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from wordgate.evaluation.class_intervals import class_intervals
-from wordgate.evaluation.metrics import evaluate
+from wordgate.evaluation.metrics import class_intervals, evaluate
 
 LABELS = ("a", "b", "c")
 

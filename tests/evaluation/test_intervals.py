@@ -144,5 +144,5 @@ def test_different_rows_cannot_be_compared():
     with pytest.raises(DataError) as error:
         paired_difference(np.ones(2, bool), np.ones(3, bool), None)
     assert str(error.value) == (
-        "the models to compare judged 2 and 3 rows; they must judge the same ones"
+        "the models to compare predicted 2 and 3 rows; they must predict the same ones"
     )

@@ -24,7 +24,7 @@ def _answers(n=300, classes=3, seed=0):
 def test_agrees_with_scikit_learn_where_everything_is_defined():
     true, log_proba = _answers()
     predicted = log_proba.argmax(axis=1)
-    scores = evaluate(true, log_proba, LABELS, None).as_dict()
+    scores = evaluate(true, log_proba, LABELS, None).model_dump(mode="json")
     assert scores["accuracy"] == sk.accuracy_score(true, predicted)
     assert scores["macro_f1"] == pytest.approx(sk.f1_score(true, predicted, average="macro"))
     assert scores["weighted_f1"] == pytest.approx(sk.f1_score(true, predicted, average="weighted"))
@@ -42,7 +42,7 @@ def test_agrees_with_scikit_learn_where_everything_is_defined():
 
 
 def test_the_names_of_metrics_json_are_all_there_and_it_is_json():
-    scores = evaluate(*_answers(), LABELS, None).as_dict()
+    scores = evaluate(*_answers(), LABELS, None).model_dump(mode="json")
     assert list(scores) == [
         "accuracy",
         "macro_f1",
@@ -76,9 +76,9 @@ def test_what_is_undefined_is_none_and_averages_name_their_labels():
     assert (b.precision, b.recall, b.f1, b.support) == (0.0, None, None, 0)
     assert (c.precision, c.recall, c.f1, c.support) == (None, 0.0, 0.0, 1)
     assert scores.macro_over == ["a", "c"]
-    assert scores.macro.precision == 0.25  # c's missing precision counts as 0
-    assert scores.macro.f1 == 0.25
-    assert scores.weighted.f1 == pytest.approx(1 / 3)
+    assert scores.macro_precision == 0.25  # c's missing precision counts as 0
+    assert scores.macro_f1 == 0.25
+    assert scores.weighted_f1 == pytest.approx(1 / 3)
 
 
 def test_a_tie_goes_to_the_first_label():
@@ -103,7 +103,7 @@ def test_order_of_rows_changes_no_score_and_no_interval():
     ungrouped = evaluate(true, log_proba, LABELS, None, seed=3)
     assert shuffled.intervals == straight.intervals
     assert shuffled.accuracy == straight.accuracy
-    assert shuffled.macro.f1 == straight.macro.f1
+    assert shuffled.macro_f1 == straight.macro_f1
     assert (
         evaluate(true[order], log_proba[order], LABELS, None, seed=3).intervals
         == ungrouped.intervals
@@ -113,15 +113,15 @@ def test_order_of_rows_changes_no_score_and_no_interval():
 def test_another_seed_moves_the_intervals_a_little():
     true, log_proba = _answers()
     one, other = (evaluate(true, log_proba, LABELS, None, seed=s).intervals for s in (0, 1))
-    assert one["macro_f1"] != other["macro_f1"]
-    assert one["macro_f1"].low == pytest.approx(other["macro_f1"].low, abs=0.01)
+    assert one.macro_f1 != other.macro_f1
+    assert one.macro_f1.low == pytest.approx(other.macro_f1.low, abs=0.01)
 
 
 def test_intervals_hold_the_scores():
     scores = evaluate(*_answers(), LABELS, [str(i // 3) for i in range(300)])
-    accuracy, macro_f1 = scores.intervals["accuracy"], scores.intervals["macro_f1"]
+    accuracy, macro_f1 = scores.intervals.accuracy, scores.intervals.macro_f1
     assert accuracy.low < scores.accuracy < accuracy.high
-    assert macro_f1.low < scores.macro.f1 < macro_f1.high
+    assert macro_f1.low < scores.macro_f1 < macro_f1.high
     assert accuracy.method == "bootstrap of 100 groups, 2,000 draws, expanded percentiles"
 
 
@@ -129,16 +129,17 @@ def test_a_perfect_score_is_not_called_certain():
     true = np.array([0, 1] * 20)
     log_proba = np.log(np.where(np.eye(2)[true] == 1, 0.9, 0.1))
     intervals = evaluate(true, log_proba, ("a", "b"), [str(i // 2) for i in range(40)]).intervals
-    assert intervals["accuracy"].low == pytest.approx(0.025 ** (1 / 20))
-    assert intervals["accuracy"].high == 1.0
-    assert intervals["accuracy"].method == "exact binomial bound: an error in none of 20 groups"
-    assert intervals["macro_f1"].low is None
-    assert intervals["macro_f1"].method == "none: without an error every draw gives 1"
+    assert intervals.accuracy.low == pytest.approx(0.025 ** (1 / 20))
+    assert intervals.accuracy.high == 1.0
+    assert intervals.accuracy.method == "exact binomial bound: an error in none of 20 groups"
+    assert intervals.macro_f1.low is None
+    assert intervals.macro_f1.method == "none: without an error every draw gives 1"
 
 
 def test_one_group_gives_no_interval_and_says_why():
     true, log_proba = _answers(n=12)
-    for interval in evaluate(true, log_proba, LABELS, ["g"] * 12).intervals.values():
+    intervals = evaluate(true, log_proba, LABELS, ["g"] * 12).intervals
+    for interval in (intervals.accuracy, intervals.macro_f1):
         assert (interval.low, interval.high) == (None, None)
         assert interval.method == "none: a single one of groups can't be resampled"
 
@@ -146,7 +147,7 @@ def test_one_group_gives_no_interval_and_says_why():
 @pytest.mark.parametrize(
     ("true", "log_proba", "message"),
     [
-        ([], np.zeros((0, 2)), "there are no rows to judge"),
+        ([], np.zeros((0, 2)), "there are no rows to evaluate"),
         (
             [0, 1],
             np.zeros((2, 3)),
@@ -174,7 +175,7 @@ def test_as_many_groups_as_rows_are_asked_for():
 
 def test_importing_it_imports_neither_scikit_learn_nor_scipy():
     code = (
-        "import sys, wordgate.evaluation.metrics, wordgate.evaluation.report_text;"
+        "import sys, wordgate.evaluation.error_analysis, wordgate.report.text;"
         "print([m for m in ('sklearn', 'scipy', 'torch') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

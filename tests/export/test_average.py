@@ -42,7 +42,7 @@ def test_what_stands_in_the_padding_is_not_read(make_average, exported, make_tex
 def test_a_bundle_s_temperature_is_in_it(make_average, exported, make_texts, family):
     model = make_average(family)
     ids, texts = make_texts(5, 0)
-    tempered = np.exp(model.log_proba_of(texts) / 0.4)
-    expected = tempered / tempered.sum(axis=1, keepdims=True)
+    scaled = np.exp(model.log_proba_of(texts) / 0.4)
+    expected = scaled / scaled.sum(axis=1, keepdims=True)
     found = exported(model, temperature=0.4).probabilities(ids, texts.lengths)
     assert found == pytest.approx(expected, abs=1e-6)

@@ -84,7 +84,7 @@ def test_neighbours_and_padding_change_nothing(make_lstm, exported, make_texts):
 def test_a_bundle_s_temperature_is_in_it(make_lstm, exported, make_texts):
     model = make_lstm()
     ids, texts = make_texts(5, 0)
-    tempered = np.exp(model.log_proba_of(texts) / 2.5)
-    expected = tempered / tempered.sum(axis=1, keepdims=True)
+    scaled = np.exp(model.log_proba_of(texts) / 2.5)
+    expected = scaled / scaled.sum(axis=1, keepdims=True)
     found = exported(model, temperature=2.5).probabilities(ids, texts.lengths)
     assert found == pytest.approx(expected, abs=1e-6)

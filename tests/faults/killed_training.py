@@ -26,8 +26,8 @@ from wordgate.errors import WordgateError
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint as pace
 from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.sitting import Sitting
-from wordgate.training.trainer import Trainer
+from wordgate.training.loop import TrainingLoop
+from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.workflows import train as workflow
 
 SETTINGS = {
@@ -62,17 +62,17 @@ def save(checkpoint, state, real=Checkpoint.save):
     board[KEPT] = board[UPDATES]
 
 
-def update(trainer, prepared, real=Trainer.update):
+def update(trainer, prepared, real=LSTMTrainer.update):
     """Say how many updates are made."""
     result = real(trainer, prepared)
     board[UPDATES] = trainer.updates
     return result
 
 
-def run_sitting(sitting, real=Sitting.run):
+def run_loop(loop, real=TrainingLoop.run):
     """Note the hash of all that the training came to: weights, moments, best network, history."""
-    remarks = real(sitting)
-    state = sitting._trainer.state
+    remarks = real(loop)
+    state = loop.state
     content = hashlib.sha256(json.dumps(timeless(state.facts())).encode())
     for name, array in sorted(state.arrays().items()):
         content.update(name.encode() + array.tobytes())
@@ -100,7 +100,8 @@ def start(data, **options):
     if child:
         return child
     try:
-        Checkpoint.save, Trainer.update, Sitting.run = told(save, CHECKPOINT), update, run_sitting
+        Checkpoint.save, TrainingLoop.run = told(save, CHECKPOINT), run_loop
+        LSTMTrainer.update = update
         workflow.write_bundle = told(workflow.write_bundle, BUNDLE)
         workflow.train(data, out="m", settings=SETTINGS, seed=3, progress=Silent(), **options)
         os._exit(0)
@@ -118,7 +119,7 @@ def kept_updates():
         facts = json.loads(kept.metadata()["wordgate"])["state"]
         for name in kept.keys():  # noqa: SIM118
             kept.get_tensor(name)
-    return facts["updates"][0]
+    return facts["updates"]
 
 
 def bundle_hash():

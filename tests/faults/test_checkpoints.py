@@ -9,7 +9,7 @@ import pytest
 from wordgate.runtime.progress import Silent
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.families import fit
-from wordgate.training.fitting import Examples, Keeping
+from wordgate.training.fitting import CheckpointConfig, Examples
 from wordgate.workflows.resolving import resolve_settings
 
 
@@ -46,7 +46,7 @@ def test_checkpoints_cost_less_than_3_percent(
     started = time.monotonic()
     fit(
         "lstm", train, train.part(np.arange(500)), 2, settings, seed=0, device="cpu",
-        progress=Silent(), deadline=math.inf, keeping=Keeping(tmp_path / "kept"),
+        progress=Silent(), deadline=math.inf, checkpoint=CheckpointConfig(tmp_path / "kept"),
     )  # fmt: skip
     whole = time.monotonic() - started
     found(

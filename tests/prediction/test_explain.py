@@ -142,11 +142,11 @@ def test_a_text_without_words_is_told(lstm, text, what):
 def test_probabilities_are_calibrated(pooling):
     model = made_lstm(pooling=pooling)
     text = "w1 w2 w3"
-    plain, tempered = explained(model, text), explained(model, text, 2.5)
+    plain, scaled = explained(model, text), explained(model, text, 2.5)
     logarithms = np.log(shares([w.probabilities for w in plain.words])) / 2.5
     expected = np.exp(logarithms) / np.exp(logarithms).sum(axis=1, keepdims=True)
-    assert shares(w.probabilities for w in tempered.words) == pytest.approx(expected)
-    assert tempered.label == plain.label
+    assert shares(w.probabilities for w in scaled.words) == pytest.approx(expected)
+    assert scaled.label == plain.label
 
 
 def test_gates_and_memory_are_the_lstms():

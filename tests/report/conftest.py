@@ -1,20 +1,21 @@
+import itertools
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 
-from wordgate.bundle.metrics import (
-    Baseline,
-    Baselines,
-    Epoch,
-    Metrics,
-    PairedDifference,
-    SplitFacts,
-)
-from wordgate.evaluation.calibration import tempered
-from wordgate.evaluation.metrics import evaluate
-from wordgate.report.figures import Section
-from wordgate.report.findings import HeldOut, Learning, find
-from wordgate.report.model_report import ModelReport, Told
-from wordgate.report.words import count_words
+from wordgate.bundle.config import Config
+from wordgate.bundle.metrics import Baseline, Baselines, Metrics, SplitFacts
+from wordgate.evaluation.calibration import apply_temperature, calibration
+from wordgate.evaluation.comparison import Comparison, ModelResult, PairedTest, Recommendation
+from wordgate.evaluation.error_analysis import ErrorAnalysis, Predictions, analyse_errors
+from wordgate.evaluation.intervals import Interval, PairedDifference
+from wordgate.evaluation.metrics import Epoch, Intervals, evaluate
+from wordgate.evaluation.selective_prediction import coverage_curve
+from wordgate.evaluation.slices import count_words
+from wordgate.report.comparison import comparison_page
+from wordgate.report.model import model_page
+from wordgate.report.page import Section
 
 NASTY = (
     "<script>alert('x')</script>",
@@ -24,23 +25,35 @@ NASTY = (
     "NUL \x00, escape \x1b[31m and half a pair \ud800",
     "مرحبا بالعالم " * 20,
 )
+SECTIONS = [Section(one, [one], (one, one), [(one, one)]) for one in NASTY]
 
 
-def _learning(n_epochs):
-    history = [
+@dataclass(frozen=True)
+class Report:
+    """What the page of a model shows."""
+
+    config: Config
+    metrics: Metrics
+    analysis: ErrorAnalysis
+    audit: list[Section]
+
+    def page(self):
+        return model_page(self.config, self.metrics, self.analysis, self.audit)
+
+
+def _history(n_epochs):
+    return [
         Epoch(epoch=i, seconds=1.0, texts_per_second=100.0, learning_rate=0.1,
               train_loss=1 / i, train_accuracy=1 - 0.5 / i, valid_loss=1 / i + 0.1,
               valid_accuracy=0.9 - 0.4 / i)
         for i in range(1, n_epochs + 1)
     ]  # fmt: skip
-    return Learning(history, min(2, n_epochs))
 
 
-def _metrics(scores, n_epochs):
-    learning = _learning(n_epochs)
+def _metrics(scores, n_epochs, remarks):
     baseline = Baseline(accuracy=0.4, macro_f1=0.3, log_loss=1.1, train_seconds=0.1)
     return Metrics(
-        **scores.as_dict(),
+        **dict(scores),
         baselines=Baselines(majority=baseline, count=baseline),
         difference_to_count=PairedDifference(
             difference=0.02, low=-0.01, high=0.05, p_value=0.00002, method="by groups"
@@ -51,32 +64,52 @@ def _metrics(scores, n_epochs):
             warnings=["A remark on the split."],
         ),
         train_seconds=1.0, wall_seconds=2.0, peak_memory_mb=100.0, epochs=n_epochs,
-        best_epoch=learning.best_epoch, remarks=[], history=learning.history,
+        best_epoch=min(2, n_epochs), remarks=remarks, history=_history(n_epochs),
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def make_report():
-    """Make the report on a model of three labels and 300 rows, three of a group."""
+def make_analysis():
+    """Analyse a model of three labels and 300 rows, three of a group."""
 
-    def make(labels=("negative", "neutral", "positive"), contents=None, told=None, n_epochs=5,
-             n=300, **options):  # fmt: skip
+    def make(labels=("negative", "neutral", "positive"), contents=None, n=300, **options):
         rng = np.random.default_rng(0)
         k = len(labels)
         targets = rng.integers(k, size=n)
         score = rng.normal(size=(n, k))
         score[np.arange(n), targets] += 1.5
-        log_proba = tempered(score, 1.0)
+        log_proba = score - np.log(np.exp(score).sum(axis=1, keepdims=True))
         groups = [f"g{i // 3}" for i in range(n)]
         texts = contents or [f"the text number {i} is about lamps" for i in range(n)]
         texts = [texts[i % len(texts)] for i in range(n)]
-        scores = evaluate(targets, log_proba, labels, groups)
-        told = told or Told("lstm on reviews.csv", "It is right on most new texts.")
-        held = HeldOut(log_proba, targets, texts, list(range(1001, 1001 + n)), groups)
-        options = {"temperature": 1.7, "untempered": tempered(log_proba, 1 / 1.7)} | options
-        words = count_words(texts, ["the text is about lamps"])
-        findings = find(scores, held, words, **options)
-        return ModelReport(told, _metrics(scores, n_epochs), findings)
+        uncalibrated = apply_temperature(log_proba, 1 / 1.7)
+        return analyse_errors(
+            evaluate(targets, log_proba, labels, groups),
+            Predictions(log_proba, targets, texts, list(range(1001, 1001 + n)), groups),
+            count_words(texts, ["the text is about lamps"]),
+            **{
+                "temperature": 1.7,
+                "before": calibration(uncalibrated, targets),
+                "after": calibration(log_proba, targets),
+                "coverage": coverage_curve(log_proba, targets),
+            }
+            | options,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_report(make_analysis):
+    """Make the report on such a model."""
+
+    def make(labels=("negative", "neutral", "positive"), n_epochs=5, **options):
+        analysis = make_analysis(labels, **options)
+        config = Config(
+            family="lstm", labels=labels, seed=0, recipe="default", settings={},
+            data={"source": "reviews.csv"}, environment={"wordgate": "0.1.0"},
+        )  # fmt: skip
+        return Report(config, _metrics(analysis.scores, n_epochs, []), analysis, [])
 
     return make
 
@@ -84,34 +117,53 @@ def make_report():
 @pytest.fixture(scope="session")
 def nasty_report(make_report):
     """Make a report in which whatever comes from the data does harm."""
-    told = Told(
-        NASTY[0], NASTY[1], NASTY, [Section(one, [one], (one, one), [(one, one)]) for one in NASTY],
-        NASTY, [(one, one) for one in NASTY],
-    )  # fmt: skip
-    return make_report(labels=NASTY[:3], contents=list(NASTY), told=told)
+    report = make_report(labels=NASTY[:3], contents=list(NASTY))
+    odd = {"source": NASTY[0]}
+    config = report.config.model_copy(
+        update={"data": odd, "recipe": NASTY[1], "environment": dict.fromkeys(NASTY, NASTY[0])}
+    )
+    metrics = _metrics(report.analysis.scores, 5, list(NASTY))
+    return replace(report, config=config, metrics=metrics, audit=SECTIONS)
 
 
 @pytest.fixture(scope="session")
-def comparison(make_report):
-    """A ladder of three families on two splits."""
-    from wordgate.report.comparison_report import ComparisonReport, Difference, Rung, Trial
+def comparison(make_analysis):
+    """The page of a comparison of three families on two splits."""
+    families = ("counts <&>", "averaged vectors", "lstm " + "W" * 200)
+    analysis = make_analysis()
+    difference = PairedDifference(
+        difference=0.03, low=0.012, high=0.048, p_value=0.0004, method="by groups"
+    )
 
-    def trial(kind, accuracy, difference):
-        return Trial(
-            kind, accuracy, accuracy - 0.02, accuracy + 0.02, accuracy - 0.01, accuracy - 0.03,
-            accuracy + 0.01, difference, 10.0, 20_000.0, 3.2,
+    def result(family, kind, accuracy):
+        def interval(middle):
+            return Interval(low=middle - 0.02, high=middle + 0.02, method="bootstrap")
+
+        intervals = Intervals(accuracy=interval(accuracy), macro_f1=interval(accuracy - 0.01))
+        scores = analysis.scores.model_copy(
+            update={"accuracy": accuracy, "macro_f1": accuracy - 0.01, "intervals": intervals}
+        )
+        none = np.zeros((0, 3))
+        return ModelResult(
+            family, kind, scores, np.zeros(0, bool), none, none, 10.0, 20_000.0, 3.2,
+            history=tuple(_history(5)), best_epoch=2,
         )  # fmt: skip
 
-    step = Difference(3.0, 1.2, 4.8, 0.0004)
-    rungs = [
-        Rung(name, [trial("grouped", 0.6 + 0.03 * i, step if i else None),
-                    trial("random", 0.9 + 0.03 * i, step if i else None)])
-        for i, name in enumerate(["counts <&>", "averaged vectors", "lstm " + "W" * 200])
-    ]  # fmt: skip
-    return ComparisonReport(
-        "Three families on reviews.csv", ["Take the lstm.", "It is best on new texts."], rungs,
-        ("family", "grouped"), [(rung.name, "0.6") for rung in rungs], ["90 % leak."],
-        ["Fitted once."], [("wordgate", "0.1.0")], advised=rungs[1].name,
-        looks=[(rung.name, make_report().findings, _learning(5)) for rung in rungs],
-        audit=[Section("Texts", ["300 rows."])],
+    found = Comparison(
+        "reviews.csv", families, ("random", "grouped"), None, 0, "default", None,
+        results=tuple(
+            result(family, kind, start + 0.03 * i)
+            for i, family in enumerate(families)
+            for kind, start in (("random", 0.9), ("grouped", 0.6))
+        ),
+        paired_tests=tuple(
+            PairedTest(family, simpler, kind, difference)
+            for simpler, family in itertools.pairwise(families)
+            for kind in ("random", "grouped")
+        ),
+        leaks={"random": "90 % leak."},
+        recommendation=Recommendation(families[1], ("Take the lstm.", "It is best on new texts.")),
+        environment={"wordgate": "0.1.0"},
     )  # fmt: skip
+    analyses = dict.fromkeys(families, analysis)
+    return comparison_page(found, analyses, [Section("Texts", ["300 rows."])])

@@ -2,9 +2,6 @@
 
 import pytest
 
-from wordgate.report.comparison_report import comparison_page
-from wordgate.report.model_page import model_page
-
 CUT_OFF = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
   const view = svg.viewBox.baseVal;
   return [...svg.querySelectorAll('text')].filter(text => {
@@ -41,12 +38,12 @@ def test_nothing_is_fetched_overflows_or_is_cut_off(
     which, opened, tmp_path, make_report, nasty_report, comparison
 ):
     made = {
-        "model": lambda: model_page(make_report()),
-        "nasty": lambda: model_page(nasty_report),
-        "many labels": lambda: model_page(
-            make_report([f"label {i} of a long list of labels" for i in range(40)], n=900)
-        ),
-        "comparison": lambda: comparison_page(comparison),
+        "model": lambda: make_report().page(),
+        "nasty": nasty_report.page,
+        "many labels": lambda: make_report(
+            [f"label {i} of a long list of labels" for i in range(40)], n=900
+        ).page(),
+        "comparison": lambda: comparison,
     }[which]()
     path = tmp_path / "report.html"
     path.write_text(made, encoding="utf-8")

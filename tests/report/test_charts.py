@@ -1,7 +1,7 @@
 import pytest
 
 from wordgate.report.charts import (
-    Bar,
+    ChartBar,
     Dots,
     Estimate,
     Line,
@@ -40,7 +40,7 @@ def test_a_value_lies_where_its_scale_says():
 
 
 def test_what_is_undefined_is_not_drawn():
-    chart = bar_chart([Bar("a", Estimate(None))], x=shares("F1"), label="l")
+    chart = bar_chart([ChartBar("a", Estimate(None))], x=shares("F1"), label="l")
     assert "undefined" in chart
     assert 'class="bar"' not in chart
     plot = dot_plot([Dots("a", [Estimate(0.5), Estimate(None)])], [("x", "one"), ("y", "two")],

@@ -7,9 +7,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from wordgate.report.comparison_report import comparison_page
-from wordgate.report.model_page import model_page
-
 _VOID = {"meta", "link", "br"}
 
 
@@ -43,11 +40,11 @@ class _Page(HTMLParser):
 @pytest.fixture(scope="module", params=["model", "nasty", "no epochs", "many labels", "comparison"])
 def page(request, make_report, nasty_report, comparison):
     return {
-        "model": lambda: model_page(make_report()),
-        "nasty": lambda: model_page(nasty_report),
-        "no epochs": lambda: model_page(make_report(n_epochs=0)),
-        "many labels": lambda: model_page(make_report([f"label {i}" for i in range(40)], n=900)),
-        "comparison": lambda: comparison_page(comparison),
+        "model": lambda: make_report().page(),
+        "nasty": nasty_report.page,
+        "no epochs": lambda: make_report(n_epochs=0).page(),
+        "many labels": lambda: make_report([f"label {i}" for i in range(40)], n=900).page(),
+        "comparison": lambda: comparison,
     }[request.param]()
 
 
@@ -70,8 +67,8 @@ def test_every_picture_is_told_in_words_and_numbers(page):
     parsed = _Page(page)
     labels = [value for key, value in parsed.attributes if key == "aria-label"]
     n_pictures = parsed.tags.count("svg")
-    n_looks = parsed.attributes.count(("class", "look"))
-    assert n_pictures == parsed.tags.count("details") - n_looks == parsed.tags.count("figure") > 2
+    n_models = parsed.attributes.count(("class", "model"))
+    assert n_pictures == parsed.tags.count("details") - n_models == parsed.tags.count("figure") > 2
     assert len([label for label in labels if label != "table"]) == n_pictures
 
 
@@ -80,7 +77,7 @@ def test_it_is_lean(page):
 
 
 def test_texts_of_the_data_are_text(nasty_report):
-    page = model_page(nasty_report)
+    page = nasty_report.page()
     assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in page
     assert "<script" not in page
     assert not set("\u202e\u202c\x00\x1b\ud800") & set(page)
@@ -88,8 +85,8 @@ def test_texts_of_the_data_are_text(nasty_report):
 
 def test_texts_can_be_left_out(make_report):
     contents = ["a secret of the data"]
-    assert "a secret" in model_page(make_report(contents=contents))
-    page = model_page(make_report(contents=contents, texts=False))
+    assert "a secret" in make_report(contents=contents).page()
+    page = make_report(contents=contents, texts=False).page()
     assert "a secret" not in page
     assert "Texts were left out of this page." in page
     assert re.search(r"row 1,\d{3}: labelled", page)
@@ -97,36 +94,37 @@ def test_texts_can_be_left_out(make_report):
 
 def test_it_says_what_counts(make_report):
     report = make_report()
-    text = _Page(model_page(report)).text
+    text = _Page(report.page()).text
     assert f"{report.metrics.accuracy:.3f}" in text
-    told = "+2.0 points against word counts on the same rows (95 %: -1.0 to +5.0, p < 0.001)"
-    assert told in text
+    assert (
+        "+2.0 points against word counts on the same rows (95 % interval -1.0 to +5.0, p < 0.001)"
+    ) in text
     assert "Grouped by column 'id'." in text
     assert "A remark on the split." in text
     assert "test rows whose group stands in train 7" in text
-    assert "The model was too sure of itself" in text
+    assert "The model was overconfident" in text
     assert "temperature of 1.70" in text
     assert "5 epochs; the model is that of epoch 2." in text
-    assert "How it learned" not in _Page(model_page(make_report(n_epochs=0))).text
+    assert "by epoch" not in _Page(make_report(n_epochs=0).page()).text
 
 
 def test_without_a_temperature_it_says_so(make_report):
-    text = _Page(model_page(make_report(temperature=None, untempered=None))).text
+    text = _Page(make_report(temperature=1.0).page()).text
     assert "no temperature was fitted" in text
-    assert "as told" in text
+    assert "as predicted" in text
 
 
 def test_a_comparison_says_what_counts(comparison):
-    text = _Page(comparison_page(comparison)).text
+    text = _Page(comparison).text
     assert "Take the lstm." in text
     assert "90 % leak." in text
-    assert "averaged vectors over counts <&> +3.0 +1.2 to +4.8 below 0.001" in text
+    assert "averaged vectors over counts <&> +3.0 +1.2 to +4.8 p < 0.001" in text
     assert "averaged vectors, grouped 0.630 0.610 to 0.650 0.620" in text
 
 
-def test_a_comparison_looks_at_every_family_and_opens_the_one_to_take(comparison):
-    page = comparison_page(comparison)
-    assert re.findall(r'<details class="look"( open)?>', page) == ["", " open", ""]
+def test_a_comparison_models_at_every_family_and_opens_the_one_to_take(comparison):
+    page = comparison
+    assert re.findall(r'<details class="model"( open)?>', page) == ["", " open", ""]
     parsed = _Page(page)
     assert parsed.text.count("Labels that are probably wrong") == 3
     assert parsed.text.count("5 epochs; the model is that of epoch 2.") == 3
@@ -134,13 +132,13 @@ def test_a_comparison_looks_at_every_family_and_opens_the_one_to_take(comparison
 
 
 def test_folds_have_temperatures_of_their_own(make_report):
-    text = _Page(model_page(make_report(temperature=None))).text
+    text = _Page(make_report(temperature=None).page()).text
     assert "Each fold's log-probabilities are divided by a temperature of its own" in text
 
 
 def test_importing_it_imports_neither_torch_nor_cleanlab():
     code = (
-        "import sys, wordgate.report.model_page, wordgate.report.comparison_report;"
+        "import sys, wordgate.report.model, wordgate.report.comparison;"
         "print([m for m in ('torch', 'cleanlab', 'pandas', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

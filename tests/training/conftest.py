@@ -122,11 +122,11 @@ def make_examples(n, seed=0):
 
 
 def fit_small(
-    train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, keeping=None,
-    vocabulary_of=None, vectors=None, device="cpu", threads=None, **changes,
+    train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, checkpoint=None,
+    vocabulary_of=None, vectors=None, device="cpu", threads=None, family="lstm", **changes,
 ):  # fmt: skip
     return fit(
-        "lstm",
+        family,
         train,
         train if valid is None else valid,
         classes,
@@ -135,7 +135,7 @@ def fit_small(
         device=device,
         progress=Silent() if progress is None else progress,
         deadline=deadline,
-        keeping=keeping,
+        checkpoint=checkpoint,
         vocabulary_of=vocabulary_of,
         vectors=vectors,
         threads=threads,

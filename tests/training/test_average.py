@@ -12,6 +12,7 @@ import pytest
 from wordgate.errors import DataError, SettingsError
 from wordgate.models.families import model_from_state
 from wordgate.runtime.progress import Silent
+from wordgate.training import average
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -50,25 +51,43 @@ def fit_average(settings, examples, word_vectors):
 @pytest.fixture
 def spied_on(monkeypatch):
     """Remember the averages that a family is fitted on, and what its layers make of them."""
-    solvers = {
-        "logreg": ("average", "choose_strength", lambda choice: choice.best.linear),
-        "mlp": ("mlp", "train_mlp", lambda course: course.layers),
-    }
 
     def spy(family):
-        module, name, layers = solvers[family]
-        module, seen = importlib.import_module(f"wordgate.training.{module}"), []
-        solver = getattr(module, name)
-
-        def note(train, valid, *args, **options):
-            solved = solver(train, valid, *args, **options)
-            seen.append((train[0], layers(solved).log_proba(valid[0])))
-            return solved
-
-        monkeypatch.setattr(module, name, note)
-        return seen
+        return {"logreg": spy_on_logreg, "mlp": spy_on_mlp}[family](monkeypatch)
 
     return spy
+
+
+def spy_on_logreg(monkeypatch):
+    seen, search = [], average.search_regularization
+
+    def note(train, valid, *args, **options):
+        choice = search(train, valid, *args, **options)
+        seen.append((train[0], choice.best.linear.log_proba(valid[0])))
+        return choice
+
+    monkeypatch.setattr(average, "search_regularization", note)
+    return seen
+
+
+def spy_on_mlp(monkeypatch):
+    mlp = importlib.import_module("wordgate.training.mlp")
+    seen, train_mlps = [], mlp.train_mlps
+
+    def note(names, averages, *args, **options):
+        made = []
+
+        def noted(position):
+            made.append(averages(position))
+            return made[-1]
+
+        trained = train_mlps(names, noted, *args, **options)
+        for (of_train, of_valid), candidate in zip(made, trained.candidates, strict=True):
+            seen.append((of_train, candidate.network.log_proba(of_valid)))
+        return trained
+
+    monkeypatch.setattr(mlp, "train_mlps", note)
+    return seen
 
 
 def worth(model, examples):
@@ -212,10 +231,13 @@ def test_epochs_are_those_of_mlp_alone(fit_average):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_time_that_is_up_leaves_the_second_weighting_out(fit_average, family):
     fitted = fit_average(family, deadline=time.monotonic())
-    late = "Time was up before averages weighted by inverse-frequency were tried."
-    assert fitted.remarks[-1] == late
-    (first,) = (line for line in fitted.remarks if line.startswith("Time was up after 1 of "))
-    assert first.endswith("values of C." if family == "logreg" else "4 epochs.")
+    first, late = fitted.remarks[-2:]
+    assert late == "The time limit left no time for averages weighted by inverse-frequency."
+    assert first == (
+        "Time was up after 1 of 4 values of C."
+        if family == "logreg"
+        else "The time limit ended the training in epoch 1."
+    )
     assert set(fitted.model.weights.tolist()) == {0.0, 1.0}
 
 

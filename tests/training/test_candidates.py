@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from wordgate.runtime.progress import Silent
-from wordgate.training import course, lstm
-from wordgate.training.candidates import lstm_candidates
+from wordgate.training import loop, lstm
 from wordgate.training.fitting import Examples
+from wordgate.training.lstm import candidate_settings
 
 TWO = {"lighter_candidate": True, "hidden_size": 5, "lighter_hidden_size": 7}
 
@@ -26,7 +26,7 @@ class Listener(Silent):
 
 
 def test_without_a_second_candidate_there_is_one(settings):
-    assert lstm_candidates(settings(hidden_size=5)) == [settings(hidden_size=5)]
+    assert candidate_settings(settings(hidden_size=5)) == [settings(hidden_size=5)]
 
 
 def test_the_second_candidate_is_the_less_regularised_one(settings):
@@ -39,7 +39,7 @@ def test_the_second_candidate_is_the_less_regularised_one(settings):
         vectors_learning_rate=0.25,
         vectors_drawn_learning_rate=0.125,
     )
-    first, second = lstm_candidates(chosen)
+    first, second = candidate_settings(chosen)
     assert first == chosen.model_copy(update={"lighter_candidate": False})
     changed = {
         name: value for name, value in second.model_dump().items() if value != getattr(first, name)
@@ -131,13 +131,13 @@ def test_a_time_limit_that_has_passed_leaves_the_first_one(examples, fit_model):
 
 def test_both_begin_with_the_same_word_vectors(examples, fit_model, monkeypatch):
     began = []
-    real = lstm.Trainer.__init__
+    real = lstm.LSTMTrainer.__init__
 
-    def listen(trainer, unknown, first, *arguments):
-        began.append(first.vectors.copy())
-        real(trainer, unknown, first, *arguments)
+    def listen(trainer, data, unknown, init, *arguments):
+        began.append(init.vectors.copy())
+        real(trainer, data, unknown, init, *arguments)
 
-    monkeypatch.setattr(lstm.Trainer, "__init__", listen)
+    monkeypatch.setattr(lstm.LSTMTrainer, "__init__", listen)
     fit_two(fit_model, examples(60), None, epochs=1)
     assert len(began) == 2
     assert np.array_equal(*began)
@@ -147,7 +147,7 @@ def test_a_candidate_cut_short_is_the_last_even_if_validation_was_faster_than_fe
     examples, fit_model, monkeypatch
 ):
     """Validation is feared to take all the time there is, and takes none."""
-    monkeypatch.setattr(course, "JUDGED_TEXTS_PER_SECOND", 1e-3)
+    monkeypatch.setattr(loop, "EVALUATED_TEXTS_PER_SECOND", 1e-3)
     deadline = time.monotonic() + 3600.0
     fitted, _ = fit_two(fit_model, examples(100), None, epochs=3, deadline=deadline)
     assert fitted.settings.hidden_size == 5

@@ -17,7 +17,7 @@ from wordgate.data.demo import demo_corpus
 from wordgate.errors import DataError, SettingsError
 from wordgate.models.families import model_from_state
 from wordgate.runtime.progress import Silent
-from wordgate.training import strengths
+from wordgate.training import regularization
 from wordgate.training.count import fit_count
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples
@@ -132,7 +132,9 @@ def fit_tuned(settings, examples):
 
 
 def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, monkeypatch):
-    monkeypatch.setattr(strengths, "fit_path", partial(strengths.fit_path, most_steps=500))
+    monkeypatch.setattr(
+        regularization, "fit_path", partial(regularization.fit_path, most_steps=500)
+    )
     train, new = examples(80), [*examples(40, seed=2).texts, "unheard of", ""]
     ours = fit_tuned(train, count_c=5.0).model
     vectorizers = [

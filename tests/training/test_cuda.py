@@ -9,7 +9,7 @@ import torch
 
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint, families
-from wordgate.training.fitting import Keeping
+from wordgate.training.fitting import CheckpointConfig
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -59,7 +59,7 @@ def test_the_card_comes_to_what_the_processor_comes_to(way, trained):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_on_a_card_a_training_is_taken_up_again(way, trained, tmp_path, monkeypatch):
-    kept, copies = Keeping(tmp_path / "model.checkpoint"), []
+    kept, copies = CheckpointConfig(tmp_path / "model.checkpoint"), []
     real = checkpoint.Checkpoint.save
 
     def save_and_copy(self, state):
@@ -69,9 +69,11 @@ def test_on_a_card_a_training_is_taken_up_again(way, trained, tmp_path, monkeypa
     with monkeypatch.context() as patched:
         patched.setattr(checkpoint.Checkpoint, "is_due", lambda self: True)
         patched.setattr(checkpoint.Checkpoint, "save", save_and_copy)
-        whole = trained("cuda", keeping=kept, **WAYS[way])
+        whole = trained("cuda", checkpoint=kept, **WAYS[way])
     for copy in copies[:: len(copies) // 4]:
-        resumed = trained("cuda", keeping=Keeping(tmp_path / copy, resume=True), **WAYS[way])
+        resumed = trained(
+            "cuda", checkpoint=CheckpointConfig(tmp_path / copy, resume=True), **WAYS[way]
+        )
         assert furthest(resumed, whole) < CLOSE
         assert len(resumed.history) == len(whole.history)
 

@@ -12,7 +12,7 @@ from wordgate.runtime import cpu
 from wordgate.runtime.cpu import torch_threads, wait_asleep
 from wordgate.training import device as device_module
 from wordgate.training.device import choose_device, choose_precision, format_device
-from wordgate.training.trainer import Trainer
+from wordgate.training.lstm_trainer import LSTMTrainer
 
 
 @pytest.fixture
@@ -95,13 +95,13 @@ def test_training_has_the_threads_asked_for_and_torch_its_own_after(
     examples, fit_model, monkeypatch, asked, variable, expected
 ):
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
-    seen, update = set(), Trainer.update
+    seen, update = set(), LSTMTrainer.update
 
     def watched(trainer, prepared):
         seen.add(torch.get_num_threads())
         return update(trainer, prepared)
 
-    monkeypatch.setattr(Trainer, "update", watched)
+    monkeypatch.setattr(LSTMTrainer, "update", watched)
     fitted = fit_model(examples(40), epochs=1, threads=asked)
     assert seen == {expected}
     assert fitted.engine["threads"] == str(expected)

@@ -8,9 +8,11 @@ import torch
 
 from wordgate.settings import load_settings
 from wordgate.text.batches import PaddedBatch
+from wordgate.text.encoder import EncodedTexts
 from wordgate.text.vocabulary import Vocabulary
-from wordgate.training.first_vectors import drawn_vectors
-from wordgate.training.trainer import Trainer
+from wordgate.training.fitting import EncodedData, Examples
+from wordgate.training.initialization import random_embeddings
+from wordgate.training.lstm_trainer import LSTMTrainer
 
 STEPS = 4
 NO_DROPOUT = {"input_dropout": 0.0, "recurrent_dropout": 0.0, "output_dropout": 0.0}
@@ -51,10 +53,12 @@ def begun(recorded, **changes):
     sizes = {"embedding_size": embedding, "hidden_size": hidden, **NO_DROPOUT, **changes}
     settings = load_settings("notebook", sizes)
     vocabulary = Vocabulary(tuple(map(str, range(1, words))), unknown=None)
-    first = drawn_vectors(vocabulary, settings, 0)
+    init = random_embeddings(vocabulary, settings, 0)
     targets = recorded["targets"].reshape(-1).astype(np.int64)
-    trainer = Trainer(None, first, targets, classes, settings, 0, torch.device("cpu"))
-    tensors = {"embedding": trainer.state.table.vectors, **trainer.state.weights.named()}
+    texts = EncodedTexts(np.ones(len(targets), np.int32), np.arange(len(targets) + 1))
+    data = EncodedData(texts, texts, Examples([""] * len(targets), targets, None))
+    trainer = LSTMTrainer(data, None, init, classes, settings, 0, torch.device("cpu"))
+    tensors = {"embedding": trainer.embedding.vectors, **trainer.weights.named()}
     with torch.no_grad():
         for name, array in ours(recorded, "initial").items():
             tensors[name].copy_(torch.from_numpy(array.copy()))
@@ -74,7 +78,7 @@ def test_a_step_of_training_gives_keras_weights(recorded, way):
         loss, _ = trainer.update(prepared).tolist()
         assert loss / len(ids) == pytest.approx(recorded["losses"][step], rel=1e-5)
         if step + 1 in (1, STEPS):
-            found = trainer.state.network().arrays()
+            found = trainer.snapshot().arrays()
             for name, array in ours(recorded, f"after_{step + 1}").items():
                 assert found[name] == pytest.approx(array, abs=1e-6), name
 

@@ -11,9 +11,9 @@ from sklearn.metrics import f1_score
 
 from wordgate.errors import SettingsError
 from wordgate.models.lstm_network import Network
-from wordgate.training import course, lstm, sitting
+from wordgate.training import loop, lstm
 from wordgate.training.fitting import Examples
-from wordgate.training.trainer import Trainer
+from wordgate.training.lstm_trainer import LSTMTrainer
 
 
 class Recorder:
@@ -62,13 +62,13 @@ def test_another_seed_gives_another_model(examples, fit_model):
 
 def test_the_order_is_decided_by_seed_and_epoch(examples, fit_model, monkeypatch):
     orders = []
-    real = Trainer.prepare
+    real = LSTMTrainer.prepare
 
     def listen(trainer, batch, targets, *, epoch, update):
         orders.append((trainer.seed, epoch, batch.rows.tolist()))
         return real(trainer, batch, targets, epoch=epoch, update=update)
 
-    monkeypatch.setattr(Trainer, "prepare", listen)
+    monkeypatch.setattr(LSTMTrainer, "prepare", listen)
     train = examples(100)
     for seed in (0, 0, 1):
         fit_model(train, seed=seed, epochs=2)
@@ -242,9 +242,8 @@ class Clock:
     def __init__(self, monkeypatch, judging):
         self.now = 0.0
         clock = SimpleNamespace(monotonic=lambda: self.now, perf_counter=lambda: self.now)
-        for module in (course, sitting):
-            monkeypatch.setattr(module, "time", clock)
-        self._slow_down(monkeypatch, Trainer, "update", 1.0)
+        monkeypatch.setattr(loop, "time", clock)
+        self._slow_down(monkeypatch, LSTMTrainer, "update", 1.0)
         self._slow_down(monkeypatch, Network, "log_proba", judging)
 
     def _slow_down(self, monkeypatch, owner, name, seconds):
@@ -284,7 +283,7 @@ def test_an_epoch_cut_short_is_the_last_even_if_validation_was_faster_than_feare
     examples, fit_model, monkeypatch
 ):
     Clock(monkeypatch, judging=0.0)
-    monkeypatch.setattr(course, "JUDGED_TEXTS_PER_SECOND", 10.0)  # 100 texts: 10 s
+    monkeypatch.setattr(loop, "EVALUATED_TEXTS_PER_SECOND", 10.0)  # 100 texts: 10 s
     recorder = Recorder()
     fitted = fit_model(examples(100), deadline=15.5, progress=recorder, epochs=3)
     assert (len(recorder.labels), len(fitted.history)) == (6, 1)
@@ -336,6 +335,6 @@ def test_an_unknown_device_is_refused_before_any_work(examples, settings):
             deadline=math.inf,
             vocabulary_of=None,
             vectors=None,
-            keeping=None,
+            checkpoint=None,
             threads=None,
         )

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from wordgate.runtime.progress import Silent
-from wordgate.training.noise import dropout_mask, stream
+from wordgate.training.fitting import Examples
+from wordgate.training.rng import dropout_mask, rng_for
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
+loop = pytest.importorskip("wordgate.training.loop", reason="needs the extra 'train'")
 mlp = pytest.importorskip("wordgate.training.mlp", reason="needs the extra 'train'")
 
 HIDDEN, CLASSES = 6, 3
@@ -33,13 +35,30 @@ class Told(Silent):
         self.lines.append(text)
 
 
+class Fit:
+    """What training came to."""
+
+    def __init__(self, trained):
+        (candidate,) = trained.candidates
+        self.layers, self.history, self.best = candidate.network, candidate.history, candidate.best
+        self.best_epoch, self.remarks = candidate.best_epoch, trained.remarks
+
+
 @pytest.fixture
 def train(settings):
     def run(train=None, valid=None, *, seed=0, deadline=math.inf, progress=None, **changes):
-        return mlp.train_mlp(
-            train or data(), valid or data(seed=1), CLASSES, settings(**{**SMALL, **changes}),
-            seed=seed, progress=progress or Silent(), deadline=deadline,
+        (averages, targets), (valid_averages, valid_targets) = (
+            train or data(),
+            valid or data(seed=1),
+        )
+        trained = mlp.train_mlps(
+            ["the only one"], lambda position: (averages, valid_averages),
+            Examples([""] * len(targets), targets, None),
+            Examples([""] * len(valid_targets), valid_targets, None),
+            CLASSES, settings(**{**SMALL, **changes}),
+            seed=seed, progress=progress or Silent(), deadline=deadline, checkpoint=None, work={},
         )  # fmt: skip
+        return Fit(trained)
 
     return run
 
@@ -85,27 +104,27 @@ class Reference:
 def test_epochs_are_those_of_the_reference(train, rates):
     (averages, targets), epochs, seed = data(), 3, 5
     options = {"mlp_input_dropout": rates[0], "mlp_output_dropout": rates[1]}
-    course = train(seed=seed, mlp_epochs=epochs, **options)
+    fitted = train(seed=seed, mlp_epochs=epochs, **options)
     reference = Reference(seed, 1e-2)
     losses, layers = [], []
     for epoch in range(epochs):
-        order = stream(seed, "mlp order", epoch).permutation(50)
-        chance = stream(seed, "mlp dropout", epoch)
+        order = rng_for(seed, "mlp order", epoch).permutation(50)
+        rng = rng_for(seed, "mlp dropout", epoch)
         loss_sum, right = 0.0, 0
         for start in range(0, 50, 16):
             rows = order[start : start + 16]
             masks = [
-                dropout_mask(chance, (len(rows), size), rate) if rate else 1.0
+                dropout_mask(rng, (len(rows), size), rate) if rate else 1.0
                 for size, rate in zip((4, HIDDEN), rates, strict=True)
             ]
             loss, n_right = reference.step(averages[rows], targets[rows], *masks)
             loss_sum, right = loss_sum + loss * len(rows), right + n_right
         losses.append((loss_sum / 50, right / 50))
         layers.append({name: array.copy() for name, array in reference.weights.items()})
-    told = [(epoch.train_loss, epoch.train_accuracy) for epoch in course.history]
+    told = [(epoch.train_loss, epoch.train_accuracy) for epoch in fitted.history]
     assert np.array(told) == pytest.approx(np.array(losses), abs=1e-5)
-    for name, expected in layers[course.best_epoch - 1].items():
-        assert getattr(course.layers, name) == pytest.approx(expected, abs=1e-4)
+    for name, expected in layers[fitted.best_epoch - 1].items():
+        assert getattr(fitted.layers, name) == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_layers_are_a_module_of_torch():
@@ -130,14 +149,14 @@ def judged(layers, averages, targets):
 
 def test_the_best_epoch_on_validation_is_kept(train):
     few = data(20)
-    course = train(few, mlp_epochs=40, mlp_learning_rate=5e-2, mlp_patience=40, **NO_CHANCE)
-    worths = [(epoch.valid_accuracy, -epoch.valid_loss) for epoch in course.history]
-    best = course.best
+    fitted = train(few, mlp_epochs=40, mlp_learning_rate=5e-2, mlp_patience=40, **NO_CHANCE)
+    worths = [(epoch.valid_accuracy, -epoch.valid_loss) for epoch in fitted.history]
+    best = fitted.best
     assert len(worths) == 40
-    assert 1 < course.best_epoch < 40
+    assert 1 < fitted.best_epoch < 40
     assert (best.valid_accuracy, -best.valid_loss) == max(worths)
-    assert best.epoch == course.best_epoch
-    assert judged(course.layers, *data(seed=1)) == pytest.approx(
+    assert best.epoch == fitted.best_epoch
+    assert judged(fitted.layers, *data(seed=1)) == pytest.approx(
         (best.valid_accuracy, best.valid_loss)
     )
 
@@ -149,33 +168,38 @@ def test_patience_counts_epochs_without_a_better_accuracy(train):
     accuracies = [epoch.valid_accuracy for epoch in busy.history]
     assert len(accuracies) < 40
     assert accuracies.index(max(accuracies)) + 1 + 3 == len(accuracies)
-    assert not busy.out_of_time
-    assert busy.remarks(40) == []
+    assert busy.remarks == []
 
 
 def test_time_that_is_up_ends_the_first_epoch_after_a_step(train):
-    course = train(mlp_epochs=9, deadline=time.monotonic(), **NO_CHANCE)
-    assert (len(course.history), course.best_epoch, course.out_of_time) == (1, 1, True)
-    assert course.remarks(9) == ["Time was up after 1 of 9 epochs."]
+    fitted = train(mlp_epochs=9, deadline=time.monotonic(), **NO_CHANCE)
+    assert (len(fitted.history), fitted.best_epoch) == (1, 1)
+    assert fitted.remarks == ["The time limit ended the training in epoch 1."]
     reference, (averages, targets) = Reference(0, 1e-2), data()
-    first = stream(0, "mlp order", 0).permutation(50)[:16]
+    first = rng_for(0, "mlp order", 0).permutation(50)[:16]
     loss, _ = reference.step(averages[first], targets[first], 1.0, 1.0)
-    assert course.history[0].train_loss == pytest.approx(loss, abs=1e-5)
+    assert fitted.history[0].train_loss == pytest.approx(loss, abs=1e-5)
     for name, expected in reference.weights.items():
-        assert getattr(course.layers, name) == pytest.approx(expected, abs=1e-6)
+        assert getattr(fitted.layers, name) == pytest.approx(expected, abs=1e-6)
 
 
-def test_no_epoch_is_begun_that_would_not_be_done_in_time(train, monkeypatch):
-    clock = iter(range(10_000))
-    monkeypatch.setattr(mlp.time, "monotonic", lambda: float(next(clock)))
-    course = train(mlp_epochs=50, mlp_patience=50, deadline=40.0)
-    (seconds,) = {epoch.seconds for epoch in course.history}  # each is whole
-    assert 1 < len(course.history) < 50
-    assert 40 - seconds < next(clock) <= 40 + 2  # looking at the clock moves it, too
-    assert course.out_of_time
+def test_an_epoch_that_time_cuts_is_the_last(train, monkeypatch):
+    """A second passes at every update: there are four an epoch."""
+    clock, real = [0.0], mlp.MLPTrainer.update
+
+    def update(trainer, batch):
+        clock[0] += 1.0
+        return real(trainer, batch)
+
+    monkeypatch.setattr(mlp.MLPTrainer, "update", update)
+    monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
+    fitted = train(mlp_epochs=50, mlp_patience=50, deadline=13.5)
+    assert clock[0] == 14.0
+    assert len(fitted.history) == 4
+    assert fitted.remarks == ["The time limit ended the training in epoch 4."]
 
 
-def test_chance_is_the_seeds_alone(train):
+def test_the_seed_alone_decides(train):
     one, same, other = (train(seed=seed, mlp_epochs=2) for seed in (0, 0, 1))
     for name, array in vars(one.layers).items():
         assert np.array_equal(array, getattr(same.layers, name))
@@ -184,7 +208,7 @@ def test_chance_is_the_seeds_alone(train):
     assert not np.isclose(drawn[0].hidden_weights, drawn[1].hidden_weights).any()
 
 
-def test_the_caller_keeps_its_threads_and_its_chance(train):
+def test_the_caller_keeps_its_threads_and_its_random_numbers(train):
     before, state = torch.get_num_threads(), torch.get_rng_state()
     torch.set_num_threads(2)
     try:
@@ -195,9 +219,11 @@ def test_the_caller_keeps_its_threads_and_its_chance(train):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_every_epoch_is_told(train):
+def test_every_epoch_is_reported(train):
     told = Told()
-    course = train(mlp_epochs=3, progress=told)
-    assert [line.split()[1] for line in told.lines] == ["1/3", "2/3", "3/3"]
-    best = [line for line in told.lines if line.endswith("(best so far)")][-1]
-    assert best.startswith(f"epoch {course.best_epoch}/3 ")
+    fitted = train(mlp_epochs=3, progress=told)
+    start, *lines = told.lines
+    assert start == "Training on cpu, 1 thread: at most 3 epochs of 4 updates with 16 texts each."
+    assert [line.split()[1] for line in lines] == ["1", "2", "3"]
+    best = [line for line in lines if line.endswith("(best so far)")][-1]
+    assert best.startswith(f"epoch {fitted.best_epoch} ")

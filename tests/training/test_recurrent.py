@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from wordgate.training import recurrent
-from wordgate.training.noise import dropout_mask
+from wordgate.training.rng import dropout_mask
 
 POOLINGS = [pooling for n in (1, 2, 3) for pooling in combinations(("last", "max", "mean"), n)] + [
     ("mean", "last")

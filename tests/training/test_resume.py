@@ -1,4 +1,4 @@
-"""Keeping a training and taking it up again: in the same bits, from any update."""
+"""Resuming a training from its checkpoint: in the same bits, from any update."""
 
 import json
 import math
@@ -19,12 +19,11 @@ from wordgate.runtime.interrupt import deferred_interruption
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.vocabulary import Vocabulary
 from wordgate.training import checkpoint as checkpoint_module
-from wordgate.training import sitting
 from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.course import Course
-from wordgate.training.fitting import Keeping
+from wordgate.training.fitting import CheckpointConfig
 from wordgate.training.identity import Identity, digest
-from wordgate.training.trainer import Trainer
+from wordgate.training.loop import TrainingLoop
+from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.vectors.pretrained import PretrainedVectors
 
 WAYS = {
@@ -78,7 +77,7 @@ def outcome(fitted):
 
 @pytest.fixture
 def kept(tmp_path):
-    return Keeping(tmp_path / "model.checkpoint")
+    return CheckpointConfig(tmp_path / "model.checkpoint")
 
 
 @pytest.fixture
@@ -102,7 +101,7 @@ def test_a_training_resumed_at_any_update_ends_in_the_same_bits(
     """In the short form at every third update; epochs end after the 23rd and the 46th."""
     train, valid = examples(90), examples(40, seed=1)
     changes = {**all_chance, "epochs": 2, **WAYS[way]}
-    expected = outcome(fit_model(train, valid, keeping=kept, **changes))
+    expected = outcome(fit_model(train, valid, checkpoint=kept, **changes))
     assert outcome(fit_model(train, valid, **changes)) == expected
     copies = sorted(kept.file.parent.glob("copy-*"))
     assert len(copies) == 2 * math.ceil(90 / 4)
@@ -111,7 +110,11 @@ def test_a_training_resumed_at_any_update_ends_in_the_same_bits(
         copy = copies[updates - 1]
         listener = Listener()
         resumed = fit_model(
-            train, valid, keeping=Keeping(copy, resume=True), progress=listener, **changes
+            train,
+            valid,
+            checkpoint=CheckpointConfig(copy, resume=True),
+            progress=listener,
+            **changes,
         )
         assert outcome(resumed) == expected, updates
         assert listener.done == updates
@@ -124,7 +127,7 @@ def test_two_candidates_resumed_at_any_update_end_in_the_same_bits(
 ):
     train, valid = examples(90), examples(40, seed=1)
     changes = {**all_chance, "epochs": 1, "lighter_candidate": True, "weight_averaging": 0.5}
-    expected = fit_model(train, valid, keeping=kept, **changes)
+    expected = fit_model(train, valid, checkpoint=kept, **changes)
     copies = sorted(kept.file.parent.glob("copy-*"))
     assert len(copies) == 2 * 23
     monkeypatch.undo()
@@ -133,7 +136,7 @@ def test_two_candidates_resumed_at_any_update_end_in_the_same_bits(
         resumed = fit_model(
             train,
             valid,
-            keeping=Keeping(copies[updates - 1], resume=True),
+            checkpoint=CheckpointConfig(copies[updates - 1], resume=True),
             progress=listener,
             **changes,
         )
@@ -149,14 +152,14 @@ def test_without_time_a_second_candidate_is_judged_as_it_is(
     examples, fit_model, every_update, kept, monkeypatch
 ):
     train, changes = examples(90), {"epochs": 1, "lighter_candidate": True}
-    fit_model(train, keeping=kept, **changes)
+    fit_model(train, checkpoint=kept, **changes)
     copies = sorted(kept.file.parent.glob("copy-*"))
     monkeypatch.undo()
     for updates, choices in ((23, 0), (30, 1)):
         listener = Listener()
         fitted = fit_model(
             train,
-            keeping=Keeping(copies[updates - 1], resume=True),
+            checkpoint=CheckpointConfig(copies[updates - 1], resume=True),
             progress=listener,
             deadline=-math.inf,
             **changes,
@@ -172,17 +175,17 @@ def test_early_stopping_counts_on_through_an_interruption(
     train = examples(60)
     valid = type(train)(train.texts, 1 - train.targets, None)
     changes = {"epochs": 12, "patience": 2, "warmup": 0.0, "learning_rate": 0.05}
-    expected = outcome(fit_model(train, valid, keeping=kept, **changes))
+    expected = outcome(fit_model(train, valid, checkpoint=kept, **changes))
     assert expected[-1] == ["No better validation accuracy in 2 epochs: stopped early."]
     monkeypatch.undo()
     for copy in sorted(kept.file.parent.glob("copy-*"))[::7]:
-        resumed = fit_model(train, valid, keeping=Keeping(copy, resume=True), **changes)
+        resumed = fit_model(train, valid, checkpoint=CheckpointConfig(copy, resume=True), **changes)
         assert outcome(resumed) == expected
 
 
 def interrupt_after(monkeypatch, updates, number=signal.SIGINT):
     """Send this process a signal in the middle of its n-th update."""
-    real, made = Trainer.update, []
+    real, made = LSTMTrainer.update, []
 
     def update(trainer, prepared):
         made.append(1)
@@ -190,7 +193,7 @@ def interrupt_after(monkeypatch, updates, number=signal.SIGINT):
             os.kill(os.getpid(), number)
         return real(trainer, prepared)
 
-    monkeypatch.setattr(Trainer, "update", update)
+    monkeypatch.setattr(LSTMTrainer, "update", update)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -203,11 +206,11 @@ def test_a_signal_ends_it_after_the_update_with_all_kept(
     with monkeypatch.context() as patched:
         interrupt_after(patched, updates, number)
         with pytest.raises(KeyboardInterrupt) as interruption:
-            fit_model(train, epochs=2, keeping=kept)
+            fit_model(train, epochs=2, checkpoint=kept)
     assert interruption.value.args == (
         f"the training is kept in {kept.file}; the same command with --resume goes on from there",
     )
-    resumed = fit_model(train, epochs=2, keeping=Keeping(kept.file, resume=True))
+    resumed = fit_model(train, epochs=2, checkpoint=CheckpointConfig(kept.file, resume=True))
     assert outcome(resumed) == expected
 
 
@@ -216,8 +219,8 @@ def test_what_was_spent_before_is_added(examples, fit_model, kept, monkeypatch):
     with monkeypatch.context() as patched:
         interrupt_after(patched, 30)
         with pytest.raises(KeyboardInterrupt):
-            fit_model(train, epochs=2, keeping=kept)
-    resumed = fit_model(train, epochs=2, keeping=Keeping(kept.file, resume=True))
+            fit_model(train, epochs=2, checkpoint=kept)
+    resumed = fit_model(train, epochs=2, checkpoint=CheckpointConfig(kept.file, resume=True))
     assert resumed.earlier_seconds > 0.0
     assert fit_model(train, epochs=2).earlier_seconds == 0.0
 
@@ -232,8 +235,10 @@ def test_without_time_a_resumed_training_gives_the_best_so_far(
     with monkeypatch.context() as patched:
         interrupt_after(patched, updates)
         with pytest.raises(KeyboardInterrupt):
-            fit_model(train, epochs=3, keeping=kept)
-    fitted = fit_model(train, epochs=3, keeping=Keeping(kept.file, resume=True), deadline=-math.inf)
+            fit_model(train, epochs=3, checkpoint=kept)
+    fitted = fit_model(
+        train, epochs=3, checkpoint=CheckpointConfig(kept.file, resume=True), deadline=-math.inf
+    )
     assert len(fitted.history) == epochs
     assert fitted.remarks == [f"The time limit ended the training in epoch {epochs}."]
     assert np.isfinite(fitted.model.log_proba(["w1 w2"])).all()
@@ -244,28 +249,30 @@ def test_an_epoch_cut_by_the_time_limit_and_interrupted_is_resumed_in_its_middle
 ):
     train = examples(100)
     expected = outcome(fit_model(train, epochs=2))
-    real, made = Trainer.update, []
+    real, made = LSTMTrainer.update, []
 
     def update(trainer, prepared):
         made.append(1)
         if len(made) == 27:
-            monkeypatch.setattr(sitting.Sitting, "is_late", lambda self: True)
+            monkeypatch.setattr(TrainingLoop, "is_late", lambda self: True)
         return real(trainer, prepared)
 
-    def judge(course, state, learning_rate):
-        if state.epoch == 1:
+    def evaluate(trainer, snapshot):
+        if trainer.updates > trainer.plan.updates_per_epoch:
             os.kill(os.getpid(), signal.SIGINT)
-        return judged(course, state, learning_rate)
+        return evaluated(trainer, snapshot)
 
-    judged = Course.judge
+    evaluated = LSTMTrainer.evaluate
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "update", update)
-        patched.setattr(Course, "judge", judge)
+        patched.setattr(LSTMTrainer, "update", update)
+        patched.setattr(LSTMTrainer, "evaluate", evaluate)
         with pytest.raises(KeyboardInterrupt):
-            fit_model(train, epochs=2, keeping=kept)
+            fit_model(train, epochs=2, checkpoint=kept)
     monkeypatch.undo()
     listener = Listener()
-    resumed = fit_model(train, epochs=2, keeping=Keeping(kept.file, resume=True), progress=listener)
+    resumed = fit_model(
+        train, epochs=2, checkpoint=CheckpointConfig(kept.file, resume=True), progress=listener
+    )
     assert listener.done == 27
     assert outcome(resumed) == expected
 
@@ -283,27 +290,27 @@ def interrupted(examples, fit_model, kept, monkeypatch):
     with monkeypatch.context() as patched:
         interrupt_after(patched, 30)
         with pytest.raises(KeyboardInterrupt):
-            fit_model(train, epochs=3, keeping=kept)
-    return train, Keeping(kept.file, resume=True)
+            fit_model(train, epochs=3, checkpoint=kept)
+    return train, CheckpointConfig(kept.file, resume=True)
 
 
 def test_another_training_is_refused(interrupted, examples, fit_model):
-    train, keeping = interrupted
+    train, config = interrupted
     end = "give the same command as then, or begin anew with --overwrite"
-    keeps = f"{keeping.file} keeps a training with"
-    assert refusal(fit_model, train, epochs=3, keeping=keeping, seed=1) == (
+    keeps = f"{config.file} keeps a training with"
+    assert refusal(fit_model, train, epochs=3, checkpoint=config, seed=1) == (
         f"{keeps} seed 0 instead of 1; {end}"
     )
-    assert refusal(fit_model, train, epochs=4, hidden_size=6, keeping=keeping) == (
+    assert refusal(fit_model, train, epochs=4, hidden_size=6, checkpoint=config) == (
         f"{keeps} hidden_size 5 instead of 6, epochs 3 instead of 4; {end}"
     )
-    assert refusal(fit_model, examples(100, seed=3), epochs=3, keeping=keeping) == (
+    assert refusal(fit_model, examples(100, seed=3), epochs=3, checkpoint=config) == (
         f"{keeps} other data; {end}"
     )
     changed = train.targets.copy()
     changed[50] = 1 - changed[50]
     other = type(train)(train.texts, changed, None)
-    assert refusal(fit_model, other, epochs=3, keeping=keeping) == f"{keeps} other data; {end}"
+    assert refusal(fit_model, other, epochs=3, checkpoint=config) == f"{keeps} other data; {end}"
 
 
 def test_more_labels_and_other_word_vectors_are_refused(
@@ -320,17 +327,17 @@ def test_more_labels_and_other_word_vectors_are_refused(
     with monkeypatch.context() as patched:
         interrupt_after(patched, 30)
         with pytest.raises(KeyboardInterrupt):
-            fit(keeping=kept)
-    keeping = Keeping(kept.file, resume=True)
-    message = refusal(fit, classes=3, keeping=keeping)
+            fit(checkpoint=kept)
+    config = CheckpointConfig(kept.file, resume=True)
+    message = refusal(fit, classes=3, checkpoint=config)
     assert message.startswith(f"{kept.file} keeps a training with labels 2 instead of 3; give")
     content = bytearray(vectors.read_bytes())
     content[len(b"35 6\nw0 ")] ^= 1  # the last bit of the first word's first number
     vectors.write_bytes(content)
-    message = refusal(fit, keeping=keeping)
+    message = refusal(fit, checkpoint=config)
     assert message.startswith(f"{kept.file} keeps a training with other word vectors; give")
     shutil.copy(word_vectors.file.path, vectors)
-    assert fit(keeping=keeping).history
+    assert fit(checkpoint=config).history
 
 
 @pytest.mark.parametrize("pretrained", [False, True])
@@ -341,8 +348,8 @@ def test_texts_that_read_as_other_words_are_refused(
     with monkeypatch.context() as patched:
         interrupt_after(patched, 30)
         with pytest.raises(KeyboardInterrupt):
-            fit_model(train, keeping=kept, **options)
-    keeping = Keeping(kept.file, resume=True)
+            fit_model(train, checkpoint=kept, **options)
+    config = CheckpointConfig(kept.file, resume=True)
     real = Vocabulary.fit.__func__
 
     def reversed_order(cls, *arguments, **named):
@@ -351,40 +358,40 @@ def test_texts_that_read_as_other_words_are_refused(
 
     with monkeypatch.context() as patched:
         patched.setattr(Vocabulary, "fit", classmethod(reversed_order))
-        message = refusal(fit_model, train, keeping=keeping, **options)
-        seed = refusal(fit_model, train, keeping=keeping, seed=1, **options)
+        message = refusal(fit_model, train, checkpoint=config, **options)
+        seed = refusal(fit_model, train, checkpoint=config, seed=1, **options)
     assert message == (
         f"{kept.file} keeps a training that read the same texts as other words, as by other word"
         " vectors or another version of wordgate, Python or regex; go on with those of then, or"
         " begin anew with --overwrite"
     )
     assert "seed 0 instead of 1; give the same command as then" in seed
-    assert fit_model(train, keeping=keeping, **options).history
+    assert fit_model(train, checkpoint=config, **options).history
 
 
 def test_validation_texts_that_read_as_other_words_are_refused(interrupted, fit_model, monkeypatch):
-    train, keeping = interrupted
+    train, config = interrupted
     real = TextEncoder.encode
 
     def without_first_words(encoder, texts):
         return real(encoder, [text.partition(" ")[2] for text in texts])
 
     monkeypatch.setattr(TextEncoder, "encode", without_first_words)
-    message = refusal(fit_model, train, epochs=3, keeping=keeping)
+    message = refusal(fit_model, train, epochs=3, checkpoint=config)
     assert "keeps a training that read the same texts as other words" in message
 
 
 def test_another_engine_is_warned_of(interrupted, fit_model):
-    train, keeping = interrupted
-    with safe_open(keeping.file, framework="numpy") as kept:
+    train, config = interrupted
+    with safe_open(config.file, framework="numpy") as kept:
         content = json.loads(kept.metadata()["wordgate"])
     content["engine"] |= {"threads": "64", "torch": "1.0", "wordgate": "0.0", "device": "B200"}
     content["engine"] |= {"python": "3.1.4", "regex": "2020.1"}
-    arrays = load_file(keeping.file)
+    arrays = load_file(config.file)
     content["digest"] = digest(content, arrays)
-    save_file(arrays, keeping.file, {"wordgate": json.dumps(content)})
+    save_file(arrays, config.file, {"wordgate": json.dumps(content)})
     listener = Listener()
-    fit_model(train, epochs=3, keeping=keeping, progress=listener)
+    fit_model(train, epochs=3, checkpoint=config, progress=listener)
     said = "\n".join(listener.lines)
     assert "The training was begun with device B200 instead of cpu, threads 64 instead " in said
     assert f", python 3.1.4 instead of {platform.python_version()}" in said
@@ -395,50 +402,50 @@ def test_another_engine_is_warned_of(interrupted, fit_model):
 
 
 def test_a_damaged_checkpoint_is_refused(interrupted, fit_model):
-    train, keeping = interrupted
-    whole = keeping.file.read_bytes()
+    train, config = interrupted
+    whole = config.file.read_bytes()
     for size in (0, 7, 100, len(whole) // 2, len(whole) - 1):
-        keeping.file.write_bytes(whole[:size])
-        message = refusal(fit_model, train, epochs=3, keeping=keeping)
-        assert message.startswith(f"{keeping.file} is damaged or no checkpoint (")
+        config.file.write_bytes(whole[:size])
+        message = refusal(fit_model, train, epochs=3, checkpoint=config)
+        assert message.startswith(f"{config.file} is damaged or no checkpoint (")
         assert message.endswith("; begin anew with --overwrite")
-    save_file({"a": np.zeros(3)}, keeping.file)
-    assert "is damaged or no checkpoint" in refusal(fit_model, train, epochs=3, keeping=keeping)
+    save_file({"a": np.zeros(3)}, config.file)
+    assert "is damaged or no checkpoint" in refusal(fit_model, train, epochs=3, checkpoint=config)
 
 
 def test_a_changed_byte_of_a_checkpoint_is_noticed(interrupted, fit_model):
-    train, keeping = interrupted
-    whole = keeping.file.read_bytes()
-    keeping.file.write_bytes(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
-    assert refusal(fit_model, train, epochs=3, keeping=keeping) == (
-        f"{keeping.file} is damaged or no checkpoint (its digest is another: a byte of it has"
+    train, config = interrupted
+    whole = config.file.read_bytes()
+    config.file.write_bytes(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
+    assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
+        f"{config.file} is damaged or no checkpoint (its digest is another: a byte of it has"
         " changed); begin anew with --overwrite"
     )
 
 
 def test_a_checkpoint_of_another_layout_is_refused(interrupted, fit_model):
-    train, keeping = interrupted
-    save_file({}, keeping.file, {"wordgate": json.dumps({"layout": 99})})
-    assert refusal(fit_model, train, epochs=3, keeping=keeping) == (
-        f"{keeping.file} is a checkpoint of layout 99, and this wordgate reads 4;"
+    train, config = interrupted
+    save_file({}, config.file, {"wordgate": json.dumps({"layout": 99})})
+    assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
+        f"{config.file} is a checkpoint of layout 99, and this wordgate reads 5;"
         " begin anew with --overwrite"
     )
 
 
 def test_a_full_disk_is_said_and_the_checkpoint_before_stays(interrupted, fit_model, monkeypatch):
-    train, keeping = interrupted
-    before = keeping.file.read_bytes()
+    train, config = interrupted
+    before = config.file.read_bytes()
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("wordgate.storage.files.os.fsync", full)
     monkeypatch.setattr(Checkpoint, "is_due", lambda self: True)
-    assert refusal(fit_model, train, epochs=3, keeping=keeping) == (
-        f"the checkpoint could not be written to {keeping.file}: No space left on device"
+    assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
+        f"the checkpoint could not be written to {config.file}: No space left on device"
     )
-    assert keeping.file.read_bytes() == before
-    assert [file.name for file in keeping.file.parent.iterdir()] == [keeping.file.name]
+    assert config.file.read_bytes() == before
+    assert [file.name for file in config.file.parent.iterdir()] == [config.file.name]
 
 
 def test_checkpoints_take_a_fiftieth_of_the_time(monkeypatch, tmp_path):

@@ -16,13 +16,13 @@ from wordgate.training.families import check_family, engine_of, fit
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
 from wordgate.training import device as device_module
-from wordgate.training.finetuning import (
+from wordgate.training.fitting import Examples
+from wordgate.training.transformer_trainer import (
     choose_texts_per_group,
     draw_texts,
     make_plan,
     numbered,
 )
-from wordgate.training.fitting import Examples
 
 FAST = {
     "transformer_max_tokens": 16,

@@ -27,6 +27,10 @@ class MemoryTable:
                 yield word, np.array([place, 1.0], np.float32)
 
 
+def count(types, tokens):
+    return TokenCount(types=types, tokens=tokens)
+
+
 def found_by(word, *table, spelling="any"):
     """Give the rule that found a word, and which entry of the table it is."""
     found = lookup_words(MemoryTable(*table), [word], spelling)
@@ -98,14 +102,11 @@ def test_coverage_counts_types_and_tokens_by_rule():
     found = lookup_words(MemoryTable("so", "NASA", "good"), words, "any")
     coverage = VocabularyCoverage.of(words, tokens, found)
     assert coverage == VocabularyCoverage(
-        vocabulary=TokenCount(5, 89),
-        found=TokenCount(3, 77),
-        rules={
-            "exact": TokenCount(1, 50),
-            "upper": TokenCount(1, 20),
-            "stretched": TokenCount(1, 7),
-        },
-        missed=[MissingWord("plugh", 9), MissingWord("xyzzy", 3)],
+        vocabulary=count(5, 89),
+        found=count(3, 77),
+        rules={"exact": count(1, 50), "upper": count(1, 20), "stretched": count(1, 7)},
+        missed=[MissingWord(word="plugh", tokens=9), MissingWord(word="xyzzy", tokens=3)],
+        more=0,
     )
     assert coverage.lines() == [
         "3 of 5 words have a vector (60.0%), and with them 86.5% of their occurrences in the"

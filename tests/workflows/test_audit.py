@@ -6,10 +6,10 @@ import random
 import pandas as pd
 import pytest
 
-from wordgate.cli.audit_view import sections
 from wordgate.errors import DataError
+from wordgate.report.audit import sections
+from wordgate.split.pairs import Piece, differences
 from wordgate.workflows.audit import audit
-from wordgate.workflows.pairs import Piece, differences
 
 WORDS = [a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("ld", "n", "rk", "st", "v")]
 LABELS = ("bad", "good")
@@ -178,8 +178,8 @@ def test_copies_are_those_of_the_text_under_any_topic(strangers):
 def test_labels_of_copies_may_differ_by_topic_and_it_is_said(strangers):
     sentence = (
         "Copies are sought in column 2 'text' alone; with another value of column 3 'topic', each"
-        " of their labels may be right."
+        " of their labels may be correct."
     )
     found = audit(strangers.assign(topic="a"), text="topic,text")
-    assert sections(found)[2].sentences[-1] == sentence
+    assert sections(found)[3].sentences[-1] == sentence
     assert not any("sought" in line for line in sections(audit(strangers))[2].sentences)

@@ -98,10 +98,10 @@ def test_the_estimator_needs_word_vectors(make_rows):
 
 
 def test_a_comparison_gives_word_vectors_to_those_that_read_them(reviews, review_vectors):
-    ladder = wordgate.compare(
+    comparison = wordgate.compare(
         reviews, models=["count", "logreg"], vectors=review_vectors, split="grouped",
         progress=Silent(),
     )  # fmt: skip
-    assert [rung.family for rung in ladder.rungs] == ["count", "logreg"]
-    assert ladder.vectors == review_vectors.name
-    assert any(line.startswith("Validation chose ") for line in ladder.rungs[1].remarks)
+    assert [one.family for one in comparison.results] == ["count", "logreg"]
+    assert comparison.vectors == review_vectors.name
+    assert any(line.startswith("Validation chose ") for line in comparison.results[1].remarks)

@@ -10,12 +10,12 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import wordgate
+from wordgate.report.comparison import methods
 from wordgate.runtime.progress import Silent
 from wordgate.training import transformer
 from wordgate.training.identity import digest
 from wordgate.workflows import compare as workflow
-from wordgate.workflows import teaching
-from wordgate.workflows.ladder_told import measured
+from wordgate.workflows import students
 
 
 @pytest.fixture(scope="module")
@@ -39,60 +39,62 @@ def compared(compare):
 
 def test_each_family_is_judged_on_both_kinds_of_split(compared):
     found = compared
-    assert [(rung.family, rung.kind) for rung in found.rungs] == [
+    assert [(result.family, result.kind) for result in found.results] == [
         ("count", "random"), ("count", "grouped"), ("lstm", "random"), ("lstm", "grouped"),
     ]  # fmt: skip
-    for rung in found.rungs:
-        assert rung.scores.n == 60
-        assert "groups" in rung.scores.intervals["accuracy"].method
-        assert rung.train_seconds > 0
-        assert rung.texts_per_second > 0
-        assert rung.megabytes > 0
+    for result in found.results:
+        assert result.scores.n == 60
+        assert "groups" in result.scores.intervals.accuracy.method
+        assert result.train_seconds > 0
+        assert result.texts_per_second > 0
+        assert result.megabytes > 0
 
 
-def test_the_simplest_family_is_the_lowest_rung_however_they_are_named(compare):
+def test_the_simplest_family_comes_first_however_they_are_named(compare):
     found = compare(models=["lstm", "count"], split="grouped")
     assert found.families == ("count", "lstm")
-    assert [(step.family, step.below) for step in found.steps] == [("lstm", "count")]
+    assert [(test.family, test.simpler) for test in found.paired_tests] == [("lstm", "count")]
 
 
-def test_a_rung_is_what_training_the_family_alone_gives(compare, count_model):
-    rung = compare(models=["count"], settings=None).rung("count", "grouped")
+def test_a_result_is_what_training_the_family_alone_gives(compare, count_model):
+    result = compare(models=["count"], settings=None).result("count", "grouped")
     metrics = count_model.metrics
-    assert (rung.scores.accuracy, rung.scores.log_loss) == (metrics.accuracy, metrics.log_loss)
+    assert (result.scores.accuracy, result.scores.log_loss) == (metrics.accuracy, metrics.log_loss)
 
 
-def test_a_step_is_the_difference_of_two_rungs_on_the_same_rows(compared):
+def test_a_paired_test_compares_two_models_on_the_same_rows(compared):
     found = compared
-    step = found.step("lstm", "grouped")
-    above, below = found.rung("lstm", "grouped"), found.rung("count", "grouped")
-    assert step.difference.difference == pytest.approx(
+    test = found.paired_test("lstm", "grouped")
+    above, below = found.result("lstm", "grouped"), found.result("count", "grouped")
+    assert test.difference.difference == pytest.approx(
         above.scores.accuracy - below.scores.accuracy
     )
-    assert "sign flips of groups" in step.difference.method
-    assert found.step("count", "grouped") is None
+    assert "sign flips of groups" in test.difference.method
+    assert found.paired_test("count", "grouped") is None
 
 
-def test_how_steps_were_tested_is_told_for_each_kind(compared):
-    told = [sentence for sentence in measured(compared) if sentence.startswith("Steps")]
-    assert [sentence.split(":")[0] for sentence in told] == [
-        "Steps, random split",
-        "Steps, grouped split",
+def test_methods_are_named_for_each_kind(compared):
+    sentences = [sentence for sentence in methods(compared) if sentence.startswith("Paired tests")]
+    assert [sentence.split(":")[0] for sentence in sentences] == [
+        "Paired tests, random split",
+        "Paired tests, grouped split",
     ]
-    assert "bootstrap of 12 groups" in told[1]
-    assert "bootstrap of 12 groups" not in told[0]  # rows of more groups judge there
+    assert "bootstrap of 12 groups" in sentences[1]
+    assert "bootstrap of 12 groups" not in sentences[0]  # rows of more groups judge there
 
 
 def test_folds_judge_every_row_once(compare):
     found = compare(folds=3, models=["count"], settings=None)
-    assert [rung.scores.n for rung in found.rungs] == [300, 300]
-    assert found.rung("count", "random").scores.accuracy >= 0.9
+    assert [result.scores.n for result in found.results] == [300, 300]
+    assert found.result("count", "random").scores.accuracy >= 0.9
 
 
 def test_the_random_split_leaks_and_says_so(compare):
     leaks = compare(models=["count"], settings=None).leaks
-    assert leaks["grouped"].startswith("grouped: of 60 test rows 0.0% have their group in train")
-    assert "100.0% have their group in train" in leaks["random"]
+    assert leaks["grouped"].startswith(
+        "grouped split: Of 60 test rows 0 (0.0%) have their group in train"
+    )
+    assert "60 (100.0%) have their group in train" in leaks["random"]
 
 
 def test_one_kind_alone_may_be_asked_for(compare):
@@ -140,52 +142,54 @@ def test_a_transformer_that_is_not_there_is_missed_before_the_work(compare, tmp_
         compare(
             models=["count", "transformer"],
             settings={"transformer_model": "mine"},
-            out=tmp_path / "ladder",
+            out=tmp_path / "comparison",
             watch=done.append,
         )
     assert done == []
-    assert list(tmp_path.glob("ladder*")) == []
+    assert list(tmp_path.glob("comparison*")) == []
 
 
 @pytest.fixture(scope="module")
 def checkpoint_after_one(compare, tmp_path_factory):
-    """What a comparison leaves that is interrupted after its first rung."""
+    """What a comparison leaves that is interrupted after its first result."""
 
-    def stop(ladder):
+    def stop(comparison):
         raise KeyboardInterrupt
 
-    out = tmp_path_factory.mktemp("stopped") / "ladder"
-    with pytest.raises(KeyboardInterrupt, match=r"ladder\.checkpoint; the same command with --res"):
+    out = tmp_path_factory.mktemp("stopped") / "comparison"
+    with pytest.raises(
+        KeyboardInterrupt, match=r"comparison\.checkpoint; the same command with --res"
+    ):
         compare(out=out, watch=stop)
-    return out.with_name("ladder.checkpoint")
+    return out.with_name("comparison.checkpoint")
 
 
 @pytest.fixture
 def stopped_after_one(checkpoint_after_one, tmp_path):
-    """A comparison that was interrupted after its first rung."""
+    """A comparison that was interrupted after its first result."""
     shutil.copytree(checkpoint_after_one, tmp_path / checkpoint_after_one.name)
-    return tmp_path / "ladder"
+    return tmp_path / "comparison"
 
 
 def test_it_goes_on_where_it_stopped(compare, compared, stopped_after_one, monkeypatch):
-    kept = stopped_after_one.with_name("ladder.checkpoint")
+    kept = stopped_after_one.with_name("comparison.checkpoint")
     assert [file.name for file in kept.iterdir()] == ["random-count-1.safetensors"]
     fitted = []
-    fit = teaching.fit_calibrated
+    fit = students.fit_calibrated
     monkeypatch.setattr(
-        teaching,
+        students,
         "fit_calibrated",
         lambda *args, **named: fitted.append(args[0]) or fit(*args, **named),
     )
     resumed = compare(out=stopped_after_one, resume=True)
     assert fitted == ["count", "lstm", "lstm"]
-    for one, other in zip(resumed.rungs, compared.rungs, strict=True):
+    for one, other in zip(resumed.results, compared.results, strict=True):
         assert one.scores == other.scores
     assert not kept.exists()
 
 
 def test_what_a_kill_left_half_written_blocks_no_next_comparison(compare, stopped_after_one):
-    kept = stopped_after_one.with_name("ladder.checkpoint")
+    kept = stopped_after_one.with_name("comparison.checkpoint")
     (kept / ".random-lstm-1.safetensors.new").write_bytes(b"half of it")
     compare(out=stopped_after_one, overwrite=True, models=["count"], settings=None)
     assert not kept.exists()
@@ -207,12 +211,12 @@ def test_files_of_others_are_not_taken_away(compare, tmp_path):
 
 
 def test_what_comes_into_its_folder_meanwhile_stays(compare, stopped_after_one):
-    theirs = stopped_after_one.with_name("ladder.checkpoint") / "notes.txt"
+    theirs = stopped_after_one.with_name("comparison.checkpoint") / "notes.txt"
     hidden = theirs.with_name(".DS_Store")
     hidden.write_bytes(b"")  # a desktop's: no reason to refuse
     assert compare(
-        out=stopped_after_one, resume=True, watch=lambda ladder: theirs.write_text("mine")
-    ).rungs
+        out=stopped_after_one, resume=True, watch=lambda comparison: theirs.write_text("mine")
+    ).results
     assert sorted(theirs.parent.iterdir()) == [hidden, theirs]
 
 
@@ -226,10 +230,10 @@ def test_a_damaged_round_can_be_begun_anew(compare, stopped_after_one, kept_roun
 
 
 def test_a_file_where_its_folder_would_be_is_told_before_the_work(compare, tmp_path):
-    kept = tmp_path / "ladder.checkpoint"
+    kept = tmp_path / "comparison.checkpoint"
     kept.write_text("mine")
     for options in ({}, {"overwrite": True}, {"resume": True}):
-        assert refusal(compare, out=tmp_path / "ladder", **options) == (
+        assert refusal(compare, out=tmp_path / "comparison", **options) == (
             f"{kept} is no folder, and a comparison is kept in a folder of that name; move it away,"
             " or choose another --out"
         )
@@ -240,9 +244,9 @@ def test_what_fails_before_anything_is_finished_leaves_nothing(compare, tmp_path
     def fail(*args, **named):
         raise wordgate.DataError("no good")
 
-    monkeypatch.setattr(teaching, "fit_calibrated", fail)
+    monkeypatch.setattr(students, "fit_calibrated", fail)
     with pytest.raises(wordgate.DataError, match="no good"):
-        compare(out=tmp_path / "ladder")
+        compare(out=tmp_path / "comparison")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -265,19 +269,19 @@ class Listening(Silent):
 
 
 def test_versions_and_threads_that_differ_are_told_once(compare, tmp_path):
-    def stop(ladder):
-        if len(ladder.rungs) == 2:
+    def stop(comparison):
+        if len(comparison.results) == 2:
             raise KeyboardInterrupt
 
-    options = {"out": tmp_path / "ladder", "models": ["count"], "settings": None}
+    options = {"out": tmp_path / "comparison", "models": ["count"], "settings": None}
     with pytest.raises(KeyboardInterrupt):
         compare(watch=stop, **options)
-    for file in (tmp_path / "ladder.checkpoint").iterdir():
+    for file in (tmp_path / "comparison.checkpoint").iterdir():
         content, log_proba = round_of(file)
         content["identity"]["engine"] |= {"threads": "64", "wordgate": "0.0"}
         forge(file, content, log_proba)
     listening = Listening()
-    assert len(compare(resume=True, progress=listening, **options).rungs) == 2
+    assert len(compare(resume=True, progress=listening, **options).results) == 2
     told = [line for line in listening.said if "was begun with" in line]
     assert told == [
         "The comparison was begun with threads 64 instead of 1, wordgate 0.0 instead of"
@@ -289,13 +293,13 @@ def test_another_transformer_in_the_same_folder_is_refused(compare, tmp_path, ti
     folder = tmp_path / "bert"
     shutil.copytree(tiny_transformer, folder)
     options = {
-        "out": tmp_path / "ladder", "models": ["transformer"], "split": "grouped",
+        "out": tmp_path / "comparison", "models": ["transformer"], "split": "grouped",
         "settings": {
             "transformer_model": str(folder), "transformer_epochs": 1, "transformer_min_updates": 0
         },
     }  # fmt: skip
 
-    def stop(ladder):
+    def stop(comparison):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -327,7 +331,7 @@ def forge(file, content, log_proba):
 
 @pytest.fixture
 def kept_round(stopped_after_one):
-    return stopped_after_one.with_name("ladder.checkpoint") / "random-count-1.safetensors"
+    return stopped_after_one.with_name("comparison.checkpoint") / "random-count-1.safetensors"
 
 
 @pytest.mark.parametrize("old", [b'"temperature": ', b'"megabytes": ', None])
@@ -365,7 +369,7 @@ def test_a_round_that_says_what_can_t_be_is_refused(
     changes, why, compare, stopped_after_one, kept_round
 ):
     content, log_proba = round_of(kept_round)
-    forge(kept_round, {**content, "course": content["course"] | changes}, log_proba)
+    forge(kept_round, {**content, "result": content["result"] | changes}, log_proba)
     message = refusal(compare, out=stopped_after_one, resume=True)
     assert message.startswith(f"{kept_round} is damaged ({why}")
     assert message.endswith("); delete it, or begin anew with --overwrite")
@@ -377,25 +381,25 @@ def test_a_round_of_other_rows_or_numbers_is_refused(compare, stopped_after_one,
         forge(kept_round, content, np.ascontiguousarray(array))
         message = refusal(compare, out=stopped_after_one, resume=True)
         assert f"is damaged (log_proba is {array.dtype} {list(array.shape)});" in message
-    for nothing in ({}, {"course": 1}, {"course": None}, {"identity": 3}):
+    for nothing in ({}, {"result": 1}, {"result": None}, {"identity": 3}):
         forge(kept_round, {**content, **nothing} if nothing else {}, log_proba)
         assert "is damaged (" in refusal(compare, out=stopped_after_one, resume=True)
 
 
 def test_there_must_be_something_to_resume(compare, tmp_path):
     with pytest.raises(wordgate.BundleError, match="to resume from; leave --resume out to begin"):
-        compare(out=tmp_path / "ladder", resume=True)
+        compare(out=tmp_path / "comparison", resume=True)
 
 
 def test_the_folder_holds_numbers_and_pictures(compare, tmp_path):
-    found = compare(out=tmp_path / "ladder")
-    facts = json.loads((tmp_path / "ladder" / "comparison.json").read_text(encoding="utf-8"))
+    found = compare(out=tmp_path / "comparison")
+    facts = json.loads((tmp_path / "comparison" / "comparison.json").read_text(encoding="utf-8"))
     assert facts == json.loads(json.dumps(found.to_json()))
-    assert facts["rungs"][3]["scores"]["n"] == 60
-    page = (tmp_path / "ladder" / "report.html").read_text(encoding="utf-8")
-    assert found.advice.sentences[0].split(":")[0] in page
+    assert facts["results"][3]["scores"]["n"] == 60
+    page = (tmp_path / "comparison" / "report.html").read_text(encoding="utf-8")
+    assert found.recommendation.sentences[0].split(":")[0] in page
     with pytest.raises(wordgate.BundleError, match="exists; choose another --out"):
-        compare(out=tmp_path / "ladder")
+        compare(out=tmp_path / "comparison")
 
 
 def test_files_named_in_another_encoding_can_be_told(tmp_path, reviews, review_vectors):
@@ -406,18 +410,18 @@ def test_files_named_in_another_encoding_can_be_told(tmp_path, reviews, review_v
     except OSError:
         pytest.skip("this file system knows no such names")
     wordgate.compare(
-        data, models=["logreg"], vectors=vectors, out=tmp_path / "ladder", progress=Silent()
+        data, models=["logreg"], vectors=vectors, out=tmp_path / "comparison", progress=Silent()
     )
-    facts = json.loads((tmp_path / "ladder" / "comparison.json").read_text(encoding="utf-8"))
+    facts = json.loads((tmp_path / "comparison" / "comparison.json").read_text(encoding="utf-8"))
     assert facts["source"].endswith("h\ufffd.csv")
     assert facts["vectors"] == "h\ufffd.bin"
 
 
-def test_its_page_looks_at_the_answers_of_each_family(compare, tmp_path, tiny):
-    compare(out=tmp_path / "ladder", split="grouped", settings=dict(tiny, max_tokens=4))
-    page = (tmp_path / "ladder" / "report.html").read_text(encoding="utf-8")
+def test_its_page_has_a_section_on_each_family(compare, tmp_path, tiny):
+    compare(out=tmp_path / "comparison", split="grouped", settings=dict(tiny, max_tokens=4))
+    page = (tmp_path / "comparison" / "report.html").read_text(encoding="utf-8")
     assert page.count("<h3>Label by label</h3>") == 2
-    assert page.count("<h3>How it learned</h3>") == 1  # word counts have no epochs
+    assert page.count("<h3>Training</h3>") == 1  # word counts have no epochs
     assert "longer than 4 tokens and lost their end" in page
     assert "Validation chose C = " in page
     assert "<h2>The data</h2>" in page
@@ -428,7 +432,7 @@ def test_texts_can_be_left_out_of_its_page(compare, tmp_path, reviews):
     texts = [line.split(",", 2)[2] for line in reviews.read_text(encoding="utf-8").splitlines()[1:]]
     held = []
     for no_texts in (False, True):
-        out = tmp_path / f"ladder-{no_texts}"
+        out = tmp_path / f"comparison-{no_texts}"
         compare(out=out, models=["lstm"], split="grouped", no_texts=no_texts)
         page = (out / "report.html").read_text(encoding="utf-8")
         held.append(sum(text in page for text in texts))
@@ -436,11 +440,11 @@ def test_texts_can_be_left_out_of_its_page(compare, tmp_path, reviews):
     assert held[1] == 0
 
 
-def test_with_folds_its_page_looks_at_all_rows(compare, tmp_path):
-    compare(out=tmp_path / "ladder", models=["lstm"], split="grouped", folds=3)
-    page = (tmp_path / "ladder" / "report.html").read_text(encoding="utf-8")
+def test_with_folds_its_page_covers_all_rows(compare, tmp_path):
+    compare(out=tmp_path / "comparison", models=["lstm"], split="grouped", folds=3)
+    page = (tmp_path / "comparison" / "report.html").read_text(encoding="utf-8")
     assert "300 rows" in page
-    assert "How it learned" not in page
+    assert "<h3>Training</h3>" not in page
 
 
 def test_a_folder_with_anything_else_is_not_replaced(compare, tmp_path):
@@ -455,8 +459,10 @@ def test_the_seed_moves_every_kind(compare):
     one, other = (compare(models=["count"], settings=None, seed=seed) for seed in (0, 1))
     for kind in one.kinds:
         assert not np.array_equal(
-            one.rung("count", kind).right, other.rung("count", kind).right
-        ) or (one.rung("count", kind).scores.log_loss != other.rung("count", kind).scores.log_loss)
+            one.result("count", kind).correct, other.result("count", kind).correct
+        ) or (
+            one.result("count", kind).scores.log_loss != other.result("count", kind).scores.log_loss
+        )
 
 
 def test_a_taught_lstm_takes_part_beside_the_families(compare, count_model, tiny):
@@ -467,8 +473,8 @@ def test_a_taught_lstm_takes_part_beside_the_families(compare, count_model, tiny
         settings={**tiny, "teacher_texts": 300, "teacher_variations": 1},
     )
     assert found.families == ("count", "taught")
-    assert [rung.family for rung in found.rungs] == ["count", "taught"]
-    assert found.steps[0].below == "count"
+    assert [result.family for result in found.results] == ["count", "taught"]
+    assert found.paired_tests[0].simpler == "count"
 
 
 FINE_TUNED = {
@@ -497,14 +503,14 @@ def test_a_transformer_that_taught_is_fine_tuned_once(
     settings = {**tiny, **FINE_TUNED, "transformer_model": str(tiny_bert),
                 "teacher_variations": 1}  # fmt: skip
     options = {"split": "grouped", "settings": settings}
-    out = {"out": tmp_path / "ladder"} if keeps else {}
+    out = {"out": tmp_path / "comparison"} if keeps else {}
     both = compare(models=["taught", "transformer"], teacher=str(tiny_bert), **options, **out)
     assert len(fine_tunings) == 1
     fast = {**FINE_TUNED, "transformer_model": str(tiny_bert)}
     alone = compare(models=["transformer"], split="grouped", settings=fast)
     assert len(fine_tunings) == 2
-    shared, own = (ladder.rung("transformer", "grouped") for ladder in (both, alone))
-    assert np.array_equal(shared.answers.log_proba, own.answers.log_proba)
+    shared, own = (comparison.result("transformer", "grouped") for comparison in (both, alone))
+    assert np.array_equal(shared.log_proba, own.log_proba)
 
 
 def test_a_teacher_of_limited_time_is_not_taken_for_the_transformer(
@@ -541,14 +547,14 @@ def test_a_comparison_goes_on_after_a_taught_lstm(compare, count_model, tiny, tm
         "teacher": str(count_model.folder),
         "split": "grouped",
         "settings": {**tiny, "teacher_texts": 300, "teacher_variations": 1},
-        "out": tmp_path / "ladder",
+        "out": tmp_path / "comparison",
     }
 
-    def stop(ladder):
-        if len(ladder.rungs) == 2:
+    def stop(comparison):
+        if len(comparison.results) == 2:
             raise KeyboardInterrupt
 
-    kept = tmp_path / "ladder.checkpoint"
+    kept = tmp_path / "comparison.checkpoint"
     with pytest.raises(KeyboardInterrupt):
         compare(**options, watch=stop)
     assert [file.name for file in kept.glob("*taught*")] == ["grouped-taught-1.safetensors"]

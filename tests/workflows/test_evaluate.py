@@ -49,8 +49,8 @@ def test_unseen_rows_are_scored_apart(count_model, make_file, make_rows):
     evaluation = wordgate.evaluate(count_model.folder, make_file([*make_rows(), *strangers(40)]))
     alone = wordgate.evaluate(count_model.folder, make_file(strangers(40), "alone.csv"))
     assert evaluation.seen.rows == 300
-    assert evaluation.unseen.as_dict() | {"intervals": None} == (
-        alone.scores.as_dict() | {"intervals": None}
+    assert evaluation.unseen.model_dump(exclude={"intervals"}) == (
+        alone.scores.model_dump(exclude={"intervals"})
     )
     assert first_line(evaluation).startswith("300 of these 340 rows had a part in the model's")
     assert (
@@ -70,7 +70,8 @@ def test_scores_are_those_of_the_training_where_the_rows_are_its_test_rows(
     training = wordgate.train(
         train, test=test, out=tmp_path / "m", model="count", progress=Silent()
     )
-    assert wordgate.evaluate(tmp_path / "m", test).scores == training.scores
+    scores = wordgate.evaluate(tmp_path / "m", test).scores
+    assert dict(scores).items() <= dict(training.metrics).items()
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_options_that_contradict_folds_are_refused(frame, options, message):
 
 def test_a_label_of_a_single_group_can_not_be_cross_validated(frame):
     rare = pd.DataFrame({"label": ["rare"] * 3, "text": ["one rare text of five words"] * 3})
-    with pytest.raises(wordgate.DataError, match="all rows of label 'rare' stand in"):
+    with pytest.raises(wordgate.DataError, match="all rows of label 'rare' are in one fold"):
         train(pd.concat([frame, rare]), folds=3)
 
 

@@ -8,7 +8,7 @@ from wordgate.data import read_table
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
-from wordgate.workflows.study import make_study
+from wordgate.workflows.splits import split_table
 
 QUICK = {"hidden_size": 8, "embedding_size": 8, "epochs": 2}
 
@@ -45,10 +45,10 @@ def test_the_vocabulary_is_train_s_alone_unless_the_recipe_says_otherwise(with_e
         with_empty_texts, settings={**QUICK, "min_groups": 1}, progress=Silent()
     )
     study_rows = read_table(with_empty_texts)
-    study = make_study(study_rows, load_settings("default"), 0)
+    splits = split_table(study_rows, load_settings("default"), 0)
     known = set(training.bundle.model.state()[0]["encoder"]["words"])
-    trained_on = " ".join(study.train.texts).lower().split()
-    assert study.vocabulary_of is None
+    trained_on = " ".join(splits.train.texts).lower().split()
+    assert splits.vocabulary_of is None
     assert known <= {word.strip(".,") for word in trained_on} | set(trained_on)
 
 
@@ -64,14 +64,14 @@ def test_a_grouped_split_beats_the_recipe_s(with_empty_texts):
 def test_the_tweets_are_cut_as_the_notebook_cuts_them(twitter_training, how_many):
     """348 batches of 128 an epoch: the notebook's 347, and the first tweet that it lost.
 
-    Copies have no part in a random split, and are sought in the long form alone.
+    NearDuplicates have no part in a random split, and are sought in the long form alone.
     """
     table = read_table(twitter_training, drop_labels=["Irrelevant"], empty_text_as="nan")
     copies = find_near_duplicates(how_many([""] * len(table), table.bodies), table.groups)
-    study = make_study(table, load_settings("notebook"), 0, copies)
-    sizes = [len(part.texts) for part in (study.train, study.valid, study.test)]
+    splits = split_table(table, load_settings("notebook"), 0, copies)
+    sizes = [len(part.texts) for part in (splits.train, splits.valid, splits.test)]
     assert sum(sizes) == 61_692
     assert sizes == [44_419, 4_935, 12_338]
     assert -(-sizes[0] // 128) == 348
-    assert study.vocabulary_of is not None
-    assert study.vocabulary_of.texts.count("nan") >= 571
+    assert splits.vocabulary_of is not None
+    assert splits.vocabulary_of.texts.count("nan") >= 571

@@ -9,8 +9,8 @@ from wordgate.runtime.progress import Silent
 from wordgate.workflows import compare, distill, evaluate, export, train
 
 WORK = {
-    "train": (train, "make_study"),
-    "compare": (compare, "run_family"),
+    "train": (train, "split_table"),
+    "compare": (compare, "run_model"),
     "evaluate": (evaluate, "labelled_rows"),
     "export_onnx": (export, "labelled_rows"),
     "distill": (distill, "distill_words"),

@@ -272,7 +272,6 @@ def test_what_was_inferred_is_told(reviews):
 
 def test_the_splits_numbers_are_the_numbers_of_the_metrics(count_training):
     training = count_training.training
-    assert training.metrics.accuracy == training.scores.accuracy
     assert replace(training.bundle).metrics is training.metrics
 
 

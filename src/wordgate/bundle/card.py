@@ -8,8 +8,8 @@ from wordgate.bundle.metrics import Metrics
 
 
 def model_card(config: Config, metrics: Metrics | None) -> str:
-    """Tell in Markdown what the model is, what it was trained on, and what it is worth."""
-    sections = [_heading(config), _worth(metrics), _data(config, metrics), _use(config)]
+    """Tell in Markdown what the model is, what it was trained on, and how it scores."""
+    sections = [_heading(config), _evaluation(metrics), _data(config, metrics), _use(config)]
     return "\n".join(sections)
 
 
@@ -21,9 +21,9 @@ def _heading(config: Config) -> str:
     )
 
 
-def _worth(metrics: Metrics | None) -> str:
+def _evaluation(metrics: Metrics | None) -> str:
     if metrics is None:
-        return "## What it is worth\n\nIt has not been judged on test rows.\n"
+        return "## Evaluation\n\nIt has not been evaluated on test rows.\n"
     interval = metrics.intervals.accuracy
     rows = [
         ("accuracy", _share(metrics.accuracy)),
@@ -35,7 +35,7 @@ def _worth(metrics: Metrics | None) -> str:
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     return (
-        f"## What it is worth\n\nOn {metrics.n:,} test rows.\n\n"
+        f"## Evaluation\n\nOn {metrics.n:,} test rows.\n\n"
         f"| | |\n|---|---|\n{table}\n\nThe interval: {interval.method}.\n"
     )
 
@@ -49,11 +49,9 @@ def _data(config: Config, metrics: Metrics | None) -> str:
         split = metrics.split
         lines += [
             f"- {split.reason}",
-            f"- test rows whose group stands in train: {split.leaked_by_group:,}",
-            f"- test rows with a near copy in train: {split.near_duplicates_in_train:,}",
+            f"- {split.leakage()}",
             *(f"- {remark}" for remark in (*split.warnings, *metrics.remarks)),
-            *(f"- {sentence}" for sentence in metrics.word_vectors_told()),
-            *(f"- {sentence}" for sentence in metrics.calibration_told()),
+            *(f"- {sentence}" for sentence in metrics.sentences("vectors", "calibration")),
         ]
     return "## The data\n\n" + "\n".join(lines) + "\n"
 

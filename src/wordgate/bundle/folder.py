@@ -8,8 +8,8 @@ file                       holds                                           if it
 config.json                labels, settings, seed, data, environment       refused
 model.json                 tokenizer, vocabulary, what JSON can say        refused
 weights.safetensors        the arrays                                      refused
-fingerprints.safetensors   hashes of the training texts and groups         refused when judging
-metrics.json               what it is worth (absent until judged)          warned of
+fingerprints.safetensors   hashes of the training texts and groups         refused in evaluation
+metrics.json               scores (absent until evaluated)                 warned of
 audit.json                 copies in its data, and what splits would leak  warned of
 report.html                the same in pictures, with test texts unless   warned of
                            left out
@@ -144,7 +144,7 @@ class BundleFolder:
         return model
 
     def metrics(self) -> Metrics | None:
-        """Read what the model is worth; None if it was never judged.
+        """Read the model's scores; None if it was never evaluated.
 
         Raises:
             BundleError: The file is missing, truncated, altered or damaged.

@@ -1,41 +1,18 @@
-"""The form of `metrics.json`: what a model was found to be worth, and on which split."""
+"""The form of `metrics.json`: scores of a model, and the split they were measured on."""
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from wordgate.evaluation.calibration import TemperatureScaling
+from wordgate.evaluation.intervals import Interval, PairedDifference
+from wordgate.evaluation.metrics import Epoch, Scores
+from wordgate.evaluation.selective_prediction import CoveragePoint
+from wordgate.vectors.lookup import VocabularyCoverage
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Interval(_Form):
-    """A 95 % interval; bounds are null where the data can't give one, `method` says why."""
-
-    low: float | None
-    high: float | None
-    method: str
-
-
-class Intervals(_Form):
-    """The 95 % intervals of the scores that are most looked at."""
-
-    accuracy: Interval
-    macro_f1: Interval
-
-
-class LabelScore(_Form):
-    """One label's scores; null where undefined (never predicted, or not in the test rows)."""
-
-    label: str
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    support: int
-
-
-class Baseline(_Form):
-    """A simple model fitted and judged on the same split."""
+class Baseline(BaseModel, frozen=True, extra="forbid"):
+    """A simple model fitted and evaluated on the same split."""
 
     accuracy: float
     macro_f1: float | None
@@ -43,25 +20,15 @@ class Baseline(_Form):
     train_seconds: float
 
 
-class Baselines(_Form):
-    """What any model must beat."""
+class Baselines(BaseModel, frozen=True, extra="forbid"):
+    """Simple models that any other must beat."""
 
     majority: Baseline = Field(description="always the most frequent training label")
     count: Baseline = Field(description="counts of 1 to 3 words with logistic regression")
 
 
-class PairedDifference(_Form):
-    """The model's accuracy less another one's, on the same test rows, by groups."""
-
-    difference: float
-    low: float | None
-    high: float | None
-    p_value: float | None
-    method: str
-
-
-class SplitFacts(_Form):
-    """Who was judged, and how far the test rows were unseen."""
+class SplitFacts(BaseModel, frozen=True, extra="forbid"):
+    """Sizes of the split, and how many test rows stand in train, too."""
 
     kind: Literal["grouped", "random", "given"]
     seed: int
@@ -74,9 +41,17 @@ class SplitFacts(_Form):
     reason: str
     warnings: list[str]
 
+    def leakage(self) -> str:
+        """Say how many test rows the model could know from training."""
+        by_group, by_copy = self.leaked_by_group, self.near_duplicates_in_train
+        return (
+            f"Of {self.n_test:,} test rows {by_group:,} ({by_group / self.n_test:.1%}) have their"
+            f" group in train, {by_copy:,} ({by_copy / self.n_test:.1%}) have a near copy there."
+        )
 
-class Fold(_Form):
-    """One model of a cross-validation, judged on the fold it was not given."""
+
+class Fold(BaseModel, frozen=True, extra="forbid"):
+    """One model of a cross-validation, tested on the fold it was not given."""
 
     n_train: int = Field(description="validation rows included")
     n_test: int
@@ -84,39 +59,20 @@ class Fold(_Form):
     macro_f1: float | None
 
 
-class CrossValidation(_Form):
-    """Models like the one kept, each fitted without one fold of the rows and judged on it."""
+class CrossValidation(BaseModel, frozen=True, extra="forbid"):
+    """Models like the one kept, each fitted without one fold of the rows and tested on it."""
 
-    accuracy: float = Field(description="of all rows, each judged once")
+    accuracy: float = Field(description="of all rows, each tested once")
     interval: Interval = Field(description="of that accuracy; groups are resampled")
     folds: list[Fold]
 
 
-class WordCount(_Form):
-    """So many different words of the vocabulary, and how often they stand in training texts."""
-
-    types: int
-    tokens: int
-
-
-class MissedWord(_Form):
-    """A word of the vocabulary that has no pretrained vector."""
-
-    word: str
-    tokens: int
-
-
-class VectorFacts(_Form):
+class VectorFacts(VocabularyCoverage):
     """Which pretrained word vectors the training began with, and how many words had one."""
 
     file: str
     format: str
-    size: int = Field(description="numbers a vector")
-    vocabulary: WordCount
-    found: WordCount
-    rules: dict[str, WordCount] = Field(description="by the spelling that was found")
-    missed: list[MissedWord] = Field(description="the most frequent words without a vector")
-    more: int = Field(description="words that the vocabulary got from the table")
+    size: int = Field(description="dimensions of a vector")
 
     def sentence(self) -> str:
         """Say it in one sentence."""
@@ -127,7 +83,7 @@ class VectorFacts(_Form):
         )
 
 
-class TeacherFacts(_Form):
+class TeacherFacts(BaseModel, frozen=True, extra="forbid"):
     """What taught the model, what it scores on the test rows, and what the model keeps of it."""
 
     name: str
@@ -157,98 +113,21 @@ class TeacherFacts(_Form):
         )
 
 
-class ReliabilityBin(_Form):
-    """The test rows whose most probable label has a probability in a range."""
-
-    low: float
-    high: float
-    n: int
-    confidence: float = Field(description="mean probability of the label given")
-    accuracy: float
-
-
-class Calibration(_Form):
-    """How far probabilities can be believed, on the test rows."""
-
-    log_loss: float
-    brier: float = Field(description="Brier 1950, summed over labels: 0 to 2")
-    ece: float = Field(description="expected calibration error, 15 bins of equal width")
-    bins: list[ReliabilityBin] = Field(description="bins without rows are left out")
-
-
-class Tempering(_Form):
-    """Probabilities before and after temperature scaling, which validation rows decided."""
-
-    temperature: float
-    before: Calibration
-    after: Calibration
-
-    def sentence(self) -> str:
-        """Say it in one sentence."""
-        after, before = self.after, self.before
-        if self.temperature == 1.0:
-            return (
-                f"Its probabilities: calibration error {after.ece:.3f}, Brier score"
-                f" {after.brier:.3f}."
-            )
-        return (
-            f"Its probabilities, by a temperature of {self.temperature:.2f}: calibration error"
-            f" {after.ece:.3f} ({before.ece:.3f} without), Brier score {after.brier:.3f}"
-            f" ({before.brier:.3f} without)."
-        )
-
-
-class CoveragePoint(_Form):
-    """What abstaining below a probability leaves."""
-
-    threshold: float
-    n: int
-    coverage: float = Field(description="share of the test rows that are answered")
-    accuracy: float | None = Field(description="among those; null if there are none")
-
-
-class Epoch(_Form):
-    """One pass over the training texts."""
-
-    epoch: int
-    seconds: float
-    texts_per_second: float
-    learning_rate: float
-    train_loss: float
-    train_accuracy: float = Field(description="measured on the way, with dropout")
-    valid_loss: float
-    valid_accuracy: float
-    valid_macro_f1: float | None = Field(
-        default=None, description="null for models that are older than it"
-    )
-
-
-class Metrics(_Form):
+class Metrics(Scores):
     """The whole of `metrics.json`. Scores are on the test rows, as shares of 1."""
 
     schema_version: Literal[1] = 1
-    accuracy: float
-    macro_f1: float | None
-    macro_precision: float | None
-    macro_recall: float | None
-    macro_over: list[str] = Field(description="labels that have test rows; the means are over them")
-    weighted_f1: float | None
-    log_loss: float
-    intervals: Intervals
-    per_class: list[LabelScore] = Field(description="in the labels' order")
-    confusion: list[list[int]] = Field(description="rows true, columns predicted")
-    n: int
     baselines: Baselines
     difference_to_count: PairedDifference
     split: SplitFacts
     folds: CrossValidation | None = Field(
         default=None, description="cross-validation beside the ordinary split, if it was asked for"
     )
-    calibration: Tempering | None = Field(
-        default=None, description="whether probabilities mean what they say"
+    calibration: TemperatureScaling | None = Field(
+        default=None, description="before and after temperature scaling"
     )
     coverage: list[CoveragePoint] | None = Field(
-        default=None, description="what --abstain-below leaves, by its threshold"
+        default=None, description="selective prediction, by the threshold of --abstain-below"
     )
     vectors: VectorFacts | None = Field(
         default=None, description="the pretrained word vectors, if any were given"
@@ -264,17 +143,15 @@ class Metrics(_Form):
         description="what a user should know about this run: truncated texts, an early end"
     )
 
-    def calibration_told(self) -> list[str]:
-        """Say in a sentence how far probabilities can be believed; nothing if it wasn't found."""
-        return [] if self.calibration is None else [self.calibration.sentence()]
-
-    def word_vectors_told(self) -> list[str]:
-        """Say in a sentence what word vectors it began with; nothing if they were drawn."""
-        return [] if self.vectors is None else [self.vectors.sentence()]
-
-    def teacher_told(self) -> list[str]:
-        """Say in a sentence what its teacher scores; nothing if it had none."""
-        return [] if self.teacher is None else [self.teacher.sentence()]
+    def sentences(self, *names: Literal["calibration", "vectors", "teacher"]) -> list[str]:
+        """Say some of these results in a sentence each, leaving out those that there are not."""
+        results = {
+            "calibration": self.calibration,
+            "vectors": self.vectors,
+            "teacher": self.teacher,
+        }
+        chosen = [results[name] for name in names]
+        return [result.sentence() for result in chosen if result is not None]
 
 
 def metrics_schema() -> dict[str, Any]:

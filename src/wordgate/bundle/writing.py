@@ -25,10 +25,10 @@ class Bundle:
     Attributes:
         config: How it came about.
         model: The fitted model.
-        metrics: What it is worth; None until judged.
+        metrics: Its scores; None until evaluated.
         fingerprints: Hashes of what it was trained on.
         audit: What was found in its data, without any text of it; None if nobody looked.
-        report: The web page that shows what it is worth; None until judged.
+        report: The web page of its scores; None until evaluated.
     """
 
     config: Config

@@ -1,4 +1,4 @@
-"""`wordgate audit`: what stands in the data twice, and what a split would leak by it."""
+"""`wordgate audit`: duplicates, conflicting labels, and what a split would leak."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from wordgate.cli.options import json_option, reading_options
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 
 @click.command()
@@ -21,8 +21,7 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     Exact and near copies, their groups, labels in conflict among copies, texts too short to tell,
     and the split to use. DATA is what 'wordgate train' takes; labels may be missing.
     """
-    from wordgate.cli.audit_page import audit_page
-    from wordgate.cli.audit_view import audit_view
+    from wordgate.report.audit import audit_page, format_audit
     from wordgate.storage.files import atomic_output, check_file
     from wordgate.workflows.audit import audit as audit_workflow
 
@@ -36,6 +35,6 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     if as_json:
         click.echo(json.dumps(found.to_json(), ensure_ascii=False))
         return
-    click.echo(audit_view(found))
+    click.echo(format_audit(found))
     if html is not None:
         click.echo(f"\nThe same as a web page: {html}")

@@ -33,7 +33,7 @@ from wordgate.cli.options import (
     "--folds",
     metavar="K",
     type=click.IntRange(min=2),
-    help="Cross-validate: judge each row once, in K folds, not the rows of one test part.",
+    help="Cross-validate: test each row once, in K folds, instead of one test set.",
 )
 @click.option(
     "--out",
@@ -57,16 +57,17 @@ def compare(
     """Fit every family of models on the same splits of DATA, random beside grouped.
 
     From word counts to a transformer: accuracy and macro F1 with intervals that resample groups,
-    what each rung gains over the one below it, tested in pairs, and what it costs. Families that
-    average word vectors need --vectors.
+    what each family gains over the next simpler one, in paired tests, and what it costs. Families
+    that average word vectors need --vectors.
     """
-    from wordgate.cli.ladder_view import LiveLadder, ladder_view
+    from wordgate.cli.live_comparison import LiveComparison
+    from wordgate.report.comparison import format_comparison
     from wordgate.settings import parse_assignments
     from wordgate.workflows.compare import compare as compare_workflow
 
     families = None if models is None else [name.strip() for name in models.split(",")]
-    with LiveLadder() as live:
-        ladder = compare_workflow(
+    with LiveComparison() as live:
+        comparison = compare_workflow(
             data,
             models=families,
             settings=parse_assignments(assignments),
@@ -76,7 +77,7 @@ def compare(
             **options,
         )
     if as_json:
-        click.echo(json.dumps(ladder.to_json(), ensure_ascii=False))
+        click.echo(json.dumps(comparison.to_json(), ensure_ascii=False))
         return
-    click.echo(ladder_view(ladder))
+    click.echo(format_comparison(comparison))
     click.echo(f"\nThe same in pictures: {out}/report.html")

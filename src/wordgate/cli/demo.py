@@ -39,21 +39,21 @@ def demo(out: str, *, seed: int, threads: int | None, as_json: bool) -> None:
 
 
 def _view(outcome: "Demo") -> str:
-    from wordgate.cli.views import costs, ladder
-    from wordgate.workflows.verdicts import leak
+    from wordgate.cli.views import costs, scores_beside_baselines
+    from wordgate.report.text import leak_warning
 
     metrics = outcome.training.metrics
     why = (
         "The corpus is synthetic. Every message tells of two feelings; the label is the one that\n"
         "came last in time. Both labels use the same words, so counts of 1 to 3 words can hardly\n"
-        "do more than guess. The LSTM reads the words in their order. It is judged on sentence\n"
+        "do more than guess. The LSTM reads the words in their order. It is tested on sentence\n"
         "patterns and names that no training message has."
     )
     return "\n\n".join(
         [
-            ladder("lstm", metrics),
+            scores_beside_baselines("lstm", metrics),
             why,
-            f"{leak(metrics.split)}\n{costs(metrics)}",
+            f"{leak_warning(metrics.split)}\n{costs(metrics)}",
             "Its verdict changes as a sentence goes on:",
             *(_growing(stages) for stages in outcome.growing),
             f"Saved: {outcome.folder}/corpus.csv and {outcome.folder}/model. Try:\n"

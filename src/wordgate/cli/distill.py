@@ -35,7 +35,7 @@ _SHOWN = 5
     "--size",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Numbers a vector.  [default: 300, or what the teacher has]",
+    help="Dimensions of the vectors.  [default: 300, or what the teacher has]",
 )
 @click.option(
     "--teacher-words/--no-teacher-words",
@@ -48,7 +48,7 @@ _SHOWN = 5
     metavar="NAME",
     default="messages",
     show_default=True,
-    help="What cuts texts into words: messages, as the default recipe does, or keras.",
+    help="The tokenizer: messages, as in the default recipe, or keras.",
 )
 @click.option(
     "--text", metavar="COLUMN", help="Column of the texts: a name or a number; several by commas."

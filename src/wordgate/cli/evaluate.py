@@ -1,4 +1,4 @@
-"""`wordgate evaluate`: a kept model on a file."""
+"""`wordgate evaluate`: a saved model on a file."""
 
 import json
 from dataclasses import asdict
@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from wordgate.cli.options import json_option, kernel_option, reading_options, threads_option
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 
-@click.command(short_help="Judge a model on a file.")
+@click.command(short_help="Evaluate a model on a file.")
 @click.argument("bundle")
 @click.argument("data")
 @reading_options
@@ -26,7 +26,7 @@ def evaluate(
     as_json: bool,
     **reading: Any,
 ) -> None:
-    """Judge the model in BUNDLE on the labelled texts of DATA.
+    """Evaluate the model in BUNDLE on the labelled texts of DATA.
 
     Rows that had a part in the model's training are counted first: on them a score is memory. Of a
     model that was imported this can't be told, and it is said.
@@ -45,7 +45,7 @@ def evaluate(
         return
     result = {
         "seen": None if evaluation.seen is None else asdict(evaluation.seen),
-        "scores": evaluation.scores.as_dict(),
-        "unseen": None if evaluation.unseen is None else evaluation.unseen.as_dict(),
+        "scores": evaluation.scores.model_dump(mode="json"),
+        "unseen": None if evaluation.unseen is None else evaluation.unseen.model_dump(mode="json"),
     }
     click.echo(json.dumps(result, ensure_ascii=False))

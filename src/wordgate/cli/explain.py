@@ -6,10 +6,10 @@ import sys
 import click
 
 from wordgate.cli.options import json_option, threads_option
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 
-@click.command(short_help="Tell why a text is given its label, word by word.")
+@click.command(short_help="Explain a text's label, word by word.")
 @click.argument("bundle")
 @click.argument("text")
 @threads_option
@@ -40,7 +40,7 @@ def explain(bundle: str, text: str, *, threads: int | None, as_json: bool) -> No
 
 
 def _from_standard_input() -> str:
-    from wordgate.data.decoding import BYTE_ORDER_MARK
+    from wordgate.tables.encoding import BYTE_ORDER_MARK
 
     if sys.stdin is None:  # closed by the caller
         raise click.UsageError("TEXT is '-', and standard input is closed.")

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wordgate.cli.views import one_line
-from wordgate.evaluation.report_text import UNDEFINED
+from wordgate.report.text import UNDEFINED
 
 if TYPE_CHECKING:
     from wordgate.prediction.explanation import ExplainedWord, Explanation

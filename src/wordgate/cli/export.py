@@ -1,4 +1,4 @@
-"""`wordgate export`: a kept model as an ONNX file."""
+"""`wordgate export`: a saved model as an ONNX file."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli.options import json_option, reading_options, threads_option
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 if TYPE_CHECKING:
     from wordgate.workflows.export import Exported

@@ -4,7 +4,7 @@ from typing import Literal
 
 import click
 
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 
 @click.command("import-keras", short_help="Take over a trained Keras model.")

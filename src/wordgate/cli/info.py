@@ -5,14 +5,14 @@ import json
 import click
 
 from wordgate.cli.options import json_option
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 
-@click.command(short_help="Tell what a model is and what it is worth.")
+@click.command(short_help="Describe a model and its scores.")
 @click.argument("bundle")
 @json_option
 def info(bundle: str, *, as_json: bool) -> None:
-    """Tell what the model in BUNDLE is: data, split, scores, settings, sizes."""
+    """Describe the model in BUNDLE: data, split, scores, settings, sizes."""
     from wordgate.bundle.folder import BundleFolder
     from wordgate.cli.views import change_warnings, info_view
 

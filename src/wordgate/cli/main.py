@@ -43,8 +43,7 @@ def exit_code(arguments: list[str] | None = None) -> int:
     import click
 
     from wordgate.cli.commands import wordgate
-    from wordgate.cli.remarks import remark
-    from wordgate.cli.streams import OutputError
+    from wordgate.cli.streams import OutputError, remark
     from wordgate.errors import WordgateError
 
     try:

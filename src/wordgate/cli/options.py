@@ -49,7 +49,7 @@ seed_option = click.option(
     default=0,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Decides all that chance decides.",
+    help="Random seed.",
 )
 
 
@@ -67,7 +67,8 @@ def split_option(default: str) -> Callable[[Command], Command]:
     return click.option(
         "--split",
         type=click.Choice(["grouped", "random"]),
-        help=f"Keep groups together, or cut anywhere and see what leaks.  [default: {default}]",
+        help="Keep groups together, or split at random and report the leakage. "
+        f" [default: {default}]",
     )
 
 
@@ -94,10 +95,10 @@ learning_options = _stack(
         " distill' makes some for your own words.",
     ),
     click.option(
-        "--test-size", metavar="SHARE", type=float, help="Share of the rows that judge the model."
+        "--test-size", metavar="SHARE", type=float, help="Share of the rows in the test set."
     ),
-    click.option("--valid", metavar="FILE", help="A file of its own for validation."),
-    click.option("--test", metavar="FILE", help="A file of its own for test."),
+    click.option("--valid", metavar="FILE", help="A separate file for validation."),
+    click.option("--test", metavar="FILE", help="A separate file for testing."),
     click.option("--split-column", metavar="COLUMN", help="Column that says train, valid or test."),
     seed_option,
     click.option(
@@ -171,8 +172,8 @@ kernel_option = click.option(
     metavar="NAME",
     default="numpy",
     show_default=True,
-    help="What computes an LSTM: numpy; numba, twice as fast; or numba-int8, faster still, in a"
-    " byte a number. Numba is the extra 'numba', and takes a second or two to begin.",
+    help="What computes an LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
+    " int8-quantized. Numba is the extra 'numba', and takes a second or two to begin.",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

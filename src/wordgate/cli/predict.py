@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from wordgate.cli.options import json_option, kernel_option, threads_option
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LINES_AT_ONCE = 8192
 
 
-class Answer(TypedDict):
+class PredictedText(TypedDict):
     """One text's label and its probabilities by label."""
 
     text: str
@@ -84,8 +84,8 @@ def predict(
 def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
     """Give the texts in chunks: of standard input, the lines that have come so far."""
     from wordgate.cli.views import one_line
-    from wordgate.data.decoding import BYTE_ORDER_MARK, without_surrogates
-    from wordgate.scoring.arrivals import arriving_lines
+    from wordgate.tables.encoding import BYTE_ORDER_MARK, without_surrogates
+    from wordgate.tables.source import arriving_lines
 
     if texts:
         yield [without_surrogates(text) for text in texts]
@@ -104,7 +104,7 @@ def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
 
 def _answers(
     predictor: "Predictor", chunks: Iterable[list[str]], abstain_below: float
-) -> Iterator[list[Answer]]:
+) -> Iterator[list[PredictedText]]:
     for texts in chunks:
         proba = predictor.predict_proba(texts)
         yield [
@@ -115,15 +115,15 @@ def _answers(
 
 def _answer(
     predictor: "Predictor", text: str, row: "NDArray[np.float64]", abstain_below: float
-) -> Answer:
+) -> PredictedText:
     label = predictor.labels[int(row.argmax())] if row.max() >= abstain_below else None
     probabilities = dict(zip(predictor.labels, row.tolist(), strict=True))
     return {"text": text, "label": label, "probabilities": probabilities}
 
 
-def _line(answer: Answer) -> str:
+def _line(answer: PredictedText) -> str:
     from wordgate.cli.views import one_line
-    from wordgate.evaluation.report_text import UNDEFINED
+    from wordgate.report.text import UNDEFINED
 
     likely_first = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
     shares = "  ".join(f"{one_line(label)} {share:.3f}" for label, share in likely_first)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from wordgate.cli.options import kernel_option, threads_option
-from wordgate.cli.remarks import remark
+from wordgate.cli.streams import remark
 from wordgate.serve.limits import Limits, flag
 
 Command = TypeVar("Command", bound=Callable[..., Any])

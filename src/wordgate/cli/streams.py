@@ -10,6 +10,7 @@ import io
 import os
 import select
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -114,6 +115,14 @@ class _RawStream(io.RawIOBase):
     def _reader_gone(self, error: OSError) -> bool:
         lost_terminal = error.errno == errno.EIO and self._was_terminal
         return error.errno in _READER_GONE or lost_terminal
+
+
+def remark(text: str) -> None:
+    """Write a line to standard error; that nobody reads it is no reason to end the work."""
+    import click
+
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def _open_if_closed(descriptor: int) -> None:

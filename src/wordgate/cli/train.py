@@ -1,4 +1,4 @@
-"""`wordgate train`: from a file to a judged model in a folder."""
+"""`wordgate train`: from a file to an evaluated model in a folder."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from wordgate.cli.options import json_option, reading_options, training_options
 
 
 @click.command(
-    short_help="Train a classifier, judge it and keep it.",
+    short_help="Train a classifier, evaluate it and save it.",
     epilog="Named data sets: twitter-entity-sentiment",
 )
 @click.argument("data")
@@ -19,18 +19,17 @@ from wordgate.cli.options import json_option, reading_options, training_options
     "--folds",
     metavar="K",
     type=click.IntRange(min=2),
-    help="Cross-validate, too: K more models, each judged on a fold of whole groups it has not"
+    help="Cross-validate, too: K more models, each tested on a fold of whole groups it has not"
     " seen. The model kept is that of the ordinary split.",
 )
 @json_option
 def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Train a classifier on DATA, judge it on rows it has not seen, and keep it.
+    """Train a classifier on DATA, evaluate it on rows it has not seen, and save it.
 
-    DATA is a CSV, TSV, JSONL or Parquet file, gzipped or not, or the name of a data set. What it
-    holds is inferred, and said.
+    DATA is a CSV, TSV, JSONL or Parquet file, gzipped or not, or the name of a data set. Columns
+    are inferred and reported.
     """
-    from wordgate.cli.folds_view import folds_view
-    from wordgate.cli.views import one_line, training_view
+    from wordgate.cli.views import folds_view, one_line, training_view
     from wordgate.settings import parse_assignments
     from wordgate.workflows.train import train as train_workflow
 

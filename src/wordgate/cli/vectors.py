@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")
 
 
-@click.group(short_help="Look into, convert and make word vectors.")
+@click.group(short_help="Inspect, convert and make word vectors.")
 def vectors() -> None:
-    """Look into, convert and make files of pretrained word vectors.
+    """Inspect, convert and make files of pretrained word vectors.
 
     Read are word2vec (binary or text), fastText's .vec, GloVe's text, each gzipped or not, and
     safetensors files that 'convert' writes. 'wordgate train' begins with them: --vectors FILE.
@@ -31,11 +31,11 @@ def vectors() -> None:
 vectors.add_command(distill)
 
 
-@vectors.command(short_help="Tell what a file of word vectors holds.")
+@vectors.command(short_help="Describe a file of word vectors.")
 @click.argument("file")
 @json_option
 def info(file: str, *, as_json: bool) -> None:
-    """Tell what the word vectors in FILE are: format, rows, size, spread, words."""
+    """Describe the word vectors in FILE: format, rows, size, spread, words."""
     from wordgate.runtime.progress import Console
     from wordgate.vectors.formats import open_vectors
     from wordgate.vectors.named import locate_vectors

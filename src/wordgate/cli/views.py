@@ -4,12 +4,18 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from wordgate.bundle.config import Config
-from wordgate.bundle.metrics import Metrics
-from wordgate.evaluation.coverage import CoveragePoint, abstention_sentences
-from wordgate.evaluation.report_text import UNDEFINED, classification_report, confusion_table
-from wordgate.report.figures import span
+from wordgate.bundle.metrics import Baseline, CrossValidation, Metrics, TeacherFacts
+from wordgate.evaluation.selective_prediction import abstention_sentences
+from wordgate.report.text import (
+    classification_report,
+    confusion_table,
+    family_name,
+    format_interval,
+    format_share,
+    leak_warning,
+    verdict,
+)
 from wordgate.runtime.display import escaped
-from wordgate.workflows.verdicts import family_name, leak, verdict
 
 if TYPE_CHECKING:
     from wordgate.bundle.folder import BundleFolder
@@ -18,17 +24,16 @@ if TYPE_CHECKING:
 
 
 def training_view(training: "Training") -> str:
-    """Show what a training came to: report, ladder, verdict, leak, costs."""
+    """Show what a training came to: report, baselines, verdict, leak, costs."""
     metrics, family = training.metrics, training.bundle.config.family
     parts = [
-        classification_report(training.scores),
-        confusion_table(training.scores),
-        ladder(family, metrics),
-        "\n".join([*verdict(family, metrics.difference_to_count), leak(metrics.split)]),
+        classification_report(metrics),
+        confusion_table(metrics),
+        scores_beside_baselines(family, metrics),
+        f"{verdict(family, metrics.difference_to_count)}\n{leak_warning(metrics.split)}",
         *(f"Note: {remark}" for remark in training.remarks),
-        *metrics.teacher_told(),
-        *metrics.word_vectors_told(),
-        "\n".join(belief(metrics)),
+        *metrics.sentences("teacher", "vectors"),
+        "\n".join(calibration_sentences(metrics)),
         costs(metrics),
     ]
     return "\n\n".join(filter(None, parts))
@@ -42,10 +47,10 @@ def evaluation_view(evaluation: "Evaluation") -> str:
         confusion_table(evaluation.scores),
     ]
     if evaluation.unseen is not None:
-        interval = evaluation.unseen.intervals["accuracy"]
+        interval = format_interval(evaluation.unseen.intervals.accuracy)
         parts.append(
             f"On the {evaluation.unseen.n:,} unseen rows alone: accuracy"
-            f" {evaluation.unseen.accuracy:.3f}, 95 % interval {span(interval.low, interval.high)}"
+            f" {evaluation.unseen.accuracy:.3f}, 95 % interval {interval}"
             f" (all rows: {evaluation.scores.accuracy:.3f})."
         )
     return "\n\n".join(parts)
@@ -65,7 +70,7 @@ def info_view(folder: "BundleFolder", config: Config, metrics: Metrics | None) -
         *([f"settings: {settings}"] if settings else []),
         f"trained with: {versions}",
         *(f"Note: {note}." for note in config.notes()),
-        *_worth(folder, config, metrics),
+        *_evaluation(folder, config, metrics),
     ]
     return "\n".join(map(one_line, lines))
 
@@ -76,22 +81,21 @@ def _data(config: Config) -> str:
     return f"data: {config.data.get('source')}, {config.data.get('n_kept')} rows"
 
 
-def _worth(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> list[str]:
+def _evaluation(folder: "BundleFolder", config: Config, metrics: Metrics | None) -> list[str]:
     if metrics is None and "metrics.json" in folder.files:
-        return ["What it is worth is not known any more: metrics.json was changed or lost."]
+        return ["Its scores are not known any more: metrics.json was changed or lost."]
     if metrics is None:
-        return ["It was never judged on test rows."]
+        return ["It was never evaluated on test rows."]
     return [
         f"split: {metrics.split.reason}",
-        leak(metrics.split),
+        leak_warning(metrics.split),
         *(f"Note: {remark}" for remark in (*metrics.split.warnings, *metrics.remarks)),
         "",
-        *ladder(config.family, metrics).splitlines(),
+        *scores_beside_baselines(config.family, metrics).splitlines(),
         "",
-        *verdict(config.family, metrics.difference_to_count),
-        *metrics.teacher_told(),
-        *metrics.word_vectors_told(),
-        *belief(metrics),
+        verdict(config.family, metrics.difference_to_count),
+        *metrics.sentences("teacher", "vectors"),
+        *calibration_sentences(metrics),
         costs(metrics),
     ]
 
@@ -109,34 +113,35 @@ def one_line(text: str) -> str:
     return escaped(text, keep="\t")
 
 
-def ladder(family: str, metrics: Metrics) -> str:
-    """Show the model below its baselines."""
-    majority, count = metrics.baselines.majority, metrics.baselines.count
-    interval = metrics.intervals.accuracy
-    name = family_name(family)
+def scores_beside_baselines(family: str, metrics: Metrics) -> str:
+    """Show the model's scores below those of its baselines."""
+    teacher = metrics.teacher
     rows = [
         ("on the test rows", "accuracy", "macro F1", "log loss", "95 % interval of accuracy"),
-        ("most frequent label", *_scores(majority.accuracy, majority.macro_f1, majority.log_loss)),
-        (
-            "word counts + logistic regression",
-            *_scores(count.accuracy, count.macro_f1, count.log_loss),
-        ),
-        *_teacher_row(metrics),
-        (
-            f"this model ({name})",
-            *_scores(metrics.accuracy, metrics.macro_f1, metrics.log_loss),
-            span(interval.low, interval.high),
-        ),
+        ("most frequent label", *_scores(metrics.baselines.majority)),
+        ("word counts + logistic regression", *_scores(metrics.baselines.count)),
     ]
-    return "\n".join(_ladder_line(row) for row in rows)
+    if teacher is not None:
+        rows.append((f"its teacher ({one_line(teacher.name):.19})", *_scores(teacher)))
+    interval = format_interval(metrics.intervals.accuracy)
+    rows.append((f"this model ({family_name(family)})", *_scores(metrics), interval))
+    return "\n".join(_baseline_line(*row) for row in rows)
 
 
-def _teacher_row(metrics: Metrics) -> list[tuple[str, ...]]:
-    teacher = metrics.teacher
-    if teacher is None:
-        return []
-    scores = _scores(teacher.accuracy, teacher.macro_f1, teacher.log_loss)
-    return [(f"its teacher ({one_line(teacher.name):.19})", *scores)]
+def folds_view(validation: CrossValidation) -> str:
+    """Show each fold's scores, their accuracy over all rows, and its interval."""
+    lines = [f"{'cross-validation':<20}{'test rows':>12}{'accuracy':>12}{'macro F1':>12}"]
+    for number, fold in enumerate(validation.folds, start=1):
+        scores = f"{fold.accuracy:>12.3f}{format_share(fold.macro_f1):>12}"
+        lines.append(f"{f'fold {number}':<20}{fold.n_test:>12,}{scores}")
+    n_rows = sum(fold.n_test for fold in validation.folds)
+    lines.append(f"{'all rows':<20}{n_rows:>12,}{validation.accuracy:>12.3f}")
+    lines.append(
+        f"95 % interval {format_interval(validation.interval)}, groups resampled. Each row was"
+        " tested once, by a model that saw none of its group; the model kept is that of the"
+        " ordinary split."
+    )
+    return "\n".join(lines)
 
 
 def memory(seen: "Seen | None") -> str:
@@ -158,10 +163,9 @@ def memory(seen: "Seen | None") -> str:
     )
 
 
-def belief(metrics: Metrics) -> list[str]:
-    """Say how far probabilities can be believed, and what --abstain-below buys."""
-    points = [CoveragePoint(**point.model_dump()) for point in metrics.coverage or ()]
-    return [*metrics.calibration_told(), *(abstention_sentences(points) if points else ())]
+def calibration_sentences(metrics: Metrics) -> list[str]:
+    """Say how well calibrated probabilities are, and what --abstain-below would give."""
+    return [*metrics.sentences("calibration"), *abstention_sentences(metrics.coverage or ())]
 
 
 def costs(metrics: Metrics) -> str:
@@ -184,18 +188,10 @@ def _size(n_bytes: int) -> str:
     return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:.0f} kB"
 
 
-def _scores(accuracy: float, macro_f1: float | None, log_loss: float) -> tuple[str, str, str]:
-    return (
-        f"{accuracy:.3f}",
-        UNDEFINED if macro_f1 is None else f"{macro_f1:.3f}",
-        f"{log_loss:.3f}",
-    )
+def _scores(one: Metrics | Baseline | TeacherFacts) -> tuple[str, str, str]:
+    return format_share(one.accuracy), format_share(one.macro_f1), format_share(one.log_loss)
 
 
-def _ladder_line(cells: tuple[str, ...]) -> str:
-    name, *numbers = cells
-    return (
-        f"{name:<34}"
-        + "".join(f"{number:>10}" for number in numbers[:3])
-        + "".join(f"   {number}" for number in numbers[3:])
-    ).rstrip()
+def _baseline_line(name: str, *cells: str) -> str:
+    numbers = "".join(f"{cell:>10}" for cell in cells[:3])
+    return f"{name:<34}{numbers}{''.join(f'   {cell}' for cell in cells[3:])}".rstrip()

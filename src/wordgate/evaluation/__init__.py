@@ -1,1 +1,1 @@
-"""Arrays in, numbers out: what a model is worth, and how sure that is."""
+"""Scores, intervals, calibration and error analysis, computed from arrays alone."""

@@ -1,68 +1,82 @@
-"""Probabilities that can be believed: how far they are, and one number that mends most of it.
+"""Calibration of probabilities: its measures, and temperature scaling.
 
-A model whose answers at 0.8 are right eight times of ten is calibrated. Networks are mostly too
-sure; dividing all log-probabilities by one temperature, fitted on rows the model did not learn
-from, mends most of it and changes no answer: Guo, Pleiss, Sun & Weinberger (2017), "On calibration
-of modern neural networks".
+A model whose predictions at 0.8 are correct eight times of ten is calibrated. Networks are mostly
+overconfident; dividing all log-probabilities by one temperature, fitted on rows the model did not
+learn from, mends most of it and changes no predicted label: Guo, Pleiss, Sun & Weinberger (2017),
+"On calibration of modern neural networks".
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError
+from wordgate.evaluation.metrics import LOG_EPSILON, check_predictions, mean_log_loss
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 N_BINS = 15
-_LOG_EPSILON = float(np.log(np.finfo(np.float64).eps))
 _GRID = np.linspace(np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE), 25)
 
 
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """The rows whose top probability lies within two bounds.
+class ReliabilityBin(BaseModel, frozen=True, extra="forbid"):
+    """The test rows whose most probable label has a probability in a range."""
 
-    Attributes:
-        low: The lower bound, excluded (but in the first bin).
-        high: The upper bound, included.
-        n: How many rows there are, at least one.
-        confidence: Mean of their top probabilities.
-        accuracy: The share of them that is right.
-    """
-
-    low: float
-    high: float
+    low: float = Field(description="excluded, but in the first bin")
+    high: float = Field(description="included")
     n: int
-    confidence: float
+    confidence: float = Field(description="mean probability of the label given")
     accuracy: float
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """How far a model's probabilities can be believed.
-
-    Attributes:
-        log_loss: Mean negative log-probability of the true label, in nats.
-        brier: Mean over rows of the squared distance between the probabilities and the truth,
-            summed over the classes: 0 is perfect, 2 is worst (Brier 1950, "Verification of
-            forecasts expressed in terms of probability").
-        ece: Expected calibration error: how far confidence and accuracy lie apart, averaged over
-            the rows of 15 equally wide bins of the top probability (Naeini, Cooper & Hauskrecht
-            2015; Guo et al. 2017).
-        bins: The bins that hold rows, from low to high.
-    """
+class Calibration(BaseModel, frozen=True, extra="forbid"):
+    """How well probabilities agree with accuracy, on the test rows."""
 
     log_loss: float
-    brier: float
-    ece: float
-    bins: list[ReliabilityBin]
+    brier: float = Field(description="Brier 1950, summed over labels: 0 to 2")
+    ece: float = Field(description="expected calibration error, 15 bins of equal width")
+    bins: list[ReliabilityBin] = Field(description="bins without rows are left out")
+
+
+class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
+    """Probabilities before and after temperature scaling, which validation rows decided."""
+
+    temperature: float
+    before: Calibration
+    after: Calibration
+
+    @classmethod
+    def of(
+        cls, log_proba: NDArray[np.float64], targets: NDArray[np.int64], temperature: float
+    ) -> "TemperatureScaling":
+        """Measure calibration before and after log-probabilities are divided by a temperature.
+
+        Args:
+            log_proba: float64 [n, classes], natural logarithms of the uncalibrated probabilities.
+            targets: int64 [n], the true classes.
+            temperature: Above 0.
+        """
+        before = calibration(log_proba, targets)
+        after = before
+        if temperature != 1.0:
+            after = calibration(apply_temperature(log_proba, temperature), targets)
+        return cls(temperature=temperature, before=before, after=after)
+
+    def sentence(self) -> str:
+        """Say it in one sentence."""
+        after, before = self.after, self.before
+        if self.temperature == 1.0:
+            return f"Calibration: ECE {after.ece:.3f}, Brier score {after.brier:.3f}."
+        return (
+            f"Calibration: ECE {after.ece:.3f} after temperature scaling"
+            f" (T = {self.temperature:.2f}), {before.ece:.3f} before; Brier score"
+            f" {after.brier:.3f}, {before.brier:.3f} before."
+        )
 
 
 def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
     """Find the temperature under which held-out rows are least surprising.
 
-    The log loss of the tempered probabilities is minimised. A few rows that are all right would ask
+    The log loss of the scaled probabilities is minimised. A few rows that are all correct would ask
     for a temperature of 0, that is for certainty: so the sum over the rows is joined by a weak
     prior, a normal distribution of the temperature's logarithm about 0 with deviation 1. It weighs
     as much as one row does and vanishes among hundreds.
@@ -81,7 +95,7 @@ def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) 
     """
     from scipy.optimize import minimize_scalar
 
-    _check(log_proba, targets)
+    check_predictions(targets, log_proba, log_proba.shape[-1])
     below_top = _below_top(log_proba)
     own = below_top[np.arange(len(targets)), targets]
 
@@ -96,7 +110,7 @@ def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) 
     return float(np.exp(found.x))
 
 
-def tempered(log_proba: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+def apply_temperature(log_proba: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
     """Divide log-probabilities by a temperature and make them sum to 1 again.
 
     The order of a row's classes stays.
@@ -120,7 +134,7 @@ def tempered(log_proba: NDArray[np.float64], temperature: float) -> NDArray[np.f
 
 
 def calibration(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> Calibration:
-    """Measure how far probabilities can be believed.
+    """Measure how well probabilities agree with accuracy.
 
     Args:
         log_proba: float64 [n, classes], natural logarithms of the probabilities.
@@ -132,26 +146,25 @@ def calibration(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> C
     Raises:
         DataError: There are no rows, or what was given doesn't fit.
     """
-    _check(log_proba, targets)
+    check_predictions(targets, log_proba, log_proba.shape[-1])
     proba = np.exp(log_proba)
-    own = log_proba[np.arange(len(targets)), targets]
     truth = np.eye(log_proba.shape[1])[targets]
     bins = _bins(proba.max(axis=1), proba.argmax(axis=1) == targets)
     apart = sum(one.n * abs(one.confidence - one.accuracy) for one in bins)
     return Calibration(
-        log_loss=float(-np.maximum(own, _LOG_EPSILON).mean()),
+        log_loss=mean_log_loss(targets, log_proba),
         brier=float(((proba - truth) ** 2).sum(axis=1).mean()),
         ece=float(apart / len(targets)),
         bins=bins,
     )
 
 
-def _bins(top: NDArray[np.float64], right: NDArray[np.bool_]) -> list[ReliabilityBin]:
+def _bins(top: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[ReliabilityBin]:
     """Put rows into equally wide bins of their top probability, float64 [n]; bool [n]."""
     number = np.clip(np.ceil(top * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
     n = np.bincount(number, minlength=N_BINS)
     confidence = np.bincount(number, weights=top, minlength=N_BINS)
-    hits = np.bincount(number, weights=right, minlength=N_BINS)
+    hits = np.bincount(number, weights=correct, minlength=N_BINS)
     return [
         ReliabilityBin(
             low=i / N_BINS,
@@ -167,24 +180,4 @@ def _bins(top: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Reliabilit
 def _below_top(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give log-probabilities relative to the row's largest, none lower than about -36."""
     top = log_proba.max(axis=1, keepdims=True)
-    return np.asarray(np.maximum(log_proba - top, _LOG_EPSILON))
-
-
-def _check(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> None:
-    if len(targets) == 0:
-        raise DataError("there are no rows to calibrate on")
-    if log_proba.ndim != 2 or len(log_proba) != len(targets):
-        raise DataError(
-            f"the log-probabilities have the shape {log_proba.shape}; {len(targets):,} rows need"
-            f" ({len(targets)}, classes)"
-        )
-    n_classes = log_proba.shape[1]
-    if targets.min() < 0 or targets.max() >= n_classes:
-        worst = int(targets.min() if targets.min() < 0 else targets.max())
-        raise DataError(
-            f"a true label is number {worst}; {n_classes} classes have the numbers 0 to"
-            f" {n_classes - 1}"
-        )
-    if np.isnan(log_proba).any():
-        row = int(np.isnan(log_proba).any(axis=1).argmax())
-        raise DataError(f"the probabilities of row {row} (counted from 0) are not numbers")
+    return np.asarray(np.maximum(log_proba - top, LOG_EPSILON))

@@ -1,6 +1,6 @@
-"""How far a score can be trusted: intervals and comparisons that resample whole groups.
+"""Confidence intervals and paired tests that resample whole groups.
 
-Copies and paraphrases of one text are right or wrong together, so rows are not independent and
+Copies and paraphrases of one text are correct or wrong together, so rows are not independent and
 an interval that resamples rows is too narrow. Here the unit is the group, the cluster bootstrap of
 Field & Welsh (2007), "Bootstrapping clustered data", and Cameron, Gelbach & Miller (2008),
 "Bootstrap-based improvements for inference with clustered errors". Few groups make a percentile
@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError
 
@@ -22,37 +23,26 @@ LEVEL = 0.95
 _CELLS_AT_ONCE = 4_000_000  # draws x groups held in memory at a time: 32 MB of float64
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval, or the reason why there is none.
-
-    Attributes:
-        low: Its lower end; ``None`` where it can't be given.
-        high: Its upper end; ``None`` where it can't be given.
-        method: How it was found, or why it wasn't, in words.
-    """
+class Interval(BaseModel, frozen=True, extra="forbid"):
+    """A 95 % interval; bounds are null where the data can't give one, `method` says why."""
 
     low: float | None
     high: float | None
     method: str
 
+    @classmethod
+    def none(cls, reason: str) -> "Interval":
+        """Give the interval without bounds, and the reason why it has none."""
+        return cls(low=None, high=None, method=f"none: {reason}")
 
-@dataclass(frozen=True)
-class PairedDifference:
-    """How much more often one model is right than another on the same rows.
 
-    Attributes:
-        difference: Accuracy of the first minus accuracy of the second.
-        low: Lower end of its 95 % interval; ``None`` where there is a single group.
-        high: Upper end of its 95 % interval; ``None`` where there is a single group.
-        p_value: How often groups would differ by as much if both models were equally good.
-        method: How interval and p-value were found, in words.
-    """
+class PairedDifference(BaseModel, frozen=True, extra="forbid"):
+    """One model's accuracy less another one's on the same test rows, paired by group."""
 
     difference: float
-    low: float | None
-    high: float | None
-    p_value: float
+    low: float | None = Field(description="lower end of the 95 % interval; null for a single group")
+    high: float | None = Field(description="upper end of it; null for a single group")
+    p_value: float | None = Field(description="two-sided, of an exact randomisation test")
     method: str
 
 
@@ -90,7 +80,7 @@ def count_by_group(rows: np.ndarray, groups: Sequence[str] | None) -> GroupCount
         DataError: There are no rows, or not as many groups as rows.
     """
     if len(rows) == 0:
-        raise DataError("there are no rows to judge")
+        raise DataError("there are no rows to evaluate")
     per_group = rows
     if groups is not None:
         if len(groups) != len(rows):
@@ -123,12 +113,12 @@ def bootstrap_interval(
     """
     unit, n_groups = counts.unit, counts.n_groups
     if n_groups == 1:
-        return Interval(None, None, f"none: a single one of {unit} can't be resampled")
+        return Interval.none(f"a single one of {unit} can't be resampled")
     scores = statistic(_drawn_sums(counts, seed, n_resamples))
     tail = _tail_for_few_groups(n_groups)
     low, high = np.quantile(scores, [tail, 1 - tail])
     method = f"bootstrap of {n_groups:,} {unit}, {n_resamples:,} draws, expanded percentiles"
-    return Interval(float(low), float(high), method)
+    return Interval(low=float(low), high=float(high), method=method)
 
 
 def accuracy_interval(
@@ -138,10 +128,10 @@ def accuracy_interval(
     seed: int = 0,
     n_resamples: int = 2000,
 ) -> Interval:
-    """Find the 95 % interval of a share of right rows, also where it is 0 or 1.
+    """Find the 95 % interval of a share of correct rows, also where it is 0 or 1.
 
-    Without a single error (or a single right row) every draw gives the same share and the bootstrap
-    knows no doubt. Then the share of groups that hold any is bounded instead, exactly, after
+    Without a single error (or a single correct row) every draw gives the same share, and the
+    bootstrap no interval. Then the share of groups that hold any is bounded instead, exactly, after
     Clopper & Pearson (1934).
 
     Args:
@@ -157,9 +147,10 @@ def accuracy_interval(
     if counts.n_groups == 1 or 0 < observed < 1:
         return bootstrap_interval(counts, statistic, seed=seed, n_resamples=n_resamples)
     bound = ((1 - LEVEL) / 2) ** (1 / counts.n_groups)
-    seen = "an error" if observed == 1 else "a right row"
+    low, high = (bound, 1.0) if observed == 1 else (0.0, 1 - bound)
+    seen = "an error" if observed == 1 else "a correct row"
     method = f"exact binomial bound: {seen} in none of {counts.n_groups:,} {counts.unit}"
-    return Interval(bound, 1.0, method) if observed == 1 else Interval(0.0, 1 - bound, method)
+    return Interval(low=low, high=high, method=method)
 
 
 def paired_difference(
@@ -170,7 +161,7 @@ def paired_difference(
     seed: int = 0,
     n_resamples: int = 2000,
 ) -> PairedDifference:
-    """Compare two models that judged the same rows.
+    """Compare two models on the same rows.
 
     The interval resamples groups. The p-value is two-sided and exact: if both models were equally
     good, either could have given either answer throughout a group, so each group's difference could
@@ -178,8 +169,8 @@ def paired_difference(
     "Randomization Tests", 2007).
 
     Args:
-        correct_a: bool [n], where the first model is right.
-        correct_b: bool [n], where the second model is right.
+        correct_a: bool [n], where the first model is correct.
+        correct_b: bool [n], where the second model is correct.
         groups: The group of each row; ``None`` makes each row its own group.
         seed: Of the bootstrap's draws.
         n_resamples: How many draws.
@@ -188,18 +179,18 @@ def paired_difference(
         The difference of the accuracies, its interval and its p-value.
 
     Raises:
-        DataError: The models judged different numbers of rows, or none.
+        DataError: The models predicted different numbers of rows, or none.
     """
     if len(correct_a) != len(correct_b):
         raise DataError(
-            f"the models to compare judged {len(correct_a):,} and {len(correct_b):,} rows; "
-            "they must judge the same ones"
+            f"the models to compare predicted {len(correct_a):,} and {len(correct_b):,} rows; "
+            "they must predict the same ones"
         )
     wins = np.asarray(correct_a, dtype=np.int64) - np.asarray(correct_b, dtype=np.int64)
     counts = count_by_group(np.stack([wins, np.ones_like(wins)], axis=1), groups)
-    interval = bootstrap_interval(counts, _share, seed=seed, n_resamples=n_resamples)
+    interval = bootstrap_interval(counts, ratio, seed=seed, n_resamples=n_resamples)
     return PairedDifference(
-        difference=float(_share(_sums(counts))[0]),
+        difference=float(ratio(_sums(counts))[0]),
         low=interval.low,
         high=interval.high,
         p_value=_sign_flip_p_value(counts),
@@ -207,7 +198,8 @@ def paired_difference(
     )
 
 
-def _share(sums: np.ndarray) -> np.ndarray:
+def ratio(sums: np.ndarray) -> np.ndarray:
+    """Divide the first of two sums by the second, float64 [draws, 2]: float64 [draws]."""
     return np.asarray(sums[:, 0] / sums[:, 1])
 
 

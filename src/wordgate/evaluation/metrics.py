@@ -1,15 +1,18 @@
-"""What a model's answers are worth: labels and probabilities in, scores out.
+"""Classification metrics: labels and probabilities in, scores out.
 
 What can't be computed is ``None``, never a silent 0: the precision of a label that was never
 predicted, recall and F1 of a label without rows. Averages are over the labels that have rows
 (``macro_over`` names them), and in them, as in scikit-learn, a precision without predictions
-counts as 0: a model must not gain by never saying a label.
+counts as 0: a model must not gain by never predicting a label.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError
 from wordgate.evaluation.intervals import (
@@ -18,78 +21,67 @@ from wordgate.evaluation.intervals import (
     accuracy_interval,
     bootstrap_interval,
     count_by_group,
+    ratio,
 )
 
+LOG_EPSILON = float(np.log(np.finfo(np.float64).eps))
+"""A log-probability below this, about -36, counts as this: one impossible row does not decide."""
 
-@dataclass(frozen=True)
-class ClassScore:
-    """How one label fares.
 
-    Attributes:
-        label: Its name.
-        precision: Of the rows given this label, the share that bear it; ``None`` if none was.
-        recall: Of the rows that bear it, the share that were given it; ``None`` without rows.
-        f1: Harmonic mean of both; ``None`` without rows.
-        support: How many rows bear it.
-    """
+class LabelScore(BaseModel, frozen=True, extra="forbid"):
+    """One label's scores; null where undefined (never predicted, or not in the test rows)."""
 
     label: str
     precision: float | None
     recall: float | None
     f1: float | None
-    support: int
+    support: int = Field(description="test rows of this label")
 
 
-@dataclass(frozen=True)
-class Average:
+class Average(NamedTuple):
     """Precision, recall and F1 averaged over the labels that have rows."""
 
     precision: float
     recall: float
     f1: float
 
+    @classmethod
+    def over(cls, per_class: Sequence[LabelScore], *, by_support: bool) -> "Average":
+        """Average over labels that each count the same, or as many times as they have rows."""
+        scored = [score for score in per_class if score.support]
+        weights = [score.support if by_support else 1 for score in scored]
 
-@dataclass(frozen=True)
-class Scores:
-    """Everything that the labels and a model's probabilities say about it.
+        def mean(values: list[float | None]) -> float:
+            return float(np.average([value or 0.0 for value in values], weights=weights))
 
-    Attributes:
-        n: How many rows were judged.
-        accuracy: The share of rows given their label.
-        macro: Mean over labels, each counting the same.
-        weighted: Mean over labels, each counting as many times as it has rows.
-        macro_over: The labels that have rows: those the means are over.
-        log_loss: Mean negative log-probability of the true label, in nats.
-        intervals: 95 % intervals of ``accuracy`` and ``macro_f1``.
-        per_class: One entry a label, in the labels' order.
-        confusion: How many rows of a label (row) were given a label (column).
-    """
+        return cls(
+            precision=mean([score.precision for score in scored]),
+            recall=mean([score.recall for score in scored]),
+            f1=mean([score.f1 for score in scored]),
+        )
 
-    n: int
+
+class Intervals(BaseModel, frozen=True, extra="forbid"):
+    """The 95 % intervals of the scores that are most looked at."""
+
+    accuracy: Interval
+    macro_f1: Interval
+
+
+class Scores(BaseModel, frozen=True, extra="forbid"):
+    """All that labels and a model's probabilities say about it, as shares of 1."""
+
     accuracy: float
-    macro: Average
-    weighted: Average
-    macro_over: list[str]
-    log_loss: float
-    intervals: dict[str, Interval]
-    per_class: list[ClassScore]
-    confusion: list[list[int]]
-
-    def as_dict(self) -> dict[str, object]:
-        """Give the scores under the names they have in ``metrics.json``."""
-        return {
-            "accuracy": self.accuracy,
-            "macro_f1": self.macro.f1,
-            "macro_precision": self.macro.precision,
-            "macro_recall": self.macro.recall,
-            "macro_over": list(self.macro_over),
-            "weighted_f1": self.weighted.f1,
-            "log_loss": self.log_loss,
-            "intervals": {name: asdict(interval) for name, interval in self.intervals.items()},
-            "per_class": [asdict(score) for score in self.per_class],
-            "confusion": [list(row) for row in self.confusion],
-            "n": self.n,
-        }
+    macro_f1: float | None
+    macro_precision: float | None
+    macro_recall: float | None
+    macro_over: list[str] = Field(description="labels that have test rows; the means are over them")
+    weighted_f1: float | None
+    log_loss: float = Field(description="mean over the rows, in nats")
+    intervals: Intervals
+    per_class: list[LabelScore] = Field(description="in the labels' order")
+    confusion: list[list[int]] = Field(description="rows true, columns predicted")
+    n: int = Field(description="test rows")
 
 
 def evaluate(
@@ -101,7 +93,7 @@ def evaluate(
     seed: int = 0,
     n_resamples: int = 2000,
 ) -> Scores:
-    """Judge a model's probabilities against the true labels.
+    """Score a model's probabilities against the true labels.
 
     The label predicted is the most probable one, the first of them in a tie.
 
@@ -120,37 +112,51 @@ def evaluate(
         DataError: No rows, shapes that don't fit, a label out of range or a probability that is
             not a number.
     """
-    _check(true, log_proba, labels)
+    check_predictions(true, log_proba, len(labels))
     predicted = log_proba.argmax(axis=1)
     confusion = _confusion(true, predicted, len(labels))
-    per_class = _per_class(true, predicted, labels)
+    per_class = _per_class(confusion, labels)
     counts = count_by_group(hits_and_totals(true, predicted, len(labels)), groups)
+    macro = Average.over(per_class, by_support=False)
     return Scores(
-        n=len(true),
         accuracy=float(np.trace(confusion) / len(true)),
-        macro=_average(per_class, by_support=False),
-        weighted=_average(per_class, by_support=True),
+        macro_f1=macro.f1,
+        macro_precision=macro.precision,
+        macro_recall=macro.recall,
         macro_over=[score.label for score in per_class if score.support],
-        log_loss=_log_loss(true, log_proba),
+        weighted_f1=Average.over(per_class, by_support=True).f1,
+        log_loss=mean_log_loss(true, log_proba),
         intervals=_intervals(counts, seed, n_resamples),
         per_class=per_class,
         confusion=confusion.tolist(),
+        n=len(true),
     )
 
 
-def _check(true: np.ndarray, log_proba: np.ndarray, labels: Sequence[str]) -> None:
+def check_predictions(true: np.ndarray, log_proba: np.ndarray, n_classes: int) -> None:
+    """Refuse predictions that don't fit their labels.
+
+    Args:
+        true: int64 [n], the true classes.
+        log_proba: float64 [n, classes], natural logarithms of the probabilities.
+        n_classes: How many classes there are.
+
+    Raises:
+        DataError: No rows, shapes that don't fit, a label out of range or a probability that is
+            not a number.
+    """
     if len(true) == 0:
-        raise DataError("there are no rows to judge")
-    if log_proba.shape != (len(true), len(labels)):
+        raise DataError("there are no rows to evaluate")
+    if log_proba.shape != (len(true), n_classes):
         raise DataError(
             f"the log-probabilities have the shape {log_proba.shape}; {len(true):,} rows "
-            f"and {len(labels)} labels need {(len(true), len(labels))}"
+            f"and {n_classes} labels need {(len(true), n_classes)}"
         )
-    if true.min() < 0 or true.max() >= len(labels):
+    if true.min() < 0 or true.max() >= n_classes:
         worst = int(true.min() if true.min() < 0 else true.max())
         raise DataError(
-            f"a true label is number {worst}; {len(labels)} labels have the numbers "
-            f"0 to {len(labels) - 1}"
+            f"a true label is number {worst}; {n_classes} labels have the numbers "
+            f"0 to {n_classes - 1}"
         )
     if np.isnan(log_proba).any():
         row = int(np.isnan(log_proba).any(axis=1).argmax())
@@ -163,51 +169,34 @@ def _confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.nd
     return np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def _per_class(true: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> list[ClassScore]:
-    from sklearn.metrics import precision_recall_fscore_support
+def _per_class(confusion: np.ndarray, labels: Sequence[str]) -> list[LabelScore]:
+    """Score every label by a confusion matrix, int64 [classes, classes]."""
 
-    numbers = np.arange(len(labels))
-    precision, recall, f1, support = precision_recall_fscore_support(
-        true, predicted, labels=numbers, zero_division=0
-    )
-    was_predicted = np.isin(numbers, predicted)
-    return [
-        ClassScore(
+    def of(number: int, label: str) -> LabelScore:
+        hits = int(confusion[number, number])
+        support, predicted = int(confusion[number].sum()), int(confusion[:, number].sum())
+        return LabelScore(
             label=label,
-            precision=float(precision[i]) if was_predicted[i] else None,
-            recall=float(recall[i]) if support[i] else None,
-            f1=float(f1[i]) if support[i] else None,
-            support=int(support[i]),
+            precision=hits / predicted if predicted else None,
+            recall=hits / support if support else None,
+            f1=2 * hits / (support + predicted) if support else None,
+            support=support,
         )
-        for i, label in enumerate(labels)
-    ]
+
+    return [of(number, label) for number, label in enumerate(labels)]
 
 
-def _average(per_class: list[ClassScore], *, by_support: bool) -> Average:
-    judged = [score for score in per_class if score.support]
-    weights = [score.support if by_support else 1 for score in judged]
-
-    def mean(values: list[float | None]) -> float:
-        return float(np.average([value or 0.0 for value in values], weights=weights))
-
-    return Average(
-        precision=mean([score.precision for score in judged]),
-        recall=mean([score.recall for score in judged]),
-        f1=mean([score.f1 for score in judged]),
-    )
-
-
-def _log_loss(true: np.ndarray, log_proba: np.ndarray) -> float:
+def mean_log_loss(true: np.ndarray, log_proba: np.ndarray) -> float:
     """Average over the rows; a probability below 2.2e-16 counts as that, as in scikit-learn."""
     of_truth = log_proba[np.arange(len(true)), true]
-    return float(-np.maximum(of_truth, np.log(np.finfo(np.float64).eps)).mean())
+    return float(-np.maximum(of_truth, LOG_EPSILON).mean())
 
 
 def hits_and_totals(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
     """Give what each row adds to the sums behind both scores: int64 [n, 3 * classes].
 
-    For each class: right rows, rows that bear it, rows given it. A confusion matrix has more cells
-    than accuracy and F1 use.
+    For each class: correct rows, rows of it, rows predicted as it. A confusion matrix has more
+    cells than accuracy and F1 use.
     """
     one_hot = np.eye(n_classes, dtype=np.int64)
     return np.hstack([one_hot[true] * one_hot[predicted], one_hot[true], one_hot[predicted]])
@@ -225,12 +214,12 @@ def macro_f1(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> float:
     return float(_macro_f1(sums)[0])
 
 
-def _intervals(counts: GroupCounts, seed: int, n_resamples: int) -> dict[str, Interval]:
+def _intervals(counts: GroupCounts, seed: int, n_resamples: int) -> Intervals:
     accuracy = accuracy_interval(counts, _accuracy, seed=seed, n_resamples=n_resamples)
     macro_f1 = bootstrap_interval(counts, _macro_f1, seed=seed, n_resamples=n_resamples)
     if macro_f1.low == macro_f1.high == 1.0:
-        macro_f1 = Interval(None, None, "none: without an error every draw gives 1")
-    return {"accuracy": accuracy, "macro_f1": macro_f1}
+        macro_f1 = Interval.none("without an error every draw gives 1")
+    return Intervals(accuracy=accuracy, macro_f1=macro_f1)
 
 
 def _accuracy(sums: np.ndarray) -> np.ndarray:
@@ -243,3 +232,118 @@ def _macro_f1(sums: np.ndarray) -> np.ndarray:
     hits, support, predicted = np.split(sums, 3, axis=1)
     f1 = 2 * hits / np.maximum(support + predicted, 1)
     return np.asarray(f1.sum(axis=1, where=support > 0) / (support > 0).sum(axis=1))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training texts; losses in nats, scores as shares of 1.
+
+    `train_accuracy` is measured on the way, with dropout; `valid_macro_f1` is null for models that
+    are older than it.
+    """
+
+    epoch: int
+    seconds: float
+    texts_per_second: float
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    valid_loss: float
+    valid_accuracy: float
+    valid_macro_f1: float | None = None
+
+
+@dataclass(frozen=True)
+class ClassIntervals:
+    """The 95 % intervals of one label's scores.
+
+    Attributes:
+        label: Its name.
+        precision: Without ends where the label was never predicted.
+        recall: Without ends where no row bears it.
+        f1: Without ends where no row bears it, and where every draw gives the same.
+    """
+
+    label: str
+    precision: Interval
+    recall: Interval
+    f1: Interval
+
+
+def class_intervals(
+    true: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    labels: Sequence[str],
+    groups: Sequence[str] | None,
+    *,
+    seed: int = 0,
+    n_resamples: int = 2000,
+) -> list[ClassIntervals]:
+    """Find the intervals of every label's scores.
+
+    A score of a label is made of the groups that hold rows of it (or rows given it) alone; these
+    are drawn, so that a label of five groups has the wide interval that five groups allow, however
+    many groups there are without it.
+
+    Args:
+        true: int64 [n], the position of each row's label in ``labels``.
+        predicted: int64 [n], the position of the label that each row was given.
+        labels: The names of the classes.
+        groups: The group of each row; ``None`` takes rows for independent.
+        seed: Of the draws.
+        n_resamples: How many draws.
+
+    Returns:
+        One entry a label, in the labels' order.
+
+    Raises:
+        DataError: There are no rows, or not as many groups as rows.
+    """
+    n_classes = len(labels)
+    counts = count_by_group(hits_and_totals(true, predicted, n_classes), groups)
+
+    def of(number: int, label: str) -> ClassIntervals:
+        hits, support, given = number, n_classes + number, 2 * n_classes + number
+        precision = _part(counts, hits, (given,))
+        recall = _part(counts, hits, (support,))
+        f1 = _part(counts, hits, (support, given))
+        return ClassIntervals(
+            label=label,
+            precision=_share_interval(precision, "never predicted", seed, n_resamples),
+            recall=_share_interval(recall, "no rows", seed, n_resamples),
+            f1=_f1_interval(f1, recall, seed, n_resamples),
+        )
+
+    return [of(number, label) for number, label in enumerate(labels)]
+
+
+def _part(counts: GroupCounts, hits: int, totals: tuple[int, ...]) -> GroupCounts:
+    """Keep the sums [hits, total] of the groups whose total is not 0; alike groups together."""
+    total = counts.distinct[:, totals].sum(axis=1)
+    kept = total > 0
+    pairs = np.stack([counts.distinct[kept, hits], total[kept]], axis=1)
+    distinct, number = np.unique(pairs, axis=0, return_inverse=True)
+    multiplicity = np.bincount(
+        number.ravel(), weights=counts.multiplicity[kept], minlength=len(distinct)
+    )
+    return GroupCounts(distinct, multiplicity.astype(np.int64), counts.unit)
+
+
+def _share_interval(part: GroupCounts, empty: str, seed: int, n_resamples: int) -> Interval:
+    if part.n_groups == 0:
+        return Interval.none(empty)
+    return accuracy_interval(part, ratio, seed=seed, n_resamples=n_resamples)
+
+
+def _f1_interval(part: GroupCounts, recall: GroupCounts, seed: int, n_resamples: int) -> Interval:
+    if recall.n_groups == 0:
+        return Interval.none("no rows")
+    found = bootstrap_interval(part, _f1, seed=seed, n_resamples=n_resamples)
+    if found.low is not None and found.low == found.high:
+        return Interval.none(f"every draw gives {found.low:g}")
+    return found
+
+
+def _f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 from correct rows, and rows that bear a label plus rows given it: float64 [draws]."""
+    return np.asarray(2 * sums[:, 0] / sums[:, 1])

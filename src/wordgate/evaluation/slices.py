@@ -1,16 +1,31 @@
-"""Where a model is good and where it is not: its accuracy in bins of a number that rows have."""
+"""Accuracy in slices of the test rows: by the length of a text, and by words new to the model."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group
+from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group, ratio
 
 UNSEEN_BINS = ("none", "up to 10 %", "10 to 25 %", "over 25 %")
 _UNSEEN_EDGES = (0.0, 0.10, 0.25)
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class WordCounts:
+    """How many words texts have, and how many of them are new to the model.
+
+    Attributes:
+        n_words: int64 [n], the words of each text.
+        unseen: float64 [n], the share of them that stands in no training text.
+    """
+
+    n_words: NDArray[np.int64]
+    unseen: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -20,7 +35,7 @@ class Slice:
     Attributes:
         name: The bin, in words.
         n: How many rows it holds, at least one.
-        accuracy: The share of them that is right.
+        accuracy: The share of them that is correct.
         interval: The 95 % interval of that share.
     """
 
@@ -43,6 +58,31 @@ class Bins:
     number: NDArray[np.int64]
 
 
+def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
+    r"""Count each text's words, and the share of them that stands in no training text.
+
+    A word is a lower-cased run of ``\w``, whatever the tokenizer of the model takes for one, so
+    that models can be compared.
+
+    Args:
+        texts: The texts to count, n of them.
+        training: All texts that the model learned from.
+
+    Returns:
+        The words of each text, and the share of them unseen; 0 of no words.
+    """
+    seen: set[str] = set()
+    for text in training:
+        seen.update(_words(text))
+    n_words = np.zeros(len(texts), np.int64)
+    unseen = np.zeros(len(texts), np.float64)
+    for row, text in enumerate(texts):
+        words = _words(text)
+        n_words[row] = len(words)
+        unseen[row] = sum(word not in seen for word in words) / max(1, len(words))
+    return WordCounts(n_words, unseen)
+
+
 def length_bins(n_words: NDArray[np.int64], most: int = 5) -> Bins:
     """Bin rows by the words of their text, about as many rows in each.
 
@@ -57,7 +97,7 @@ def length_bins(n_words: NDArray[np.int64], most: int = 5) -> Bins:
         DataError: There are no rows.
     """
     if len(n_words) == 0:
-        raise DataError("there are no rows to judge")
+        raise DataError("there are no rows to evaluate")
     cuts = np.quantile(n_words, np.arange(1, most) / most, method="lower").astype(np.int64)
     upper = [int(cut) for cut in np.unique(cuts) if cut < n_words.max()]
     lower = [int(n_words.min()), *(cut + 1 for cut in upper)]
@@ -81,7 +121,7 @@ def unseen_bins(unseen: NDArray[np.float64]) -> Bins:
 
 def accuracy_by_bin(
     bins: Bins,
-    right: NDArray[np.bool_],
+    correct: NDArray[np.bool_],
     groups: Sequence[str] | None,
     *,
     seed: int = 0,
@@ -91,7 +131,7 @@ def accuracy_by_bin(
 
     Args:
         bins: The bin of each row.
-        right: bool [n], which rows were given their label.
+        correct: bool [n], which rows were given their label.
         groups: The group of each row; ``None`` takes rows for independent.
         seed: Of the draws.
         n_resamples: How many draws.
@@ -104,23 +144,23 @@ def accuracy_by_bin(
         rows = np.flatnonzero(bins.number == number)
         if len(rows):
             own = None if groups is None else [groups[row] for row in rows.tolist()]
-            slices.append(_slice(name, right[rows], own, seed, n_resamples))
+            slices.append(_slice(name, correct[rows], own, seed, n_resamples))
     return slices
 
 
 def _slice(
-    name: str, right: NDArray[np.bool_], groups: Sequence[str] | None, seed: int, n_resamples: int
+    name: str, correct: NDArray[np.bool_], groups: Sequence[str] | None, seed: int, n_resamples: int
 ) -> Slice:
-    adds = np.stack([right, np.ones_like(right)], axis=1).astype(np.int64)
+    adds = np.stack([correct, np.ones_like(correct)], axis=1).astype(np.int64)
     interval = accuracy_interval(
-        count_by_group(adds, groups), _share, seed=seed, n_resamples=n_resamples
+        count_by_group(adds, groups), ratio, seed=seed, n_resamples=n_resamples
     )
-    return Slice(name, len(right), float(right.mean()), interval)
-
-
-def _share(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(sums[:, 0] / sums[:, 1])
+    return Slice(name, len(correct), float(correct.mean()), interval)
 
 
 def _range(low: int, high: int) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())

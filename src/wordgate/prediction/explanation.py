@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.base import Model
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_states import prefix_predictions
@@ -125,7 +125,7 @@ def explain(model: Model, labels: Sequence[str], temperature: float, text: str) 
     shown = _states(parsed) or _Trajectory("prefixes", parsed.prefix_log_proba())
 
     def proba(log_proba: Numbers) -> Numbers:
-        return np.exp(tempered(log_proba, temperature))
+        return np.exp(apply_temperature(log_proba, temperature))
 
     def by_label(row: Numbers) -> dict[str, float]:
         return dict(zip(labels, row.tolist(), strict=True))

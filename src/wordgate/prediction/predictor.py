@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
-from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError, SettingsError
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.base import Model
 from wordgate.models.families import with_kernel
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.explanation import Explanation, explain
+from wordgate.tables.encoding import without_surrogates
 
 
 class Predictor:
@@ -25,7 +25,7 @@ class Predictor:
     Attributes:
         labels: The labels, in the order of the probabilities' columns.
         config: How the model came about.
-        metrics: What it is worth; None if it was never judged.
+        metrics: Its scores; None if it was never evaluated.
         changed_files: Files of its bundle that were changed since, none of them read to predict.
     """
 
@@ -105,7 +105,9 @@ class Predictor:
 
     def log_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Give the logarithms of `predict_proba`, exact where a probability is tiny."""
-        return tempered(self._model.log_proba(checked_texts(texts)), self.config.temperature)
+        return apply_temperature(
+            self._model.log_proba(checked_texts(texts)), self.config.temperature
+        )
 
 
 def check_abstain(abstain_below: float) -> None:

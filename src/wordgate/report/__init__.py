@@ -1,1 +1,1 @@
-"""What was found, as pages with pictures: one file each, no script, nothing fetched."""
+"""Reports: pages with charts, plain text, and the sentences about results."""

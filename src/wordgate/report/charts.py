@@ -1,4 +1,4 @@
-"""Pictures in SVG, drawn for a width of 360 units: read on a phone as well as on paper.
+"""Charts in SVG, drawn for a width of 360 units: read on a phone as well as on paper.
 
 Colours are the page's own (classes `one`, `two`, `quiet`), so that they follow dark and light; what
 differs in colour differs in form, too.
@@ -11,6 +11,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from wordgate.evaluation.intervals import Interval
 from wordgate.svg import TEXT_SIZE, element, fitted, line, picture, text, text_width
 
 WIDTH = 360.0
@@ -59,9 +60,18 @@ class Estimate:
     low: float | None = None
     high: float | None = None
 
+    @classmethod
+    def of(cls, value: float | None, interval: Interval | None = None) -> "Estimate":
+        """Join a value and its interval, if there is one."""
+        return cls(value) if interval is None else cls(value, interval.low, interval.high)
+
+    def ends(self) -> list[float]:
+        """Give what a scale has to hold: the value and the ends, as far as they are defined."""
+        return [end for end in (self.value, self.low, self.high) if end is not None]
+
 
 @dataclass(frozen=True)
-class Bar:
+class ChartBar:
     """A row of a bar chart: its name, its value, and a remark that stands beside it."""
 
     name: str
@@ -111,7 +121,7 @@ def line_chart(
         lines: What to draw, the most important last.
         x: The horizontal scale.
         y: The vertical scale.
-        label: What the picture tells, for who can't see it.
+        label: What the picture shows, for who can't see it.
         marked: A value of x to mark with a vertical line, and what to call it.
         height: In units of the picture, 360 wide.
     """
@@ -139,14 +149,14 @@ def line_chart(
     return picture(parts, width=WIDTH, height=height, label=label)
 
 
-def bar_chart(bars: Sequence[Bar], *, x: Axis, label: str) -> Markup:
+def bar_chart(bars: Sequence[ChartBar], *, x: Axis, label: str) -> Markup:
     """Draw horizontal bars with whiskers for the intervals; names stand above their bars."""
     left, right, step = 2.0, WIDTH - 14.0, 40.0
     bottom = len(bars) * step + 2
     parts = _lower_scale(x, left, right, bottom, top=8.0)
     for number, bar in enumerate(bars):
         y = number * step
-        parts += _heading(bar.name, _told(bar.estimate, bar.note), y + 14)
+        parts += _heading(bar.name, _value(bar.estimate, bar.note), y + 14)
         parts += _bar(bar.estimate, x, left, right, y + 26)
     return picture(parts, width=WIDTH, height=bottom + 40, label=label)
 
@@ -157,7 +167,7 @@ def dot_plot(
     *,
     x: Axis,
     label: str,
-    told: Callable[[float], str] = "{:.2f}".format,
+    form: Callable[[float], str] = "{:.2f}".format,
     zero: bool = False,
 ) -> Markup:
     """Draw estimates as dots with whiskers, one line for each kind under the row's name.
@@ -166,8 +176,8 @@ def dot_plot(
         rows: What to draw, from top to bottom.
         kinds: The name and tone of each estimate of a row.
         x: The scale.
-        label: What the picture tells, for who can't see it.
-        told: Writes a value beside the row's name.
+        label: What the picture shows, for who can't see it.
+        form: Writes a value beside the row's name.
         zero: Whether to mark the scale's 0.
     """
     left, right = 8.0, WIDTH - 14.0
@@ -181,7 +191,7 @@ def dot_plot(
         parts.append(line(x.at(0, left, right), top, x.at(0, left, right), bottom, class_="mark"))
     for number, row in enumerate(rows):
         y = top + number * step
-        values = "  ·  ".join(told(one.value) for one in row.estimates if one.value is not None)
+        values = "  ·  ".join(form(one.value) for one in row.estimates if one.value is not None)
         parts += _heading(row.name, values, y + 15)
         for place, (estimate, (_, tone)) in enumerate(zip(row.estimates, kinds, strict=True)):
             parts += _dot(estimate, tone, x, left, right, y + 28 + 15 * place)
@@ -266,17 +276,17 @@ def _lower_scale(x: Axis, left: float, right: float, bottom: float, *, top: floa
     return parts
 
 
-def _heading(name: str, told: str, y: float) -> list[Markup]:
+def _heading(name: str, numbers: str, y: float) -> list[Markup]:
     """Write a row's name at the left and its numbers at the right, neither over the other."""
-    told = fitted(told, WIDTH / 2)
-    room = WIDTH - 24 - 0.9 * text_width(told)
+    numbers = fitted(numbers, WIDTH / 2)
+    room = WIDTH - 24 - 0.9 * text_width(numbers)
     return [
         text(fitted(name, room), 2, y, class_="name"),
-        text(told, WIDTH - 14, y, class_="end"),
+        text(numbers, WIDTH - 14, y, class_="end"),
     ]
 
 
-def _told(estimate: Estimate, note: str) -> str:
+def _value(estimate: Estimate, note: str) -> str:
     value = "undefined" if estimate.value is None else f"{estimate.value:.2f}"
     return f"{value} · {note}" if note else value
 

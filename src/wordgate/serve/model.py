@@ -163,7 +163,7 @@ def _remarks(model: ServedModel) -> list[str]:
     metrics = model.metrics
     remarks = list(model.config.notes())
     if metrics is not None:
-        remarks += [*metrics.split.warnings, *metrics.remarks, *metrics.calibration_told()]
+        remarks += [*metrics.split.warnings, *metrics.remarks, *metrics.sentences("calibration")]
     if model.changed_files:
         names = ", ".join(model.changed_files)
         remarks.append(f"Changed or lost since the model was written: {names}.")

@@ -43,12 +43,9 @@ class SplitLeakage:
         cls, parts: SplitParts, group: NDArray[np.int64], *, own_groups: bool
     ) -> "SplitLeakage":
         """Count the rows of one part whose group, int64 [rows], has rows in another."""
-        n_groups = int(group.max(initial=0)) + 1
 
         def shared(part: NDArray[np.int64], other: NDArray[np.int64]) -> int:
-            stands_there = np.zeros(n_groups, dtype=np.bool_)
-            stands_there[group[other]] = True
-            return int(stands_there[group[part]].sum())
+            return int(stands_in(part, other, group).sum())
 
         return cls(
             test_rows_in_train=shared(parts.test, parts.train),
@@ -58,10 +55,28 @@ class SplitLeakage:
             own_groups=own_groups,
         )
 
-    @property
-    def shared_thing(self) -> str:
-        """What a leaked row has in train."""
-        return "another row of their group" if self.own_groups else "an exact copy"
+    def sentence(self, n: int, of: int, part: str = "test", other: str = "train") -> str:
+        """Say how many rows of a part could be known from another, without a full stop."""
+        shared = "another row of their group" if self.own_groups else "an exact copy"
+        return f"{_of(n, of)} {part} rows have {shared} in {other}"
+
+
+def stands_in(
+    part: NDArray[np.int64], other: NDArray[np.int64], group: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Tell which rows of a part share their group, int64 [rows], with a row of another part.
+
+    Args:
+        part: int64 [n], positions of rows.
+        other: int64 [m], positions of other rows.
+        group: int64 [rows], the group's number of every row.
+
+    Returns:
+        bool [n].
+    """
+    there = np.zeros(int(group.max(initial=0)) + 1, dtype=np.bool_)
+    there[group[other]] = True
+    return np.asarray(there[group[part]])
 
 
 def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
@@ -88,10 +103,8 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
         missing = " and ".join(names[part] for part in cut)
         how = "The parts were given"
         how += f"; {missing} was not, and is cut from train in whole groups" if cut else ""
-    return (
-        f"{how}: {_of(leak.test_rows_in_train, len(parts.test))} test rows have"
-        f" {leak.shared_thing} in train. {_sizes(parts, leak)}"
-    )
+    leaked = leak.sentence(leak.test_rows_in_train, len(parts.test))
+    return f"{how}: {leaked}. {_sizes(parts, leak)}"
 
 
 def explain_fallback(
@@ -120,22 +133,17 @@ def leakage_warnings(leak: SplitLeakage, parts: SplitParts, kind: str) -> list[s
     """Warn of what leaks between the parts."""
     if kind == "grouped":
         return []
+    n_test, n_valid, given = len(parts.test), len(parts.valid), kind == "given"
     warnings = []
     if leak.test_rows_in_train:
-        warnings.append(
-            f"{_of(leak.test_rows_in_train, len(parts.test))} test rows have "
-            f"{leak.shared_thing} in train: the test score measures memory as well as skill."
-        )
-    if kind == "given" and leak.valid_rows_in_train:
-        warnings.append(
-            f"{_of(leak.valid_rows_in_train, len(parts.valid))} validation rows have "
-            f"{leak.shared_thing} in train: training may stop too late."
-        )
-    if kind == "given" and leak.test_rows_in_valid:
-        warnings.append(
-            f"{_of(leak.test_rows_in_valid, len(parts.test))} test rows have "
-            f"{leak.shared_thing} in validation, which decides when training stops."
-        )
+        leaked = leak.sentence(leak.test_rows_in_train, n_test)
+        warnings.append(f"{leaked}: the test score measures memory as well as skill.")
+    if given and leak.valid_rows_in_train:
+        leaked = leak.sentence(leak.valid_rows_in_train, n_valid, "validation")
+        warnings.append(f"{leaked}: training may stop too late.")
+    if given and leak.test_rows_in_valid:
+        leaked = leak.sentence(leak.test_rows_in_valid, n_test, other="validation")
+        warnings.append(f"{leaked}, which decides when training stops.")
     return warnings
 
 

@@ -5,21 +5,30 @@ the first layer, ``classes`` labels.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
+from wordgate.evaluation.metrics import Epoch
 from wordgate.models.average import AverageModel, Floats, OutputLayer, averages
 from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
-from wordgate.training.fitting import Epoch, Examples, Fitted, check_not_empty
-from wordgate.training.strengths import choose_strength
-from wordgate.training.words import KnownWords, look_words_up, word_remarks
+from wordgate.training.fitting import (
+    TIME_LIMIT,
+    CheckpointConfig,
+    Examples,
+    Fitted,
+    check_not_empty,
+    describe_work,
+)
+from wordgate.training.identity import VECTORS, WORDS
+from wordgate.training.regularization import search_regularization
+from wordgate.training.words import KnownWords, look_words_up, word_remarks, words_digest
 from wordgate.vectors.pretrained import PretrainedVectors
 
 SMOOTHING = 1e-3
@@ -47,7 +56,7 @@ class Averaging:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class FittedAverages:
     """Layers fitted on texts averaged in one way, and what they are worth on validation.
 
     Attributes:
@@ -73,8 +82,28 @@ class Candidate:
     remarks: Sequence[str] = ()
 
 
-Fit = Callable[[Averaging, Floats, Floats], Candidate]
-"""Fits on averaged texts of train and of validation, each float32 [n, size]."""
+@dataclass(frozen=True)
+class _Task:
+    """What to fit on, the same for each weighting; `fit_average` says what each is."""
+
+    train: Examples
+    valid: Examples
+    n_classes: int
+    settings: Settings
+    known: KnownWords
+    encoded_valid: EncodedTexts
+    progress: Progress
+    deadline: float
+
+    @property
+    def weightings(self) -> tuple[str, ...]:
+        """The weightings that are asked for."""
+        weighting = self.settings.average_weights
+        return _WEIGHTINGS if weighting == "best" else (weighting,)
+
+    def averaged(self, weighting: str) -> tuple[Averaging, Floats, Floats]:
+        """Average the texts of train and of validation, and bring them to one scale."""
+        return _averaged(weighting, self.known, self.encoded_valid)
 
 
 def fit_average(
@@ -89,6 +118,7 @@ def fit_average(
     seed: int,
     progress: Progress,
     deadline: float,
+    checkpoint: CheckpointConfig | None = None,
 ) -> Fitted:
     """Fit a classifier over averaged word vectors; validation chooses among its kinds.
 
@@ -100,9 +130,10 @@ def fit_average(
         settings: The recipe's settings.
         vocabulary_of: What the vocabulary is fitted on; None for `train`.
         vectors: The word vectors.
-        seed: Decides what chance decides in `mlp`; in `logreg` there is none.
+        seed: The random seed of `mlp`; nothing in `logreg` is random.
         progress: Where the way is told.
         deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
+        checkpoint: Where to keep the training of `mlp` against an interruption; None for nowhere.
 
     Returns:
         The best model on validation.
@@ -110,92 +141,138 @@ def fit_average(
     Raises:
         DataError: There are no texts to fit on, or none to choose by; or the file of word vectors
             can't be used.
+        BundleError: The checkpoint can't be written, or the one to resume from can't be used.
+        KeyboardInterrupt: The training of `mlp` was interrupted, and is kept.
     """
     check_not_empty(train, valid, "a model of averaged word vectors", "a model")
     known = look_words_up(train, vocabulary_of, vectors, settings, progress)
     encoded_valid = known.encoder.encode(valid.texts)
-
-    def fit_logreg(averaging: Averaging, of_train: Floats, of_valid: Floats) -> Candidate:
-        choice = choose_strength(
-            (of_train, train.targets),
-            (of_valid, valid.targets),
-            n_classes,
-            settings.average_c,
-            progress=progress,
-            deadline=deadline,
-        )
-        best, linear = choice.best, choice.best.linear
-        bias = linear.intercepts.astype(np.float32)
-        worth = (best.accuracy, best.log_loss)
-        return Candidate(averaging, *worth, linear.coefficients, bias, remarks=choice.remarks())
-
-    def fit_mlp(averaging: Averaging, of_train: Floats, of_valid: Floats) -> Candidate:
-        from wordgate.training.mlp import train_mlp
-
-        course = train_mlp(
-            (of_train, train.to_learn),
-            (of_valid, valid.targets),
-            n_classes,
-            settings,
-            seed=seed,
-            progress=progress,
-            deadline=deadline,
-        )
-        layers, best = course.layers, course.best
-        return Candidate(
-            averaging,
-            best.valid_accuracy,
-            best.valid_loss,
-            first=layers.hidden_weights.T,
-            bias=layers.hidden_bias,
-            output=OutputLayer(layers.output_weights, layers.output_bias),
-            history=course.history,
-            best_epoch=course.best_epoch,
-            remarks=course.remarks(settings.mlp_epochs),
-        )
-
-    fit = fit_logreg if family == "logreg" else fit_mlp
-    best = _best(fit, known, encoded_valid, settings.average_weights, progress, deadline)
+    task = _Task(train, valid, n_classes, settings, known, encoded_valid, progress, deadline)
+    late: Sequence[str] = ()
+    earlier_seconds = 0.0
+    if family == "logreg":
+        fits, late = _fit_logreg(task)
+    else:
+        work: dict[str, str] = {}
+        if checkpoint is not None:
+            work = _describe_work(task, vocabulary_of, seed)
+        fits, late, earlier_seconds = _fit_mlp(task, seed, checkpoint, work)
+    best, chosen = _choose(fits)
     model = _folded(best, known)
     remarks = word_remarks(known.encoded, vocabulary_of, settings)
     return Fitted(
         model.in_int8() if settings.embedding_stored == "int8" else model,
         history=best.history,
         best_epoch=best.best_epoch,
-        remarks=[*remarks, *known.coverage.remarks(), *best.remarks],
+        remarks=[*remarks, *known.coverage.remarks(), *chosen, *best.remarks, *late],
+        earlier_seconds=earlier_seconds,
         engine=single_thread_environment("scipy" if family == "logreg" else "torch"),
         coverage=known.coverage,
     )
 
 
-def _best(
-    fit: Fit,
-    known: KnownWords,
-    encoded_valid: EncodedTexts,
-    weighting: str,
-    progress: Progress,
-    deadline: float,
-) -> Candidate:
-    """Fit for each weighting asked for, and keep the best on validation."""
-    candidates: list[Candidate] = []
-    for name in _WEIGHTINGS if weighting == "best" else (weighting,):
-        if candidates and time.monotonic() >= deadline:
-            late = f"Time was up before averages weighted by {name} were tried."
-            return replace(candidates[0], remarks=[*candidates[0].remarks, late])
-        progress.say(f"Averages: {_SAID[name]}.")
-        candidates.append(fit(*_averaged(name, known, encoded_valid)))
-    best = min(candidates, key=lambda candidate: (-candidate.accuracy, candidate.log_loss))
-    if len(candidates) == 1:
-        return best
-    worths = ", ".join(f"{c.averaging.weighting} {c.accuracy:.3f}" for c in candidates)
-    chosen = f"Validation chose {best.averaging.weighting} averages ({worths})."
-    return replace(best, remarks=[chosen, *best.remarks])
+def _fit_logreg(task: _Task) -> tuple[list[FittedAverages], list[str]]:
+    """Fit for each weighting, and say which ones there was no time for."""
+    fits: list[FittedAverages] = []
+    for position, weighting in enumerate(task.weightings):
+        if fits and time.monotonic() >= task.deadline:
+            return fits, [
+                f"{TIME_LIMIT}left no time for {_name(late)}."
+                for late in task.weightings[position:]
+            ]
+        task.progress.say(_announcement(weighting))
+        averaging, of_train, of_valid = task.averaged(weighting)
+        choice = search_regularization(
+            (of_train, task.train.targets),
+            (of_valid, task.valid.targets),
+            task.n_classes,
+            task.settings.average_c,
+            progress=task.progress,
+            deadline=task.deadline,
+        )
+        best, linear = choice.best, choice.best.linear
+        bias = linear.intercepts.astype(np.float32)
+        worth = (best.accuracy, best.log_loss)
+        fits.append(
+            FittedAverages(averaging, *worth, linear.coefficients, bias, remarks=choice.remarks())
+        )
+    return fits, []
 
 
-_SAID = {
-    "plain": "every word weighs the same",
-    "inverse-frequency": "rare words weigh more",
-}
+def _fit_mlp(
+    task: _Task, seed: int, checkpoint: CheckpointConfig | None, work: Mapping[str, str]
+) -> tuple[list[FittedAverages], Sequence[str], float]:
+    """Fit for each weighting; say what the time limit cut short, and what fitting took before."""
+    from wordgate.training.mlp import train_mlps
+
+    averagings: dict[int, Averaging] = {}
+
+    def averages(position: int) -> tuple[Floats, Floats]:
+        weighting = task.weightings[position]
+        task.progress.say(_announcement(weighting))
+        averagings[position], *both = task.averaged(weighting)
+        return both[0], both[1]
+
+    trained = train_mlps(
+        [_name(weighting) for weighting in task.weightings],
+        averages,
+        task.train,
+        task.valid,
+        task.n_classes,
+        task.settings,
+        seed=seed,
+        progress=task.progress,
+        deadline=task.deadline,
+        checkpoint=checkpoint,
+        work=work,
+    )
+    fits = []
+    for position, candidate in enumerate(trained.candidates):
+        # One that was trained before an interruption was averaged before it.
+        averaging = averagings.get(position) or task.averaged(task.weightings[position])[0]
+        layers, best = candidate.network, candidate.best
+        fits.append(
+            FittedAverages(
+                averaging,
+                best.valid_accuracy,
+                best.valid_loss,
+                first=layers.hidden_weights.T,
+                bias=layers.hidden_bias,
+                output=OutputLayer(layers.output_weights, layers.output_bias),
+                history=candidate.history,
+                best_epoch=candidate.best_epoch,
+            )
+        )
+    return fits, trained.remarks, trained.earlier_seconds
+
+
+def _describe_work(task: _Task, vocabulary_of: Examples | None, seed: int) -> dict[str, str]:
+    """Name all that decides what the training of an MLP comes to, for its checkpoint."""
+    known = task.known
+    parts = [task.train, task.valid, *([] if vocabulary_of is None else [vocabulary_of])]
+    digests = {
+        VECTORS: known.vectors_digest(),
+        WORDS: words_digest(known.encoder.vocabulary, known.encoded, task.encoded_valid),
+    }
+    return describe_work("mlp", parts, task.n_classes, task.settings, seed, digests)
+
+
+def _choose(fits: Sequence[FittedAverages]) -> tuple[FittedAverages, list[str]]:
+    """Choose the best on validation, and say what was chosen if there was a choice."""
+    best = min(fits, key=lambda fit: (-fit.accuracy, fit.log_loss))
+    if len(fits) == 1:
+        return best, []
+    worths = ", ".join(f"{fit.averaging.weighting} {fit.accuracy:.3f}" for fit in fits)
+    return best, [f"Validation chose {best.averaging.weighting} averages ({worths})."]
+
+
+def _name(weighting: str) -> str:
+    return f"averages weighted by {weighting}"
+
+
+def _announcement(weighting: str) -> str:
+    how = "every word weighs the same" if weighting == "plain" else "rare words weigh more"
+    return f"Averages: {how}."
 
 
 def _averaged(
@@ -247,7 +324,7 @@ def _weights(weighting: str, known: KnownWords) -> Floats:
     return weights.astype(np.float32)
 
 
-def _folded(best: Candidate, known: KnownWords) -> AverageModel:
+def _folded(best: FittedAverages, known: KnownWords) -> AverageModel:
     """Put each word's vector through the first layer, once and for all."""
     averaging = best.averaging
     rows = ((_vectors(known) - averaging.centre) / averaging.spread) @ best.first

@@ -1,38 +1,150 @@
-"""The two LSTMs that may be trained: a strongly and a lightly regularised one.
+"""Training one or several candidates, one after the other, with one deadline and one checkpoint.
 
-What generalises best differs between data sets: few or repeated texts want a small network whose
-word vectors move slowly, many different texts or many labels a larger and faster one. Validation
-chooses between them as it chooses between epochs.
+What generalises best differs between data sets: few or repeated texts want a small LSTM whose word
+vectors move slowly, many different texts or many labels a larger and faster one; averages of word
+vectors may weigh rare words more, or not. Validation chooses between candidates as it chooses
+between epochs.
 """
 
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic
 
-from wordgate.models.lstm_network import Network
-from wordgate.settings import Settings
-from wordgate.training.fitting import Epoch
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wordgate.runtime.progress import Progress
+from wordgate.training.checkpoint import Checkpoint, count_earlier_candidates
+from wordgate.training.early_stopping import EarlyStopping
+from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
+from wordgate.training.identity import Identity
+from wordgate.training.loop import TrainingLoop
+from wordgate.training.protocol import ModelTrainer, SnapshotT
+from wordgate.training.state import TrainedCandidate, TrainingState
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """What the training of a candidate came to.
+class Candidate(Generic[SnapshotT]):
+    """A model before its first update.
 
     Attributes:
-        history: Its epochs.
-        best_epoch: The number of the best one, from 1.
-        network: The network after it.
+        trainer: Makes the updates.
+        early_stopping: Keeps its best epoch, and ends its training when it stalls.
+        announcement: Says what is about to be trained.
     """
 
-    history: list[Epoch]
-    best_epoch: int
-    network: Network
-
-    @property
-    def best(self) -> Epoch:
-        """The best epoch."""
-        return self.history[self.best_epoch - 1]
+    trainer: ModelTrainer[Any, SnapshotT]
+    early_stopping: EarlyStopping
+    announcement: str
 
 
-def lstm_candidates(settings: Settings) -> list[Settings]:
-    """Give the settings of each LSTM to train, the most regularised first."""
-    alone = settings.model_copy(update={"lighter_candidate": False})
-    return [alone, alone.lighter()] if settings.lighter_candidate else [alone]
+@dataclass(frozen=True)
+class LoopOptions:
+    """What the loops of all candidates have in common.
+
+    Attributes:
+        targets: int64 [n_valid], those of the validation texts.
+        progress: Where the epochs are reported.
+        deadline: The `time.monotonic()` at which training must end; `math.inf` for none.
+        checkpoint: Where the training is kept against an interruption; None for nowhere.
+        work: What decides the result, for the checkpoint: data, settings, seed.
+    """
+
+    targets: NDArray[np.int64]
+    progress: Progress
+    deadline: float
+    checkpoint: CheckpointConfig | None
+    work: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Trained(Generic[SnapshotT]):
+    """What training the candidates came to.
+
+    Attributes:
+        candidates: What each came to; the time limit may have left later ones out.
+        early_stopping: What chose their best epochs, and chooses between them.
+        remarks: Why the last training ended, if it was before its end.
+        earlier_seconds: What fitting had taken before it was interrupted and resumed.
+        engine: What computed.
+    """
+
+    candidates: Sequence[TrainedCandidate[SnapshotT]]
+    early_stopping: EarlyStopping
+    remarks: Sequence[str]
+    earlier_seconds: float
+    engine: Mapping[str, str]
+
+    def choose(self) -> int:
+        """Give the position of the candidate whose best epoch is the best; the first of equals."""
+        ranks = [self.early_stopping.rank(each.best) for each in self.candidates]
+        return ranks.index(max(ranks))
+
+    def scores(self) -> list[float]:
+        """Give the score of each candidate's best epoch."""
+        return [self.early_stopping.score(each.best) for each in self.candidates]
+
+
+def train_candidates(
+    names: Sequence[str], start: Callable[[int], Candidate[SnapshotT]], options: LoopOptions
+) -> Trained[SnapshotT]:
+    """Train one candidate after the other, from where a checkpoint stands if there is one.
+
+    Args:
+        names: What each candidate is called, as in "the lightly regularised candidate".
+        start: Makes the candidate at a position, from 0, when its turn has come.
+        options: What their loops have in common.
+
+    Returns:
+        What they came to.
+
+    Raises:
+        BundleError: The checkpoint can't be written, or the one to resume from can't be used.
+        KeyboardInterrupt: The training was interrupted, and is kept.
+    """
+    started, earlier_seconds = time.perf_counter(), 0.0
+    config = options.checkpoint
+    resuming = config is not None and config.resume
+    position = 0
+    if config is not None and resuming:
+        position = min(count_earlier_candidates(config.file), len(names) - 1)
+    done: list[TrainedCandidate[SnapshotT]] = []
+    while True:
+        candidate = start(position)
+        state = TrainingState(candidate.trainer, position=position, earlier=done)
+        if done:
+            state.seconds = earlier_seconds + time.perf_counter() - started
+        loop = _loop(candidate, state, options)
+        options.progress.say(candidate.announcement)
+        if resuming:
+            options.progress.say("\n".join(loop.load_checkpoint()))
+            earlier_seconds, resuming = state.seconds, False
+        remarks = loop.run()
+        done = [*state.earlier, state.candidate()]
+        out_of_time = loop.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks)
+        if position == len(names) - 1 or out_of_time:
+            break
+        position += 1
+    late = [f"{TIME_LIMIT}left no time for {name}." for name in names[len(done) :]]
+    engine = candidate.trainer.engine()
+    return Trained(done, candidate.early_stopping, [*remarks, *late], earlier_seconds, engine)
+
+
+def _loop(
+    candidate: Candidate[SnapshotT], state: TrainingState[SnapshotT], options: LoopOptions
+) -> TrainingLoop[SnapshotT]:
+    checkpoint = None
+    if options.checkpoint is not None:
+        identity = Identity(options.work, candidate.trainer.engine())
+        checkpoint = Checkpoint(options.checkpoint.file, identity, state.size())
+    return TrainingLoop(
+        state,
+        options.targets,
+        candidate.early_stopping,
+        options.progress,
+        options.deadline,
+        checkpoint,
+        threads=torch.get_num_threads(),
+    )

@@ -1,4 +1,4 @@
-"""The checkpoint: a training's state in a file, from which it can be taken up again.
+"""The checkpoint: a training's state in a file, from which it can be resumed.
 
 One safetensors file, written whole or not at all. Its arrays are the state's; what JSON can say
 stands in its metadata: the state's facts, what the training is of, what it ran on, and a digest of
@@ -15,9 +15,9 @@ from wordgate.errors import BundleError
 from wordgate.runtime.display import shown
 from wordgate.training.identity import MISFITS, Identity, check_digest
 from wordgate.training.kept_file import read_content, read_kept, write_kept
-from wordgate.training.state import State
+from wordgate.training.state import TrainingState
 
-_LAYOUT = 4
+_LAYOUT = 5
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
 # 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
 # is due as if the disk were a slow one: a training may be over before a large one has paid.
@@ -44,7 +44,7 @@ class Checkpoint:
         """Tell whether it is time to save again."""
         return time.monotonic() >= self._due
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainingState[Any]) -> None:
         """Keep a state in the file.
 
         Raises:
@@ -65,7 +65,7 @@ class Checkpoint:
             ) from error
         self._due = _next(_SHARE * (time.monotonic() - started))
 
-    def restore(self, state: State) -> list[str]:
+    def restore(self, state: TrainingState[Any]) -> list[str]:
         """Bring a state to where the file has it.
 
         Returns:
@@ -105,22 +105,22 @@ def kept_histories(file: Path) -> list[list[dict[str, Any]]]:
     """Give the epochs that were over when a training was kept, as `Epoch` names what they came to.
 
     Returns:
-        Those of the candidate at work, and of the one before if there was one.
+        Those of the candidate at work, and of each before it.
 
     Raises:
         OSError, SafetensorError, and those of `MISFITS`: The file can't be read, or is no
             checkpoint.
     """
     state = read_content(file)["state"]
-    return [state["history"], *([state["earlier"]["history"]] if state["earlier"] else [])]
+    return [state["history"], *(each["history"] for each in state["earlier"])]
 
 
-def keeps_second_candidate(file: Path) -> bool:
-    """Tell whether a training was kept in its second candidate; False where that can't be read."""
+def count_earlier_candidates(file: Path) -> int:
+    """Count the candidates that were trained when a training was kept; 0 if that can't be read."""
     try:
-        return read_content(file)["state"]["earlier"] is not None
+        return len(read_content(file)["state"]["earlier"])
     except (OSError, SafetensorError, *MISFITS):
-        return False  # `Checkpoint.restore` says what is wrong with it
+        return 0  # `Checkpoint.restore` says what is wrong with it
 
 
 def _next(seconds: float) -> float:

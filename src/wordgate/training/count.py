@@ -14,7 +14,7 @@ from wordgate.settings import Settings
 from wordgate.text.ngrams import Analyzer, NgramVectorizer, word_ngrams
 from wordgate.training.fitting import Examples, Fitted, check_not_empty
 from wordgate.training.ngram_matrix import count_matrix
-from wordgate.training.strengths import choose_strength
+from wordgate.training.regularization import search_regularization
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -80,7 +80,7 @@ def fit_tuned_count(
 ) -> Fitted:
     """Fit words and characters as the settings say; validation chooses the strength.
 
-    No chance has a part in it.
+    Nothing in it is random.
 
     Args:
         train: What n-grams, weights and coefficients are learned from.
@@ -102,7 +102,7 @@ def fit_tuned_count(
         f"{len(vectorizer):,} n-grams of {vectorizer.analyzer}" for vectorizer in vectorizers
     )
     progress.say(f"Counting {sizes} in {len(train.texts):,} texts.")
-    choice = choose_strength(
+    choice = search_regularization(
         (count_matrix(vectorizers, train.texts), train.targets),
         (count_matrix(vectorizers, valid.texts), valid.targets),
         n_classes,

@@ -18,7 +18,7 @@ from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.augmentation import Augmenter
 from wordgate.training.fitting import Examples
-from wordgate.training.noise import stream
+from wordgate.training.rng import rng_for
 
 _AT_ONCE = 2048  # texts asked together: between two such blocks the time is looked at
 
@@ -71,7 +71,7 @@ class TransferSet:
             seed: The run's seed.
         """
         room = max(0, settings.teacher_texts - len(train.texts))
-        rng = stream(seed, "transfer set")
+        rng = rng_for(seed, "transfer set")
         chosen = np.sort(rng.permutation(len(unlabelled))[:room]).tolist()
         texts = [*train.texts, *(unlabelled[i] for i in chosen)]
         groups = [

@@ -8,11 +8,13 @@ from wordgate.runtime.cpu import single_thread_environment, torch_threads, wait_
 from wordgate.runtime.packages import TORCH, require_extra
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
-from wordgate.training.fitting import Examples, Fitted, Keeping
+from wordgate.training.fitting import CheckpointConfig, Examples, Fitted
 from wordgate.vectors.pretrained import PretrainedVectors
 
 FAMILIES = ("count", "logreg", "mlp", "lstm", "transformer")
 NEED_VECTORS = ("logreg", "mlp")
+RESUMABLE = ("mlp", "lstm", "transformer")
+"""Those whose training is kept against an interruption."""
 ON_CPU_ALONE = {"count": "word counts use", "logreg": "logreg uses", "mlp": "mlp uses"}
 _WITH_TORCH = ("mlp", "lstm")
 _FITTING = {
@@ -37,7 +39,7 @@ def fit(
     deadline: float,
     vocabulary_of: Examples | None = None,
     vectors: PretrainedVectors | None = None,
-    keeping: Keeping | None = None,
+    checkpoint: CheckpointConfig | None = None,
     threads: int | None = None,
 ) -> Fitted:
     """Fit a model of a family.
@@ -48,15 +50,15 @@ def fit(
         valid: What chooses among fits, such as the best epoch.
         n_classes: How many labels there are.
         settings: The recipe's settings.
-        seed: Decides all that chance decides.
+        seed: The random seed.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: Where the way is told.
         deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
         vocabulary_of: What the vocabulary is fitted on; None for `train`.
         vectors: The word vectors to begin with; None to draw them. `logreg` and `mlp` need some,
             `count` and `transformer` need none.
-        keeping: Where to keep the training against an interruption; None for nowhere. Only `lstm`
-            is ever kept; the others are fitted in one piece.
+        checkpoint: Where to keep the training against an interruption; None for nowhere. Only the
+            families of `RESUMABLE` are ever kept; the others are fitted in one piece.
         threads: In how many threads `lstm` and `transformer` are fitted and predict; None for what
             `torch_threads` chooses. The others are fitted in one.
 
@@ -93,6 +95,7 @@ def fit(
             seed=seed,
             progress=progress,
             deadline=deadline,
+            checkpoint=checkpoint,
         )
     import torch
 
@@ -109,6 +112,7 @@ def fit(
                 device=device,
                 progress=progress,
                 deadline=deadline,
+                checkpoint=checkpoint,
                 threads=threads,
             )
         from wordgate.training.lstm import fit_lstm
@@ -124,7 +128,7 @@ def fit(
             device=device,
             progress=progress,
             deadline=deadline,
-            keeping=keeping,
+            checkpoint=checkpoint,
             threads=threads,
         )
 
@@ -176,7 +180,7 @@ def engine_of(
         if family == "transformer":
             precision = choose_precision(settings.precision, where)
             return engine(where, precision, "transformers", "tokenizers")
-        from wordgate.training.trainer import precision_of
+        from wordgate.training.lstm_trainer import precision_of
 
         return engine(where, precision_of(settings, where))
 

@@ -9,12 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
+from wordgate.evaluation.metrics import Epoch
 from wordgate.models.base import Model
 from wordgate.settings import Settings
+from wordgate.text.encoder import EncodedTexts
 from wordgate.vectors.lookup import VocabularyCoverage
 
 Targets = NDArray[np.int64] | NDArray[np.float32]
 """What texts should be given: int64 [n], one label each; or float32 [n, classes], probabilities."""
+
+
+TIME_LIMIT = "The time limit "
+"""Begins every remark on what the time limit cut short, and so made no end of its own."""
 
 
 @dataclass(frozen=True)
@@ -61,22 +67,22 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What an epoch came to; losses in nats, scores as shares of 1."""
+class EncodedData:
+    """Training and validation texts as ids.
 
-    epoch: int
-    seconds: float
-    texts_per_second: float
-    learning_rate: float
-    train_loss: float
-    train_accuracy: float
-    valid_loss: float
-    valid_accuracy: float
-    valid_macro_f1: float | None = None
+    Attributes:
+        train: The training texts.
+        valid: The validation texts.
+        examples: The training texts as they were, with their targets and groups.
+    """
+
+    train: EncodedTexts
+    valid: EncodedTexts
+    examples: Examples
 
 
 @dataclass(frozen=True)
-class Keeping:
+class CheckpointConfig:
     """Where a training is kept against an interruption.
 
     Attributes:
@@ -129,3 +135,31 @@ def check_not_empty(train: Examples, valid: Examples, model: str, choice: str) -
         raise DataError(f"there are no texts to fit {model} on")
     if not len(valid.texts):
         raise DataError(f"there are no validation texts to choose {choice} by")
+
+
+def describe_work(
+    family: str,
+    parts: Sequence[Examples],
+    n_classes: int,
+    settings: Settings,
+    seed: int,
+    digests: Mapping[str, str],
+) -> dict[str, str]:
+    """Name all that decides what a training comes to, for its checkpoint.
+
+    Args:
+        family: The family of the model.
+        parts: All texts that have a part in it.
+        n_classes: How many labels there are.
+        settings: The recipe's settings.
+        seed: The run's seed.
+        digests: What else decides it, by name: digests of word vectors, words, weights.
+    """
+    return {
+        "family": family,
+        "data": "".join(part.digest() for part in parts),
+        "labels": str(n_classes),
+        **digests,
+        "seed": str(seed),
+        **{name: str(value) for name, value in settings.model_dump(mode="json").items()},
+    }

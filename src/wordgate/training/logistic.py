@@ -51,7 +51,7 @@ def fit_path(
     features: Features,
     targets: NDArray[np.int64],
     n_classes: int,
-    strengths: Sequence[float],
+    c_values: Sequence[float],
     *,
     most_steps: int = MOST_STEPS,
     deadline: float,
@@ -65,7 +65,7 @@ def fit_path(
         features: float32 [n, features].
         targets: int64 [n].
         n_classes: How many classes there are; one without rows gets the probability 0.
-        strengths: Inverse strengths of the L2 penalty, C.
+        c_values: Inverse strengths of the L2 penalty.
         most_steps: How many steps of L-BFGS each may take.
         deadline: The `time.monotonic()` from which on no step more is begun.
 
@@ -77,7 +77,7 @@ def fit_path(
     present, own = np.unique(targets, return_inverse=True)
     loss = _Loss(features, own, len(present))
     weights = np.zeros(loss.size)
-    for c in sorted(set(strengths)):
+    for c in sorted(set(c_values)):
         # Vectors this short gain nothing from threads and lose much where cores are shared.
         with threadpool_limits(limits=1):
             weights = _minimised(loss, c, weights, most_steps, deadline)

@@ -1,26 +1,32 @@
 """Fitting the family `lstm`: from examples to the network of the best epoch."""
 
 import hashlib
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import torch
 
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Network
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
-from wordgate.training.candidates import Candidate, lstm_candidates
-from wordgate.training.checkpoint import Checkpoint, keeps_second_candidate
-from wordgate.training.course import TIME_LIMIT, Course
+from wordgate.training.candidates import Candidate, LoopOptions, train_candidates
 from wordgate.training.device import choose_device, format_device
-from wordgate.training.first_vectors import FirstVectors, drawn_vectors, pretrained_vectors
-from wordgate.training.fitting import Examples, Fitted, Keeping, check_not_empty
-from wordgate.training.identity import VECTORS, WORDS, Identity
-from wordgate.training.sitting import Sitting
-from wordgate.training.trainer import Trainer
+from wordgate.training.early_stopping import EarlyStopping
+from wordgate.training.fitting import (
+    CheckpointConfig,
+    EncodedData,
+    Examples,
+    Fitted,
+    check_not_empty,
+    describe_work,
+)
+from wordgate.training.identity import VECTORS, WORDS
+from wordgate.training.initialization import (
+    EmbeddingInit,
+    pretrained_embeddings,
+    random_embeddings,
+)
+from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.training.words import learn_words, look_words_up, word_remarks, words_digest
 from wordgate.vectors.lookup import VocabularyCoverage
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -36,20 +42,20 @@ class Beginning:
     Attributes:
         encoder: What turns texts into ids.
         encoded: The training texts.
-        first: The word vectors to begin with.
+        init: The word vectors to begin with.
         coverage: How many words have a pretrained vector; None if there are none.
     """
 
     encoder: TextEncoder
     encoded: EncodedTexts
-    first: FirstVectors
+    init: EmbeddingInit
     coverage: VocabularyCoverage | None = None
 
     def digest(self) -> str:
         """Give a SHA-256 that other vectors would change."""
-        content = hashlib.sha256(self.first.vectors.data)
-        if self.first.pretrained is not None:
-            content.update(self.first.pretrained.data)
+        content = hashlib.sha256(self.init.vectors.data)
+        if self.init.pretrained is not None:
+            content.update(self.init.pretrained.data)
         return content.hexdigest()
 
 
@@ -65,7 +71,7 @@ def fit_lstm(
     device: str,
     progress: Progress,
     deadline: float,
-    keeping: Keeping | None,
+    checkpoint: CheckpointConfig | None,
     threads: int | None,
 ) -> Fitted:
     """Fit an LSTM classifier and keep its best epoch.
@@ -81,7 +87,7 @@ def fit_lstm(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: Where the epochs are told.
         deadline: The `time.monotonic()` at which training must end; `math.inf` for none.
-        keeping: Where to keep the training against an interruption; None for nowhere.
+        checkpoint: Where to keep the training against an interruption; None for nowhere.
         threads: In how many threads to judge the epochs and to predict, as for `choose_threads`;
             torch has its own already.
 
@@ -98,28 +104,35 @@ def fit_lstm(
     check_not_empty(train, valid, "an LSTM", "the best epoch")
     torch_device = choose_device(device)
     begun = _begin(train, vocabulary_of, vectors, settings, seed, progress)
-    judged = begun.encoder.encode(valid.texts)
+    data = EncodedData(begun.encoded, begun.encoder.encode(valid.texts), train)
     work: dict[str, str] = {}
-    if keeping is not None:
-        work = _work(train, valid, n_classes, vocabulary_of, begun, settings, seed)
-        work[WORDS] = words_digest(begun.encoder.vocabulary, begun.encoded, judged)
-    task = _Task(
-        train=train,
-        valid=valid,
-        judged=judged,
-        n_classes=n_classes,
-        begun=begun,
-        candidates=lstm_candidates(settings),
-        seed=seed,
-        device=torch_device,
-        progress=progress,
-        deadline=deadline,
-        keeping=keeping,
-        work=work,
-        threads=threads,
-    )
-    trained = _train_candidates(task)
-    chosen, best = _choose(task, trained)
+    if checkpoint is not None:
+        parts = [train, valid, *([] if vocabulary_of is None else [vocabulary_of])]
+        digests = {
+            VECTORS: "drawn" if begun.coverage is None else begun.digest(),
+            WORDS: words_digest(begun.encoder.vocabulary, data.train, data.valid),
+        }
+        work = describe_work("lstm", parts, n_classes, settings, seed, digests)
+    tried = candidate_settings(settings)
+    vocabulary = begun.encoder.vocabulary
+
+    def start(position: int) -> Candidate[Network]:
+        is_last = position == len(tried) - 1
+        init = begun.init if is_last else begun.init.copy()  # training changes them
+        own = (tried[position], seed, torch_device, threads)
+        trainer = LSTMTrainer(data, vocabulary.unknown, init, n_classes, *own)
+        which = f" the {STRENGTHS[position]} regularised candidate" if len(tried) > 1 else ""
+        return Candidate(
+            trainer, _early_stopping(trainer), _announcement(len(vocabulary), trainer, which)
+        )
+
+    names = [f"the {strength} regularised candidate" for strength in STRENGTHS[: len(tried)]]
+    options = LoopOptions(valid.targets, progress, deadline, checkpoint, work)
+    trained = train_candidates(names, start, options)
+    position = trained.choose()
+    chosen, best = tried[position], trained.candidates[position]
+    if len(trained.candidates) > 1:
+        progress.say(_choice(position, chosen, trained.scores()))
     network = best.network.in_int8() if settings.embedding_stored == "int8" else best.network
     remarks = word_remarks(begun.encoded, vocabulary_of, settings)
     remarks += [] if begun.coverage is None else begun.coverage.remarks()
@@ -135,145 +148,30 @@ def fit_lstm(
     )
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What all candidates are trained on, and how; what is not said here is said by `fit_lstm`.
-
-    Attributes:
-        judged: The validation texts, encoded.
-        begun: What is known before the first update.
-        candidates: The settings of each candidate.
-        work: What the training is, for its checkpoint.
-    """
-
-    train: Examples
-    valid: Examples
-    judged: EncodedTexts
-    n_classes: int
-    begun: Beginning
-    candidates: Sequence[Settings]
-    seed: int
-    device: torch.device
-    progress: Progress
-    deadline: float
-    keeping: Keeping | None
-    work: Mapping[str, str]
-    threads: int | None
+def candidate_settings(settings: Settings) -> list[Settings]:
+    """Give the settings of each LSTM to train, the most regularised first."""
+    alone = settings.model_copy(update={"lighter_candidate": False})
+    return [alone, alone.lighter()] if settings.lighter_candidate else [alone]
 
 
-@dataclass(frozen=True)
-class _Trained:
-    """What training the candidates came to.
-
-    Attributes:
-        candidates: What each came to; the time limit may have left the second one out.
-        course: What judged them.
-        remarks: Why the last training ended, if it was before its end.
-        earlier_seconds: What fitting had taken before it was interrupted and resumed.
-        engine: What computed.
-    """
-
-    candidates: Sequence[Candidate]
-    course: Course[Network]
-    remarks: Sequence[str]
-    earlier_seconds: float
-    engine: Mapping[str, str]
-
-
-def _train_candidates(task: _Task) -> _Trained:
-    """Train one candidate after the other, from where a checkpoint stands if there is one."""
-    started, earlier_seconds = time.perf_counter(), 0.0
-    position, n_candidates = _first_position(task), len(task.candidates)
-    earlier: Candidate | None = None
-    resuming = task.keeping is not None and task.keeping.resume
-    while True:
-        trainer = _trainer(task, position)
-        if earlier is not None:
-            trainer.state.earlier = earlier
-            trainer.state.seconds = earlier_seconds + time.perf_counter() - started
-        course = _course(task, trainer)
-        checkpoint = _checkpoint(task, trainer)
-        sitting = Sitting(
-            trainer,
-            course,
-            task.begun.encoded,
-            task.train.to_learn,
-            task.progress,
-            task.deadline,
-            checkpoint,
-            threads=torch.get_num_threads(),
-        )
-        task.progress.say(_announcement(task.begun.encoder, trainer, position, n_candidates))
-        if checkpoint is not None and resuming:
-            task.progress.say("\n".join(sitting.take_up(checkpoint)))
-            earlier_seconds, resuming = trainer.state.seconds, False
-        remarks = sitting.run()
-        state = trainer.state
-        candidate = Candidate(state.history, state.best_epoch, state.best_network())
-        out_of_time = sitting.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks)
-        if position == n_candidates - 1 or out_of_time:
-            break
-        earlier, position = candidate, position + 1
-    both = [candidate] if state.earlier is None else [state.earlier, candidate]
-    if len(both) < n_candidates:
-        remarks = [*remarks, f"{TIME_LIMIT}left no time for the lightly regularised candidate."]
-    return _Trained(both, course, remarks, earlier_seconds, trainer.engine())
-
-
-def _first_position(task: _Task) -> int:
-    """Say which candidate to begin with: the one in which a checkpoint was kept, or the first."""
-    if task.keeping is None or not task.keeping.resume or len(task.candidates) == 1:
-        return 0
-    return int(keeps_second_candidate(task.keeping.file))
-
-
-def _trainer(task: _Task, position: int) -> Trainer:
-    first, is_last = task.begun.first, position == len(task.candidates) - 1
-    return Trainer(
-        task.begun.encoder.vocabulary.unknown,
-        first if is_last else first.copy(),  # training changes them
-        task.train.targets,
-        task.n_classes,
-        task.candidates[position],
-        task.seed,
-        task.device,
-    )
-
-
-def _course(task: _Task, trainer: Trainer) -> Course[Network]:
+def _early_stopping(trainer: LSTMTrainer) -> EarlyStopping:
     settings = trainer.settings
-    return Course(
-        task.judged,
-        task.valid.targets,
+    return EarlyStopping(
         patience=trainer.patience,
+        warm_epochs=trainer.warm_epochs,
         ties=settings.epoch_ties,
         score=settings.epoch_score,
-        threads=task.threads,
     )
 
 
-def _checkpoint(task: _Task, trainer: Trainer) -> Checkpoint | None:
-    if task.keeping is None:
-        return None
-    identity = Identity(task.work, trainer.engine())
-    return Checkpoint(task.keeping.file, identity, trainer.state.size())
-
-
-def _choose(task: _Task, trained: _Trained) -> tuple[Settings, Candidate]:
-    """Choose the candidate whose best epoch is better, the first of equals, and say why."""
-    candidates, course = trained.candidates, trained.course
-    if len(candidates) == 1:
-        return task.candidates[0], candidates[0]
-    first, second = (course.rank(candidate.best) for candidate in candidates)
-    position = int(second > first)
-    chosen = task.candidates[position]
-    of_first, of_second = (course.score(candidate.best) for candidate in candidates)
-    task.progress.say(
+def _choice(position: int, chosen: Settings, scores: Sequence[float]) -> str:
+    """Say which candidate was chosen, and why."""
+    strongly, lightly = scores
+    return (
         f"Kept the {STRENGTHS[position]} regularised candidate (hidden_size={chosen.hidden_size},"
-        f" word_dropout={chosen.word_dropout:g}): validation scores {of_first:.3f}"
-        f" ({STRENGTHS[0]}) and {of_second:.3f} ({STRENGTHS[1]})."
+        f" word_dropout={chosen.word_dropout:g}): validation scores {strongly:.3f}"
+        f" ({STRENGTHS[0]}) and {lightly:.3f} ({STRENGTHS[1]})."
     )
-    return chosen, candidates[position]
 
 
 def _begin(
@@ -287,43 +185,16 @@ def _begin(
     """Fit the vocabulary, and draw its vectors or find pretrained ones."""
     if vectors is None:
         encoder, encoded = learn_words(train, vocabulary_of, settings)
-        return Beginning(encoder, encoded, drawn_vectors(encoder.vocabulary, settings, seed))
+        return Beginning(encoder, encoded, random_embeddings(encoder.vocabulary, settings, seed))
     known = look_words_up(train, vocabulary_of, vectors, settings, progress)
     encoder, more = known.encoder, known.coverage.more
-    first = pretrained_vectors(encoder.vocabulary, known.found, settings, seed, n_more=more)
+    first = pretrained_embeddings(encoder.vocabulary, known.found, settings, seed, n_more=more)
     return Beginning(encoder, known.encoded, first, known.coverage)
 
 
-def _work(
-    train: Examples,
-    valid: Examples,
-    n_classes: int,
-    vocabulary_of: Examples | None,
-    begun: Beginning,
-    settings: Settings,
-    seed: int,
-) -> dict[str, str]:
-    """Name all that decides what the training comes to, words aside; long values are digests."""
-    parts = [train, valid, *([] if vocabulary_of is None else [vocabulary_of])]
-    digests = "".join(part.digest() for part in parts)
-    changeable = {name: str(value) for name, value in settings.model_dump(mode="json").items()}
-    vectors = "drawn" if begun.coverage is None else begun.digest()
-    return {
-        "data": digests,
-        "labels": str(n_classes),
-        VECTORS: vectors,
-        "seed": str(seed),
-        **changeable,
-    }
-
-
-def _announcement(encoder: TextEncoder, trainer: Trainer, position: int, n_candidates: int) -> str:
-    device, plan = format_device(trainer.device), trainer.plan
-    which = STRENGTHS[position]
-    candidate = f" the {which} regularised candidate" if n_candidates > 1 else ""
-    precision = str(trainer.precision).removeprefix("torch.")
-    epochs = f"at most {plan.epochs}" if trainer.has_open_end else str(plan.epochs)
+def _announcement(n_words: int, trainer: LSTMTrainer, which: str) -> str:
+    device, precision = format_device(trainer.device), str(trainer.precision)
     return (
-        f"Training{candidate} on {device}, {precision}: {len(encoder.vocabulary):,} words,"
-        f" {epochs} epochs of {plan.updates_per_epoch:,} updates with {plan.batch_size} texts each."
+        f"Training{which} on {device}, {precision.removeprefix('torch.')}: {n_words:,} words,"
+        f" {trainer.plan.sentence()}"
     )

@@ -1,23 +1,31 @@
-"""The training of one hidden layer over averaged word vectors, in torch.
+"""One hidden layer over averaged word vectors in training, in torch.
 
-Shapes: ``n`` texts, ``size`` numbers an average, ``hidden`` units, ``classes`` labels.
+Shapes: ``n`` texts of which ``batch`` share an update, ``size`` numbers an average, ``hidden``
+units, ``classes`` labels.
 """
 
-import time
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from wordgate.evaluation.metrics import macro_f1
 from wordgate.models.base import log_softmax
+from wordgate.runtime.cpu import single_thread_environment, torch_threads
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
-from wordgate.training.fitting import Epoch, Targets
-from wordgate.training.initialisation import Floats, glorot_uniform
-from wordgate.training.noise import dropout_mask, stream
+from wordgate.training.candidates import Candidate, LoopOptions, Trained, train_candidates
+from wordgate.training.device import format_device
+from wordgate.training.early_stopping import EarlyStopping
+from wordgate.training.fitting import CheckpointConfig, Examples, Targets
+from wordgate.training.initialization import Floats, glorot_uniform
+from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
+from wordgate.training.protocol import FloatArrays, Plan, check_array
+from wordgate.training.rng import dropout_mask, rng_for
 
 THREADS = 1
 """More would wait for each other in products this small, and move the last bits of the result."""
@@ -42,11 +50,11 @@ class Layers:
     @classmethod
     def drawn(cls, seed: int, size: int, hidden: int, classes: int) -> "Layers":
         """Draw weights (Glorot & Bengio 2010), with no bias."""
-        chance = stream(seed, "mlp weights")
+        rng = rng_for(seed, "mlp weights")
         return cls(
-            glorot_uniform(chance, hidden, size),
+            glorot_uniform(rng, hidden, size),
             np.zeros(hidden, np.float32),
-            glorot_uniform(chance, classes, hidden),
+            glorot_uniform(rng, classes, hidden),
             np.zeros(classes, np.float32),
         )
 
@@ -55,171 +63,188 @@ class Layers:
         hidden = np.maximum(averages @ self.hidden_weights.T + self.hidden_bias, 0.0)
         return log_softmax(hidden @ self.output_weights.T + self.output_bias)
 
-
-@dataclass(frozen=True)
-class Course:
-    """What a training came to.
-
-    Attributes:
-        layers: Those of the best epoch.
-        history: The epochs.
-        best_epoch: The number of the best, from 1.
-        out_of_time: Whether time ended it.
-    """
-
-    layers: Layers
-    history: tuple[Epoch, ...]
-    best_epoch: int
-    out_of_time: bool
-
-    @property
-    def best(self) -> Epoch:
-        """The best epoch."""
-        return self.history[self.best_epoch - 1]
-
-    def remarks(self, n_epochs: int) -> list[str]:
-        """Say what a user should know: that time was up."""
-        if not self.out_of_time:
-            return []
-        return [f"Time was up after {len(self.history)} of {n_epochs} epochs."]
+    def arrays(self) -> dict[str, Floats]:
+        """Name the weights."""
+        return dict(vars(self))
 
 
-def train_mlp(
-    train: tuple[Floats, Targets],
-    valid: tuple[Floats, NDArray[np.int64]],
+def train_mlps(
+    names: Sequence[str],
+    averages: Callable[[int], tuple[Floats, Floats]],
+    train: Examples,
+    valid: Examples,
     n_classes: int,
     settings: Settings,
     *,
     seed: int,
     progress: Progress,
     deadline: float,
-) -> Course:
-    """Train by Adam (Kingma & Ba 2015), and keep the epoch that does best on validation.
+    checkpoint: CheckpointConfig | None,
+    work: Mapping[str, str],
+) -> Trained[Layers]:
+    """Train layers over texts averaged in one way after another.
 
     Args:
-        train: Averages float32 [n, size] and targets to fit on, int64 [n] or probabilities float32
-            [n, classes].
-        valid: Averages, and targets int64 [n], of what chooses the best epoch, and ends the
-            training early.
+        names: What the ways are called, as in "averages weighted by inverse-frequency".
+        averages: Averages the training and validation texts in the way at a position, from 0:
+            float32 [n, size] each.
+        train: The training texts, with the targets to learn.
+        valid: What chooses the best epoch, and ends the training early.
         n_classes: How many classes there are.
         settings: The recipe's settings, of which those named ``mlp_`` matter.
         seed: Decides the weights to begin with, the order and the dropout.
-        progress: Where the epochs are told.
-        deadline: The `time.monotonic()` at which training must end; the first epoch is cut short
-            by it, and none is begun that would not be done in time.
+        progress: Where the epochs are reported.
+        deadline: The `time.monotonic()` at which training must end.
+        checkpoint: Where to keep the training against an interruption; None for nowhere.
+        work: What decides the result, for the checkpoint.
+
+    Returns:
+        What each way came to.
+
+    Raises:
+        BundleError: The checkpoint can't be written, or the one to resume from can't be used.
+        KeyboardInterrupt: The training was interrupted, and is kept.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    try:
-        trainer = _Trainer(*train, n_classes, settings, seed)
-        history: list[Epoch] = []
-        best, best_layers, out_of_time = 0, trainer.layers(), False
-        while len(history) < settings.mlp_epochs:
-            history.append(trainer.epoch(len(history), deadline, valid))
-            if best == 0 or _rank(history[-1]) > _rank(history[best - 1]):
-                best, best_layers = len(history), trainer.layers()
-            progress.say(_line(history, best, settings.mlp_epochs))
-            if len(history) - _improved(history) >= settings.mlp_patience:
-                break
-            if time.monotonic() + history[-1].seconds > deadline:
-                out_of_time = len(history) < settings.mlp_epochs
-                break
-        return Course(best_layers, tuple(history), best, out_of_time)
-    finally:
-        torch.set_num_threads(threads)
+
+    def start(position: int) -> Candidate[Layers]:
+        own_train, own_valid = averages(position)
+        trainer = MLPTrainer(own_train, train.to_learn, own_valid, n_classes, settings, seed)
+        announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
+        return Candidate(trainer, EarlyStopping(patience=settings.mlp_patience), announcement)
+
+    options = LoopOptions(valid.targets, progress, deadline, checkpoint, work)
+    with torch_threads(torch, THREADS):
+        return train_candidates(names, start, options)
 
 
-class _Trainer:
-    """The weights in training, with Adam's moments."""
+@dataclass(frozen=True)
+class MLPBatch:
+    """Everything an update needs besides the weights.
+
+    Attributes:
+        averages: float32 [batch, size], with dropout.
+        targets: int64 [batch], or float32 [batch, classes].
+        hidden_mask: float32 [batch, hidden], the dropout mask of the units; None without dropout.
+    """
+
+    averages: torch.Tensor
+    targets: torch.Tensor
+    hidden_mask: torch.Tensor | None
+
+
+class MLPTrainer:
+    """The layers in training, with the moments of Adam (Kingma & Ba 2015).
+
+    Args:
+        train: float32 [n, size], the averages of the training texts.
+        targets: Theirs: int64 [n], or probabilities float32 [n, classes].
+        valid: float32 [n_valid, size], the averages of the validation texts.
+        n_classes: How many classes there are.
+        settings: The recipe's settings, of which those named ``mlp_`` matter.
+        seed: Decides the weights to begin with, the order and the dropout.
+
+    Attributes:
+        plan: How the training texts are passed over.
+        updates: How many updates were made.
+    """
+
+    evaluation_cost = None
 
     def __init__(
         self,
-        averages: Floats,
+        train: Floats,
         targets: Targets,
+        valid: Floats,
         n_classes: int,
         settings: Settings,
         seed: int,
     ):
-        self._averages, self._targets = torch.from_numpy(averages), torch.from_numpy(targets)
+        self.device = torch.device("cpu")
+        size, n_updates = settings.mlp_batch_size, math.ceil(len(train) / settings.mlp_batch_size)
+        self.plan = Plan(size, settings.mlp_epochs, n_updates, open_end=True)
+        self.updates = 0
+        self._train, self._targets = torch.from_numpy(train), torch.from_numpy(targets)
+        self._valid = valid
         self._settings, self._seed = settings, seed
-        drawn = Layers.drawn(seed, averages.shape[1], settings.mlp_hidden_size, n_classes)
+        drawn = Layers.drawn(seed, train.shape[1], settings.mlp_hidden_size, n_classes)
         self._weights = {
-            name: torch.from_numpy(array).requires_grad_() for name, array in vars(drawn).items()
+            name: torch.from_numpy(array).requires_grad_() for name, array in drawn.arrays().items()
         }
         self._adam = torch.optim.Adam(self._weights.values(), settings.mlp_learning_rate)
 
-    def layers(self) -> Layers:
-        """Give a copy of the weights."""
-        return Layers(**{name: w.detach().numpy().copy() for name, w in self._weights.items()})
+    @property
+    def learning_rate(self) -> float:
+        """Give the rate, which is always the same."""
+        return self._settings.mlp_learning_rate
 
-    def epoch(self, number: int, deadline: float, valid: tuple[Floats, NDArray[np.int64]]) -> Epoch:
-        """Pass once over the texts in a new order, as far as time goes, and judge the result."""
-        started, seen, loss_sum, right = time.monotonic(), 0, 0.0, 0
-        size = self._settings.mlp_batch_size
-        order = stream(self._seed, "mlp order", number).permutation(len(self._targets))
-        chance = stream(self._seed, "mlp dropout", number)
-        for start in range(0, len(order), size):
-            rows = torch.from_numpy(order[start : start + size])
-            targets = self._targets[rows]
-            loss, logits = self._update(self._averages[rows], targets, chance)
-            seen += len(rows)
-            loss_sum += loss * len(rows)
-            wanted = targets if targets.ndim == 1 else targets.argmax(dim=1)
-            right += int((logits.argmax(dim=1) == wanted).sum())
-            if time.monotonic() >= deadline:
-                break
-        seconds = time.monotonic() - started
-        log_proba = self.layers().log_proba(valid[0])
-        predicted = log_proba.argmax(axis=1)
-        return Epoch(
-            epoch=number + 1,
-            seconds=seconds,
-            texts_per_second=seen / max(seconds, 1e-9),
-            learning_rate=self._settings.mlp_learning_rate,
-            train_loss=loss_sum / seen,
-            train_accuracy=right / seen,
-            valid_loss=-float(log_proba[np.arange(len(log_proba)), valid[1]].mean()),
-            valid_accuracy=float((predicted == valid[1]).mean()),
-            valid_macro_f1=macro_f1(valid[1], predicted, log_proba.shape[1]),
+    def engine(self) -> dict[str, str]:
+        """Name what computes: it moves the last bits of a result."""
+        return single_thread_environment("torch")
+
+    def batches(self, epoch: int, start: int) -> Iterator[MLPBatch]:
+        """Prepare the updates of an epoch but for the first `start`; see `ModelTrainer`."""
+        return islice(self._batches(epoch), start, None)
+
+    def update(self, batch: MLPBatch) -> torch.Tensor:
+        """Make one update; see `ModelTrainer`."""
+        weights, targets = self._weights, batch.targets
+        hidden = functional.linear(
+            batch.averages, weights["hidden_weights"], weights["hidden_bias"]
         )
-
-    def _update(
-        self, averages: torch.Tensor, targets: torch.Tensor, chance: np.random.Generator
-    ) -> tuple[float, torch.Tensor]:
-        """Take a step; give the batch's mean loss before it, and its logits [batch, classes]."""
-        settings, weights = self._settings, self._weights
-        averages = _dropped(averages, settings.mlp_input_dropout, chance)
-        hidden = functional.linear(averages, weights["hidden_weights"], weights["hidden_bias"])
-        hidden = _dropped(torch.relu(hidden), settings.mlp_output_dropout, chance)
+        hidden = _dropped(torch.relu(hidden), batch.hidden_mask)
         logits = functional.linear(hidden, weights["output_weights"], weights["output_bias"])
         loss = functional.cross_entropy(logits, targets)
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._adam.step()
-        return float(loss.detach()), logits.detach()
+        self.updates += 1
+        wanted = targets if targets.ndim == 1 else targets.argmax(dim=1)
+        correct = (logits.detach().argmax(dim=1) == wanted).sum()
+        return torch.stack([loss.detach().double() * len(targets), correct.double()])
+
+    def snapshot(self) -> Layers:
+        """Copy the weights as they are now."""
+        return Layers(**{name: w.detach().numpy().copy() for name, w in self._weights.items()})
+
+    def evaluate(self, snapshot: Layers) -> NDArray[np.float64]:
+        """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
+        return snapshot.log_proba(self._valid)
+
+    def arrays(self) -> FloatArrays:
+        """Name all arrays that an update changes."""
+        weights = {name: weight.detach().numpy() for name, weight in self._weights.items()}
+        return {**weights, **optimizer_arrays(self._adam, list(weights))}
+
+    @torch.no_grad()
+    def restore(self, arrays: FloatArrays, updates: int) -> None:
+        """Become what `arrays` were taken from; see `ModelTrainer`."""
+        for name, weight in self._weights.items():
+            check_array(name, arrays[name], weight.numpy())
+            weight.copy_(torch.from_numpy(arrays[name]))
+        restore_optimizer(self._adam, list(self._weights), arrays, updates)
+        self.updates = updates
+
+    def restore_snapshot(self, arrays: FloatArrays) -> Layers:
+        """Build layers of what their `arrays` gave."""
+        return Layers(**arrays)
+
+    def _batches(self, epoch: int) -> Iterator[MLPBatch]:
+        """Prepare all updates of an epoch: their dropout is drawn from one generator."""
+        settings = self._settings
+        order = rng_for(self._seed, "mlp order", epoch).permutation(len(self._targets))
+        rng = rng_for(self._seed, "mlp dropout", epoch)
+        for first in range(0, len(order), settings.mlp_batch_size):
+            rows = torch.from_numpy(order[first : first + settings.mlp_batch_size])
+            averages = self._train[rows]
+            input_mask = _mask(rng, settings.mlp_input_dropout, tuple(averages.shape))
+            hidden_shape = (len(rows), settings.mlp_hidden_size)
+            hidden_mask = _mask(rng, settings.mlp_output_dropout, hidden_shape)
+            yield MLPBatch(_dropped(averages, input_mask), self._targets[rows], hidden_mask)
 
 
-def _dropped(values: torch.Tensor, rate: float, chance: np.random.Generator) -> torch.Tensor:
-    if not rate:
-        return values
-    return values * torch.from_numpy(dropout_mask(chance, tuple(values.shape), rate))
+def _mask(rng: np.random.Generator, rate: float, shape: tuple[int, ...]) -> torch.Tensor | None:
+    return torch.from_numpy(dropout_mask(rng, shape, rate)) if rate else None
 
 
-def _rank(epoch: Epoch) -> tuple[float, float]:
-    return epoch.valid_accuracy, -epoch.valid_loss
-
-
-def _improved(history: list[Epoch]) -> int:
-    """Give the number of the first epoch that had the highest accuracy so far."""
-    return max(history, key=lambda epoch: (epoch.valid_accuracy, -epoch.epoch)).epoch
-
-
-def _line(history: list[Epoch], best: int, n_epochs: int) -> str:
-    entry = history[-1]
-    mark = "best so far" if best == entry.epoch else f"best: {best}"
-    return (
-        f"epoch {entry.epoch:>{len(str(n_epochs))}}/{n_epochs}"
-        f"  {entry.seconds:5.1f} s  {entry.texts_per_second:6,.0f} texts/s"
-        f"  loss {entry.train_loss:.3f}  train {entry.train_accuracy:.3f}"
-        f"  valid {entry.valid_accuracy:.3f} ({mark})"
-    )
+def _dropped(values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    return values if mask is None else values * mask

@@ -16,7 +16,7 @@ from wordgate.models.transformer_network import (
     unmoved_chance,
 )
 from wordgate.text.subwords import SubwordEncoder
-from wordgate.training.noise import stream
+from wordgate.training.rng import rng_for
 
 TRANSFORMER = Role("transformer", "transformer", "--set transformer_model=", ("config.json",))
 """What it is called in messages, and what its folder is known by."""
@@ -99,7 +99,7 @@ def _tokenizer(folder: Path) -> tuple[Any, int]:
 def _draw_head(network: TransformerNetwork, seed: int) -> None:
     """Begin the last layer as torch does, uniform within 1 / sqrt(hidden_size), from our stream."""
     head = network.modules["head"]
-    drawn = stream(seed, "transformer head").uniform(-1.0, 1.0, tuple(head.weight.shape))  # type: ignore[arg-type]
+    drawn = rng_for(seed, "transformer head").uniform(-1.0, 1.0, tuple(head.weight.shape))  # type: ignore[arg-type]
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(drawn / head.weight.shape[1] ** 0.5))  # type: ignore[operator, index]
         head.bias.zero_()  # type: ignore[operator]

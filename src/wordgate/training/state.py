@@ -1,233 +1,189 @@
 """The training state: all that a training is between two updates, in one object that can be kept.
 
-Chance needs no state: every draw comes from a stream of its own, named by the run's seed, the epoch
-and the update (`wordgate.training.noise`). So on a processor a training that is taken up from its
-state ends in the same bits as one that was never stopped; CUDA's sums are not so strict.
+Our own random draws need no state: each comes from a generator of its own, named by the run's seed,
+the epoch and the update (`wordgate.training.rng`). So on a processor a training that is resumed
+from its state ends in the same bits as one that was never stopped; CUDA's sums are not so strict.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
-from wordgate.models.lstm_network import Network
-from wordgate.settings import Settings
-from wordgate.training import initialisation
-from wordgate.training.adam import Adam, BatchRows, KerasRows
-from wordgate.training.averaging import WeightAverage
-from wordgate.training.candidates import Candidate
-from wordgate.training.first_vectors import FirstVectors
-from wordgate.training.fitting import Epoch
+from wordgate.evaluation.metrics import Epoch
 from wordgate.training.identity import read_facts
-from wordgate.training.noise import stream
-from wordgate.training.recurrent import DirectionWeights, Weights
+from wordgate.training.protocol import FloatArrays, ModelTrainer, SnapshotT, check_array
 
 _BEST, _EARLIER = "best.", "earlier."
 
 
 @dataclass
-class Tally:
+class RunningMetrics:
     """What the updates of an unfinished epoch came to.
 
     Attributes:
         loss: The sum of the texts' losses, in nats.
-        right: How many texts were labelled right.
+        correct: How many texts were labelled right.
         seen: How many texts there were.
         seconds: How long it took.
     """
 
     loss: float = 0.0
-    right: int = 0
+    correct: int = 0
     seen: int = 0
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class TrainedCandidate(Generic[SnapshotT]):
+    """What the training of one candidate came to.
+
+    Attributes:
+        history: Its epochs.
+        best_epoch: The number of the best one, from 1.
+        network: The network after it.
+    """
+
+    history: list[Epoch]
+    best_epoch: int
+    network: SnapshotT
+
+    @property
+    def best(self) -> Epoch:
+        """The best epoch."""
+        return self.history[self.best_epoch - 1]
+
+
 @dataclass
-class State:
+class TrainingState(Generic[SnapshotT]):
     """All that a training is between two updates.
 
     Attributes:
-        weights: All weights but the word vectors.
-        optimizer: Moves the weights; their moments.
-        table: The word vectors and their moments.
-        pooling: What the network pools.
-        average: The running average of weights and word vectors; None if there is none.
+        trainer: The weights, and what else updates change.
         epoch: Epochs that are over.
         batch: Batches of the next epoch that are done.
-        tally: What these came to.
+        running: What these came to.
         history: The epochs that are over.
         best_epoch: The number of the best of them, from 1; 0 if there is none.
-        improved_epoch: The number of the last one that had a better validation accuracy.
+        improved_epoch: The number of the last one that had a better score.
         best: The network after the best epoch; None if there is none.
-        seconds: What fitting has taken, in all the sittings there were.
-        earlier: What the candidate before this one came to; None if this is the first.
+        seconds: What fitting has taken, interrupted runs included.
+        position: Which of several candidates is trained, from 0.
+        earlier: What the candidates before this one came to.
     """
 
-    weights: Weights
-    optimizer: Adam
-    table: BatchRows
-    pooling: tuple[str, ...]
-    average: WeightAverage | None = None
+    trainer: ModelTrainer[Any, SnapshotT]
     epoch: int = 0
     batch: int = 0
-    tally: Tally = field(default_factory=Tally)
+    running: RunningMetrics = field(default_factory=RunningMetrics)
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
     improved_epoch: int = 0
-    best: Network | None = None
+    best: SnapshotT | None = None
     seconds: float = 0.0
-    earlier: Candidate | None = None
+    position: int = 0
+    earlier: list[TrainedCandidate[SnapshotT]] = field(default_factory=list)
 
-    @classmethod
-    def initial(
-        cls,
-        first: FirstVectors,
-        n_classes: int,
-        settings: Settings,
-        seed: int,
-        device: torch.device,
-    ) -> "State":
-        """Draw the other weights that a training begins with.
+    def end_epoch(self, epoch: Epoch) -> None:
+        """Take an epoch into the history, and stand at the beginning of the next."""
+        self.history.append(epoch)
+        self.epoch, self.batch, self.running = epoch.epoch, 0, RunningMetrics()
 
-        Args:
-            first: The word vectors to begin with; on a processor these very numbers are trained.
-            n_classes: How many labels there are.
-            settings: The recipe's settings.
-            seed: The run's seed.
-            device: Where the tensors live.
-        """
-        table = KerasRows if settings.embedding_updates == "keras" else BatchRows
-        vectors = torch.from_numpy(first.vectors).to(device)
-        pretrained = None
-        if first.pretrained is not None:
-            pretrained = torch.from_numpy(first.pretrained).to(device)
-        weights = _initial_weights(n_classes, settings, seed, device)
-        averaged = None
-        if settings.weight_averaging:
-            everything = {"embedding": vectors, **weights.named()}
-            averaged = WeightAverage(everything, settings.weight_averaging)
-        return cls(
-            weights=weights,
-            optimizer=Adam(weights.named(), settings.weight_decay),
-            table=table(vectors, pretrained),
-            pooling=settings.pooling,
-            average=averaged,
-        )
-
-    def network(self) -> Network:
-        """Copy the weights as they are now, or their average, into the network that predicts."""
-        tensors = {"embedding": self.table.vectors, **self.weights.named()}
-        arrays = _arrays(tensors if self.average is None else self.average.average)
-        copies = {name: array.copy() for name, array in arrays.items()}
-        return Network.from_arrays(copies, self.pooling)
-
-    def best_network(self) -> Network:
-        """Give the network after the best epoch.
+    def candidate(self) -> TrainedCandidate[SnapshotT]:
+        """Give what the training came to.
 
         Raises:
             ValueError: No epoch is over.
         """
         if self.best is None:
             raise ValueError("no epoch is over, so none is the best")
-        return self.best
+        return TrainedCandidate(self.history, self.best_epoch, self.best)
 
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Name all arrays, the best network's included; the next update changes them."""
-        return {**_arrays(self._tensors()), **self._networks()}
+    def arrays(self) -> FloatArrays:
+        """Name all arrays, those of kept networks included; the next update changes them."""
+        kept = {} if self.best is None else {_BEST: self.best}
+        kept |= {f"{_EARLIER}{i}.": each.network for i, each in enumerate(self.earlier)}
+        snapshots = {
+            f"{prefix}{name}": array
+            for prefix, network in kept.items()
+            for name, array in network.arrays().items()
+        }
+        return {**self.trainer.arrays(), **snapshots}
 
     def size(self) -> int:
         """Count the bytes of all arrays, the best network's included once there is one."""
-        return sum(tensor.nbytes for tensor in self._tensors().values()) + sum(
-            array.nbytes for array in self._networks().values()
-        )
+        return sum(array.nbytes for array in self.arrays().values())
 
     def facts(self) -> dict[str, Any]:
         """Give all the rest as plain JSON values."""
         return {
             "epoch": self.epoch,
             "batch": self.batch,
-            "tally": asdict(self.tally),
+            "running": asdict(self.running),
             "history": [asdict(epoch) for epoch in self.history],
             "best_epoch": self.best_epoch,
             "improved_epoch": self.improved_epoch,
             "seconds": self.seconds,
-            "updates": [self.optimizer.updates, self.table.updates],
-            "earlier": self._earlier_facts(),
+            "updates": self.trainer.updates,
+            "earlier": [
+                {
+                    "history": [asdict(epoch) for epoch in each.history],
+                    "best_epoch": each.best_epoch,
+                }
+                for each in self.earlier
+            ],
         }
 
-    @torch.no_grad()
-    def restore(self, arrays: Mapping[str, NDArray[np.float32]], facts: Mapping[str, Any]) -> None:
+    def restore(self, arrays: FloatArrays, facts: Mapping[str, Any]) -> None:
         """Become the state that `arrays` and `facts` were taken from.
 
         Raises:
             KeyError, TypeError, ValueError: They are of another training or incomplete.
         """
-        for name, tensor in self._tensors().items():
-            kept = torch.from_numpy(arrays[name])
-            if kept.shape != tensor.shape or kept.dtype != tensor.dtype:
-                raise ValueError(f"{name} is {kept.dtype} {list(kept.shape)}")
-            tensor.copy_(kept)
-        kept_facts = _checked(facts)
-        self.epoch, self.batch = kept_facts.epoch, kept_facts.batch
-        self.tally, self.history = kept_facts.tally, kept_facts.history
-        self.best_epoch, self.improved_epoch = kept_facts.best_epoch, kept_facts.improved_epoch
-        self.seconds = kept_facts.seconds
-        self.optimizer.updates, self.table.updates = kept_facts.updates
+        kept = _checked(facts)
+        plan = self.trainer.plan
+        if (
+            max(kept.epoch - plan.epochs, kept.batch - plan.updates_per_epoch) > 0
+            or kept.updates != kept.epoch * plan.updates_per_epoch + kept.batch
+        ):
+            raise ValueError("its epochs and updates don't fit this training")
+        if len(kept.earlier) != self.position:
+            raise ValueError(f"{len(kept.earlier)} candidates come before this one")
+        self.trainer.restore(arrays, kept.updates)
+        self.epoch, self.batch, self.running = kept.epoch, kept.batch, kept.running
+        self.history, self.seconds = kept.history, kept.seconds
+        self.best_epoch, self.improved_epoch = kept.best_epoch, kept.improved_epoch
         self.best = self._best_of(arrays)
-        self.earlier = self._earlier_of(arrays, kept_facts.earlier)
+        self.earlier = [
+            TrainedCandidate(
+                each.history,
+                each.best_epoch,
+                self.trainer.restore_snapshot(_below(f"{_EARLIER}{i}.", arrays)),
+            )
+            for i, each in enumerate(kept.earlier)
+        ]
 
-    def _networks(self) -> dict[str, NDArray[np.float32]]:
-        """Name the arrays of the networks that are kept."""
-        kept = {_BEST: self.best, _EARLIER: None if self.earlier is None else self.earlier.network}
-        return {
-            f"{prefix}{name}": array
-            for prefix, network in kept.items()
-            if network is not None
-            for name, array in network.arrays().items()
-        }
-
-    def _earlier_facts(self) -> dict[str, Any] | None:
-        if self.earlier is None:
-            return None
-        history = [asdict(epoch) for epoch in self.earlier.history]
-        return {"history": history, "best_epoch": self.earlier.best_epoch}
-
-    def _earlier_of(
-        self, arrays: Mapping[str, NDArray[np.float32]], facts: "_EarlierFacts | None"
-    ) -> Candidate | None:
-        """Build the candidate before this one of those arrays that are its network's."""
-        if facts is None:
-            return None
-        named = {
-            name.removeprefix(_EARLIER): array
-            for name, array in arrays.items()
-            if name.startswith(_EARLIER)
-        }
-        network = Network.from_arrays(named, self.pooling)
-        return Candidate(facts.history, facts.best_epoch, network)
-
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        """Name all tensors that an update changes."""
-        averaged = {} if self.average is None else self.average.tensors()
-        return {**self.table.tensors(), **self.optimizer.tensors(), **averaged}
-
-    def _best_of(self, arrays: Mapping[str, NDArray[np.float32]]) -> Network | None:
+    def _best_of(self, arrays: FloatArrays) -> SnapshotT | None:
         """Build the best network of those arrays that are its."""
         if not self.best_epoch:
             return None
-        best = {}
-        for name, array in self.network().arrays().items():
-            best[name] = arrays[f"{_BEST}{name}"]
-            if best[name].shape != array.shape or best[name].dtype != array.dtype:
-                raise ValueError(f"the best {name} is {best[name].dtype} {list(best[name].shape)}")
-        return Network.from_arrays(best, self.pooling)
+        best, expected = _below(_BEST, arrays), self.trainer.snapshot().arrays()
+        for name, array in expected.items():
+            check_array(f"the best {name}", best[name], array)
+        return self.trainer.restore_snapshot({name: best[name] for name in expected})
 
 
-class _EarlierFacts(BaseModel):
+def _below(prefix: str, arrays: FloatArrays) -> FloatArrays:
+    """Take the arrays whose names begin so, without that beginning."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+class _CandidateFacts(BaseModel):
     """What a candidate came to, its network aside, when it comes out of a file."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
@@ -236,64 +192,41 @@ class _EarlierFacts(BaseModel):
     best_epoch: Annotated[int, Field(ge=1)]
 
 
-class _Facts(BaseModel):
-    """What `State.facts` gives, when it comes out of a file."""
+class _StateFacts(BaseModel):
+    """What `TrainingState.facts` gives, when it comes out of a file."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
     epoch: NonNegativeInt
     batch: NonNegativeInt
-    tally: Tally
+    running: RunningMetrics
     history: list[Epoch]
     best_epoch: NonNegativeInt
     improved_epoch: NonNegativeInt
     seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-    updates: Annotated[list[NonNegativeInt], Field(min_length=2, max_length=2)]
-    earlier: _EarlierFacts | None
+    updates: NonNegativeInt
+    earlier: list[_CandidateFacts]
 
 
-def _checked(facts: Mapping[str, Any]) -> _Facts:
+def _checked(facts: Mapping[str, Any]) -> _StateFacts:
     """See that a state's facts are of the right types, and fit each other.
 
     Raises:
         ValueError: They are not, or don't.
     """
-    kept = read_facts(_Facts, facts)
+    kept = read_facts(_StateFacts, facts)
     numbers, bests = [epoch.epoch for epoch in kept.history], (kept.best_epoch, kept.improved_epoch)
-    if kept.earlier and kept.earlier.best_epoch > len(kept.earlier.history):
-        raise ValueError(f"the candidate before has no epoch {kept.earlier.best_epoch}")
+    for each in kept.earlier:
+        if each.best_epoch > len(each.history):
+            raise ValueError(f"a candidate before has no epoch {each.best_epoch}")
     if kept.epoch != len(numbers) or numbers != list(range(1, len(numbers) + 1)):
-        raise ValueError(f"{kept.epoch} epochs are over, and those told are {numbers[:10]}")
+        raise ValueError(f"{kept.epoch} epochs are over, and those listed are {numbers[:10]}")
     if not all(min(1, kept.epoch) <= best <= kept.epoch for best in bests):
         raise ValueError(f"of {kept.epoch} epochs the best are {bests[0]} and {bests[1]}")
-    tally = kept.tally
-    if kept.batch and not (tally.seen > 0 and 0 <= tally.right <= tally.seen and tally.seconds > 0):
-        raise ValueError(f"{kept.batch} batches are done, and they came to {tally}")
-    if not kept.batch and tally != Tally():
-        raise ValueError(f"no batch is done, and they came to {tally}")
+    running = kept.running
+    is_begun = running.seen > 0 and 0 <= running.correct <= running.seen and running.seconds > 0
+    if kept.batch and not is_begun:
+        raise ValueError(f"{kept.batch} batches are done, and they came to {running}")
+    if not kept.batch and running != RunningMetrics():
+        raise ValueError(f"no batch is done, and they came to {running}")
     return kept
-
-
-def _arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
-    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-
-
-def _initial_weights(
-    n_classes: int, settings: Settings, seed: int, device: torch.device
-) -> Weights:
-    def parameter(array: NDArray[np.float32]) -> torch.Tensor:
-        return torch.from_numpy(array).to(device).requires_grad_()
-
-    hidden, directions = settings.hidden_size, []
-    for index in range(2 if settings.bidirectional else 1):
-        chance = stream(seed, "weights", index)
-        arrays = (
-            initialisation.glorot_uniform(chance, 4 * hidden, settings.embedding_size),
-            initialisation.orthogonal(chance, 4 * hidden, hidden),
-            initialisation.forget_gate_bias(hidden),
-        )
-        directions.append(DirectionWeights(*map(parameter, arrays)))
-    features = hidden * len(directions) * len(settings.pooling)
-    output = initialisation.glorot_uniform(stream(seed, "output weights"), n_classes, features)
-    bias = np.zeros(n_classes, np.float32)
-    return Weights(tuple(directions), parameter(output), parameter(bias))

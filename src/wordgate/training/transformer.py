@@ -1,17 +1,28 @@
 """Fitting the family `transformer`: from examples to the fine-tuned network of the best epoch."""
 
-import torch
+import hashlib
+import json
 
 from wordgate.models.transformer import TransformerModel
-from wordgate.models.transformer_network import TransformerNetwork
+from wordgate.models.transformer_network import TransformerNetwork, unmoved_chance
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
-from wordgate.training.course import Course
-from wordgate.training.device import choose_device, engine, format_device
-from wordgate.training.finetuning import FineTuning
-from wordgate.training.fitting import Examples, Fitted, check_not_empty
+from wordgate.training.candidates import Candidate, LoopOptions, train_candidates
+from wordgate.training.device import choose_device, format_device
+from wordgate.training.early_stopping import EarlyStopping
+from wordgate.training.fitting import (
+    CheckpointConfig,
+    EncodedData,
+    Examples,
+    Fitted,
+    check_not_empty,
+    describe_work,
+)
+from wordgate.training.identity import WORDS
 from wordgate.training.pretrained_transformer import pretrained_transformer
+from wordgate.training.transformer_trainer import TransformerTrainer
+from wordgate.training.words import ids_digest
 
 
 def fit_transformer(
@@ -24,6 +35,7 @@ def fit_transformer(
     device: str,
     progress: Progress,
     deadline: float,
+    checkpoint: CheckpointConfig | None,
     threads: int | None,
 ) -> Fitted:
     """Fine-tune a pretrained transformer and keep its best epoch.
@@ -37,6 +49,7 @@ def fit_transformer(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         progress: Where the epochs are told.
         deadline: The `time.monotonic()` at which training must end; `math.inf` for none.
+        checkpoint: Where to keep the training against an interruption; None for nowhere.
         threads: In how many threads to judge the epochs and to predict, as for `choose_threads`;
             torch has its own already.
 
@@ -47,35 +60,56 @@ def fit_transformer(
         DataError: There are no texts to fit on, or none to choose the best epoch by; or the
             transformer can't be found, fetched or used.
         SettingsError: The device doesn't exist.
+        BundleError: The checkpoint can't be written, or the one to resume from can't be used.
+        KeyboardInterrupt: The training was interrupted, and is kept.
     """
     check_not_empty(train, valid, "a transformer", "the best epoch")
     torch_device = choose_device(device)
     encoder, network = pretrained_transformer(
         settings.transformer_model, n_classes, settings.transformer_max_tokens, seed
     )
-    encoded = encoder.encode(train.texts, threads=threads)
-    course: Course[TransformerNetwork] = Course(
-        encoder.encode(valid.texts, threads=threads),
-        valid.targets,
-        patience=settings.transformer_patience,
-        ties="loss",
-        threads=threads,
+    encoded, encoded_valid = (
+        encoder.encode(part.texts, threads=threads) for part in (train, valid)
     )
-    tuning = FineTuning(
-        network, encoded, train.targets, train.groups, course, settings, seed, torch_device
-    )
-    progress.say(_announcement(tuning, settings, torch_device))
-    remarks = [*_truncation(encoded, encoder.max_tokens), *tuning.run(progress, deadline)]
-    state = tuning.state
-    if state.best is None:  # pragma: no cover - the first epoch always is
-        raise ValueError("no epoch is over")
+    data = EncodedData(encoded, encoded_valid, train)
+    work: dict[str, str] = {}
+    if checkpoint is not None:
+        digests = {
+            "pretrained weights": _digest(network),
+            WORDS: ids_digest(encoded, encoded_valid),
+        }
+        work = describe_work("transformer", [train, valid], n_classes, settings, seed, digests)
+
+    def start(_: int) -> Candidate[TransformerNetwork]:
+        trainer = TransformerTrainer(network, data, settings, seed, torch_device, threads)
+        stopping = EarlyStopping(
+            patience=settings.transformer_patience,
+            warm_epochs=settings.transformer_warmup * trainer.plan.epochs,
+        )
+        return Candidate(trainer, stopping, _announcement(trainer, settings))
+
+    options = LoopOptions(valid.targets, progress, deadline, checkpoint, work)
+    with unmoved_chance():
+        trained = train_candidates(["the transformer"], start, options)
+    (best,) = trained.candidates
     return Fitted(
-        TransformerModel(encoder, state.best.on_processor(), threads),
-        state.history,
-        state.best_epoch,
-        remarks,
-        engine=engine(torch_device, tuning.precision, "transformers", "tokenizers"),
+        TransformerModel(encoder, best.network.on_processor(), threads),
+        best.history,
+        best.best_epoch,
+        [*_truncation(encoded, encoder.max_tokens), *trained.remarks],
+        trained.earlier_seconds,
+        trained.engine,
     )
+
+
+def _digest(network: TransformerNetwork) -> str:
+    """Give a SHA-256 that another encoder would change; the last layer is drawn by the seed."""
+    description = json.dumps([network.config, network.pad_id], sort_keys=True)
+    content = hashlib.sha256(description.encode())
+    for name, array in sorted(network.arrays().items()):
+        if name.startswith("encoder."):
+            content.update(name.encode() + array.tobytes())
+    return content.hexdigest()
 
 
 def _truncation(encoded: EncodedTexts, max_tokens: int) -> list[str]:
@@ -87,11 +121,9 @@ def _truncation(encoded: EncodedTexts, max_tokens: int) -> list[str]:
     ]
 
 
-def _announcement(tuning: FineTuning, settings: Settings, device: torch.device) -> str:
-    precision, plan = str(tuning.precision).removeprefix("torch."), tuning.plan
-    n_weights = sum(weight.numel() for weight in tuning.state.working.modules.parameters())
+def _announcement(trainer: TransformerTrainer, settings: Settings) -> str:
+    precision = str(trainer.precision).removeprefix("torch.")
     return (
-        f"Fine-tuning {settings.transformer_model} on {format_device(device)}, {precision}:"
-        f" {n_weights / 1e6:.1f} million weights, {plan.epochs} epochs of"
-        f" {plan.updates_per_epoch:,} updates with {plan.batch_size} texts each."
+        f"Fine-tuning {settings.transformer_model} on {format_device(trainer.device)}, {precision}:"
+        f" {trainer.n_weights / 1e6:.1f} million weights, {trainer.plan.sentence()}"
     )

@@ -32,6 +32,12 @@ class KnownWords:
     found: LookupResult
     coverage: VocabularyCoverage
 
+    def vectors_digest(self) -> str:
+        """Give a SHA-256 that other vectors would change."""
+        content = hashlib.sha256(np.ascontiguousarray(self.found.vectors).data)
+        content.update(np.ascontiguousarray(self.found.known).data)
+        return content.hexdigest()
+
 
 def learn_words(
     train: Examples, vocabulary_of: Examples | None, settings: Settings
@@ -84,7 +90,13 @@ def look_words_up(
 
 def words_digest(vocabulary: Vocabulary, *encoded: EncodedTexts) -> str:
     """Give a SHA-256 that other words, other ids of them, or texts read otherwise would change."""
-    content = hashlib.sha256(json.dumps([vocabulary.unknown, *vocabulary.words]).encode())
+    words = json.dumps([vocabulary.unknown, *vocabulary.words])
+    return hashlib.sha256(f"{words}{ids_digest(*encoded)}".encode()).hexdigest()
+
+
+def ids_digest(*encoded: EncodedTexts) -> str:
+    """Give a SHA-256 that other ids, or texts read otherwise, would change."""
+    content = hashlib.sha256()
     for texts in encoded:
         content.update(texts.offsets.tobytes() + texts.ids.tobytes())
     return content.hexdigest()

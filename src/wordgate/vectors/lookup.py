@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from wordgate.vectors.vector_file import VectorFile
 
@@ -114,39 +115,28 @@ def _wanted(words: Sequence[str], spelling: Spelling) -> dict[bytes, list[tuple[
     return wanted
 
 
-@dataclass(frozen=True)
-class TokenCount:
-    """So many different words, which stand so often in the training texts."""
+class TokenCount(BaseModel, frozen=True, extra="forbid"):
+    """So many different words of the vocabulary, and how often they stand in training texts."""
 
     types: int
     tokens: int
 
 
-@dataclass(frozen=True)
-class MissingWord:
-    """A word that has no vector, and how often it stands in the training texts."""
+class MissingWord(BaseModel, frozen=True, extra="forbid"):
+    """A word of the vocabulary that has no pretrained vector."""
 
     word: str
     tokens: int
 
 
-@dataclass(frozen=True)
-class VocabularyCoverage:
-    """What of a vocabulary was found.
-
-    Attributes:
-        vocabulary: All words of the vocabulary.
-        found: Those that have a vector.
-        rules: Those that each rule of `wordgate.vectors.lookup.RULES` found, where it found any.
-        missed: The most frequent words without a vector.
-        more: Words that the vocabulary got from the table, not from the training texts.
-    """
+class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
+    """How many words of a vocabulary have a pretrained vector."""
 
     vocabulary: TokenCount
     found: TokenCount
-    rules: dict[str, TokenCount]
-    missed: list[MissingWord]
-    more: int = 0
+    rules: dict[str, TokenCount] = Field(description="by the spelling that was found")
+    missed: list[MissingWord] = Field(description="the most frequent words without a vector")
+    more: int = Field(description="words that the vocabulary got from the table")
 
     @classmethod
     def of(
@@ -167,7 +157,7 @@ class VocabularyCoverage:
             vocabulary=_count(np.ones(len(words), bool), tokens),
             found=_count(found.known, tokens),
             rules={rule: count for rule, count in by_rule.items() if count.types},
-            missed=[MissingWord(words[i], int(tokens[i])) for i in most_frequent],
+            missed=[MissingWord(word=words[i], tokens=int(tokens[i])) for i in most_frequent],
             more=more,
         )
 
@@ -202,7 +192,7 @@ class VocabularyCoverage:
 
 
 def _count(chosen: NDArray[np.bool_], tokens: NDArray[np.int64]) -> TokenCount:
-    return TokenCount(int(chosen.sum()), int(tokens[chosen].sum()))
+    return TokenCount(types=int(chosen.sum()), tokens=int(tokens[chosen].sum()))
 
 
 def _share(part: int, whole: int) -> str:

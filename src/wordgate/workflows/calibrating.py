@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.evaluation.calibration import fit_temperature, tempered
+from wordgate.evaluation.calibration import apply_temperature, fit_temperature
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.training.families import fit
-from wordgate.training.fitting import Examples, Fitted, Keeping
+from wordgate.training.fitting import CheckpointConfig, Examples, Fitted
 from wordgate.vectors.pretrained import PretrainedVectors
 
 
@@ -23,7 +23,7 @@ class Calibrated:
     Attributes:
         fitted: The model and how it got there.
         temperature: What its log-probabilities are divided by; 1 leaves them as they are.
-        seconds: What fitting took, in all the sittings there were.
+        seconds: What fitting took, interrupted runs included.
     """
 
     fitted: Fitted
@@ -32,7 +32,7 @@ class Calibrated:
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute calibrated log-probabilities, float64 [n, classes]."""
-        return tempered(self.fitted.model.log_proba(texts), self.temperature)
+        return apply_temperature(self.fitted.model.log_proba(texts), self.temperature)
 
 
 def fit_calibrated(
@@ -48,7 +48,7 @@ def fit_calibrated(
     deadline: float = math.inf,
     vocabulary_of: Examples | None = None,
     vectors: PretrainedVectors | None = None,
-    keeping: Keeping | None = None,
+    checkpoint: CheckpointConfig | None = None,
     threads: int | None = None,
 ) -> Calibrated:
     """Fit a model of a family, and its temperature if the settings ask for one.
@@ -68,7 +68,7 @@ def fit_calibrated(
         deadline=deadline,
         vocabulary_of=vocabulary_of,
         vectors=vectors,
-        keeping=keeping,
+        checkpoint=checkpoint,
         threads=threads,
     )
     seconds = fitted.earlier_seconds + time.monotonic() - started

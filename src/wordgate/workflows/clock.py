@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from wordgate.errors import SettingsError
 
-JUDGING_SECONDS = 3.0
-JUDGED_TEXTS_PER_SECOND = 4000.0
+EVALUATION_SECONDS = 3.0
+PREDICTED_TEXTS_PER_SECOND = 4000.0
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Clock:
         """Give the seconds since the beginning."""
         return time.monotonic() - self.started
 
-    def fitting_deadline(self, n_judged: int) -> float:
-        """Give the `time.monotonic()` at which fitting must end to leave time for judging.
+    def fitting_deadline(self, n_predicted: int) -> float:
+        """Give the `time.monotonic()` at which fitting must end to leave time to evaluate.
 
         Args:
-            n_judged: How many texts are predicted once fitting has ended.
+            n_predicted: How many texts are predicted once fitting has ended.
         """
         if self.max_minutes is None:
             return math.inf
-        judging = JUDGING_SECONDS + n_judged / JUDGED_TEXTS_PER_SECOND
-        return self.started + self.max_minutes * 60.0 - judging
+        evaluation = EVALUATION_SECONDS + n_predicted / PREDICTED_TEXTS_PER_SECOND
+        return self.started + self.max_minutes * 60.0 - evaluation
 
 
 def peak_memory_mb() -> float:

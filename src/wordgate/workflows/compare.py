@@ -1,4 +1,4 @@
-"""Comparing: every family fitted on the same splits, random beside grouped, rung by rung."""
+"""Comparing: every family fitted on the same splits, random beside grouped."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,14 +10,30 @@ from typing import Any, Literal
 from typing_extensions import Unpack
 
 from wordgate.bundle.config import environment
+from wordgate.data import Table
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import BundleError, MissingExtraError, SettingsError
+from wordgate.evaluation.calibration import calibration
+from wordgate.evaluation.comparison import (
+    COMPARED,
+    TAUGHT_LSTM,
+    Comparison,
+    ModelResult,
+    PairedTest,
+    family_of,
+)
+from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
+from wordgate.evaluation.selective_prediction import coverage_curve
+from wordgate.report.audit import sections
+from wordgate.report.comparison import comparison_page
+from wordgate.report.recommendation import recommend
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, reads_setting
+from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
 from wordgate.training.families import (
     FAMILIES,
@@ -27,28 +43,8 @@ from wordgate.training.families import (
     check_family,
     check_pretrained,
 )
-from wordgate.workflows.advice import advise
-from wordgate.workflows.bracket import (
-    GIVEN,
-    GROUPED,
-    RANDOM,
-    Bracket,
-    Terms,
-    make_bracket,
-    run_family,
-)
-from wordgate.workflows.comparison_page import comparison_page
 from wordgate.workflows.folds import check_n_folds
-from wordgate.workflows.keeping import check_place, kept_beside, refuse_to_guess
-from wordgate.workflows.ladder import (
-    COMPARED,
-    TAUGHT_LSTM,
-    Comparison,
-    Rung,
-    Step,
-    family_of,
-)
-from wordgate.workflows.logbook import Logbook, check_own
+from wordgate.workflows.metrics import predictions
 from wordgate.workflows.reading import ReadingOptions, read_parts
 from wordgate.workflows.resolving import (
     as_names,
@@ -59,7 +55,18 @@ from wordgate.workflows.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.workflows.teaching import prepare_teaching
+from wordgate.workflows.result_store import ResultStore, check_folder_is_own
+from wordgate.workflows.resuming import check_place, check_resume, checkpoint_path
+from wordgate.workflows.split_scheme import (
+    GIVEN,
+    GROUPED,
+    RANDOM,
+    ComparisonConfig,
+    SplitScheme,
+    make_scheme,
+    run_model,
+)
+from wordgate.workflows.students import teacher_config
 
 FILES = ("comparison.json", "report.html")
 _WHAT = "comparison"
@@ -99,9 +106,9 @@ def compare(
             or polars frame.
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
         overwrite: Replace a comparison that is there, and begin anew where one was interrupted.
-        resume: Go on with the comparison into `out` that was interrupted, after its last rung.
+        resume: Go on with the comparison into `out` that was interrupted, after its last model.
         models: The families, and ``taught`` for an LSTM that a teacher taught, in any order: the
-            simplest is the lowest rung. None for all families that can take part, and ``taught``
+            simplest comes first. None for all families that can take part, and ``taught``
             where there is a teacher.
         recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; ``taught`` has
             that of its name in any case.
@@ -122,18 +129,18 @@ def compare(
         threads: In how many threads to compute on the processor, as for `wordgate.train`.
         no_texts: Leave the texts of the data out of the report.
         progress: Where remarks go; to standard error if not given.
-        watch: Called with the ladder as it stands, after every rung.
+        watch: Called with the comparison as it stands, after every model.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
-        The ladder.
+        The comparison.
 
     Raises:
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
         KeyboardInterrupt: The comparison was interrupted; what was finished stands beside `out`.
     """
     require_extra("train", "comparing models")
-    told: Progress = Console() if progress is None else progress
+    progress = Console() if progress is None else progress
     seed, n_threads = checked_seed(seed), choose_threads(threads)
     families, left_out = _families(models, vectors, taught=teacher is not None)
     overrides = {**(settings or {}), **given_options(test_size=test_size)}
@@ -146,7 +153,7 @@ def compare(
         common = _read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
     files = as_names(unlabelled) or ()
-    teaching = prepare_teaching(taught, teaching_minutes, has_unlabelled=bool(files))
+    teaching = teacher_config(taught, teaching_minutes, has_unlabelled=bool(files))
     for family in [name for name in own if name not in ON_CPU_ALONE] or own[:1]:
         check_device(family, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
@@ -164,20 +171,20 @@ def compare(
         empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
         **reading,
     )
-    told.say("\n".join([*sources.lines(), *left_out]))
+    progress.say("\n".join([*sources.lines(), *left_out]))
     if teaching is not None:
-        teaching = teaching.beside(sources.table, files, told, encoding=reading.get("encoding"))
-    chosen, pretrained = resolve_vectors(vectors, chosen, told)
+        teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
+    chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     if taught is not None and pretrained is not None:
         taught = taught.with_vectors_of(pretrained.dim)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
-    terms = Terms(
-        chosen, seed, device, pretrained, folds, told, transformer, threads, taught, teaching
+    config = ComparisonConfig(
+        chosen, seed, device, pretrained, folds, progress, transformer, threads, taught, teaching
     )
-    brackets = [make_bracket(sources.table, kind, copies, terms) for kind in kinds]
-    logbook = _logbook(out, told, resume=resume)
-    ladder = Comparison(
+    schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
+    store = _result_store(out, progress, resume=resume)
+    comparison = Comparison(
         source=sources.table.reading.source,
         families=families,
         kinds=kinds,
@@ -185,28 +192,32 @@ def compare(
         seed=seed,
         recipe=str(recipe),
         vectors=None if pretrained is None else pretrained.name,
-        leaks={bracket.kind: bracket.leak() for bracket in brackets},
+        leaks={scheme.kind: scheme.leak() for scheme in schemes},
         left_out=left_out,
         environment=environment("torch", "transformers", "scikit-learn"),
     )
     with limited_blas(n_threads):
-        with _saying_what_is_kept(logbook):
+        with _saying_what_is_kept(store):
             for family in families:
-                for bracket in brackets:
-                    rung = run_family(family, bracket, terms, logbook)
-                    ladder = _with_rung(ladder, rung, bracket)
+                for scheme in schemes:
+                    result = run_model(family, scheme, config, store)
+                    comparison = _with_result(comparison, result, scheme)
                     if watch is not None:
-                        watch(ladder)
-        ladder = replace(ladder, advice=advise(ladder, brackets[-1].exam.examples.groups))
+                        watch(comparison)
+        last = schemes[-1]
+        recommendation = recommend(comparison, last.evaluator.examples.groups)
+        comparison = replace(comparison, recommendation=recommendation)
         if out is not None:
-            page = comparison_page(ladder, sources.table, brackets[-1], texts=not no_texts)
+            analyses = _analyses(comparison, sources.table, last, texts=not no_texts)
+            audit = sections(audit_table(sources.table, copies))
+            page = comparison_page(comparison, analyses, audit)
             check_folder(
                 Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable
             )
-            write_folder(Path(out), _WHAT, _contents(ladder, page))
-    if logbook is not None:
-        logbook.clear()
-    return ladder
+            write_folder(Path(out), _WHAT, _contents(comparison, page))
+    if store is not None:
+        store.clear()
+    return comparison
 
 
 def _taught_settings(
@@ -269,7 +280,7 @@ def _families(
 def _refuse_idle_settings(
     overrides: Mapping[str, object], test: str | Path | None, folds: int | None
 ) -> None:
-    """Refuse what would change nothing about who learns and who judges.
+    """Refuse what would change nothing about training and test rows.
 
     Raises:
         SettingsError: Something has no effect.
@@ -284,26 +295,28 @@ def _refuse_idle_settings(
         raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
 
 
-def _logbook(out: str | Path | None, progress: Progress, *, resume: bool) -> Logbook | None:
-    """Say where finished rounds are kept: beside `out`, as a training's checkpoint."""
+def _result_store(
+    out: str | Path | None, progress: Progress, *, resume: bool
+) -> ResultStore | None:
+    """Open the store of results beside `out`; None where nothing is written."""
     if out is None:
         return None
-    logbook = Logbook(kept_beside(out), progress)
+    store = ResultStore(checkpoint_path(out), progress)
     if not resume:
-        logbook.clear()
-    return logbook
+        store.clear()
+    return store
 
 
 @contextmanager
-def _saying_what_is_kept(logbook: Logbook | None) -> Iterator[None]:
+def _saying_what_is_kept(store: ResultStore | None) -> Iterator[None]:
     """Tell who interrupts a comparison how it goes on."""
     try:
         yield
     except KeyboardInterrupt:
-        if logbook is None or not logbook.folder.exists():  # nothing was finished
+        if store is None or not store.folder.exists():  # nothing was finished
             raise
         raise KeyboardInterrupt(
-            f"what was finished is kept in {logbook.folder}; the same command with --resume goes on"
+            f"what was finished is kept in {store.folder}; the same command with --resume goes on"
             " from there"
         ) from None
 
@@ -313,17 +326,17 @@ def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None
 
     Raises:
         SettingsError: There is nothing that could be resumed.
-        BundleError: Something stands there that may not be replaced, or where rounds are kept;
+        BundleError: Something stands there that may not be replaced, or where results are stored;
             or a comparison was interrupted and nothing said what is to become of it.
     """
     if out is None:
         if resume:
             raise SettingsError("to resume a comparison, say by `out` which one")
         return
-    kept = kept_beside(out)
+    kept = checkpoint_path(out)
     check_place(kept, _WHAT, folder=True)
-    check_own(kept)
-    refuse_to_guess(Path(out), kept, _WHAT, resume=resume, overwrite=overwrite)
+    check_folder_is_own(kept)
+    check_resume(Path(out), kept, _WHAT, resume=resume, overwrite=overwrite)
     check_folder(Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
 
 
@@ -336,21 +349,44 @@ def _check_replaceable(path: Path) -> None:
         )
 
 
-def _with_rung(ladder: Comparison, rung: Rung, bracket: Bracket) -> Comparison:
-    """Set a rung, against the one below it."""
-    ladder = replace(ladder, rungs=(*ladder.rungs, rung))
-    place = ladder.families.index(rung.family)
+def _with_result(comparison: Comparison, result: ModelResult, scheme: SplitScheme) -> Comparison:
+    """Add a result, and its test against the next simpler family."""
+    comparison = replace(comparison, results=(*comparison.results, result))
+    place = comparison.families.index(result.family)
     if not place:
-        return ladder
-    below = ladder.rung(ladder.families[place - 1], rung.kind)
-    if below is None:
-        return ladder
-    groups, seed = bracket.exam.examples.groups, bracket.exam.seed
-    difference = paired_difference(rung.right, below.right, groups, seed=seed)
-    step = Step(rung.family, below.family, rung.kind, difference)
-    return replace(ladder, steps=(*ladder.steps, step))
+        return comparison
+    simpler = comparison.result(comparison.families[place - 1], result.kind)
+    if simpler is None:
+        return comparison
+    groups, seed = scheme.evaluator.examples.groups, scheme.evaluator.seed
+    difference = paired_difference(result.correct, simpler.correct, groups, seed=seed)
+    test = PairedTest(result.family, simpler.family, result.kind, difference)
+    return replace(comparison, paired_tests=(*comparison.paired_tests, test))
 
 
-def _contents(ladder: Comparison, page: str) -> dict[str, bytes]:
-    facts = json.dumps(ladder.to_json(), ensure_ascii=False, indent=1) + "\n"
+def _analyses(
+    comparison: Comparison, table: Table, scheme: SplitScheme, *, texts: bool
+) -> dict[str, ErrorAnalysis]:
+    """Analyse what each family predicted on a kind of split."""
+    evaluator, words = scheme.evaluator, scheme.words()
+    targets = evaluator.examples.targets
+    analyses = {}
+    for result in comparison.results:
+        if result.kind == scheme.kind:
+            analyses[result.family] = analyse_errors(
+                result.scores,
+                predictions(table, evaluator.examples, scheme.rows, result.log_proba),
+                words,
+                temperature=result.temperature,
+                before=calibration(result.uncalibrated, targets),
+                after=calibration(result.log_proba, targets),
+                coverage=coverage_curve(result.log_proba, targets),
+                texts=texts,
+                seed=evaluator.seed,
+            )
+    return analyses
+
+
+def _contents(comparison: Comparison, page: str) -> dict[str, bytes]:
+    facts = json.dumps(comparison.to_json(), ensure_ascii=False, indent=1) + "\n"
     return {"comparison.json": facts.encode(), "report.html": page.encode()}

@@ -21,7 +21,7 @@ from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.training.fitting import Examples
-from wordgate.workflows.judging import Exam
+from wordgate.workflows.metrics import Evaluator
 from wordgate.workflows.reading import ReadingOptions
 
 MOSTLY = 0.5
@@ -29,10 +29,10 @@ MOSTLY = 0.5
 
 @dataclass(frozen=True)
 class Seen:
-    """How many of the judged rows had a part in the model's training.
+    """How many of the test rows had a part in the model's training.
 
     Attributes:
-        n: Rows judged.
+        n: Test rows.
         texts: Rows whose text stood in training, word for word but for case and spaces.
         near_copies: Rows whose text is a near copy of one in training, exact ones included.
         groups: Rows whose group stood in training; None if the file or the model has no groups.
@@ -69,7 +69,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Labelled texts to judge a model on.
+    """Labelled texts to evaluate a model on.
 
     Attributes:
         examples: The texts and their classes.
@@ -92,7 +92,7 @@ def evaluate(
     threads: int | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Evaluation:
-    """Judge a model on labelled texts.
+    """Evaluate a model on labelled texts.
 
     A model that was trained on several columns as text reads the same ones here, unless others are
     named.
@@ -100,7 +100,7 @@ def evaluate(
     Args:
         bundle: The model's folder.
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
-        kernel: What computes an LSTM, as for `wordgate.load`: what it loses is judged, too.
+        kernel: What computes an LSTM, as for `wordgate.load`: what it loses is measured, too.
         threads: In how many threads to compute, as for `wordgate.load`.
         **reading: How to read the data: see `ReadingOptions`.
 
@@ -114,12 +114,12 @@ def evaluate(
     predictor = load(bundle, kernel=kernel, threads=threads)
     with limited_blas(choose_threads(threads)):
         rows = labelled_rows(bundle, predictor.config, data, **reading)
-        exam = Exam(rows.examples, predictor.labels, predictor.config.seed)
+        evaluator = Evaluator(rows.examples, predictor.labels, predictor.config.seed)
         log_proba = predictor.log_proba(rows.examples.texts)
-        scores = exam.scores(log_proba)
+        scores = evaluator.scores(log_proba)
         known, seen, unseen = rows.known, rows.seen, None
         if known is not None and seen is not None and 0 < seen.rows < seen.n:
-            unseen = exam.part(~known).scores(log_proba[~known])
+            unseen = evaluator.part(~known).scores(log_proba[~known])
     return Evaluation(scores, unseen, seen, rows.reading, predictor)
 
 

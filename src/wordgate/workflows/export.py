@@ -12,7 +12,7 @@ from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import Reading
 from wordgate.errors import SettingsError
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
 from wordgate.export.onnx_file import Exportable, check_family, onnx_bytes
 from wordgate.export.parity import Agreement, RowsJudged, Session, check_made_up, check_rows
 from wordgate.prediction.predictor import checked_texts
@@ -119,7 +119,7 @@ def _compared(
     """Compare what was written with the model; raise where they are too far apart."""
 
     def ours(texts: EncodedTexts) -> NDArray[np.float64]:
-        return np.exp(tempered(model.log_proba_of(texts), config.temperature))
+        return np.exp(apply_temperature(model.log_proba_of(texts), config.temperature))
 
     agreement = check_made_up(session, ours, len(model.encoder.vocabulary), int8=int8)
     if rows is None:

@@ -1,20 +1,17 @@
 """Grouped cross-validation: what a recipe is worth on all rows, beside the model that is kept."""
 
-from dataclasses import asdict
-
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.metrics import CrossValidation, Fold, Interval
+from wordgate.bundle.metrics import CrossValidation, Fold
 from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.judging import Exam
-from wordgate.workflows.rounds import make_rounds
-from wordgate.workflows.study import Study, all_examples
-from wordgate.workflows.teaching import Teaching, fit_model
+from wordgate.workflows.metrics import Evaluator
+from wordgate.workflows.splits import DataSplits, all_rows, make_folds
+from wordgate.workflows.students import TeacherConfig, fit_model
 
 
 def check_folds(
@@ -56,7 +53,7 @@ def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
 
 def cross_validate(
     table: Table,
-    study: Study,
+    splits: DataSplits,
     n_folds: int,
     *,
     family: str,
@@ -66,20 +63,20 @@ def cross_validate(
     vectors: PretrainedVectors | None,
     progress: Progress,
     threads: int | None = None,
-    teaching: Teaching | None = None,
+    teaching: TeacherConfig | None = None,
 ) -> tuple[CrossValidation, NDArray[np.float64]]:
-    """Deal all rows to folds of whole groups; fit a model without each fold and judge it there.
+    """Deal all rows to folds of whole groups; fit a model without each fold and test it there.
 
     Args:
         table: The rows.
-        study: The ordinary split of them, whose copies are used again.
+        splits: The ordinary split of them, whose copies are used again.
         n_folds: How many folds.
         family: The family of the models.
         settings: The recipe's settings; `valid_size` of the rows to learn from choose the epoch.
-        seed: Decides all that chance decides.
+        seed: Of split, training and intervals.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         vectors: The word vectors that each model begins with; None to draw them.
-        progress: Where the way is told.
+        progress: Where progress is shown.
         threads: In how many threads to compute, as for `wordgate.training.families.fit`.
         teaching: How each fold's model is taught, by a teacher of its own; None if it is not.
 
@@ -90,12 +87,12 @@ def cross_validate(
     Raises:
         DataError: There are fewer groups than folds, or a fold has all groups of a label.
     """
-    labels = study.labels
+    labels = splits.labels
     log_proba = np.zeros((len(table), len(labels)))
     folds = []
-    rounds = make_rounds(table, study, n_folds, settings, seed)
+    rounds = make_folds(table, splits, n_folds, settings, seed)
     for number, each in enumerate(rounds, start=1):
-        progress.say(f"fold {number} of {n_folds}: {len(each.rows):,} rows judge")
+        progress.say(f"fold {number} of {n_folds}: {len(each.rows):,} test rows")
         fitted, _ = fit_model(
             family,
             each.train,
@@ -107,22 +104,23 @@ def cross_validate(
             seed=seed,
             device=device,
             progress=progress,
-            vocabulary_of=study.vocabulary_of,
+            vocabulary_of=splits.vocabulary_of,
             vectors=vectors,
             threads=threads,
         )
         log_proba[each.rows] = fitted.log_proba(each.test.texts)
-        scores = Exam(each.test, labels, seed).scores(log_proba[each.rows])
+        scores = Evaluator(each.test, labels, seed).scores(log_proba[each.rows])
         folds.append(
             Fold(
                 n_train=len(each.train.texts) + len(each.valid.texts),
                 n_test=len(each.rows),
                 accuracy=scores.accuracy,
-                macro_f1=scores.macro.f1,
+                macro_f1=scores.macro_f1,
             )
         )
-    rows = all_examples(table, labels, study.copies)
-    everything = Exam(rows, labels, seed).scores(log_proba)
-    interval = Interval(**asdict(everything.intervals["accuracy"]))
-    validation = CrossValidation(accuracy=everything.accuracy, interval=interval, folds=folds)
+    rows = all_rows(table, labels, splits.copies)
+    everything = Evaluator(rows, labels, seed).scores(log_proba)
+    validation = CrossValidation(
+        accuracy=everything.accuracy, interval=everything.intervals.accuracy, folds=folds
+    )
     return validation, log_proba

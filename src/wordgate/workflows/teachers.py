@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
-from wordgate.evaluation.calibration import tempered
+from wordgate.evaluation.calibration import apply_temperature
 from wordgate.hub import Role, locate_model
 from wordgate.models.base import Model, log_softmax
 from wordgate.models.transformer import TransformerModel
@@ -20,7 +20,7 @@ from wordgate.runtime.progress import Progress
 from wordgate.settings import NO_TEACHER, Settings
 from wordgate.training.fitting import Examples
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
-from wordgate.workflows.teaching_folder import TeachingFolder
+from wordgate.workflows.teacher_cache import TeacherCache
 
 _TEACHER = Role("teacher", "transformer", "--teacher ", ("config.json",))
 FALSE_ALARMS = 0.02
@@ -47,7 +47,7 @@ class ModelTeacher:
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes], in the order of the data's labels."""
-        return tempered(self.model.log_proba(texts), self.temperature)[:, self.columns]
+        return apply_temperature(self.model.log_proba(texts), self.temperature)[:, self.columns]
 
     def labelling(self, settings: Settings, device: str) -> "ModelTeacher":
         """Give the same teacher to label many texts: a transformer computes where it is fastest.
@@ -144,7 +144,7 @@ class SavedModel:
 
 
 @dataclass(frozen=True)
-class TeacherFitting:
+class TeacherTrainer:
     """What teachers are fitted on, and how."""
 
     train: Examples
@@ -158,7 +158,7 @@ class TeacherFitting:
     threads: int | None
 
     def teachers(
-        self, saved: Mapping[str, SavedModel], folder: TeachingFolder, limit: float
+        self, saved: Mapping[str, SavedModel], folder: TeacherCache, limit: float
     ) -> list[ModelTeacher]:
         """Load or fine-tune all teachers; these share the time until the limit."""
         found, names = [], self.settings.teacher
@@ -175,7 +175,7 @@ class TeacherFitting:
         return found
 
     def _fine_tuned(
-        self, name: str, number: int, folder: TeachingFolder, limit: float
+        self, name: str, number: int, folder: TeacherCache, limit: float
     ) -> ModelTeacher:
         columns = tuple(range(len(self.labels)))
         kept = folder.teacher(number)

@@ -1,7 +1,7 @@
-"""From labelled texts to a judged model in a folder."""
+"""From labelled texts to an evaluated model in a folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,35 +15,35 @@ from wordgate.bundle.writing import Bundle, check_destination, write_bundle
 from wordgate.data import Table
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
-from wordgate.evaluation.calibration import tempered
-from wordgate.evaluation.metrics import Scores
+from wordgate.evaluation.calibration import TemperatureScaling, apply_temperature
+from wordgate.evaluation.error_analysis import Predictions, analyse_errors
+from wordgate.evaluation.selective_prediction import coverage_curve
+from wordgate.evaluation.slices import count_words
 from wordgate.prediction.predictor import Predictor
+from wordgate.report.audit import sections
+from wordgate.report.model import model_page
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import TAUGHT, Settings, checked_seed
+from wordgate.split.audit import audit_table
 from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
-from wordgate.training.fitting import Keeping
+from wordgate.training.fitting import CheckpointConfig
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.audit import audit_table
 from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.clock import Clock, peak_memory_mb
 from wordgate.workflows.folds import check_folds, cross_validate
-from wordgate.workflows.judging import (
-    Exam,
-    JudgedBaselines,
-    compare_to_count,
-    coverage_facts,
-    judge_baselines,
+from wordgate.workflows.metrics import (
+    BaselineResults,
+    Evaluator,
+    evaluate_baselines,
+    predictions,
     split_facts,
     teacher_facts,
-    tempering_facts,
     vector_facts,
 )
-from wordgate.workflows.keeping import check_keeping, is_end_of, kept_beside, taught_beside
 from wordgate.workflows.reading import ReadingOptions, read_parts
-from wordgate.workflows.reporting import report_page
 from wordgate.workflows.resolving import (
     as_names,
     choose_recipe,
@@ -52,15 +52,21 @@ from wordgate.workflows.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.workflows.study import Study, make_study
-from wordgate.workflows.teaching import (
-    Taught,
-    Teaching,
+from wordgate.workflows.resuming import (
+    checkpoint_config,
+    checkpoint_path,
+    is_complete,
+    teaching_path,
+)
+from wordgate.workflows.splits import DataSplits, all_rows, split_table
+from wordgate.workflows.students import (
+    DistillationResult,
+    TeacherConfig,
     fit_model,
-    prepare_teaching,
+    teacher_config,
     vectors_of,
 )
-from wordgate.workflows.teaching_folder import clear_teaching
+from wordgate.workflows.teacher_cache import clear_teacher_cache
 
 
 @dataclass(frozen=True)
@@ -69,15 +75,13 @@ class Training:
 
     Attributes:
         predictor: The model, ready to use.
-        metrics: What it is worth on the test rows, as `metrics.json` has it.
-        scores: The scores among them, ready to be laid out.
+        metrics: Its scores on the test rows, as `metrics.json` has it.
         bundle: All that is kept of it.
         remarks: What a user should know about this run.
     """
 
     predictor: Predictor
     metrics: Metrics
-    scores: Scores
     bundle: Bundle
     remarks: Sequence[str]
 
@@ -101,10 +105,10 @@ class Plan:
     device: str
     vectors: PretrainedVectors | None = None
     folds: int | None = None
-    keeping: Keeping | None = None
+    checkpoint: CheckpointConfig | None = None
     no_texts: bool = False
     threads: int | None = None
-    teaching: Teaching | None = None
+    teaching: TeacherConfig | None = None
 
 
 def train(
@@ -134,7 +138,7 @@ def train(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Training:
-    """Train a classifier, judge it on rows it has not seen, and keep it.
+    """Train a classifier, evaluate it on rows it has not seen, and save it.
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
@@ -157,7 +161,7 @@ def train(
         valid: A file of the same columns for validation.
         test: A file of the same columns for test.
         split_column: A column that says ``train``, ``valid`` or ``test``.
-        folds: Cross-validate as well: deal all rows to so many folds of whole groups, and judge a
+        folds: Cross-validate as well: deal all rows to so many folds of whole groups, and test a
             model like the kept one on each fold. The model kept is that of the ordinary split.
         seed: Decides the split, the first weights, the order, the dropout, the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -171,7 +175,7 @@ def train(
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
-        The model, judged.
+        The model and its scores.
 
     Raises:
         WordgateError: Data, settings or destination can't be used; the message says how to mend.
@@ -182,23 +186,24 @@ def train(
     refuse_idle_split(split, valid, test, split_column)
     if test_size is not None and test is not None:
         raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
-    told: Progress = Console() if progress is None else progress
+    progress = Console() if progress is None else progress
     files = as_names(unlabelled) or ()
     named = given_options(split=split, test_size=test_size, teacher=as_names(teacher))
     overrides = {**(settings or {}), **named}
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
-    teaching = prepare_teaching(
+    teaching = teacher_config(
         chosen if model in TAUGHT else None,
         teaching_minutes,
         has_unlabelled=bool(files),
-        folder=taught_beside(out) if out is not None and model == "lstm" else None,
+        folder=teaching_path(out) if out is not None and model in TAUGHT else None,
         resume=resume,
     )
-    if resume and not overwrite and max_minutes is None and out is not None and model == "lstm":
-        overwrite = is_end_of(Path(out), kept_beside(out))  # killed between writing and removing
-    keeping = check_keeping(out, model, resume=resume, overwrite=overwrite)
+    if resume and not overwrite and max_minutes is None and out is not None:
+        # Complete if it was killed between writing the model and removing the checkpoint.
+        overwrite = is_complete(Path(out), checkpoint_path(out))
+    checkpoint = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
     seed = checked_seed(seed)
     check_device(model, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
@@ -214,10 +219,10 @@ def train(
         empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
         **reading,
     )
-    told.say("\n".join(sources.lines()))
+    progress.say("\n".join(sources.lines()))
     if teaching is not None:
-        teaching = teaching.beside(sources.table, files, told, encoding=reading.get("encoding"))
-    chosen, pretrained = resolve_vectors(vectors, chosen, told)
+        teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
+    chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     plan = Plan(
         model,
         str(recipe),
@@ -226,26 +231,26 @@ def train(
         device,
         pretrained,
         folds,
-        keeping,
+        checkpoint,
         no_texts,
         threads,
         teaching,
     )
     with limited_blas(n_threads):
-        training = train_on_table(sources.table, sources.facts(), plan, clock, told)
+        training = train_on_table(sources.table, sources.facts(), plan, clock, progress)
     if out is not None:
         training.save(out, overwrite=overwrite)
-    if keeping is not None:
-        remove(keeping.file)
+    if checkpoint is not None:
+        remove(checkpoint.file)
     if teaching is not None and teaching.folder is not None:
-        clear_teaching(teaching.folder)
+        clear_teacher_cache(teaching.folder)
     return training
 
 
 def train_on_table(
     table: Table, data: dict[str, object], plan: Plan, clock: Clock, progress: Progress
 ) -> Training:
-    """Split, fit the baselines and the model, and judge them.
+    """Split, fit the baselines and the model, and evaluate them.
 
     Args:
         table: The rows.
@@ -254,84 +259,99 @@ def train_on_table(
         clock: The time since the command began.
         progress: Where remarks go.
     """
-    study = make_study(table, plan.settings, plan.seed)
+    splits = split_table(table, plan.settings, plan.seed)
     if plan.teaching is not None:
-        plan.teaching.check_labels(study.labels)
-    progress.say("\n".join([study.split.reason, *study.split.warnings]))
-    facts, found = split_facts(study), audit_table(table, study.copies)
-    exam = Exam(study.test, study.labels, plan.seed)
-    baselines = judge_baselines(study.train, exam)
+        plan.teaching.check_labels(splits.labels)
+    progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
+    facts, found = split_facts(splits), audit_table(table, splits.copies)
+    evaluator = Evaluator(splits.test, splits.labels, plan.seed)
+    baselines = evaluate_baselines(splits.train, evaluator)
     progress.say(_baseline_line(baselines))
-    calibrated, taught = _fit(study, plan, clock, progress)
+    calibrated, taught = _fit(splits, plan, clock, progress)
     fitted = calibrated.fitted
-    untempered = fitted.model.log_proba(study.test.texts)
-    log_proba = tempered(untempered, calibrated.temperature)
-    scores = exam.scores(log_proba)
-    folds, by_folds = _folds(table, study, plan, progress)
+    uncalibrated = fitted.model.log_proba(splits.test.texts)
+    log_proba = apply_temperature(uncalibrated, calibrated.temperature)
+    scores = evaluator.scores(log_proba)
+    scaling = TemperatureScaling.of(uncalibrated, splits.test.targets, calibrated.temperature)
+    coverage = coverage_curve(log_proba, splits.test.targets)
+    folds, by_folds = _folds(table, splits, plan, progress)
     vectors = vectors_of(plan.vectors, taught)
     metrics = Metrics.model_validate(
         {
-            **scores.as_dict(),
+            **dict(scores),
             "baselines": baselines.facts,
-            "difference_to_count": compare_to_count(exam, log_proba, baselines),
+            "difference_to_count": evaluator.paired_difference(
+                log_proba, baselines.count_log_proba
+            ),
             "split": facts,
             "folds": folds,
-            "calibration": tempering_facts(exam, untempered, calibrated.temperature),
-            "coverage": coverage_facts(exam, log_proba),
+            "calibration": scaling,
+            "coverage": coverage,
             "vectors": vector_facts(vectors, fitted.coverage),
-            "teacher": None if taught is None else teacher_facts(exam, log_proba, taught),
+            "teacher": None if taught is None else teacher_facts(evaluator, log_proba, taught),
             **_course(calibrated, clock),
         }
     )
-    config = _config(data, study, plan, calibrated, vectors)
-    page = report_page(
-        table,
-        study,
-        found,
-        config,
-        metrics,
+    config = _config(data, splits, plan, calibrated, vectors)
+    analysis = analyse_errors(
         scores,
-        untempered,
-        log_proba,
-        by_folds=by_folds,
+        predictions(table, splits.test, splits.split.test, log_proba),
+        count_words(splits.test.texts, splits.train.texts),
+        temperature=scaling.temperature,
+        before=scaling.before,
+        after=scaling.after,
+        coverage=coverage,
+        suspected=_suspected(table, splits, by_folds),
         texts=not plan.no_texts,
+        seed=plan.seed,
     )
-    prints = _fingerprints(table, study)
+    page = model_page(config, metrics, analysis, sections(found))
+    prints = _fingerprints(table, splits)
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
-    return Training(predictor, metrics, scores, bundle, (*study.split.warnings, *fitted.remarks))
+    return Training(predictor, metrics, bundle, (*splits.split.warnings, *fitted.remarks))
+
+
+def _suspected(
+    table: Table, splits: DataSplits, by_folds: NDArray[np.float64] | None
+) -> Predictions | None:
+    """Seek wrong labels among all rows where folds predicted them, else among the test rows."""
+    if by_folds is None:
+        return None
+    everything = all_rows(table, splits.labels, splits.copies)
+    return predictions(table, everything, np.arange(len(table)), by_folds)
 
 
 def _fit(
-    study: Study, plan: Plan, clock: Clock, progress: Progress
-) -> tuple[Calibrated, Taught | None]:
+    splits: DataSplits, plan: Plan, clock: Clock, progress: Progress
+) -> tuple[Calibrated, DistillationResult | None]:
     return fit_model(
         plan.model,
-        study.train,
-        study.valid,
-        study.test,
-        study.labels,
+        splits.train,
+        splits.valid,
+        splits.test,
+        splits.labels,
         plan.settings,
         plan.teaching,
         seed=plan.seed,
         device=plan.device,
         progress=progress,
-        deadline=clock.fitting_deadline(len(study.valid.texts) + len(study.test.texts)),
-        vocabulary_of=study.vocabulary_of,
+        deadline=clock.fitting_deadline(len(splits.valid.texts) + len(splits.test.texts)),
+        vocabulary_of=splits.vocabulary_of,
         vectors=plan.vectors,
-        keeping=plan.keeping,
+        checkpoint=plan.checkpoint,
         threads=plan.threads,
     )
 
 
 def _folds(
-    table: Table, study: Study, plan: Plan, progress: Progress
+    table: Table, splits: DataSplits, plan: Plan, progress: Progress
 ) -> tuple[CrossValidation, NDArray[np.float64]] | tuple[None, None]:
     if plan.folds is None:
         return None, None
     return cross_validate(
         table,
-        study,
+        splits,
         plan.folds,
         family=plan.model,
         settings=plan.settings,
@@ -353,21 +373,21 @@ def _course(calibrated: Calibrated, clock: Clock) -> dict[str, object]:
         "peak_memory_mb": peak_memory_mb(),
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch,
-        "history": [asdict(epoch) for epoch in fitted.history],
+        "history": list(fitted.history),
         "remarks": list(fitted.remarks),
     }
 
 
 def _config(
     data: dict[str, object],
-    study: Study,
+    splits: DataSplits,
     plan: Plan,
     calibrated: Calibrated,
     vectors: PretrainedVectors | None,
 ) -> Config:
     return Config(
         family=plan.model,
-        labels=study.labels,
+        labels=splits.labels,
         seed=plan.seed,
         recipe=plan.recipe,
         settings=(calibrated.fitted.settings or plan.settings).model_dump(mode="json"),
@@ -378,16 +398,16 @@ def _config(
     )
 
 
-def _fingerprints(table: Table, study: Study) -> Fingerprints:
+def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
     """Take the prints of every row that had a part in the model, validation included.
 
     The groups are those that the data names, which other files may name, too.
     """
-    known = table.select([*study.split.train, *study.split.valid])
+    known = table.select([*splits.split.train, *splits.split.valid])
     return Fingerprints.of(known.bodies, known.groups)
 
 
-def _baseline_line(baselines: JudgedBaselines) -> str:
+def _baseline_line(baselines: BaselineResults) -> str:
     facts = baselines.facts
     return (
         f"To beat: {facts.majority.accuracy:.3f} by the most frequent label alone,"

@@ -19,8 +19,8 @@ from wordgate.vectors.distilling import distill_words
 from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.distill import LONGEST_WORD, further_words, write_word_vectors
+from wordgate.workflows.teacher_cache import VECTORS, TeacherCache
 from wordgate.workflows.teachers import ModelTeacher
-from wordgate.workflows.teaching_folder import VECTORS, TeachingFolder
 
 NEIGHBOURS = 8
 """Words that may stand for a word in a variation: its nearest by their vectors."""
@@ -29,7 +29,7 @@ NEIGHBOURS = 8
 def distilled_vectors(
     teachers: Sequence[ModelTeacher],
     texts: Sequence[str],
-    folder: TeachingFolder,
+    folder: TeacherCache,
     progress: Progress,
     settings: Settings,
     threads: int | None,
@@ -90,12 +90,12 @@ def make_augmenter(
     return Augmenter(tokenizer, nearest_words(known, found.vectors[found.known], NEIGHBOURS))
 
 
-def ask_teacher(
+def label_texts(
     teacher: Teacher,
     transfer: TransferSet,
     test: Examples,
     n_classes: int,
-    folder: TeachingFolder,
+    folder: TeacherCache,
     progress: Progress,
     limit: float,
 ) -> dict[str, NDArray[np.float32]]:

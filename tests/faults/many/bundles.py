@@ -276,7 +276,7 @@ class Training:
         return self.families.fit(
             "lstm", examples, examples, 2, small_settings(), seed=0, device="cpu",
             progress=Silent(), deadline=deadline,
-            keeping=self.fitting.Keeping(self.file, resume=resume),
+            checkpoint=self.fitting.CheckpointConfig(self.file, resume=resume),
         )  # fmt: skip
 
     def case(self, chance):
@@ -338,7 +338,7 @@ class Comparing:
 
     def __init__(self, folder):
         from wordgate.runtime.progress import Silent
-        from wordgate.workflows import compare, logbook
+        from wordgate.workflows import compare, result_store
 
         self.silent = Silent()
         self.source, self.out = folder / "rounds.csv", folder / "compared"
@@ -349,7 +349,7 @@ class Comparing:
         compare.find_near_duplicates = lambda *given: (
             kept.get(0) or kept.setdefault(0, real(*given))
         )
-        logbook.Logbook.clear = lambda own: None  # the rounds stay
+        result_store.ResultStore.clear = lambda own: None  # the rounds stay
         self.compare(resume=False)
         self.wholes = {f: f.read_bytes() for f in Path(f"{self.out}.checkpoint").iterdir()}
         self.result = self.told()
@@ -368,17 +368,17 @@ class Comparing:
     def case(self, chance):
         file, whole = chance.choice(list(self.wholes.items()))
         signed = chance.random() < 0.7
-        content = signed_again(whole, "course", chance) if signed else broken_bytes(whole, chance)
+        content = signed_again(whole, "result", chance) if signed else broken_bytes(whole, chance)
         file.write_bytes(content)
         try:
-            ladder = self.compare(resume=True)
+            comparison = self.compare(resume=True)
         except WordgateError as error:
             check_sentence(error)
             return f"round, {'signed' if signed else 'changed byte'}: refused"
         finally:
             file.write_bytes(whole)
-        for rung in ladder.rungs:
-            assert np.isfinite(rung.answers.log_proba).all(), "log-probabilities of no numbers"
+        for result in comparison.results:
+            assert np.isfinite(result.log_proba).all(), "log-probabilities of no numbers"
         json.loads((self.out / "comparison.json").read_bytes(), parse_constant=float.fromhex)
         assert signed or self.told() == self.result, "a changed byte was read"
         return f"round{', signed' if signed else ''}: read"

@@ -1,0 +1,168 @@
+"""A comparison of models of several families on the same splits, as `comparison.json` has it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.evaluation.intervals import PairedDifference
+from wordgate.evaluation.metrics import Epoch, Scores
+
+TAUGHT_LSTM = "taught"
+"""What a comparison calls an LSTM that a teacher taught."""
+COMPARED = ("count", "logreg", "mlp", "lstm", TAUGHT_LSTM, "transformer")
+"""All that can be compared, the simplest first."""
+
+
+def family_of(name: str) -> str:
+    """Give the family of one of `COMPARED`."""
+    return "lstm" if name == TAUGHT_LSTM else name
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What a family's models came to on one kind of split.
+
+    Attributes:
+        family: The family of the models.
+        kind: The kind of split: ``grouped``, ``random`` or ``given``.
+        scores: On all test rows.
+        correct: bool [n], which of them are classified correctly.
+        log_proba: float64 [n, classes], as the models that ship give them.
+        uncalibrated: float64 [n, classes], before temperature scaling.
+        train_seconds: Of fitting, in the mean over the folds.
+        texts_per_second: Texts predicted a second, from strings, in the mean over the folds.
+        megabytes: The largest model's size, in 10^6 bytes.
+        temperature: What divides the log-probabilities; None where each fold has its own.
+        history: The epochs; none for a family that has none, and where folds have their own.
+        best_epoch: The one that was kept, from 1; 0 without epochs.
+        remarks: What a user should know about these runs.
+    """
+
+    family: str
+    kind: str
+    scores: Scores
+    correct: NDArray[np.bool_]
+    log_proba: NDArray[np.float64]
+    uncalibrated: NDArray[np.float64]
+    train_seconds: float
+    texts_per_second: float
+    megabytes: float
+    temperature: float | None = None
+    history: tuple[Epoch, ...] = ()
+    best_epoch: int = 0
+    remarks: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """Give it as plain JSON values, without its predictions and epochs."""
+        return {
+            "family": self.family,
+            "kind": self.kind,
+            "scores": self.scores.model_dump(mode="json"),
+            "train_seconds": self.train_seconds,
+            "texts_per_second": self.texts_per_second,
+            "megabytes": self.megabytes,
+            "remarks": list(self.remarks),
+        }
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """One family against the next simpler one on the same rows.
+
+    Attributes:
+        family: The family.
+        simpler: The family it is compared with.
+        kind: The kind of split.
+        difference: Accuracy of `family` less accuracy of `simpler`, paired by group.
+    """
+
+    family: str
+    simpler: str
+    kind: str
+    difference: PairedDifference
+
+    def to_json(self) -> dict[str, object]:
+        """Give it as plain JSON values."""
+        names = {"family": self.family, "simpler": self.simpler, "kind": self.kind}
+        return {**names, **self.difference.model_dump(mode="json")}
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """Which model of a comparison to use.
+
+    Attributes:
+        family: The family to use.
+        sentences: That, and what else to know before using it.
+    """
+
+    family: str
+    sentences: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models of several families on the same splits.
+
+    Attributes:
+        source: Where the data came from.
+        families: The families, the simplest first.
+        kinds: The kinds of split.
+        folds: In how many folds each row was tested once; None for one ordinary split.
+        seed: The run's seed.
+        recipe: The recipe's name.
+        vectors: The file of pretrained word vectors; None if there was none.
+        results: One for each family and kind that has been run.
+        paired_tests: Each family against the next simpler one.
+        leaks: A sentence for each kind: how many test rows could be known from training.
+        left_out: Families that could not take part, and why.
+        recommendation: What to use, in two sentences; None until all is run.
+        environment: Versions of what trained.
+    """
+
+    source: str
+    families: tuple[str, ...]
+    kinds: tuple[str, ...]
+    folds: int | None
+    seed: int
+    recipe: str
+    vectors: str | None
+    results: tuple[ModelResult, ...] = ()
+    paired_tests: tuple[PairedTest, ...] = ()
+    leaks: Mapping[str, str] | None = None
+    left_out: tuple[str, ...] = ()
+    recommendation: Recommendation | None = None
+    environment: Mapping[str, str] | None = None
+
+    def result(self, family: str, kind: str) -> ModelResult | None:
+        """Find a family's result on a kind of split; None where it has not been run yet."""
+        found = (one for one in self.results if (one.family, one.kind) == (family, kind))
+        return next(found, None)
+
+    def paired_test(self, family: str, kind: str) -> PairedTest | None:
+        """Find a family's test against the next simpler one; None for the simplest."""
+        found = (one for one in self.paired_tests if (one.family, one.kind) == (family, kind))
+        return next(found, None)
+
+    def to_json(self) -> dict[str, object]:
+        """Give all of it as plain JSON values."""
+        chosen = self.recommendation
+        return {
+            "schema_version": 1,
+            "source": self.source,
+            "families": list(self.families),
+            "kinds": list(self.kinds),
+            "folds": self.folds,
+            "seed": self.seed,
+            "recipe": self.recipe,
+            "vectors": self.vectors,
+            "results": [result.to_json() for result in self.results],
+            "paired_tests": [test.to_json() for test in self.paired_tests],
+            "leaks": dict(self.leaks or {}),
+            "left_out": list(self.left_out),
+            "recommended": None if chosen is None else chosen.family,
+            "recommendation": [] if chosen is None else list(chosen.sentences),
+            "environment": dict(self.environment or {}),
+        }

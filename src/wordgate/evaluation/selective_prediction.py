@@ -1,0 +1,82 @@
+"""Selective prediction: coverage and accuracy if improbable answers are withheld.
+
+The risk-coverage curve of El-Yaniv & Wiener (2010), "On the foundations of noise-free selective
+classification", with accuracy in place of risk.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from wordgate.evaluation.metrics import check_predictions
+
+THRESHOLDS = (*(round(0.05 * step, 2) for step in range(20)), 0.99)
+MIN_ANSWERS = 30
+_STEPS = (0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+class CoveragePoint(BaseModel, frozen=True, extra="forbid"):
+    """Coverage and accuracy where answers below a probability are withheld."""
+
+    threshold: float = Field(description="the least probability answered")
+    n: int = Field(description="test rows that are answered")
+    coverage: float = Field(description="share of the test rows that are answered")
+    accuracy: float | None = Field(description="among those; null if there are none")
+
+
+def coverage_curve(
+    log_proba: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> list[CoveragePoint]:
+    """Compute coverage and accuracy at some thresholds.
+
+    Args:
+        log_proba: float64 [n, classes], natural logarithms of the probabilities.
+        targets: int64 [n], the true classes.
+        thresholds: The least probabilities answered, from 0 to 1.
+
+    Returns:
+        One point a threshold, in their order.
+
+    Raises:
+        DataError: There are no rows, or what was given doesn't fit.
+    """
+    check_predictions(targets, log_proba, log_proba.shape[-1])
+    top = np.exp(log_proba.max(axis=1))
+    correct = log_proba.argmax(axis=1) == targets
+    return [_point(threshold, top >= threshold, correct) for threshold in thresholds]
+
+
+def _point(
+    threshold: float, answered: NDArray[np.bool_], correct: NDArray[np.bool_]
+) -> CoveragePoint:
+    n = int(answered.sum())
+    return CoveragePoint(
+        threshold=threshold,
+        n=n,
+        coverage=n / len(correct),
+        accuracy=float(correct[answered].mean()) if n else None,
+    )
+
+
+def abstention_sentences(points: Sequence[CoveragePoint]) -> list[str]:
+    """Say which P of ``--abstain-below`` reaches which accuracy, and at which coverage.
+
+    Fewer than 30 answers tell too little to choose by.
+    """
+    if not points:
+        return []
+    at = points[0].accuracy or 0.0
+    chosen = {}
+    for step in _STEPS:
+        reached = [one for one in points if one.n >= MIN_ANSWERS and (one.accuracy or 0) >= step]
+        if step > at and reached:
+            chosen[reached[0].threshold] = reached[0]
+    return [
+        f"With --abstain-below {one.threshold:g} it answers {one.coverage:.0%} of the texts,"
+        f" {one.accuracy:.0%} of them correctly."
+        for one in chosen.values()
+    ][:3]

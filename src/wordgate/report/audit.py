@@ -1,0 +1,202 @@
+"""The report on an audit: in sections, as plain text for a terminal, and as a page."""
+
+import textwrap
+from collections.abc import Iterator
+
+from wordgate.data import Choice
+from wordgate.report.page import Section, render
+from wordgate.report.text import text_table
+from wordgate.runtime.display import shown
+from wordgate.split.audit import Audit, Conflicts, GroupSizes
+from wordgate.split.pairs import Pair, ShownRow, differences
+
+LINE_WIDTH = 96
+MOST_LABELS = 20
+NAME_WIDTH = 40
+
+
+def sections(audit: Audit) -> list[Section]:
+    """Say what was found, subject by subject: the advice first, the pairs aside."""
+    return [
+        advice_section(audit),
+        _texts_section(audit),
+        _labels_section(audit),
+        _copies_section(audit),
+        _groups_section(audit),
+        _leaks_section(audit),
+    ]
+
+
+def audit_page(audit: Audit) -> str:
+    """Show an audit as a self-contained HTML page; every text of the data is escaped."""
+    return render(
+        "audit.html.j2",
+        title=f"Audit of {audit.reading.source}",
+        sections=sections(audit),
+        reading=Section("How the data was read", audit.reading.lines()),
+        pairs=[(pair, differences(pair.first.text, pair.second.text)) for pair in audit.pairs],
+        caption=_caption,
+    )
+
+
+def format_audit(audit: Audit) -> str:
+    """Write an audit for a terminal, the advice last."""
+    advice, *others = sections(audit)
+    parts = ["\n".join(_section_lines(section)) for section in others]
+    if audit.pairs:
+        parts.append("\n\n".join([_PAIRS_TITLE, *map(_format_pair, audit.pairs)]))
+    return "\n\n".join([*parts, "\n".join(_section_lines(advice))])
+
+
+_PAIRS_TITLE = "NEAR COPIES TO LOOK AT  [-only in the first-] {+only in the second+}"
+
+
+def _section_lines(section: Section) -> Iterator[str]:
+    yield section.title.upper()
+    for sentence in section.sentences:
+        yield from _wrapped(sentence, indent=2)
+    if section.rows:
+        yield from text_table([section.header, *section.rows], margin="  ", gap="   ")
+
+
+def _format_pair(pair: Pair) -> str:
+    """Show two texts as one, with what only one of them has in schemes."""
+    marks = {"same": "{}", "first": "[-{}-]", "second": "{{+{}+}}"}
+    words = [
+        marks[piece.where].format(shown(piece.words, LINE_WIDTH * 5))
+        for piece in differences(pair.first.text, pair.second.text)
+    ]
+    captions = f"{_caption(pair.first)} and {_caption(pair.second)}"
+    lines = [
+        f"  {pair.why} ({pair.similarity:.2f}): {captions}",
+        *_wrapped(" ".join(words), indent=4),
+    ]
+    return "\n".join(lines)
+
+
+def _caption(row: ShownRow) -> str:
+    """Name a row of a pair: its number, label and group."""
+    label = "" if row.label is None else f", {shown(row.label, 30)}"
+    group = "" if row.group is None else f", group {shown(row.group, 20)}"
+    return f"row {row.row:,}{label}{group}"
+
+
+def _wrapped(text: str, *, indent: int) -> list[str]:
+    margin = " " * indent
+    hanging = margin + "  " if text.startswith("- ") else margin
+    return textwrap.wrap(
+        text, LINE_WIDTH, initial_indent=margin, subsequent_indent=hanging, break_on_hyphens=False
+    )
+
+
+def advice_section(audit: Audit) -> Section:
+    """Say which split to use, and why."""
+    head = f"Use --split {audit.advice.split}"
+    head += ", which is the default." if audit.advice.split == "grouped" else "."
+    return Section("Advice", [head, *audit.advice.reasons])
+
+
+def _texts_section(audit: Audit) -> Section:
+    lengths = audit.lengths
+    sentences = [
+        f"{audit.n_rows:,} rows. Words in a text: median {lengths.median:.0f},"
+        f" nine of ten at most {lengths.percentile_90:.0f},"
+        f" 99 of a hundred at most {lengths.percentile_99:.0f}, longest {lengths.longest:,}.",
+        f"Empty texts: {lengths.empty:,} (left out); nothing but white space: {lengths.blank:,}.",
+        f"Fewer than five words: {_of(lengths.short, audit.n_rows)}; only exact copies of such"
+        " short texts can be detected.",
+    ]
+    return Section("Texts", sentences)
+
+
+def _labels_section(audit: Audit) -> Section:
+    if audit.labels is None:
+        return Section("Labels", ["No labels were found, so nothing is said of them."])
+    rows: list[tuple[str, ...]] = [
+        (shown(one.label, NAME_WIDTH) or "(empty)", f"{one.rows:,}", f"{one.share:.1%}")
+        for one in audit.labels[:MOST_LABELS]
+    ]
+    more = len(audit.labels) - len(rows)
+    sentences = [f"The {MOST_LABELS} most frequent of {len(audit.labels):,}:"] if more else []
+    return Section("Labels", sentences, ("label", "rows", "share"), rows)
+
+
+def _copies_section(audit: Audit) -> Section:
+    found = audit.duplicates
+    sentences = [
+        f"{_of(found.rows, audit.n_rows)} have a copy:",
+        f"- {found.exact_rows:,} stand with the same text elsewhere ({found.exact_texts:,}"
+        " different texts);",
+        f"- {found.near_rows:,} have a near copy: a similar text, not the same"
+        f" ({found.near_pairs:,} pairs).",
+    ]
+    if audit.conflicts is not None:
+        sentences.append(_conflicts(audit.conflicts))
+    return Section("Copies", [*sentences, *_where_sought(audit.reading.choice("text"))])
+
+
+def _where_sought(text: Choice | None) -> list[str]:
+    """Say that copies are those of one column, where several are the text."""
+    if text is None or not text.before:
+        return []
+    fronts = " and ".join(column.called() for column in text.before)
+    return [
+        f"Copies are sought in column {text.columns[-1].called()} alone; with another value of"
+        f" column {fronts}, each of their labels may be correct."
+    ]
+
+
+def _conflicts(conflicts: Conflicts) -> str:
+    groups = ""
+    if conflicts.groups is not None:
+        groups = f" Groups with more than one label: {conflicts.groups:,}."
+    return (
+        f"Labels in conflict: {conflicts.exact_rows:,} rows share their text with a row of another"
+        f" label ({conflicts.exact_texts:,} different texts). Pairs of near copies with different"
+        f" labels: {conflicts.near_pairs:,}.{groups}"
+    )
+
+
+def _groups_section(audit: Audit) -> Section:
+    groups = audit.groups
+    rows = [] if groups.own is None else [_sizes("the data's own", groups.own)]
+    rows.append(_sizes("with copies joined" if rows else "by copies", groups.joined))
+    sentences = [
+        f"{groups.column[:1].upper()}{groups.column[1:]}.",
+        f"{groups.rows_joined:,} rows were brought together with copies of theirs;"
+        f" {groups.rows_apart:,} still have a near copy in another group.",
+    ]
+    return Section("Groups", sentences, ("groups", "number", "median rows", "largest"), rows)
+
+
+def _sizes(name: str, sizes: GroupSizes) -> tuple[str, ...]:
+    return (name, f"{sizes.n_groups:,}", f"{sizes.median:g}", f"{sizes.largest:,}")
+
+
+def _leaks_section(audit: Audit) -> Section:
+    title = "What a split leaks"
+    if not audit.leaks:
+        return Section(title, ["There are too few rows to split."])
+    own = audit.groups.own is not None
+    header: tuple[str, ...] = ("split", "by group", "exact copy", "any copy", "in all")
+    rows: list[tuple[str, ...]] = [
+        (
+            leak.split,
+            "" if leak.by_group is None else f"{leak.by_group:.1%}",
+            f"{leak.by_exact_copy:.1%}",
+            f"{leak.by_copy:.1%}",
+            f"{leak.known:.1%}",
+        )
+        for leak in audit.leaks
+    ]
+    if not own:
+        header, rows = (header[0], *header[2:4]), [(row[0], *row[2:4]) for row in rows]
+    sentences = [
+        "Share of the test rows that training would know; means of three real splits each."
+    ]
+    problems = dict.fromkeys(leak.problem for leak in audit.leaks if leak.problem)
+    return Section(title, [*sentences, *problems], header, rows)
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part:,} of {whole:,} rows ({part / max(1, whole):.1%})"

@@ -1,0 +1,186 @@
+"""Results as plain text: numbers, tables and sentences, the same in a terminal and on a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wordgate.bundle.metrics import SplitFacts
+from wordgate.evaluation.intervals import Interval, PairedDifference
+from wordgate.evaluation.metrics import Average, Scores
+
+UNDEFINED = "–"
+_FAMILY_NAMES = {
+    "count": "counts",
+    "logreg": "averaged-vectors",
+    "mlp": "MLP",
+    "lstm": "LSTM",
+    "transformer": "transformer",
+}
+_COLUMNS = ("precision", "recall", "f1-score", "support")
+_WIDTH = 9
+_CORNER = "true \\ predicted"
+
+
+def format_share(value: float | None, digits: int = 3) -> str:
+    """Write a share of 1; a dash where it is undefined."""
+    return UNDEFINED if value is None else f"{value:.{digits}f}"
+
+
+def format_interval(interval: Interval) -> str:
+    """Write an interval; a dash where there is none."""
+    if interval.low is None or interval.high is None:
+        return UNDEFINED
+    return f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def format_points_interval(difference: PairedDifference) -> str:
+    """Write the interval of a difference in points (hundredths); a dash where there is none."""
+    if difference.low is None or difference.high is None:
+        return UNDEFINED
+    return f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
+
+
+def format_p_value(p_value: float | None) -> str:
+    """Write a p-value for a sentence; a dash where there is none."""
+    if p_value is None:
+        return UNDEFINED
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def format_points(difference: PairedDifference) -> str:
+    """Write a difference in points (hundredths), with its sign."""
+    return f"{100 * difference.difference:+.1f}"
+
+
+def format_evidence(difference: PairedDifference) -> str:
+    """Write what makes a difference believable: its interval and its p-value."""
+    if difference.low is None or difference.high is None:
+        interval = "no interval"
+    else:
+        interval = f"95 % interval {format_points_interval(difference)}"
+    if difference.p_value is None:
+        return interval
+    return f"{interval}, {format_p_value(difference.p_value)}"
+
+
+def source_name(source: str) -> str:
+    """Name a source without the folders it lies in: a page is for others, too."""
+    return Path(source).name
+
+
+def family_name(family: str) -> str:
+    """Name a family as people say it."""
+    return _FAMILY_NAMES.get(family, family)
+
+
+def verdict(family: str, difference: PairedDifference) -> str:
+    """Say bluntly whether the model is worth more than the plain word counts of the baseline."""
+    name = family_name(family)
+    facts = f"{format_points(difference)} points, {format_evidence(difference)}"
+    if difference.low is not None and difference.low > 0:
+        return f"The {name} model beats word counts: {facts}."
+    if difference.high is not None and difference.high < 0:
+        remedy = "" if family == "count" else ": use --model count"
+        return f"The {name} model is WORSE than word counts ({facts}){remedy}."
+    remedy = "." if family == "count" else ": --model count is as good, and simpler."
+    return f"The {name} model does NOT beat word counts by more than chance ({facts}){remedy}"
+
+
+def leak_warning(split: SplitFacts) -> str:
+    """Say how many test rows the model could know from training, and what that makes of scores."""
+    if split.leaked_by_group == 0:
+        return split.leakage()
+    remedy = {
+        "random": "; --split grouped tells what the model is worth on unseen groups",
+        "given": "; take these rows out of train to learn what the model is worth on unseen groups",
+    }.get(split.kind, "")
+    return f"LEAK: {split.leakage()} So these scores are partly memory{remedy}."
+
+
+def classification_report(scores: Scores) -> str:
+    """Lay out precision, recall and F1 of every label as scikit-learn does.
+
+    What is undefined is printed as ``–``, and a line says which labels the averages leave out.
+
+    Args:
+        scores: From :func:`wordgate.evaluation.metrics.evaluate`.
+
+    Returns:
+        Lines of text, without a final newline.
+    """
+    names = [score.label for score in scores.per_class]
+    first = max(len(name) for name in [*names, "weighted avg"])
+    lines = [_report_line("", _COLUMNS, first), ""]
+    for score in scores.per_class:
+        shares = [format_share(one, 2) for one in (score.precision, score.recall, score.f1)]
+        lines.append(_report_line(score.label, [*shares, str(score.support)], first))
+    accuracy = ["", "", format_share(scores.accuracy, 2), str(scores.n)]
+    lines += ["", _report_line("accuracy", accuracy, first)]
+    for name, by_support in (("macro avg", False), ("weighted avg", True)):
+        average = Average.over(scores.per_class, by_support=by_support)
+        shares = [format_share(one, 2) for one in average]
+        lines.append(_report_line(name, [*shares, str(scores.n)], first))
+    return "\n".join([*lines, *_undefined(scores)])
+
+
+def confusion_table(scores: Scores) -> str:
+    """Lay out how many rows of each label (one line each) were given each label (columns).
+
+    Args:
+        scores: From :func:`wordgate.evaluation.metrics.evaluate`.
+
+    Returns:
+        Lines of text, without a final newline.
+    """
+    names = [score.label for score in scores.per_class]
+    first = max(len(name) for name in [*names, _CORNER])
+    largest = max(len(str(count)) for row in scores.confusion for count in row)
+    widths = [max(len(name), largest) for name in names]
+    lines = [_table_line(_CORNER, names, first, widths)]
+    for name, row in zip(names, scores.confusion, strict=True):
+        lines.append(_table_line(name, [str(count) for count in row], first, widths))
+    return "\n".join(lines)
+
+
+def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ") -> list[str]:
+    """Lay rows out in columns: the first one to the left, the others to the right.
+
+    Args:
+        rows: The rows, all of the same length.
+        margin: What stands before each line.
+        gap: What stands between columns.
+
+    Returns:
+        The lines.
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        margin
+        + gap.join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _report_line(name: str, cells: Sequence[str], first: int) -> str:
+    return f"{name:>{first}} " + " ".join(f"{cell:>{_WIDTH}}" for cell in cells)
+
+
+def _table_line(name: str, cells: Sequence[str], first: int, widths: Sequence[int]) -> str:
+    padded = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)]
+    return "  ".join([f"{name:>{first}}", *padded])
+
+
+def _undefined(scores: Scores) -> list[str]:
+    """Explain dashes and averages that leave labels out; nothing where all is defined."""
+    without_rows = [score.label for score in scores.per_class if not score.support]
+    never_predicted = [score.label for score in scores.per_class if score.precision is None]
+    lines = []
+    if never_predicted:
+        lines.append(f"{UNDEFINED} precision: never predicted: {', '.join(never_predicted)}")
+    if without_rows:
+        lines.append(f"{UNDEFINED} recall, f1-score: no rows: {', '.join(without_rows)}")
+        n_averaged, n_labels = len(scores.macro_over), len(scores.per_class)
+        lines.append(f"the averages are over the {n_averaged} of {n_labels} labels with rows")
+    return ["", *lines] if lines else []

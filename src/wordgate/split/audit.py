@@ -1,0 +1,321 @@
+"""The audit of a data set: duplicates, conflicting labels, leakage, and which split to use."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.data import Reading, Table
+from wordgate.dedup.near_duplicates import NearDuplicates
+from wordgate.dedup.shingles import MIN_WORDS
+from wordgate.split.measured_leakage import MeasuredLeakage, measure_leakage
+from wordgate.split.pairs import Pair, example_pairs
+
+NOTABLE = 0.01  # a leak of this share of the test rows is worth a word
+MOSTLY = 0.5  # ... and of this share it is most of what a score measures
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long the texts are, in words: runs of letters and digits.
+
+    Where several columns are the text, only the last is measured.
+
+    Attributes:
+        median: Half of the texts have so many words at most.
+        percentile_90: Nine of ten have.
+        percentile_99: 99 of a hundred have.
+        longest: All have.
+        empty: Rows left out because their text is empty.
+        blank: Rows whose text is nothing but white space.
+        short: Rows of fewer than five words, the blank ones included: too short to tell whether
+            one copies another, unless they are equal.
+    """
+
+    median: float
+    percentile_90: float
+    percentile_99: float
+    longest: int
+    empty: int
+    blank: int
+    short: int
+
+
+@dataclass(frozen=True)
+class LabelShare:
+    """How many rows a label has, and which share of all rows that is."""
+
+    label: str
+    rows: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Which rows stand there more than once.
+
+    Attributes:
+        exact_rows: Rows whose text stands in another row, but for case and spaces.
+        exact_texts: The different texts among them.
+        near_rows: Rows that have a near copy: a similar text, not the same one.
+        near_pairs: Pairs of different texts that are near copies.
+        rows: Rows that have an exact or a near copy.
+    """
+
+    exact_rows: int
+    exact_texts: int
+    near_rows: int
+    near_pairs: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Conflicts:
+    """Copies that bear different labels: at most one of them can be right.
+
+    Where several columns are the text, copies are those of the last one: under different topics
+    both labels may be right.
+
+    Attributes:
+        exact_rows: Rows whose text stands in another row with another label.
+        exact_texts: The different texts among them.
+        near_pairs: Pairs of near copies that have no label in common.
+        groups: The data's own groups that have more than one label; None without groups.
+    """
+
+    exact_rows: int
+    exact_texts: int
+    near_pairs: int
+    groups: int | None
+
+
+@dataclass(frozen=True)
+class GroupSizes:
+    """How large groups are, in rows."""
+
+    n_groups: int
+    median: float
+    largest: int
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The data's own groups, and what becomes of them when copies are joined.
+
+    Attributes:
+        column: The column of ids as it was found, with the reason; or why there is none.
+        own: The data's groups; None if it has none.
+        joined: The groups with copies joined: those that a grouped split keeps together.
+        rows_joined: Rows that joining brought together with rows of another group.
+        rows_apart: Rows that still have a near copy in another group.
+    """
+
+    column: str
+    own: GroupSizes | None
+    joined: GroupSizes
+    rows_joined: int
+    rows_apart: int
+
+
+@dataclass(frozen=True)
+class SplitAdvice:
+    """Which split to use, as `--split` calls it, and why."""
+
+    split: str
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found in labelled texts.
+
+    Attributes:
+        reading: How the data was read.
+        n_rows: Rows audited.
+        lengths: How long the texts are.
+        labels: The labels, the most frequent first; None if none were found.
+        duplicates: What stands there more than once.
+        conflicts: Copies that bear different labels; None without labels.
+        groups: The groups, and how copies join them.
+        leaks: What a random split, a split by own groups and one with copies joined would leak;
+            none if the rows are too few to be split.
+        pairs: A few near copies to look at.
+        advice: Which split to use, and why.
+    """
+
+    reading: Reading
+    n_rows: int
+    lengths: Lengths
+    labels: list[LabelShare] | None
+    duplicates: Duplicates
+    conflicts: Conflicts | None
+    groups: Groups
+    leaks: list[MeasuredLeakage]
+    pairs: list[Pair]
+    advice: SplitAdvice
+
+    def facts(self) -> dict[str, object]:
+        """Give all that was found as plain JSON values, without any text of the data."""
+        facts = {name: value for name, value in asdict(self).items() if name != "reading"}
+        del facts["pairs"]
+        return facts
+
+    def to_json(self) -> dict[str, object]:
+        """Give all that was found as plain JSON values, a few texts included."""
+        pairs = [asdict(pair) for pair in self.pairs]
+        return {"reading": self.reading.to_json(), **self.facts(), "pairs": pairs}
+
+
+def audit_table(table: Table, copies: NearDuplicates) -> Audit:
+    """Audit rows that were read, and whose copies were found, before."""
+    leaks = _leaks(table, copies)
+    groups = _groups(table, copies)
+    return Audit(
+        reading=table.reading,
+        n_rows=len(table),
+        lengths=_lengths(table, copies),
+        labels=_labels(table),
+        duplicates=_duplicates(copies),
+        conflicts=_conflicts(table, copies),
+        groups=groups,
+        leaks=leaks,
+        pairs=example_pairs(table, copies),
+        advice=_advice(leaks, groups),
+    )
+
+
+def _leaks(table: Table, copies: NearDuplicates) -> list[MeasuredLeakage]:
+    labels = table.labels or [""] * len(table)
+    if len(table) <= len(set(labels)):
+        return []
+    return measure_leakage(table.texts, labels, copies)
+
+
+def _lengths(table: Table, copies: NearDuplicates) -> Lengths:
+    words = copies.n_words[copies.text]
+    median, ninety, ninety_nine = np.percentile(words, [50, 90, 99]).tolist()
+    return Lengths(
+        median=median,
+        percentile_90=ninety,
+        percentile_99=ninety_nine,
+        longest=int(words.max()),
+        empty=table.reading.dropped.get("empty text", 0),
+        blank=sum(not body.strip() for body in table.bodies),
+        short=int((words < MIN_WORDS).sum()),
+    )
+
+
+def _labels(table: Table) -> list[LabelShare] | None:
+    if table.labels is None:
+        return None
+    counts = sorted(Counter(table.labels).items(), key=lambda item: (-item[1], item[0]))
+    return [LabelShare(label, rows, rows / len(table)) for label, rows in counts]
+
+
+def _duplicates(copies: NearDuplicates) -> Duplicates:
+    rows_of_text = np.bincount(copies.text, minlength=len(copies.n_words))
+    near = np.zeros(len(copies.n_words), dtype=np.bool_)
+    near[copies.pairs.ravel()] = True
+    again = rows_of_text > 1
+    return Duplicates(
+        exact_rows=int(rows_of_text[again].sum()),
+        exact_texts=int(again.sum()),
+        near_rows=int(rows_of_text[near].sum()),
+        near_pairs=len(copies.pairs),
+        rows=int(rows_of_text[near | again].sum()),
+    )
+
+
+def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
+    if table.labels is None:
+        return None
+    label = _numbers(table.labels)
+    # The distinct pairs of a text and a label that it bears somewhere.
+    n_labels = int(label.max()) + 1
+    borne = np.unique(copies.text * n_labels + label)
+    text, labels_of_text = borne // n_labels, np.bincount(borne // n_labels)
+    mixed = labels_of_text > 1
+    rows_of_text = np.bincount(copies.text)
+    # A pair of texts with one label each conflicts where these differ; more are in conflict anyway.
+    only = np.zeros(len(labels_of_text), dtype=np.int64)
+    only[text] = borne % n_labels
+    ends = copies.pairs[~mixed[copies.pairs].any(axis=1)]
+    return Conflicts(
+        exact_rows=int(rows_of_text[mixed].sum()),
+        exact_texts=int(mixed.sum()),
+        near_pairs=int((only[ends[:, 0]] != only[ends[:, 1]]).sum()),
+        groups=_mixed_groups(table, label) if table.groups is not None else None,
+    )
+
+
+def _mixed_groups(table: Table, label: NDArray[np.int64]) -> int:
+    """Count the groups that have more than one label."""
+    pairs = set(zip(table.groups or (), label.tolist(), strict=True))
+    return sum(n > 1 for n in Counter(group for group, _ in pairs).values())
+
+
+def _groups(table: Table, copies: NearDuplicates) -> Groups:
+    choice = table.reading.choice("group")
+    return Groups(
+        column="group: none" if choice is None else choice.line(),
+        own=_sizes(copies.keys) if copies.own_groups else None,
+        joined=_sizes(copies.joined.groups),
+        rows_joined=copies.joined.n_joined,
+        rows_apart=copies.joined.n_apart,
+    )
+
+
+def _sizes(groups: list[str]) -> GroupSizes:
+    sizes = list(Counter(groups).values())
+    return GroupSizes(len(sizes), float(np.median(sizes)), max(sizes))
+
+
+def _advice(leaks: list[MeasuredLeakage], groups: Groups) -> SplitAdvice:
+    if not leaks:
+        return SplitAdvice(
+            "grouped", ["There are too few rows to split: none has a second to judge."]
+        )
+    at_random, by_own, joined = leaks
+    if joined.problem:
+        return SplitAdvice("random", [joined.problem, _random_leak(at_random)])
+    reasons = [_random_leak(at_random)]
+    if at_random.known < NOTABLE:
+        reasons.append("The split by groups costs nothing and stays the default.")
+        return SplitAdvice("grouped", reasons)
+    unjoined = "the data's own groups" if groups.own else "exact texts"
+    if by_own.known - joined.known >= NOTABLE / 10:
+        reasons.append(
+            f"A split by {unjoined} alone would still leak {by_own.known:.1%} of the test rows by"
+            f" their copies; with copies joined to groups, as wordgate does, {joined.known:.1%}."
+        )
+    else:
+        reasons.append(
+            f"A split that keeps groups and copies together leaks {joined.known:.1%} of them."
+        )
+    if joined.known >= NOTABLE and joined.by_exact_copy > joined.known / 2:
+        reasons.append(
+            "Most of what stays are equal texts, such as very short ones, that many groups share:"
+            " joining groups over them would chain strangers together."
+        )
+    return SplitAdvice("grouped", reasons)
+
+
+def _random_leak(at_random: MeasuredLeakage) -> str:
+    """Say what a random split would make of a score."""
+    share = f"{at_random.known:.1%} of the test rows"
+    if at_random.known < NOTABLE:
+        return f"Hardly anything repeats: a random split would leak only {share}."
+    worth = "mostly memory" if at_random.known >= MOSTLY else "partly memory"
+    ways = [f"{at_random.by_copy:.1%} have an exact or near copy in train"]
+    if at_random.by_group is not None:
+        ways.insert(0, f"{at_random.by_group:.1%} have another row of their group in train")
+    return (
+        f"After a random split a model would know {share} from training ({', '.join(ways)}):"
+        f" its score would be {worth}."
+    )
+
+
+def _numbers(values: list[str]) -> NDArray[np.int64]:
+    names = {name: number for number, name in enumerate(sorted(set(values)))}
+    return np.fromiter((names[value] for value in values), np.int64, len(values))

@@ -1,0 +1,95 @@
+"""Does the first record name the columns, or is it data? It must never be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from wordgate.runtime.display import shown
+from wordgate.tables.names import KNOWN_NAMES, is_number
+
+# A cell of more words than this is a text, not a name.
+_NAME_WORDS = 8
+_NAME_CHARACTERS = 60
+_SAMPLE = 2_000
+
+
+def infer_header(
+    first: Sequence[str], rest: Sequence[Sequence[str]], given: Collection[str]
+) -> tuple[bool, str]:
+    """Judge the first record by what stands below it.
+
+    Args:
+        first: The cells of the first record.
+        rest: The records that follow, each as long as ``first``.
+        given: Column names that the user's flags mention.
+
+    Returns:
+        Whether it is a header, and the reason as a clause.
+    """
+    cells = [cell.strip() for cell in first]
+    below = [[record[i].strip() for record in rest[:_SAMPLE]] for i in range(len(cells))]
+    named = next((cell for cell in cells if cell and cell in given), None)
+    if named is not None:
+        return True, f"the first record holds the name '{shown(named, 40)}' that was asked for"
+    return (
+        _numbers_below(cells, below, first_is_number=True)
+        or _long_cell(cells)
+        or _known_names(cells, least=2)
+        or _recurs(cells, below)
+        or _known_names(cells, least=1)
+        or _numbers_below(cells, below, first_is_number=False)
+        or _heads_few(cells, below)
+        or (False, "nothing sets the first record apart from the others")
+    )
+
+
+def _numbers_below(
+    cells: list[str], below: list[list[str]], *, first_is_number: bool
+) -> tuple[bool, str] | None:
+    """Compare the kind of a first cell with the kind of its column, where that is numeric."""
+    for i, (cell, column) in enumerate(zip(cells, below, strict=True)):
+        filled = [value for value in column if value]
+        if not cell or not filled or is_number(cell) is not first_is_number:
+            continue
+        if sum(map(is_number, filled)) < 0.95 * len(filled):
+            continue
+        if first_is_number:
+            return False, f"the first record holds the number {cell} in the numeric column {i + 1}"
+        return True, f"'{shown(cell, 40)}' stands above the numbers of column {i + 1}"
+    return None
+
+
+def _long_cell(cells: list[str]) -> tuple[bool, str] | None:
+    for i, cell in enumerate(cells):
+        if len(cell.split()) > _NAME_WORDS or len(cell) > _NAME_CHARACTERS:
+            return False, f"the first record holds a text, not a name, in column {i + 1}"
+    return None
+
+
+def _known_names(cells: list[str], least: int) -> tuple[bool, str] | None:
+    known = [cell for cell in cells if cell.lower() in KNOWN_NAMES]
+    if len(known) < least:
+        return None
+    return True, f"the first record names columns: {', '.join(known)}"
+
+
+def _recurs(cells: list[str], below: list[list[str]]) -> tuple[bool, str] | None:
+    """Look for a first cell that stands again in its column: it is a value."""
+    for i, (cell, column) in enumerate(zip(cells, below, strict=True)):
+        if cell and cell in column:
+            return False, f"'{shown(cell, 40)}' is a value of column {i + 1} in other records too"
+    return None
+
+
+def _heads_few(cells: list[str], below: list[list[str]]) -> tuple[bool, str] | None:
+    """Look for a first cell foreign to its column of few values, each standing often."""
+    filled = [cell for cell in cells if cell]
+    if len(set(filled)) < len(filled):
+        return None
+    for i, (cell, column) in enumerate(zip(cells, below, strict=True)):
+        values = set(column)
+        if cell and len(column) >= 3 * len(values) > 0 and cell not in values and len(values) <= 20:
+            return True, (
+                f"'{shown(cell, 40)}' is none of the {len(values)} other values of column {i + 1}"
+            )
+    return None

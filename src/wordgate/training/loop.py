@@ -1,0 +1,237 @@
+"""The training loop: epochs of updates, each evaluated on validation, until the training ends.
+
+It is the same for every family that is trained by gradients: early stopping, a deadline, a
+progress line an epoch, and a checkpoint. What differs stands behind `ModelTrainer`.
+"""
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Generic
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wordgate.evaluation.metrics import Epoch, macro_f1
+from wordgate.runtime.interrupt import Interruption, deferred_interruption
+from wordgate.runtime.progress import Progress, ProgressBar
+from wordgate.training.checkpoint import Checkpoint
+from wordgate.training.early_stopping import EarlyStopping
+from wordgate.training.fitting import TIME_LIMIT
+from wordgate.training.prefetch import prefetch
+from wordgate.training.protocol import Plan, SnapshotT
+from wordgate.training.state import TrainingState
+
+EVALUATED_TEXTS_PER_SECOND = 4000.0
+"""What the first epoch assumes of validation, to end in time; later ones know."""
+
+
+class TrainingLoop(Generic[SnapshotT]):
+    """Trains until all epochs are over, validation stalls, time is up, or somebody interrupts.
+
+    Args:
+        state: The training, at its beginning; its trainer makes the updates.
+        targets: int64 [n_valid], those of the validation texts.
+        early_stopping: Keeps the best epoch, and ends a training that stalls.
+        progress: Where each epoch is reported.
+        deadline: The `time.monotonic()` at which training and validation must have ended.
+        checkpoint: Where the state is kept; None for nowhere.
+        threads: In how many threads torch computes; with one, nothing else has a thread.
+
+    Attributes:
+        state: How far the training is.
+    """
+
+    def __init__(
+        self,
+        state: TrainingState[SnapshotT],
+        targets: NDArray[np.int64],
+        early_stopping: EarlyStopping,
+        progress: Progress,
+        deadline: float,
+        checkpoint: Checkpoint | None,
+        *,
+        threads: int,
+    ):
+        self.state = state
+        self._trainer = state.trainer
+        self._targets = targets
+        self._early_stopping = early_stopping
+        self._progress = progress
+        self._deadline = deadline
+        self._checkpoint = checkpoint
+        self._threads = threads
+        self._evaluation_seconds = len(targets) / EVALUATED_TEXTS_PER_SECOND
+        self._is_cut = False
+        self._earlier_seconds = state.seconds
+        self._started = self._clock = time.perf_counter()
+
+    def load_checkpoint(self) -> list[str]:
+        """Go to where the checkpoint is; say where that is, and what may differ.
+
+        Raises:
+            BundleError: The checkpoint can't be used.
+        """
+        if self._checkpoint is None:
+            return []
+        warnings = self._checkpoint.restore(self.state)
+        self._earlier_seconds = self.state.seconds
+        plan = self._trainer.plan
+        where = (
+            f"Resumed from {self._checkpoint.file} after {self._trainer.updates:,} {plan.of}"
+            f" {plan.updates:,} updates."
+        )
+        return [where, *warnings]
+
+    def run(self) -> list[str]:
+        """Run to the end.
+
+        Returns:
+            Why it ended, if it was not because all epochs are over.
+
+        Raises:
+            KeyboardInterrupt: The training was interrupted, and its state is in the checkpoint.
+            BundleError: The checkpoint can't be written.
+        """
+        plan = self._trainer.plan
+        deferred: AbstractContextManager[Interruption] = nullcontext(Interruption())
+        if self._checkpoint is not None:
+            deferred = deferred_interruption()
+        planned = None if plan.open_end else plan.updates
+        with (
+            deferred as interruption,
+            self._progress.bar(planned, done=self._trainer.updates) as bar,
+        ):
+            while (end := self._end()) is None:
+                self._run_epoch(bar, interruption)
+                self._end_epoch()
+            self._stop_if_asked(interruption)
+        return end
+
+    def is_late(self) -> bool:
+        """Tell whether there is no time left but for validation."""
+        return time.monotonic() > self._deadline - self._evaluation_seconds
+
+    def _end(self) -> list[str] | None:
+        """Say why the training ends before it was to; nothing if it was to; None to go on."""
+        plan, state = self._trainer.plan, self.state
+        if state.batch or not state.history:
+            return None
+        if state.epoch == plan.epochs and not self._is_cut:
+            return []
+        if self._is_cut or self.is_late():
+            return [f"{TIME_LIMIT}ended the training in epoch {state.epoch}."]
+        if self._early_stopping.should_stop(state):
+            return [] if plan.open_end else [self._early_stopping.remark()]
+        return None
+
+    def _run_epoch(self, bar: ProgressBar, interruption: Interruption) -> None:
+        """Pass over the rest of the training texts, or until the time is over."""
+        trainer, state, plan = self._trainer, self.state, self._trainer.plan
+        running = state.running
+        sums = torch.tensor([running.loss, running.correct], dtype=torch.float64)
+        sums = sums.to(trainer.device)
+        label = f"epoch {state.epoch + 1} {plan.of} {plan.epochs}"
+        self._clock = time.perf_counter()
+        batches = trainer.batches(state.epoch, state.batch)
+        with prefetch(batches, threads=self._threads) as prepared:
+            for batch in prepared:
+                if running.seen and self.is_late():
+                    break
+                sums += trainer.update(batch)
+                state.batch += 1
+                running.seen += len(batch.targets)
+                self._expect_evaluation()
+                bar.advance(label)
+                if self._is_time_to_save(interruption):
+                    self._settle(sums)
+                    self._stop_if_asked(interruption)
+                    self._save()
+        self._settle(sums)
+        self._is_cut = state.batch < plan.updates_per_epoch
+        if self._is_cut:
+            self._save()  # as it is now: after validation nothing tells that it was cut
+
+    def _end_epoch(self) -> None:
+        """Evaluate the network, keep it if it is the best so far, and report the epoch."""
+        trainer, state, stopping = self._trainer, self.state, self._early_stopping
+        started = time.perf_counter()
+        snapshot = trainer.snapshot()
+        log_proba = trainer.evaluate(snapshot)
+        self._evaluation_seconds = time.perf_counter() - started
+        epoch = self._epoch(log_proba)
+        stopping.on_epoch_end(state, epoch, snapshot)
+        state.end_epoch(epoch)
+        self._progress.say(epoch_line(state, trainer.plan, keeps_last=stopping.keeps_last))
+
+    def _epoch(self, log_proba: NDArray[np.float64]) -> Epoch:
+        """Gather what the epoch that ends came to; log-probabilities float64 [n_valid, classes]."""
+        running, targets = self.state.running, self._targets
+        predicted = log_proba.argmax(axis=1)
+        return Epoch(
+            epoch=self.state.epoch + 1,
+            seconds=running.seconds,
+            texts_per_second=running.seen / running.seconds,
+            learning_rate=self._trainer.learning_rate,
+            train_loss=running.loss / running.seen,
+            train_accuracy=running.correct / running.seen,
+            valid_loss=-float(log_proba[np.arange(len(targets)), targets].mean()),
+            valid_accuracy=float((predicted == targets).mean()),
+            valid_macro_f1=macro_f1(targets, predicted, log_proba.shape[1]),
+        )
+
+    def _expect_evaluation(self) -> None:
+        """Learn from the first epoch's updates how long validation will take, if that can be."""
+        cost, running = self._trainer.evaluation_cost, self.state.running
+        if cost is not None and not self.state.history:
+            seconds = running.seconds + time.perf_counter() - self._clock
+            self._evaluation_seconds = len(self._targets) * cost * seconds / running.seen
+
+    def _settle(self, sums: torch.Tensor) -> None:
+        """Write down what the epoch has come to so far."""
+        running = self.state.running
+        loss, correct = sums.tolist()
+        running.loss, running.correct = loss, int(correct)
+        now = time.perf_counter()
+        running.seconds += now - self._clock
+        self._clock = now
+
+    def _is_time_to_save(self, interruption: Interruption) -> bool:
+        return self._checkpoint is not None and (interruption.asked or self._checkpoint.is_due())
+
+    def _save(self) -> None:
+        if self._checkpoint is not None:
+            self.state.seconds = self._earlier_seconds + time.perf_counter() - self._started
+            self._checkpoint.save(self.state)
+
+    def _stop_if_asked(self, interruption: Interruption) -> None:
+        if interruption.asked and self._checkpoint is not None:
+            if not self._is_cut:
+                self._save()
+            raise KeyboardInterrupt(
+                f"the training is kept in {self._checkpoint.file};"
+                " the same command with --resume goes on from there"
+            )
+
+
+def epoch_line(state: TrainingState[Any], plan: Plan, *, keeps_last: bool = False) -> str:
+    """Put the last epoch in a line.
+
+    Args:
+        state: The epochs so far.
+        plan: How many there will be, or will be at most: then no time left can be told.
+        keeps_last: Whether the last epoch is kept, so that none is the best.
+    """
+    epoch = state.history[-1]
+    left = sum(past.seconds for past in state.history) / len(state.history)
+    left *= plan.epochs - epoch.epoch
+    best = "best so far" if state.best_epoch == epoch.epoch else f"best: {state.best_epoch}"
+    mark = "" if keeps_last else f" ({best})"
+    number = f"{epoch.epoch:>{len(str(plan.epochs))}}"
+    line = (
+        f"epoch {number if plan.open_end else f'{number}/{plan.epochs}'}"
+        f"  {epoch.seconds:5.1f} s  {epoch.texts_per_second:6,.0f} texts/s"
+        f"  loss {epoch.train_loss:.3f}  train {epoch.train_accuracy:.3f}"
+        f"  valid {epoch.valid_accuracy:.3f}{mark}"
+    )
+    return line if plan.open_end else f"{line}  {left:.0f} s left"

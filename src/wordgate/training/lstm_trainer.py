@@ -1,0 +1,371 @@
+"""The LSTM in training: its weights, and one update at a time.
+
+What is prepared for an update, what it computes, what it moves; the loop around it is
+`wordgate.training.loop`.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wordgate.models.lstm_network import Network
+from wordgate.settings import Settings
+from wordgate.text.batches import PaddedBatch, bucketed
+from wordgate.training import initialization, recurrent
+from wordgate.training.device import choose_precision, engine
+from wordgate.training.fitting import EncodedData, Targets
+from wordgate.training.initialization import EmbeddingInit
+from wordgate.training.optimizers import (
+    Adam,
+    BatchRows,
+    KerasRows,
+    Rates,
+    WeightAverage,
+    clip_gradients,
+    schedule_factor,
+)
+from wordgate.training.protocol import FloatArrays, Plan, check_array
+from wordgate.training.recurrent import DirectionWeights, Weights
+from wordgate.training.rng import dropout_mask, rng_for
+
+SMALLEST_EPOCH = 20
+"""Small data is cut into smaller batches so that an epoch makes at least so many updates."""
+MOST_EPOCHS_FOR_SMALL_DATA = 40
+FEWEST_EPOCHS_FOR_LARGE_DATA = 4
+GATES = 4
+
+
+def make_plan(n_texts: int, settings: Settings) -> Plan:
+    """Fit batches and epochs to the data.
+
+    Small data takes smaller batches and more passes, unless `min_updates` is 0; large data fewer
+    passes, unless `max_updates` is 0.
+
+    Args:
+        n_texts: How many training texts there are.
+        settings: The recipe's settings.
+    """
+    batch_size = settings.batch_size
+    if settings.min_updates:
+        batch_size = max(1, min(batch_size, n_texts // SMALLEST_EPOCH))
+    updates = math.ceil(n_texts / batch_size)
+    wanted = min(math.ceil(settings.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
+    epochs = max(settings.epochs, wanted)
+    if settings.max_updates:
+        most = math.ceil(max(settings.max_updates, settings.min_updates) / updates)
+        epochs = min(epochs, max(most, FEWEST_EPOCHS_FOR_LARGE_DATA))
+    return Plan(batch_size, epochs, updates, open_end=settings.schedule == "warm-constant")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything an update needs besides the weights.
+
+    Attributes:
+        words: int64 [distinct], the batch's different words.
+        positions: int64 [batch, time], places in `words`.
+        lengths: int64 [batch].
+        targets: int64 [batch], or float32 [batch, classes].
+        masks: The dropout masks.
+    """
+
+    words: torch.Tensor
+    positions: torch.Tensor
+    lengths: torch.Tensor
+    targets: torch.Tensor
+    masks: recurrent.Masks
+
+
+def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
+    """Say what an LSTM is trained in."""
+    if settings.states_have_own_masks:
+        return torch.float32
+    return choose_precision(settings.precision, device)
+
+
+class LSTMTrainer:
+    """The weights of an LSTM in training, and its updates.
+
+    Args:
+        data: The training and validation texts.
+        unknown: The id of the unknown word; None where unknown words have none.
+        init: The word vectors to begin with; on a processor these very numbers are trained.
+        n_classes: How many labels there are.
+        settings: The recipe's settings.
+        seed: The run's seed.
+        device: Where to compute.
+        threads: In how many threads to evaluate, as for `choose_threads`.
+
+    Attributes:
+        plan: How the training texts are passed over.
+        updates: How many updates were made.
+        weights: All weights but the word vectors.
+        optimizer: Moves the weights; their moments.
+        embedding: The word vectors and their moments.
+        average: The running average of weights and word vectors; None if there is none.
+    """
+
+    evaluation_cost = None
+
+    def __init__(
+        self,
+        data: EncodedData,
+        unknown: int | None,
+        init: EmbeddingInit,
+        n_classes: int,
+        settings: Settings,
+        seed: int,
+        device: torch.device,
+        threads: int | None = None,
+    ):
+        self.settings = settings
+        self.plan = make_plan(len(data.train), settings)
+        self.seed = seed
+        self.device = device
+        self.precision = precision_of(settings, device)
+        self.unknown = unknown
+        self.updates = 0
+        self._data = data
+        self._threads = threads
+        self.class_weights = self._class_weights(data.examples.targets, n_classes)
+        self.weights = initial_weights(n_classes, settings, seed, device)
+        self.optimizer = Adam(self.weights.named(), settings.weight_decay)
+        self.embedding = _embedding(init, settings, device)
+        self.average = None
+        if settings.weight_averaging:
+            self.average = WeightAverage(self._network_tensors(), settings.weight_averaging)
+
+    @property
+    def learning_rate(self) -> float:
+        """Give the rate due now."""
+        return self.settings.learning_rate * self._factor()
+
+    @property
+    def warm_epochs(self) -> float:
+        """Give the number of epochs after which patience begins to count.
+
+        In them the rate rises. Where the end is not planned, patience can't be over before
+        `min_updates` are made.
+        """
+        if self.settings.schedule == "constant":
+            return 0.0
+        if self.plan.open_end:
+            return max(0.0, self._span / self.plan.updates_per_epoch - self.patience)
+        return self.settings.warmup * self.plan.epochs
+
+    def engine(self) -> dict[str, str]:
+        """Name what computes: it moves the last bits of a result."""
+        return engine(self.device, self.precision)
+
+    def batches(self, epoch: int, start: int) -> Iterator[Prepared]:
+        """Prepare the updates of an epoch but for the first `start`; see `ModelTrainer`."""
+        batches = bucketed(
+            self._data.train,
+            batch_size=self.plan.batch_size,
+            rng=rng_for(self.seed, "order", epoch),
+            similar=self.settings.batches == "similar",
+        )
+        targets, first = self._data.examples.to_learn, epoch * self.plan.updates_per_epoch
+        for number, batch in enumerate(islice(batches, start, None), start=first + start):
+            yield self.prepare(batch, targets[batch.rows], epoch=epoch, update=number)
+
+    def prepare(self, batch: PaddedBatch, targets: Targets, *, epoch: int, update: int) -> Prepared:
+        """Prepare an update; nothing that updates change has a part in it.
+
+        Args:
+            batch: The texts.
+            targets: Theirs: int64 [batch], or float32 [batch, classes].
+            epoch: The epoch's number, from 0.
+            update: The update's number in the whole training, from 0.
+        """
+        rng = rng_for(self.seed, "dropout", epoch, update)
+        ids = self._without_some_words(batch, rng)
+        words, positions = np.unique(ids, return_inverse=True)
+        return Prepared(
+            words=self._tensor(words),
+            positions=self._tensor(positions.reshape(ids.shape)),
+            lengths=self._tensor(batch.lengths),
+            targets=self._tensor(targets),
+            masks=self._masks(len(batch.rows), rng),
+        )
+
+    def update(self, prepared: Prepared) -> torch.Tensor:
+        """Make one update; see `ModelTrainer`."""
+        factor = self._factor()
+        rows = self.embedding.rows(prepared.words)
+        squares = torch.zeros_like(rows) if self.embedding.wants_squares else None
+        scores = recurrent.logits(
+            rows,
+            prepared.positions,
+            prepared.lengths,
+            self.weights,
+            self.settings.pooling,
+            prepared.masks,
+            precision=self.precision,
+            squares=squares,
+        )
+        loss = torch.nn.functional.cross_entropy(
+            scores,
+            prepared.targets,
+            weight=self.class_weights,
+            label_smoothing=self.settings.label_smoothing,
+        )
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradient = torch.zeros_like(rows) if rows.grad is None else rows.grad
+        others = [tensor.grad for tensor in self.optimizer.weights.values()]
+        gradients = [gradient, *(other for other in others if other is not None)]
+        shrinkage = clip_gradients(gradients, self.settings.gradient_clip)
+        if squares is not None:
+            squares *= shrinkage**2
+        self.optimizer.update(self.settings.learning_rate * factor)
+        self.embedding.update(prepared.words, gradient, squares, self._word_vector_rates(factor))
+        self.updates += 1
+        if self.average is not None:
+            self.average.update(self.updates)
+        wanted = prepared.targets if prepared.targets.ndim == 1 else prepared.targets.argmax(dim=1)
+        correct = (scores.detach().argmax(dim=1) == wanted).sum()
+        return torch.stack([loss.detach().double() * len(scores), correct.double()])
+
+    def snapshot(self) -> Network:
+        """Copy the weights as they are now, or their average, into the network that predicts."""
+        average = self.average
+        arrays = _arrays(self._network_tensors() if average is None else average.average)
+        copies = {name: array.copy() for name, array in arrays.items()}
+        return Network.from_arrays(copies, self.settings.pooling)
+
+    def evaluate(self, snapshot: Network) -> NDArray[np.float64]:
+        """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
+        return snapshot.log_proba(self._data.valid, threads=self._threads)
+
+    def arrays(self) -> FloatArrays:
+        """Name all arrays that an update changes."""
+        return _arrays(self._tensors())
+
+    @torch.no_grad()
+    def restore(self, arrays: FloatArrays, updates: int) -> None:
+        """Become what `arrays` were taken from; see `ModelTrainer`."""
+        for name, array in self.arrays().items():
+            check_array(name, arrays[name], array)
+        for name, tensor in self._tensors().items():
+            tensor.copy_(torch.from_numpy(arrays[name]))
+        self.updates = self.optimizer.updates = self.embedding.updates = updates
+
+    def restore_snapshot(self, arrays: FloatArrays) -> Network:
+        """Build a network of what its `arrays` gave."""
+        return Network.from_arrays(arrays, self.settings.pooling)
+
+    @property
+    def _span(self) -> int:
+        """The updates that `warmup` is a share of: all, or the least where no end is planned."""
+        if self.plan.open_end:
+            return max(1, min(self.settings.min_updates, self.plan.updates))
+        return self.plan.updates
+
+    @property
+    def patience(self) -> int:
+        """Give the number of epochs without improvement that end the training."""
+        settings = self.settings
+        updates = math.ceil(settings.patience_updates / self.plan.updates_per_epoch)
+        return max(settings.patience, updates)
+
+    def _factor(self) -> float:
+        progress = self.updates / self._span
+        return schedule_factor(self.settings.schedule, progress, self.settings.warmup)
+
+    def _word_vector_rates(self, factor: float) -> Rates:
+        settings = self.settings
+        epoch = self.updates // self.plan.updates_per_epoch
+        frozen = epoch < settings.vectors_frozen_epochs
+        return Rates(
+            drawn=settings.embedding_learning_rate * factor,
+            pretrained=0.0 if frozen else settings.vectors_learning_rate * factor,
+        )
+
+    def _class_weights(self, targets: NDArray[np.int64], n_classes: int) -> torch.Tensor | None:
+        """Give rare labels more weight in the loss, if the settings ask for it."""
+        if self.settings.class_weight == "none":
+            return None
+        counts = np.maximum(np.bincount(targets, minlength=n_classes), 1)
+        weights = len(targets) / (n_classes * counts)
+        if self.settings.class_weight == "moderate":
+            weights = weights**0.25
+        return self._tensor(weights.astype(np.float32))
+
+    def _without_some_words(
+        self, batch: PaddedBatch, rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Replace words at random by the unknown word, so that unknown words are no surprise."""
+        if self.settings.word_dropout == 0.0 or self.unknown is None:
+            return batch.ids
+        dropped = rng.random(batch.ids.shape) < self.settings.word_dropout
+        return np.where(dropped, self.unknown, batch.ids)
+
+    def _masks(self, n_texts: int, rng: np.random.Generator) -> recurrent.Masks:
+        settings = self.settings
+        shared: tuple[int, ...] = ()
+        if settings.dropout_masks != "batch":
+            by_gate = settings.dropout_masks == "gate" and settings.states_have_own_masks
+            shared = (n_texts, GATES if by_gate else 1)
+
+        def mask(rate: float, *shape: int) -> torch.Tensor | None:
+            return self._tensor(dropout_mask(rng, shape, rate)) if rate else None
+
+        directions = range(len(self.weights.directions))
+        embedding, hidden = settings.embedding_size, settings.hidden_size
+        features = self.weights.output_weights.shape[1]
+        return recurrent.Masks(
+            inputs=[mask(settings.input_dropout, *shared, embedding) for _ in directions],
+            states=[mask(settings.recurrent_dropout, *shared, hidden) for _ in directions],
+            output=mask(settings.output_dropout, n_texts, features),
+        )
+
+    def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    def _network_tensors(self) -> dict[str, torch.Tensor]:
+        """Name the weights and word vectors, as the network that predicts does."""
+        return {"embedding": self.embedding.vectors, **self.weights.named()}
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        """Name all tensors that an update changes."""
+        averaged = {} if self.average is None else self.average.tensors()
+        return {**self.embedding.tensors(), **self.optimizer.tensors(), **averaged}
+
+
+def _arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float32]]:
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+
+
+def _embedding(init: EmbeddingInit, settings: Settings, device: torch.device) -> BatchRows:
+    """Lay the word vectors into the table that the settings ask for."""
+    table = KerasRows if settings.embedding_updates == "keras" else BatchRows
+    vectors = torch.from_numpy(init.vectors).to(device)
+    if init.pretrained is None:
+        return table(vectors)
+    return table(vectors, torch.from_numpy(init.pretrained).to(device))
+
+
+def initial_weights(n_classes: int, settings: Settings, seed: int, device: torch.device) -> Weights:
+    """Draw the weights that a training begins with, word vectors aside."""
+
+    def parameter(array: NDArray[np.float32]) -> torch.Tensor:
+        return torch.from_numpy(array).to(device).requires_grad_()
+
+    hidden, directions = settings.hidden_size, []
+    for index in range(2 if settings.bidirectional else 1):
+        rng = rng_for(seed, "weights", index)
+        arrays = (
+            initialization.glorot_uniform(rng, 4 * hidden, settings.embedding_size),
+            initialization.orthogonal(rng, 4 * hidden, hidden),
+            initialization.forget_gate_bias(hidden),
+        )
+        directions.append(DirectionWeights(*map(parameter, arrays)))
+    features = hidden * len(directions) * len(settings.pooling)
+    output = initialization.glorot_uniform(rng_for(seed, "output weights"), n_classes, features)
+    bias = np.zeros(n_classes, np.float32)
+    return Weights(tuple(directions), parameter(output), parameter(bias))

@@ -1,0 +1,324 @@
+"""Adam as Keras and TensorFlow compute it, for all weights and for word vectors; the schedule.
+
+The form is the efficient one at the end of section 2 of Kingma & Ba 2015, in which epsilon is
+added before the bias of the second moment is corrected. Of a table of tens of thousands of word
+vectors a batch reads some hundreds; `BatchRows` updates just these, as TensorFlow's LazyAdam and
+torch's SparseAdam do, and `KerasRows` the whole table, as Keras does.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wordgate.training.protocol import check_array
+
+MOMENTUM = 0.9
+SECOND_MOMENTUM = 0.999
+EPSILON = 1e-7
+_MOMENTS = {"first_moment": "exp_avg", "second_moment": "exp_avg_sq"}  # ours: torch's
+_ROWS_AT_ONCE = 2048  # whose vectors and moments stay in the processor's cache
+AVERAGE_EVERY = 8
+"""The average takes the weights in after so many updates: the whole table costs as much as some."""
+
+
+class Adam:
+    """Weights and their moments, with decoupled weight decay (Loshchilov & Hutter 2019).
+
+    `torch.optim` has the other form of epsilon, and imports torch's compiler: 1.3 s a process.
+
+    Attributes:
+        weights: The tensors that are moved, by name.
+        updates: How many updates were made.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor], weight_decay: float):
+        self.weights = dict(weights)
+        self.first = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
+        self.second = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
+        self.weight_decay = weight_decay
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, learning_rate: float) -> None:
+        """Move the weights against their gradients, and clear these."""
+        self.updates += 1
+        step = learning_rate * _bias_correction(self.updates)
+        for name, tensor in self.weights.items():
+            gradient, tensor.grad = tensor.grad, None
+            if gradient is None:
+                continue
+            first, second = self.first[name], self.second[name]
+            _move_moments(first, second, gradient)
+            if self.weight_decay:
+                tensor.mul_(1.0 - learning_rate * self.weight_decay)
+            tensor.addcdiv_(first, second.sqrt().add_(EPSILON), value=-step)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name all that an update changes, the count of updates aside."""
+        return {
+            **self.weights,
+            **{f"{name}.first_moment": tensor for name, tensor in self.first.items()},
+            **{f"{name}.second_moment": tensor for name, tensor in self.second.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The learning rates of word vectors at an update.
+
+    Attributes:
+        drawn: Of the numbers that were drawn at random.
+        pretrained: Of those that were pretrained.
+    """
+
+    drawn: float
+    pretrained: float = 0.0
+
+
+class BatchRows:
+    """A table of word vectors of which an update moves those of the batch, and no others.
+
+    Attributes:
+        vectors: float32 [vocabulary, embedding].
+        pretrained: bool [vocabulary, embedding], the numbers with a rate of their own; or None.
+        first: float32 [vocabulary, embedding], running means of the gradients.
+        second: float32 [vocabulary, embedding], running means of their squares.
+        updates: How many updates were made.
+        wants_squares: Whether `update` needs the squares of each occurrence's gradient.
+    """
+
+    wants_squares = False
+
+    def __init__(self, vectors: Tensor, pretrained: Tensor | None = None):
+        self.vectors = vectors
+        self.pretrained = pretrained
+        self.first = torch.zeros_like(vectors)
+        self.second = torch.zeros_like(vectors)
+        self.updates = 0
+
+    def rows(self, words: Tensor) -> Tensor:
+        """Copy the vectors of int64 [distinct] words, ready to receive a gradient."""
+        return self.vectors.index_select(0, words).requires_grad_()
+
+    @torch.no_grad()
+    def update(
+        self,
+        words: Tensor,
+        gradient: Tensor,
+        squares: Tensor | None,  # noqa: ARG002 - only `KerasRows` wants them
+        rates: Rates,
+    ) -> None:
+        """Move word vectors against a gradient.
+
+        Args:
+            words: int64 [distinct], without repetition.
+            gradient: float32 [distinct, embedding], summed over a word's occurrences.
+            squares: float32 [distinct, embedding], the squares of the gradients of a word's
+                occurrences, summed; None unless they are wanted.
+            rates: The steps' lengths; where one is 0, nothing moves.
+        """
+        self.updates += 1
+        if not self._moves(rates):
+            return
+        first = self.first.index_select(0, words)
+        second = self.second.index_select(0, words)
+        vectors = self.vectors.index_select(0, words)
+        _move_moments(first, second, gradient)
+        self.first.index_copy_(0, words, first)
+        self.second.index_copy_(0, words, second)
+        _step(vectors, first, second.sqrt_(), self._rate(rates, words), self.updates)
+        self.vectors.index_copy_(0, words, vectors)
+
+    def _moves(self, rates: Rates) -> bool:
+        """Tell whether anything moves at these rates."""
+        return rates.drawn > 0.0 or (self.pretrained is not None and rates.pretrained > 0.0)
+
+    def _rate(self, rates: Rates, rows: Tensor | slice) -> Tensor | float:
+        """Give the rate of each number of some rows: [rows, embedding], or one for all of them."""
+        if self.pretrained is None or rates.drawn == rates.pretrained:
+            return rates.drawn
+        both = self.vectors.new_tensor([rates.drawn, rates.pretrained])
+        return torch.where(self.pretrained[rows], both[1], both[0])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name all that an update changes, the count of updates aside."""
+        return {
+            "embedding": self.vectors,
+            "embedding.first_moment": self.first,
+            "embedding.second_moment": self.second,
+        }
+
+
+class KerasRows(BatchRows):
+    """A table as Keras 3 updates it on TensorFlow.
+
+    Every vector moves at every update, those of other words by their momentum alone. And the
+    gradient reaches the optimizer as one row an occurrence (`tf.IndexedSlices`), is squared so, and
+    only then summed over a word's occurrences: a word that stands n times in a batch moves up to
+    the square root of n times as far as by the textbook's Adam.
+    """
+
+    wants_squares = True
+
+    @torch.no_grad()
+    def update(self, words: Tensor, gradient: Tensor, squares: Tensor | None, rates: Rates) -> None:
+        """Move the whole table; see `BatchRows.update`."""
+        self.updates += 1
+        if not self._moves(rates):
+            return
+        if squares is None:
+            raise ValueError("the squares of each occurrence's gradient are needed")
+        self.first.mul_(MOMENTUM).index_add_(0, words, gradient, alpha=1.0 - MOMENTUM)
+        self.second.mul_(SECOND_MOMENTUM).index_add_(0, words, squares, alpha=1.0 - SECOND_MOMENTUM)
+        for start in range(0, len(self.vectors), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            spread, rate = self.second[part].sqrt(), self._rate(rates, part)
+            _step(self.vectors[part], self.first[part], spread, rate, self.updates)
+
+
+def clip_gradients(gradients: Sequence[Tensor], largest_norm: float) -> Tensor | float:
+    """Shrink gradients together to a norm, if theirs is larger; 0 is no limit.
+
+    Returns:
+        By how much they were multiplied.
+    """
+    if not largest_norm:
+        return 1.0
+    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
+    norm = torch.linalg.vector_norm(norms)
+    shrinkage: Tensor = (largest_norm / (norm + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(shrinkage)
+    return shrinkage
+
+
+def schedule_factor(schedule: str, progress: float, warmup: float) -> float:
+    """Give the share of the highest learning rate that is due.
+
+    Args:
+        schedule: ``one-cycle`` (cosine up, cosine down to zero; Smith 2018), ``warm-constant``
+            (cosine up, then constant) or ``constant``.
+        progress: Share of the updates made, 0 to 1; more where an end is not planned.
+        warmup: Share of the updates in which the rate rises.
+    """
+    if schedule == "constant":
+        return 1.0
+    if progress < warmup:
+        lowest = 0.04
+        return lowest + (1.0 - lowest) * (0.5 - 0.5 * math.cos(math.pi * progress / warmup))
+    if schedule == "warm-constant":
+        return 1.0
+    falling = (progress - warmup) / (1.0 - warmup)
+    return 0.5 + 0.5 * math.cos(math.pi * falling)
+
+
+def _step(
+    vectors: Tensor, first: Tensor, spread: Tensor, rate: Tensor | float, updates: int
+) -> None:
+    """Move vectors [rows, embedding] by their moments, at one rate or at one for each number."""
+    spread.add_(EPSILON)
+    correction = _bias_correction(updates)
+    if isinstance(rate, float):
+        vectors.addcdiv_(first, spread, value=-rate * correction)
+    else:
+        vectors.addcdiv_(first * rate, spread, value=-correction)
+
+
+def _bias_correction(updates: int) -> float:
+    return math.sqrt(1.0 - SECOND_MOMENTUM**updates) / (1.0 - MOMENTUM**updates)
+
+
+def _move_moments(first: Tensor, second: Tensor, gradient: Tensor) -> None:
+    """Let running means of the gradients and of their squares take in a new one."""
+    first.lerp_(gradient, 1.0 - MOMENTUM)
+    second.mul_(SECOND_MOMENTUM).addcmul_(gradient, gradient, value=1.0 - SECOND_MOMENTUM)
+
+
+class WeightAverage:
+    """A running average of tensors.
+
+    Args:
+        tensors: What is averaged, by name; updates change them in place.
+        share: Of all updates so far, the share of latest ones that a plain mean of the same age
+            would be over; more than 0, at most 1.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], share: float):
+        self._tensors = dict(tensors)
+        self._exponent = 2.0 / share - 2.0
+        self.average = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+    @torch.no_grad()
+    def update(self, updates: int) -> None:
+        """Take the weights in.
+
+        Args:
+            updates: How many updates were made, the first counting as 1.
+        """
+        if updates > AVERAGE_EVERY and updates % AVERAGE_EVERY:
+            return
+        weight = 1.0
+        if updates > AVERAGE_EVERY:
+            weight = (self._exponent + 1.0) / (updates / AVERAGE_EVERY + self._exponent)
+        for name, tensor in self._tensors.items():
+            self.average[name].lerp_(tensor, weight)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name all that an update changes."""
+        return {f"average.{name}": tensor for name, tensor in self.average.items()}
+
+
+def optimizer_arrays(
+    optimizer: torch.optim.Optimizer, names: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Name the moments of one of torch's Adams; zeros for weights that have not moved.
+
+    Args:
+        optimizer: The optimizer.
+        names: The names of its weights, in its order.
+    """
+    arrays = {}
+    for name, weight in zip(names, _parameters(optimizer), strict=True):
+        moments = optimizer.state.get(weight, {})
+        for kept, theirs in _MOMENTS.items():
+            tensor = moments.get(theirs, torch.zeros_like(weight))
+            arrays[f"{name}.{kept}"] = tensor.detach().cpu().numpy()
+    return arrays
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer,
+    names: Sequence[str],
+    arrays: Mapping[str, NDArray[np.float32]],
+    updates: int,
+) -> None:
+    """Give one of torch's Adams the moments that `optimizer_arrays` gave.
+
+    Args:
+        optimizer: The optimizer.
+        names: The names of its weights, in its order.
+        arrays: The moments, and perhaps others.
+        updates: How many updates were made.
+
+    Raises:
+        KeyError, ValueError: They are of other weights, or incomplete.
+    """
+    state = {}
+    for number, (name, weight) in enumerate(zip(names, _parameters(optimizer), strict=True)):
+        moments = {}
+        for kept, theirs in _MOMENTS.items():
+            array = arrays[f"{name}.{kept}"]
+            check_array(f"{name}.{kept}", array, weight.detach().cpu().numpy())
+            moments[theirs] = torch.from_numpy(array.copy())
+        state[number] = {"step": torch.tensor(float(updates)), **moments}
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [weight for group in optimizer.param_groups for weight in group["params"]]

@@ -1,0 +1,303 @@
+"""One split scheme of a comparison: its folds, and the results of each model on them."""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.data import Table
+from wordgate.dedup.near_duplicates import NearDuplicates
+from wordgate.evaluation.calibration import apply_temperature
+from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
+from wordgate.evaluation.slices import WordCounts, count_words
+from wordgate.models.base import Model
+from wordgate.runtime.progress import Progress
+from wordgate.settings import Settings, reads_setting
+from wordgate.training.families import ON_CPU_ALONE, engine_of
+from wordgate.training.identity import VECTORS, Identity
+from wordgate.vectors.pretrained import PretrainedVectors
+from wordgate.workflows.calibrating import Calibrated
+from wordgate.workflows.metrics import Evaluator, split_facts
+from wordgate.workflows.resolving import READ_VECTORS
+from wordgate.workflows.result_store import FoldResult, ResultStore
+from wordgate.workflows.splits import DataSplits, Fold, all_rows, make_folds, split_table
+from wordgate.workflows.students import DistillationResult, TeacherConfig, fit_model
+
+RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
+
+
+@dataclass(frozen=True)
+class ComparisonConfig:
+    """Settings and resources that all models of a comparison share.
+
+    Attributes:
+        settings: The recipe's settings.
+        seed: Random seed.
+        device: Device of the families that are not limited to the CPU.
+        vectors: Pretrained word vectors; None if there are none.
+        n_folds: Number of folds; None for one test set.
+        progress: Where progress is reported.
+        transformer: Folder of the pretrained transformer; None if none is compared.
+        threads: Number of threads, as for `choose_threads`.
+        taught: The settings of `TAUGHT_LSTM`; None if it is not compared.
+        teaching: Its teachers; None if it is not compared.
+        of_teachers: Results of ``transformer`` by name that are known already, because the same
+            model was fine-tuned as the teacher of `TAUGHT_LSTM`.
+    """
+
+    settings: Settings
+    seed: int
+    device: str
+    vectors: PretrainedVectors | None
+    n_folds: int | None
+    progress: Progress
+    transformer: Path | None = None
+    threads: int | None = None
+    taught: Settings | None = None
+    teaching: TeacherConfig | None = None
+    of_teachers: dict[str, FoldResult] = field(default_factory=dict)
+
+    def settings_of(self, family: str) -> Settings:
+        """Give the settings of a family."""
+        return self.taught if family == TAUGHT_LSTM and self.taught is not None else self.settings
+
+    def device_of(self, family: str) -> str:
+        """Give the device of a family."""
+        return "auto" if family in ON_CPU_ALONE else self.device
+
+    def vectors_of(self, family: str) -> PretrainedVectors | None:
+        """Give the word vectors of a family; None for one that reads none."""
+        return self.vectors if family_of(family) in READ_VECTORS else None
+
+
+@dataclass(frozen=True)
+class SplitScheme:
+    """A kind of split, with its folds.
+
+    Attributes:
+        kind: ``random``, ``grouped`` or ``given``.
+        splits: The ordinary split; with folds, its near duplicates are used.
+        folds: The folds; one if the ordinary split is all there is.
+        evaluator: All test rows, in the table's order.
+        rows: int64 [n], their positions in the table.
+    """
+
+    kind: str
+    splits: DataSplits
+    folds: list[Fold]
+    evaluator: Evaluator
+    rows: NDArray[np.int64]
+
+    def joined(self, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Concatenate float64 [n_test of a fold, ...] of each fold, in the order of `rows`."""
+        rows = np.concatenate([fold.rows for fold in self.folds])
+        return np.concatenate(parts)[np.argsort(rows)]
+
+    def words(self) -> WordCounts:
+        """Count the words of the test rows, and those that their fold's training rows lack."""
+        counted = [count_words(fold.test.texts, fold.train.texts) for fold in self.folds]
+        n_words = self.joined([one.n_words.astype(np.float64) for one in counted])
+        return WordCounts(n_words.astype(np.int64), self.joined([one.unseen for one in counted]))
+
+    def leak(self) -> str:
+        """Say how many of the test rows leak from training."""
+        split = split_facts(self.splits)
+        place = "" if len(self.folds) == 1 else "One ordinary split in place of the folds, "
+        return f"{place}{split.kind} split: {split.leakage()}"
+
+
+def make_scheme(
+    table: Table, kind: str, copies: NearDuplicates, config: ComparisonConfig
+) -> SplitScheme:
+    """Split the rows.
+
+    Args:
+        table: The rows.
+        kind: ``random``, ``grouped``, or ``given`` where the table itself names the parts.
+        copies: The near duplicates.
+        config: Settings, seed and number of folds.
+
+    Raises:
+        DataError: The rows can't be split so.
+    """
+    split = GROUPED if kind == GIVEN else kind
+    settings = config.settings.model_copy(update={"split": split})
+    splits = split_table(table, settings, config.seed, copies)
+    folds = make_folds(table, splits, config.n_folds, settings, config.seed)
+    config.progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
+    examples = all_rows(table, splits.labels, splits.copies)
+    rows = np.sort(np.concatenate([fold.rows for fold in folds]))
+    return SplitScheme(
+        kind, splits, folds, Evaluator(examples.part(rows), splits.labels, config.seed), rows
+    )
+
+
+def run_model(
+    family: str, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore | None
+) -> ModelResult:
+    """Fit and test a model on each fold, stored results aside, and score all test rows together."""
+    results = [
+        _fold_result(family, number, scheme, config, store) for number in range(len(scheme.folds))
+    ]
+    uncalibrated = scheme.joined([result.log_proba for result in results])
+    log_proba = scheme.joined(
+        [apply_temperature(result.log_proba, result.temperature) for result in results]
+    )
+    alone = results[0] if len(results) == 1 else None
+    return ModelResult(
+        family=family,
+        kind=scheme.kind,
+        scores=scheme.evaluator.scores(log_proba),
+        correct=scheme.evaluator.correct(log_proba),
+        log_proba=log_proba,
+        uncalibrated=uncalibrated,
+        temperature=None if alone is None else alone.temperature,
+        history=() if alone is None else alone.history,
+        best_epoch=0 if alone is None else alone.best_epoch,
+        train_seconds=float(np.mean([result.train_seconds for result in results])),
+        texts_per_second=float(np.mean([result.texts_per_second for result in results])),
+        megabytes=max(result.megabytes for result in results),
+        remarks=tuple(dict.fromkeys(remark for result in results for remark in result.remarks)),
+    )
+
+
+def _fold_result(
+    family: str,
+    number: int,
+    scheme: SplitScheme,
+    config: ComparisonConfig,
+    store: ResultStore | None,
+) -> FoldResult:
+    """Fit and test a model on one fold, numbered from 0, or read the stored result."""
+    fold, n_folds = scheme.folds[number], len(scheme.folds)
+    name, identity = _name(scheme.kind, family, number), _identity(family, fold, config)
+    shape = len(fold.test.texts), len(scheme.splits.labels)
+    kept = None if store is None else store.load(name, identity, shape)
+    if kept is not None and name not in config.of_teachers:
+        return kept
+    of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
+    config.progress.say(f"\n{family}, {scheme.kind} split{of}")
+    of_teacher = config.of_teachers.pop(name, None)
+    if of_teacher is not None:
+        config.progress.say("Fine-tuned before, as the teacher of the taught LSTM.")
+        return of_teacher
+    calibrated, taught = _fit(family, fold, scheme.splits, config)
+    result = _tested(calibrated, fold.test.texts)
+    _save(store, name, result, identity)
+    teacher = None if taught is None else _teacher_as_model(taught, config)
+    if teacher is not None:
+        name = _name(scheme.kind, "transformer", number)
+        identity = _identity("transformer", fold, config)
+        config.of_teachers[name] = _tested(teacher, fold.test.texts)
+        _save(store, name, config.of_teachers[name], identity)
+    return result
+
+
+def _save(store: ResultStore | None, name: str, result: FoldResult, identity: Identity) -> None:
+    if store is not None:
+        store.save(name, result, identity)
+
+
+def _name(kind: str, family: str, number: int) -> str:
+    return f"{kind}-{family}-{number + 1}"
+
+
+def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> Calibrated | None:
+    """Give the teacher that equals the model ``transformer`` would be; None if none does."""
+    if config.transformer is None or config.taught is None or config.teaching is None:
+        return None
+    own, name = config.settings, config.settings.transformer_model
+    as_taught = config.taught.model_copy(update={"transformer_model": name})
+    same_settings = _read_by("transformer", own) == _read_by("transformer", as_taught)
+    same_seed_and_time = config.taught.teacher[0] == name and config.teaching.minutes is None
+    return taught.fine_tuned.get(name) if same_settings and same_seed_and_time else None
+
+
+def _fit(
+    family: str, fold: Fold, splits: DataSplits, config: ComparisonConfig
+) -> tuple[Calibrated, DistillationResult | None]:
+    return fit_model(
+        family_of(family),
+        fold.train,
+        fold.valid,
+        fold.test,
+        splits.labels,
+        config.settings_of(family),
+        config.teaching if family == TAUGHT_LSTM else None,
+        seed=config.seed,
+        device=config.device_of(family),
+        progress=config.progress,
+        vocabulary_of=splits.vocabulary_of,
+        vectors=config.vectors_of(family),
+        threads=config.threads,
+    )
+
+
+def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
+    """Let a fitted model predict the test texts."""
+    fitted = calibrated.fitted
+    fitted.model.log_proba(texts[:1])  # what is made ready at the first call is no part of the rate
+    started = time.perf_counter()
+    log_proba = fitted.model.log_proba(texts)
+    rate = len(texts) / max(1e-9, time.perf_counter() - started)
+    return FoldResult(
+        log_proba=log_proba,
+        temperature=calibrated.temperature,
+        history=tuple(fitted.history),
+        best_epoch=fitted.best_epoch,
+        train_seconds=calibrated.seconds,
+        texts_per_second=rate,
+        megabytes=_megabytes(fitted.model),
+        remarks=tuple(fitted.remarks),
+    )
+
+
+def _identity(family: str, fold: Fold, config: ComparisonConfig) -> Identity:
+    """Name all that decides the result of a model on a fold; of the settings those it reads."""
+    vectors = config.vectors_of(family)
+    settings = config.settings_of(family)
+    readers = ("lstm", "transformer") if family == TAUGHT_LSTM else (family,)
+    read = {name: value for reader in readers for name, value in _read_by(reader, settings).items()}
+    work = {
+        "data": "".join(part.digest() for part in (fold.train, fold.valid, fold.test)),
+        VECTORS: "none" if vectors is None else _as_it_is(vectors.file.path),
+        "seed": str(config.seed),
+        **{name: str(value) for name, value in read.items()},
+    }
+    if family == "transformer" and config.transformer is not None:
+        work["transformer"] = _as_it_is(config.transformer)
+    if family == TAUGHT_LSTM and config.teaching is not None:
+        work["texts without labels"] = config.teaching.unlabelled_digest()
+        work["teaching minutes"] = str(config.teaching.minutes)
+    device = config.device_of(family)
+    engine = engine_of(family_of(family), settings, device, threads=config.threads)
+    return Identity(work, engine)
+
+
+def _read_by(family: str, settings: Settings) -> dict[str, object]:
+    """Give the settings that a family reads; the split is what a comparison varies."""
+    dumped = settings.model_dump(mode="json", exclude={"split"}).items()
+    return {name: value for name, value in dumped if reads_setting(family, name)}
+
+
+def _as_it_is(path: Path) -> str:
+    """Give a SHA-256 that another file, or another file in a folder, would change.
+
+    Names, sizes and times tell that: what is read may be large.
+    """
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    facts = [(str(file), file.stat()) for file in files if file.is_file()]
+    listed = [[name, there.st_size, there.st_mtime_ns] for name, there in facts]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def _megabytes(model: Model) -> float:
+    """Add up what a bundle keeps of a model, in 10^6 bytes."""
+    description, arrays = model.state()
+    text = json.dumps(description, ensure_ascii=False).encode(errors="surrogatepass")
+    return (len(text) + sum(array.nbytes for array in arrays.values())) / 1e6

@@ -1,0 +1,196 @@
+"""Training, validation and test rows of a table: one split, or the folds of a cross-validation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.data import Table
+from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
+from wordgate.errors import DataError
+from wordgate.settings import Settings
+from wordgate.split.folds import grouped_folds, random_folds
+from wordgate.split.splits import Split, given_split, grouped_split, random_split
+from wordgate.training.fitting import Examples
+
+
+@dataclass(frozen=True)
+class DataSplits:
+    """Training, validation and test set of one split.
+
+    Attributes:
+        labels: The labels by their numbers, sorted.
+        split: Positions of the rows in the table, and how they were split.
+        copies: The near duplicates. The groups of the three sets have them joined.
+        train: The training set.
+        valid: The validation set: early stopping, model selection, calibration.
+        test: The test set, which only the fitted model sees.
+        vocabulary_of: All rows, if the settings fit the vocabulary on them; else None.
+    """
+
+    labels: tuple[str, ...]
+    split: Split
+    copies: NearDuplicates
+    train: Examples
+    valid: Examples
+    test: Examples
+    vocabulary_of: Examples | None
+
+
+def split_table(
+    table: Table, settings: Settings, seed: int, copies: NearDuplicates | None = None
+) -> DataSplits:
+    """Split a table as the settings say, or as the table itself names the parts.
+
+    Near duplicates are searched in the texts without their joined columns, so that a topic in front
+    neither makes two texts alike nor hides a copy. (In the Kaggle tweets joined to their entities,
+    with ids hidden, 1,945 rows would be separated from the same tweet, and 520 groups instead of
+    370 would mix ids.)
+
+    Groups that copy each other are joined first: a grouped split never separates them, any other
+    split counts them as leaks, and intervals resample them together.
+
+    Args:
+        table: The rows.
+        settings: `split`, `test_size`, `valid_size`, `stratify` and `vocabulary_from`.
+        seed: Random seed of the split.
+        copies: The near duplicates, if they are known already.
+
+    Raises:
+        DataError: The rows can't be split, or a label of validation or test is unknown to train.
+    """
+    labels = tuple(sorted(set(table.labels or ())))
+    copies = copies or find_near_duplicates(table.bodies, table.groups)
+    split = _split(table, copies, settings, seed)
+    everything = all_rows(table, labels, copies)
+    train, valid, test = map(everything.part, (split.train, split.valid, split.test))
+    _check_labels(labels, train)
+    vocabulary_of = everything if settings.vocabulary_from == "all" else None
+    return DataSplits(labels, split, copies, train, valid, test, vocabulary_of)
+
+
+def all_rows(table: Table, labels: Sequence[str], copies: NearDuplicates) -> Examples:
+    """Give all rows as one data set, its groups joined where they copy each other."""
+    numbers = {label: number for number, label in enumerate(labels)}
+    targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
+    return Examples(table.texts, targets, copies.joined.groups)
+
+
+def hold_out(
+    examples: Examples, labels: Sequence[str], share: float, seed: int, kind: str = "grouped"
+) -> tuple[Examples, Examples]:
+    """Hold out a share of a data set, as a split holds out its test set.
+
+    Args:
+        examples: The data set.
+        labels: The labels by their numbers.
+        share: The share to hold out.
+        seed: Random seed.
+        kind: ``grouped`` for whole groups, ``random`` for single rows.
+
+    Returns:
+        The rest, and what was held out.
+    """
+    names = [labels[target] for target in examples.targets.tolist()]
+    deal = random_split if kind == "random" else grouped_split
+    split = deal(
+        examples.texts, names, examples.groups, test_size=share, valid_size=share, seed=seed
+    )
+    left = np.sort(np.concatenate([split.train, split.valid]))
+    return examples.part(left), examples.part(split.test)
+
+
+def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) -> Split:
+    rows = (table.texts, table.labels or [], copies.joined.groups)
+    test_size, valid_size = settings.test_size, settings.valid_size
+    if table.parts is not None:
+        return given_split(
+            *rows, table.parts, test_size=test_size, valid_size=valid_size, seed=seed
+        )
+    if settings.split == "random":
+        return random_split(
+            *rows,
+            test_size=test_size,
+            valid_size=valid_size,
+            seed=seed,
+            stratify=settings.stratify,
+        )
+    split = grouped_split(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
+    return replace(split, reason=f"{split.reason} {copies.sentence()}")
+
+
+def _check_labels(labels: tuple[str, ...], train: Examples) -> None:
+    learned = set(train.targets.tolist())
+    missing = [label for number, label in enumerate(labels) if number not in learned]
+    if missing:
+        raise DataError(
+            f"no training row has the label '{missing[0]}', which stands in validation or test;"
+            f" give it training rows, or leave it out with --drop-label '{missing[0]}'"
+        )
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Training, validation and test set of one fold, or of the only split.
+
+    Attributes:
+        train: The training set.
+        valid: The validation set.
+        test: The test set.
+        rows: int64 [n_test], positions of the test rows in the table.
+    """
+
+    train: Examples
+    valid: Examples
+    test: Examples
+    rows: NDArray[np.int64]
+
+
+def make_folds(
+    table: Table, splits: DataSplits, n_folds: int | None, settings: Settings, seed: int
+) -> list[Fold]:
+    """Assign all rows to folds, or give the only split as one fold.
+
+    Args:
+        table: The rows.
+        splits: The ordinary split, whose near duplicates are reused.
+        n_folds: Number of folds; None for the ordinary split.
+        settings: `split` says whether whole groups or single rows are assigned, `valid_size` the
+            share of each fold's other rows that is for validation.
+        seed: Random seed.
+
+    Returns:
+        The folds; each row is in one test set.
+
+    Raises:
+        DataError: There are fewer groups than folds, or a fold has all groups of a label.
+    """
+    if n_folds is None:
+        return [Fold(splits.train, splits.valid, splits.test, splits.split.test)]
+    rows = all_rows(table, splits.labels, splits.copies)
+    if settings.split == "random":
+        numbers = random_folds(table.texts, table.labels or [], n_folds, seed=seed)
+    else:
+        groups = splits.copies.joined.groups
+        numbers = grouped_folds(groups, table.labels or [], n_folds, seed=seed)
+    _check_folds(numbers, rows.targets, splits.labels)
+    folds = []
+    for number in range(n_folds):
+        test = np.flatnonzero(numbers == number)
+        rest = rows.part(np.flatnonzero(numbers != number))
+        train, valid = hold_out(rest, splits.labels, settings.valid_size, seed, settings.split)
+        folds.append(Fold(train, valid, rows.part(test), test))
+    return folds
+
+
+def _check_folds(
+    numbers: NDArray[np.int64], targets: NDArray[np.int64], labels: tuple[str, ...]
+) -> None:
+    """Refuse folds of which one has all rows of a label: the other folds can't teach it."""
+    for target, label in enumerate(labels):
+        if len(np.unique(numbers[targets == target])) == 1:
+            raise DataError(
+                f"all rows of label '{label}' are in one fold, so the model that is tested there"
+                f" can't learn it; give it more groups, or leave it out with --drop-label '{label}'"
+            )

@@ -1,0 +1,374 @@
+"""Fitting a student: a teacher is fitted or loaded, labels texts, and a small model learns them."""
+
+import hashlib
+import math
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Required, Unpack
+
+from wordgate.data import Table
+from wordgate.errors import SettingsError
+from wordgate.runtime.progress import Progress
+from wordgate.settings import TAUGHT, Settings
+from wordgate.training.distillation import TransferSet, answered
+from wordgate.training.fitting import CheckpointConfig, Examples
+from wordgate.training.identity import Identity
+from wordgate.vectors.pretrained import PretrainedVectors
+from wordgate.workflows.calibrating import Calibrated, fit_calibrated
+from wordgate.workflows.teacher_cache import TeacherCache, clear_teacher_cache
+from wordgate.workflows.teachers import (
+    MeanTeacher,
+    SavedModel,
+    TeacherTrainer,
+    check_pretrained_teachers,
+    load_saved,
+)
+from wordgate.workflows.transfer import distilled_vectors, label_texts, make_augmenter
+from wordgate.workflows.unlabelled import Unlabelled, read_unlabelled
+
+FITTING_SHARE = 0.5
+"""Of the time for teaching, what fitting the teachers may take; the rest is for labelling."""
+TEACHING_SHARE = 0.6
+"""Of the time for everything, what teaching may take; the rest is for the student."""
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """What the students of one command have in common.
+
+    Attributes:
+        saved: The teachers that are saved models, by what the user calls them.
+        unlabelled: Texts without labels; None if there are none.
+        minutes: How long teaching may take for each student; None for no limit.
+        folder: Where teachers and answers are kept against an interruption; None for nowhere.
+        resume: Whether to go on with what is kept there.
+    """
+
+    saved: Mapping[str, SavedModel]
+    unlabelled: Unlabelled | None = None
+    minutes: float | None = None
+    folder: Path | None = None
+    resume: bool = False
+
+    def beside(
+        self,
+        table: Table,
+        files: Sequence[str | Path],
+        progress: Progress,
+        *,
+        encoding: str | None = None,
+    ) -> "TeacherConfig":
+        """Read the texts without labels that go with a table.
+
+        Args:
+            table: The labelled rows.
+            files: The files; none for no such texts.
+            progress: Where it is told how they were read.
+            encoding: The files' encoding; None to find out.
+
+        Raises:
+            DataError: A file can't be read.
+        """
+        if not files:
+            return self
+        found = read_unlabelled(files, table, progress, encoding=encoding)
+        progress.say(
+            f"texts without labels: {len(found):,}, each once and none that is labelled, too"
+        )
+        return replace(self, unlabelled=found)
+
+    def unlabelled_digest(self) -> str:
+        """Give a SHA-256 that other texts without labels would change."""
+        return _digest(() if self.unlabelled is None else self.unlabelled.texts)
+
+    def check_labels(self, labels: Sequence[str]) -> None:
+        """Refuse saved teachers that know other labels, before any work is done.
+
+        Raises:
+            SettingsError: One does.
+        """
+        for saved in self.saved.values():
+            saved.teacher(labels)
+
+
+@dataclass(frozen=True)
+class DistillationResult:
+    """How a student was taught.
+
+    Attributes:
+        teacher: What the user calls its teacher.
+        test_log_proba: float64 [n_test, classes], what the teacher says of the test rows.
+        transfer: The texts that the teacher was to label.
+        asked: bool [n], which of them it did.
+        n_left_out: Texts without labels that copy a row held out, or are of its group.
+        seconds: What fitting the teacher and asking it took.
+        vectors: The word vectors that were made of the teacher; None if there are others or none.
+        fine_tuned: What fine-tuning the teachers came to, by their names; none of saved models.
+    """
+
+    teacher: str
+    test_log_proba: NDArray[np.float64]
+    transfer: TransferSet
+    asked: NDArray[np.bool_]
+    n_left_out: int
+    seconds: float
+    vectors: PretrainedVectors | None
+    fine_tuned: Mapping[str, Calibrated]
+
+    @property
+    def n_labelled(self) -> int:
+        """Count the training texts that the teacher labelled."""
+        return int(self.asked[: self.transfer.n_labelled].sum())
+
+    @property
+    def n_unlabelled(self) -> int:
+        """Count the texts without labels that it labelled."""
+        return int(self.asked[self.transfer.n_labelled : self.transfer.n_own].sum())
+
+    @property
+    def n_variations(self) -> int:
+        """Count the variations of texts that it labelled."""
+        return int(self.asked[self.transfer.n_own :].sum())
+
+    def sentence(self) -> str:
+        """Say what was labelled, what was left out, and what it took."""
+        parts = [f"{self.n_labelled:,} training texts"]
+        if self.n_unlabelled or self.n_left_out:
+            parts.append(f"{self.n_unlabelled:,} without labels")
+        if self.n_left_out:
+            parts[-1] += f" ({self.n_left_out:,} left out, which copy rows held out)"
+        parts.append(f"{self.n_variations:,} variations")
+        n_late = len(self.asked) - int(self.asked.sum())
+        late = f"; there was no time for {n_late:,} more" if n_late else ""
+        return (
+            f"The teacher {self.teacher} labelled {', '.join(parts)} in {self.seconds:.0f} s, its"
+            f" own training included{late}."
+        )
+
+
+def teacher_config(
+    settings: Settings | None,
+    minutes: float | None,
+    *,
+    has_unlabelled: bool,
+    folder: Path | None = None,
+    resume: bool = False,
+) -> TeacherConfig | None:
+    """Find the teachers before any work is done.
+
+    Args:
+        settings: They name the teachers; None for a family that learns from none.
+        minutes: How long teaching may take; None for no limit.
+        has_unlabelled: Whether there are texts without labels.
+        folder: Where to keep teachers and answers; None for nowhere.
+        resume: Whether to go on with a teaching that was interrupted.
+
+    Returns:
+        What the students of the command have in common; None without a teacher.
+
+    Raises:
+        SettingsError: There is no teacher, and something that only a teacher needs.
+        DataError, BundleError, MissingExtraError: A teacher can't be used.
+    """
+    if settings is None or not settings.is_taught:
+        given = {"--unlabelled": has_unlabelled, "--teaching-minutes": minutes}
+        for option, value in given.items():
+            if value:
+                raise SettingsError(f"{option} has no effect without a teacher; see --teacher")
+        return None
+    if minutes is not None and not minutes > 0:
+        raise SettingsError(f"teaching_minutes is {minutes}; it must be more than 0")
+    saved = load_saved(settings.teacher)
+    check_pretrained_teachers([name for name in settings.teacher if name not in saved])
+    return TeacherConfig(saved, minutes=minutes, folder=folder, resume=resume)
+
+
+def vectors_of(
+    vectors: PretrainedVectors | None, taught: DistillationResult | None
+) -> PretrainedVectors | None:
+    """Give the word vectors that a model began with: those given, or those of its teacher."""
+    return vectors if vectors is not None or taught is None else taught.vectors
+
+
+class FitOptions(TypedDict, total=False):
+    """The options that `fit_calibrated` and `fit_student` share.
+
+    Attributes:
+        seed: Decides all that chance decides.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        progress: Where the way is told.
+        deadline: The `time.monotonic()` at which all fitting must end; `math.inf`, or nothing, for
+            none.
+        vocabulary_of: What the vocabulary is fitted on; None for the texts to learn.
+        vectors: The word vectors to begin with; for a student None to distill some from a
+            transformer that teaches, or to draw them if none does.
+        checkpoint: Where to keep the training; None for nowhere.
+        threads: In how many threads to compute, as for `choose_threads`.
+    """
+
+    seed: Required[int]
+    device: Required[str]
+    progress: Required[Progress]
+    deadline: float
+    vocabulary_of: Examples | None
+    vectors: PretrainedVectors | None
+    checkpoint: CheckpointConfig | None
+    threads: int | None
+
+
+def fit_model(
+    family: str,
+    train: Examples,
+    valid: Examples,
+    test: Examples,
+    labels: Sequence[str],
+    settings: Settings,
+    teaching: TeacherConfig | None,
+    **options: Unpack[FitOptions],
+) -> tuple[Calibrated, DistillationResult | None]:
+    """Fit a model, as a student where there is teaching; Args are those of `fit_student`."""
+    if teaching is None or family not in TAUGHT:
+        return fit_calibrated(family, train, valid, len(labels), settings, **options), None
+    return fit_student(family, train, valid, test, labels, settings, teaching, **options)
+
+
+def fit_student(
+    family: str,
+    train: Examples,
+    valid: Examples,
+    test: Examples,
+    labels: Sequence[str],
+    settings: Settings,
+    teaching: TeacherConfig,
+    **options: Unpack[FitOptions],
+) -> tuple[Calibrated, DistillationResult]:
+    """Fit a teacher on the training rows, let it label texts, and fit a student on these.
+
+    Args:
+        family: The student's family, of `wordgate.settings.TAUGHT`.
+        train: What teacher and student are fitted on.
+        valid: What chooses the best epoch of both, and calibrates both.
+        test: The rows that judge the student: no text without a label that copies one of them is
+            used, and the teacher is asked about them, to be compared with the student.
+        labels: The labels by their numbers.
+        settings: The recipe's settings.
+        teaching: The teachers that are saved models, texts without labels, limits.
+        **options: See `FitOptions`.
+
+    Returns:
+        The student, and how it was taught.
+
+    Raises:
+        DataError, SettingsError, BundleError, KeyboardInterrupt: As `fit_calibrated`; or a saved
+            teacher knows other labels, or was trained on test rows.
+    """
+    seed, device, progress = options["seed"], options["device"], options["progress"]
+    vectors, threads = options.get("vectors"), options.get("threads")
+    started = time.monotonic()
+    limit = _teaching_deadline(started, options.get("deadline", math.inf), teaching.minutes)
+    unlabelled = [] if teaching.unlabelled is None else teaching.unlabelled.without(valid, test)
+    work = _work(train, valid, test, labels, unlabelled, settings, seed, vectors)
+    with _opened(teaching, Identity(work)) as folder:
+        fitting = TeacherTrainer(
+            train, valid, test, labels, settings, seed, device, progress, threads
+        )
+        fitted = fitting.teachers(
+            teaching.saved, folder, started + FITTING_SHARE * (limit - started)
+        )
+        teachers = [each.labelling(settings, device) for each in fitted]
+        own, texts = None, [*train.texts, *unlabelled]
+        if vectors is None:
+            own = distilled_vectors(teachers, texts, folder, progress, settings, threads)
+            settings = settings if own is None else settings.with_vectors_of(own.dim)
+            vectors = own
+        augmenter = make_augmenter(texts, vectors, settings, progress)
+        transfer = TransferSet.of(train, unlabelled, augmenter, settings, seed)
+        teacher = MeanTeacher(teachers)
+        answers = label_texts(teacher, transfer, test, len(labels), folder, progress, limit)
+        n_left_out = len(teaching.unlabelled or ()) - len(unlabelled)
+        taught = DistillationResult(
+            teacher=teacher.name,
+            test_log_proba=answers["test"].astype(np.float64),
+            transfer=transfer,
+            asked=answered(answers["transfer"]),
+            n_left_out=n_left_out,
+            seconds=time.monotonic() - started,
+            vectors=own,
+            fine_tuned={each.name: each.fine_tuned for each in fitted if each.fine_tuned},
+        )
+        progress.say(taught.sentence())
+        own_options: FitOptions = {**options, "vectors": vectors}
+        calibrated = fit_calibrated(
+            family,
+            transfer.examples(train, answers["transfer"], settings.teacher_weight),
+            valid,
+            len(labels),
+            settings,
+            **own_options,
+        )
+    own_settings = calibrated.fitted.settings or settings
+    student = replace(
+        calibrated,
+        fitted=replace(calibrated.fitted, settings=own_settings),
+        seconds=calibrated.seconds + taught.seconds,
+    )
+    return student, taught
+
+
+def _teaching_deadline(started: float, deadline: float, minutes: float | None) -> float:
+    limit = math.inf if minutes is None else started + 60.0 * minutes
+    return min(limit, started + TEACHING_SHARE * (deadline - started))
+
+
+def _work(
+    train: Examples,
+    valid: Examples,
+    test: Examples,
+    labels: Sequence[str],
+    unlabelled: Sequence[str],
+    settings: Settings,
+    seed: int,
+    vectors: PretrainedVectors | None,
+) -> dict[str, str]:
+    """Name all that decides what a teacher is and is asked; long values are digests."""
+    return {
+        "data": "".join(part.digest() for part in (train, valid, test)),
+        "labels": str(len(labels)),
+        "texts without labels": _digest(unlabelled),
+        "seed": str(seed),
+        "word vectors": "the teacher's" if vectors is None else vectors.name,
+        **{name: str(value) for name, value in settings.model_dump(mode="json").items()},
+    }
+
+
+def _digest(texts: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()
+
+
+@contextmanager
+def _opened(teaching: TeacherConfig, identity: Identity) -> Iterator[TeacherCache]:
+    """Open the folder of a teaching, or one that goes with it."""
+    if teaching.folder is None:
+        with tempfile.TemporaryDirectory(prefix="wordgate-") as path:
+            yield TeacherCache(Path(path), identity, keeps=False)
+        return
+    folder = TeacherCache(teaching.folder, identity)
+    if not teaching.resume:
+        clear_teacher_cache(folder.path)
+    try:
+        yield folder
+    except KeyboardInterrupt as interrupt:
+        if not folder.path.exists() or interrupt.args:  # a message says already what is kept
+            raise
+        raise KeyboardInterrupt(
+            f"what the teacher has taught so far is kept in {folder.path}; the same command with"
+            " --resume goes on from there"
+        ) from None

@@ -1,0 +1,129 @@
+"""All that follows the inner layout of the package: imports, and names of attributes.
+
+The other files here use what is public alone. When something inside the package is renamed or
+moved, this file is what has to follow, and the record stays as it is.
+"""
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from wordgate.cli.main import exit_code
+from wordgate.data import read_table
+from wordgate.dedup.near_duplicates import find_near_duplicates
+from wordgate.split.splits import grouped_split, random_split
+
+LSTM = {
+    "epochs": 2, "min_updates": 1, "max_updates": 0, "hidden_size": 12, "min_groups": 1,
+    "schedule": "one-cycle", "warmup": 0.3, "weight_averaging": 0.0, "patience": 5,
+    "patience_updates": 0, "epoch_score": "accuracy", "class_weight": "none",
+}  # fmt: skip
+"""Settings of an LSTM of two planned epochs, of the default recipe's otherwise."""
+LIGHTER = {
+    "epochs": 4, "min_updates": 60, "hidden_size": 12, "embedding_size": 12, "min_groups": 1,
+    "lighter_candidate": "true", "lighter_hidden_size": 8,
+}  # fmt: skip
+"""... of two candidates on the default recipe's own schedule, with averaged weights."""
+BOTH_WAYS = {
+    **LSTM, "bidirectional": "true", "pooling": "last+max+mean", "embedding_stored": "int8",
+    "recurrent_dropout": 0.1, "vectors_extra_size": 4, "vectors_more_words": 50,
+    "vectors_frozen_epochs": 1,
+}  # fmt: skip
+"""... of both directions, which begins with word vectors and is kept in bytes."""
+NOTEBOOK = {"epochs": 1, "hidden_size": 12, "embedding_size": 12}
+MLP = {"mlp_hidden_size": 8, "mlp_epochs": 3, "mlp_batch_size": 32, "min_groups": 1}
+TRANSFORMER = {
+    "transformer_epochs": 1, "transformer_min_updates": 1, "transformer_max_tokens": 24,
+    "transformer_batch_size": 16,
+}  # fmt: skip
+TAUGHT = {**LSTM, "teacher_texts": 2000, "teacher_variations": 2}
+
+
+class Said:
+    """A `wordgate.runtime.progress.Progress` that keeps the lines that it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines += text.splitlines()
+
+    @contextmanager
+    def bar(self, total: int | None, done: int = 0):
+        yield self
+
+    def advance(self, label: str) -> None:
+        pass
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run `wordgate` with these arguments in this process; give its exit status."""
+    return exit_code(list(arguments))
+
+
+def read(source: Any, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read labelled texts.
+
+    Returns:
+        The columns of what was read: ``texts``, ``bodies``, ``labels``, ``groups``, ``rows`` and
+        ``parts``; and the account of it as plain values.
+
+    Raises:
+        WordgateError: It is refused.
+    """
+    table = read_table(source, **options)
+    reading = table.reading
+    columns = {
+        "texts": table.texts, "bodies": table.bodies, "labels": table.labels,
+        "groups": table.groups, "rows": table.rows, "parts": table.parts,
+    }  # fmt: skip
+    account = {
+        "source": reading.source,
+        "format": reading.format,
+        "compressed": reading.compressed,
+        "encoding": reading.encoding,
+        "encoding_reason": reading.encoding_reason,
+        "delimiter": reading.delimiter,
+        "header": reading.header,
+        "header_reason": reading.header_reason,
+        "columns": {
+            choice.role: {
+                "number": choice.number, "name": choice.name, "given": choice.given,
+                "before": [column.number for column in choice.before], "reason": choice.reason,
+            }
+            for choice in reading.columns
+        },
+        "n_read": reading.n_read,
+        "n_kept": reading.n_kept,
+        "dropped": list(reading.dropped.values()),
+        "dropped_reasons": list(reading.dropped),
+        "rejected_lines": [malformed.line for malformed in reading.malformed],
+        "rejected_reasons": [malformed.why for malformed in reading.malformed],
+        "warnings": reading.warnings,
+        "lines": reading.lines(),
+    }  # fmt: skip
+    return columns, account
+
+
+def joined_groups(bodies: Sequence[str], groups: Sequence[str] | None) -> list[str]:
+    """Give each row's group after groups that copy each other were joined."""
+    return find_near_duplicates(bodies, groups).joined.groups
+
+
+def split(kind: str, *columns: Any, **options: Any) -> dict[str, Any]:
+    """Split rows, ``grouped`` or ``random``; `columns` are texts, labels and groups.
+
+    Raises:
+        WordgateError: They can't be split.
+    """
+    found = {"grouped": grouped_split, "random": random_split}[kind](*columns, **options)
+    return {
+        "kind": found.kind,
+        "train": found.train.tolist(),
+        "valid": found.valid.tolist(),
+        "test": found.test.tolist(),
+        "n_test_groups": found.n_test_groups,
+        "leaked_by_group": found.leaked_by_group,
+        "reason": found.reason,
+        "warnings": list(found.warnings),
+    }

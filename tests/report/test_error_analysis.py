@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from wordgate.errors import DataError
+from wordgate.evaluation.error_analysis import LONGEST_TEXT, MOST_ROWS, Predictions
+from wordgate.evaluation.slices import count_words
+
+
+def test_mistakes_are_the_most_probable_ones_one_of_each_group(make_analysis):
+    analysis = make_analysis()
+    sure = [one.probability for one in analysis.mistakes]
+    assert sure == sorted(sure, reverse=True)
+    assert len(sure) == MOST_ROWS
+    assert all(one.true != one.predicted for one in analysis.mistakes)
+    groups = [(one.row - 1001) // 3 for one in analysis.mistakes]
+    assert len(set(groups)) == len(groups)
+
+
+def test_rows_bear_the_numbers_of_the_users_file(make_analysis):
+    analysis = make_analysis()
+    for one in (*analysis.mistakes, *analysis.suspects):
+        assert one.text == f"the text number {one.row - 1001} is about lamps"
+
+
+def test_long_texts_are_cut(make_analysis):
+    analysis = make_analysis(contents=["word " * 500])
+    assert len(analysis.mistakes[0].text) <= LONGEST_TEXT + 1
+    assert analysis.mistakes[0].text.endswith("…")
+
+
+def test_calibration_stands_there_before_and_after(make_analysis):
+    analysis = make_analysis()
+    assert analysis.before.log_loss != pytest.approx(analysis.after.log_loss)
+    assert analysis.after.log_loss == pytest.approx(analysis.scores.log_loss)
+    assert make_analysis(temperature=1.0).before is None
+
+
+def test_slices_hold_every_row(make_analysis):
+    analysis = make_analysis()
+    assert sum(one.n for one in analysis.by_length) == 300
+    assert [one.name for one in analysis.by_unseen] == ["over 25 %"]
+
+
+def test_words_are_counted_and_new_ones_told():
+    words = count_words(["The LAMP is new", "", "don't!", "lamp lamp"], ["the lamp", "IS it? don"])
+    assert words.n_words.tolist() == [4, 0, 2, 2]
+    assert words.unseen.tolist() == [0.25, 0.0, 0.5, 0.0]
+
+
+def test_what_does_not_fit_is_refused():
+    predictions = Predictions(np.zeros((2, 2)), np.zeros(2, np.int64), ["a"], [1, 2], None)
+    with pytest.raises(DataError) as error:
+        predictions.check()
+    assert str(error.value) == (
+        "a report needs as many probabilities, texts, row numbers and groups as labels;"
+        " there are 2, 1, 2, 2 and 2"
+    )

@@ -1,0 +1,65 @@
+"""The recommendation after a comparison: plain, and only as bold as the evidence."""
+
+import numpy as np
+import pytest
+
+from wordgate.evaluation.comparison import Comparison, ModelResult
+from wordgate.evaluation.metrics import evaluate
+from wordgate.report.recommendation import recommend
+
+N = 400
+
+
+def result(family, kind, n_correct):
+    correct = np.arange(N) < n_correct
+    log_proba = np.log(np.where(correct[:, None], [0.9, 0.1], [0.1, 0.9]))
+    scores = evaluate(np.zeros(N, np.int64), log_proba, ["a", "b"], None, n_resamples=50)
+    rate = 1000.0 if family == "lstm" else 9000.0
+    return ModelResult(family, kind, scores, correct, log_proba, log_proba, 2.0, rate, 1.0)
+
+
+def recommended(*results):
+    families = tuple(dict.fromkeys(one.family for one in results))
+    kinds = tuple(dict.fromkeys(one.kind for one in results))
+    comparison = Comparison("x.csv", families, kinds, None, 0, "default", None, results)
+    return recommend(comparison, None).sentences
+
+
+def test_the_best_is_recommended_where_it_is_better_by_more_than_chance():
+    use, _ = recommended(result("count", "grouped", 200), result("lstm", "grouped", 260))
+    assert use == (
+        "Use lstm: with 0.650 accuracy on groups it has never seen it is the most accurate, and"
+        " every simpler model is worse by more than chance."
+    )
+
+
+def test_the_simplest_is_recommended_where_the_best_may_be_luck():
+    use, caution = recommended(result("count", "grouped", 259), result("lstm", "grouped", 260))
+    assert use == (
+        "Use count: 0.647 accuracy on groups it has never seen, and lstm, the most accurate with"
+        " 0.650, is not better by more than chance (p = 1.000)."
+    )
+    assert caution == "It also predicts 9 times as many texts a second as lstm."
+
+
+def test_what_a_random_split_adds_is_called_memory():
+    _, caution = recommended(result("count", "random", 360), result("count", "grouped", 260))
+    assert caution == (
+        "Don't believe the random split: the 25 points that count gains there are memory of copies,"
+        " which new texts don't have."
+    )
+
+
+@pytest.mark.parametrize("n_random", [268, 252])
+def test_a_difference_between_the_splits_that_may_be_chance_is_not_called_memory(n_random):
+    _, caution = recommended(result("count", "random", n_random), result("count", "grouped", 260))
+    assert caution == (
+        "Believe the grouped split: random and grouped differ by 2 points for count, which on 400"
+        " rows may be chance."
+    )
+
+
+@pytest.mark.parametrize("kind", ["random", "given"])
+def test_a_single_model_is_not_called_the_best_of_anything(kind):
+    use, _ = recommended(result("count", kind, 300))
+    assert "there was nothing to compare it with" in use

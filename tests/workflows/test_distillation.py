@@ -1,0 +1,383 @@
+"""Students of a teacher: what they learn, what is refused, what is told, what is kept."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import wordgate
+from wordgate.errors import BundleError, DataError, SettingsError
+from wordgate.runtime.progress import Silent
+from wordgate.training import distillation
+from wordgate.workflows import students, teachers
+from wordgate.workflows.unlabelled import Unlabelled
+
+TEACHING = {"teacher_texts": 400, "teacher_variations": 2}
+
+
+class Said(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines += text.splitlines()
+
+    def has(self, part):
+        return any(part in line for line in self.lines)
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory):
+    """A file of 200 texts that are no copies of each other."""
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(0, 60, 10) for _ in range(200)]
+    labels = ["good" if row.min() < 4 else "bad" for row in rows]
+    texts = [" ".join(f"w{word}" for word in row) for row in rows]
+    lines = [",".join(row) for row in zip(texts, labels, strict=True)]
+    file = tmp_path_factory.mktemp("distinct") / "reviews.csv"
+    file.write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def teacher(reviews, tmp_path_factory):
+    """A saved model of word counts, trained on these texts."""
+    out = tmp_path_factory.mktemp("teacher") / "count"
+    wordgate.train(reviews, model="count", out=out, progress=Silent())
+    return out
+
+
+@pytest.fixture
+def teach(reviews, teacher, tiny):
+    """Train an LSTM that the saved model teaches, fast."""
+
+    def call(data=reviews, **options):
+        settings = {**tiny, **TEACHING, **options.pop("settings", {})}
+        options = {"teacher": str(teacher), "progress": Silent(), **options}
+        return wordgate.train(data, settings=settings, **options)
+
+    return call
+
+
+def test_a_saved_model_teaches_and_what_it_scores_is_told(teach, teacher):
+    said = Said()
+    training = teach(progress=said)
+    told = training.metrics.teacher
+    expected = json.loads((teacher / "metrics.json").read_text(encoding="utf-8"))
+    assert told.name == str(teacher)
+    assert told.accuracy == pytest.approx(expected["accuracy"])
+    assert told.log_loss == pytest.approx(expected["log_loss"], abs=1e-6)
+    assert told.n_labelled == training.metrics.split.n_train
+    assert (told.n_unlabelled, told.n_left_out) == (0, 0)
+    assert 0 < told.n_variations <= 400 - told.n_labelled
+    assert 0 <= told.agreement <= 1
+    assert told.difference.difference == pytest.approx(training.metrics.accuracy - told.accuracy)
+    assert training.predictor.config.recipe == "taught"
+    assert training.predictor.config.settings["teacher"] == [str(teacher)]
+    assert said.has("labelled")
+
+
+def test_a_student_learns_what_no_label_says(teach, reviews, teacher, monkeypatch):
+    """Of a teacher that is always sure of the first label, students learn that label."""
+    monkeypatch.setattr(
+        teachers.ModelTeacher,
+        "log_proba",
+        lambda self, texts: np.log(np.tile([[1 - 1e-6, 1e-6]], (len(texts), 1))),
+    )
+    training = teach(settings={"teacher_weight": 1.0, "epochs": 3})
+    assert training.metrics.history[-1].train_accuracy > 0.95
+    assert training.metrics.teacher.accuracy < 0.7
+
+
+def test_without_a_recipe_a_teacher_means_the_recipe_taught(teach):
+    assert teach(recipe="default").predictor.config.recipe == "default"
+
+
+def test_a_teacher_that_knows_the_test_rows_is_refused(teach, reviews):
+    with pytest.raises(SettingsError, match="was trained on rows that test the student"):
+        teach(seed=5)  # another split
+
+
+def test_a_teacher_of_other_labels_is_refused(teach, tmp_path):
+    rows = [
+        f"{'good' if i % 2 else 'bad'} lamp number {i},{'x' if i % 2 else 'y'}" for i in range(80)
+    ]
+    file = tmp_path / "other.csv"
+    file.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"knows the labels .*, and the data has x, y"):
+        teach(file)
+
+
+def test_several_teachers_answer_with_the_mean_of_their_log_probabilities():
+    class Fixed(teachers.ModelTeacher):
+        def log_proba(self, texts):
+            return np.log(np.tile([self.columns], (len(texts), 1)))
+
+    one, other = Fixed("a", None, 1.0, (0.8, 0.2)), Fixed("b", None, 1.0, (0.5, 0.5))
+    mean = teachers.MeanTeacher([one, other])
+    assert mean.name == "a + b"
+    product = np.sqrt([0.8 * 0.5, 0.2 * 0.5])
+    np.testing.assert_allclose(np.exp(mean.log_proba(["x"]))[0], product / product.sum())
+
+
+def test_columns_follow_the_datas_labels(teacher):
+    saved = teachers.load_saved([str(teacher)])[str(teacher)]
+    texts = ["We love this lamp", "It broke"]
+    there = saved.teacher(saved.labels).log_proba(texts)
+    turned = saved.teacher(saved.labels[::-1]).log_proba(texts)
+    np.testing.assert_allclose(turned, there[:, ::-1])
+    predictor = wordgate.load(teacher)
+    np.testing.assert_allclose(there, predictor.log_proba(texts))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "count"}, "teacher has no effect"),
+        (
+            {"teacher": None, "unlabelled": "more.csv"},
+            "--unlabelled has no effect without a teacher",
+        ),
+        ({"teacher": None, "teaching_minutes": 1.0}, "--teaching-minutes has no effect"),
+        ({"teaching_minutes": 0.0}, "it must be more than 0"),
+    ],
+)
+def test_what_has_no_effect_is_refused(reviews, teacher, options, message):
+    options = {"teacher": str(teacher), **options}
+    with pytest.raises(SettingsError, match=message):
+        wordgate.train(reviews, progress=Silent(), **options)
+
+
+def test_settings_of_teaching_need_a_teacher(reviews):
+    with pytest.raises(SettingsError, match="teacher_weight has no effect without a teacher"):
+        wordgate.train(reviews, settings={"teacher_weight": 0.5}, progress=Silent())
+
+
+def test_a_teacher_that_is_not_there_ends_it_before_any_work(teach):
+    said = Said()
+    with pytest.raises((DataError, wordgate.WordgateError), match="nowhere"):
+        teach(teacher="nowhere", progress=said)
+    assert not said.lines
+
+
+# Texts without labels.
+
+
+def write(path, texts, header="text"):
+    path.write_text("\n".join([header, *(f'"{text}"' for text in texts)]), encoding="utf-8")
+    return path
+
+
+def test_texts_without_labels_are_taught_but_for_copies_of_what_is_held_out(
+    teach, reviews, tmp_path, monkeypatch
+):
+    table = wordgate.data.read_table(reviews)
+    own = [f"A text of its own, number {i}, about kettles" for i in range(30)]
+    file = write(tmp_path / "more.csv", [*own, *own[:5], *table.texts])
+    learned = {}
+    fit = students.fit_calibrated
+    monkeypatch.setattr(
+        students,
+        "fit_calibrated",
+        lambda family, train, *rest, **more: (
+            learned.update(train=train) or fit(family, train, *rest, **more)
+        ),
+    )
+    training = teach(unlabelled=file, settings={"teacher_texts": 1000})
+    teacher = training.metrics.teacher
+    assert (teacher.n_unlabelled, teacher.n_left_out) == (30, 0)
+    assert set(own) <= set(learned["train"].texts)
+
+
+def test_near_copies_and_groups_of_rows_held_out_are_left_out(examples_of_rows):
+    texts, groups, held = examples_of_rows
+    near = texts[0].replace("kettle", "teapot", 1)
+    beside = Unlabelled.beside(
+        texts, groups, [near, "something else entirely, of nobody", "by group"], ["", "", groups[1]]
+    )
+    assert len(beside) == 3
+    assert beside.without(held) == ["something else entirely, of nobody"]
+    assert beside.without() == [near, "something else entirely, of nobody", "by group"]
+
+
+@pytest.fixture
+def examples_of_rows():
+    texts = [
+        "the kettle that I bought here boils water faster than any other that I have had so far",
+        "a lamp as bright as the sun stands in our hall since yesterday evening",
+        "nobody answered the telephone when I called about my broken chair",
+    ]
+    held = students.Examples(texts[:2], np.array([0, 1]), None)
+    return texts, ["g1", "g2", "g3"], held
+
+
+def test_a_file_is_read_by_the_columns_of_the_data_or_by_itself(teach, tmp_path):
+    said = Said()
+    file = write(tmp_path / "plain.csv", [f"plain text number {i}" for i in range(20)], "body")
+    training = teach(unlabelled=[file], progress=said, settings={"teacher_texts": 1000})
+    assert training.metrics.teacher.n_unlabelled == 20
+    assert said.has("texts without labels:")
+    with pytest.raises(DataError, match=r"nothing\.csv"):
+        teach(unlabelled=tmp_path / "nothing.csv")
+
+
+# Folds, time, interruptions.
+
+
+def test_each_fold_has_a_teacher_of_its_own(teach, tiny_transformer, monkeypatch):
+    fitted = []
+    fit = students.fit_calibrated
+
+    def counting(family, train, *rest, **options):
+        fitted.append((family, len(train.texts)))
+        return fit(family, train, *rest, **options)
+
+    for module in (students, teachers):
+        monkeypatch.setattr(module, "fit_calibrated", counting)
+    fast = {"transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16}
+    training = teach(teacher=str(tiny_transformer), folds=2, settings=fast)
+    assert [family for family, _ in fitted] == 3 * ["transformer", "lstm"]
+    assert len(training.metrics.folds.folds) == 2
+    assert training.metrics.vectors.file == f"distilled from {tiny_transformer}"
+    assert training.predictor.config.vectors == training.metrics.vectors.file
+    settings = training.predictor.config.settings
+    assert settings["embedding_size"] == 16 + settings["vectors_extra_size"]
+
+
+def test_a_saved_teacher_can_teach_no_folds(teach):
+    with pytest.raises(SettingsError, match="was trained on rows that test the student"):
+        teach(folds=2)
+
+
+def test_the_time_for_teaching_is_kept(teach, monkeypatch):
+    monkeypatch.setattr(distillation, "_AT_ONCE", 50)
+    clock = iter(np.arange(0.0, 10_000.0))
+    monkeypatch.setattr(distillation, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(students, "_teaching_deadline", lambda *_: 3.0)
+    said = Said()
+    training = teach(progress=said)
+    teacher = training.metrics.teacher
+    assert teacher.n_labelled + teacher.n_variations == 100
+    assert said.has("there was no time for")
+
+
+@pytest.fixture
+def interrupted(teach, tmp_path, monkeypatch):
+    """A teaching that was interrupted after its first texts."""
+    monkeypatch.setattr(distillation, "_AT_ONCE", 50)
+    out = tmp_path / "student"
+    log_proba, calls = teachers.ModelTeacher.log_proba, []
+
+    def interrupting(self, texts):
+        calls.append(len(texts))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return log_proba(self, texts)
+
+    monkeypatch.setattr(teachers.ModelTeacher, "log_proba", interrupting)
+    with pytest.raises(KeyboardInterrupt, match="--resume goes on from there"):
+        teach(out=out)
+    assert not out.exists()
+    assert (tmp_path / "student.teaching").is_dir()
+    return out, calls
+
+
+def test_a_teaching_that_was_interrupted_goes_on_without_asking_twice(interrupted, teach):
+    out, calls = interrupted
+    whole = teach(out=out.with_name("whole"))
+    answered_before, asked_by_whole = sum(calls[:2]), sum(calls[3:])
+    del calls[3:]
+    training = teach(out=out, resume=True)
+    assert sum(calls[3:]) == asked_by_whole - answered_before
+    assert training.metrics.confusion == whole.metrics.confusion
+    assert training.metrics.log_loss == pytest.approx(whole.metrics.log_loss)
+    assert not out.with_name("student.teaching").exists()
+    assert out.is_dir()
+
+
+def test_an_interrupted_teaching_is_not_passed_over(interrupted, teach):
+    out, _ = interrupted
+    with pytest.raises(BundleError, match="go on with it by --resume, or begin anew with"):
+        teach(out=out)
+    teach(out=out, overwrite=True)
+    assert not out.with_name("student.teaching").exists()
+
+
+def test_another_teaching_is_not_gone_on_with(interrupted, teach):
+    out, _ = interrupted
+    with pytest.raises(BundleError, match=r"teacher_weight 0\.7 instead of 0\.5"):
+        teach(out=out, resume=True, settings={"teacher_weight": 0.5})
+
+
+def test_damaged_answers_are_refused(interrupted, teach):
+    out, _ = interrupted
+    file = out.with_name("student.teaching") / "answers.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(BundleError, match="damaged"):
+        teach(out=out, resume=True)
+
+
+# What of it others see.
+
+
+def test_the_estimator_is_taught(reviews_texts, tiny, tiny_transformer):
+    texts, labels = reviews_texts
+    settings = {
+        **tiny, **TEACHING, "transformer_epochs": 1, "transformer_min_updates": 0,
+        "transformer_max_tokens": 16,
+    }  # fmt: skip
+    classifier = wordgate.WordgateClassifier(teacher=str(tiny_transformer), settings=settings)
+    more = [f"one more text, number {i}" for i in range(10)]
+    classifier.fit(texts, labels, unlabelled=more)
+    assert classifier.predictor_.config.recipe == "taught"
+    assert classifier.taught_.n_unlabelled == 10
+    assert set(classifier.predict(texts)) <= set(labels)
+
+
+@pytest.fixture
+def reviews_texts(reviews):
+    table = wordgate.data.read_table(reviews)
+    return table.texts, table.labels
+
+
+def test_files_of_others_in_the_folder_of_a_teaching_stay(interrupted, teach):
+    out, _ = interrupted
+    kept = out.with_name("student.teaching")
+    (kept / "notes.txt").write_text("mine", encoding="utf-8")
+    teach(out=out, overwrite=True)
+    assert [file.name for file in kept.iterdir()] == ["notes.txt"]
+
+
+def test_a_taught_mlp_that_was_interrupted_goes_on_without_fitting_its_teacher_again(
+    reviews, tiny_mlp, tiny_transformer, tmp_path, monkeypatch
+):
+    fast = {"transformer_epochs": 1, "transformer_min_updates": 0, "transformer_max_tokens": 16}
+    fitted, fit = [], teachers.fit_calibrated
+
+    def counting(*arguments, **options):
+        fitted.append(arguments[0])
+        return fit(*arguments, **options)
+
+    def interrupting(self, texts):
+        raise KeyboardInterrupt
+
+    def train(out, **options):
+        return wordgate.train(
+            reviews, model="mlp", teacher=str(tiny_transformer), out=out,
+            settings={**tiny_mlp, **TEACHING, **fast}, progress=Silent(), **options,
+        )  # fmt: skip
+
+    monkeypatch.setattr(teachers, "fit_calibrated", counting)
+    out = tmp_path / "student"
+    with monkeypatch.context() as patched:
+        patched.setattr(teachers.ModelTeacher, "log_proba", interrupting)
+        with pytest.raises(KeyboardInterrupt, match="--resume goes on from there"):
+            train(out)
+    assert [file.name for file in tmp_path.iterdir()] == ["student.teaching"]
+    training = train(out, resume=True)
+    assert fitted == ["transformer"]
+    assert [file.name for file in tmp_path.iterdir()] == ["student"]
+    assert training.metrics.confusion == train(tmp_path / "whole").metrics.confusion
