@@ -70,7 +70,7 @@ def fit_way(rest, labels, vectors, changes):
     """Fit recipe `default` with some settings changed; without vectors if there are none."""
     settings = load_settings("default", changes)
     if changes is not None:
-        settings = settings.with_vectors_of(vectors.size)
+        settings = settings.with_vectors_of(vectors.dim)
     train, valid = hold_out(rest, labels, settings.valid_size, 0)
     return fit(
         "lstm", train, valid, len(labels), settings, seed=0, device="cpu", progress=Silent(),

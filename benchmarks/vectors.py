@@ -55,7 +55,7 @@ file, words = sys.argv[1:]
 wanted = open(words, "rb").read().split(b"\\n")
 started, worked = time.perf_counter(), time.process_time()
 opened = open_vectors(file)
-found, table = [], np.empty((len(wanted), opened.size), np.float32)
+found, table = [], np.empty((len(wanted), opened.dim), np.float32)
 for row, (word, vector) in enumerate(opened.wanted(wanted)):
     table[row] = vector
     found.append(word)
@@ -72,7 +72,7 @@ from wordgate.vectors.pretrained import PretrainedVectors
 file, words = sys.argv[1:]
 wanted = open(words, "rb").read().decode().split("\\n")
 started, worked = time.perf_counter(), time.process_time()
-found = PretrainedVectors.open(file, Silent()).look_up(wanted, "any", Silent())
+found = PretrainedVectors.open(file, Silent()).lookup(wanted, "any", Silent())
 seconds = [time.perf_counter() - started, time.process_time() - worked]
 print(json.dumps([*seconds, hashlib.sha256(found.vectors.tobytes()).hexdigest()]))
 """
@@ -156,7 +156,7 @@ def _text(file: Path) -> Path:
 
     opened, text = open_vectors(file), file.with_suffix(".vec")
     write_vectors(
-        text, opened.batches(), format="word2vec-text", count=opened.rows(), size=opened.size
+        text, opened.batches(), format="word2vec-text", count=opened.rows(), dim=opened.dim
     )
     return text
 

@@ -137,10 +137,10 @@ def _outcome(file: Path, content: bytes) -> str:
     try:
         opened = open_vectors(file)
         for _, vector in opened.wanted(WORDS):
-            if vector.shape != (opened.size,) or not np.isfinite(vector).all():
+            if vector.shape != (opened.dim,) or not np.isfinite(vector).all():
                 return f"a vector {vector}"
         for block in opened.batches():
-            if block.vectors.shape != (len(block.words), opened.size):
+            if block.vectors.shape != (len(block.words), opened.dim):
                 return f"a block of shape {block.vectors.shape}"
     except DataError as error:
         whole = str(file) in str(error) and "\n" not in str(error)
@@ -164,7 +164,7 @@ def _whole_files() -> list[tuple[bytes, bool]]:
         for form in FORMATS:
             file = Path(folder) / form
             write_vectors(
-                file, [VectorBatch(WORDS, table)], format=form, count=len(WORDS), size=SIZE
+                file, [VectorBatch(WORDS, table)], format=form, count=len(WORDS), dim=SIZE
             )
             files.append(file.read_bytes())
     binary, text, glove, _ = files

@@ -358,7 +358,7 @@ def write_review_vectors(path: Path) -> None:
     vectors = np.random.default_rng(0).normal(size=(len(names), 5)).astype(np.float32)
     vectors[:, 0] += [moods.get(name, 0) for name in names]
     block = VectorBatch([name.encode() for name in names], vectors)
-    write_vectors(path, [block], format="word2vec", count=len(names), size=5)
+    write_vectors(path, [block], format="word2vec", count=len(names), dim=5)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from worker import read_texts, serve
 import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.runtime.parallel import parallel_for
-from wordgate.text.batches import Batch, bucketed
+from wordgate.text.batches import PaddedBatch, bucketed
 
 BATCH = 128
 
@@ -35,7 +35,7 @@ def main() -> None:
         encoded = encoder.encode(texts)
         proba = np.empty((len(texts), len(config.labels)), np.float32)
 
-        def judge(batch: Batch) -> None:
+        def judge(batch: PaddedBatch) -> None:
             fed = {"ids": batch.ids, "lengths": batch.lengths}
             (proba[batch.rows],) = session.run(["probabilities"], fed)
 

@@ -16,7 +16,7 @@ from worker import read_texts, serve
 from wordgate.bundle.folder import BundleFolder
 from wordgate.models.lstm_network import Network
 from wordgate.runtime.parallel import parallel_for
-from wordgate.text.batches import Batch, bucketed
+from wordgate.text.batches import PaddedBatch, bucketed
 
 BATCH = 128
 
@@ -33,7 +33,7 @@ def main() -> None:
         encoded = model.encoder.encode(texts)
         proba = np.empty((len(texts), len(model.network.output_bias)), np.float32)
 
-        def judge(batch: Batch) -> None:
+        def judge(batch: PaddedBatch) -> None:
             with torch.inference_mode():
                 found = classifier(torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths))
             proba[batch.rows] = found.numpy()

@@ -226,6 +226,11 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         given = {name: value for name, value in named.items() if value is not None}
         return {**flat_overrides(self.settings), **given}
 
+    def _setting(self, name: str) -> str:
+        """Give the full name of a setting: the family's, or the LSTM's where that has none."""
+        own = f"{self.model}.{name}"
+        return own if own in setting_fields() else f"lstm.{name}"
+
 
 def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Give the distinct labels, sorted, and the number of each text's label, int64 [n].
@@ -260,8 +265,3 @@ def _is_missing(label: Any) -> bool:
         return label is None or bool(label != label)
     except (TypeError, ValueError):  # pandas.NA, or a row of several labels
         return True
-
-    def _setting(self, name: str) -> str:
-        """Give the full name of a setting: the family's, or the LSTM's where that has none."""
-        own = f"{self.model}.{name}"
-        return own if own in setting_fields() else f"lstm.{name}"

@@ -402,9 +402,9 @@ USES = {
                     "metrics.json")},
     "fingerprints.safetensors": lambda kit, content: wordgate.evaluate(
         kit.bundle_with("fingerprints.safetensors", content), kit.data),
-    "vectors": lambda kit, content: list(open_vectors(kit.file("vectors.bin", content)).blocks()),
+    "vectors": lambda kit, content: list(open_vectors(kit.file("vectors.bin", content)).batches()),
     "vectors.safetensors": lambda kit, content: list(
-        open_vectors(kit.file("vectors.safetensors", content)).blocks()),
+        open_vectors(kit.file("vectors.safetensors", content)).batches()),
     "a checkpoint": lambda kit, content: kit.resumed(content),
     "a scoring's note": lambda kit, content: kit.rescored(content),
     "a scoring's note beside a result": lambda kit, content: kit.rescored(content, b"old"),
@@ -475,7 +475,7 @@ tokenizer, *files = sys.argv[1:]
 opening = {
     "table": read_table,
     "bundle": wordgate.load,
-    "vectors": lambda file: list(open_vectors(file).blocks()),
+    "vectors": lambda file: list(open_vectors(file).batches()),
     "keras": lambda file: wordgate.import_keras(file, tokenizer, labels=["a", "b", "c"]),
 }
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordgate.errors import SettingsError
-from wordgate.text.batches import Batch, bucketed
+from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts
 
 
@@ -126,5 +126,5 @@ def test_sizes_below_one_are_refused_at_once(setting):
 )
 def test_batches_that_can_not_be(rows, ids, lengths, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
-        Batch(rows=np.array(rows), ids=np.array(ids), lengths=np.array(lengths))
+        PaddedBatch(rows=np.array(rows), ids=np.array(ids), lengths=np.array(lengths))
     assert str(caught.value) == message

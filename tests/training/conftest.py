@@ -167,7 +167,7 @@ def word_vectors(tmp_path_factory) -> PretrainedVectors:
     vectors[24] = 0
     names = [*(f"w{n}" for n in range(25)), *(f"x{n}" for n in range(10))]
     block = VectorBatch([name.encode() for name in names], vectors)
-    write_vectors(path, [block], format="word2vec", count=35, size=6)
+    write_vectors(path, [block], format="word2vec", count=35, dim=6)
     return PretrainedVectors.open(path, Silent())
 
 

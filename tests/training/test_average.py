@@ -129,7 +129,7 @@ def test_a_component_that_never_varies_has_no_part(fit_average, examples, settin
         vectors[:, 3] = last
         path = tmp_path / f"{last}.bin"
         block = VectorBatch([f"w{n}".encode() for n in range(30)], vectors)
-        write_vectors(path, [block], format="word2vec", count=30, size=4)
+        write_vectors(path, [block], format="word2vec", count=30, dim=4)
         opened = PretrainedVectors.open(path, Silent())
         changes = {"average.weights": "inverse-frequency", "logreg.c": 1000.0}
         fitted = fit_average("logreg", examples(80), examples(60), vectors=opened, **changes)

@@ -51,6 +51,6 @@ def test_the_whole_words_of_the_vocabulary_are_named(asked):
 
 
 def test_vectors_are_distilled_from_it(asked):
-    made = distill_words([f"w{i}" for i in range(20)], asked, size=4, progress=Silent())
+    made = distill_words([f"w{i}" for i in range(20)], asked, dim=4, progress=Silent())
     assert made.vectors.shape == (20, 4)
     assert np.isfinite(made.vectors).all()

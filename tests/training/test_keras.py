@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wordgate.settings import load_settings
-from wordgate.text.batches import Batch
+from wordgate.text.batches import PaddedBatch
 from wordgate.text.encoder import EncodedTexts
 from wordgate.text.vocabulary import Vocabulary
 from wordgate.training.fitting import EncodedData, Examples
@@ -43,7 +43,7 @@ def batch_of(ids):
     lengths = (ids != 0).sum(axis=1).astype(np.int64)
     right_padded = np.zeros(ids.shape, np.int64)
     right_padded[np.arange(ids.shape[1]) < lengths[:, None]] = ids[ids != 0]
-    return Batch(np.arange(len(ids)), right_padded, lengths)
+    return PaddedBatch(np.arange(len(ids)), right_padded, lengths)
 
 
 def begun(recorded, **changes):

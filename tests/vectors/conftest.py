@@ -49,7 +49,7 @@ def rows():
         batches = list(opened.batches())
         for block in batches:
             assert (block.vectors.dtype, block.vectors.shape) == (
-                np.float32, (len(block.words), opened.size),
+                np.float32, (len(block.words), opened.dim),
             )  # fmt: skip
         words = [word for block in batches for word in block.words]
         return words, [vector for block in batches for vector in block.vectors.tolist()]

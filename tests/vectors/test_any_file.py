@@ -23,7 +23,7 @@ def whole_files(tmp_path_factory):
     files = []
     for form in FORMATS:
         file = folder / form
-        write_vectors(file, [VectorBatch(WORDS, table)], format=form, count=6, size=3)
+        write_vectors(file, [VectorBatch(WORDS, table)], format=form, count=6, dim=3)
         files.append(file.read_bytes())
     return [*files, *(gzip.compress(content, mtime=0) for content in files[:3])]
 
@@ -57,6 +57,6 @@ def outcome(file, read):
         return str(error)
     for item in items:
         vectors = item.vectors if isinstance(item, VectorBatch) else item[1]
-        assert vectors.shape[-1] == opened.size
+        assert vectors.shape[-1] == opened.dim
         assert np.isfinite(vectors).all()
     return None

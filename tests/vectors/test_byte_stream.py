@@ -20,7 +20,7 @@ def packed(content):
 
 def test_gzip_is_known_by_its_content(made, rows, wanted):
     opened = made(packed(TEXT), "v.txt")
-    assert (opened.format, opened.compressed, opened.size) == ("glove", True, 2)
+    assert (opened.format, opened.compressed, opened.dim) == ("glove", True, 2)
     assert opened.rows() == 5000
     assert rows(opened) == ALL
     assert opened.share_read == 1
@@ -38,7 +38,7 @@ def test_binary_vectors_in_gzip(made, rows, tmp_path):
     table = np.random.default_rng(0).standard_normal((3000, 50)).astype(np.float32)
     words = [b"w%d" % number for number in range(3000)]
     write_vectors(
-        tmp_path / "v.bin.gz", [VectorBatch(words, table)], format="word2vec", count=3000, size=50
+        tmp_path / "v.bin.gz", [VectorBatch(words, table)], format="word2vec", count=3000, dim=50
     )
     opened = made((tmp_path / "v.bin.gz").read_bytes())
     assert (opened.format, opened.compressed) == ("word2vec", True)

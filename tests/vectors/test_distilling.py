@@ -55,7 +55,7 @@ def test_all_components_keep_the_distances_of_the_outputs():
 
 
 def test_vectors_are_centred_uncorrelated_and_of_the_stated_spread():
-    vectors = distil(size=5).vectors.astype(float)
+    vectors = distil(dim=5).vectors.astype(float)
     np.testing.assert_allclose(vectors.mean(axis=0), 0, atol=1e-7)
     covariance = vectors.T @ vectors / len(vectors)
     variances = np.diag(covariance)
@@ -65,7 +65,7 @@ def test_vectors_are_centred_uncorrelated_and_of_the_stated_spread():
 
 
 def test_fewer_numbers_are_the_first_of_more_numbers():
-    few, many = distil(size=3), distil(size=8)
+    few, many = distil(dim=3), distil(dim=8)
     ratio = few.vectors[0, 0] / many.vectors[0, 0]  # each is scaled to the same spread
     np.testing.assert_allclose(few.vectors, ratio * many.vectors[:, :3], rtol=1e-4)
     assert 0.4 < few.variance < 0.9
@@ -122,7 +122,7 @@ def test_without_a_size_there_are_300_numbers_or_what_there_can_be():
 def test_a_size_the_teacher_has_not_is_refused_before_the_work(size):
     teacher = Made()
     with pytest.raises(SettingsError) as error:
-        distil(teacher=teacher, size=size)
+        distil(teacher=teacher, dim=size)
     assert str(error.value) == (
         f"size is {size}, but the outputs of the teacher 'made' have 8 numbers: give 1 to 8"
     )
@@ -130,9 +130,9 @@ def test_a_size_the_teacher_has_not_is_refused_before_the_work(size):
 
 
 def test_a_size_the_words_cant_give_is_refused():
-    assert distil(WORDS[:5], size=4).vectors.shape == (5, 4)
+    assert distil(WORDS[:5], dim=4).vectors.shape == (5, 4)
     with pytest.raises(SettingsError, match=r"^size is 5, but 5 words give 4 components at most$"):
-        distil(WORDS[:5], size=5)
+        distil(WORDS[:5], dim=5)
 
 
 @pytest.mark.parametrize(("words", "known"), [(["w000"], 1), (["w000", "?"], 1), (["?", "??"], 0)])

@@ -35,7 +35,7 @@ BOTH = (b"a 1 2\nb 3 4\n", 2)
 )
 def test_what_gensim_wrote_is_read(made, rows, name, form):
     opened = made((FIXTURES / name).read_bytes(), "other.name")
-    assert (opened.format, opened.count, opened.size) == (form, 5, 5)
+    assert (opened.format, opened.count, opened.dim) == (form, 5, 5)
     assert rows(opened) == (GENSIM, TABLE.tolist())
 
 
@@ -131,9 +131,9 @@ def test_binary_is_told_from_text_by_content(made):
 
 
 def test_the_size_is_what_most_of_the_first_lines_have(made):
-    assert made(b"1 2 0.5 0.5\n" + b"the 0.5 0.5\n" * 3).size == 2
-    assert made(b". 0.5 0.5\n. 1 0.5 0.5\nat 1 2 0.5 0.5\nx 0.5 0.5\n").size == 2
-    assert made(b"12 0.5 0.5\n13 0.5 0.5").size == 2
+    assert made(b"1 2 0.5 0.5\n" + b"the 0.5 0.5\n" * 3).dim == 2
+    assert made(b". 0.5 0.5\n. 1 0.5 0.5\nat 1 2 0.5 0.5\nx 0.5 0.5\n").dim == 2
+    assert made(b"12 0.5 0.5\n13 0.5 0.5").dim == 2
 
 
 def refused(path):
@@ -148,7 +148,7 @@ def test_what_is_no_file(tmp_path):
     assert refused(near) == f"no file '{near}'; did you mean 'glove.txt'?"
     assert refused(folder) == f"no file '{folder}': there is no folder '{folder.parent}'"
     assert refused(tmp_path) == (f"'{tmp_path}' is a folder; give the file of word vectors in it")
-    assert open_vectors(str(tmp_path / "glove.txt")).size == 2
+    assert open_vectors(str(tmp_path / "glove.txt")).dim == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")

@@ -16,7 +16,7 @@ from wordgate.vectors.lookup import (
 class MemoryTable:
     """A table of two numbers a word: its place, and one."""
 
-    size = 2
+    dim = 2
 
     def __init__(self, *words):
         self.words = [word.encode() for word in words]

@@ -42,7 +42,7 @@ def file(tmp_path):
 def written(path, numbers):
     vectors = np.array([[number, -number] for number in numbers.values()], np.float32)
     words = [word.encode() for word in numbers]
-    write_vectors(path, [VectorBatch(words, vectors)], format="word2vec", count=len(words), size=2)
+    write_vectors(path, [VectorBatch(words, vectors)], format="word2vec", count=len(words), dim=2)
     return path
 
 
@@ -155,7 +155,7 @@ def test_words_of_the_table_are_named_that_texts_could_have(tmp_path, limit, spe
     entries = ["lamp", "Kettle", "stove", "New York", "new_york", "iPhone", "US", "us!", "x-ray"]
     words = [word.encode() for word in entries] + [b"caf\xe9"]
     batches = [VectorBatch(words, np.ones((10, 2), np.float32))]
-    write_vectors(tmp_path / "words.vec", batches, format="word2vec-text", count=10, size=2)
+    write_vectors(tmp_path / "words.vec", batches, format="word2vec-text", count=10, dim=2)
     opened = PretrainedVectors.open(tmp_path / "words.vec", Silent())
     assert opened.more_words(Cut(), {"kettle", "lamp"}, limit, spelling) == more
 

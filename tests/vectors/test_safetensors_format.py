@@ -33,7 +33,7 @@ def test_tables_are_read(made, rows, wanted, monkeypatch, at_once):
     monkeypatch.setattr(table_module, "_NUMBERS_AT_ONCE", 2 * at_once)
     opened = made(packed())
     assert (opened.format, opened.compressed) == ("safetensors", False)
-    assert (opened.count, opened.size, opened.rows()) == (5, 2, 5)
+    assert (opened.count, opened.dim, opened.rows()) == (5, 2, 5)
     assert rows(opened) == (WORDS, TABLE.tolist())
     assert opened.share_read == 1
     assert wanted(opened, b"a b\n", b"the", b"x") == [(b"the", [0, 1]), (b"a b\n", [6, 7])]
@@ -51,7 +51,7 @@ def test_words_that_are_all_empty(made, rows):
 def test_the_library_reads_what_is_written(tmp_path):
     file = tmp_path / "v.safetensors"
     batches = [VectorBatch(WORDS[:2], TABLE[:2]), VectorBatch(WORDS[2:], TABLE[2:])]
-    write_vectors(file, batches, format="safetensors", count=5, size=2)
+    write_vectors(file, batches, format="safetensors", count=5, dim=2)
     found = load_file(file)
     assert set(found) == {"vectors", "words", "word_ends"}
     for name, value in tensors().items():
@@ -86,7 +86,7 @@ def test_tensors_that_are_not_as_they_should_be(refusal):
     assert refusal(packed(vectors=TABLE[:4])) == "has 4 vectors and 5 words: it is damaged"
     assert refusal(packed(vectors=TABLE[:0])) == "declares 0 rows: there is no vector in it"
     assert refusal(packed(vectors=np.zeros((5, 70_000), np.float16))).startswith(
-        "declares vectors of 70,000 numbers, where 1 to 65,536 are possible"
+        "declares vectors of 70,000 dimensions, where 1 to 65,536 are possible"
     )
 
 

@@ -26,7 +26,7 @@ def test_rows_with_all_kinds_of_line_ends(made, rows, wanted, change, header):
     content = change(HEADED if header else HEADED.partition(b"\n")[2])
     opened = made(content)
     assert (opened.format, opened.count) == (("word2vec-text", 3) if header else ("glove", None))
-    assert (opened.size, opened.compressed, opened.rows()) == (2, False, 3)
+    assert (opened.dim, opened.compressed, opened.rows()) == (2, False, 3)
     assert rows(opened) == ALL
     assert wanted(opened, b",", b"the", b"x") == [(b"the", [1, 2]), (b",", [5, 6.25])]
     assert opened.share_read == 1
@@ -38,7 +38,7 @@ def test_words_hold_spaces_and_what_is_no_ascii_space(made, rows, wanted):
     content = b"".join(b"%b 0.123 0.456\n" % word for word in words)
     numbers = np.float32([0.123, 0.456]).tolist()
     opened = made(b"the 0.1 0.2\nof 0.3 0.4\n" * 10 + content)
-    assert opened.size == 2
+    assert opened.dim == 2
     assert rows(opened)[0][20:] == words
     assert wanted(opened, *words) == [(word, numbers) for word in words]
     assert rows(made(b"10 2\n" + content)) == (words, [numbers] * 10)
@@ -116,8 +116,8 @@ def test_rows_and_header_that_differ(refusal):
         "declares 2 rows and goes on after them at byte 27: its header or a row is damaged"
     )
     assert refusal(b"3000000 300\nthe 0.1 0.2\n") == (
-        "declares 3,000,000 rows of 300 numbers, at least 1,803,000,011 bytes, and has 24: it was"
-        " cut off, or its header is damaged; fetch it again"
+        "declares 3,000,000 rows of 300 dimensions, at least 1,803,000,011 bytes, and has 24: it"
+        " was cut off, or its header is damaged; fetch it again"
     )
 
 

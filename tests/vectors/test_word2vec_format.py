@@ -19,7 +19,7 @@ ALL = ([b"the", b"caf\xe9", b"a_b"], [[1, 2], [3, 4], [5, 6]])
 def test_rows_as_googlenews_and_gensim_write_them(made, rows, wanted):
     opened = made(PLAIN)
     assert (opened.format, opened.compressed) == ("word2vec", False)
-    assert (opened.count, opened.size, opened.rows()) == (3, 2, 3)
+    assert (opened.count, opened.dim, opened.rows()) == (3, 2, 3)
     assert rows(opened) == ALL
     assert wanted(opened, b"a_b", b"the", b"none") == [(b"the", [1, 2]), (b"a_b", [5, 6])]
     assert wanted(opened, b"a_b", b"the") == [(b"the", [1, 2]), (b"a_b", [5, 6])]
@@ -91,21 +91,22 @@ def test_a_word_too_long(refusal):
 
 def test_a_header_that_claims_more_than_there_is(refusal):
     assert refusal(b"3000000 300\n" + row(b"a", 1, 2)) == (
-        "declares 3,000,000 rows of 300 numbers, at least 3,603,000,012 bytes, and has 22: it was"
-        " cut off, or its header is damaged; fetch it again"
+        "declares 3,000,000 rows of 300 dimensions, at least 3,603,000,012 bytes, and has 22: it"
+        " was cut off, or its header is damaged; fetch it again"
     )
     assert refusal(b"1 65537\n" + row(b"a", 1, 2)) == (
-        "declares vectors of 65,537 numbers, where 1 to 65,536 are possible: its header is damaged"
+        "declares vectors of 65,537 dimensions, where 1 to 65,536 are possible: its header is"
+        " damaged"
     )
     assert refusal(b"1 0\n" + row(b"a", 1, 2)) == (
-        "declares vectors of 0 numbers, where 1 to 65,536 are possible: its header is damaged"
+        "declares vectors of 0 dimensions, where 1 to 65,536 are possible: its header is damaged"
     )
     assert refusal(b"0 2\n") == "declares 0 rows: there is no vector in it"
     for header in (b"-1 300", b"3.5 300", b"1e6 300", b"3,000 300", b"1000000000000000000000 3"):
         shown = header.decode()
         assert refusal(header + b"\n" + bytes(50)) in (
-            f"begins with '{shown}', which is no header of two whole numbers (rows and size): the"
-            " file is damaged",
+            f"begins with '{shown}', which is no header of two whole numbers (rows and dimensions):"
+            " the file is damaged",
             "is in no format of word vectors that is known; known are word2vec (binary or text),"
             " fastText's .vec, GloVe's text, and the safetensors files that 'wordgate vectors"
             " convert' writes",

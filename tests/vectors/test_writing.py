@@ -21,8 +21,8 @@ BLOCKS = [VectorBatch(WORDS[:2], TABLE[:2]), VectorBatch(WORDS[2:], TABLE[2:])]
 FILES = [(form, end) for form in FORMATS for end in ("", ".gz") if form + end != "safetensors.gz"]
 
 
-def write(file, form, batches=BLOCKS, count=5, size=5):
-    write_vectors(file, batches, format=form, count=count, size=size)
+def write(file, form, batches=BLOCKS, count=5, dim=5):
+    write_vectors(file, batches, format=form, count=count, dim=dim)
     return file
 
 
@@ -46,7 +46,7 @@ def test_a_number_whose_bytes_spell_one_and_a_lines_end_is_read_as_binary(tmp_pa
     spelled = np.frombuffer(b"0\nH[" * 2, np.float32)
     write(tmp_path / "v", "word2vec", [VectorBatch([b"w"] * 9, np.tile(spelled, (9, 1)))], 9, 2)
     opened = open_vectors(tmp_path / "v")
-    assert (opened.format, opened.size) == ("word2vec", 2)
+    assert (opened.format, opened.dim) == ("word2vec", 2)
 
 
 @pytest.mark.parametrize(("form", "end"), FILES)
@@ -132,8 +132,8 @@ def test_calls_that_can_not_be_right(tmp_path):
         f"'{tmp_path / 'v.GZ'}' can't be gzipped safetensors: leave '.gz' off its name"
     )
     assert message(DataError, file, "glove", count=0) == (
-        f"0 rows of 5 numbers can't be written to '{file}': 1 row or more of 1 to 65,536 numbers"
-        " can"
+        f"0 rows of 5 dimensions can't be written to '{file}': 1 row or more of 1 to"
+        " 65,536 dimensions can"
     )
     assert message(DataError, file, "glove", count=6) == (
         f"5 rows came for '{file}', where 6 were announced"
@@ -141,7 +141,7 @@ def test_calls_that_can_not_be_right(tmp_path):
     assert message(DataError, file, "safetensors", count=4) == (
         f"more rows came for '{file}' than the 4 announced"
     )
-    assert message(DataError, file, "glove", size=4) == (
+    assert message(DataError, file, "glove", dim=4) == (
         f"vectors of shape [2, 5] came for '{file}' after row 0, where [2, 4] belongs"
     )
     assert message(DataError, tmp_path / "no" / "v", "glove") == (

@@ -37,7 +37,7 @@ def vectors(tmp_path_factory):
     words = [word.encode() for word in known_words()]
     numbers = np.random.default_rng(0).normal(0, 2, (len(words), SIZE)).astype(np.float32)
     write_vectors(
-        path, [VectorBatch(words, numbers)], format="word2vec", count=len(words), size=SIZE
+        path, [VectorBatch(words, numbers)], format="word2vec", count=len(words), dim=SIZE
     )
     return path
 
@@ -179,7 +179,7 @@ def test_a_table_of_other_words_is_no_resumption(reviews, tmp_path):
     def train(extra, **options):
         words = [b"love", b"hate", *extra]
         batches = [VectorBatch(words, np.ones((len(words), 2), np.float32))]
-        write_vectors(table, batches, format="word2vec-text", count=len(words), size=2)
+        write_vectors(table, batches, format="word2vec-text", count=len(words), dim=2)
         return wordgate.train(reviews, out=out, vectors=table, settings=rare, **options)
 
     with pytest.raises(KeyboardInterrupt):
@@ -191,7 +191,7 @@ def test_a_table_of_other_words_is_no_resumption(reviews, tmp_path):
 def test_a_table_of_another_language_is_refused(reviews, tmp_path, make_rows):
     table = tmp_path / "german.vec"
     batches = [VectorBatch([b"haus", b"hof"], np.ones((2, 2), np.float32))]
-    write_vectors(table, batches, format="word2vec-text", count=2, size=2)
+    write_vectors(table, batches, format="word2vec-text", count=2, dim=2)
     message = (
         rf"^none of the vocabulary's \d+ words has a vector in {table}: are they of the same"
         r" language, and in its spelling\?$"
@@ -226,7 +226,7 @@ def test_nothing_is_fetched_for_a_training_that_can_t_be(reviews, lstm_model, mo
 def test_vectors_larger_than_any_are_refused(reviews, tmp_path):
     table = tmp_path / "wide.bin"
     batches = [VectorBatch([b"love"], np.ones((1, 8190), np.float32))]
-    write_vectors(table, batches, format="word2vec", count=1, size=8190)
+    write_vectors(table, batches, format="word2vec", count=1, dim=8190)
     with pytest.raises(SettingsError) as error:
         wordgate.train(reviews, vectors=table, progress=Silent())
     assert str(error.value) == (
@@ -249,8 +249,8 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
         ({"model": "count"}, "--vectors {} has no effect: models of the family count read none"),
         (
             {"settings": {"lstm.embedding_size": 100}},
-            "lstm.embedding_size has no effect with --vectors; set lstm.vectors_extra_size, by which"
-            " they are wider than in their file",
+            "lstm.embedding_size has no effect with --vectors; set lstm.vectors_extra_size, by"
+            " which they are wider than in their file",
         ),
         (
             {"settings": {"lstm.embedding_learning_rate": 1e-3}},
@@ -260,8 +260,8 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
         (
             {"settings": {"lstm.vectors_frozen_epochs": 1, "lstm.vectors_learning_rate": 0}},
             "these settings (recipe 'default') can't be used:\n  lstm.vectors_frozen_epochs says when"
-            " pretrained vectors begin to change, and with lstm.vectors_learning_rate=0 they never"
-            " do; set lstm.vectors_frozen_epochs=0 or a rate",
+            " pretrained vectors begin to change, and with lstm.vectors_learning_rate=0 they"
+            " never do; set lstm.vectors_frozen_epochs=0 or a rate",
         ),
     ],
 )

@@ -83,8 +83,8 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     opened = open_vectors(locate_vectors(source, Console()))
     count = opened.rows()
     batches = _watched(opened, opened.batches(), "converting")
-    write_vectors(target, batches, format=format_, count=count, size=opened.size)
-    click.echo(f"Wrote {count:,} vectors of {opened.size:,} numbers to {target} ({format_}).")
+    write_vectors(target, batches, format=format_, count=count, dim=opened.dim)
+    click.echo(f"Wrote {count:,} vectors of {opened.dim:,} numbers to {target} ({format_}).")
 
 
 def _watched(

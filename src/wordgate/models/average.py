@@ -99,27 +99,19 @@ class AverageModel:
         return {"encoder": self.encoder.state()}, arrays
 
     @classmethod
-    def logreg_from_state(cls, description: Description, arrays: Arrays) -> "AverageModel":
-        """Build a model of the family `logreg` again from what `state` gave.
-
-        Raises:
-            BundleError: A part is missing, or the parts don't fit together.
-        """
-        return cls._from_state(description, arrays, hidden=False)
-
-    @classmethod
-    def mlp_from_state(cls, description: Description, arrays: Arrays) -> "AverageModel":
-        """Build a model of the family `mlp` again from what `state` gave.
-
-        Raises:
-            BundleError: A part is missing, or the parts don't fit together.
-        """
-        return cls._from_state(description, arrays, hidden=True)
-
-    @classmethod
-    def _from_state(
+    def from_state(
         cls, description: Description, arrays: Arrays, *, hidden: bool
     ) -> "AverageModel":
+        """Build a model again from what `state` gave.
+
+        Args:
+            description: The encoder.
+            arrays: The layers by their names.
+            hidden: Whether it has hidden units: whether it is of the family `mlp`.
+
+        Raises:
+            BundleError: A part is missing, or the parts don't fit together.
+        """
         encoder = encoder_of(description)
         arrays, int8 = restore_int8("rows", arrays)
         _check_arrays(arrays, len(encoder.vocabulary), hidden=hidden)

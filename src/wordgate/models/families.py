@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from wordgate.errors import BundleError, SettingsError, did_you_mean
 from wordgate.models.average import AverageModel
@@ -13,8 +14,8 @@ from wordgate.models.transformer import TransformerModel
 
 _FAMILIES: dict[str, Callable[[Description, Arrays], Model]] = {
     "count": CountModel.from_state,
-    "logreg": AverageModel.logreg_from_state,
-    "mlp": AverageModel.mlp_from_state,
+    "logreg": partial(AverageModel.from_state, hidden=False),
+    "mlp": partial(AverageModel.from_state, hidden=True),
     "lstm": LSTMModel.from_state,
     "transformer": TransformerModel.from_state,  # imports torch with its first model, not before
 }

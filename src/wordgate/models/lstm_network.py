@@ -16,7 +16,7 @@ from wordgate.models.base import log_softmax
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
 from wordgate.models.lstm_forward import NUMPY, LSTMForward, make_lstm_forward
 from wordgate.runtime.parallel import SINGLE_THREADED_BLAS, parallel_for
-from wordgate.text.batches import Batch, bucketed
+from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts
 
 Floats = NDArray[np.float32]
@@ -131,7 +131,7 @@ class Network:
         """
         logits = np.zeros((len(encoded), len(self.output_bias)), np.float64)
 
-        def score(batch: Batch) -> None:
+        def score(batch: PaddedBatch) -> None:
             logits[batch.rows] = self._logits(batch)
 
         with SINGLE_THREADED_BLAS:
@@ -154,7 +154,7 @@ class Network:
             for weights in self.directions
         )
 
-    def _logits(self, batch: Batch) -> Floats:
+    def _logits(self, batch: PaddedBatch) -> Floats:
         """Score a batch whose longest text comes first: float32 [batch, classes]."""
         lengths = batch.lengths
         ids = batch.ids[:, : lengths[0]]

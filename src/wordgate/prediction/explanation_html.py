@@ -71,8 +71,10 @@ def _word(explanation: Explanation, word: ExplainedWord, scale: float) -> Markup
     line = "solid" if word.effect > 0 else "dotted"  # for those who don't see the colours
     under = f"border-bottom:2px {line} rgba({red},{green},{blue},{min(1.0, 2 * wash):.2f});"
     style = f"background:rgba({red},{green},{blue},{wash:.2f});{under}border-radius:2px"
-    told = f"{plain(word.word)}: {word.effect:+.3f}; {plain(explanation.label)} after it {{:.3f}}"
-    title = told.format(word.probabilities[explanation.label]) + _unknown(word)
+    described = (
+        f"{plain(word.word)}: {word.effect:+.3f}; {plain(explanation.label)} after it {{:.3f}}"
+    )
+    title = described.format(word.probabilities[explanation.label]) + _unknown(word)
     shown = plain(explanation.text[word.start : word.end])
     return element("span", shown, title=title, style=style)
 
@@ -108,9 +110,9 @@ def _course(explanation: Explanation) -> Markup:
     named = explanation.words if n <= _MOST_NAMED else ()
     for word, x in zip(named, xs[1:], strict=False):
         parts.append(_name(word, x))
-    told = f"The probabilities of {', '.join(map(plain, labels))} after each of {n:,} words"
+    label_text = f"The probabilities of {', '.join(map(plain, labels))} after each of {n:,} words"
     height = _HEIGHT if named else _TOP + _PLOT + 10.0
-    return picture(parts, width=_WIDTH, height=height, label=told)
+    return picture(parts, width=_WIDTH, height=height, label=label_text)
 
 
 def _name(word: ExplainedWord, x: float) -> Markup:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,44 +33,15 @@ class TextWord(NamedTuple):
     known: bool
 
 
-class ExplainableText(Protocol):
-    """A text taken apart into words, ready to be predicted in parts."""
-
-    @property
-    def words(self) -> Sequence[TextWord]:
-        """The words that are explained, in order."""
-
-    @property
-    def n_words(self) -> int:
-        """How many the text has, those included that the model doesn't read."""
-
-    @property
-    def n_read(self) -> int:
-        """How many of them the model reads, or passes over as unknown."""
-
-    @property
-    def from_end(self) -> bool:
-        """Whether those that it reads are the last ones, where it doesn't read all."""
-
-    def prefix_log_proba(self) -> Numbers:
-        """Predict the prefixes of 0, 1, 2 ... words: log-probabilities, [len(words) + 1, classes].
-
-        The last row is the whole text's only if all of its words are explained.
-        """
-
-    def occluded_log_proba(self) -> Numbers:
-        """Predict the text without each of the words: log-probabilities, [len(words), classes]."""
-
-
 @dataclass(frozen=True)
 class TokenizedText:
     """A text as word ids, for LSTMs and averages.
 
     Attributes:
         model: Predicts.
-        words: See `ExplainableText`.
-        n_words: See `ExplainableText`.
-        n_read: See `ExplainableText`.
+        words: The words that are explained, in order.
+        n_words: How many the text has, those included that the model doesn't read.
+        n_read: How many of them the model reads, or passes over as unknown.
         ids: int32 [time], all that the model reads.
         places: For each of `words` its place among `ids`; None where it has no id.
     """
@@ -84,7 +55,7 @@ class TokenizedText:
 
     @property
     def from_end(self) -> bool:
-        """See `ExplainableText`."""
+        """Whether the words that it reads are the last ones, where it doesn't read all."""
         return self.model.encoder.truncate == "front"
 
     def n_ids(self) -> list[int]:
@@ -94,11 +65,14 @@ class TokenizedText:
         return counts
 
     def prefix_log_proba(self) -> Numbers:
-        """See `ExplainableText`."""
+        """Predict the prefixes of 0, 1, 2 ... words: log-probabilities, [len(words) + 1, classes].
+
+        The last row is the whole text's only if all of its words are explained.
+        """
         return self._log_proba([self.ids[:n] for n in self.n_ids()])
 
     def occluded_log_proba(self) -> Numbers:
-        """See `ExplainableText`."""
+        """Predict the text without each of the words: log-probabilities, [len(words), classes]."""
         whole = self.ids
         return self._log_proba(
             [whole if i is None else np.delete(whole, i) for i in self.positions]
@@ -117,9 +91,10 @@ class RawText:
     Attributes:
         model: Predicts.
         text: The text.
-        words: See `ExplainableText`.
-        n_words: See `ExplainableText`.
-        n_read: See `ExplainableText`.
+        words: As in `TokenizedText`, like all that follow.
+        n_words: How many words the text has.
+        n_read: How many of them the model reads.
+        from_end: Whether those are the last ones: never.
     """
 
     model: Model
@@ -130,11 +105,11 @@ class RawText:
     from_end: bool = False
 
     def prefix_log_proba(self) -> Numbers:
-        """See `ExplainableText`."""
+        """See `TokenizedText`."""
         return self.model.log_proba([self.text[:end] for end in [0, *(w.end for w in self.words)]])
 
     def occluded_log_proba(self) -> Numbers:
-        """See `ExplainableText`; a space takes the place of a word."""
+        """See `TokenizedText`; a space takes the place of a word."""
         text = self.text
         return self.model.log_proba([f"{text[: w.start]} {text[w.end :]}" for w in self.words])
 

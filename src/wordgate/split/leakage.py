@@ -79,32 +79,32 @@ def stands_in(
     return np.asarray(there[group[part]])
 
 
-def explain_grouped(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:  # noqa: ARG001
-    """Say why a grouped split is fair."""
-    if leak.own_groups:
-        return (
-            "Grouped and stratified by label: all rows of a group are in one part, so test holds "
-            f"only groups that train has never seen. {_sizes(parts, leak)}"
+def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
+    """Say why a split is fair, or what it leaks, and the sizes reached.
+
+    Args:
+        kind: ``grouped``, ``random`` or ``given``.
+        parts: The rows of each part.
+        leak: The leakage between them.
+        cut: Parts that were not given, and were cut from train.
+    """
+    if kind == "grouped":
+        by, copies, things = ("", "rows of a group", "groups")
+        if not leak.own_groups:
+            by, copies, things = (" by exact text", "copies of a text", "texts")
+        how = (
+            f"Grouped{by} and stratified by label: all {copies} are in one part, so test holds only"
+            f" {things} that train has never seen."
         )
-    return (
-        "Grouped by exact text and stratified by label: all copies of a text are in one part, so "
-        f"test holds only texts that train has never seen. {_sizes(parts, leak)}"
-    )
-
-
-def explain_random(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:  # noqa: ARG001
-    """Say what a random split leaks."""
+        return f"{how} {_sizes(parts, leak)}"
+    how = "Rows were dealt at random"
+    if kind == "given":
+        names = {"test": "test", "valid": "validation"}
+        missing = " and ".join(names[part] for part in cut)
+        how = "The parts were given"
+        how += f"; {missing} was not, and is cut from train in whole groups" if cut else ""
     leaked = leak.sentence(leak.test_rows_in_train, len(parts.test))
-    return f"Rows were dealt at random: {leaked}. {_sizes(parts, leak)}"
-
-
-def explain_given(parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
-    """Say what was given, what was cut from train, and what leaks."""
-    names = {"test": "test", "valid": "validation"}
-    missing = " and ".join(names[part] for part in cut)
-    how = f"; {missing} was not, and is cut from train in whole groups" if cut else ""
-    leaked = leak.sentence(leak.test_rows_in_train, len(parts.test))
-    return f"The parts were given{how}: {leaked}. {_sizes(parts, leak)}"
+    return f"{how}: {leaked}. {_sizes(parts, leak)}"
 
 
 def explain_fallback(

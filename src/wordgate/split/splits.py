@@ -212,18 +212,13 @@ class _Rows:
     ) -> Split:
         """Count what leaks between the parts and say how fair they are."""
         leaked = SplitLeakage.between(parts, self.group, own_groups=self.own_groups)
-        explain = {
-            "grouped": leakage.explain_grouped,
-            "random": leakage.explain_random,
-            "given": leakage.explain_given,
-        }[kind]
         return Split(
             kind=kind,
             seed=seed,
             train=parts.train,
             valid=parts.valid,
             test=parts.test,
-            reason=explain(parts, leaked, cut),
+            reason=leakage.explain_split(kind, parts, leaked, cut),
             warnings=(
                 *warnings,
                 *leakage.leakage_warnings(leaked, parts, kind),

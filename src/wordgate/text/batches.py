@@ -19,7 +19,7 @@ _BATCHES_A_CHUNK = 50
 
 
 @dataclass(frozen=True)
-class Batch:
+class PaddedBatch:
     """Some texts as one rectangle of ids, padded at the right.
 
     Args:
@@ -54,7 +54,7 @@ def bucketed(
     rng: np.random.Generator | None,
     round_to: int = 4,
     similar: bool = True,
-) -> Iterator[Batch]:
+) -> Iterator[PaddedBatch]:
     """Cut texts into batches of similar length; every text stands in exactly one of them.
 
     Args:
@@ -99,12 +99,12 @@ def _by_length(
     return shuffled[np.lexsort((lengths[shuffled], np.arange(len(lengths)) // chunk))]
 
 
-def _pad(encoded: EncodedTexts, rows: NDArray[np.int64], round_to: int) -> Batch:
+def _pad(encoded: EncodedTexts, rows: NDArray[np.int64], round_to: int) -> PaddedBatch:
     lengths = encoded.lengths[rows]
     time = max(1, -(-int(lengths.max()) // round_to)) * round_to
     ids = np.full((len(rows), time), PADDING, dtype=np.int64)
     ids[_inside(lengths, time)] = encoded.ids_of(rows, lengths)
-    return Batch(rows=rows, ids=ids, lengths=lengths)
+    return PaddedBatch(rows=rows, ids=ids, lengths=lengths)
 
 
 def _inside(lengths: NDArray[np.int64], time: int) -> NDArray[np.bool_]:

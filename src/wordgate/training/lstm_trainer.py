@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.models.lstm_network import Network
 from wordgate.settings import Settings
-from wordgate.text.batches import Batch, bucketed
+from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import initialization, recurrent
 from wordgate.training.device import choose_precision, engine
 from wordgate.training.fitting import EncodedData, Targets
@@ -174,7 +174,7 @@ class LSTMTrainer:
         for number, batch in enumerate(islice(batches, start, None), start=first + start):
             yield self.prepare(batch, targets[batch.rows], epoch=epoch, update=number)
 
-    def prepare(self, batch: Batch, targets: Targets, *, epoch: int, update: int) -> Prepared:
+    def prepare(self, batch: PaddedBatch, targets: Targets, *, epoch: int, update: int) -> Prepared:
         """Prepare an update; nothing that updates change has a part in it.
 
         Args:
@@ -296,7 +296,9 @@ class LSTMTrainer:
             weights = weights**0.25
         return self._tensor(weights.astype(np.float32))
 
-    def _without_some_words(self, batch: Batch, rng: np.random.Generator) -> NDArray[np.int64]:
+    def _without_some_words(
+        self, batch: PaddedBatch, rng: np.random.Generator
+    ) -> NDArray[np.int64]:
         """Replace words at random by the unknown word, so that unknown words are no surprise."""
         if self.settings.lstm.word_dropout == 0.0 or self.unknown is None:
             return batch.ids

@@ -109,8 +109,8 @@ def word_remarks(
     remarks = []
     if vocabulary_of is not None:
         remarks.append(
-            "The vocabulary was fitted on all rows, not on train alone (text.vocabulary_from=all): the"
-            " model knows words of the rows that judge it, as it could not know those of new texts."
+            "The vocabulary was fitted on all rows, not on train alone (text.vocabulary_from=all):"
+            " the model knows words of its test rows, as it could not know those of new texts."
         )
     if encoded.n_truncated:
         remarks.append(

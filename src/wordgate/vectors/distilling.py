@@ -5,7 +5,7 @@ of them together are centred and turned to their principal components, of which 
 Nothing enters but the words themselves: no sentence that they stand in, no label. A row held out
 for test can leave no trace but that its words exist.
 
-Shapes: n words, hidden_size numbers of the teacher's outputs, size numbers of a vector.
+Shapes: n words, hidden_size dimensions of the teacher's outputs, dim dimensions of a vector.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from wordgate.errors import DataError, SettingsError
 from wordgate.runtime.progress import Progress
 
-DEFAULT_SIZE = 300
+DEFAULT_DIM = 300
 SPREAD = 0.1  # the root mean square of all numbers of the vectors
 _AT_ONCE = 128  # words: larger batches are no faster
 _ROWS_AT_ONCE = 4096  # in float64
@@ -59,7 +59,7 @@ class WordVectors:
 
     Attributes:
         words: The words, in the order they were given in.
-        vectors: float32 [n, size].
+        vectors: float32 [n, dim].
         unknown: Words left out, since the teacher knows no subword of them.
         variance: The share of the outputs' variance that the vectors keep.
     """
@@ -71,14 +71,14 @@ class WordVectors:
 
 
 def distill_words(
-    words: Sequence[str], teacher: WordEncoder, *, size: int | None = None, progress: Progress
+    words: Sequence[str], teacher: WordEncoder, *, dim: int | None = None, progress: Progress
 ) -> WordVectors:
     """Give each word a vector.
 
     Args:
         words: The words, each once.
         teacher: The model to ask.
-        size: Numbers a vector; None for 300, or for as many as there can be.
+        dim: Dimensions of a vector; None for 300, or for as many as there can be.
         progress: Where to show how far it is.
 
     Returns:
@@ -88,7 +88,7 @@ def distill_words(
         SettingsError: The size is below 1, or above what teacher and words can give.
         DataError: There are fewer than two words, or the teacher gives numbers that are no use.
     """
-    _check_size(size, teacher)
+    _check_size(dim, teacher)
     outputs = _ask(words, teacher, progress)
     known = np.flatnonzero(outputs.known).tolist()
     most = min(teacher.hidden_size, len(known) - 1)
@@ -97,14 +97,14 @@ def distill_words(
             f"the teacher '{teacher.name}' knows {len(known)} of {len(words):,} words: vectors"
             " need two words or more"
         )
-    if size is not None and size > most:
+    if dim is not None and dim > most:
         raise SettingsError(
-            f"size is {size}, but {len(known):,} words give {most} components at most"
+            f"size is {dim}, but {len(known):,} words give {most} components at most"
         )
     means = outputs.means[known]
     if means.var(axis=0).sum() <= _NO_VARIANCE * np.square(means).sum(axis=1).max():
         raise DataError(f"the teacher '{teacher.name}' gives the same output for every word")
-    vectors, variance = _principal_components(means, size or min(DEFAULT_SIZE, most))
+    vectors, variance = _principal_components(means, dim or min(DEFAULT_DIM, most))
     return WordVectors(
         words=[words[i] for i in known],
         vectors=vectors,
@@ -113,11 +113,11 @@ def distill_words(
     )
 
 
-def _check_size(size: int | None, teacher: WordEncoder) -> None:
+def _check_size(dim: int | None, teacher: WordEncoder) -> None:
     """Refuse before the work what would be refused after it."""
-    if size is not None and not 1 <= size <= teacher.hidden_size:
+    if dim is not None and not 1 <= dim <= teacher.hidden_size:
         raise SettingsError(
-            f"size is {size}, but the outputs of the teacher '{teacher.name}' have"
+            f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
             f" {teacher.hidden_size} numbers: give 1 to {teacher.hidden_size}"
         )
 
@@ -146,24 +146,22 @@ def _ask(words: Sequence[str], teacher: WordEncoder, progress: Progress) -> Word
     return WordOutputs(means, known)
 
 
-def _principal_components(
-    rows: NDArray[np.float32], size: int
-) -> tuple[NDArray[np.float32], float]:
+def _principal_components(rows: NDArray[np.float32], dim: int) -> tuple[NDArray[np.float32], float]:
     """Keep the directions of most variance.
 
     Args:
         rows: float32 [n, hidden_size].
-        size: How many directions.
+        dim: How many directions.
 
     Returns:
-        float32 [n, size] of root mean square `SPREAD`, and the share of the variance kept.
+        float32 [n, dim] of root mean square `SPREAD`, and the share of the variance kept.
     """
     centre = rows.mean(axis=0, dtype=np.float64)
     covariance = sum(block.T @ block for block in _centred(rows, centre)) / len(rows)
     variances, directions = np.linalg.eigh(covariance)
-    kept, chosen = variances[::-1][:size], directions[:, ::-1][:, :size]
+    kept, chosen = variances[::-1][:dim], directions[:, ::-1][:, :dim]
     # A direction and its opposite are as good: this rule makes them the same everywhere.
-    chosen = chosen * np.sign(chosen[np.abs(chosen).argmax(axis=0), np.arange(size)])
+    chosen = chosen * np.sign(chosen[np.abs(chosen).argmax(axis=0), np.arange(dim)])
     chosen = chosen * (SPREAD / np.sqrt(kept.mean()))
     vectors = np.concatenate(
         [(block @ chosen).astype(np.float32) for block in _centred(rows, centre)]

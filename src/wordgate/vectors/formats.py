@@ -92,21 +92,21 @@ def _table(source: ByteStream) -> VectorFile:
 
 
 def _with_header(source: ByteStream, start: bytes, header: re.Match[bytes]) -> VectorFile:
-    """Open what begins with rows and size: binary, or text by its first line."""
-    path, count, size = source.path, int(header[1]), int(header[2])
-    check_header(path, count, size)
+    """Open what begins with rows and dimensions: binary, or text by its first line."""
+    path, count, dim = source.path, int(header[1]), int(header[2])
+    check_header(path, count, dim)
     lines = start[header.end() :].split(b"\n", _FIRST_LINES)[:_FIRST_LINES]
-    as_text = any(_mostly_numbers(line, size) for line in lines)
+    as_text = any(_mostly_numbers(line, dim) for line in lines)
     if not source.compressed:
-        fewest = 2 * size + 1 if as_text else 4 * size + 1  # bytes a row takes at the least
+        fewest = 2 * dim + 1 if as_text else 4 * dim + 1  # bytes a row takes at the least
         needed = header.end() + count * fewest - as_text  # whose last break may be missing
-        check_room(path, count, size, needed=needed, there=source.length)
+        check_room(path, count, dim, needed=needed, there=source.length)
     if not as_text:
         return Word2VecFile(
-            path, compressed=source.compressed, header=header.end(), count=count, size=size
+            path, compressed=source.compressed, header=header.end(), count=count, dim=dim
         )
     _refuse_tabs(path, lines[0])
-    return TextFile(path, compressed=source.compressed, header=header.end(), count=count, size=size)
+    return TextFile(path, compressed=source.compressed, header=header.end(), count=count, dim=dim)
 
 
 def _without_header(source: ByteStream, start: bytes) -> VectorFile:
@@ -116,19 +116,19 @@ def _without_header(source: ByteStream, start: bytes) -> VectorFile:
         shown = like[0].decode("ascii").strip()
         raise DataError(
             f"'{path}' begins with '{shown[:60]}', which is no header of two whole numbers"
-            " (rows and size): the file is damaged"
+            " (rows and dimensions): the file is damaged"
         )
     lines = start.split(b"\n")
     if len(start) == _LOOKED_AT:
         lines.pop()  # which may go on
     lines = [line for line in lines[:_LINES_LOOKED_AT] if line.strip()]
     _refuse_tabs(path, lines[0] if lines else b"")
-    sizes = Counter(map(_numbers_at_end, lines))
-    size = max(sizes, key=lambda size: (sizes[size], size), default=0)
-    if size == 0:
+    dims = Counter(map(_numbers_at_end, lines))
+    dim = max(dims, key=lambda dim: (dims[dim], dim), default=0)
+    if dim == 0:
         raise DataError(f"'{path}' is in no format of word vectors that is known; {_HINT}")
-    check_header(path, len(lines), size)
-    return TextFile(path, compressed=source.compressed, header=0, count=None, size=size)
+    check_header(path, len(lines), dim)
+    return TextFile(path, compressed=source.compressed, header=0, count=None, dim=dim)
 
 
 def _numbers_at_end(line: bytes) -> int:
@@ -139,14 +139,14 @@ def _numbers_at_end(line: bytes) -> int:
     )
 
 
-def _mostly_numbers(line: bytes, size: int) -> bool:
+def _mostly_numbers(line: bytes, dim: int) -> bool:
     """Tell text from binary: half of the fields after the word are numbers, or more.
 
     One is not enough where there should be more: a binary row may spell one and a line's end.
     """
     fields = line.rstrip(b" \r").replace(b"\t", b" ").split(b" ")[1:]
     numbers = sum(map(_is_number, fields))
-    return numbers >= min(size, 2) and 2 * numbers >= len(fields)
+    return numbers >= min(dim, 2) and 2 * numbers >= len(fields)
 
 
 def _is_number(field: bytes) -> bool:

@@ -23,7 +23,7 @@ RULES = ("exact", "lower", "title", "upper", "digits", "hashtag", "stretched")
 hashtag; letters that stand three times or more in a row standing twice, or once."""
 
 MISSED_SHOWN = 20
-_MISSED_TOLD = 10
+_MISSED_NAMED = 10
 _NUMBER = re.compile(r"\d{2,}")
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 
@@ -33,7 +33,7 @@ class LookupResult:
     """What a table has for the words of a vocabulary.
 
     Attributes:
-        vectors: float32 [words, size]; zeros for a word that was not found.
+        vectors: float32 [words, dim]; zeros for a word that was not found.
         rules: int8 [words], the place in `RULES` of the rule that found the word; -1 for none.
     """
 
@@ -63,7 +63,7 @@ def lookup_words(table: VectorFile, words: Sequence[str], spelling: Spelling) ->
     """
     wanted = _wanted(words, spelling)
     found = LookupResult(
-        vectors=np.zeros((len(words), table.size), np.float32),
+        vectors=np.zeros((len(words), table.dim), np.float32),
         rules=np.full(len(words), -1, np.int8),
     )
     nearest = np.full(len(words), np.iinfo(np.int64).max)
@@ -184,8 +184,8 @@ class VocabularyCoverage(BaseModel, frozen=True, extra="forbid"):
         if set(self.rules) - {"exact"}:
             lines.append(f"Found by their spelling: {', '.join(others)}.")
         if self.missed:
-            told = ", ".join(f"{m.word} ({m.tokens:,})" for m in self.missed[:_MISSED_TOLD])
-            lines.append(f"The most frequent without: {told}.")
+            missed = ", ".join(f"{m.word} ({m.tokens:,})" for m in self.missed[:_MISSED_NAMED])
+            lines.append(f"The most frequent without: {missed}.")
         if self.more:
             lines.append(f"{self.more:,} more words of the table are known, for texts to come.")
         return lines

@@ -60,9 +60,9 @@ class PretrainedVectors:
         return cls(open_vectors(locate_vectors(vectors, progress)))
 
     @property
-    def size(self) -> int:
-        """Numbers a vector."""
-        return self.file.size
+    def dim(self) -> int:
+        """The dimensions of a vector."""
+        return self.file.dim
 
     @property
     def name(self) -> str:

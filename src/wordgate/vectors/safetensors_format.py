@@ -1,6 +1,6 @@
 """The safetensors format of our own: a table, its words and where each word ends.
 
-``vectors`` float32 or float16 [n, size]; ``words`` uint8 [bytes], the words one after another;
+``vectors`` float32 or float16 [n, dim]; ``words`` uint8 [bytes], the words one after another;
 ``word_ends`` int64 [n]. Its metadata say ``format: wordgate-vectors`` and ``version: 1``.
 """
 
@@ -47,7 +47,7 @@ class SafetensorsFile:
         self.share_read = 0.0
         _check_length(path)
         with _opened(path) as file:
-            self.count, self.size, self._letters = _checked(path, file)
+            self.count, self.dim, self._letters = _checked(path, file)
 
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words, see `VectorFile`."""
@@ -62,7 +62,7 @@ class SafetensorsFile:
         """Read all rows, see `VectorFile`."""
         with _opened(self.path) as file:
             vectors = file.get_slice("vectors")
-            for row, words in self._words(file, max(1, _NUMBERS_AT_ONCE // self.size)):
+            for row, words in self._words(file, max(1, _NUMBERS_AT_ONCE // self.dim)):
                 yield VectorBatch(words, self._vectors(vectors, row, row + len(words)))
 
     def words(self) -> Iterator[list[bytes]]:
@@ -108,7 +108,7 @@ class SafetensorsFile:
             )
 
     def _vectors(self, table: Any, first: int, end: int) -> NDArray[np.float32]:
-        """Read rows of the table, float32 [end - first, size]."""
+        """Read rows of the table, float32 [end - first, dim]."""
         vectors: NDArray[np.float32] = table[first:end].astype(np.float32)
         check_finite(self.path, vectors, lambda i: (first + i + 1, self._first_byte(first + i)))
         return vectors
@@ -184,10 +184,10 @@ def _checked(path: Path, file: Any) -> tuple[int, int, int]:
                 f" {' or '.join(types)} of {rank} dimension{'s' * (rank > 1)} belongs: the file is"
                 " damaged"
             )
-    count, size = shapes["vectors"]
-    check_header(path, count, size)
+    count, dim = shapes["vectors"]
+    check_header(path, count, dim)
     if shapes["word_ends"] != [count]:
         raise DataError(
             f"'{path}' has {count:,} vectors and {shapes['word_ends'][0]:,} words: it is damaged"
         )
-    return count, size, shapes["words"][0]
+    return count, dim, shapes["words"][0]

@@ -23,7 +23,7 @@ class VectorSummary:
         compressed: Whether it is gzipped.
         declared: Rows that its header declares; None where the format has no header.
         rows: Rows found.
-        size: Numbers a vector.
+        size: Dimensions of a vector.
         standard_deviation: Of all numbers.
         mean_norm: Mean Euclidean length of the vectors.
         upper_case: Share of the rows whose word has an upper-case letter.
@@ -101,14 +101,14 @@ def summarize(
     sums = _Sums()
     for block in watched(file.batches()):
         sums.add(block)
-    numbers = sums.rows * file.size
+    numbers = sums.rows * file.dim
     mean = sums.total / numbers
     return VectorSummary(
         format=file.format,
         compressed=file.compressed,
         declared=file.count,
         rows=sums.rows,
-        size=file.size,
+        size=file.dim,
         standard_deviation=math.sqrt(max(0.0, sums.squares / numbers - mean**2)),
         mean_norm=sums.norms / sums.rows,
         upper_case=sums.upper_case / sums.rows,

@@ -1,7 +1,7 @@
 """Text formats: a word and its numbers on each line, separated by single spaces.
 
-word2vec's and fastText's begin with a line of rows and size, GloVe's does not. fastText ends its
-lines with a space. A word can hold spaces, so numbers are counted from the right.
+word2vec's and fastText's begin with a line of rows and dimensions, GloVe's does not. fastText ends
+its lines with a space. A word can hold spaces, so numbers are counted from the right.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _STRAY_NUMBER = re.compile(rb"[-+]?\d*\.\d{3,}(?:[eE][-+]?\d+)?|[-+]?\d+(?:\.\d+
 class TextFile:
     """A text file, see `wordgate.vectors.vector_file.VectorFile`."""
 
-    def __init__(self, path: Path, *, compressed: bool, header: int, count: int | None, size: int):
+    def __init__(self, path: Path, *, compressed: bool, header: int, count: int | None, dim: int):
         """Take over what recognising the file found; `header` is the bytes of its first line."""
-        self.path, self.compressed, self.count, self.size = path, compressed, count, size
+        self.path, self.compressed, self.count, self.dim = path, compressed, count, dim
         self.format = "glove" if count is None else "word2vec-text"
         self.share_read = 0.0
         self._header = header
@@ -68,11 +68,11 @@ class TextFile:
         return sum(len(stretch.words) for stretch in self._stretches())
 
     def _vectors(self, stretch: _Stretch, picked: Collection[int]) -> NDArray[np.float32]:
-        """Parse the numbers of some lines, float32 [len(picked), size]."""
+        """Parse the numbers of some lines, float32 [len(picked), dim]."""
         rows = list(picked)
         texts = [stretch.numbers(i) for i in rows]
         try:
-            vectors = _parsed(b" ".join(texts), (len(rows), self.size))
+            vectors = _parsed(b" ".join(texts), (len(rows), self.dim))
         except ValueError:
             raise self._no_number(stretch, rows, texts) from None
         check_finite(self.path, vectors, lambda i: stretch.place(rows[i]))
@@ -115,7 +115,7 @@ class TextFile:
 
     def _whole_lines(self, source: ByteStream) -> Iterator[tuple[int, bytes]]:
         """Give pieces of the file that end with a line break, each with its first byte's place."""
-        longest = MAX_WORD_BYTES + _NUMBER_ROOM * self.size
+        longest = MAX_WORD_BYTES + _NUMBER_ROOM * self.dim
         rest = b""
         while piece := source.read_fully(_ROOM):
             rest += piece
@@ -126,7 +126,7 @@ class TextFile:
             if len(rest) > longest:
                 raise DataError(
                     f"'{self.path}' has a line of more than {longest:,} bytes (at byte"
-                    f" {source.position - len(rest):,}), too long for a word and {self.size:,}"
+                    f" {source.position - len(rest):,}), too long for a word and {self.dim:,}"
                     " numbers: the file is damaged"
                 )
         if rest:
@@ -143,9 +143,9 @@ class TextFile:
         twice = (trailing == 1) & (array[np.maximum(ends - 2, 0)] == _SPACE)
         until = np.searchsorted(spaces, breaks)
         in_line = np.diff(until, prepend=0)
-        usual = (in_line - trailing == self.size) & ~twice
+        usual = (in_line - trailing == self.dim) & ~twice
         word_ends = starts.copy()
-        word_ends[usual] = spaces[(until - self.size - trailing)[usual]]
+        word_ends[usual] = spaces[(until - self.dim - trailing)[usual]]
         ends -= trailing
         stretch = _Stretch(block, starts, word_ends, ends, row + 1, position)
         if not usual.all():
@@ -161,19 +161,19 @@ class TextFile:
             line = stretch.block[start : int(stretch.ends[i])].rstrip(b" \r")
             if not line and start >= last:  # nothing but empty lines follows
                 return stretch.before(i)
-            word, *numbers = line.rsplit(b" ", self.size)
+            word, *numbers = line.rsplit(b" ", self.dim)
             row, position = stretch.place(i)
             if not line:
                 raise self._empty_line(row - 1, position)
-            if len(numbers) < self.size:
+            if len(numbers) < self.dim:
                 raise DataError(
-                    f"'{self.path}' has {len(numbers):,} of {self.size:,} numbers in row {row:,}"
+                    f"'{self.path}' has {len(numbers):,} of {self.dim:,} numbers in row {row:,}"
                     f" (byte {position:,}): the file is damaged or cut off"
                 )
             if has_stray_number(word):
                 raise DataError(
-                    f"'{self.path}' has more than {self.size:,} numbers in row {row:,} (byte"
-                    f" {position:,}), where {self.size:,} belong: the file is damaged"
+                    f"'{self.path}' has more than {self.dim:,} numbers in row {row:,} (byte"
+                    f" {position:,}), where {self.dim:,} belong: the file is damaged"
                 )
             stretch.word_ends[i] = start + len(word)
             stretch.ends[i] = start + len(line)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 
-MAX_DIM = 65_536  # numbers a vector; real ones have 25 to 4,096
+MAX_DIM = 65_536  # dimensions of a vector; real ones have 25 to 4,096
 MAX_WORD_BYTES = 10_000  # bytes; a longer one means that the file is not read where it should be
 
 
@@ -23,7 +23,7 @@ class VectorBatch:
 
     Attributes:
         words: Their words, as they stand in the file.
-        vectors: float32 [len(words), size].
+        vectors: float32 [len(words), dim].
     """
 
     words: list[bytes]
@@ -37,14 +37,14 @@ class VectorFile(Protocol):
         path: Where it lies.
         format: One of `wordgate.vectors.formats.FORMATS`.
         compressed: Whether it is gzipped.
-        size: Numbers a vector.
+        dim: Dimensions of a vector.
         share_read: How much of the file the pass under way has read, from 0 to 1.
     """
 
     path: Path
     format: str
     compressed: bool
-    size: int
+    dim: int
     share_read: float
 
     @property
@@ -58,7 +58,7 @@ class VectorFile(Protocol):
             words: The words, as bytes; any other is passed over.
 
         Yields:
-            Each word that is there, in the file's order, with its vector, float32 [size]; where a
+            Each word that is there, in the file's order, with its vector, float32 [dim]; where a
             word occurs again, the first vector counts, as in gensim.
 
         Raises:
@@ -110,7 +110,7 @@ def check_finite(
 
     Args:
         path: The file, for the message.
-        vectors: float32 [m, size].
+        vectors: float32 [m, dim].
         place: Gives the row in the file, from 1, and the first byte of vector `i`.
 
     Raises:
@@ -128,28 +128,28 @@ def check_finite(
     )
 
 
-def check_header(path: Path, count: int, size: int) -> None:
+def check_header(path: Path, count: int, dim: int) -> None:
     """Refuse a header that no file of word vectors can have.
 
     Raises:
-        DataError: No rows, no numbers, or more numbers a vector than there can be.
+        DataError: No rows, no numbers, or more dimensions of a vector than there can be.
     """
-    if not 1 <= size <= MAX_DIM:
+    if not 1 <= dim <= MAX_DIM:
         raise DataError(
-            f"'{path}' declares vectors of {size:,} numbers, where 1 to {MAX_DIM:,} are"
+            f"'{path}' declares vectors of {dim:,} dimensions, where 1 to {MAX_DIM:,} are"
             " possible: its header is damaged"
         )
     if count < 1:
         raise DataError(f"'{path}' declares {count:,} rows: there is no vector in it")
 
 
-def check_room(path: Path, count: int, size: int, *, needed: int, there: int) -> None:
+def check_room(path: Path, count: int, dim: int, *, needed: int, there: int) -> None:
     """Refuse a header that declares more than the file's bytes can hold.
 
     Args:
         path: The file, for the message.
         count: Rows declared.
-        size: Numbers a vector.
+        dim: Dimensions of a vector.
         needed: The fewest bytes that so many rows take.
         there: The file's bytes.
 
@@ -158,8 +158,8 @@ def check_room(path: Path, count: int, size: int, *, needed: int, there: int) ->
     """
     if needed > there:
         raise DataError(
-            f"'{path}' declares {count:,} rows of {size:,} numbers, at least {needed:,} bytes, and"
-            f" has {there:,}: it was cut off, or its header is damaged; fetch it again"
+            f"'{path}' declares {count:,} rows of {dim:,} dimensions, at least {needed:,} bytes,"
+            f" and has {there:,}: it was cut off, or its header is damaged; fetch it again"
         )
 
 

@@ -1,6 +1,6 @@
 """word2vec's binary format.
 
-A header line of rows and size; then, for each row, the word, a space and the numbers as
+A header line of rows and dimensions; then, for each row, the word, a space and the numbers as
 little-endian float32. The C program writes a line break after each vector, which a reader meets
 before the next word; GoogleNews and gensim have none. A word can't hold a space.
 """
@@ -43,9 +43,9 @@ class Word2VecFile:
 
     format = "word2vec"
 
-    def __init__(self, path: Path, *, compressed: bool, header: int, count: int, size: int):
+    def __init__(self, path: Path, *, compressed: bool, header: int, count: int, dim: int):
         """Take over what recognising the file found; `header` is the bytes of its first line."""
-        self.path, self.compressed, self.count, self.size = path, compressed, count, size
+        self.path, self.compressed, self.count, self.dim = path, compressed, count, dim
         self.share_read = 0.0
         self._header = header
 
@@ -69,7 +69,7 @@ class Word2VecFile:
         for run in self._runs():
             for i in range(len(run[0])):
                 gathered.add(run, i)
-            if len(gathered.words) * self.size >= _GATHERED:
+            if len(gathered.words) * self.dim >= _GATHERED:
                 yield gathered.block()
         if gathered.words:
             yield gathered.block()
@@ -89,9 +89,9 @@ class Word2VecFile:
         Runs are of one length, so rows at the buffer's end wait for more; the last rows of the file
         come one by one, and so do those where the buffer is full of less than a run.
         """
-        longest = MAX_WORD_BYTES + 1 + 4 * self.size
-        at_once = max(1, min(_AT_ONCE, _ROOM // (4 * self.size)))
-        many, one = _finder(self.size, at_once), _finder(self.size, 1)
+        longest = MAX_WORD_BYTES + 1 + 4 * self.dim
+        at_once = max(1, min(_AT_ONCE, _ROOM // (4 * self.dim)))
+        many, one = _finder(self.dim, at_once), _finder(self.dim, 1)
         buffer = bytearray(at_once * longest + _ROOM)
         view = memoryview(buffer)
         row = held = 0
@@ -154,7 +154,7 @@ class _Gathered:
     """Rows copied out of runs, until they are handed on."""
 
     def __init__(self, file: Word2VecFile):
-        self._file, self._width = file, 4 * file.size
+        self._file, self._width = file, 4 * file.dim
         self._empty()
 
     def _empty(self) -> None:
@@ -174,7 +174,7 @@ class _Gathered:
         """Hand on what was gathered, once it is known to be finite."""
         words, places = self.words, self._places
         numbers = np.frombuffer(bytearray().join(self._vectors), "<f4")
-        vectors = numbers.astype(np.float32, copy=False).reshape(-1, self._file.size)
+        vectors = numbers.astype(np.float32, copy=False).reshape(-1, self._file.dim)
         self._empty()
         check_finite(self._file.path, vectors, places.__getitem__)
         return VectorBatch(words, vectors)
@@ -199,11 +199,11 @@ def _matches(
             at = found.end()
 
 
-def _finder(size: int, rows: int) -> _Finder:
+def _finder(dim: int, rows: int) -> _Finder:
     """Make what finds the words of so many rows that follow one another.
 
     A regular expression takes the steps from word to word in C: in a loop of Python they would take
     twice the time of all else.
     """
-    row = rb"([^ ]*%b) .{%d}%b" % (_WHOLE, 4 * size, _WHOLE)
+    row = rb"([^ ]*%b) .{%d}%b" % (_WHOLE, 4 * dim, _WHOLE)
     return re.compile(row * rows, re.DOTALL).match

@@ -53,7 +53,7 @@ def write_vectors(
     *,
     format: str,  # noqa: A002
     count: int,
-    size: int,
+    dim: int,
 ) -> None:
     """Write word vectors; what stands at the path is replaced once all are written.
 
@@ -62,7 +62,7 @@ def write_vectors(
         batches: The rows.
         format: One of `wordgate.vectors.formats.FORMATS`.
         count: How many rows there are.
-        size: Numbers a vector.
+        dim: Dimensions of a vector.
 
     Raises:
         SettingsError: The format is unknown, or can't be compressed.
@@ -70,29 +70,29 @@ def write_vectors(
             as announced, the folder is missing, or the disk refuses.
     """
     path = Path(path)
-    _check_call(path, format, count, size)
-    rows = _checked(path, batches, _unfit(format), count, size)
+    _check_call(path, format, count, dim)
+    rows = _checked(path, batches, _unfit(format), count, dim)
     with atomic_output(path) as aside, aside.open("wb") as file:
         if format == "safetensors":
-            _write_table(file, rows, count, size)
+            _write_table(file, rows, count, dim)
             return
         with _packed(file, compress=path.name.lower().endswith(".gz")) as stream:
             if format != "glove":
-                stream.write(b"%d %d\n" % (count, size))
+                stream.write(b"%d %d\n" % (count, dim))
             encode = _binary if format == "word2vec" else _text
             for block in rows:
                 stream.write(encode(block))
 
 
-def _check_call(path: Path, form: str, count: int, size: int) -> None:
+def _check_call(path: Path, form: str, count: int, dim: int) -> None:
     if form not in FORMATS:
         raise SettingsError(f"no format '{form}' of word vectors{did_you_mean(form, FORMATS)}")
     if form == "safetensors" and path.name.lower().endswith(".gz"):
         raise SettingsError(f"'{path}' can't be gzipped safetensors: leave '.gz' off its name")
-    if count < 1 or not 1 <= size <= MAX_DIM:
+    if count < 1 or not 1 <= dim <= MAX_DIM:
         raise DataError(
-            f"{count:,} rows of {size:,} numbers can't be written to '{path}': 1 row or more of"
-            f" 1 to {MAX_DIM:,} numbers can"
+            f"{count:,} rows of {dim:,} dimensions can't be written to '{path}': 1 row or more of"
+            f" 1 to {MAX_DIM:,} dimensions can"
         )
     if not is_file(path.parent):
         raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' in")
@@ -103,16 +103,16 @@ def _checked(
     batches: Iterable[VectorBatch],
     unfit: Callable[[bytes], str | None],
     count: int,
-    size: int,
+    dim: int,
 ) -> Iterator[VectorBatch]:
     """Pass on the blocks; refuse rows that would not be read again as they are."""
     row = 0
     for block in batches:
         n = len(block.words)
-        if block.vectors.shape != (n, size):
+        if block.vectors.shape != (n, dim):
             raise DataError(
                 f"vectors of shape {list(block.vectors.shape)} came for '{path}' after row {row:,},"
-                f" where {[n, size]} belongs"
+                f" where {[n, dim]} belongs"
             )
         for i, word in enumerate(block.words):
             if why := unfit(word):
@@ -190,7 +190,7 @@ def _text(block: VectorBatch) -> bytes:
 
 
 def _write_table(
-    file: BufferedIOBase, batches: Iterable[VectorBatch], count: int, size: int
+    file: BufferedIOBase, batches: Iterable[VectorBatch], count: int, dim: int
 ) -> None:
     """Write a safetensors file: vectors as they come, word ends, words, and the header last.
 
@@ -207,7 +207,7 @@ def _write_table(
     file.write(letters)
     file.seek(0)
     tensors = {
-        "vectors": ("F32", [count, size]),
+        "vectors": ("F32", [count, dim]),
         "word_ends": ("I64", [count]),
         "words": ("U8", [len(letters)]),
     }

@@ -174,7 +174,7 @@ def compare(
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     if taught is not None and pretrained is not None:
-        taught = taught.with_vectors_of(pretrained.size)
+        taught = taught.with_vectors_of(pretrained.dim)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
     config = ComparisonConfig(

@@ -109,7 +109,7 @@ def distill(
     with torch_threads(torch, threads), limited_blas(n_threads):
         loaded = _load(folder, str(teacher))
         more = further_words(loaded, words, cut) if teacher_words else []
-        made = distill_words([*words, *more], loaded, size=size, progress=told)
+        made = distill_words([*words, *more], loaded, dim=size, progress=told)
     write_word_vectors(out, format_, made)
     return _account(out, made, words)
 
@@ -169,7 +169,7 @@ def write_word_vectors(out: Path, format_: str, made: WordVectors) -> None:
     """Write distilled vectors to a file, in a format of `wordgate.vectors.formats.FORMATS`."""
     count, size = made.vectors.shape
     block = VectorBatch([word.encode() for word in made.words], made.vectors)
-    write_vectors(out, [block], format=format_, count=count, size=size)
+    write_vectors(out, [block], format=format_, count=count, dim=size)
 
 
 def _account(out: Path, made: WordVectors, words: list[str]) -> Distilled:

@@ -154,7 +154,7 @@ def vector_facts(
     if vectors is None or coverage is None:
         return None
     file = vectors.file
-    return VectorFacts(**dict(coverage), file=vectors.name, format=file.format, size=file.size)
+    return VectorFacts(**dict(coverage), file=vectors.name, format=file.format, size=file.dim)
 
 
 def _majority(targets: NDArray[np.int64], n_classes: int, n_texts: int) -> NDArray[np.float64]:

@@ -181,10 +181,10 @@ def resolve_vectors(
     if vectors is None:
         return settings, None
     pretrained = PretrainedVectors.open(vectors, progress)
-    size = pretrained.size + settings.lstm.vectors_extra_size
+    size = pretrained.dim + settings.lstm.vectors_extra_size
     if size > LARGEST_EMBEDDING:
         raise SettingsError(
-            f"the word vectors have {pretrained.size:,} dimensions, {size:,} with"
+            f"the word vectors have {pretrained.dim:,} dimensions, {size:,} with"
             f" lstm.vectors_extra_size; the most is {LARGEST_EMBEDDING:,}"
         )
-    return settings.with_vectors_of(pretrained.size), pretrained
+    return settings.with_vectors_of(pretrained.dim), pretrained

@@ -288,7 +288,7 @@ def fit_student(
         own, texts = None, [*train.texts, *unlabelled]
         if vectors is None:
             own = distilled_vectors(teachers, texts, folder, progress, settings, threads)
-            settings = settings if own is None else settings.with_vectors_of(own.size)
+            settings = settings if own is None else settings.with_vectors_of(own.dim)
             vectors = own
         augmenter = make_augmenter(texts, vectors, settings, progress)
         transfer = TransferSet.of(train, unlabelled, augmenter, settings, seed)
