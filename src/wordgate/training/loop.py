@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from wordgate.evaluation.metrics import Epoch, macro_f1
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
+from wordgate.runtime.parallel import prefetch
 from wordgate.runtime.progress import Progress, ProgressBar
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.early_stopping import EarlyStopping
 from wordgate.training.fitting import TIME_LIMIT
-from wordgate.training.prefetch import prefetch
 from wordgate.training.protocol import Plan, SnapshotT
 from wordgate.training.state import TrainingState
 

@@ -27,7 +27,12 @@ from wordgate.training.initialization import (
     random_embeddings,
 )
 from wordgate.training.lstm_trainer import LSTMTrainer
-from wordgate.training.words import learn_words, look_words_up, word_remarks, words_digest
+from wordgate.training.vocabulary import (
+    fit_vocabulary,
+    fit_vocabulary_with_vectors,
+    vocabulary_digest,
+    vocabulary_remarks,
+)
 from wordgate.vectors.lookup import VocabularyCoverage
 from wordgate.vectors.pretrained import PretrainedVectors
 
@@ -110,7 +115,7 @@ def fit_lstm(
         parts = [train, valid, *([] if vocabulary_of is None else [vocabulary_of])]
         digests = {
             VECTORS: "drawn" if begun.coverage is None else begun.digest(),
-            WORDS: words_digest(begun.encoder.vocabulary, data.train, data.valid),
+            WORDS: vocabulary_digest(begun.encoder.vocabulary, data.train, data.valid),
         }
         work = describe_work("lstm", parts, n_classes, settings, seed, digests)
     tried = candidate_settings(settings)
@@ -134,7 +139,7 @@ def fit_lstm(
     if len(trained.candidates) > 1:
         progress.say(_choice(position, chosen, trained.scores()))
     network = best.network.in_int8() if settings.embedding_stored == "int8" else best.network
-    remarks = word_remarks(begun.encoded, vocabulary_of, settings)
+    remarks = vocabulary_remarks(begun.encoded, vocabulary_of, settings)
     remarks += [] if begun.coverage is None else begun.coverage.remarks()
     return Fitted(
         LSTMModel(begun.encoder, network, threads),
@@ -184,9 +189,9 @@ def _begin(
 ) -> Beginning:
     """Fit the vocabulary, and draw its vectors or find pretrained ones."""
     if vectors is None:
-        encoder, encoded = learn_words(train, vocabulary_of, settings)
+        encoder, encoded = fit_vocabulary(train, vocabulary_of, settings)
         return Beginning(encoder, encoded, random_embeddings(encoder.vocabulary, settings, seed))
-    known = look_words_up(train, vocabulary_of, vectors, settings, progress)
+    known = fit_vocabulary_with_vectors(train, vocabulary_of, vectors, settings, progress)
     encoder, more = known.encoder, known.coverage.more
     first = pretrained_embeddings(encoder.vocabulary, known.found, settings, seed, n_more=more)
     return Beginning(encoder, known.encoded, first, known.coverage)

@@ -22,7 +22,7 @@ from wordgate.training.fitting import (
 from wordgate.training.identity import WORDS
 from wordgate.training.pretrained_transformer import pretrained_transformer
 from wordgate.training.transformer_trainer import TransformerTrainer
-from wordgate.training.words import ids_digest
+from wordgate.training.vocabulary import ids_digest
 
 
 def fit_transformer(
