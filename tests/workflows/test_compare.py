@@ -12,8 +12,8 @@ from safetensors.numpy import save_file
 import wordgate
 from wordgate.report.comparison import methods
 from wordgate.runtime.progress import Silent
+from wordgate.storage.resumable import digest
 from wordgate.training import transformer
-from wordgate.training.identity import digest
 from wordgate.workflows import compare as workflow
 from wordgate.workflows import students
 
@@ -278,7 +278,7 @@ def test_versions_and_threads_that_differ_are_told_once(compare, tmp_path):
         compare(watch=stop, **options)
     for file in (tmp_path / "comparison.checkpoint").iterdir():
         content, log_proba = round_of(file)
-        content["identity"]["engine"] |= {"threads": "64", "wordgate": "0.0"}
+        content["environment"] |= {"threads": "64", "wordgate": "0.0"}
         forge(file, content, log_proba)
     listening = Listening()
     assert len(compare(resume=True, progress=listening, **options).results) == 2
@@ -381,8 +381,9 @@ def test_a_round_of_other_rows_or_numbers_is_refused(compare, stopped_after_one,
         forge(kept_round, content, np.ascontiguousarray(array))
         message = refusal(compare, out=stopped_after_one, resume=True)
         assert f"is damaged (log_proba is {array.dtype} {list(array.shape)});" in message
-    for nothing in ({}, {"result": 1}, {"result": None}, {"identity": 3}):
-        forge(kept_round, {**content, **nothing} if nothing else {}, log_proba)
+    layout = {"layout": content["layout"]}
+    for other in (layout, {**content, "result": 1}, {**content, "result": None}):
+        forge(kept_round, other, log_proba)
         assert "is damaged (" in refusal(compare, out=stopped_after_one, resume=True)
 
 

@@ -17,6 +17,7 @@ from wordgate.models.average import AverageModel, Floats, OutputLayer, averages
 from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
+from wordgate.storage.resumable import VECTORS, WORDS
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.fitting import (
     TIME_LIMIT,
@@ -24,9 +25,8 @@ from wordgate.training.fitting import (
     Examples,
     Fitted,
     check_not_empty,
-    describe_work,
+    run_config,
 )
-from wordgate.training.identity import VECTORS, WORDS
 from wordgate.training.regularization import search_regularization
 from wordgate.training.vocabulary import (
     VocabularyWithVectors,
@@ -158,10 +158,10 @@ def fit_average(
     if family == "logreg":
         fits, late = _fit_logreg(task)
     else:
-        work: dict[str, str] = {}
+        config: dict[str, str] = {}
         if checkpoint is not None:
-            work = _describe_work(task, vocabulary_of, seed)
-        fits, late, earlier_seconds = _fit_mlp(task, seed, checkpoint, work)
+            config = _run_config(task, vocabulary_of, seed)
+        fits, late, earlier_seconds = _fit_mlp(task, seed, checkpoint, config)
     best, chosen = _choose(fits)
     model = _folded(best, known)
     remarks = vocabulary_remarks(known.encoded, vocabulary_of, settings)
@@ -205,7 +205,7 @@ def _fit_logreg(task: _Task) -> tuple[list[FittedAverages], list[str]]:
 
 
 def _fit_mlp(
-    task: _Task, seed: int, checkpoint: CheckpointConfig | None, work: Mapping[str, str]
+    task: _Task, seed: int, checkpoint: CheckpointConfig | None, config: Mapping[str, str]
 ) -> tuple[list[FittedAverages], Sequence[str], float]:
     """Fit for each weighting; say what the time limit cut short, and what fitting took before."""
     from wordgate.training.mlp import train_mlps
@@ -229,7 +229,7 @@ def _fit_mlp(
         progress=task.progress,
         deadline=task.deadline,
         checkpoint=checkpoint,
-        work=work,
+        config=config,
     )
     fits = []
     for position, candidate in enumerate(trained.candidates):
@@ -251,7 +251,7 @@ def _fit_mlp(
     return fits, trained.remarks, trained.earlier_seconds
 
 
-def _describe_work(task: _Task, vocabulary_of: Examples | None, seed: int) -> dict[str, str]:
+def _run_config(task: _Task, vocabulary_of: Examples | None, seed: int) -> dict[str, str]:
     """Name all that decides what the training of an MLP comes to, for its checkpoint."""
     known = task.known
     parts = [task.train, task.valid, *([] if vocabulary_of is None else [vocabulary_of])]
@@ -259,7 +259,7 @@ def _describe_work(task: _Task, vocabulary_of: Examples | None, seed: int) -> di
         VECTORS: known.vectors_digest(),
         WORDS: vocabulary_digest(known.encoder.vocabulary, known.encoded, task.encoded_valid),
     }
-    return describe_work("mlp", parts, task.n_classes, task.settings, seed, digests)
+    return run_config("mlp", parts, task.n_classes, task.settings, seed, digests)
 
 
 def _choose(fits: Sequence[FittedAverages]) -> tuple[FittedAverages, list[str]]:

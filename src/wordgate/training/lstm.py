@@ -8,6 +8,7 @@ from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Network
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
+from wordgate.storage.resumable import VECTORS, WORDS
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training.candidates import Candidate, LoopOptions, train_candidates
 from wordgate.training.device import choose_device, format_device
@@ -18,9 +19,8 @@ from wordgate.training.fitting import (
     Examples,
     Fitted,
     check_not_empty,
-    describe_work,
+    run_config,
 )
-from wordgate.training.identity import VECTORS, WORDS
 from wordgate.training.initialization import (
     EmbeddingInit,
     pretrained_embeddings,
@@ -110,14 +110,14 @@ def fit_lstm(
     torch_device = choose_device(device)
     begun = _begin(train, vocabulary_of, vectors, settings, seed, progress)
     data = EncodedData(begun.encoded, begun.encoder.encode(valid.texts), train)
-    work: dict[str, str] = {}
+    config: dict[str, str] = {}
     if checkpoint is not None:
         parts = [train, valid, *([] if vocabulary_of is None else [vocabulary_of])]
         digests = {
             VECTORS: "drawn" if begun.coverage is None else begun.digest(),
             WORDS: vocabulary_digest(begun.encoder.vocabulary, data.train, data.valid),
         }
-        work = describe_work("lstm", parts, n_classes, settings, seed, digests)
+        config = run_config("lstm", parts, n_classes, settings, seed, digests)
     tried = candidate_settings(settings)
     vocabulary = begun.encoder.vocabulary
 
@@ -132,7 +132,7 @@ def fit_lstm(
         )
 
     names = [f"the {strength} regularised candidate" for strength in STRENGTHS[: len(tried)]]
-    options = LoopOptions(valid.targets, progress, deadline, checkpoint, work)
+    options = LoopOptions(valid.targets, progress, deadline, checkpoint, config)
     trained = train_candidates(names, start, options)
     position = trained.choose()
     chosen, best = tried[position], trained.candidates[position]

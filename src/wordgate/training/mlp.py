@@ -80,7 +80,7 @@ def train_mlps(
     progress: Progress,
     deadline: float,
     checkpoint: CheckpointConfig | None,
-    work: Mapping[str, str],
+    config: Mapping[str, str],
 ) -> Trained[Layers]:
     """Train layers over texts averaged in one way after another.
 
@@ -96,7 +96,7 @@ def train_mlps(
         progress: Where the epochs are reported.
         deadline: The `time.monotonic()` at which training must end.
         checkpoint: Where to keep the training against an interruption; None for nowhere.
-        work: What decides the result, for the checkpoint.
+        config: What decides the result, for the checkpoint.
 
     Returns:
         What each way came to.
@@ -112,7 +112,7 @@ def train_mlps(
         announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
         return Candidate(trainer, EarlyStopping(patience=settings.mlp_patience), announcement)
 
-    options = LoopOptions(valid.targets, progress, deadline, checkpoint, work)
+    options = LoopOptions(valid.targets, progress, deadline, checkpoint, config)
     with torch_threads(torch, THREADS):
         return train_candidates(names, start, options)
 
