@@ -19,7 +19,7 @@ from wordgate.runtime.progress import Progress, ProgressBar
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.early_stopping import EarlyStopping
 from wordgate.training.fitting import TIME_LIMIT
-from wordgate.training.protocol import Plan, SnapshotT
+from wordgate.training.protocol import SnapshotT, TrainingPlan
 from wordgate.training.state import TrainingState
 
 EVALUATED_TEXTS_PER_SECOND = 4000.0
@@ -214,7 +214,7 @@ class TrainingLoop(Generic[SnapshotT]):
             )
 
 
-def epoch_line(state: TrainingState[Any], plan: Plan, *, keeps_last: bool = False) -> str:
+def epoch_line(state: TrainingState[Any], plan: TrainingPlan, *, keeps_last: bool = False) -> str:
     """Put the last epoch in a line.
 
     Args:

@@ -24,7 +24,7 @@ from wordgate.training.early_stopping import EarlyStopping
 from wordgate.training.fitting import CheckpointConfig, Examples, Targets
 from wordgate.training.initialization import Floats, glorot_uniform
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
-from wordgate.training.protocol import FloatArrays, Plan, check_array
+from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.rng import dropout_mask, rng_for
 
 THREADS = 1
@@ -161,7 +161,7 @@ class MLPTrainer:
     ):
         self.device = torch.device("cpu")
         size, n_updates = settings.mlp_batch_size, math.ceil(len(train) / settings.mlp_batch_size)
-        self.plan = Plan(size, settings.mlp_epochs, n_updates, open_end=True)
+        self.plan = TrainingPlan(size, settings.mlp_epochs, n_updates, open_end=True)
         self.updates = 0
         self._train, self._targets = torch.from_numpy(train), torch.from_numpy(targets)
         self._valid = valid
