@@ -97,7 +97,7 @@ def main(recipe: str = "default") -> None:
     tell("Words deleted", judge, texts, rankings, groups, many, np.delete)
     unknown = model.encoder.vocabulary.unknown
     if unknown is not None:
-        ruin = replacing(unknown)
+        ruin = atomic_write(unknown)
         tell("Words replaced by the unknown word", judge, texts, rankings, groups, many, ruin)
 
 
@@ -217,7 +217,7 @@ def n_deleted(n_words: np.ndarray) -> np.ndarray:
     return np.maximum(1, np.round(SHARE * n_words).astype(np.int64))
 
 
-def replacing(unknown: int) -> Ruin:
+def atomic_write(unknown: int) -> Ruin:
     """Give a way to put the unknown word in the place of words."""
 
     def replaced(text: Ids, positions: np.ndarray) -> Ids:

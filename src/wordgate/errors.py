@@ -45,3 +45,9 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
         best = next(option for option in options if option.lower() == near[0])
         return f"; did you mean '{best}'?"
     return f"; there are: {', '.join(options)}" if options else ""
+
+
+def near_miss(name: str, options: Iterable[str]) -> str:
+    """End a message with the nearest option, or with nothing where none is near."""
+    hint = did_you_mean(name, options)
+    return hint if hint.startswith("; did you mean") else ""

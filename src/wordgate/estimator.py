@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.writing import Bundle, write_bundle
-from wordgate.data.decoding import without_surrogates
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError
 from wordgate.prediction.predictor import Predictor, checked_texts
@@ -19,6 +18,7 @@ from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import TAUGHT, checked_seed
+from wordgate.tables.encoding import without_surrogates
 from wordgate.training.families import check_family
 from wordgate.training.fitting import Examples
 from wordgate.workflows.resolving import (

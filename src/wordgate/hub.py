@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.source import near_miss
-from wordgate.errors import DataError
+from wordgate.errors import DataError, near_miss
 from wordgate.runtime.display import shown
 
 MINILM = "minilm"

@@ -1,6 +1,7 @@
 """`wordgate audit` is read by strangers: in a terminal, as JSON, as a page."""
 
 import json
+import re
 
 import pytest
 
@@ -17,6 +18,7 @@ TEXTS = [
     "my sisters were thrilled with the balcony and its small green table",
     "so so",
 ]
+TAGS = ("div", "section", "table", "td", "tr", "mark", "small")
 LABELS = ["bad", "bad", "good", "good", "bad", "good", "bad"]
 
 
@@ -70,6 +72,12 @@ def test_the_page_escapes_texts_and_fetches_nothing(file, tmp_path, capsys):
     assert "http:" not in html
     assert "https:" not in html
     assert 'content="width=device-width' in html
+    assert '<mark class="first">' in html
+    assert re.findall("<h2>(.*?)</h2>", html) == [
+        "Advice", "Texts", "Labels", "Copies", "Groups", "What a split leaks",
+        "Near copies to look at", "How the data was read",
+    ]  # fmt: skip
+    assert [html.count(f"<{tag}") for tag in TAGS] == [html.count(f"</{tag}>") for tag in TAGS]
 
 
 def test_a_page_in_no_folder_is_refused_before_the_work(file, tmp_path, capsys):

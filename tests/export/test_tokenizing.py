@@ -10,8 +10,8 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wordgate.data.decoding import without_surrogates
 from wordgate.export.onnx_file import plain, tokenizer_settings
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.tokenizers import get_tokenizer
 

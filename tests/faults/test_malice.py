@@ -31,10 +31,10 @@ from pyarrow import parquet
 
 import wordgate
 from wordgate.data import read_table
-from wordgate.data.source import UNPACKED_AT_LEAST
 from wordgate.errors import WordgateError
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import keeping
+from wordgate.tables.source import UNPACKED_AT_LEAST
 from wordgate.vectors.formats import open_vectors
 
 FIXTURES = Path(__file__).parents[1] / "interchange" / "fixtures"

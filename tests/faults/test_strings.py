@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import wordgate
-from wordgate.data.decoding import without_surrogates
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.tokenizers import get_tokenizer
 

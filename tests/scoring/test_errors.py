@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import wordgate
 from wordgate.errors import DataError
 from wordgate.runtime.progress import Silent
-from wordgate.scoring import delimited, jsonl, scoring, windows
+from wordgate.scoring import scoring
 from wordgate.scoring.answers import answers
+from wordgate.tables import characters, delimited, jsonl
 
 NONE = ["", "", "", ""]
 QUICK = settings(
@@ -147,7 +148,7 @@ def test_nul_is_a_character_like_any_other_on_every_python(score, write, here, m
 def small_limits(monkeypatch):
     """Let records have 200 characters, and windows 50."""
     for name, value in {"LARGEST_RECORD": 200, "SHOWN_OF_LARGE": 10, "WINDOW": 50}.items():
-        for module in (windows, delimited, jsonl):
+        for module in (characters, delimited, jsonl):
             monkeypatch.setattr(module, name, value, raising=False)
 
 
@@ -202,7 +203,7 @@ def test_every_record_goes_through_in_its_place(tmp_path, folder, content, batch
     raw = (head + content).encode("utf-8", "surrogatepass")
     (tmp_path / "in.csv").write_bytes(raw)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(windows, "WINDOW", window)
+        patched.setattr(characters, "WINDOW", window)
         scored = wordgate.score(
             folder, tmp_path / "in.csv", tmp_path / "out.csv",
             encoding="utf-8", text="text", batch=batch, overwrite=True, progress=Silent(),

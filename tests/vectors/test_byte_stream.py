@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from wordgate.data import source
+from wordgate.tables import source
 from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
 

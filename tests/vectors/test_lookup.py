@@ -111,7 +111,7 @@ def test_coverage_counts_types_and_tokens_by_rule():
     assert coverage.lines() == [
         "3 of 5 words have a vector (60.0%), and with them 86.5% of their occurrences in the"
         " training texts.",
-        "LookupResult by their spelling: 1 exact, 1 upper, 1 stretched.",
+        "Found by their spelling: 1 exact, 1 upper, 1 stretched.",
         "The most frequent without: plugh (9), xyzzy (3).",
     ]
 

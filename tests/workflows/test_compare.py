@@ -50,19 +50,19 @@ def test_each_family_is_judged_on_both_kinds_of_split(compared):
         assert result.megabytes > 0
 
 
-def test_the_simplest_family_is_the_lowest_rung_however_they_are_named(compare):
+def test_the_simplest_family_comes_first_however_they_are_named(compare):
     found = compare(models=["lstm", "count"], split="grouped")
     assert found.families == ("count", "lstm")
     assert [(test.family, test.simpler) for test in found.paired_tests] == [("lstm", "count")]
 
 
-def test_a_rung_is_what_training_the_family_alone_gives(compare, count_model):
+def test_a_result_is_what_training_the_family_alone_gives(compare, count_model):
     result = compare(models=["count"], settings=None).result("count", "grouped")
     metrics = count_model.metrics
     assert (result.scores.accuracy, result.scores.log_loss) == (metrics.accuracy, metrics.log_loss)
 
 
-def test_a_step_is_the_difference_of_two_rungs_on_the_same_rows(compared):
+def test_a_paired_test_compares_two_models_on_the_same_rows(compared):
     found = compared
     test = found.paired_test("lstm", "grouped")
     above, below = found.result("lstm", "grouped"), found.result("count", "grouped")
@@ -73,7 +73,7 @@ def test_a_step_is_the_difference_of_two_rungs_on_the_same_rows(compared):
     assert found.paired_test("count", "grouped") is None
 
 
-def test_how_steps_were_tested_is_told_for_each_kind(compared):
+def test_methods_are_named_for_each_kind(compared):
     sentences = [sentence for sentence in methods(compared) if sentence.startswith("Paired tests")]
     assert [sentence.split(":")[0] for sentence in sentences] == [
         "Paired tests, random split",

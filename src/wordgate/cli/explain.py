@@ -40,7 +40,7 @@ def explain(bundle: str, text: str, *, threads: int | None, as_json: bool) -> No
 
 
 def _from_standard_input() -> str:
-    from wordgate.data.decoding import BYTE_ORDER_MARK
+    from wordgate.tables.encoding import BYTE_ORDER_MARK
 
     if sys.stdin is None:  # closed by the caller
         raise click.UsageError("TEXT is '-', and standard input is closed.")

@@ -90,7 +90,7 @@ learning_options = _stack(
     click.option(
         "--vectors",
         metavar="FILE",
-        help="PretrainedVectors word vectors to begin with: a word2vec, fastText or GloVe file; or"
+        help="Pretrained word vectors to begin with: a word2vec, fastText or GloVe file; or"
         " googlenews, glove, glove-twitter or fasttext, which are fetched. 'wordgate vectors"
         " distill' makes some for your own words.",
     ),

@@ -84,8 +84,8 @@ def predict(
 def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
     """Give the texts in chunks: of standard input, the lines that have come so far."""
     from wordgate.cli.views import one_line
-    from wordgate.data.decoding import BYTE_ORDER_MARK, without_surrogates
-    from wordgate.scoring.arrivals import arriving_lines
+    from wordgate.tables.encoding import BYTE_ORDER_MARK, without_surrogates
+    from wordgate.tables.source import arriving_lines
 
     if texts:
         yield [without_surrogates(text) for text in texts]

@@ -67,7 +67,7 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
     Killed at any time, the same command with --resume goes on and ends in the same result.
     """
     from wordgate.scoring.scoring import score as score_file
-    from wordgate.scoring.source import STANDARD
+    from wordgate.tables.source import STANDARD
 
     if as_json and out == STANDARD:
         raise click.UsageError("--json has no effect on standard output, where the rows go.")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import platformdirs
 
-from wordgate.data.source import is_file
 from wordgate.errors import DataError, MissingExtraError
 from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, Silent
+from wordgate.tables.source import is_file
 
 DATA_HOME_VARIABLE = "WORDGATE_DATA_HOME"
 # An HTTP client's message can fill a screen; its beginning names the trouble.

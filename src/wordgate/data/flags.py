@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from wordgate.data.records import Records
 from wordgate.errors import DataError, did_you_mean
+from wordgate.tables.records import Records
 
 Columns = str | int | Sequence[str | int]
 """What a user may write for the text: one column, several with commas between, or a list."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from wordgate.data.records import Cell
+from wordgate.tables.records import Cell
 
 MARKER = " | "
 """What stands between two columns; bundles depend on it, and users type it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from wordgate.data.names import is_number
-from wordgate.data.records import Records
 from wordgate.runtime.display import shown
+from wordgate.tables.names import is_number
+from wordgate.tables.records import Records
 
 _SAMPLE = 2_000
 # A column of this share of numbers is numeric: a few cells may be damaged.

@@ -8,29 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.decoding import Decoded, decode, without_surrogates
-from wordgate.data.delimited import read_delimited
 from wordgate.data.flags import Columns, as_flag, names_among
-from wordgate.data.jsonl import looks_like_jsonl, read_jsonl
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.reading import Choice, Reading
-from wordgate.data.records import Records
 from wordgate.data.roles import choose_roles
 from wordgate.data.rows import Rows, keep_rows
-from wordgate.data.source import (
-    PARQUET_MAGIC,
-    FileBytes,
-    is_file,
-    missing_file,
-    near_miss,
-    read_file,
-)
 from wordgate.data.table import Table
-from wordgate.data.typed import read_frame, read_parquet
-from wordgate.errors import DataError, did_you_mean
+from wordgate.errors import DataError, did_you_mean, near_miss
+from wordgate.tables import OpenTable, Records, gathered, open_source, open_table
+from wordgate.tables.encoding import without_surrogates
+from wordgate.tables.source import is_file, missing_file
+from wordgate.tables.typed import read_frame
 
-_JSONL_SUFFIXES = (".jsonl", ".ndjson", ".json")
-_PARQUET_SUFFIXES = (".parquet", ".pq")
 _TIDY_SHARE_MALFORMED = 0.05
 
 
@@ -40,8 +29,7 @@ class _Loaded:
 
     source: str
     records: Records
-    decoded: Decoded | None = None
-    compressed: bool = False
+    opened: OpenTable | None = None
     known: dict[str, str] = field(default_factory=dict)
 
 
@@ -131,11 +119,11 @@ def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:
         return _Loaded(called, records)
     path, named = _locate(os.fspath(source))
     header = None if named is None else named.header
-    file = read_file(path)
-    records, decoded = _read_format(file, encoding, given, header)
-    name = without_surrogates(file.name)
+    opened = open_table(open_source(path), encoding=encoding, given=given, header=header)
+    records = gathered(opened.reader, opened.reader.batches())
+    name = without_surrogates(opened.source.name)
     called = name if named is None else f"{named.name} ({name})"
-    return _Loaded(called, records, decoded, file.compressed, {} if named is None else named.roles)
+    return _Loaded(called, records, opened, {} if named is None else named.roles)
 
 
 def _locate(source: str) -> tuple[Path, NamedSet | None]:
@@ -158,28 +146,11 @@ def _locate(source: str) -> tuple[Path, NamedSet | None]:
     )
 
 
-def _read_format(
-    file: FileBytes, encoding: str | None, given: Collection[str], header: bool | None
-) -> tuple[Records, Decoded | None]:
-    if file.raw.startswith(PARQUET_MAGIC):
-        if encoding is not None:
-            raise DataError(f"an encoding has no effect on '{file.name}', a Parquet file")
-        return read_parquet(file.raw, file.name), None
-    if file.suffix in _PARQUET_SUFFIXES:
-        raise DataError(f"'{file.name}' is no Parquet file, or one that was cut: fetch it again")
-    if not file.raw:
-        raise DataError(f"'{file.name}' is empty")
-    decoded = decode(file.raw, encoding, file.name)
-    if file.suffix in _JSONL_SUFFIXES or looks_like_jsonl(decoded.text):
-        return read_jsonl(decoded.text, file.name), decoded
-    records = read_delimited(decoded.text, file.name, given=given, header=header)
-    return records, decoded
-
-
 def _account(loaded: _Loaded, chosen: dict[str, Choice], kept: Rows) -> Reading:
-    records, decoded = loaded.records, loaded.decoded
+    records, opened = loaded.records, loaded.opened
+    encoding = None if opened is None else opened.encoding
     malformed = sorted(records.malformed + kept.malformed, key=lambda m: m.line)
-    warnings = [*(decoded.warnings if decoded else []), *kept.warnings]
+    warnings = [*(encoding.warnings if encoding else ()), *kept.warnings]
     if len(malformed) > _TIDY_SHARE_MALFORMED * records.n_read:
         share = len(malformed) / records.n_read
         warnings.append(f"{share:.0%} of the records are malformed: check their quotes and fields")
@@ -187,9 +158,9 @@ def _account(loaded: _Loaded, chosen: dict[str, Choice], kept: Rows) -> Reading:
     return Reading(
         source=loaded.source,
         format=records.format,
-        compressed=loaded.compressed,
-        encoding=decoded.encoding if decoded else None,
-        encoding_reason=decoded.reason if decoded else "",
+        compressed=opened is not None and opened.source.compressed,
+        encoding=encoding.name if encoding else None,
+        encoding_reason=encoding.reason if encoding else "",
         delimiter=records.delimiter,
         header=records.header,
         header_reason=records.header_reason,

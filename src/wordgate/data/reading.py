@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 from wordgate.runtime.display import shown
+from wordgate.tables import Malformed
 
 MALFORMED_SHOWN = 5
 MALFORMED_IN_JSON = 100
@@ -61,14 +62,6 @@ class Choice:
         if others:
             return f"{self.role}: columns {', '.join(others)} and {last} ({self.reason})"
         return f"{self.role}: {'column ' if self.columns else ''}{last} ({self.reason})"
-
-
-@dataclass(frozen=True)
-class Malformed:
-    """A record that could not be read: the line it starts on and what is wrong with it."""
-
-    line: int
-    why: str
 
 
 @dataclass(frozen=True)

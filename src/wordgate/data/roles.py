@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from wordgate.data.flags import Flag, given_columns
-from wordgate.data.names import GROUP_NAMES, LABEL_NAMES, LABEL_VALUES, TEXT_NAMES, rank
 from wordgate.data.profile import Profile, profiles
 from wordgate.data.reading import Choice, Column
-from wordgate.data.records import Records
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
+from wordgate.tables.names import GROUP_NAMES, LABEL_NAMES, LABEL_VALUES, TEXT_NAMES, rank
+from wordgate.tables.records import Records
 
 ROLES = ("text", "label", "group")
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wordgate.data.joining import joined
-from wordgate.data.reading import Choice, Malformed, PreviewRow
-from wordgate.data.records import Cell, Records
-from wordgate.data.source import near_miss
+from wordgate.data.reading import Choice, PreviewRow
 from wordgate.data.table import own_group
-from wordgate.errors import DataError
+from wordgate.errors import DataError, near_miss
 from wordgate.runtime.display import shown
+from wordgate.tables.records import Cell, Malformed, Records
 
 PREVIEW_ROWS = 3
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.writing import Bundle, check_destination, write_bundle
-from wordgate.data.decoding import without_surrogates
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, SettingsError
 from wordgate.interchange.hdf5 import ArrayFile
@@ -23,6 +22,7 @@ from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Direction, Floats, Network
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.display import shown
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import TextEncoder, Truncate
 from wordgate.text.tokenizers import KerasTokenizer
 from wordgate.text.vocabulary import Vocabulary

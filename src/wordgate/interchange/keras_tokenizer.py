@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.decoding import without_surrogates
 from wordgate.errors import BundleError
 from wordgate.runtime.display import brief, shown
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.vocabulary import UNKNOWN, Vocabulary
 
 LARGEST_FILE = 2**29

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
-from wordgate.data.decoding import without_surrogates
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.base import Model
 from wordgate.models.families import with_kernel
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.explanation import Explanation, explain
+from wordgate.tables.encoding import without_surrogates
 
 
 class Predictor:

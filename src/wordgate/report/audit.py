@@ -32,7 +32,8 @@ def audit_page(audit: Audit) -> str:
     return render(
         "audit.html.j2",
         title=f"Audit of {audit.reading.source}",
-        sections=[*sections(audit), Section("How the data was read", audit.reading.lines())],
+        sections=sections(audit),
+        reading=Section("How the data was read", audit.reading.lines()),
         pairs=[(pair, differences(pair.first.text, pair.second.text)) for pair in audit.pairs],
         caption=_caption,
     )

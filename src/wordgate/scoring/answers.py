@@ -1,14 +1,18 @@
-"""What a model says of a batch's texts."""
+"""The texts of a batch, and what a model says of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.data import Column
+from wordgate.data.joining import joined
 from wordgate.prediction.predictor import Predictor
-from wordgate.scoring.batch import Batch
+from wordgate.tables import Batch, Reader
 
 ABSTAINED = -1
+EMPTY_TEXT = "the text is empty"
 
 
 @dataclass(frozen=True)
@@ -38,17 +42,72 @@ class Answers:
         return self.labels.count(ABSTAINED)
 
 
-def answers(predictor: Predictor, batch: Batch, abstain_below: float) -> Answers:
-    """Ask a model for all texts of a batch.
+@dataclass(frozen=True)
+class Texts:
+    """Records of a batch with those set apart that can't be scored.
+
+    Attributes:
+        batch: The records.
+        texts: The texts of those that can be scored, in order.
+        errors: Why the others can't be, by their places in the batch from 0. Where one could not
+            be taken apart the record itself follows after a colon.
+        raws: The records as they stood; one that could not be taken apart as one without cells.
+            None where records have no lines.
+    """
+
+    batch: Batch
+    texts: list[str]
+    errors: dict[int, str]
+    raws: Sequence[str] | None
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+
+def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> Texts:
+    """Take the texts of a batch that can be scored.
+
+    Args:
+        reader: Where the batch comes from.
+        batch: The records.
+        columns: The columns that make the text, the main one last.
+    """
+    errors = dict(batch.misfits)
+    raws = batch.raws
+    if batch.rejected:
+        raws = list(raws or ())
+        for place, why in batch.rejected.items():
+            before = f"{errors[place]}; " if place in errors else ""
+            errors[place] = f"{before}{why}: {raws[place]}"
+            raws[place] = reader.blank
+    *fronts, bodies = (batch.column(column.number - 1) for column in columns)
+    texts = [body for body in bodies if body and not body.isspace()]
+    if not (fronts or errors) and len(texts) == len(batch):  # as nearly always
+        return Texts(batch, texts, errors, raws)
+    texts = []
+    for place, body in enumerate(bodies):
+        if place in errors:
+            continue
+        if body is None:
+            errors[place] = f"no key '{columns[-1].name}'"
+        elif not body.strip():
+            errors[place] = EMPTY_TEXT
+        else:
+            texts.append(joined((front[place] for front in fronts), body))
+    return Texts(batch, texts, errors, raws)
+
+
+def answers(predictor: Predictor, texts: list[str], abstain_below: float) -> Answers:
+    """Ask a model for texts.
 
     Args:
         predictor: The model.
-        batch: The batch.
+        texts: The texts.
         abstain_below: Give no label where the most probable one is less probable than this.
     """
-    if not batch.texts:
+    if not texts:
         return Answers([], np.empty((0, len(predictor.labels))))
-    proba = predictor.predict_proba(batch.texts)
+    proba = predictor.predict_proba(texts)
     labels = proba.argmax(axis=1)
     labels[proba.max(axis=1) < abstain_below] = ABSTAINED
     return Answers(labels.tolist(), proba)

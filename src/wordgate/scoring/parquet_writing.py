@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wordgate.scoring.answers import Answers
-from wordgate.scoring.batch import Batch, Reader
+from wordgate.scoring.answers import Answers, Texts
+from wordgate.scoring.names import own_names
 from wordgate.scoring.writing import moved
 from wordgate.storage.files import temporary_path
+from wordgate.tables import Reader
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +39,8 @@ class ParquetWriter:
     def __init__(self, reader: Reader, labels: Sequence[str], added: Sequence[str]):
         import pyarrow as pa
 
-        self._there = reader.schema()
+        self._names = own_names(reader.names, reader.width)
+        there = reader.schema(self._names)
         self._labels = np.array([*labels, None], dtype=object)  # the last is for ABSTAINED
         label, *numbers, error = added
         fields = [
@@ -46,17 +48,18 @@ class ParquetWriter:
             *(pa.field(name, pa.float64()) for name in numbers),
             pa.field(error, pa.string()),
         ]
-        self._schema = pa.schema([*self._there, *fields], metadata=self._there.metadata)
+        self._schema = pa.schema([*there, *fields], metadata=there.metadata)
 
     def heading(self) -> bytes:
         """Give nothing: every batch carries the columns."""
         return b""
 
-    def rows(self, batch: Batch, answers: Answers) -> bytes:
+    def rows(self, texts: Texts, answers: Answers) -> bytes:
         """Give the rows, each with its answer or its error, as a stream of Arrow's."""
         import pyarrow as pa
 
-        table = pa.table([*batch.table().columns, *self._new(batch, answers)], schema=self._schema)
+        there = texts.batch.table(self._names)
+        table = pa.table([*there.columns, *self._new(texts, answers)], schema=self._schema)
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         with pa.ipc.new_stream(sink, self._schema, options=options) as stream:
@@ -87,12 +90,12 @@ class ParquetWriter:
         finally:
             made.unlink(missing_ok=True)
 
-    def _new(self, batch: Batch, answers: Answers) -> Iterator[pa.Array]:
+    def _new(self, texts: Texts, answers: Answers) -> Iterator[pa.Array]:
         import pyarrow as pa
 
-        count, n_classes = len(batch), answers.proba.shape[1]
+        count, n_classes = len(texts), answers.proba.shape[1]
         failed = np.zeros(count, np.bool_)
-        failed[list(batch.errors)] = True
+        failed[list(texts.errors)] = True
         labels = np.full(count, None, dtype=object)
         labels[~failed] = self._labels[answers.labels]
         yield pa.array(labels, pa.string())
@@ -101,7 +104,7 @@ class ParquetWriter:
         yield pa.array(proba.max(axis=1), mask=failed)
         for column in proba.T:
             yield pa.array(np.ascontiguousarray(column), mask=failed)
-        yield pa.array([batch.errors.get(i) for i in range(count)], pa.string())
+        yield pa.array([texts.errors.get(i) for i in range(count)], pa.string())
 
 
 def _tables(written: Path) -> Iterator[pa.Table]:

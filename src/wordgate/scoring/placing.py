@@ -9,12 +9,12 @@ from pathlib import Path
 from wordgate.bundle.folder import MANIFEST
 from wordgate.errors import BundleError, SettingsError
 from wordgate.runtime.packages import require_extra
-from wordgate.scoring.batch import Reader
 from wordgate.scoring.keeping import Kept
 from wordgate.scoring.parquet_writing import ParquetWriter
-from wordgate.scoring.source import STANDARD, format_of
 from wordgate.scoring.writing import DelimitedWriter, JsonlWriter, Packed, Writer
 from wordgate.storage.files import resolve_link
+from wordgate.tables import Reader
+from wordgate.tables.source import STANDARD, format_of
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 

@@ -21,18 +21,17 @@ from wordgate.runtime.cpu import choose_threads, processor
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Console, Progress
-from wordgate.scoring.answers import answers
-from wordgate.scoring.batch import Batch
+from wordgate.scoring.answers import answers, texts_of
 from wordgate.scoring.keeping import Counts, Kept, Mark
 from wordgate.scoring.names import added_names
 from wordgate.scoring.opening import Asked, Opened, open_input
-from wordgate.scoring.parquet import ParquetReader
 from wordgate.scoring.parquet_writing import ParquetWriter
 from wordgate.scoring.placing import asked_form, is_whole, make_writer, place_of
-from wordgate.scoring.source import STANDARD
-from wordgate.scoring.survey import digest
 from wordgate.scoring.writing import Writer
 from wordgate.storage.resumable import RunFingerprint
+from wordgate.tables import Batch
+from wordgate.tables.source import STANDARD, digest
+from wordgate.tables.typed import ParquetReader
 
 BATCH = 8192
 _STEPS = 1000  # of the bar
@@ -88,9 +87,10 @@ class _Work:
 
     def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
         """Score a batch and count it."""
-        said = answers(self.predictor, batch, self.abstain_below)
-        counts.add(len(batch), said.abstained, batch.errors)
-        return self.writer.rows(batch, said)
+        texts = texts_of(self.opened.table.reader, batch, self.opened.text.columns)
+        said = answers(self.predictor, texts.texts, self.abstain_below)
+        counts.add(len(batch), said.abstained, texts.errors)
+        return self.writer.rows(texts, said)
 
 
 def score(
@@ -200,22 +200,22 @@ def _work(
     """Load the model, open the input and decide on the columns of the result."""
     predictor = load(bundle, kernel=kernel, threads=threads)
     opened = open_input(source, predictor.config, asked, form)
-    form = form or opened.reader.form
+    form = form or opened.table.reader.form
     if form == "parquet" and out is None:
         raise DataError("Parquet can't be written to standard output: name a file")
     added = opened.added(predictor.labels, form)
     packed = out is not None and Path(out).suffix.lower() == ".gz"
     writer = make_writer(
-        opened.reader, predictor.labels, added, form, escape_formulas=escapes, packed=packed
+        opened.table.reader, predictor.labels, added, form, escape_formulas=escapes, packed=packed
     )
     fingerprint = None
-    if out is not None and opened.source.path is not None:
+    if out is not None and opened.table.source.path is not None:
         work = {
-            "input": digest(opened.source.path),
+            "input": digest(opened.table.source.path),
             "model": _digest_of_model(bundle),
             **installed_versions("wordgate"),
             "text": json.dumps([column.number for column in opened.text.columns]),
-            "encoding": str(opened.codec),
+            "encoding": str(opened.table.encoding and opened.table.encoding.codec),
             "abstain_below": str(abstain_below),
             "escape_formulas": str(escapes),
             "format": form,
@@ -253,8 +253,8 @@ def _nothing_to_do(bundle: str | Path, source: str, out: str, told: Progress) ->
 
 
 def _added_line(opened: Opened, added: list[str]) -> str:
-    if opened.reader.names is None:
-        first = opened.reader.width + 1
+    if opened.table.reader.names is None:
+        first = opened.table.reader.width + 1
         return f"added: columns {first} to {first + len(added) - 1}: {', '.join(added)}"
     return f"added: {', '.join(added)}"
 
@@ -270,7 +270,7 @@ def _to_standard_output(work: _Work) -> Scored:
     started, counts, stream = time.monotonic(), Counts(), sys.stdout.buffer
     stream.write(work.writer.heading())
     stream.flush()
-    for batch in work.opened.reader.batches(0):
+    for batch in work.opened.table.reader.batches(0):
         stream.write(work.bytes_of(batch, counts))
         stream.flush()
     return _scored(work, counts, counts.scored, started)
@@ -337,9 +337,9 @@ def _note(
 
 def _shown(work: _Work, start: int, counts: Counts, told: Progress) -> Iterator[Batch]:
     """Give the batches, and move the bar as they are worked off."""
-    source, reader = work.opened.source, work.opened.reader
+    source, reader = work.opened.table.source, work.opened.table.reader
     total = reader.n_rows if isinstance(reader, ParquetReader) else source.size
-    batches = reader.batches(start)
+    batches: Iterator[Batch] = reader.batches(start)
     if not total:
         yield from batches
         return

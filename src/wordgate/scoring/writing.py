@@ -15,11 +15,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.data.decoding import BYTE_ORDER_MARK
-from wordgate.data.names import is_number
-from wordgate.scoring.answers import Answers
-from wordgate.scoring.batch import Batch, Reader
+from wordgate.scoring.answers import Answers, Texts
+from wordgate.scoring.names import own_names
 from wordgate.storage.files import copy_mode, sync_folder
+from wordgate.tables import Reader
+from wordgate.tables.encoding import BYTE_ORDER_MARK
+from wordgate.tables.names import is_number
 
 # What a spreadsheet takes for the beginning of a formula, or passes over before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -32,7 +33,7 @@ class Writer(Protocol):
     def heading(self) -> bytes:
         """Give what stands before the first batch."""
 
-    def rows(self, batch: Batch, answers: Answers) -> bytes:
+    def rows(self, texts: Texts, answers: Answers) -> bytes:
         """Give a batch with its answers."""
 
     def finish(self, written: Path, out: Path) -> None:
@@ -85,17 +86,17 @@ class DelimitedWriter:
         cells = self._delimiter.join([*there, self._line(self._added)])
         return f"{mark}{cells}{reader.end_of_line}".encode()
 
-    def rows(self, batch: Batch, answers: Answers) -> bytes:
+    def rows(self, texts: Texts, answers: Answers) -> bytes:
         """Give the records, each with its answer or its error."""
-        before: Iterable[str] = batch.raws or ()
+        before: Iterable[str] = texts.raws or ()
         if not self._keeps:
-            before = map(self._line, batch.cells())
+            before = map(self._line, texts.batch.cells())
         labels = [self._labels[label] for label in answers.labels]
         numbers = rows_of_decimals(answers.with_top(), self._delimiter)
         after = [self._scored % both for both in zip(labels, numbers, strict=True)]
-        if batch.errors:
-            failed = {i: self._failed % self._cell(why) for i, why in batch.errors.items()}
-            after = merged(after, failed, len(batch))
+        if texts.errors:
+            failed = {i: self._failed % self._cell(why) for i, why in texts.errors.items()}
+            after = merged(after, failed, len(texts))
         return "".join([a + b for a, b in zip(before, after, strict=True)]).encode()
 
     def finish(self, written: Path, out: Path) -> None:
@@ -124,6 +125,7 @@ class JsonlWriter:
 
     def __init__(self, reader: Reader, labels: Sequence[str], added: Sequence[str]):
         self._keeps = reader.form == "jsonl"
+        self._names = own_names(reader.names, reader.width)
         label, *numbers, error = (_json(name).replace("%", "%%") for name in added)
         shares = ", ".join(f"{name}: %s" for name in numbers)
         nulls = ", ".join(f"{name}: null" for name in (label, *numbers))
@@ -135,16 +137,16 @@ class JsonlWriter:
         """Give nothing: every line names its cells."""
         return b""
 
-    def rows(self, batch: Batch, answers: Answers) -> bytes:
+    def rows(self, texts: Texts, answers: Answers) -> bytes:
         """Give the objects, each with its answer or its error."""
-        raws: Iterable[str] = batch.raws or ()
+        raws: Iterable[str] = texts.raws or ()
         if not self._keeps:
-            raws = map(_json, batch.objects())
+            raws = map(_json, texts.batch.objects(self._names))
         rows = zip(answers.labels, decimals(answers.with_top()).tolist(), strict=True)
         after = [self._scored % (self._labels[label], *numbers) for label, numbers in rows]
-        if batch.errors:
-            failed = {i: self._failed % _json(why) for i, why in batch.errors.items()}
-            after = merged(after, failed, len(batch))
+        if texts.errors:
+            failed = {i: self._failed % _json(why) for i, why in texts.errors.items()}
+            after = merged(after, failed, len(texts))
         lines = [_open_object(raw) + rest for raw, rest in zip(raws, after, strict=True)]
         return "".join(lines).encode()
 
@@ -163,9 +165,9 @@ class Packed:
         """Give the other's heading."""
         return _packed(self._writer.heading())
 
-    def rows(self, batch: Batch, answers: Answers) -> bytes:
+    def rows(self, texts: Texts, answers: Answers) -> bytes:
         """Give the other's rows."""
-        return _packed(self._writer.rows(batch, answers))
+        return _packed(self._writer.rows(texts, answers))
 
     def finish(self, written: Path, out: Path) -> None:
         """Finish as the other does."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.data.decoding import without_surrogates
 from wordgate.errors import BundleError
 from wordgate.runtime.cpu import choose_threads
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import EncodedTexts
 
 if TYPE_CHECKING:

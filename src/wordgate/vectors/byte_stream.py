@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from wordgate.data.source import GZIP_MAGIC, check_unpacked, is_file, missing_file
 from wordgate.errors import DataError
+from wordgate.tables.source import GZIP_MAGIC, check_unpacked, is_file, missing_file
 
 
 class ByteStream:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wordgate.data.downloads import KaggleFile, fetch
-from wordgate.data.source import missing_file, near_miss
-from wordgate.errors import DataError, did_you_mean
+from wordgate.errors import DataError, did_you_mean, near_miss
 from wordgate.runtime.progress import Progress
+from wordgate.tables.source import missing_file
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,10 +16,10 @@ import platformdirs
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from wordgate.data.decoding import without_surrogates
 from wordgate.runtime.progress import Progress
 from wordgate.storage.files import atomic_write
 from wordgate.storage.tensors import write_arrays
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.tokenizers import Tokenizer
 from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.lookup import RULES, LookupResult, Spelling, lookup_words, spellings

@@ -11,11 +11,11 @@ from typing import cast
 
 import numpy as np
 
-from wordgate.data.source import is_file
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.runtime.display import brief
 from wordgate.storage.files import atomic_output
 from wordgate.storage.tensors import safetensors_header
+from wordgate.tables.source import is_file
 from wordgate.vectors.formats import FORMATS
 from wordgate.vectors.safetensors_format import METADATA
 from wordgate.vectors.text_format import has_stray_number

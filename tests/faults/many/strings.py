@@ -15,12 +15,12 @@ import parts
 
 import wordgate
 from wordgate.data import read_table
-from wordgate.data.decoding import without_surrogates
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import scoring
 from wordgate.serve.access import Access
 from wordgate.serve.app import Application
 from wordgate.serve.limits import Limits
+from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.tokenizers import get_tokenizer
 

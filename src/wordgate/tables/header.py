@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from wordgate.data.names import KNOWN_NAMES, is_number
 from wordgate.runtime.display import shown
+from wordgate.tables.names import KNOWN_NAMES, is_number
 
 # A cell of more words than this is a text, not a name.
 _NAME_WORDS = 8

@@ -1,0 +1,222 @@
+"""Characters in order, of which a part is held at a time."""
+
+from __future__ import annotations
+
+import sys
+from abc import abstractmethod
+from collections.abc import Iterator
+from itertools import chain
+from typing import Generic, TypeVar
+
+from wordgate.tables.encoding import BYTE_ORDER_MARK, Decoder, Encoding
+from wordgate.tables.records import Batch, Reader, Records, gathered
+from wordgate.tables.source import Source
+
+WINDOW = 1 << 20
+"""Characters that are looked at together, unless a record is longer."""
+LARGEST_RECORD = 1 << 23
+"""Characters of a record at most; beyond, a quote counts as stray and a line is passed over."""
+SHOWN_OF_LARGE = 1000
+_SAMPLE_IN_MEMORY = 1 << 24
+
+
+class Characters:
+    """A text of any length, of which a part is held at a time.
+
+    Args:
+        source: Its bytes. Where they come through a pipe, none are waited for while there is a
+            line.
+        encoding: How they are decoded.
+        bounded: Whether no record may be longer than `LARGEST_RECORD`, and bytes that can't be
+            decoded are kept as marks. Else a record may fill the memory, and such bytes are
+            refused or replaced.
+
+    Attributes:
+        pending: What has been read and not been dropped.
+        ended: Whether nothing follows `pending`.
+        position: Characters dropped so far.
+        marked: Whether the text began with a byte-order mark, which is no part of it.
+        bounded: As above.
+        window: Characters that are looked at together.
+        largest: Characters of a record at most.
+    """
+
+    def __init__(self, source: Source, encoding: Encoding, *, bounded: bool):
+        self._blocks = source.blocks()
+        self._decoder = Decoder(encoding, source.name, marks=bounded)
+        self._live = source.path is None and not source.is_whole
+        self._begun = False
+        self.pending = ""
+        self.ended = False
+        self.position = 0
+        self.marked = encoding.codec in ("utf-8-sig", "utf-16")
+        self.bounded = bounded
+        self.window = WINDOW
+        self.largest = LARGEST_RECORD if bounded else sys.maxsize
+
+    def fill(self, wanted: int) -> None:
+        """Read until so many characters are pending, or the end; of a pipe, what comes next."""
+        parts, length = [self.pending], len(self.pending)
+        while length < wanted and not self.ended:
+            part = self._next()
+            parts.append(part)
+            length += len(part)
+            if self._live and part:
+                break
+        self.pending = "".join(parts)
+
+    def beginning(self) -> str:
+        """Give what is pending at first, up to the end of a line where there is more."""
+        if not self.pending:
+            self.fill(self.window)
+        return self.pending if self.ended else self.pending[: self.pending.rfind("\n") + 1 or None]
+
+    def has_line(self) -> bool:
+        """Tell whether a line has come through a pipe that can be worked on without waiting."""
+        return self._live and "\n" in self.pending
+
+    def drop(self, count: int) -> None:
+        """Be done with the first so many characters that are pending."""
+        self.pending = self.pending[count:]
+        self.position += count
+
+    def skip_to(self, position: int) -> None:
+        """Drop characters up to a position, which lies ahead."""
+        while self.position < position:
+            self.fill(1)
+            if not self.pending:
+                return
+            self.drop(min(len(self.pending), position - self.position))
+
+    def drop_line(self) -> None:
+        r"""Drop characters up to the end of a line, its ``\n`` included, however far that is."""
+        while True:
+            end = self.pending.find("\n") + 1
+            self.drop(end or len(self.pending))
+            if end or self.ended:
+                return
+            self.fill(1)
+
+    def _next(self) -> str:
+        block = next(self._blocks, None)
+        self.ended = block is None
+        text = self._decoder.decode(block)
+        if text and not self._begun:
+            self._begun = True
+            # Where the codec has taken a mark off, a second one is a character.
+            if not self.marked:
+                self.marked = text.startswith(BYTE_ORDER_MARK)
+                return text.removeprefix(BYTE_ORDER_MARK)
+        return text
+
+
+class Window:
+    """The part of a text that is looked at for the next records, from where they begin.
+
+    What it holds depends on where it begins and on nothing else, so that a reader that begins
+    again at the same place finds the same batches: their neighbours move a probability's last bits.
+
+    Args:
+        characters: The text.
+    """
+
+    def __init__(self, characters: Characters):
+        self._characters = characters
+        self._size = characters.window
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the text ends with the window."""
+        return self._characters.ended and len(self._characters.pending) <= self._size
+
+    def whole_lines(self, *ends: str) -> str:
+        r"""Give the lines that are whole; at the end of the text the last one is.
+
+        Args:
+            ends: What ends a line, the usual first; a ``\r`` that comes last may be half an end.
+        """
+        text = self._characters.pending[: self._size]
+        if self.at_end:
+            return text
+        for end in ends:
+            last = text.rfind(end, 0, len(text) - (end == "\r"))
+            if last >= 0:
+                return text[: last + 1]
+        return ""
+
+    def grow(self) -> bool:
+        """Make the window larger; tell whether it could be."""
+        characters = self._characters
+        held = min(len(characters.pending), self._size)
+        if self.at_end or held >= characters.largest:
+            return False
+        if held == self._size:
+            self._size = min(2 * self._size, characters.largest)
+        characters.fill(self._size)
+        return True
+
+
+def too_long(characters: Characters) -> str:
+    """Say that a line is longer than may be, and how much of it is shown."""
+    return (
+        f"the line has more than {characters.largest:,} characters, of which these are the first"
+        f" {SHOWN_OF_LARGE:,}"
+    )
+
+
+Some = TypeVar("Some", bound=Batch)
+
+
+class TextReader(Reader, Generic[Some]):
+    """Reads a table from its characters, whatever the format of its lines.
+
+    Args:
+        characters: The file, at its beginning.
+        name: The file, for messages.
+        encoding: The encoding's name, for what is said of bytes that don't fit.
+        batch: Lines read together at most; None for all of a window.
+    """
+
+    def __init__(self, characters: Characters, name: str, encoding: str, batch: int | None):
+        self.name = name
+        self._characters = characters
+        self._encoding = encoding
+        self._batch = batch or sys.maxsize
+        self._line = 1
+        self._ahead: list[Some] = []
+
+    @abstractmethod
+    def _next(self, window: Window) -> Some:
+        """Take the next records out of the characters: those of the window's first lines."""
+
+    def sample(self) -> Records:
+        """Give the first records."""
+        return gathered(self, self._ahead)
+
+    def batches(self, start: int = 0) -> Iterator[Some]:
+        """Give the records from a position on, as the base class says."""
+        ahead, self._ahead = self._ahead, []
+        self._characters.skip_to(start)
+        for batch in chain(ahead, self._following()):
+            if batch.end > start and len(batch):
+                yield batch
+
+    def _first(self) -> list[Some]:
+        """Take the records of the beginning: what they have in common counts."""
+        first: list[Some] = []
+        length = len(self._characters.beginning())
+        if not self._characters.bounded:
+            length = max(length, _SAMPLE_IN_MEMORY)
+        while self._characters.position < length and (batch := next(self._following(), None)):
+            first.append(batch)
+        return first
+
+    def _following(self) -> Iterator[Some]:
+        """Take the records of a window at a time, at what is left after the last one."""
+        characters = self._characters
+        while True:
+            if not characters.has_line():
+                characters.fill(characters.window)
+            if not characters.pending:
+                return
+            yield self._next(Window(characters))

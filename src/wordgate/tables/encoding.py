@@ -1,0 +1,306 @@
+"""From bytes to characters: which encoding, and why."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wordgate.errors import DataError, near_miss
+from wordgate.tables.source import Source
+
+_COMMON = ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1", "shift_jis", "gb18030"]
+_SNIFFED_BYTES = 65_536
+# Control characters that no text has, NUL apart (a stray NUL in a field is read as it is).
+_CONTROLS = bytes([*range(1, 7), *range(14, 27), *range(28, 32)])
+_NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+# More broken places than this to a line, and the file is of an encoding that nobody named.
+_FEW = 0.01
+
+BYTE_ORDER_MARK = "\ufeff"
+# Stands for a broken byte sequence: U+FFFD stands in many files as a character of its own.
+_BROKEN = "\ud800"
+_BROKEN_AS_ONE, _BYTES_AS_MARKS = "wordgate-broken", "wordgate-marks"
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def _as_one(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return _BROKEN, error.end
+
+
+def _as_marks(error: UnicodeError) -> tuple[str, int]:
+    """Keep each byte that can't be decoded as a lone surrogate, U+DC00 plus the byte."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    misfits = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + byte) for byte in misfits), error.end
+
+
+codecs.register_error(_BROKEN_AS_ONE, _as_one)
+codecs.register_error(_BYTES_AS_MARKS, _as_marks)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How bytes are read.
+
+    Attributes:
+        codec: Its name for Python.
+        name: The name to show.
+        reason: Why this encoding.
+        asked: Whether the user named it.
+        warnings: What is lost where bytes that don't fit are replaced.
+    """
+
+    codec: str
+    name: str
+    reason: str
+    asked: bool = False
+    warnings: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """Name it with the reason."""
+        return f"{self.name} ({self.reason})"
+
+
+class Decoder:
+    r"""Decodes the bytes of a source, block after block.
+
+    Args:
+        encoding: How.
+        name: The source, for messages.
+        marks: Whether a byte that fits no character is kept as a lone surrogate, which no decoded
+            text holds otherwise: so records keep their borders, and `spelled_out` writes it as
+            ``\xff``. Else such bytes are refused, or replaced where the encoding warns of them.
+    """
+
+    def __init__(self, encoding: Encoding, name: str, *, marks: bool):
+        self._encoding = encoding
+        self._name = name
+        self._marks = marks
+        errors = _BYTES_AS_MARKS if marks else "replace" if encoding.warnings else "strict"
+        self._decoder = codecs.getincrementaldecoder(encoding.codec)(errors)
+        self._passed = 0
+
+    def decode(self, block: bytes | None) -> str:
+        """Decode the next bytes; None at the end.
+
+        Raises:
+            DataError: They don't fit.
+        """
+        try:
+            text = self._decoder.decode(block or b"", final=block is None)
+        except (LookupError, ValueError) as error:
+            raise self._refusal(error, len(block or b"")) from error
+        self._passed += len(block or b"")
+        if self._encoding.asked and not self._marks:
+            return without_surrogates(text)  # which few encodings make
+        return text
+
+    def _refusal(self, error: Exception, length: int) -> DataError:
+        if not isinstance(error, UnicodeDecodeError):
+            return DataError(_why_not(error, self._encoding.codec, self._name))
+        held_back = len(error.object) - length
+        place, encoding = self._passed - held_back + error.start, self._encoding
+        if encoding.asked:
+            byte = error.object[error.start]
+            why = f"byte 0x{byte:02x} at position {place:,} ({error.reason})"
+            return DataError(_not_as_asked(encoding.name, self._name, why, ": "))
+        return DataError(
+            f"'{self._name}' begins with the byte-order mark of {encoding.name} but breaks it at"
+            f" byte {place:,} ({error.reason}): save it as UTF-8, or name its --encoding"
+        )
+
+
+def find_encoding(source: Source, asked: str | None) -> Encoding:
+    """Find how bytes are read: as asked; else by their mark, UTF-8 where it fits, else cp1252.
+
+    Of a file all bytes are looked at, of a pipe those that have come. Bytes that don't fit are no
+    error here, as long as they are few.
+
+    Args:
+        source: The bytes.
+        asked: What the user asked for.
+
+    Raises:
+        DataError: An unknown encoding, none that fits, or no text at all.
+    """
+    if asked is not None:
+        return Encoding(_checked(asked, source), asked, "as given", asked=True)
+    if source.head.startswith(codecs.BOM_UTF8):
+        return Encoding("utf-8-sig", "UTF-8", "it begins with a byte-order mark")
+    if source.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return Encoding("utf-16", "UTF-16", "it begins with a byte-order mark")
+    _refuse_binary(source.head, source.name)
+    where = _first_misfit(_looked_at(source))
+    if where is None:
+        return Encoding("utf-8", "UTF-8", "it fits")
+    return _not_quite_utf8(source, where)
+
+
+def without_surrogates(text: str) -> str:
+    r"""Replace lone surrogates, which nothing can write again, by U+FFFD.
+
+    Args:
+        text: Any string, as from a JSON escape like ``\ud83d``.
+
+    Returns:
+        The same string where it has none.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def is_writable(text: str) -> bool:
+    """Tell whether a text holds no lone surrogates, as bytes are kept that can't be decoded."""
+    return text.isascii() or without_surrogates(text) == text
+
+
+def spelled_out(text: str, *, escape: str = "\\") -> tuple[str, int]:
+    r"""Write the bytes that could not be decoded as ``\xff``, and count them.
+
+    Args:
+        text: With marks.
+        escape: How the backslash is written: in JSON it is two.
+    """
+    return _LONE.subn(lambda found: escape + _hex(ord(found[0])), text)
+
+
+def misfits(count: int, encoding: str) -> str:
+    r"""Say that bytes could not be decoded, and how they are written."""
+    what = "a byte is" if count == 1 else f"{count:,} bytes are"
+    return rf"{what} not {encoding}, and written as \x and two digits"
+
+
+def _hex(code: int) -> str:
+    return f"x{code - 0xDC00:02x}" if 0xDC00 <= code < 0xDD00 else f"u{code:04x}"
+
+
+def _checked(encoding: str, source: Source) -> str:
+    """Refuse what is no encoding of texts; give the one that serves where no mark tells which."""
+    try:
+        b"a".decode(encoding)
+        codecs.getincrementaldecoder(encoding)
+    except UnicodeError:
+        pass  # a byte of an encoding of several
+    except (LookupError, ValueError) as error:
+        raise DataError(_why_not(error, encoding, source.name)) from error
+    canonical = codecs.lookup(encoding).name
+    marks = {"utf-16": (b"\xff\xfe", b"\xfe\xff"), "utf-32": (b"\xff\xfe\0\0", b"\0\0\xfe\xff")}
+    if canonical in marks and not source.head.startswith(marks[canonical]):
+        return f"{canonical}-{sys.byteorder[0]}e"
+    return encoding
+
+
+def _why_not(error: Exception, encoding: str, name: str) -> str:
+    if isinstance(error, UnicodeError):
+        return _not_as_asked(encoding, name, str(error), " (", ")")
+    return f"no encoding '{encoding}'{near_miss(encoding, _COMMON)}"
+
+
+def _not_as_asked(encoding: str, name: str, why: str, before: str, after: str = "") -> str:
+    return f"'{name}' is not {encoding}{before}{why}{after}; leave --encoding out to have it found"
+
+
+def _refuse_binary(raw: bytes, name: str) -> None:
+    """Refuse what is no text, by its first bytes."""
+    head = raw[:_SNIFFED_BYTES]
+    if head.count(0) > 0.3 * len(head):
+        order = "le" if head[1::2].count(0) >= head[::2].count(0) else "be"
+        raise DataError(
+            f"'{name}' looks like UTF-16 without a byte-order mark, or is no text: "
+            f"if it is text, say --encoding utf-16-{order}"
+        )
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    if controls > 0.02 * len(head):
+        raise DataError(
+            f"'{name}' is not text ({controls:,} control bytes in its first {len(head):,}): "
+            f"give CSV, TSV, JSONL or Parquet, or name its --encoding"
+        )
+
+
+def _not_quite_utf8(source: Source, where: str) -> Encoding:
+    """Choose between UTF-8 with a few broken bytes and cp1252.
+
+    One broken byte in a UTF-8 file must not turn every emoji of it into cp1252 letters:
+    sequences of several bytes that are valid UTF-8 hardly ever stand in cp1252 text.
+    """
+    counts = _counted(_looked_at(source))
+    is_utf8 = counts.valid >= 10 * counts.broken
+    if not is_utf8 and counts.not_cp1252 is None:
+        return Encoding("cp1252", "cp1252", where)
+    if is_utf8 or counts.broken <= _FEW * counts.lines:
+        warning = f"{counts.broken:,} broken byte sequences were read as \ufffd ({where})"
+        reason = f"it fits but for {counts.broken:,} places"
+        return Encoding("utf-8", "UTF-8", reason, warnings=(warning,))
+    raise DataError(
+        f"'{source.name}' is neither UTF-8 nor cp1252 ({where}; {counts.not_cp1252} is not cp1252):"
+        " name its --encoding, latin-1 for one"
+    )
+
+
+def _looked_at(source: Source) -> Iterator[bytes]:
+    """Give a file's bytes, or those of a pipe that have come, up to the last end of a line."""
+    if source.path is not None or source.is_whole:
+        return source.blocks()
+    end = source.head.rfind(b"\n") + 1
+    return iter([source.head[: end or None]])
+
+
+def _first_misfit(blocks: Iterator[bytes]) -> str | None:
+    """Say which byte is the first that isn't UTF-8; None where there is none."""
+    decoder, passed = codecs.getincrementaldecoder("utf-8")(), 0
+    try:
+        for block in blocks:
+            decoder.decode(block)
+            passed += len(block)
+        block = b""
+        decoder.decode(block, final=True)
+    except UnicodeDecodeError as error:
+        held_back = len(error.object) - len(block)
+        place = passed - held_back + error.start
+        return f"{_byte_at(error.object[error.start], place)} is not UTF-8"
+    return None
+
+
+def _byte_at(byte: int, place: int) -> str:
+    return f"byte 0x{byte:02x} at position {place:,}"
+
+
+@dataclass
+class _Counts:
+    """What UTF-8 finds in bytes that it doesn't fit.
+
+    Attributes:
+        valid: Sequences of several bytes that are valid UTF-8.
+        broken: Sequences that are not.
+        lines: Ends of lines.
+        not_cp1252: The first byte that isn't cp1252 either, and where.
+    """
+
+    valid: int = 0
+    broken: int = 0
+    lines: int = 0
+    not_cp1252: str | None = None
+
+
+def _counted(blocks: Iterator[bytes]) -> _Counts:
+    decoder, counts, passed = codecs.getincrementaldecoder("utf-8")(_BROKEN_AS_ONE), _Counts(), 0
+    for block in blocks:
+        text = decoder.decode(block)
+        broken = text.count(_BROKEN)
+        counts.broken += broken
+        counts.valid += len(text) - len(text.encode("ascii", "ignore")) - broken
+        counts.lines += block.count(b"\n")
+        if counts.not_cp1252 is None and (misfit := _NOT_CP1252.search(block)):
+            counts.not_cp1252 = _byte_at(misfit[0][0], passed + misfit.start())
+        passed += len(block)
+    counts.broken += decoder.decode(b"", final=True).count(_BROKEN)
+    return counts

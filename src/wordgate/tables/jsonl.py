@@ -1,0 +1,320 @@
+"""JSON Lines: one object a line."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wordgate.errors import DataError
+from wordgate.runtime.display import shown
+from wordgate.tables.characters import SHOWN_OF_LARGE, Characters, TextReader, Window, too_long
+from wordgate.tables.encoding import is_writable, misfits, spelled_out, without_surrogates
+from wordgate.tables.records import Batch, Cell
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Object = dict[str, object]
+
+_MOST_KEYS = 1000
+_MOST_SHOWN = 40  # characters of a key
+# Cells that any file may have; beyond, a character each, or a small file would fill the memory.
+_FEW_CELLS = 10**6
+# Lines that have no more brackets are not nested too deep to be written again.
+_MANY_BRACKETS = 100
+_MISSING = object()  # stands for a key that a record lacks
+_TOO_DEEP = "JSON nested too deep or with a number too long"
+
+
+@dataclass
+class JsonlBatch(Batch):
+    """Records of a JSON Lines file.
+
+    Attributes:
+        raws: As in `Batch`.
+        columns: The keys that are columns, by now.
+        found: Each record's object; an empty one where it was rejected.
+        plain: Whether no string of them holds a lone surrogate.
+    """
+
+    raws: list[str]
+    columns: Collection[str] = ()
+    found: list[Object] = field(default_factory=list)
+    plain: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self.columns)
+
+    def column(self, index: int) -> list[Cell]:
+        """Give a column's cells; None where a record lacks the key, "" where it is null."""
+        values = self._values(index, _MISSING)
+        if self.plain:
+            return [value if isinstance(value, str) else _cell(value) for value in values]
+        return list(map(_cell, values))
+
+    def table(self, names: Sequence[str]) -> pa.Table:
+        """Give the columns: a key's values as strings, since they need not be of one type."""
+        import pyarrow as pa
+
+        columns = ([None if value is None else _cell(value) for value in self._values(i, None)]
+                   for i in range(self.width))  # fmt: skip
+        return pa.table([pa.array(cells, pa.string()) for cells in columns], names=list(names))
+
+    def _values(self, index: int, missing: object) -> list[object]:
+        key = [*self.columns][index]
+        return [found.get(key, missing) for found in self.found]
+
+
+class JsonlReader(TextReader[JsonlBatch]):
+    """Reads a JSON Lines file from its characters.
+
+    Keys become columns in the order in which they are met, as long as the reader `learns`.
+
+    Args:
+        characters: The file, at its beginning.
+        name: The file, for messages.
+        encoding: The encoding's name, for what is said of bytes that don't fit.
+        batch: Lines read together at most; None for all of a window.
+
+    Attributes:
+        learns: Whether a further key becomes a column.
+        closed: Whether else a record with such a key is rejected.
+        refused: Keys that no record may have.
+
+    Raises:
+        DataError: There are no objects, or they have far too many keys.
+    """
+
+    form = "jsonl"
+    blank = "{}"
+
+    def __init__(self, characters: Characters, name: str, encoding: str, batch: int | None):
+        super().__init__(characters, name, encoding, batch)
+        self.learns, self.closed = True, False
+        self.refused: frozenset[str] = frozenset()
+        self._take({})
+        self._n_objects = 0
+        beginning = characters.beginning()
+        self._ahead = self._first()
+        if not self._n_objects:
+            raise DataError(self._no_objects(beginning))
+        self._check_keys()
+
+    def know(self, keys: Iterable[str], *, closed: bool) -> None:
+        """Let these keys be columns, too, and learn no more.
+
+        Args:
+            keys: The keys.
+            closed: Whether a record with a further key is rejected.
+        """
+        self._keys.update(dict.fromkeys(keys))
+        self._take(self._keys)
+        self.learns, self.closed = False, closed
+
+    def all_keys(self) -> list[str]:
+        """Collect the keys of all records, in order of first appearance.
+
+        Raises:
+            DataError: There are too many to be columns.
+        """
+        for _ in self.batches():
+            if self.width > _MOST_KEYS:
+                raise DataError(
+                    f"the objects of '{self.name}' have more than {_MOST_KEYS:,} keys, too many for"
+                    " columns: write JSONL"
+                )
+        return list(self._keys)
+
+    def _next(self, window: Window) -> JsonlBatch:
+        while not (text := window.whole_lines("\n")) and window.grow():
+            pass
+        batch = self._lines(text) if text else self._too_long()
+        if len(self._keys) > self.width:
+            self._take(self._keys)
+        self._n_objects += len(batch) - len(batch.rejected)
+        if not self._characters.bounded:
+            self._check_keys()
+        return batch
+
+    def _take(self, keys: dict[str, None]) -> None:
+        self._keys, self.names, self.width = keys, list(keys), len(keys)
+
+    def _lines(self, text: str) -> JsonlBatch:
+        content = text.lstrip()  # of blank lines there may be many
+        first = self._line + text.count("\n", 0, len(text) - len(content))
+        # Only \n ends a line: str.splitlines would cut a text at U+2028, which JSON allows.
+        lines = content.split("\n", self._batch)
+        rest = lines.pop() if len(lines) > self._batch or not lines[-1] else ""
+        self._characters.drop(len(text) - len(rest))
+        self._line = first + len(lines)
+        stripped = [line.strip() for line in lines]
+        numbers: Sequence[int] = range(first, first + len(lines))
+        if not all(stripped):
+            numbers = [first + i for i, raw in enumerate(stripped) if raw]
+            stripped = list(filter(None, stripped))
+        batch = JsonlBatch(stripped, numbers, self._characters.position, columns=self._keys)
+        batch.plain = "\\ud" not in text and "\\uD" not in text  # but as an escape, none is here
+        # Each line has a bracket.
+        nested = text.count("[") + text.count("{") > len(lines) + _MANY_BRACKETS
+        fit = not self._characters.bounded or is_writable(text)
+        for place, raw in enumerate(stripped):
+            if not fit:
+                batch.raws[place], count = spelled_out(raw, escape="\\\\")
+                if count:
+                    batch.misfits[place] = misfits(count, self._encoding)
+            found = self._object(batch.raws[place])
+            if nested and not isinstance(found, str):
+                found = _flat(found)
+            if isinstance(found, str):
+                batch.rejected[place] = found
+                found = {}
+            batch.found.append(found)
+        return batch
+
+    def _object(self, raw: str) -> Object | str:
+        """Take a record apart; where it is none, return what is wrong with it."""
+        found = _parsed(raw)
+        if isinstance(found, str):
+            return found
+        if self.refused and not self.refused.isdisjoint(found):
+            key = next(key for key in found if key in self.refused)
+            return f"the record has a key '{key}' of its own"
+        if found.keys() <= self._keys.keys():
+            return found
+        named = {without_surrogates(key.strip()): value for key, value in found.items()}
+        if len(named) < len(found):
+            return _two_keys(found)
+        if self.learns:
+            self._keys.update(dict.fromkeys(named))
+        elif self.closed and not named.keys() <= self._keys.keys():
+            key = next(key for key in named if key not in self._keys)
+            return f"the key '{key}' is not among the columns"
+        return named
+
+    def _too_long(self) -> JsonlBatch:
+        start = spelled_out(self._characters.pending[:SHOWN_OF_LARGE])[0]
+        self._characters.drop_line()
+        self._line += 1
+        why = {0: too_long(self._characters)}
+        position = self._characters.position
+        batch = JsonlBatch([start], [self._line - 1], position, why, columns=self._keys)
+        batch.found.append({})
+        return batch
+
+    def _check_keys(self) -> None:
+        """Refuse a small file that would fill the memory, as columns."""
+        taken = self._characters.position
+        if self.width * self._n_objects > _FEW_CELLS + taken:
+            raise DataError(
+                f"the {self._n_objects:,} objects of '{self.name}' have {self.width:,} different"
+                " keys, too many for columns: keep the keys that are needed"
+            )
+
+    def _no_objects(self, beginning: str) -> str:
+        if beginning.lstrip().startswith("["):
+            return f"'{self.name}' is one JSON array: write one object a line (JSON Lines)"
+        for batch in self._ahead:
+            for place, why in batch.rejected.items():
+                return f"'{self.name}' holds no JSON object; line {batch.lines[place]}: {why}"
+        return f"'{self.name}' holds no records: it is empty or blank"
+
+
+def looks_like_jsonl(text: str) -> bool:
+    """Tell whether the first line that isn't blank is a JSON object."""
+    first = text.lstrip()[:65_536].partition("\n")[0]
+    return first.startswith("{") and not isinstance(_parsed(first, twice=True), str)
+
+
+def keys_among(characters: Characters, names: Sequence[str]) -> set[str]:
+    """Find those names that stand in a text as strings of JSON, and may be keys.
+
+    Much faster than taking every record apart, and at worst too careful: a value counts, too.
+    """
+    wanted = {json.dumps(name, ensure_ascii=False): name for name in names}
+    # One search serves all names that begin alike, such as those of a hundred classes.
+    stems = {f'"{name.partition("_")[0]}' for name in names}
+    found: set[str] = set()
+    longest = max(map(len, wanted), default=0)
+    while True:
+        characters.fill(characters.window)
+        pending = characters.pending
+        if any(stem in pending for stem in stems):
+            found.update(name for quoted, name in wanted.items() if quoted in pending)
+        if characters.ended:
+            return found
+        characters.drop(max(0, len(pending) - longest))
+
+
+class _Repeating(dict[str, object]):
+    """An object that has a key more than once.
+
+    Attributes:
+        names: All of its keys.
+    """
+
+    names: list[str]
+
+
+def _as_object(pairs: list[tuple[str, object]]) -> Object:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeating = _Repeating(found)
+    repeating.names = [name for name, _ in pairs]
+    return repeating
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_as_object).decode
+
+
+def _parsed(content: str, *, twice: bool = False) -> Object | str:
+    """Parse one line; where it is no object, or has a key twice, return what is wrong with it.
+
+    In an object within the object the last of equal keys holds.
+
+    Args:
+        content: The line.
+        twice: Whether keys may be there twice.
+    """
+    try:
+        value = _decode(content)
+    except json.JSONDecodeError as error:
+        return f"no valid JSON ({error.msg} at character {error.pos + 1})"
+    except (ValueError, RecursionError):
+        return _TOO_DEEP
+    if isinstance(value, _Repeating) and not twice:
+        return _two_keys(value.names)
+    return value if isinstance(value, dict) else "JSON, but no object"
+
+
+def _two_keys(names: Iterable[str]) -> str:
+    """Say that a key, spaces around it apart, is there twice."""
+    counts = Counter(without_surrogates(name.strip()) for name in names)
+    return f"two keys '{shown(counts.most_common(1)[0][0], _MOST_SHOWN)}'"
+
+
+def _flat(found: Object) -> Object | str:
+    """Make cells of lists and objects, which may be nested too deep for that."""
+    try:
+        return {key: _cell(value) if isinstance(value, dict | list) else value
+                for key, value in found.items()}  # fmt: skip
+    except RecursionError:
+        return _TOO_DEEP
+
+
+def _cell(value: object) -> Cell:
+    """Make a cell of a JSON value: lists and objects stay JSON, null is empty."""
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if value is None:
+        return ""
+    if value is _MISSING:
+        return None
+    if isinstance(value, dict | list):
+        return without_surrogates(json.dumps(value, ensure_ascii=False))
+    return str(value)

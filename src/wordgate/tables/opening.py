@@ -1,0 +1,83 @@
+"""From a source to a reader of its format, known by its content first and its name second."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from wordgate.errors import DataError
+from wordgate.tables.characters import Characters
+from wordgate.tables.delimited import DelimitedReader
+from wordgate.tables.encoding import Encoding, find_encoding
+from wordgate.tables.jsonl import JsonlReader, looks_like_jsonl
+from wordgate.tables.source import Source, format_of
+from wordgate.tables.typed import ParquetReader
+
+_AT_ONCE = 8192  # records
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A table that is ready to be read.
+
+    Attributes:
+        source: Where its bytes come from.
+        encoding: How they are read; None where none are decoded.
+        reader: Its records.
+    """
+
+    source: Source
+    encoding: Encoding | None
+    reader: DelimitedReader | JsonlReader | ParquetReader
+
+    def characters(self) -> Characters:
+        """Give a file's characters once more, from its beginning."""
+        assert self.encoding is not None  # noqa: S101 - a Parquet file has none
+        return Characters(self.source, self.encoding, bounded=True)
+
+    def all_keys(self) -> list[str]:
+        """Collect the keys of all records of a JSON Lines file."""
+        assert self.encoding is not None  # noqa: S101
+        reader = JsonlReader(self.characters(), self.source.name, self.encoding.name, _AT_ONCE)
+        return reader.all_keys()
+
+
+def open_table(
+    source: Source,
+    *,
+    encoding: str | None = None,
+    given: Collection[str] = (),
+    header: bool | None = None,
+    batch: int | None = None,
+) -> OpenTable:
+    """Find a source's format and encoding, and read its first records.
+
+    Args:
+        source: The bytes, at their beginning.
+        encoding: How they are read; None to find out.
+        given: Column names that the user's flags mention.
+        header: Whether a CSV file has a header, where that is known; None to infer it.
+        batch: Records read together at most, in bounded memory: a record of any length is
+            rejected, bytes that can't be decoded are kept, and a blank line of a single column is
+            an empty text, so that each record can have its place in a result. None for all of
+            them in memory: such bytes are refused, or replaced as the encoding warns.
+
+    Raises:
+        DataError: It can't be read as asked.
+        MissingExtraError: It is a Parquet file, and pyarrow is not installed.
+    """
+    name, form = source.name, format_of(source.name)
+    if source.is_parquet:
+        if encoding is not None:
+            raise DataError(f"an encoding has no effect on '{name}', a Parquet file")
+        return OpenTable(source, None, ParquetReader(source, batch))
+    if form == "parquet":
+        raise DataError(f"'{name}' is no Parquet file, or one that was cut: fetch it again")
+    if not source.head:
+        raise DataError(f"'{name}' is empty")
+    found = find_encoding(source, encoding)
+    characters = Characters(source, found, bounded=batch is not None)
+    if form == "jsonl" or looks_like_jsonl(characters.beginning()):
+        return OpenTable(source, found, JsonlReader(characters, name, found.name, batch))
+    reader = DelimitedReader(characters, name, found.name, batch, given=given, header=header)
+    return OpenTable(source, found, reader)

@@ -1,0 +1,375 @@
+"""Bytes in blocks, from a file or a pipe, unpacked where they were gzipped."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+from wordgate.errors import DataError, near_miss
+
+STANDARD = "-"
+"""What stands for standard input or output."""
+
+GZIP_MAGIC = b"\x1f\x8b"
+PARQUET_MAGIC = b"PAR1"
+
+UNPACKED_AT_LEAST = 2**26
+"""Bytes that any file may unpack to, however small."""
+SWELLING = 200
+"""How much larger than packed a larger file may be; texts are 3 to 20 times."""
+
+_BLOCK = 1 << 20  # bytes that are taken at a time; a pipe is made to hold as many, if possible
+_HEAD = 1 << 20
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+# The first bytes of what people hand over by mistake, and what to do about it.
+_FOREIGN = [
+    (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+    (b"\x80\x02", "a pickle, which could run code", "write the table as CSV or Parquet"),
+    (b"\x80\x03", "a pickle, which could run code", "write the table as CSV or Parquet"),
+    (b"\x80\x04", "a pickle, which could run code", "write the table as CSV or Parquet"),
+    (b"\x80\x05", "a pickle, which could run code", "write the table as CSV or Parquet"),
+    (b"BZh", "compressed with bzip2", "unpack it, or use gzip"),
+    (b"\xfd7zXZ\x00", "compressed with xz", "unpack it, or use gzip"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it, or use gzip"),
+    (b"SQLite format 3\x00", "an SQLite database", "export the table as CSV"),
+    (b"ARROW1", "an Arrow (Feather) file", "write the table as Parquet"),
+    (b"\x89HDF", "an HDF5 file", "write the table as CSV or Parquet"),
+    (b"\x93NUMPY", "a numpy array", "write the table as CSV or Parquet"),
+    (b"%PDF", "a PDF document", "copy its table to a CSV file"),
+    (b"\x89PNG", "a picture", "give a table of texts"),
+    (b"\xff\xd8\xff", "a picture", "give a table of texts"),
+]
+
+
+@dataclass
+class Source:
+    """Where bytes come from.
+
+    Attributes:
+        name: As the user named it, for messages.
+        path: The file; None where the bytes come once, as they like.
+        head: The first bytes, unpacked.
+        compressed: Whether they were gzipped.
+        size: Bytes of the file as it lies on the disk; None without a file.
+        taken: Bytes taken so far of `size`.
+        is_whole: Whether `head` is all there is.
+    """
+
+    name: str
+    path: Path | None
+    head: bytes
+    compressed: bool
+    size: int | None
+    taken: int = 0
+    is_whole: bool = False
+    _rest: Iterator[bytes] = field(default_factory=lambda: iter(()))
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether this is a Parquet file, known by its first bytes."""
+        return self.head.startswith(PARQUET_MAGIC)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Give all bytes, unpacked; of a pipe only once, unless `is_whole`.
+
+        Raises:
+            DataError: The file can't be read, or is a damaged gzip file.
+        """
+        if self.path is None:
+            return chain([self.head] if self.head else [], self._rest)
+        blocks = self._counted(_file_blocks(self.path))
+        return _unpacked(blocks, self.name, self.size) if self.compressed else blocks
+
+    def _counted(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        self.taken = 0
+        for block in blocks:
+            self.taken += len(block)
+            yield block
+
+
+def open_source(
+    source: str | os.PathLike[str], enough: Callable[[bytes], bool] | None = None
+) -> Source:
+    """Find a source and look at its beginning.
+
+    Args:
+        source: A path, or ``-`` for standard input. Something else than an ordinary file, such as
+            a named pipe, is read as standard input is.
+        enough: Tells of the first bytes of a pipe whether they are enough to begin with; a pipe
+            is waited for until they are, or it has ended, or a megabyte has come. None to take
+            all of a pipe into memory.
+
+    Raises:
+        DataError: There is no such file, or it can't be read, or is of a foreign format.
+    """
+    if source == STANDARD:
+        if sys.stdin is None:
+            raise DataError("standard input is closed: name a file")
+        return _piped(sys.stdin.buffer, "standard input", enough)
+    path = Path(source).expanduser()
+    _check_readable(path)
+    try:
+        if not path.is_file():
+            return _piped(path.open("rb"), str(path), enough)
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            first = stream.read(len(GZIP_MAGIC))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    found = Source(str(source), path, b"", first == GZIP_MAGIC, size)
+    found.head = _gathered(found.blocks(), lambda head: len(head) >= _HEAD)
+    refuse_foreign(found.head, found.name)
+    return found
+
+
+def format_of(name: str | os.PathLike[str]) -> str | None:
+    """Name the format that a file's ending tells, ``.gz`` apart; None where it tells none."""
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes if suffix.lower() != ".gz"]
+    return _SUFFIXES.get(suffixes[-1]) if suffixes else None
+
+
+def digest(path: Path) -> str:
+    """Hash a file's bytes.
+
+    Raises:
+        DataError: It can't be read.
+    """
+    summed = hashlib.blake2b(digest_size=32)
+    for block in _file_blocks(path):
+        summed.update(block)
+    return summed.hexdigest()
+
+
+def arriving_lines(stream: BinaryIO, at_most: int) -> Iterator[list[bytes]]:
+    r"""Give the lines that have come, together, until the stream ends.
+
+    Args:
+        stream: A buffered stream.
+        at_most: So many lines together at most.
+
+    Yields:
+        Whole lines without their ``\n``; the last line of the stream may lack it.
+    """
+    rest: list[bytes] = []  # of a line whose end has not come yet
+    for block in _arriving(stream):
+        *lines, last = block.split(b"\n")
+        if lines:
+            lines[0] = b"".join([*rest, lines[0]])
+            rest = []
+        if last:
+            rest.append(last)
+        for start in range(0, len(lines), at_most):
+            yield lines[start : start + at_most]
+    if rest:
+        yield [b"".join(rest)]
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether something stands at a path; a path no system can hold is simply absent."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _check_readable(path: Path) -> None:
+    """Refuse what is no file.
+
+    Raises:
+        DataError: Missing, or a folder.
+    """
+    if not is_file(path):
+        raise DataError(missing_file(path))
+    if path.is_dir():
+        raise DataError(f"'{path}' is a folder; give one file of it{_some_files(path)}")
+
+
+def missing_file(path: Path) -> str:
+    """Say that a file is missing, with the file of that folder that was probably meant.
+
+    Args:
+        path: What the user asked for.
+
+    Returns:
+        The message.
+    """
+    message = f"no file '{path}'"
+    folder = path.parent
+    if not is_file(folder):
+        return f"{message}: there is no folder '{folder}'"
+    return message + near_miss(path.name, _files(folder))
+
+
+def refuse_foreign(raw: bytes, name: str) -> None:
+    """Refuse what is known by its first bytes to be no table of texts.
+
+    Args:
+        raw: The file's bytes.
+        name: The file, for the message.
+
+    Raises:
+        DataError: With what the file is and what to do.
+    """
+    for magic, what, remedy in _FOREIGN:
+        if raw.startswith(magic):
+            raise DataError(f"'{name}' is {what}: {remedy}")
+
+
+def most_unpacked(packed: int) -> int:
+    """Say how many bytes so many may unpack to."""
+    return max(UNPACKED_AT_LEAST, SWELLING * packed)
+
+
+def check_unpacked(unpacked: int, packed: int, name: str) -> None:
+    """Refuse bytes that unpack to far more than a table's do.
+
+    Args:
+        unpacked: Bytes that were unpacked.
+        packed: Bytes that they were unpacked from.
+        name: The file, for the message.
+
+    Raises:
+        DataError: With what to do.
+    """
+    if unpacked > (most := most_unpacked(packed)):
+        raise DataError(
+            f"'{name}' unpacks to more than {most:,} bytes out of {packed:,}, as no table does:"
+            " unpack it yourself if you trust it"
+        )
+
+
+def _arriving(stream: BinaryIO) -> Iterator[bytes]:
+    """Give what has come through a buffered stream, in blocks, until it ends.
+
+    It waits only while nothing has come. What comes in while a block is worked on is the next
+    block, so that a fast pipe is read in large blocks and a slow one line by line.
+    """
+    with suppress(ImportError, AttributeError, OSError, ValueError):
+        import fcntl
+
+        # Where the system knows how (Linux), a pipe holds more than its usual 64 kB.
+        fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, _BLOCK)
+    read = stream.read1  # type: ignore[attr-defined]
+    while block := read(_BLOCK):
+        yield block
+
+
+def _piped(stream: BinaryIO, name: str, enough: Callable[[bytes], bool] | None) -> Source:
+    blocks = _arriving(stream)
+    first = _gathered(blocks, lambda head: len(head) >= len(GZIP_MAGIC))
+    blocks = chain([first] if first else [], blocks)
+    compressed = first.startswith(GZIP_MAGIC)
+    if compressed:
+        blocks = _unpacked(blocks, name, None)
+    if enough is None:
+        head = b"".join(blocks)
+    else:
+        head = _gathered(blocks, lambda head: len(head) >= _HEAD or enough(head))
+    refuse_foreign(head, name)
+    return Source(name, None, head, compressed, None, is_whole=enough is None, _rest=blocks)
+
+
+def _gathered(blocks: Iterator[bytes], enough: Callable[[bytes], bool]) -> bytes:
+    """Take blocks until they are enough, or there are no more."""
+    head = b""
+    for block in blocks:
+        head += block
+        if enough(head):
+            break
+    return head
+
+
+def _file_blocks(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb", buffering=0) as stream:
+            while block := stream.read(_BLOCK):
+                yield block
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unpacked(blocks: Iterator[bytes], name: str, size: int | None) -> Iterator[bytes]:
+    """Unpack gzip, and refuse what swells as no table does.
+
+    Args:
+        blocks: The packed bytes.
+        name: What they are of, for messages.
+        size: How many they are; None where nobody knows, and those count that have come.
+    """
+    come = given = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal come
+        for block in blocks:
+            come += len(block)
+            yield block
+
+    for unpacked in _members(counted(), name):
+        given += len(unpacked)
+        check_unpacked(given, size or come, name)
+        yield unpacked
+
+
+def _members(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """Unpack gzip, one member or several, in blocks of bounded size."""
+    member = zlib.decompressobj(wbits=31)
+    try:
+        for block in blocks:
+            packed = block
+            while packed:
+                if member.eof:
+                    packed = packed.lstrip(b"\0")  # what pads some files at their end
+                    if not packed:
+                        break
+                    member = zlib.decompressobj(wbits=31)
+                if unpacked := member.decompress(packed, _BLOCK):
+                    yield unpacked
+                while not member.eof and len(unpacked) == _BLOCK:
+                    unpacked = member.decompress(member.unconsumed_tail, _BLOCK)
+                    if unpacked:
+                        yield unpacked
+                packed = member.unused_data if member.eof else member.unconsumed_tail
+    except zlib.error as error:
+        raise _damaged(name, str(error)) from error
+    if not member.eof:
+        raise _damaged(name, "it ends too early")
+
+
+def _damaged(name: str, why: str) -> DataError:
+    return DataError(f"'{name}' is a damaged gzip file ({why}): fetch it again")
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"can't read '{path}': {error.strerror or error}")
+
+
+def _files(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return []
+
+
+def _some_files(folder: Path) -> str:
+    names = _files(folder)
+    more = ", ..." if len(names) > 5 else ""
+    return f": {', '.join(names[:5])}{more}" if names else " (it is empty)"

@@ -1,0 +1,245 @@
+"""Sources whose columns have types: Parquet files, pandas and polars data frames."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, time
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wordgate.errors import DataError
+from wordgate.runtime.packages import require_extra
+from wordgate.tables.encoding import without_surrogates
+from wordgate.tables.records import Batch, Cell, Reader, Records, gathered
+from wordgate.tables.source import Source, most_unpacked
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FEW_CELLS = 10**7
+"""Cells that any file may have, in memory; a larger one has a byte of its own for each."""
+_ROWS = 1 << 16  # that are read together, where nothing else is asked
+
+
+@dataclass
+class ParquetBatch(Batch):
+    """Rows of a Parquet file.
+
+    Attributes:
+        rows: The rows.
+        name: The file, for messages.
+    """
+
+    rows: pa.Table = None
+    name: str = ""
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return int(self.rows.num_columns)
+
+    def column(self, index: int) -> list[Cell]:
+        """Give a column's cells as strings; nulls are empty."""
+        with _readable_parquet(self.name):
+            return _cells(self.rows.column(index).to_pylist())
+
+    def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Give each row's values by their names."""
+        with _readable_parquet(self.name):
+            rows = self.table(names).to_pylist()
+        return map(_plain, rows)
+
+    def table(self, names: Sequence[str]) -> pa.Table:
+        """Give the columns."""
+        return self.rows.rename_columns(list(names))
+
+
+class ParquetReader(Reader):
+    """Reads a Parquet file.
+
+    Args:
+        source: The file.
+        batch: Rows read together at most; None to read all into memory.
+
+    Raises:
+        DataError: The file is damaged, uses what this pyarrow can't read, or claims to be far too
+            large.
+        MissingExtraError: pyarrow is not installed.
+    """
+
+    form = "parquet"
+    blank = ""
+
+    def __init__(self, source: Source, batch: int | None):
+        require_extra("parquet", "reading a Parquet file")
+        from pyarrow import parquet
+
+        if batch is not None and source.path is None:
+            raise DataError(f"Parquet can't be read from {source.name}: give the path of a file")
+        if batch is not None and source.compressed:
+            raise DataError(f"'{source.name}' is a gzipped Parquet file: unpack it first")
+        self._source = source
+        self._batch = batch or _ROWS
+        file: Path | io.BytesIO | None = source.path
+        packed = source.size or 0
+        if file is None or source.compressed:
+            content = b"".join(source.blocks())
+            file, packed = io.BytesIO(content), len(content)
+        with _readable_parquet(source.name):
+            # Pages are read as they are needed: a group of rows may be as large as the file.
+            self._file = parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
+            self._schema = self._file.schema_arrow
+        self._check_size(packed, in_memory=batch is None)
+        self.n_rows = int(self._file.metadata.num_rows)
+        self.names = [name.strip() for name in self._schema.names]
+        self.width = len(self.names)
+
+    def sample(self) -> Records:
+        """Give the first rows."""
+        return gathered(self, islice(self.batches(), 1))
+
+    def schema(self, names: Sequence[str]) -> pa.Schema:
+        """Give the columns with the types they have."""
+        import pyarrow as pa
+
+        fields = [field.with_name(name) for name, field in zip(names, self._schema, strict=True)]
+        return pa.schema(fields, metadata=self._schema.metadata)
+
+    def batches(self, start: int = 0) -> Iterator[ParquetBatch]:
+        """Give the rows from a row on. Batches begin anew with each group of rows."""
+        import pyarrow as pa
+
+        passed = 0
+        for group in range(self._file.num_row_groups):
+            count = self._file.metadata.row_group(group).num_rows
+            if passed + count <= start:
+                passed += count
+                continue
+            # A batch is unpacked in no time, beside its scoring: threads would save nothing.
+            batches = self._file.iter_batches(self._batch, row_groups=[group], use_threads=False)
+            while (rows := self._read(batches)) is not None:
+                passed += rows.num_rows
+                if passed > start:
+                    self._source.taken = passed
+                    numbers = range(passed - rows.num_rows + 1, passed + 1)
+                    table = pa.Table.from_batches([rows])
+                    yield ParquetBatch(None, numbers, passed, rows=table, name=self._source.name)
+
+    def _read(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+        with _readable_parquet(self._source.name):
+            return next(batches, None)
+
+    def _check_size(self, packed: int, *, in_memory: bool) -> None:
+        """Refuse a small file that would fill the memory: one value takes hardly a byte a column.
+
+        Raises:
+            DataError: Its pages claim to unpack to far more than a table's do, or it has more
+                cells than could be held in memory.
+        """
+        metadata = self._file.metadata
+        cells = metadata.num_rows * metadata.num_columns
+        groups = range(metadata.num_row_groups)
+        unpacked = sum(metadata.row_group(group).total_byte_size for group in groups)
+        if unpacked <= most_unpacked(packed) and not (in_memory and cells > _FEW_CELLS + packed):
+            return
+        self._file.close()
+        claimed = f"{cells:,} cells of {unpacked:,} bytes" if in_memory else f"{unpacked:,} bytes"
+        raise DataError(
+            f"'{self._source.name}' claims {claimed} out of {packed:,}, as no table does: write it"
+            " as CSV if you trust it"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Make of a typed value what JSON can say; what it can't is a string, and NaN is null."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+@contextmanager
+def _readable_parquet(name: str) -> Iterator[None]:
+    """Say in one sentence what pyarrow has against a file.
+
+    Raises:
+        DataError: The file is damaged or uses what this pyarrow can't read.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except MemoryError as error:
+        raise DataError(f"'{name}' needs more memory than there is") from error
+    except (pa.ArrowException, ArithmeticError, LookupError, OSError, ValueError) as error:
+        why = str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__
+        raise DataError(f"'{name}' can't be read as Parquet: {why}") from error
+
+
+def read_frame(frame: Any) -> tuple[Records, str]:
+    """Read a data frame of pandas, polars or another library that narwhals knows.
+
+    Args:
+        frame: The frame.
+
+    Returns:
+        Its rows by column, missing values empty; and what to call it.
+
+    Raises:
+        DataError: It is no data frame, or one that is still lazy.
+        MissingExtraError: The extra `train` is not installed.
+    """
+    require_extra("train", "reading a data frame")
+    import narwhals as nw
+    from narwhals.exceptions import NarwhalsError
+
+    try:
+        known = nw.from_native(frame)
+        if isinstance(known, nw.LazyFrame):
+            raise DataError("this data frame is lazy: collect() it first")
+        names = [str(name) for name in known.columns]
+        columns = [_series(known.get_column(name)) for name in known.columns]
+    except (TypeError, NarwhalsError) as error:
+        raise DataError(
+            f"can't read a {type(frame).__name__}: give the path of a file, the name of a data "
+            f"set, or a pandas or polars DataFrame with one name a column"
+        ) from error
+    library = type(frame).__module__.partition(".")[0]
+    numbers = list(range(1, len(columns[0]) + 1 if columns else 1))
+    stripped = [name.strip() for name in names]
+    records = Records("frame", stripped, columns, numbers, lines=numbers, n_read=len(numbers))
+    return records, f"a {library} DataFrame"
+
+
+def _series(series: Any) -> list[Cell]:
+    missing = series.is_null().to_list()
+    values = series.to_list()
+    return _cells([None if gone else v for v, gone in zip(values, missing, strict=True)])
+
+
+def _cells(values: list[Any]) -> list[Cell]:
+    """Make cells of a column's values; those that are missing are empty."""
+    return [_cell(value) for value in values]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return without_surrogates(value)
+    # A float that is not itself is NaN, the missing value of a frame.
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return without_surrogates(str(value))
