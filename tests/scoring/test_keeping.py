@@ -16,7 +16,7 @@ from wordgate.errors import BundleError, DataError
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import keeping, scoring
-from wordgate.training.identity import digest
+from wordgate.storage.resumable import digest
 
 ROWS = 400
 OUTS = ["out.csv", "out.tsv", "out.jsonl", "out.csv.gz"]

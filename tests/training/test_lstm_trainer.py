@@ -10,7 +10,7 @@ from wordgate.training import recurrent
 from wordgate.training.fitting import EncodedData
 from wordgate.training.initialization import random_embeddings
 from wordgate.training.lstm_trainer import LSTMTrainer, make_plan
-from wordgate.training.protocol import Plan
+from wordgate.training.protocol import TrainingPlan
 
 
 @pytest.fixture
@@ -53,12 +53,12 @@ def arrays(trainer):
 @pytest.mark.parametrize(
     ("n_texts", "expected"),
     [
-        (1, Plan(batch_size=1, epochs=40, updates_per_epoch=1)),
-        (5, Plan(batch_size=1, epochs=40, updates_per_epoch=5)),
-        (50, Plan(batch_size=2, epochs=40, updates_per_epoch=25)),
-        (1000, Plan(batch_size=50, epochs=40, updates_per_epoch=20)),
-        (6400, Plan(batch_size=64, epochs=10, updates_per_epoch=100)),
-        (44_000, Plan(batch_size=64, epochs=4, updates_per_epoch=688)),
+        (1, TrainingPlan(batch_size=1, epochs=40, updates_per_epoch=1)),
+        (5, TrainingPlan(batch_size=1, epochs=40, updates_per_epoch=5)),
+        (50, TrainingPlan(batch_size=2, epochs=40, updates_per_epoch=25)),
+        (1000, TrainingPlan(batch_size=50, epochs=40, updates_per_epoch=20)),
+        (6400, TrainingPlan(batch_size=64, epochs=10, updates_per_epoch=100)),
+        (44_000, TrainingPlan(batch_size=64, epochs=4, updates_per_epoch=688)),
     ],
 )
 def test_small_data_takes_smaller_batches_and_more_passes(settings, n_texts, expected):

@@ -56,7 +56,7 @@ def train(settings):
             Examples([""] * len(targets), targets, None),
             Examples([""] * len(valid_targets), valid_targets, None),
             CLASSES, settings(**{**SMALL, **changes}),
-            seed=seed, progress=progress or Silent(), deadline=deadline, checkpoint=None, work={},
+            seed=seed, progress=progress or Silent(), deadline=deadline, checkpoint=None, config={},
         )  # fmt: skip
         return Fit(trained)
 

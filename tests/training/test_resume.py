@@ -16,12 +16,12 @@ from safetensors.numpy import load_file, save_file
 
 from wordgate.errors import BundleError
 from wordgate.runtime.interrupt import deferred_interruption
+from wordgate.storage.resumable import RunFingerprint, digest
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.vocabulary import Vocabulary
 from wordgate.training import checkpoint as checkpoint_module
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.fitting import CheckpointConfig
-from wordgate.training.identity import Identity, digest
 from wordgate.training.loop import TrainingLoop
 from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -395,8 +395,8 @@ def test_another_engine_is_warned_of(interrupted, fit_model):
     train, config = interrupted
     with safe_open(config.file, framework="numpy") as kept:
         content = json.loads(kept.metadata()["wordgate"])
-    content["engine"] |= {"threads": "64", "torch": "1.0", "wordgate": "0.0", "device": "B200"}
-    content["engine"] |= {"python": "3.1.4", "regex": "2020.1"}
+    content["environment"] |= {"threads": "64", "torch": "1.0", "wordgate": "0.0", "device": "B200"}
+    content["environment"] |= {"python": "3.1.4", "regex": "2020.1"}
     arrays = load_file(config.file)
     content["digest"] = digest(content, arrays)
     save_file(arrays, config.file, {"wordgate": json.dumps(content)})
@@ -417,10 +417,12 @@ def test_a_damaged_checkpoint_is_refused(interrupted, fit_model):
     for size in (0, 7, 100, len(whole) // 2, len(whole) - 1):
         config.file.write_bytes(whole[:size])
         message = refusal(fit_model, train, epochs=3, checkpoint=config)
-        assert message.startswith(f"{config.file} is damaged or no checkpoint (")
+        assert message.startswith(f"{config.file} is damaged (")
         assert message.endswith("; begin anew with --overwrite")
     save_file({"a": np.zeros(3)}, config.file)
-    assert "is damaged or no checkpoint" in refusal(fit_model, train, epochs=3, checkpoint=config)
+    assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
+        f"{config.file} is damaged (wordgate has not written it); begin anew with --overwrite"
+    )
 
 
 def test_a_changed_byte_of_a_checkpoint_is_noticed(interrupted, fit_model):
@@ -428,7 +430,7 @@ def test_a_changed_byte_of_a_checkpoint_is_noticed(interrupted, fit_model):
     whole = config.file.read_bytes()
     config.file.write_bytes(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
     assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
-        f"{config.file} is damaged or no checkpoint (its digest is another: a byte of it has"
+        f"{config.file} is damaged (its digest is another: a byte of it has"
         " changed); begin anew with --overwrite"
     )
 
@@ -437,8 +439,7 @@ def test_a_checkpoint_of_another_layout_is_refused(interrupted, fit_model):
     train, config = interrupted
     save_file({}, config.file, {"wordgate": json.dumps({"layout": 99})})
     assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
-        f"{config.file} is a checkpoint of layout 99, and this wordgate reads 5;"
-        " begin anew with --overwrite"
+        f"{config.file} is of layout 99, and this wordgate reads 5; begin anew with --overwrite"
     )
 
 
@@ -452,7 +453,7 @@ def test_a_full_disk_is_said_and_the_checkpoint_before_stays(interrupted, fit_mo
     monkeypatch.setattr("wordgate.storage.files.os.fsync", full)
     monkeypatch.setattr(Checkpoint, "is_due", lambda self: True)
     assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
-        f"the checkpoint could not be written to {config.file}: No space left on device"
+        f"{config.file} could not be written: No space left on device"
     )
     assert config.file.read_bytes() == before
     assert [file.name for file in config.file.parent.iterdir()] == [config.file.name]
@@ -469,7 +470,7 @@ def test_checkpoints_take_a_fiftieth_of_the_time(monkeypatch, tmp_path):
 
     clock = [100.0]
     monkeypatch.setattr(checkpoint_module.time, "monotonic", lambda: clock[0])
-    kept = Checkpoint(tmp_path / "file", Identity({}), size=4_000)
+    kept = Checkpoint(tmp_path / "file", RunFingerprint({}), size=4_000)
     clock[0] += 1.9
     assert not kept.is_due()
     clock[0] += 0.1
@@ -484,7 +485,7 @@ def test_checkpoints_take_a_fiftieth_of_the_time(monkeypatch, tmp_path):
 def test_a_large_state_is_first_kept_when_it_has_paid(monkeypatch, tmp_path):
     clock = [100.0]
     monkeypatch.setattr(checkpoint_module.time, "monotonic", lambda: clock[0])
-    kept = Checkpoint(tmp_path / "file", Identity({}), size=200_000_000)
+    kept = Checkpoint(tmp_path / "file", RunFingerprint({}), size=200_000_000)
     clock[0] += 49.9
     assert not kept.is_due()
     clock[0] += 0.1

@@ -13,8 +13,8 @@ import wordgate
 from wordgate.families import FAMILIES
 from wordgate.report.comparison import methods
 from wordgate.runtime.progress import Silent
+from wordgate.storage.resumable import digest
 from wordgate.training import transformer
-from wordgate.training.identity import digest
 from wordgate.workflows import compare as workflow
 from wordgate.workflows import students
 
@@ -280,7 +280,7 @@ def test_versions_and_threads_that_differ_are_told_once(compare, tmp_path):
         compare(watch=stop, **options)
     for file in (tmp_path / "comparison.checkpoint").iterdir():
         content, log_proba = round_of(file)
-        content["identity"]["engine"] |= {"threads": "64", "wordgate": "0.0"}
+        content["environment"] |= {"threads": "64", "wordgate": "0.0"}
         forge(file, content, log_proba)
     listening = Listening()
     assert len(compare(resume=True, progress=listening, **options).results) == 2
@@ -383,8 +383,9 @@ def test_a_round_of_other_rows_or_numbers_is_refused(compare, stopped_after_one,
         forge(kept_round, content, np.ascontiguousarray(array))
         message = refusal(compare, out=stopped_after_one, resume=True)
         assert f"is damaged (log_proba is {array.dtype} {list(array.shape)});" in message
-    for nothing in ({}, {"result": 1}, {"result": None}, {"identity": 3}):
-        forge(kept_round, {**content, **nothing} if nothing else {}, log_proba)
+    layout = {"layout": content["layout"]}
+    for other in (layout, {**content, "result": 1}, {**content, "result": None}):
+        forge(kept_round, other, log_proba)
         assert "is damaged (" in refusal(compare, out=stopped_after_one, resume=True)
 
 
@@ -537,7 +538,7 @@ def test_settings_of_teaching_go_to_the_taught_lstm_alone(compare, count_model, 
     settings = {**tiny, "teacher.texts": 300, "mlp.epochs": 2}
     with pytest.raises(wordgate.SettingsError, match=r"mlp\.epochs has no effect"):
         compare(models=["count", "taught"], teacher=str(count_model.folder), settings=settings)
-    with pytest.raises(wordgate.SettingsError, match="teacher_texts has no effect without"):
+    with pytest.raises(wordgate.SettingsError, match="teacher.texts has no effect without"):
         compare(settings={**tiny, "teacher.texts": 300})
     with pytest.raises(wordgate.SettingsError, match="--unlabelled has no effect"):
         compare(unlabelled="more.csv")

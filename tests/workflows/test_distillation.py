@@ -134,7 +134,7 @@ def test_columns_follow_the_datas_labels(teacher):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "count"}, "teacher has no effect"),
+        ({"model": "count"}, "teacher.models has no effect"),
         (
             {"teacher": None, "unlabelled": "more.csv"},
             "--unlabelled has no effect without a teacher",
@@ -144,7 +144,7 @@ def test_columns_follow_the_datas_labels(teacher):
     ],
 )
 def test_what_has_no_effect_is_refused(reviews, teacher, options, message):
-    options = {"teacher": str(teacher), **options}
+    options = {"teacher.models": str(teacher), **options}
     with pytest.raises(SettingsError, match=message):
         wordgate.train(reviews, progress=Silent(), **options)
 

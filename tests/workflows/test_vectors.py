@@ -259,8 +259,8 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
         ),
         (
             {"settings": {"lstm.vectors_frozen_epochs": 1, "lstm.vectors_learning_rate": 0}},
-            "these settings (recipe 'default') can't be used:\n  lstm.vectors_frozen_epochs says when"
-            " pretrained vectors begin to change, and with lstm.vectors_learning_rate=0 they"
+            "these settings (recipe 'default') can't be used:\n  lstm.vectors_frozen_epochs says"
+            " when pretrained vectors begin to change, and with lstm.vectors_learning_rate=0 they"
             " never do; set lstm.vectors_frozen_epochs=0 or a rate",
         ),
     ],

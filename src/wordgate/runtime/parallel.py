@@ -1,7 +1,7 @@
-"""Parallel loops over threads, and limits on the threads of BLAS."""
+"""Parallel loops over threads, prefetching in another, and limits on the threads of BLAS."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain, islice
 from threading import Event, Lock
@@ -64,6 +64,33 @@ def parallel_for(
         run()
         for one in running:
             one.result()
+
+
+@contextmanager
+def prefetch(items: Iterable[Item], *, threads: int) -> Iterator[Iterator[Item]]:
+    """Draw each next item in a thread of its own, one ahead of the one that is asked for.
+
+    The thread has ended when the context has, however far the items were drawn. What making an
+    item raises is raised where the item is asked for.
+
+    Args:
+        items: The items.
+        threads: How many threads there may be; with one, each item is drawn when it is asked for.
+    """
+    source = iter(items)
+    if threads == 1:
+        yield source
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="wordgate-prepare") as pool:
+        yield _one_ahead(source, pool)
+
+
+def _one_ahead(source: Iterator[Item], pool: ThreadPoolExecutor) -> Iterator[Item]:
+    end = object()
+    coming: Future[Item | object] = pool.submit(next, source, end)
+    while (item := coming.result()) is not end:
+        coming = pool.submit(next, source, end)
+        yield item  # type: ignore[misc]
 
 
 @contextmanager

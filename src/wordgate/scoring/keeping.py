@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 from wordgate.errors import BundleError
 from wordgate.runtime.display import shown
 from wordgate.storage.files import atomic_write, remove, sync_folder
-from wordgate.training.identity import MISFITS, Identity, check_digest, digest
+from wordgate.storage.resumable import CORRUPT_FILE_ERRORS, RunFingerprint, check_digest, digest
 
-_LAYOUT = 3
+_LAYOUT = 4
 _ROWS, _NOTE, _BEGUN = "rows", "note.json", "begun"
 # A note that took t seconds is followed by the next after fifty times t: a cost of 2 %.
 _SHARE = 50.0
@@ -127,12 +127,12 @@ class Kept:
         except OSError as error:
             raise _unwritten(self.folder, error) from error
 
-    def begin(self, heading: bytes, identity: Identity | None) -> None:
+    def begin(self, heading: bytes, fingerprint: RunFingerprint | None) -> None:
         """Begin anew, whatever was kept.
 
         Args:
             heading: What stands before the first row.
-            identity: What the scoring is; None where nothing can be gone on with.
+            fingerprint: What the scoring is; None where nothing can be gone on with.
 
         Raises:
             BundleError: The disk refuses.
@@ -146,8 +146,8 @@ class Kept:
         except OSError as error:
             raise _unwritten(self.folder, error) from error
         self.write(heading)
-        if identity is not None:
-            self.note(identity, 0, Counts())
+        if fingerprint is not None:
+            self.note(fingerprint, 0, Counts())
 
     def resume(self, mark: Mark) -> None:
         """Go on where the note says.
@@ -186,7 +186,7 @@ class Kept:
         """Tell whether it is time for a note."""
         return time.monotonic() >= self._due
 
-    def note(self, identity: Identity, position: int, counts: Counts) -> None:
+    def note(self, fingerprint: RunFingerprint, position: int, counts: Counts) -> None:
         """Note how far the result has come; all that was written before is on the disk then.
 
         Raises:
@@ -196,7 +196,7 @@ class Kept:
         started = time.monotonic()
         note = {
             "layout": _LAYOUT,
-            **identity.facts(),
+            **fingerprint.facts(),
             "position": position,
             "length": self._stream.tell(),
             "counts": asdict(counts),
@@ -235,11 +235,11 @@ class Kept:
             sync_folder(self.folder)
         self.folder.rmdir()
 
-    def mark(self, identity: Identity) -> Mark:
+    def mark(self, fingerprint: RunFingerprint) -> Mark:
         """Read the note.
 
         Args:
-            identity: What the scoring is that is to go on.
+            fingerprint: What the scoring is that is to go on.
 
         Raises:
             BundleError: What is kept is of another work, or damaged.
@@ -259,9 +259,9 @@ class Kept:
             mark = _as_mark(note)
         except OSError as error:
             raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
-        except MISFITS as error:
+        except CORRUPT_FILE_ERRORS as error:
             raise self._damaged(shown(str(error), _MOST_SHOWN)) from error
-        return replace(mark, warnings=identity.check(note, "scoring", self.folder))
+        return replace(mark, warnings=fingerprint.check(note, "scoring", self.folder))
 
     def _damaged(self, why: str) -> BundleError:
         return BundleError(f"{self.folder} is damaged ({why}); begin anew with --overwrite")

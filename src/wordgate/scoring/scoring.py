@@ -28,10 +28,10 @@ from wordgate.scoring.opening import Asked, Opened, open_input
 from wordgate.scoring.parquet_writing import ParquetWriter
 from wordgate.scoring.placing import asked_form, is_whole, make_writer, place_of
 from wordgate.scoring.writing import Writer
+from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables import Batch
 from wordgate.tables.source import STANDARD, digest
 from wordgate.tables.typed import ParquetReader
-from wordgate.training.identity import Identity
 
 BATCH = 8192
 _STEPS = 1000  # of the bar
@@ -75,7 +75,7 @@ class _Work:
         writer: The result's format.
         added: The names of the new columns.
         abstain_below: As in `score`.
-        identity: What this scoring is; None where nothing is kept.
+        fingerprint: What this scoring is; None where nothing is kept.
     """
 
     predictor: Predictor
@@ -83,7 +83,7 @@ class _Work:
     writer: Writer
     added: list[str]
     abstain_below: float
-    identity: Identity | None
+    fingerprint: RunFingerprint | None
 
     def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
         """Score a batch and count it."""
@@ -176,7 +176,7 @@ def score(
             told.say(
                 f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
             )
-        if resume and work.identity is None:
+        if resume and work.fingerprint is None:
             raise SettingsError(f"--resume has no effect on {source}, which comes only once")
         for line in (*work.opened.lines, _added_line(work.opened, work.added)):
             told.say(line)
@@ -208,7 +208,7 @@ def _work(
     writer = make_writer(
         opened.table.reader, predictor.labels, added, form, escape_formulas=escapes, packed=packed
     )
-    identity = None
+    fingerprint = None
     if out is not None and opened.table.source.path is not None:
         work = {
             "input": digest(opened.table.source.path),
@@ -222,8 +222,8 @@ def _work(
             "batch": str(asked.batch),
             "kernel": kernel,
         }
-        identity = Identity(work, _engine(predictor, kernel))
-    return _Work(predictor, opened, writer, added, abstain_below, identity)
+        fingerprint = RunFingerprint(work, _engine(predictor, kernel))
+    return _Work(predictor, opened, writer, added, abstain_below, fingerprint)
 
 
 def _engine(predictor: Predictor, kernel: str) -> dict[str, str]:
@@ -278,9 +278,9 @@ def _to_standard_output(work: _Work) -> Scored:
 
 def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored:
     position, counts = 0, Counts()
-    identity = work.identity
-    if identity is not None and resume and kept.is_there():
-        mark = kept.mark(identity)
+    fingerprint = work.fingerprint
+    if fingerprint is not None and resume and kept.is_there():
+        mark = kept.mark(fingerprint)
         if _was_moved(work, kept, mark):
             kept.clear()
             told.say(f"{kept.out} is whole.")
@@ -291,16 +291,16 @@ def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored
         position, counts = mark.position, mark.counts
         told.say(f"going on after {counts.rows:,} rows")
     else:
-        kept.begin(work.writer.heading(), identity)
+        kept.begin(work.writer.heading(), fingerprint)
     before, started = counts.scored, time.monotonic()
-    deferred = nullcontext(Interruption()) if identity is None else deferred_interruption()
+    deferred = nullcontext(Interruption()) if fingerprint is None else deferred_interruption()
     with deferred as interruption:
         for batch in _shown(work, position, counts, told):
             position = batch.end
             kept.write(work.bytes_of(batch, counts))
-            _note(identity, kept, position, counts, interruption)
-        if identity is not None:
-            kept.note(identity, position, counts)  # by which the result is known in its place
+            _note(fingerprint, kept, position, counts, interruption)
+        if fingerprint is not None:
+            kept.note(fingerprint, position, counts)  # by which the result is known in its place
     kept.close()
     try:
         work.writer.finish(kept.rows, kept.out)
@@ -319,15 +319,15 @@ def _was_moved(work: _Work, kept: Kept, mark: Mark) -> bool:
 
 
 def _note(
-    identity: Identity | None,
+    fingerprint: RunFingerprint | None,
     kept: Kept,
     position: int,
     counts: Counts,
     interruption: Interruption,
 ) -> None:
     """Note how far it is, where it is time; where it was asked to stop, note and stop."""
-    if identity is not None and (interruption.asked or kept.is_due()):
-        kept.note(identity, position, counts)
+    if fingerprint is not None and (interruption.asked or kept.is_due()):
+        kept.note(fingerprint, position, counts)
     if interruption.asked:
         raise KeyboardInterrupt(
             f"{counts.rows:,} rows are kept in {kept.folder}; the same command with --resume goes"

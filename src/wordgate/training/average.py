@@ -17,6 +17,7 @@ from wordgate.models.average import AverageModel, Floats, OutputLayer, averages
 from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
+from wordgate.storage.resumable import VECTORS, WORDS
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.fitting import (
     TIME_LIMIT,
@@ -24,11 +25,15 @@ from wordgate.training.fitting import (
     Examples,
     Fitted,
     check_not_empty,
-    describe_work,
+    run_config,
 )
-from wordgate.training.identity import VECTORS, WORDS
 from wordgate.training.regularization import search_regularization
-from wordgate.training.words import KnownWords, look_words_up, word_remarks, words_digest
+from wordgate.training.vocabulary import (
+    VocabularyWithVectors,
+    fit_vocabulary_with_vectors,
+    vocabulary_digest,
+    vocabulary_remarks,
+)
 from wordgate.vectors.pretrained import PretrainedVectors
 
 SMOOTHING = 1e-3
@@ -90,7 +95,7 @@ class _Task:
     valid: Examples
     n_classes: int
     settings: Settings
-    known: KnownWords
+    known: VocabularyWithVectors
     encoded_valid: EncodedTexts
     progress: Progress
     deadline: float
@@ -145,7 +150,7 @@ def fit_average(
         KeyboardInterrupt: The training of `mlp` was interrupted, and is kept.
     """
     check_not_empty(train, valid, "a model of averaged word vectors", "a model")
-    known = look_words_up(train, vocabulary_of, vectors, settings, progress)
+    known = fit_vocabulary_with_vectors(train, vocabulary_of, vectors, settings, progress)
     encoded_valid = known.encoder.encode(valid.texts)
     task = _Task(train, valid, n_classes, settings, known, encoded_valid, progress, deadline)
     late: Sequence[str] = ()
@@ -153,13 +158,13 @@ def fit_average(
     if family == "logreg":
         fits, late = _fit_logreg(task)
     else:
-        work: dict[str, str] = {}
+        config: dict[str, str] = {}
         if checkpoint is not None:
-            work = _describe_work(task, vocabulary_of, seed)
-        fits, late, earlier_seconds = _fit_mlp(task, seed, checkpoint, work)
+            config = _run_config(task, vocabulary_of, seed)
+        fits, late, earlier_seconds = _fit_mlp(task, seed, checkpoint, config)
     best, chosen = _choose(fits)
     model = _folded(best, known)
-    remarks = word_remarks(known.encoded, vocabulary_of, settings)
+    remarks = vocabulary_remarks(known.encoded, vocabulary_of, settings)
     return Fitted(
         model.in_int8() if settings.vectors.stored == "int8" else model,
         history=best.history,
@@ -200,7 +205,7 @@ def _fit_logreg(task: _Task) -> tuple[list[FittedAverages], list[str]]:
 
 
 def _fit_mlp(
-    task: _Task, seed: int, checkpoint: CheckpointConfig | None, work: Mapping[str, str]
+    task: _Task, seed: int, checkpoint: CheckpointConfig | None, config: Mapping[str, str]
 ) -> tuple[list[FittedAverages], Sequence[str], float]:
     """Fit for each weighting; say what the time limit cut short, and what fitting took before."""
     from wordgate.training.mlp import train_mlps
@@ -224,7 +229,7 @@ def _fit_mlp(
         progress=task.progress,
         deadline=task.deadline,
         checkpoint=checkpoint,
-        work=work,
+        config=config,
     )
     fits = []
     for position, candidate in enumerate(trained.candidates):
@@ -246,15 +251,15 @@ def _fit_mlp(
     return fits, trained.remarks, trained.earlier_seconds
 
 
-def _describe_work(task: _Task, vocabulary_of: Examples | None, seed: int) -> dict[str, str]:
+def _run_config(task: _Task, vocabulary_of: Examples | None, seed: int) -> dict[str, str]:
     """Name all that decides what the training of an MLP comes to, for its checkpoint."""
     known = task.known
     parts = [task.train, task.valid, *([] if vocabulary_of is None else [vocabulary_of])]
     digests = {
         VECTORS: known.vectors_digest(),
-        WORDS: words_digest(known.encoder.vocabulary, known.encoded, task.encoded_valid),
+        WORDS: vocabulary_digest(known.encoder.vocabulary, known.encoded, task.encoded_valid),
     }
-    return describe_work("mlp", parts, task.n_classes, task.settings, seed, digests)
+    return run_config("mlp", parts, task.n_classes, task.settings, seed, digests)
 
 
 def _choose(fits: Sequence[FittedAverages]) -> tuple[FittedAverages, list[str]]:
@@ -276,7 +281,7 @@ def _announcement(weighting: str) -> str:
 
 
 def _averaged(
-    weighting: str, known: KnownWords, encoded_valid: EncodedTexts
+    weighting: str, known: VocabularyWithVectors, encoded_valid: EncodedTexts
 ) -> tuple[Averaging, Floats, Floats]:
     """Average the texts of train and of validation, and bring them to one scale."""
     vectors, weights = _vectors(known), _weights(weighting, known)
@@ -301,7 +306,7 @@ def _with_words(texts: EncodedTexts, weights: Floats) -> NDArray[np.bool_]:
     return np.asarray(np.diff(weighing[texts.offsets]) > 0)
 
 
-def _vectors(known: KnownWords) -> Floats:
+def _vectors(known: VocabularyWithVectors) -> Floats:
     """Give float32 [vocabulary, size]; zeros for ids that have no vector."""
     vocabulary, found = known.encoder.vocabulary, known.found.vectors
     vectors = np.zeros((len(vocabulary), found.shape[1]), np.float32)
@@ -309,7 +314,7 @@ def _vectors(known: KnownWords) -> Floats:
     return vectors
 
 
-def _weights(weighting: str, known: KnownWords) -> Floats:
+def _weights(weighting: str, known: VocabularyWithVectors) -> Floats:
     """Weigh the ids, float32 [vocabulary]; 0 for those that have no vector.
 
     By inverse frequency a word that makes up the share p of the training texts' tokens weighs
@@ -324,7 +329,7 @@ def _weights(weighting: str, known: KnownWords) -> Floats:
     return weights.astype(np.float32)
 
 
-def _folded(best: FittedAverages, known: KnownWords) -> AverageModel:
+def _folded(best: FittedAverages, known: VocabularyWithVectors) -> AverageModel:
     """Put each word's vector through the first layer, once and for all."""
     averaging = best.averaging
     rows = ((_vectors(known) - averaging.centre) / averaging.spread) @ best.first

@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.runtime.progress import Progress
+from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.checkpoint import Checkpoint, count_earlier_candidates
 from wordgate.training.early_stopping import EarlyStopping
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
-from wordgate.training.identity import Identity
 from wordgate.training.loop import TrainingLoop
 from wordgate.training.protocol import ModelTrainer, SnapshotT
 from wordgate.training.state import TrainedCandidate, TrainingState
@@ -49,14 +49,14 @@ class LoopOptions:
         progress: Where the epochs are reported.
         deadline: The `time.monotonic()` at which training must end; `math.inf` for none.
         checkpoint: Where the training is kept against an interruption; None for nowhere.
-        work: What decides the result, for the checkpoint: data, settings, seed.
+        config: What decides the result, for the checkpoint: data, settings, seed.
     """
 
     targets: NDArray[np.int64]
     progress: Progress
     deadline: float
     checkpoint: CheckpointConfig | None
-    work: Mapping[str, str]
+    config: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,11 @@ def train_candidates(
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
     started, earlier_seconds = time.perf_counter(), 0.0
-    config = options.checkpoint
-    resuming = config is not None and config.resume
+    checkpoint = options.checkpoint
+    resuming = checkpoint is not None and checkpoint.resume
     position = 0
-    if config is not None and resuming:
-        position = min(count_earlier_candidates(config.file), len(names) - 1)
+    if checkpoint is not None and resuming:
+        position = min(count_earlier_candidates(checkpoint.file), len(names) - 1)
     done: list[TrainedCandidate[SnapshotT]] = []
     while True:
         candidate = start(position)
@@ -137,8 +137,8 @@ def _loop(
 ) -> TrainingLoop[SnapshotT]:
     checkpoint = None
     if options.checkpoint is not None:
-        identity = Identity(options.work, candidate.trainer.engine())
-        checkpoint = Checkpoint(options.checkpoint.file, identity, state.size())
+        fingerprint = RunFingerprint(options.config, candidate.trainer.engine())
+        checkpoint = Checkpoint(options.checkpoint.file, fingerprint, state.size())
     return TrainingLoop(
         state,
         options.targets,

@@ -11,13 +11,16 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from wordgate.errors import BundleError
-from wordgate.runtime.display import shown
-from wordgate.training.identity import MISFITS, Identity, check_digest
-from wordgate.training.kept_file import read_content, read_kept, write_kept
+from wordgate.storage.resumable import (
+    CORRUPT_FILE_ERRORS,
+    RunFingerprint,
+    damaged,
+    read_resumable,
+    read_resumable_facts,
+    write_resumable,
+)
 from wordgate.training.state import TrainingState
 
-_LAYOUT = 5
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
 # 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
 # is due as if the disk were a slow one: a training may be over before a large one has paid.
@@ -31,13 +34,13 @@ class Checkpoint:
 
     Args:
         file: The file.
-        identity: What the training is, and what it runs on.
+        fingerprint: What the training is, and what it runs on.
         size: About how many bytes its state has.
     """
 
-    def __init__(self, file: Path, identity: Identity, size: int):
+    def __init__(self, file: Path, fingerprint: RunFingerprint, size: int):
         self.file = file
-        self.identity = identity
+        self.fingerprint = fingerprint
         self._due = _next(_SHARE * size / _BYTES_A_SECOND)
 
     def is_due(self) -> bool:
@@ -51,18 +54,8 @@ class Checkpoint:
             BundleError: The disk refuses; the checkpoint before stays whole.
         """
         started = time.monotonic()
-        arrays = state.arrays()
-        content = {
-            "layout": _LAYOUT,
-            **self.identity.facts(),
-            "state": state.facts(),
-        }
-        try:
-            write_kept(self.file, content, arrays)
-        except OSError as error:
-            raise BundleError(
-                f"the checkpoint could not be written to {self.file}: {error.strerror}"
-            ) from error
+        content = {**self.fingerprint.facts(), "state": state.facts()}
+        write_resumable(self.file, content, state.arrays())
         self._due = _next(_SHARE * (time.monotonic() - started))
 
     def restore(self, state: TrainingState[Any]) -> list[str]:
@@ -72,33 +65,15 @@ class Checkpoint:
             Warnings: what differs between then and now and may move the result a little.
 
         Raises:
-            BundleError: The file can't be read, or keeps another training.
+            BundleError: The file can't be read, is damaged, or keeps another training.
         """
+        content, arrays = read_resumable(self.file)
         try:
-            content, arrays = read_kept(self.file)
-            layout = content["layout"]
-        except OSError as error:
-            raise BundleError(f"{self.file} can't be read: {error.strerror or error}") from error
-        except (SafetensorError, *MISFITS) as error:
-            raise self._damaged(error) from error
-        if layout != _LAYOUT:
-            raise BundleError(
-                f"{self.file} is a checkpoint of layout {layout!r:.80}, and this wordgate reads"
-                f" {_LAYOUT}; begin anew with --overwrite"
-            )
-        try:
-            check_digest(content, arrays)
-            warnings = self.identity.check(content, "training", self.file)
+            warnings = self.fingerprint.check(content, "training", self.file)
             state.restore(arrays, content["state"])
-        except MISFITS as error:
-            raise self._damaged(error) from error
+        except CORRUPT_FILE_ERRORS as error:
+            raise damaged(self.file, error) from error
         return warnings
-
-    def _damaged(self, error: Exception) -> BundleError:
-        return BundleError(
-            f"{self.file} is damaged or no checkpoint ({shown(str(error), 200)}); begin anew with"
-            " --overwrite"
-        )
 
 
 def kept_histories(file: Path) -> list[list[dict[str, Any]]]:
@@ -108,18 +83,18 @@ def kept_histories(file: Path) -> list[list[dict[str, Any]]]:
         Those of the candidate at work, and of each before it.
 
     Raises:
-        OSError, SafetensorError, and those of `MISFITS`: The file can't be read, or is no
-            checkpoint.
+        OSError, SafetensorError, and those of `CORRUPT_FILE_ERRORS`: The file can't be read, or is
+            no checkpoint.
     """
-    state = read_content(file)["state"]
+    state = read_resumable_facts(file)["state"]
     return [state["history"], *(each["history"] for each in state["earlier"])]
 
 
 def count_earlier_candidates(file: Path) -> int:
     """Count the candidates that were trained when a training was kept; 0 if that can't be read."""
     try:
-        return len(read_content(file)["state"]["earlier"])
-    except (OSError, SafetensorError, *MISFITS):
+        return len(read_resumable_facts(file)["state"]["earlier"])
+    except (OSError, SafetensorError, *CORRUPT_FILE_ERRORS):
         return 0  # `Checkpoint.restore` says what is wrong with it
 
 

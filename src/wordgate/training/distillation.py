@@ -79,7 +79,10 @@ class TransferSet:
             *(f"unlabelled {i}" for i in chosen),
         ]
         n_own = len(texts)
-        n_varied = min(settings.teacher.variations * n_own, max(0, settings.teacher.texts - n_own))
+        n_varied = min(
+            settings.teacher.variations * n_own,
+            max(0, settings.teacher.texts - n_own),
+        )
         for source, text in augmenter.variations(texts[:n_own], n_varied, rng):
             texts.append(text)
             groups.append(groups[source])

@@ -166,7 +166,7 @@ def engine_of(
     where = choose_device(device)
     with torch_threads(torch, threads):
         if family == "transformer":
-            precision = choose_precision(settings.lstm.precision, where)
+            precision = choose_precision(settings.transformer.precision, where)
             return engine(where, precision, "transformers", "tokenizers")
         from wordgate.training.lstm_trainer import precision_of
 

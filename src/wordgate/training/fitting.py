@@ -137,7 +137,7 @@ def check_not_empty(train: Examples, valid: Examples, model: str, choice: str) -
         raise DataError(f"there are no validation texts to choose {choice} by")
 
 
-def describe_work(
+def run_config(
     family: str,
     parts: Sequence[Examples],
     n_classes: int,

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from wordgate.evaluation.metrics import Epoch, macro_f1
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
+from wordgate.runtime.parallel import prefetch
 from wordgate.runtime.progress import Progress, ProgressBar
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.early_stopping import EarlyStopping
 from wordgate.training.fitting import TIME_LIMIT
-from wordgate.training.prefetch import prefetch
-from wordgate.training.protocol import Plan, SnapshotT
+from wordgate.training.protocol import SnapshotT, TrainingPlan
 from wordgate.training.state import TrainingState
 
 EVALUATED_TEXTS_PER_SECOND = 4000.0
@@ -214,7 +214,7 @@ class TrainingLoop(Generic[SnapshotT]):
             )
 
 
-def epoch_line(state: TrainingState[Any], plan: Plan, *, keeps_last: bool = False) -> str:
+def epoch_line(state: TrainingState[Any], plan: TrainingPlan, *, keeps_last: bool = False) -> str:
     """Put the last epoch in a line.
 
     Args:

@@ -8,6 +8,7 @@ from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Network
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
+from wordgate.storage.resumable import VECTORS, WORDS
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training.candidates import Candidate, LoopOptions, train_candidates
 from wordgate.training.device import choose_device, format_device
@@ -18,16 +19,20 @@ from wordgate.training.fitting import (
     Examples,
     Fitted,
     check_not_empty,
-    describe_work,
+    run_config,
 )
-from wordgate.training.identity import VECTORS, WORDS
 from wordgate.training.initialization import (
     EmbeddingInit,
     pretrained_embeddings,
     random_embeddings,
 )
 from wordgate.training.lstm_trainer import LSTMTrainer
-from wordgate.training.words import learn_words, look_words_up, word_remarks, words_digest
+from wordgate.training.vocabulary import (
+    fit_vocabulary,
+    fit_vocabulary_with_vectors,
+    vocabulary_digest,
+    vocabulary_remarks,
+)
 from wordgate.vectors.lookup import VocabularyCoverage
 from wordgate.vectors.pretrained import PretrainedVectors
 
@@ -105,14 +110,14 @@ def fit_lstm(
     torch_device = choose_device(device)
     begun = _begin(train, vocabulary_of, vectors, settings, seed, progress)
     data = EncodedData(begun.encoded, begun.encoder.encode(valid.texts), train)
-    work: dict[str, str] = {}
+    config: dict[str, str] = {}
     if checkpoint is not None:
         parts = [train, valid, *([] if vocabulary_of is None else [vocabulary_of])]
         digests = {
             VECTORS: "drawn" if begun.coverage is None else begun.digest(),
-            WORDS: words_digest(begun.encoder.vocabulary, data.train, data.valid),
+            WORDS: vocabulary_digest(begun.encoder.vocabulary, data.train, data.valid),
         }
-        work = describe_work("lstm", parts, n_classes, settings, seed, digests)
+        config = run_config("lstm", parts, n_classes, settings, seed, digests)
     tried = candidate_settings(settings)
     vocabulary = begun.encoder.vocabulary
 
@@ -127,14 +132,14 @@ def fit_lstm(
         )
 
     names = [f"the {strength} regularised candidate" for strength in STRENGTHS[: len(tried)]]
-    options = LoopOptions(valid.targets, progress, deadline, checkpoint, work)
+    options = LoopOptions(valid.targets, progress, deadline, checkpoint, config)
     trained = train_candidates(names, start, options)
     position = trained.choose()
     chosen, best = tried[position], trained.candidates[position]
     if len(trained.candidates) > 1:
         progress.say(_choice(position, chosen, trained.scores()))
     network = best.network.in_int8() if settings.vectors.stored == "int8" else best.network
-    remarks = word_remarks(begun.encoded, vocabulary_of, settings)
+    remarks = vocabulary_remarks(begun.encoded, vocabulary_of, settings)
     remarks += [] if begun.coverage is None else begun.coverage.remarks()
     return Fitted(
         LSTMModel(begun.encoder, network, threads),
@@ -185,9 +190,9 @@ def _begin(
 ) -> Beginning:
     """Fit the vocabulary, and draw its vectors or find pretrained ones."""
     if vectors is None:
-        encoder, encoded = learn_words(train, vocabulary_of, settings)
+        encoder, encoded = fit_vocabulary(train, vocabulary_of, settings)
         return Beginning(encoder, encoded, random_embeddings(encoder.vocabulary, settings, seed))
-    known = look_words_up(train, vocabulary_of, vectors, settings, progress)
+    known = fit_vocabulary_with_vectors(train, vocabulary_of, vectors, settings, progress)
     encoder, more = known.encoder, known.coverage.more
     first = pretrained_embeddings(encoder.vocabulary, known.found, settings, seed, n_more=more)
     return Beginning(encoder, known.encoded, first, known.coverage)

@@ -29,7 +29,7 @@ from wordgate.training.optimizers import (
     clip_gradients,
     schedule_factor,
 )
-from wordgate.training.protocol import FloatArrays, Plan, check_array
+from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.recurrent import DirectionWeights, Weights
 from wordgate.training.rng import dropout_mask, rng_for
 
@@ -40,7 +40,7 @@ FEWEST_EPOCHS_FOR_LARGE_DATA = 4
 GATES = 4
 
 
-def make_plan(n_texts: int, settings: Settings) -> Plan:
+def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
     """Fit batches and epochs to the data.
 
     Small data takes smaller batches and more passes, unless `min_updates` is 0; large data fewer
@@ -59,7 +59,9 @@ def make_plan(n_texts: int, settings: Settings) -> Plan:
     if settings.lstm.max_updates:
         most = math.ceil(max(settings.lstm.max_updates, settings.lstm.min_updates) / updates)
         epochs = min(epochs, max(most, FEWEST_EPOCHS_FOR_LARGE_DATA))
-    return Plan(batch_size, epochs, updates, open_end=settings.lstm.schedule == "warm-constant")
+    return TrainingPlan(
+        batch_size, epochs, updates, open_end=settings.lstm.schedule == "warm-constant"
+    )
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from wordgate.training.early_stopping import EarlyStopping
 from wordgate.training.fitting import CheckpointConfig, Examples, Targets
 from wordgate.training.initialization import Floats, glorot_uniform
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
-from wordgate.training.protocol import FloatArrays, Plan, check_array
+from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.rng import dropout_mask, rng_for
 
 THREADS = 1
@@ -80,7 +80,7 @@ def train_mlps(
     progress: Progress,
     deadline: float,
     checkpoint: CheckpointConfig | None,
-    work: Mapping[str, str],
+    config: Mapping[str, str],
 ) -> Trained[Layers]:
     """Train layers over texts averaged in one way after another.
 
@@ -96,7 +96,7 @@ def train_mlps(
         progress: Where the epochs are reported.
         deadline: The `time.monotonic()` at which training must end.
         checkpoint: Where to keep the training against an interruption; None for nowhere.
-        work: What decides the result, for the checkpoint.
+        config: What decides the result, for the checkpoint.
 
     Returns:
         What each way came to.
@@ -112,7 +112,7 @@ def train_mlps(
         announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
         return Candidate(trainer, EarlyStopping(patience=settings.mlp.patience), announcement)
 
-    options = LoopOptions(valid.targets, progress, deadline, checkpoint, work)
+    options = LoopOptions(valid.targets, progress, deadline, checkpoint, config)
     with torch_threads(torch, THREADS):
         return train_candidates(names, start, options)
 
@@ -161,7 +161,7 @@ class MLPTrainer:
     ):
         self.device = torch.device("cpu")
         size, n_updates = settings.mlp.batch_size, math.ceil(len(train) / settings.mlp.batch_size)
-        self.plan = Plan(size, settings.mlp.epochs, n_updates, open_end=True)
+        self.plan = TrainingPlan(size, settings.mlp.epochs, n_updates, open_end=True)
         self.updates = 0
         self._train, self._targets = torch.from_numpy(train), torch.from_numpy(targets)
         self._valid = valid

@@ -1,9 +1,12 @@
-"""Pretrained transformers to begin with: found, and loaded as data alone."""
+"""Pretrained transformers: found, loaded as data alone, and asked about single words."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from wordgate.errors import BundleError, DataError
 from wordgate.hub import Role, locate_model, quiet_loading, unloadable
@@ -15,8 +18,10 @@ from wordgate.models.transformer_network import (
     plain_config,
     unmoved_chance,
 )
+from wordgate.text.batches import bucketed
 from wordgate.text.subwords import SubwordEncoder
 from wordgate.training.rng import rng_for
+from wordgate.vectors.distilling import WordOutputs
 
 TRANSFORMER = Role("transformer", "transformer", "--set transformer.model=", ("config.json",))
 """What it is called in messages, and what its folder is known by."""
@@ -107,3 +112,43 @@ def _draw_head(network: TransformerNetwork, seed: int) -> None:
 
 def _unusable(name: str, why: str) -> DataError:
     return DataError(f"the transformer '{name}' can't be fine-tuned: {why}")
+
+
+class EncoderWords:
+    """Asks a fine-tuned encoder what it makes of single words, as `distill_words` needs it.
+
+    Args:
+        name: What the user calls the transformer.
+        encoder: Cuts words into subwords.
+        network: Reads the subwords.
+    """
+
+    def __init__(self, name: str, encoder: SubwordEncoder, network: TransformerNetwork):
+        self.name = name
+        self._encoder = encoder
+        self._network = network
+        self.hidden_size = network.hidden_size
+
+    def count_subwords(self, words: Sequence[str]) -> list[int]:
+        """Count the subwords that each word is cut into, those that frame it included."""
+        return list(self._encoder.encode(words, threads=1).lengths.tolist())
+
+    def outputs(self, words: Sequence[str]) -> WordOutputs:
+        """Average the outputs of each word's subwords, those that frame it left out."""
+        encoded = self._encoder.encode(words, threads=1)
+        means = np.zeros((len(words), self.hidden_size), np.float32)
+        known = np.zeros(len(words), np.bool_)
+        special = np.array(sorted(self._encoder.special_ids()), np.int64)
+        # The caller gives words of as many subwords together, so nothing is rounded.
+        for batch in bucketed(encoded, batch_size=len(words), rng=None, round_to=1):
+            outputs = self._network.outputs(batch.ids, batch.lengths)
+            inside: NDArray[np.bool_] = np.arange(batch.ids.shape[1]) < batch.lengths[:, None]
+            counted = (inside & ~np.isin(batch.ids, special)).astype(np.float32)
+            summed = np.einsum("wpo,wp->wo", outputs, counted)
+            means[batch.rows] = summed / np.maximum(counted.sum(axis=1), 1.0)[:, None]
+            known[batch.rows] = counted.any(axis=1)
+        return WordOutputs(means, known)
+
+    def own_words(self) -> list[str]:
+        """Name the whole words of the tokenizer's vocabulary, in its order."""
+        return self._encoder.whole_words()

@@ -15,7 +15,7 @@ FloatArrays = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How the training texts are passed over.
 
     Attributes:
@@ -72,7 +72,7 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
     """The weights of a model in training, and all that is a family's own about their updates."""
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> TrainingPlan:
         """How the training texts are passed over."""
 
     @property

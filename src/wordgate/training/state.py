@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from wordgate.evaluation.metrics import Epoch
-from wordgate.training.identity import read_facts
+from wordgate.storage.resumable import read_facts
 from wordgate.training.protocol import FloatArrays, ModelTrainer, SnapshotT, check_array
 
 _BEST, _EARLIER = "best.", "earlier."

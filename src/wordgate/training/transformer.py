@@ -7,6 +7,7 @@ from wordgate.models.transformer import TransformerModel
 from wordgate.models.transformer_network import TransformerNetwork, unmoved_chance
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
+from wordgate.storage.resumable import WORDS
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training.candidates import Candidate, LoopOptions, train_candidates
 from wordgate.training.device import choose_device, format_device
@@ -17,12 +18,11 @@ from wordgate.training.fitting import (
     Examples,
     Fitted,
     check_not_empty,
-    describe_work,
+    run_config,
 )
-from wordgate.training.identity import WORDS
 from wordgate.training.pretrained_transformer import pretrained_transformer
 from wordgate.training.transformer_trainer import TransformerTrainer
-from wordgate.training.words import ids_digest
+from wordgate.training.vocabulary import ids_digest
 
 
 def fit_transformer(
@@ -72,13 +72,13 @@ def fit_transformer(
         encoder.encode(part.texts, threads=threads) for part in (train, valid)
     )
     data = EncodedData(encoded, encoded_valid, train)
-    work: dict[str, str] = {}
+    config: dict[str, str] = {}
     if checkpoint is not None:
         digests = {
             "pretrained weights": _digest(network),
             WORDS: ids_digest(encoded, encoded_valid),
         }
-        work = describe_work("transformer", [train, valid], n_classes, settings, seed, digests)
+        config = run_config("transformer", [train, valid], n_classes, settings, seed, digests)
 
     def start(_: int) -> Candidate[TransformerNetwork]:
         trainer = TransformerTrainer(network, data, settings, seed, torch_device, threads)
@@ -88,7 +88,7 @@ def fit_transformer(
         )
         return Candidate(trainer, stopping, _announcement(trainer, settings))
 
-    options = LoopOptions(valid.targets, progress, deadline, checkpoint, work)
+    options = LoopOptions(valid.targets, progress, deadline, checkpoint, config)
     with unmoved_chance():
         trained = train_candidates(["the transformer"], start, options)
     (best,) = trained.candidates

@@ -19,7 +19,7 @@ from wordgate.text.batches import bucketed
 from wordgate.training.device import choose_precision, engine
 from wordgate.training.fitting import EncodedData
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
-from wordgate.training.protocol import FloatArrays, Plan, check_array
+from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.rng import rng_for
 
 MOST_EPOCHS_FOR_SMALL_DATA = 20
@@ -67,7 +67,7 @@ def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int
     return per_group
 
 
-def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> Plan:
+def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> TrainingPlan:
     """Fit the epochs to the data: small data is passed more often, up to a limit.
 
     Args:
@@ -79,7 +79,9 @@ def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> 
     n_texts = int(np.minimum(sizes, per_group).sum())
     updates = math.ceil(n_texts / settings.transformer.batch_size)
     wanted = min(math.ceil(settings.transformer.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
-    return Plan(settings.transformer.batch_size, max(settings.transformer.epochs, wanted), updates)
+    return TrainingPlan(
+        settings.transformer.batch_size, max(settings.transformer.epochs, wanted), updates
+    )
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class TransformerTrainer:
         network.modules.to(device).train()
         self.device = device
         self.plan = make_plan(self._groups, self._per_group, settings)
-        self.precision = choose_precision(settings.lstm.precision, device)
+        self.precision = choose_precision(settings.transformer.precision, device)
         self.updates = 0
         named = network.modules.named_parameters()
         weights = {name: weight for name, weight in named if weight.requires_grad}

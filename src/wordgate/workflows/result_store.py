@@ -13,12 +13,19 @@ from safetensors import SafetensorError, safe_open
 from wordgate.errors import BundleError
 from wordgate.evaluation.comparison import COMPARED
 from wordgate.evaluation.metrics import Epoch
-from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress
-from wordgate.training.identity import MISFITS, Identity, check_digest, read_facts
-from wordgate.training.kept_file import METADATA, read_kept, write_kept
+from wordgate.storage.resumable import (
+    CORRUPT_FILE_ERRORS,
+    METADATA,
+    RunFingerprint,
+    damaged,
+    read_facts,
+    read_resumable,
+    write_resumable,
+)
 
 _ARRAY = "log_proba"
+_REMEDY = "delete it, or begin anew with --overwrite"
 _NAME = rf"[a-z]+-(?:{'|'.join(COMPARED)})-[1-9][0-9]*\.safetensors"
 _FILE_NAME = re.compile(rf"{_NAME}|\.{_NAME}\.new")  # a kill leaves one of the latter
 _Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -62,29 +69,24 @@ class ResultStore:
         self._progress = progress
         self._reported: set[str] = set()
 
-    def save(self, name: str, result: FoldResult, identity: Identity) -> None:
+    def save(self, name: str, result: FoldResult, fingerprint: RunFingerprint) -> None:
         """Write a result.
 
         Raises:
             BundleError: It can't be written.
         """
         facts = {key: value for key, value in asdict(result).items() if key != _ARRAY}
-        arrays = {_ARRAY: result.log_proba}
-        content: dict[str, object] = {"identity": identity.facts(), "result": facts}
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_kept(self._file(name), content, arrays)
-        except OSError as error:
-            raise BundleError(
-                f"{self._file(name)} could not be written: {error.strerror}"
-            ) from error
+        content = {**fingerprint.facts(), "result": facts}
+        write_resumable(self._file(name), content, {_ARRAY: result.log_proba})
 
-    def load(self, name: str, identity: Identity, shape: tuple[int, int]) -> FoldResult | None:
+    def load(
+        self, name: str, fingerprint: RunFingerprint, shape: tuple[int, int]
+    ) -> FoldResult | None:
         """Read a result; None if there is none of that name.
 
         Args:
             name: The name it was saved under.
-            identity: The fit that it must be of.
+            fingerprint: The fit that it must be of.
             shape: Shape of its log-probabilities: rows and classes.
 
         Raises:
@@ -93,17 +95,12 @@ class ResultStore:
         file = self._file(name)
         if not file.exists():
             return None
+        content, arrays = read_resumable(file, remedy=_REMEDY)
         try:
-            content, arrays = read_kept(file)
-            check_digest(content, arrays)
             result = _validated(arrays[_ARRAY], content["result"], shape)
-            then = dict(content["identity"])
-        except (OSError, SafetensorError, *MISFITS) as error:
-            raise BundleError(
-                f"{file} is damaged ({shown(str(error), 200)}); delete it, or begin anew with"
-                " --overwrite"
-            ) from error
-        for warning in identity.check(then, "comparison", self.folder):
+        except CORRUPT_FILE_ERRORS as error:
+            raise damaged(file, error, _REMEDY) from error
+        for warning in fingerprint.check(content, "comparison", self.folder):
             if warning not in self._reported:
                 self._progress.say(warning)
             self._reported.add(warning)

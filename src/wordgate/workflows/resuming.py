@@ -9,8 +9,8 @@ from safetensors import SafetensorError
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
 from wordgate.families import FAMILIES
+from wordgate.storage.resumable import CORRUPT_FILE_ERRORS
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
-from wordgate.training.identity import MISFITS
 
 
 def checkpoint_config(
@@ -74,7 +74,7 @@ def is_complete(model: Path, kept: Path) -> bool:
             return False
         made = [asdict(each) for each in metrics.history]
         return any(epochs and made[: len(epochs)] == epochs for epochs in histories)
-    except (BundleError, OSError, SafetensorError, *MISFITS):
+    except (BundleError, OSError, SafetensorError, *CORRUPT_FILE_ERRORS):
         return False
 
 

@@ -19,8 +19,8 @@ from wordgate.families import FAMILIES
 from wordgate.models.base import Model
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
+from wordgate.storage.resumable import VECTORS, RunFingerprint
 from wordgate.training.families import engine_of
-from wordgate.training.identity import VECTORS, Identity
 from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.calibrating import Calibrated
 from wordgate.workflows.metrics import Evaluator, split_facts
@@ -175,9 +175,9 @@ def _fold_result(
 ) -> FoldResult:
     """Fit and test a model on one fold, numbered from 0, or read the stored result."""
     fold, n_folds = scheme.folds[number], len(scheme.folds)
-    name, identity = _name(scheme.kind, family, number), _identity(family, fold, config)
+    name, fingerprint = _name(scheme.kind, family, number), _fingerprint(family, fold, config)
     shape = len(fold.test.texts), len(scheme.splits.labels)
-    kept = None if store is None else store.load(name, identity, shape)
+    kept = None if store is None else store.load(name, fingerprint, shape)
     if kept is not None and name not in config.of_teachers:
         return kept
     of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
@@ -188,19 +188,21 @@ def _fold_result(
         return of_teacher
     calibrated, taught = _fit(family, fold, scheme.splits, config)
     result = _tested(calibrated, fold.test.texts)
-    _save(store, name, result, identity)
+    _save(store, name, result, fingerprint)
     teacher = None if taught is None else _teacher_as_model(taught, config)
     if teacher is not None:
         name = _name(scheme.kind, "transformer", number)
-        identity = _identity("transformer", fold, config)
+        fingerprint = _fingerprint("transformer", fold, config)
         config.of_teachers[name] = _tested(teacher, fold.test.texts)
-        _save(store, name, config.of_teachers[name], identity)
+        _save(store, name, config.of_teachers[name], fingerprint)
     return result
 
 
-def _save(store: ResultStore | None, name: str, result: FoldResult, identity: Identity) -> None:
+def _save(
+    store: ResultStore | None, name: str, result: FoldResult, fingerprint: RunFingerprint
+) -> None:
     if store is not None:
-        store.save(name, result, identity)
+        store.save(name, result, fingerprint)
 
 
 def _name(kind: str, family: str, number: int) -> str:
@@ -257,7 +259,7 @@ def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
     )
 
 
-def _identity(family: str, fold: Fold, config: ComparisonConfig) -> Identity:
+def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFingerprint:
     """Name all that decides the result of a model on a fold; of the settings those it reads."""
     vectors = config.vectors_of(family)
     settings = config.settings_of(family)
@@ -276,7 +278,7 @@ def _identity(family: str, fold: Fold, config: ComparisonConfig) -> Identity:
         work["teaching minutes"] = str(config.teaching.minutes)
     device = config.device_of(family)
     engine = engine_of(family_of(family), settings, device, threads=config.threads)
-    return Identity(work, engine)
+    return RunFingerprint(work, engine)
 
 
 def _read_by(family: str, settings: Settings) -> dict[str, object]:

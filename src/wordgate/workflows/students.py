@@ -19,9 +19,9 @@ from wordgate.errors import SettingsError
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
+from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import CheckpointConfig, Examples
-from wordgate.training.identity import Identity
 from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.workflows.calibrating import Calibrated, fit_calibrated
 from wordgate.workflows.teacher_cache import TeacherCache, clear_teacher_cache
@@ -277,7 +277,7 @@ def fit_student(
     limit = _teaching_deadline(started, options.get("deadline", math.inf), teaching.minutes)
     unlabelled = [] if teaching.unlabelled is None else teaching.unlabelled.without(valid, test)
     work = _work(train, valid, test, labels, unlabelled, settings, seed, vectors)
-    with _opened(teaching, Identity(work)) as folder:
+    with _opened(teaching, RunFingerprint(work)) as folder:
         fitting = TeacherTrainer(
             train, valid, test, labels, settings, seed, device, progress, threads
         )
@@ -355,13 +355,13 @@ def _digest(texts: Sequence[str]) -> str:
 
 
 @contextmanager
-def _opened(teaching: TeacherConfig, identity: Identity) -> Iterator[TeacherCache]:
+def _opened(teaching: TeacherConfig, fingerprint: RunFingerprint) -> Iterator[TeacherCache]:
     """Open the folder of a teaching, or one that goes with it."""
     if teaching.folder is None:
         with tempfile.TemporaryDirectory(prefix="wordgate-") as path:
-            yield TeacherCache(Path(path), identity, keeps=False)
+            yield TeacherCache(Path(path), fingerprint, keeps=False)
         return
-    folder = TeacherCache(teaching.folder, identity)
+    folder = TeacherCache(teaching.folder, fingerprint)
     if not teaching.resume:
         clear_teacher_cache(folder.path)
     try:

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
-from wordgate.errors import BundleError
 from wordgate.models.base import Model
 from wordgate.models.families import model_from_state
-from wordgate.training.identity import MISFITS, Identity, check_digest
-from wordgate.training.kept_file import read_kept, write_kept
+from wordgate.storage.resumable import (
+    CORRUPT_FILE_ERRORS,
+    RunFingerprint,
+    damaged,
+    read_resumable,
+    write_resumable,
+)
 
 VECTORS = "vectors.safetensors"
 _ANSWERS = "answers.safetensors"
@@ -31,12 +34,12 @@ class TeacherCache:
 
     Attributes:
         path: The folder.
-        identity: What the teaching is of: data, settings, seed; and what it runs on.
+        fingerprint: What the teaching is of: data, settings, seed; and what it runs on.
         keeps: Whether teachers and answers are written to it; the word vectors are in any case.
     """
 
     path: Path
-    identity: Identity
+    fingerprint: RunFingerprint
     keeps: bool = True
     _kept: float = field(default_factory=time.monotonic)
 
@@ -82,7 +85,7 @@ class TeacherCache:
             return {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
         arrays = {name: np.array(array) for name, array in found[1].items()}
         if {name: array.shape for name, array in arrays.items()} != dict(shapes):
-            raise self._damaged(_ANSWERS, "it has answers about other texts")
+            raise damaged(self.path / _ANSWERS, "it has answers about other texts")
         return arrays
 
     def keep_answers(
@@ -100,33 +103,19 @@ class TeacherCache:
             self._kept = time.monotonic()
 
     def _write(self, name: str, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_kept(self.path / name, {"facts": facts, **self.identity.facts()}, arrays)
-        except OSError as error:
-            raise BundleError(
-                f"{self.path / name} could not be written: {error.strerror or error}"
-            ) from error
+        content = {"facts": facts, **self.fingerprint.facts()}
+        write_resumable(self.path / name, content, arrays)
 
     def _read(self, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
         file = self.path / name
         if not file.exists():
             return None
+        content, arrays = read_resumable(file)
         try:
-            content, arrays = read_kept(file)
-            check_digest(content, arrays)
-            self.identity.check(content, _WHAT, self.path)
+            self.fingerprint.check(content, _WHAT, self.path)
             return dict(content["facts"]), arrays
-        except OSError as error:
-            raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
-        except (SafetensorError, *MISFITS) as error:
-            raise self._damaged(name, str(error)) from error
-
-    def _damaged(self, name: str, why: str) -> BundleError:
-        return BundleError(
-            f"{self.path / name} is damaged or of something else ({why:.200}); begin anew with"
-            " --overwrite"
-        )
+        except CORRUPT_FILE_ERRORS as error:
+            raise damaged(file, error) from error
 
 
 def clear_teacher_cache(folder: Path) -> None:

@@ -61,7 +61,7 @@ class ModelTeacher:
         from wordgate.training.device import choose_device, choose_precision
 
         where = choose_device(device)
-        precision = choose_precision(settings.lstm.precision, where)
+        precision = choose_precision(settings.transformer.precision, where)
         network = self.model.network.in_precision(precision, where)
         return replace(self, model=replace(self.model, network=network))
 

@@ -53,7 +53,7 @@ def distilled_vectors(
     if not file.exists():
         import torch
 
-        from wordgate.training.encoder_words import EncoderWords
+        from wordgate.training.pretrained_transformer import EncoderWords
 
         asked = EncoderWords(name, model.encoder, model.network)
         cut = get_tokenizer(settings.text.tokenizer)

@@ -26,7 +26,7 @@ from wordgate.bundle.folder import READ_BY_PREDICTION, BundleFolder
 from wordgate.cli.main import exit_code
 from wordgate.errors import WordgateError
 from wordgate.settings import load_settings
-from wordgate.training.identity import digest
+from wordgate.storage.resumable import digest
 
 TEXTS = ["We love this lamp", "We hate it!", "", "kettle " * 60, "😀 w1 w2"]
 SIGNED = (*READ_BY_PREDICTION, "metrics.json", "fingerprints.safetensors", "manifest.json")

@@ -1,22 +1,41 @@
-"""What a kept piece of work is, so that nobody goes on with another one, or a damaged one."""
+"""Resumable work: files that keep it, and the fingerprint of the run that each is of.
+
+A fingerprint lets nobody resume another run, and a digest nobody a damaged file.
+"""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError, safe_open
 
 from wordgate.errors import BundleError
 from wordgate.runtime.display import shown
+from wordgate.storage.files import atomic_write
+from wordgate.storage.tensors import write_arrays
 
-MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+CORRUPT_FILE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """What is raised over kept values of the wrong type or shape."""
 WORDS, VECTORS = "words", "word vectors"
 """Digests of what follows from the rest: how the texts are read, and the vectors found for them."""
+LAYOUT = 5
+"""Of files that keep resumable work; those of another one are refused."""
+REMEDY = "begin anew with --overwrite"
+METADATA = "wordgate"
+"""What the content is called in a file's metadata."""
 _LONGEST_SHOWN = 40  # characters of a value; what is longer is a digest or a list
 _LONGEST_LISTING = 1000
 
@@ -24,20 +43,20 @@ FactsT = TypeVar("FactsT", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Identity:
-    """What a training, a comparison's round or a scoring is, and what it runs on.
+class RunFingerprint:
+    """What a training, a fold of a comparison or a scoring is, and what it runs on.
 
     Attributes:
-        work: What decides the result: data, settings, seed. Another one is other work.
-        engine: What moves the result a little: versions, threads, precision, device.
+        config: What decides the result: data, settings, seed. Another one is another run.
+        environment: What moves the result a little: versions, threads, precision, device.
     """
 
-    work: Mapping[str, str]
-    engine: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, dict[str, str]]:
         """Give all of it as plain JSON values, to be kept."""
-        return {"work": dict(self.work), "engine": dict(self.engine)}
+        return {"config": dict(self.config), "environment": dict(self.environment)}
 
     def check(self, kept: Mapping[str, Any], what: str, place: object) -> list[str]:
         """Compare what is about to be done with what was kept.
@@ -51,9 +70,9 @@ class Identity:
             Warnings: what differs between then and now and may move the result a little.
 
         Raises:
-            BundleError: It is other work.
+            BundleError: It is of another run.
         """
-        other = _changed(self.work, kept.get("work"))
+        other = _changed(self.config, kept.get("config"))
         if WORDS in other and other.keys() <= {WORDS, VECTORS}:
             raise BundleError(
                 f"{place} keeps a {what} that read the same texts as other words, as by other word"
@@ -66,7 +85,7 @@ class Identity:
                 f"{place} keeps a {what} with {_listed(other)}; give the same command as then, or"
                 " begin anew with --overwrite"
             )
-        if not (other := _changed(self.engine, kept.get("engine"))):
+        if not (other := _changed(self.environment, kept.get("environment"))):
             return []
         return [
             f"The {what} was begun with {_listed(other)}:"
@@ -131,3 +150,81 @@ def _changed(now: Mapping[str, str], then: object) -> dict[str, str]:
 
 def _listed(changed: Mapping[str, str]) -> str:
     return shown(", ".join(changed.values()), _LONGEST_LISTING)
+
+
+def write_resumable(
+    file: Path, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write a file, whole or not at all, with its layout and a digest of all that it keeps.
+
+    Args:
+        file: The file; one that is there is replaced.
+        content: What JSON can say.
+        arrays: The arrays by their names, float32 or float64.
+
+    Raises:
+        BundleError: The disk refuses; what stood there still does.
+    """
+    facts = {"layout": LAYOUT, **content}
+    facts["digest"] = digest(facts, arrays)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(file) as aside:
+            write_arrays(aside, arrays, {METADATA: json.dumps(facts)})
+    except OSError as error:
+        raise BundleError(f"{file} could not be written: {error.strerror or error}") from error
+
+
+def read_resumable(
+    file: Path, *, remedy: str = REMEDY
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read a file of `write_resumable`: its content and its arrays.
+
+    Args:
+        file: The file.
+        remedy: What to do about a damaged one.
+
+    Raises:
+        BundleError: It can't be read, is of another layout, or is damaged.
+    """
+    try:
+        with safe_open(file, framework="numpy") as kept:
+            arrays = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
+            content = _content(kept)
+        layout = content.get("layout")
+    except OSError as error:
+        raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
+    except (SafetensorError, *CORRUPT_FILE_ERRORS) as error:
+        raise damaged(file, error, remedy) from error
+    if layout != LAYOUT:
+        raise BundleError(
+            f"{file} is of layout {layout!r:.80}, and this wordgate reads {LAYOUT}; {remedy}"
+        )
+    try:
+        check_digest(content, arrays)
+    except CORRUPT_FILE_ERRORS as error:
+        raise damaged(file, error, remedy) from error
+    return content, arrays
+
+
+def read_resumable_facts(file: Path) -> dict[str, Any]:
+    """Read the content of a file without its arrays, and without checking any of it.
+
+    Raises:
+        OSError, SafetensorError, and those of `CORRUPT_FILE_ERRORS`: The file can't be read.
+    """
+    with safe_open(file, framework="numpy") as kept:
+        return _content(kept)
+
+
+def damaged(file: Path, why: object, remedy: str = REMEDY) -> BundleError:
+    """Make the error that refuses a damaged file."""
+    return BundleError(f"{file} is damaged ({shown(str(why), 200)}); {remedy}")
+
+
+def _content(kept: Any) -> dict[str, Any]:
+    metadata = kept.metadata() or {}
+    if METADATA not in metadata:
+        raise ValueError("wordgate has not written it")
+    content: dict[str, Any] = json.loads(metadata[METADATA])
+    return content

@@ -6,8 +6,7 @@ import pytest
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
 from wordgate.runtime.progress import Silent
-from wordgate.training.encoder_words import EncoderWords
-from wordgate.training.pretrained_transformer import pretrained_transformer
+from wordgate.training.pretrained_transformer import EncoderWords, pretrained_transformer
 from wordgate.vectors.distilling import distill_words
 
 FRAME = 1  # [CLS] before a word's own subwords, and [SEP] behind them

@@ -1,4 +1,4 @@
-"""The words a training knows, and their pretrained vectors."""
+"""The vocabulary of a training, and pretrained vectors for its words."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from wordgate.vectors.pretrained import PretrainedVectors
 
 
 @dataclass(frozen=True)
-class KnownWords:
+class VocabularyWithVectors:
     """A vocabulary with pretrained vectors.
 
     Attributes:
@@ -39,7 +39,7 @@ class KnownWords:
         return content.hexdigest()
 
 
-def learn_words(
+def fit_vocabulary(
     train: Examples, vocabulary_of: Examples | None, settings: Settings
 ) -> tuple[TextEncoder, EncodedTexts]:
     """Fit the vocabulary, on `train` if nothing else is given, and encode the training texts."""
@@ -59,19 +59,19 @@ def learn_words(
     return encoder, encoded if source is train else encoder.encode(train.texts)
 
 
-def look_words_up(
+def fit_vocabulary_with_vectors(
     train: Examples,
     vocabulary_of: Examples | None,
     vectors: PretrainedVectors,
     settings: Settings,
     progress: Progress,
-) -> KnownWords:
+) -> VocabularyWithVectors:
     """Fit the vocabulary, widen it by words of the table, and find the vectors of all.
 
     Raises:
         DataError: No word of the training texts has a vector, or the file is broken.
     """
-    encoder, encoded = learn_words(train, vocabulary_of, settings)
+    encoder, encoded = fit_vocabulary(train, vocabulary_of, settings)
     learned = encoder.vocabulary
     spelling, limit = settings.vectors.spelling, settings.vectors.more_words
     more = vectors.more_words(encoder.tokenizer, learned.index, limit, spelling)
@@ -85,10 +85,10 @@ def look_words_up(
         learned.words, tokens, found.first(len(learned.words)), len(more)
     )
     progress.say("\n".join(coverage.lines()))
-    return KnownWords(encoder, encoded, found, coverage)
+    return VocabularyWithVectors(encoder, encoded, found, coverage)
 
 
-def words_digest(vocabulary: Vocabulary, *encoded: EncodedTexts) -> str:
+def vocabulary_digest(vocabulary: Vocabulary, *encoded: EncodedTexts) -> str:
     """Give a SHA-256 that other words, other ids of them, or texts read otherwise would change."""
     words = json.dumps([vocabulary.unknown, *vocabulary.words])
     return hashlib.sha256(f"{words}{ids_digest(*encoded)}".encode()).hexdigest()
@@ -102,7 +102,7 @@ def ids_digest(*encoded: EncodedTexts) -> str:
     return content.hexdigest()
 
 
-def word_remarks(
+def vocabulary_remarks(
     encoded: EncodedTexts, vocabulary_of: Examples | None, settings: Settings
 ) -> list[str]:
     """Say what a user should know of the vocabulary, and of texts that were too long."""
