@@ -14,7 +14,7 @@ from wordgate.data.flags import Flag, given_columns
 from wordgate.data.profile import Profile, profiles
 from wordgate.data.reading import Choice, Column
 from wordgate.errors import DataError, shown
-from wordgate.tables.names import GROUP_NAMES, LABEL_NAMES, LABEL_VALUES, TEXT_NAMES, rank
+from wordgate.tables.header import GROUP_NAMES, LABEL_NAMES, LABEL_VALUES, TEXT_NAMES, rank
 from wordgate.tables.records import Records
 
 ROLES = ("text", "label", "group")

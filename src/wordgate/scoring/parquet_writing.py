@@ -16,8 +16,7 @@ import numpy as np
 
 from wordgate.files import aside_of
 from wordgate.scoring.answers import Answers, Texts
-from wordgate.scoring.names import own_names
-from wordgate.scoring.writing import moved
+from wordgate.scoring.writing import moved, own_names
 from wordgate.tables import Reader
 
 if TYPE_CHECKING:
