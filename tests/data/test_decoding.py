@@ -84,6 +84,27 @@ def test_neither_utf8_nor_cp1252_is_a_question(write):
         read_table(path)
 
 
+def test_a_few_broken_bytes_are_replaced_though_most_letters_are_plain(write):
+    rows = "".join(f"plain words {i},good\nother words {i},bad\n" for i in range(100))
+    table = read_table(write("a.csv", f"text,label\n{rows}".encode() + b"na \x81,bad\n"))
+    assert table.texts[-1] == "na \ufffd"
+    assert table.reading.warnings[0] == (
+        "1 broken byte sequences were read as \ufffd (byte 0x81 at position 3,894 is not UTF-8)"
+    )
+
+
+def test_utf16_that_is_asked_for_needs_no_mark(write):
+    path = write("a.csv", CONTENT.encode("utf-16-le"))
+    assert len(read_table(path, encoding="utf-16")) == 2
+
+
+@pytest.mark.parametrize("encoding", [None, "utf-8"])
+def test_the_place_of_a_byte_is_counted_from_the_files_beginning(write, encoding):
+    path = write("a.csv", codecs.BOM_UTF8 + b"text,label\na \xff,good\n")
+    with pytest.raises(DataError, match=r"byte (0xff at position )?16 "):
+        read_table(path, encoding=encoding)
+
+
 def test_utf16_without_its_mark_says_what_to_give(write):
     path = write("a.csv", CONTENT.encode("utf-16-le"))
     with pytest.raises(DataError, match="if it is text, say --encoding utf-16-le"):

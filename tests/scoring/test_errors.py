@@ -332,3 +332,39 @@ def test_what_unpacks_to_far_more_than_a_table_is_refused(score, write, here, mo
     with pytest.raises(DataError, match=claim):
         score("in.parquet", "out.csv")
     assert sorted(file.name for file in here.iterdir()) == ["in.csv.gz", "in.parquet"]
+
+
+def test_a_gzipped_parquet_file_is_to_be_unpacked(score, write, here):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"text": ["We love it"]}), "in.parquet")
+    write("in.parquet.gz", gzip.compress((here / "in.parquet").read_bytes()))
+    with pytest.raises(DataError) as raised:
+        score("in.parquet.gz", "out.csv")
+    assert str(raised.value) == "'in.parquet.gz' is a gzipped Parquet file: unpack it first"
+
+
+def test_utf16_that_is_asked_for_needs_no_mark(score, write, records):
+    write("in.csv", "id,text\n1,We love it\n2,We hate it\n".encode("utf-16-le"))
+    score("in.csv", "out.csv", encoding="utf-16")
+    assert [row[2] for row in records("out.csv")[1:]] == ["good", "bad"]
+
+
+def test_json_nested_to_any_depth_is_a_cell_or_an_error(score, write, records):
+    depths = range(850, 1050, 3)
+    nested = ["[" * depth + "]" * depth for depth in depths]
+    write("in.jsonl", "".join(f'{{"text": "We love it", "more": {more}}}\n' for more in nested))
+    scored = score("in.jsonl", "out.csv")
+    found = [row[1:2] + row[-1:] for row in records("out.csv")[1:]]
+    assert (len(found), scored.rows) == (len(depths), len(depths))
+    told = "JSON nested too deep or with a number too long: "
+    for more, (cell, error) in zip(nested, found, strict=True):
+        assert (cell, error) == (more, "") or (cell == "" and error.startswith(told))
+
+
+def test_the_first_record_of_a_pipe_may_open_a_quote(score, monkeypatch, records, here):
+    content = "id,text\n" + '1,"We love\nit"\n2,We hate it\n'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    score("-", "out.csv")
+    assert [row[1] for row in records("out.csv")[1:]] == ["We love\nit", "We hate it"]

@@ -538,7 +538,7 @@ def test_settings_of_teaching_go_to_the_taught_lstm_alone(compare, count_model, 
     settings = {**tiny, "teacher.texts": 300, "mlp.epochs": 2}
     with pytest.raises(wordgate.SettingsError, match=r"mlp\.epochs has no effect"):
         compare(models=["count", "taught"], teacher=str(count_model.folder), settings=settings)
-    with pytest.raises(wordgate.SettingsError, match="teacher.texts has no effect without"):
+    with pytest.raises(wordgate.SettingsError, match=r"teacher\.texts has no effect without"):
         compare(settings={**tiny, "teacher.texts": 300})
     with pytest.raises(wordgate.SettingsError, match="--unlabelled has no effect"):
         compare(unlabelled="more.csv")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from wordgate.runtime.display import shown
-from wordgate.tables.names import is_number
+from wordgate.tables.header import is_number
 from wordgate.tables.records import Records
 
 _SAMPLE = 2_000

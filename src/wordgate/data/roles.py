@@ -15,7 +15,7 @@ from wordgate.data.profile import Profile, profiles
 from wordgate.data.reading import Choice, Column
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.tables.names import GROUP_NAMES, LABEL_NAMES, LABEL_VALUES, TEXT_NAMES, rank
+from wordgate.tables.header import GROUP_NAMES, LABEL_NAMES, LABEL_VALUES, TEXT_NAMES, rank
 from wordgate.tables.records import Records
 
 ROLES = ("text", "label", "group")

@@ -12,7 +12,7 @@ from wordgate.data.flags import Flag, as_flag, names_among
 from wordgate.data.reading import form_lines
 from wordgate.data.roles import choose_roles
 from wordgate.errors import DataError
-from wordgate.scoring.names import added_names, without_collisions
+from wordgate.scoring.writing import added_names, without_collisions
 from wordgate.tables import OpenTable, Records, open_source, open_table
 from wordgate.tables.jsonl import JsonlReader, keys_among
 

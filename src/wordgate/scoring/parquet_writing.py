@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wordgate.scoring.answers import Answers, Texts
-from wordgate.scoring.names import own_names
-from wordgate.scoring.writing import moved
+from wordgate.scoring.writing import moved, own_names
 from wordgate.storage.files import temporary_path
 from wordgate.tables import Reader
 

@@ -23,11 +23,10 @@ from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Console, Progress
 from wordgate.scoring.answers import answers, texts_of
 from wordgate.scoring.keeping import Counts, Kept, Mark
-from wordgate.scoring.names import added_names
 from wordgate.scoring.opening import Asked, Opened, open_input
 from wordgate.scoring.parquet_writing import ParquetWriter
 from wordgate.scoring.placing import asked_form, is_whole, make_writer, place_of
-from wordgate.scoring.writing import Writer
+from wordgate.scoring.writing import Writer, added_names
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables import Batch
 from wordgate.tables.source import STANDARD, digest

@@ -135,8 +135,8 @@ def find_encoding(source: Source, asked: str | None) -> Encoding:
         return Encoding("utf-8-sig", "UTF-8", "it begins with a byte-order mark")
     if source.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return Encoding("utf-16", "UTF-16", "it begins with a byte-order mark")
+    where = _first_misfit(_looked_at(source))  # and whether it unpacks to far too much
     _refuse_binary(source.head, source.name)
-    where = _first_misfit(_looked_at(source))
     if where is None:
         return Encoding("utf-8", "UTF-8", "it fits")
     return _not_quite_utf8(source, where)
