@@ -150,7 +150,7 @@ def test_grid_search_tries_its_settings(data, tiny):
     texts, labels, groups = data
     search = GridSearchCV(
         WordgateClassifier(settings=tiny | {"lstm.epochs": 1}),
-        {"lstm.hidden_size": [2, 3]},
+        {"hidden_size": [2, 3]},
         cv=GroupKFold(2),
     )
     search.fit(pandas.Series(texts), labels, groups=groups)

@@ -55,6 +55,8 @@ def test_overrides_may_stand_in_tables_as_in_a_recipe():
         ("bidirectional", "'lstm.bidirectional'"),
         ("hidden_size", "'mlp.hidden_size' or 'lstm.hidden_size'"),
         ("models", "'teacher.models'"),
+        ("mlp_epochs", "'mlp.epochs'"),
+        ("epoch", "'mlp.epochs' or 'lstm.epochs' or 'transformer.epochs'"),
     ],
 )
 def test_a_setting_without_its_table_is_refused_with_the_tables_that_have_one(name, tables):

@@ -306,7 +306,7 @@ def tell(report):
 
 def main(data, folder, epochs, seed, n_once, n_often, kills):
     os.chdir(folder)
-    SETTINGS["epochs"] = epochs
+    SETTINGS["lstm.epochs"] = epochs
     pace._SOONEST, pace._SHARE = 0.0, 1.0  # about half of the time is spent on checkpoints
     workflow.train(data, out="old", model="count", progress=Silent())
     shutil.copytree("old", "m")

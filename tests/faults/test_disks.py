@@ -28,7 +28,7 @@ from wordgate.workflows import demo
 FIXTURES = Path(__file__).parents[1] / "interchange" / "fixtures"
 NOBODY = 65534
 LSTM = "train reviews.csv --out new --overwrite --set lstm.epochs=2 --set lstm.min_updates=1 --set"
-LSTM += " hidden_size=8 --set lstm.embedding_size=8 --set text.min_groups=1"
+LSTM += " lstm.hidden_size=8 --set lstm.embedding_size=8 --set text.min_groups=1"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from wordgate.errors import SettingsError
 
 MODELS = {
     "notebook": ("tokenizer.json", "abc", {}),
-    "functional": ("tokenizer.json", "abcd", {"text.max_tokens": 6, "text.truncate": "end"}),
-    "oov": ("oov.json", "ab", {"text.max_tokens": 7}),
+    "functional": ("tokenizer.json", "abcd", {"max_tokens": 6, "truncate": "end"}),
+    "oov": ("oov.json", "ab", {"max_tokens": 7}),
 }
 
 

@@ -118,7 +118,7 @@ def test_numbers_of_another_type_are_refused():
     [(["max", "median"], "['median']"), ([], "[]"), ("max", "'max'"), (3, "3"), ([[]], "[[]]")],
 )
 def test_an_unknown_pooling_is_named(pooling, shown):
-    assert refusal(description={"lstm.pooling": pooling}) == (
+    assert refusal(description={"pooling": pooling}) == (
         f"the model pools by {shown}, and this wordgate only by last, max, mean"
     )
 

@@ -213,7 +213,7 @@ def test_an_array_that_does_not_fit_is_named(refusal, name, array, found):
         {"num_hidden_layers": "many"},
         {"num_attention_heads": 3},
         {"hidden_act": "stranger"},
-        {"lstm.hidden_size": -1},
+        {"hidden_size": -1},
     ],
 )
 def test_a_config_that_makes_no_sense_is_refused(model, refusal, changes):
@@ -233,14 +233,14 @@ def test_a_config_of_another_size_asks_for_no_memory(model, refusal):
         ({"config": 3}, "the model's config is 3, not an object of named parts"),
         ({"pad_id": 35}, "the model's pad_id is 35, which is no subword of it"),
         ({"pad_id": True}, "the model's pad_id is True, which is no subword of it"),
-        ({"text.max_tokens": 0}, "the model's max_tokens is 0, not a number above 0"),
+        ({"max_tokens": 0}, "the model's max_tokens is 0, not a number above 0"),
         (
-            {"text.max_tokens": 2},
+            {"max_tokens": 2},
             "the model's max_tokens is 2, and its tokenizer frames a text by 2",
         ),
-        ({"text.max_tokens": 33}, "the model's max_tokens is 33, and its weights read 32 at most"),
+        ({"max_tokens": 33}, "the model's max_tokens is 33, and its weights read 32 at most"),
         (
-            {"lstm.pooling": "max"},
+            {"pooling": "max"},
             "the model pools by 'max', and this wordgate's transformers only by mean",
         ),
     ],
@@ -251,9 +251,7 @@ def test_a_part_that_makes_no_sense_is_named(refusal, part, message):
 
 @pytest.mark.parametrize("tokenizer", [3, {}, {"model": {"type": "stranger"}}])
 def test_a_tokenizer_that_makes_no_sense_is_refused(refusal, tokenizer):
-    assert refusal({"text.tokenizer": tokenizer}).startswith(
-        "the model's tokenizer can't be used: "
-    )
+    assert refusal({"tokenizer": tokenizer}).startswith("the model's tokenizer can't be used: ")
 
 
 def test_a_panic_of_the_tokenizers_library_is_a_sentence(model):
@@ -262,15 +260,15 @@ def test_a_panic_of_the_tokenizers_library_is_a_sentence(model):
     tokenizer = json.loads(json.dumps(description["tokenizer"]))
     tokenizer["post_processor"]["special_tokens"].pop("[CLS]")
     with pytest.raises(BundleError, match=r"^the model's tokenizer can't be used: "):
-        model_from_state(
-            "transformer", {**description, "text.tokenizer": tokenizer}, arrays
-        ).log_proba(["a text"])
+        model_from_state("transformer", {**description, "tokenizer": tokenizer}, arrays).log_proba(
+            ["a text"]
+        )
 
 
 def test_a_tokenizer_of_more_pieces_than_weights_is_refused(model, refusal):
     tokenizer = json.loads(json.dumps(model.state()[0]["tokenizer"]))
     tokenizer["model"]["vocab"]["more"] = 35
-    assert refusal({"text.tokenizer": tokenizer}) == (
+    assert refusal({"tokenizer": tokenizer}) == (
         "the model's tokenizer has 36 subwords, and its weights know 35"
     )
 

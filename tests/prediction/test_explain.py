@@ -42,9 +42,7 @@ def made_lstm(*, pooling=("last",), n_directions=1, scale=1.0, n_words=20, **enc
     def drawn(*shape):
         return rng.normal(0.0, scale, shape).astype(np.float32)
 
-    encoder, _ = TextEncoder.fit(
-        [f"w{i}" for i in range(n_words)], **{"text.max_tokens": 9, **encoder}
-    )
+    encoder, _ = TextEncoder.fit([f"w{i}" for i in range(n_words)], **{"max_tokens": 9, **encoder})
     directions = tuple(
         Direction(drawn(20, 4), drawn(20, 5), drawn(20)) for _ in range(n_directions)
     )
@@ -184,7 +182,7 @@ def test_words_that_are_passed_over_change_nothing():
     ("settings", "expected", "remark"),
     [
         ({}, "w3 x w4 w5", "The model reads the first 4 of 6 words."),
-        ({"text.truncate": "front"}, "w4 w5 w6 x", "The model reads the last 4 of 6 words."),
+        ({"truncate": "front"}, "w4 w5 w6 x", "The model reads the last 4 of 6 words."),
         ({"unknown": False}, "w3 x w4 w5 w6", None),
         ({"unknown": False, "max_tokens": 2}, "w3 x w4", "The model reads the first 3 of 6 words."),
         (
@@ -197,7 +195,7 @@ def test_words_that_are_passed_over_change_nothing():
 def test_words_beyond_the_limit_are_left_out_and_told(settings, expected, remark):
     text = "w3 x w4 w5 w6 x" if "front" in settings.values() else "w3 x w4 w5 w6 w7"
     text = "w3 x w4 w5 w6" if remark is None else text
-    found = explained(made_lstm(**{"text.max_tokens": 4, **settings}), text)
+    found = explained(made_lstm(**{"max_tokens": 4, **settings}), text)
     assert " ".join(word.word for word in found.words) == expected
     assert [text[word.start : word.end] for word in found.words] == expected.split()
     cut = [one for one in found.remarks if one.startswith("The model reads")]

@@ -88,7 +88,7 @@ def test_the_same_data_gives_the_same_model():
     ("settings", "message"),
     [
         ({"C": 0.0}, "C is 0.0; it must be above 0"),
-        ({"text.min_count": 0}, "min_count is 0; it must be at least 1"),
+        ({"min_count": 0}, "min_count is 0; it must be at least 1"),
         (
             {"ngrams": (2, 1)},
             "ngrams is (2, 1); it must be the shortest and the longest n-gram of words, "

@@ -100,7 +100,7 @@ def test_a_transformer_is_fine_tuned_on_a_card_and_predicts_on_the_processor(
         settings(
             transformer_model=str(tiny_transformer), transformer_max_tokens=16,
             transformer_epochs=6, transformer_min_updates=0, transformer_batch_size=16,
-            transformer_learning_rate=1e-2, precision=precision,
+            transformer_learning_rate=1e-2, transformer_precision=precision,
         ),
         seed=0, device="cuda", progress=Silent(), deadline=math.inf,
     )  # fmt: skip

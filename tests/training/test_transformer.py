@@ -198,7 +198,7 @@ def test_no_text_is_longer_than_the_transformer_reads(examples, fine_tune):
 def test_bfloat16_learns_too(examples, fine_tune, monkeypatch):
     monkeypatch.setattr(device_module, "processor_flags", lambda: {"avx512_bf16"})
     train = examples(20)
-    fitted = fine_tune(train, precision="auto", transformer_epochs=1)
+    fitted = fine_tune(train, transformer_precision="auto", transformer_epochs=1)
     assert fitted.engine["precision"] == "bfloat16"
     assert weights(fitted)["head.weight"].dtype == np.float32
 

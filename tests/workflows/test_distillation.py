@@ -144,7 +144,7 @@ def test_columns_follow_the_datas_labels(teacher):
     ],
 )
 def test_what_has_no_effect_is_refused(reviews, teacher, options, message):
-    options = {"teacher.models": str(teacher), **options}
+    options = {"teacher": str(teacher), **options}
     with pytest.raises(SettingsError, match=message):
         wordgate.train(reviews, progress=Silent(), **options)
 

@@ -199,7 +199,7 @@ def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
 
 def _suggested(name: str, fields: Mapping[str, object]) -> str:
     """End a message about an unknown setting: by the tables that have one of its name, or near."""
-    if "." in name:
+    if "." in name or name.replace("_", ".", 1) in fields:
         return did_you_mean(name, fields)
     shorts = {known.rpartition(".")[2] for known in fields}
     near = difflib.get_close_matches(name, shorts, n=1)

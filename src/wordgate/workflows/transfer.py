@@ -83,7 +83,7 @@ def make_augmenter(
     tokenizer = get_tokenizer(settings.text.tokenizer)
     if vectors is None or not settings.teacher.variations:
         return Augmenter(tokenizer)
-    counts = Counter(word for text in texts for word in set(tokenizer(text)))
+    counts = Counter(word for text in texts for word in dict.fromkeys(tokenizer(text)))
     words = [word for word, n in counts.items() if n > 1 and any(map(str.isalpha, word))]
     found = vectors.lookup(words, settings.vectors.spelling, progress)
     known = [word for word, is_known in zip(words, found.known.tolist(), strict=True) if is_known]
