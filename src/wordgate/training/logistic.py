@@ -140,10 +140,13 @@ class _Loss:
         def loss(units: Doubles) -> tuple[float, Doubles]:
             weights = units * scale
             coefficients, intercepts = self.parts(weights)
-            log_loss, residuals = self._log_loss(coefficients, intercepts)
+            # OpenBLAS may raise this flag over finite numbers (numpy issues 13173 and 24067).
+            with np.errstate(invalid="ignore"):
+                log_loss, residuals = self._log_loss(coefficients, intercepts)
+                products = self.features.T @ residuals
             penalised = weights[: coefficients.size]
             gradient = np.empty_like(weights)
-            gradient[: coefficients.size] = (self.features.T @ residuals).ravel()
+            gradient[: coefficients.size] = products.ravel()
             gradient[: coefficients.size] += penalised / (c * self.n)
             gradient[coefficients.size :] = residuals.sum(axis=0, dtype=np.float64)
             penalty = float(penalised @ penalised) / (2.0 * c * self.n)
