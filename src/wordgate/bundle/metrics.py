@@ -50,7 +50,7 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         )
 
 
-class Fold(BaseModel, frozen=True, extra="forbid"):
+class FoldScores(BaseModel, frozen=True, extra="forbid"):
     """One model of a cross-validation, tested on the fold it was not given."""
 
     n_train: int = Field(description="validation rows included")
@@ -64,7 +64,7 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
 
     accuracy: float = Field(description="of all rows, each tested once")
     interval: Interval = Field(description="of that accuracy; groups are resampled")
-    folds: list[Fold]
+    folds: list[FoldScores]
 
 
 class VectorFacts(VocabularyCoverage):

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.metrics import CrossValidation, Fold
+from wordgate.bundle.metrics import CrossValidation, FoldScores
 from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.runtime.progress import Progress
@@ -111,7 +111,7 @@ def cross_validate(
         log_proba[each.rows] = fitted.log_proba(each.test.texts)
         scores = Evaluator(each.test, labels, seed).scores(log_proba[each.rows])
         folds.append(
-            Fold(
+            FoldScores(
                 n_train=len(each.train.texts) + len(each.valid.texts),
                 n_test=len(each.rows),
                 accuracy=scores.accuracy,
