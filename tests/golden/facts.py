@@ -24,7 +24,9 @@ LEFT_OUT = {
     "wall_seconds",
 }  # fmt: skip
 """Names of what differs from run to run, or with the layout of a bundle."""
-_TIME = re.compile(r"[\d.,]*\d ?(?=(?:s|ms|seconds|minutes|kB|MB|GB|texts/s|texts a second)\b)")
+_TIME = re.compile(r" *[\d.,]*\d ?(?=(?:s|ms|seconds|minutes|kB|MB|GB|texts/s|texts a second)\b)")
+_COSTS = re.compile(r"( +[\d,]+\.\d)( +[\d,]+)( +[\d,]+\.\d)$")  # of a comparison's rung
+_COST_COLUMN = re.compile(r"(^| )(s|seconds|texts/s|MB)$")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LONGEST_STRING, _LONGEST_LIST, _FIRST = 200, 60, 3
 
@@ -53,13 +55,12 @@ class Facts:
         else:
             self.values[key] = short(found)
 
-    def put_page(self, key: str, html: str, *, pictures: bool = True) -> None:
+    def put_page(self, key: str, html: str) -> None:
         """Put a web page in: its text as sentences, its pictures as values, its styles not."""
         page = _Page()
         page.feed(html)
         self.put(f"{key}/page", page.lines)
-        if pictures:
-            self.put(f"{key}/pictures", [digest(picture) for picture in page.pictures])
+        self.put(f"{key}/pictures", [digest(picture) for picture in page.pictures])
 
     def to_json(self) -> dict[str, Any]:
         return {"values": self.values, "sentences": self.sentences}
@@ -89,7 +90,7 @@ def without_times(found: Any) -> Any:
     """Put a # in the place of each time, speed and size."""
     if isinstance(found, list | tuple):
         return [without_times(one) for one in found]
-    return _TIME.sub("#", found) if isinstance(found, str) else found
+    return _COSTS.sub(" #", _TIME.sub(" #", found)) if isinstance(found, str) else found
 
 
 def compact(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,16 +147,24 @@ def _numbers(sentences: Any) -> Counter:
 
 
 class _Page(HTMLParser):
-    """Takes a page apart: lines of text, and what its pictures are drawn of."""
+    """Takes a page apart: lines of text, times in tables left out, and what its pictures hold."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
         self.pictures: list[list[Any]] = []
         self._in: list[str] = []
+        self._header: list[str] = []
+        self._column = 0
 
     def handle_starttag(self, tag, attributes):
-        if tag in ("style", "svg"):
+        if tag == "table":
+            self._header, self._column = [], 0
+        elif tag == "tr":
+            self._column = 0
+        elif tag in ("td", "th"):
+            self._column += 1
+        if tag in ("style", "svg", "thead", "td"):
             self._in.append(tag)
         if tag == "svg":
             self.pictures.append([])
@@ -170,5 +179,12 @@ class _Page(HTMLParser):
             self._in.pop()
 
     def handle_data(self, data):
-        if "style" not in self._in and data.strip():
-            self.lines.append(" ".join(data.split()))
+        text = " ".join(data.split())
+        if not text or "style" in self._in:
+            return
+        if "thead" in self._in:
+            self._header += [""] * (self._column - len(self._header))
+            self._header[self._column - 1] += text
+        elif "td" in self._in and self._column <= len(self._header):
+            text = "#" if _COST_COLUMN.search(self._header[self._column - 1]) else text
+        self.lines.append(text)

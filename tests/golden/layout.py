@@ -4,6 +4,7 @@ The other files here use what is public alone. When something inside the package
 moved, this file is what has to follow, and the record stays as it is.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from wordgate.cli.main import exit_code
 from wordgate.data import read_table
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.split.splits import grouped_split, random_split
+from wordgate.vectors import pretrained
 
 LSTM = {
     "lstm.epochs": 2,
@@ -73,6 +75,11 @@ class Said:
 
     def advance(self, label: str) -> None:
         pass
+
+
+def keep_no_vectors() -> None:
+    """Look word vectors up in their file each time: whether they are kept depends on the time."""
+    pretrained.WORTH_KEEPING = math.inf
 
 
 def run_command(arguments: Sequence[str]) -> int:

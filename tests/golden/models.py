@@ -190,7 +190,7 @@ def _compare(name):
     found = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     facts.put("comparison", {**found, "leaks": list(found["leaks"].values())})
     page = (folder / "report.html").read_text(encoding="utf-8")
-    facts.put_page("report", page, pictures=False)  # one shows what each family costs
+    facts.put_page("report", page)
     return facts
 
 

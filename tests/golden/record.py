@@ -19,6 +19,9 @@ import sys
 if __name__ == "__main__":  # before numpy and torch are imported: sums in one order
     os.environ.update(OMP_NUM_THREADS="1", WORDGATE_THREADS="1", WORDGATE_CACHE_HOME="cache")
     os.environ.update(COLUMNS="100", TERM="dumb", NO_COLOR="1", HF_HUB_OFFLINE="1")
+    if os.environ.get("PYTHONHASHSEED") != "0":  # sets of words in one order, in a process anew
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
 
 import json
 import re
@@ -61,9 +64,11 @@ def main(arguments):
 def record(pattern=""):
     """Record all cases whose names match."""
     import generated
+    import layout
 
     import models
 
+    layout.keep_no_vectors()
     wanted, found, started = re.compile(pattern), {}, time.monotonic()
     tables = generated.cases(N_TABLES, Path("scoring model"))
     chosen = {
@@ -73,7 +78,6 @@ def record(pattern=""):
         count_model()
     for name, case in chosen.items():
         begun = time.monotonic()
-        shutil.rmtree("cache", ignore_errors=True)  # of word vectors that other cases looked up
         try:
             found[name] = case().to_json()
         except Exception:  # it is a difference like others, and the rest goes on
@@ -178,7 +182,7 @@ def _apart(value, difference, sign):
     if not (isinstance(before, list) and isinstance(after, list)):
         return value
     other = after if sign == "-" else before
-    return [one for one in value if one not in other] or value
+    return [one for one in value if one not in other]
 
 
 if __name__ == "__main__":
