@@ -16,6 +16,7 @@ from typing import Any
 SENTENCES = {
     "advice", "column", "course_means", "dropped_reasons", "encoding_reason", "header_reason",
     "leaks", "left_out", "lines", "message", "method", "page", "problem", "reason", "reasons",
+    "recommendation",
     "rejected_reasons", "remarks", "said", "stderr", "stdout", "warnings", "why",
 }  # fmt: skip
 """Names of what is written for people: what stands under them are sentences."""

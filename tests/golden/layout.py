@@ -79,7 +79,7 @@ class Said:
 
 def keep_no_vectors() -> None:
     """Look word vectors up in their file each time: whether they are kept depends on the time."""
-    pretrained.WORTH_KEEPING = math.inf
+    pretrained.CACHED_FROM_SECONDS = math.inf
 
 
 def run_command(arguments: Sequence[str]) -> int:
