@@ -25,6 +25,7 @@ from wordgate.training.fitting import Examples
 from wordgate.workflows.resolving import (
     as_names,
     choose_recipe,
+    given_options,
     resolve_settings,
     resolve_vectors,
 )
@@ -216,20 +217,12 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _overrides(self) -> dict[str, object]:
-        named = {
-            "teacher.models": as_names(self.teacher),
-            self._setting("hidden_size"): self.hidden_size,
-            self._setting("embedding_size"): self.embedding_size,
-            self._setting("learning_rate"): self.learning_rate,
-            self._setting("epochs"): self.epochs,
-        }
-        given = {name: value for name, value in named.items() if value is not None}
-        return {**flat_overrides(self.settings), **given}
-
-    def _setting(self, name: str) -> str:
-        """Give the full name of a setting: the family's, or the LSTM's where that has none."""
-        own = f"{self.model}.{name}"
-        return own if own in setting_fields() else f"lstm.{name}"
+        named: dict[str, object] = {"teacher.models": as_names(self.teacher)}
+        fields = setting_fields()
+        for name in ("hidden_size", "embedding_size", "learning_rate", "epochs"):
+            own = f"{self.model}.{name}"
+            named[own if own in fields else f"lstm.{name}"] = getattr(self, name)
+        return {**flat_overrides(self.settings), **given_options(**named)}
 
 
 def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -1,4 +1,4 @@
-"""PretrainedVectors models of others, located without running any code of theirs.
+"""Pretrained models of others, located without running any code of theirs.
 
 Such a model is a folder as the library transformers writes it: on the disk, inside a package, or
 fetched from the Hugging Face hub.

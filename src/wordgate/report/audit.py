@@ -60,7 +60,7 @@ def _section_lines(section: Section) -> Iterator[str]:
 
 
 def _format_pair(pair: Pair) -> str:
-    """Show two texts as one, with what only one of them has in schemes."""
+    """Show two texts as one, with what only one of them has in brackets."""
     marks = {"same": "{}", "first": "[-{}-]", "second": "{{+{}+}}"}
     words = [
         marks[piece.where].format(shown(piece.words, LINE_WIDTH * 5))

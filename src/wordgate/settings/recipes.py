@@ -190,10 +190,9 @@ def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
     else:
         if not faults:
             return settings
-    if left := len(faults) - _MOST_FAULTS:
-        faults = faults[:_MOST_FAULTS]
-        if left > 0:
-            faults.append(f"  and {left:,} more")
+    if len(faults) > _MOST_FAULTS:
+        left = len(faults) - _MOST_FAULTS
+        faults = [*faults[:_MOST_FAULTS], f"  and {left:,} more"]
     raise SettingsError("\n".join([f"these settings (recipe '{recipe}') can't be used:", *faults]))
 
 

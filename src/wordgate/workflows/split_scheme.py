@@ -176,13 +176,14 @@ def _fold_result(
     """Fit and test a model on one fold, numbered from 0, or read the stored result."""
     fold, n_folds = scheme.folds[number], len(scheme.folds)
     name, fingerprint = _name(scheme.kind, family, number), _fingerprint(family, fold, config)
-    shape = len(fold.test.texts), len(scheme.splits.labels)
-    kept = None if store is None else store.load(name, fingerprint, shape)
-    if kept is not None and name not in config.of_teachers:
-        return kept
+    of_teacher = config.of_teachers.pop(name, None)
+    if of_teacher is None and store is not None:
+        shape = len(fold.test.texts), len(scheme.splits.labels)
+        stored = store.load(name, fingerprint, shape)
+        if stored is not None:
+            return stored
     of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
     config.progress.say(f"\n{family}, {scheme.kind} split{of}")
-    of_teacher = config.of_teachers.pop(name, None)
     if of_teacher is not None:
         config.progress.say("Fine-tuned before, as the teacher of the taught LSTM.")
         return of_teacher
