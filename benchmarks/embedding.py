@@ -13,13 +13,13 @@ import numpy as np
 from real_data import real_file
 from word_vectors import distilled
 from wordgate.data import read_table
+from wordgate.experiments.splits import hold_out, split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.split.folds import grouped_folds
 from wordgate.training.families import fit
 from wordgate.training.fitting import Examples
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.splits import hold_out, split_table
 
 TWEETS, FOLDS = "twitter_training.csv", 4
 ALONE = {"lstm.vectors_extra_size": 0}

@@ -32,6 +32,8 @@ from real_data import real_file
 from wordgate.data import read_table
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval
+from wordgate.experiments.calibrating import fit_calibrated
+from wordgate.experiments.splits import split_table
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Network
 from wordgate.runtime.progress import Silent
@@ -39,8 +41,6 @@ from wordgate.settings import load_settings
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training import recurrent
-from wordgate.workflows.calibrating import fit_calibrated
-from wordgate.workflows.splits import split_table
 
 N_TWEETS, SHARE, N_RANDOM, MANY = 1000, 0.2, 10, 3
 OURS, GRADIENT, CHANCE = "leaving out", "gradient times input", "chance"

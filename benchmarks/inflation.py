@@ -14,10 +14,10 @@ import numpy as np
 
 from real_data import real_file
 from wordgate.data import read_table
+from wordgate.experiments.splits import DataSplits, split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.training.families import fit
-from wordgate.workflows.splits import DataSplits, split_table
 
 SEEDS = (0, 1, 2)
 FEWEST = 500  # rows for an accuracy to mean something

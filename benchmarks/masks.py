@@ -14,10 +14,10 @@ from scipy import stats
 
 from real_data import real_file
 from wordgate.data import read_table
+from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.training.families import fit
-from wordgate.workflows.splits import split_table
 
 RECIPE, MARGIN, SEEDS = "notebook-fast", 0.3, 5
 WAYS = ("batch", "text")

@@ -22,9 +22,9 @@ import numpy as np
 import wordgate
 from real_data import real_file
 from wordgate.data import read_table
+from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
-from wordgate.workflows.splits import split_table
 
 PARTS = ("emoji", "trec", "sst5")
 N_LABELLED, N_VALID = 1000, 100

@@ -437,7 +437,7 @@ def copies_found_once():
     """
     try:
         from wordgate.dedup.near_duplicates import find_near_duplicates
-        from wordgate.workflows import audit, compare, splits
+        from wordgate.experiments import audit, compare, splits
     except ModuleNotFoundError as error:
         if missing_for(error) is None:
             raise

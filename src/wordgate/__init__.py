@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     )
     from wordgate.estimator import WordgateClassifier
     from wordgate.evaluation.comparison import Comparison
+    from wordgate.experiments.audit import audit
+    from wordgate.experiments.compare import compare
+    from wordgate.experiments.distill import Distilled, distill
+    from wordgate.experiments.evaluate import evaluate
+    from wordgate.experiments.export import Exported, export_onnx
+    from wordgate.experiments.train import Training, train
     from wordgate.interchange.keras import import_keras
     from wordgate.prediction.explanation import Explanation
     from wordgate.prediction.predictor import Predictor, load
     from wordgate.scoring.scoring import Scored, score
     from wordgate.split.audit import Audit
     from wordgate.split.folds import GroupedSplit
-    from wordgate.workflows.audit import audit
-    from wordgate.workflows.compare import compare
-    from wordgate.workflows.distill import Distilled, distill
-    from wordgate.workflows.evaluate import evaluate
-    from wordgate.workflows.export import Exported, export_onnx
-    from wordgate.workflows.train import Training, train
 
     __version__: str
 
@@ -61,30 +61,30 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Audit": "wordgate.workflows.audit",
+    "Audit": "wordgate.experiments.audit",
     "BundleError": "wordgate.errors",
     "Comparison": "wordgate.evaluation.comparison",
     "DataError": "wordgate.errors",
-    "Distilled": "wordgate.workflows.distill",
+    "Distilled": "wordgate.experiments.distill",
     "Explanation": "wordgate.prediction.explanation",
-    "Exported": "wordgate.workflows.export",
+    "Exported": "wordgate.experiments.export",
     "GroupedSplit": "wordgate.split.folds",
     "MissingExtraError": "wordgate.errors",
     "Predictor": "wordgate.prediction.predictor",
     "Scored": "wordgate.scoring.scoring",
     "SettingsError": "wordgate.errors",
-    "Training": "wordgate.workflows.train",
+    "Training": "wordgate.experiments.train",
     "WordgateClassifier": "wordgate.estimator",
     "WordgateError": "wordgate.errors",
-    "audit": "wordgate.workflows.audit",
-    "compare": "wordgate.workflows.compare",
-    "distill": "wordgate.workflows.distill",
-    "evaluate": "wordgate.workflows.evaluate",
-    "export_onnx": "wordgate.workflows.export",
+    "audit": "wordgate.experiments.audit",
+    "compare": "wordgate.experiments.compare",
+    "distill": "wordgate.experiments.distill",
+    "evaluate": "wordgate.experiments.evaluate",
+    "export_onnx": "wordgate.experiments.export",
     "import_keras": "wordgate.interchange.keras",
     "load": "wordgate.prediction.predictor",
     "score": "wordgate.scoring.scoring",
-    "train": "wordgate.workflows.train",
+    "train": "wordgate.experiments.train",
 }
 
 

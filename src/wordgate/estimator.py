@@ -12,6 +12,16 @@ from wordgate.bundle.config import Config, environment
 from wordgate.bundle.writing import Bundle, write_bundle
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError
+from wordgate.experiments.resolving import (
+    as_names,
+    choose_recipe,
+    given_options,
+    resolve_settings,
+    resolve_vectors,
+)
+from wordgate.experiments.splits import hold_out
+from wordgate.experiments.students import fit_model, teacher_config, vectors_of
+from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.runtime.cpu import choose_threads
@@ -22,16 +32,6 @@ from wordgate.settings import checked_seed, flat_overrides, setting_fields
 from wordgate.tables.encoding import without_surrogates
 from wordgate.training.families import check_family
 from wordgate.training.fitting import Examples
-from wordgate.workflows.resolving import (
-    as_names,
-    choose_recipe,
-    given_options,
-    resolve_settings,
-    resolve_vectors,
-)
-from wordgate.workflows.splits import hold_out
-from wordgate.workflows.students import fit_model, teacher_config, vectors_of
-from wordgate.workflows.unlabelled import Unlabelled
 
 require_extra("train", "WordgateClassifier")
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402

@@ -193,7 +193,7 @@ def test_a_broken_pipe_that_is_not_standard_output_is_a_failure(wordgate, monkey
     def breaks(*_, **__):
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("wordgate.workflows.audit.audit", breaks)
+    monkeypatch.setattr("wordgate.experiments.audit.audit", breaks)
     ended = wordgate("audit", "reviews.csv")
     assert (ended.code, ended.out, ended.err) == (1, "", "wordgate: Broken pipe\n")
 

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from wordgate.workflows import demo
+from wordgate.experiments import demo
 
 HAVE_IT = (
     *("demo", "train", "compare", "evaluate", "predict", "explain", "score", "serve", "export"),

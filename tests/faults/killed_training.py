@@ -23,12 +23,12 @@ from safetensors import SafetensorError, safe_open
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import WordgateError
+from wordgate.experiments import train as training_experiment
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint as pace
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.loop import TrainingLoop
 from wordgate.training.lstm_trainer import LSTMTrainer
-from wordgate.workflows import train as workflow
 
 SETTINGS = {
     "lstm.patience": 100,
@@ -106,8 +106,10 @@ def start(data, **options):
     try:
         Checkpoint.save, TrainingLoop.run = told(save, CHECKPOINT), run_loop
         LSTMTrainer.update = update
-        workflow.write_bundle = told(workflow.write_bundle, BUNDLE)
-        workflow.train(data, out="m", settings=SETTINGS, seed=3, progress=Silent(), **options)
+        training_experiment.write_bundle = told(training_experiment.write_bundle, BUNDLE)
+        training_experiment.train(
+            data, out="m", settings=SETTINGS, seed=3, progress=Silent(), **options
+        )
         os._exit(0)
     except BaseException as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
@@ -308,7 +310,7 @@ def main(data, folder, epochs, seed, n_once, n_often, kills):
     os.chdir(folder)
     SETTINGS["lstm.epochs"] = epochs
     pace._SOONEST, pace._SHARE = 0.0, 1.0  # about half of the time is spent on checkpoints
-    workflow.train(data, out="old", model="count", progress=Silent())
+    training_experiment.train(data, out="old", model="count", progress=Silent())
     shutil.copytree("old", "m")
     old = bundle_hash()
     measures = measure(data)

@@ -6,11 +6,11 @@ import time
 import numpy as np
 import pytest
 
+from wordgate.experiments.resolving import resolve_settings
 from wordgate.runtime.progress import Silent
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.families import fit
 from wordgate.training.fitting import CheckpointConfig, Examples
-from wordgate.workflows.resolving import resolve_settings
 
 
 def made_up(n, words):

@@ -21,9 +21,9 @@ from safetensors import safe_open
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.cli.main import exit_code
+from wordgate.experiments import demo
 from wordgate.storage import files
 from wordgate.training.checkpoint import Checkpoint
-from wordgate.workflows import demo
 
 FIXTURES = Path(__file__).parents[1] / "interchange" / "fixtures"
 NOBODY = 65534

@@ -21,13 +21,13 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     Exact and near copies, their groups, labels in conflict among copies, texts too short to tell,
     and the split to use. DATA is what 'wordgate train' takes; labels may be missing.
     """
+    from wordgate.experiments.audit import audit as run_audit
     from wordgate.report.audit import audit_page, format_audit
     from wordgate.storage.files import atomic_output, check_file
-    from wordgate.workflows.audit import audit as audit_workflow
 
     if html is not None:
         check_file(Path(html), overwrite=True)
-    found = audit_workflow(data, **reading)
+    found = run_audit(data, **reading)
     remark("\n".join(found.reading.lines()))
     if html is not None:
         with atomic_output(Path(html)) as aside:

@@ -61,13 +61,13 @@ def compare(
     that average word vectors need --vectors.
     """
     from wordgate.cli.live_comparison import LiveComparison
+    from wordgate.experiments.compare import compare as run_comparison
     from wordgate.report.comparison import format_comparison
     from wordgate.settings import parse_assignments
-    from wordgate.workflows.compare import compare as compare_workflow
 
     families = None if models is None else [name.strip() for name in models.split(",")]
     with LiveComparison() as live:
-        comparison = compare_workflow(
+        comparison = run_comparison(
             data,
             models=families,
             settings=parse_assignments(assignments),

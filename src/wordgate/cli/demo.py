@@ -8,7 +8,7 @@ import click
 from wordgate.cli.options import json_option, seed_option, threads_option
 
 if TYPE_CHECKING:
-    from wordgate.workflows.demo import Demo
+    from wordgate.experiments.demo import Demo
 
 
 @click.command(short_help="See in a minute what reading word order is worth.")
@@ -27,8 +27,8 @@ def demo(out: str, *, seed: int, threads: int | None, as_json: bool) -> None:
 
     Needs no network and no data. Word counts can only guess; the LSTM reads.
     """
+    from wordgate.experiments.demo import run_demo
     from wordgate.runtime.progress import Console
-    from wordgate.workflows.demo import run_demo
 
     outcome = run_demo(out, seed=seed, threads=threads, progress=Console())
     if as_json:

@@ -9,7 +9,7 @@ import click
 from wordgate.cli.options import json_option, threads_option
 
 if TYPE_CHECKING:
-    from wordgate.workflows.distill import Distilled
+    from wordgate.experiments.distill import Distilled
 
 _SHOWN = 5
 
@@ -71,9 +71,9 @@ def distill(data: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     Each word is passed through the teacher alone, the outputs of its subwords are averaged, and
     their principal components kept. Only the words of DATA are used: no text, no label.
     """
-    from wordgate.workflows.distill import distill as distill_workflow
+    from wordgate.experiments.distill import distill as run_distillation
 
-    distilled = distill_workflow(list(data), **options)
+    distilled = run_distillation(list(data), **options)
     if as_json:
         click.echo(json.dumps(distilled.to_json(), ensure_ascii=False))
         return

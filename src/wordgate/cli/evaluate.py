@@ -32,9 +32,9 @@ def evaluate(
     model that was imported this can't be told, and it is said.
     """
     from wordgate.cli.views import change_warnings, evaluation_view
-    from wordgate.workflows.evaluate import evaluate as evaluate_workflow
+    from wordgate.experiments.evaluate import evaluate as run_evaluation
 
-    evaluation = evaluate_workflow(bundle, data, kernel=kernel, threads=threads, **reading)
+    evaluation = run_evaluation(bundle, data, kernel=kernel, threads=threads, **reading)
     remarks = [
         *change_warnings(bundle, evaluation.predictor.changed_files),
         *evaluation.reading.lines(),

@@ -9,7 +9,7 @@ from wordgate.cli.options import json_option, reading_options, threads_option
 from wordgate.cli.streams import remark
 
 if TYPE_CHECKING:
-    from wordgate.workflows.export import Exported
+    from wordgate.experiments.export import Exported
 
 
 @click.command(short_help="Write a model as an ONNX file.")
@@ -48,7 +48,7 @@ def export(
     probability may be off by more than 1e-5, with --int8 the accuracy by no more than 0.3 points.
     Models of the families lstm, mlp and logreg can be exported.
     """
-    from wordgate.workflows.export import export_onnx
+    from wordgate.experiments.export import export_onnx
 
     exported = export_onnx(
         bundle, out, int8=int8, data=data, overwrite=overwrite, threads=threads, **reading

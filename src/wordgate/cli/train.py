@@ -30,11 +30,11 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
     are inferred and reported.
     """
     from wordgate.cli.views import folds_view, one_line, training_view
+    from wordgate.experiments.train import train as run_training
     from wordgate.settings import parse_assignments
-    from wordgate.workflows.train import train as train_workflow
 
     settings = parse_assignments(assignments)
-    training = train_workflow(data, settings=settings, **options)
+    training = run_training(data, settings=settings, **options)
     if as_json:
         click.echo(json.dumps(training.metrics.model_dump(mode="json"), ensure_ascii=False))
         return

@@ -20,8 +20,8 @@ from wordgate.settings import flattened
 
 if TYPE_CHECKING:
     from wordgate.bundle.folder import BundleFolder
-    from wordgate.workflows.evaluate import Evaluation, Seen
-    from wordgate.workflows.train import Training
+    from wordgate.experiments.evaluate import Evaluation, Seen
+    from wordgate.experiments.train import Training
 
 
 def training_view(training: "Training") -> str:

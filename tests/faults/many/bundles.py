@@ -335,8 +335,8 @@ class Comparing:
     """A comparison's rounds, gone on with when one was changed; nothing is left to train."""
 
     def __init__(self, folder):
+        from wordgate.experiments import compare, result_store
         from wordgate.runtime.progress import Silent
-        from wordgate.workflows import compare, result_store
 
         self.silent = Silent()
         self.source, self.out = folder / "rounds.csv", folder / "compared"

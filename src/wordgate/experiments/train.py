@@ -19,6 +19,42 @@ from wordgate.evaluation.calibration import TemperatureScaling, apply_temperatur
 from wordgate.evaluation.error_analysis import Predictions, analyse_errors
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.evaluation.slices import count_words
+from wordgate.experiments.calibrating import Calibrated
+from wordgate.experiments.clock import Clock, peak_memory_mb
+from wordgate.experiments.folds import check_folds, cross_validate
+from wordgate.experiments.metrics import (
+    BaselineResults,
+    Evaluator,
+    evaluate_baselines,
+    predictions,
+    split_facts,
+    teacher_facts,
+    vector_facts,
+)
+from wordgate.experiments.reading import ReadingOptions, read_parts
+from wordgate.experiments.resolving import (
+    as_names,
+    choose_recipe,
+    given_options,
+    refuse_idle_split,
+    resolve_settings,
+    resolve_vectors,
+)
+from wordgate.experiments.resuming import (
+    checkpoint_config,
+    checkpoint_path,
+    is_complete,
+    teaching_path,
+)
+from wordgate.experiments.splits import DataSplits, all_rows, split_table
+from wordgate.experiments.students import (
+    DistillationResult,
+    TeacherConfig,
+    fit_model,
+    teacher_config,
+    vectors_of,
+)
+from wordgate.experiments.teacher_cache import clear_teacher_cache
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.report.audit import sections
@@ -32,42 +68,6 @@ from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import CheckpointConfig
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.calibrating import Calibrated
-from wordgate.workflows.clock import Clock, peak_memory_mb
-from wordgate.workflows.folds import check_folds, cross_validate
-from wordgate.workflows.metrics import (
-    BaselineResults,
-    Evaluator,
-    evaluate_baselines,
-    predictions,
-    split_facts,
-    teacher_facts,
-    vector_facts,
-)
-from wordgate.workflows.reading import ReadingOptions, read_parts
-from wordgate.workflows.resolving import (
-    as_names,
-    choose_recipe,
-    given_options,
-    refuse_idle_split,
-    resolve_settings,
-    resolve_vectors,
-)
-from wordgate.workflows.resuming import (
-    checkpoint_config,
-    checkpoint_path,
-    is_complete,
-    teaching_path,
-)
-from wordgate.workflows.splits import DataSplits, all_rows, split_table
-from wordgate.workflows.students import (
-    DistillationResult,
-    TeacherConfig,
-    fit_model,
-    teacher_config,
-    vectors_of,
-)
-from wordgate.workflows.teacher_cache import clear_teacher_cache
 
 
 @dataclass(frozen=True)

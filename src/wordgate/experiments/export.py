@@ -13,6 +13,8 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.data import Reading
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
+from wordgate.experiments.evaluate import LabelledRows, labelled_rows
+from wordgate.experiments.reading import ReadingOptions
 from wordgate.export.onnx_file import Exportable, check_family, onnx_bytes
 from wordgate.export.parity import Agreement, RowsJudged, Session, check_made_up, check_rows
 from wordgate.prediction.predictor import checked_texts
@@ -21,8 +23,6 @@ from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.storage.files import atomic_output, check_file
 from wordgate.text.encoder import EncodedTexts
-from wordgate.workflows.evaluate import LabelledRows, labelled_rows
-from wordgate.workflows.reading import ReadingOptions
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from wordgate.data import ColumnError, Reading, Table, read_table
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
+from wordgate.experiments.metrics import Evaluator
+from wordgate.experiments.reading import ReadingOptions
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.training.fitting import Examples
-from wordgate.workflows.metrics import Evaluator
-from wordgate.workflows.reading import ReadingOptions
 
 MOSTLY = 0.5
 

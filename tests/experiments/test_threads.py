@@ -5,8 +5,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import wordgate
 from wordgate import estimator
+from wordgate.experiments import compare, distill, evaluate, export, train
 from wordgate.runtime.progress import Silent
-from wordgate.workflows import compare, distill, evaluate, export, train
 
 WORK = {
     "train": (train, "split_table"),

@@ -16,10 +16,10 @@ import time
 import torch  # noqa: F401
 
 from wordgate.cli.main import run
+from wordgate.experiments.train import train
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint as pace
 from wordgate.training.checkpoint import Checkpoint
-from wordgate.workflows.train import train
 
 
 def save_and_wait(checkpoint, state, real=Checkpoint.save):

@@ -16,6 +16,17 @@ from typing_extensions import Required, Unpack
 
 from wordgate.data import Table
 from wordgate.errors import SettingsError
+from wordgate.experiments.calibrating import Calibrated, fit_calibrated
+from wordgate.experiments.teacher_cache import TeacherCache, clear_teacher_cache
+from wordgate.experiments.teachers import (
+    MeanTeacher,
+    SavedModel,
+    TeacherTrainer,
+    check_pretrained_teachers,
+    load_saved,
+)
+from wordgate.experiments.transfer import distilled_vectors, label_texts, make_augmenter
+from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
@@ -23,17 +34,6 @@ from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import CheckpointConfig, Examples
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.calibrating import Calibrated, fit_calibrated
-from wordgate.workflows.teacher_cache import TeacherCache, clear_teacher_cache
-from wordgate.workflows.teachers import (
-    MeanTeacher,
-    SavedModel,
-    TeacherTrainer,
-    check_pretrained_teachers,
-    load_saved,
-)
-from wordgate.workflows.transfer import distilled_vectors, label_texts, make_augmenter
-from wordgate.workflows.unlabelled import Unlabelled, read_unlabelled
 
 FITTING_SHARE = 0.5
 """Of the time for teaching, what fitting the teachers may take; the rest is for labelling."""

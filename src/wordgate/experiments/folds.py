@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 from wordgate.bundle.metrics import CrossValidation, FoldScores
 from wordgate.data import Table
 from wordgate.errors import SettingsError
+from wordgate.experiments.metrics import Evaluator
+from wordgate.experiments.splits import DataSplits, all_rows, make_folds
+from wordgate.experiments.students import TeacherConfig, fit_model
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.metrics import Evaluator
-from wordgate.workflows.splits import DataSplits, all_rows, make_folds
-from wordgate.workflows.students import TeacherConfig, fit_model
 
 
 def check_folds(

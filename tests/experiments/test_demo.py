@@ -3,8 +3,8 @@ from itertools import pairwise
 import pytest
 
 from wordgate.errors import BundleError
+from wordgate.experiments import demo
 from wordgate.runtime.progress import Silent
-from wordgate.workflows import demo
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import wordgate
+from wordgate.experiments import compare as compare_experiment
+from wordgate.experiments import students
 from wordgate.families import FAMILIES
 from wordgate.report.comparison import methods
 from wordgate.runtime.progress import Silent
 from wordgate.storage.resumable import digest
 from wordgate.training import transformer
-from wordgate.workflows import compare as workflow
-from wordgate.workflows import students
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_one_kind_alone_may_be_asked_for(compare):
 
 def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeypatch):
     few = {name: FAMILIES[name] for name in ("count", "logreg")}
-    monkeypatch.setattr(workflow, "FAMILIES", few)
+    monkeypatch.setattr(compare_experiment, "FAMILIES", few)
     found = compare(models=None, settings=None, split="grouped")
     assert found.families == ("count",)
     assert found.left_out == (
@@ -529,9 +529,9 @@ def test_a_teacher_of_limited_time_is_not_taken_for_the_transformer(
 
 
 def test_a_teacher_alone_adds_the_taught_lstm(monkeypatch):
-    families, _ = workflow._families(None, None, taught=True)
+    families, _ = compare_experiment._families(None, None, taught=True)
     assert families[families.index("lstm") + 1] == "taught"
-    assert "taught" not in workflow._families(None, None, taught=False)[0]
+    assert "taught" not in compare_experiment._families(None, None, taught=False)[0]
 
 
 def test_settings_of_teaching_go_to_the_taught_lstm_alone(compare, count_model, tiny):

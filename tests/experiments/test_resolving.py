@@ -3,9 +3,9 @@
 import pytest
 
 from wordgate.errors import SettingsError
+from wordgate.experiments.resolving import choose_recipe, resolve_settings
 from wordgate.families import FAMILIES
 from wordgate.settings import load_settings, setting_fields
-from wordgate.workflows.resolving import choose_recipe, resolve_settings
 
 NONE_THERE = (
     "models of the family {} average word vectors, and there are none: give some by --vectors;"

@@ -15,6 +15,11 @@ from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
 from wordgate.evaluation.slices import WordCounts, count_words
+from wordgate.experiments.calibrating import Calibrated
+from wordgate.experiments.metrics import Evaluator, split_facts
+from wordgate.experiments.result_store import FoldResult, ResultStore
+from wordgate.experiments.splits import DataSplits, Fold, all_rows, make_folds, split_table
+from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model
 from wordgate.families import FAMILIES
 from wordgate.models.base import Model
 from wordgate.runtime.progress import Progress
@@ -22,11 +27,6 @@ from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, RunFingerprint
 from wordgate.training.families import engine_of
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.calibrating import Calibrated
-from wordgate.workflows.metrics import Evaluator, split_facts
-from wordgate.workflows.result_store import FoldResult, ResultStore
-from wordgate.workflows.splits import DataSplits, Fold, all_rows, make_folds, split_table
-from wordgate.workflows.students import DistillationResult, TeacherConfig, fit_model
 
 RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
 

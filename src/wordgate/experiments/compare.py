@@ -25,6 +25,30 @@ from wordgate.evaluation.comparison import (
 from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.selective_prediction import coverage_curve
+from wordgate.experiments.folds import check_n_folds
+from wordgate.experiments.metrics import predictions
+from wordgate.experiments.reading import ReadingOptions, read_parts
+from wordgate.experiments.resolving import (
+    as_names,
+    choose_recipe,
+    given_options,
+    refuse_idle_split,
+    refuse_unread,
+    resolve_settings,
+    resolve_vectors,
+)
+from wordgate.experiments.result_store import ResultStore, check_folder_is_own
+from wordgate.experiments.resuming import check_place, check_resume, checkpoint_path
+from wordgate.experiments.split_scheme import (
+    GIVEN,
+    GROUPED,
+    RANDOM,
+    ComparisonConfig,
+    SplitScheme,
+    make_scheme,
+    run_model,
+)
+from wordgate.experiments.students import teacher_config
 from wordgate.families import FAMILIES
 from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page
@@ -41,30 +65,6 @@ from wordgate.training.families import (
     check_family,
     check_pretrained,
 )
-from wordgate.workflows.folds import check_n_folds
-from wordgate.workflows.metrics import predictions
-from wordgate.workflows.reading import ReadingOptions, read_parts
-from wordgate.workflows.resolving import (
-    as_names,
-    choose_recipe,
-    given_options,
-    refuse_idle_split,
-    refuse_unread,
-    resolve_settings,
-    resolve_vectors,
-)
-from wordgate.workflows.result_store import ResultStore, check_folder_is_own
-from wordgate.workflows.resuming import check_place, check_resume, checkpoint_path
-from wordgate.workflows.split_scheme import (
-    GIVEN,
-    GROUPED,
-    RANDOM,
-    ComparisonConfig,
-    SplitScheme,
-    make_scheme,
-    run_model,
-)
-from wordgate.workflows.students import teacher_config
 
 FILES = ("comparison.json", "report.html")
 _WHAT = "comparison"

@@ -2,8 +2,8 @@ import pytest
 
 import wordgate
 from wordgate.errors import DataError
+from wordgate.experiments.reading import read_parts
 from wordgate.runtime.progress import Silent
-from wordgate.workflows.reading import read_parts
 
 
 def count(data, **options):

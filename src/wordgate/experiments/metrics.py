@@ -17,13 +17,13 @@ from wordgate.data import Table
 from wordgate.evaluation.error_analysis import Predictions
 from wordgate.evaluation.intervals import PairedDifference, paired_difference
 from wordgate.evaluation.metrics import Scores, evaluate
+from wordgate.experiments.splits import DataSplits
+from wordgate.experiments.students import DistillationResult
 from wordgate.models.base import Model
 from wordgate.training.count import fit_count
 from wordgate.training.fitting import Examples
 from wordgate.vectors.lookup import VocabularyCoverage
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.splits import DataSplits
-from wordgate.workflows.students import DistillationResult
 
 
 @dataclass(frozen=True)

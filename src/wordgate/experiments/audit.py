@@ -7,9 +7,9 @@ from typing_extensions import Unpack
 from wordgate.data import read_table
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError
+from wordgate.experiments.reading import ReadingOptions
 from wordgate.runtime.packages import require_extra
 from wordgate.split.audit import Audit, audit_table
-from wordgate.workflows.reading import ReadingOptions
 
 
 def audit(data: Any, **reading: Unpack[ReadingOptions]) -> Audit:

@@ -12,6 +12,8 @@ from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
+from wordgate.experiments.calibrating import Calibrated, fit_calibrated
+from wordgate.experiments.teacher_cache import TeacherCache
 from wordgate.hub import Role, locate_model
 from wordgate.models.base import Model, log_softmax
 from wordgate.models.transformer import TransformerModel
@@ -19,8 +21,6 @@ from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress
 from wordgate.settings import NO_TEACHER, Settings
 from wordgate.training.fitting import Examples
-from wordgate.workflows.calibrating import Calibrated, fit_calibrated
-from wordgate.workflows.teacher_cache import TeacherCache
 
 _TEACHER = Role("teacher", "transformer", "--teacher ", ("config.json",))
 FALSE_ALARMS = 0.02

@@ -8,10 +8,10 @@ import pytest
 
 import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError
+from wordgate.experiments import students, teachers
+from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.runtime.progress import Silent
 from wordgate.training import distillation
-from wordgate.workflows import students, teachers
-from wordgate.workflows.unlabelled import Unlabelled
 
 TEACHING = {"teacher.texts": 400, "teacher.variations": 2}
 

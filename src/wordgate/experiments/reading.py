@@ -1,4 +1,4 @@
-"""Reading what a workflow was given: one source, or several that name the parts of a split."""
+"""Reading the data of an experiment: one source, or several that name the parts of a split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -12,9 +12,9 @@ from wordgate.data import Table, read_table
 from wordgate.dedup.keys import normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError
+from wordgate.experiments.reading import column_flag, column_flags
 from wordgate.runtime.progress import Progress
 from wordgate.training.fitting import Examples
-from wordgate.workflows.reading import column_flag, column_flags
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ def killed_at_the_end(reviews, tiny, tmp_path, monkeypatch):
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr("wordgate.workflows.train.remove", kill)
+        patched.setattr("wordgate.experiments.train.remove", kill)
         with pytest.raises(ZeroDivisionError):
             train(reviews, tmp_path / "model", tiny)
     return tmp_path / "model"
@@ -230,7 +230,7 @@ def test_a_training_of_two_candidates_killed_with_its_model_written_ends_by_itse
     monkeypatch.setattr(checkpoint, "_SHARE", 1.0)
     out = tmp_path / "model"
     with monkeypatch.context() as patched:
-        patched.setattr("wordgate.workflows.train.remove", lambda file: 1 / 0)
+        patched.setattr("wordgate.experiments.train.remove", lambda file: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(reviews, out, two)
     before = weights(out)
@@ -337,7 +337,7 @@ def test_a_training_of_another_family_killed_with_its_model_written_ends_by_itse
     monkeypatch.setattr(checkpoint, "_SOONEST", 0.0)
     monkeypatch.setattr(checkpoint, "_SHARE", 0.0)
     with monkeypatch.context() as patched:
-        patched.setattr("wordgate.workflows.train.remove", lambda file: 1 / 0)
+        patched.setattr("wordgate.experiments.train.remove", lambda file: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train_other()
     before = weights(tmp_path / "model")

@@ -8,10 +8,10 @@ import pytest
 
 import wordgate
 from wordgate.errors import DataError, SettingsError, WordgateError
+from wordgate.experiments.distill import distill
 from wordgate.runtime.progress import Silent
 from wordgate.vectors.distilling import SPREAD
 from wordgate.vectors.teachers import SentenceTeacher
-from wordgate.workflows.distill import distill
 
 ROWS = [
     ("pos", "good lamp, good kettle"),
@@ -146,8 +146,8 @@ def no_work(monkeypatch):
     def fail(*_, **__):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr("wordgate.workflows.distill.read_table", fail)
-    monkeypatch.setattr("wordgate.workflows.distill.locate_teacher", fail)
+    monkeypatch.setattr("wordgate.experiments.distill.read_table", fail)
+    monkeypatch.setattr("wordgate.experiments.distill.locate_teacher", fail)
 
 
 @pytest.mark.usefixtures("no_work")

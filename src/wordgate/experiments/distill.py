@@ -10,6 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
+from wordgate.experiments.reading import ReadingOptions
 from wordgate.runtime.cpu import choose_threads, torch_threads, wait_asleep
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
@@ -20,7 +21,6 @@ from wordgate.vectors.distilling import WordVectors, distill_words
 from wordgate.vectors.teachers import SentenceTeacher, load_teacher, locate_teacher
 from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import format_by_name, write_vectors
-from wordgate.workflows.reading import ReadingOptions
 
 LONGEST_WORD = 1000
 """Characters of a word; what is longer is no word, and no format of vectors holds it for sure."""

@@ -6,9 +6,9 @@ import wordgate
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import read_table
 from wordgate.dedup.near_duplicates import find_near_duplicates
+from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
-from wordgate.workflows.splits import split_table
 
 QUICK = {"lstm.hidden_size": 8, "lstm.embedding_size": 8, "lstm.epochs": 2}
 

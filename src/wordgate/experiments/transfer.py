@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.experiments.distill import LONGEST_WORD, further_words, write_word_vectors
+from wordgate.experiments.teacher_cache import VECTORS, TeacherCache
+from wordgate.experiments.teachers import ModelTeacher
 from wordgate.models.transformer import TransformerModel
 from wordgate.runtime.cpu import torch_threads
 from wordgate.runtime.progress import Progress
@@ -18,9 +21,6 @@ from wordgate.training.fitting import Examples
 from wordgate.vectors.distilling import distill_words
 from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.pretrained import PretrainedVectors
-from wordgate.workflows.distill import LONGEST_WORD, further_words, write_word_vectors
-from wordgate.workflows.teacher_cache import VECTORS, TeacherCache
-from wordgate.workflows.teachers import ModelTeacher
 
 NEIGHBOURS = 8
 """Words that may stand for a word in a variation: its nearest by their vectors."""

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from wordgate.errors import DataError
+from wordgate.experiments.audit import audit
 from wordgate.report.audit import sections
 from wordgate.split.pairs import Piece, differences
-from wordgate.workflows.audit import audit
 
 WORDS = [a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("ld", "n", "rk", "st", "v")]
 LABELS = ("bad", "good")

@@ -1,0 +1,1 @@
+"""Experiments that join the packages: train, compare, evaluate, distill, audit, export, demo."""

@@ -1,1 +1,0 @@
-"""The few functions that join the stations: train, evaluate, demo."""
