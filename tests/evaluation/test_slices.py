@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.evaluation.slices import accuracy_by_bin, length_bins, unseen_bins
+from wordgate.evaluation.error_analysis import accuracy_by_bin, length_bins, unseen_bins
 
 
 def test_texts_are_binned_by_length_about_as_many_in_each():

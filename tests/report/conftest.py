@@ -8,11 +8,15 @@ from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import Baseline, Baselines, Metrics, SplitFacts
 from wordgate.evaluation.calibration import apply_temperature, calibration
 from wordgate.evaluation.comparison import Comparison, ModelResult, PairedTest, Recommendation
-from wordgate.evaluation.error_analysis import ErrorAnalysis, Predictions, analyse_errors
+from wordgate.evaluation.error_analysis import (
+    ErrorAnalysis,
+    Predictions,
+    analyse_errors,
+    count_words,
+)
 from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Epoch, Intervals, evaluate
 from wordgate.evaluation.selective_prediction import coverage_curve
-from wordgate.evaluation.slices import count_words
 from wordgate.report.comparison import comparison_page
 from wordgate.report.model import model_page
 from wordgate.report.page import Section

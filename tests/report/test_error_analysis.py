@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.evaluation.error_analysis import LONGEST_TEXT, MOST_ROWS, Predictions
-from wordgate.evaluation.slices import count_words
+from wordgate.evaluation.error_analysis import LONGEST_TEXT, MOST_ROWS, Predictions, count_words
 
 
 def test_mistakes_are_the_most_probable_ones_one_of_each_group(make_analysis):

@@ -62,7 +62,7 @@ class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
         return cls(temperature=temperature, before=before, after=after)
 
     def sentence(self) -> str:
-        """Say it in one sentence."""
+        """Write it as a sentence."""
         after, before = self.after, self.before
         if self.temperature == 1.0:
             return f"Calibration: ECE {after.ece:.3f}, Brier score {after.brier:.3f}."
@@ -96,7 +96,7 @@ def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) 
     from scipy.optimize import minimize_scalar
 
     check_predictions(targets, log_proba, log_proba.shape[-1])
-    below_top = _below_top(log_proba)
+    below_top = np.maximum(log_proba - log_proba.max(axis=1, keepdims=True), LOG_EPSILON)
     own = below_top[np.arange(len(targets)), targets]
 
     def surprise(log_temperature: float) -> float:
@@ -175,9 +175,3 @@ def _bins(top: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[Reliabil
         )
         for i in np.flatnonzero(n).tolist()
     ]
-
-
-def _below_top(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give log-probabilities relative to the row's largest, none lower than about -36."""
-    top = log_proba.max(axis=1, keepdims=True)
-    return np.asarray(np.maximum(log_proba - top, LOG_EPSILON))

@@ -1,29 +1,68 @@
-"""Error analysis: what a model's predictions on test rows show, and which labels may be wrong."""
+"""Error analysis on test rows: mistakes, accuracy in slices, labels that are probably wrong."""
 
+import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.evaluation.calibration import Calibration
+from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group, ratio
 from wordgate.evaluation.metrics import ClassIntervals, Scores, class_intervals
 from wordgate.evaluation.selective_prediction import CoveragePoint
-from wordgate.evaluation.slices import (
-    Slice,
-    WordCounts,
-    accuracy_by_bin,
-    length_bins,
-    unseen_bins,
-)
 
 MOST_ROWS = 15
 LONGEST_TEXT = 400
 MIN_LABELLED_ROWS = 20
-_INSTALL = "pip install 'wordgate[labels]'"
+_UNSEEN_BINS = ("none", "up to 10 %", "10 to 25 %", "over 25 %")
+_UNSEEN_EDGES = (0.0, 0.10, 0.25)
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class WordCounts:
+    """How many words texts have, and how many of them are new to the model.
+
+    Attributes:
+        n_words: int64 [n], the words of each text.
+        unseen: float64 [n], the share of them that stands in no training text.
+    """
+
+    n_words: NDArray[np.int64]
+    unseen: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows of one bin.
+
+    Attributes:
+        name: The bin, in words.
+        n: How many rows it holds, at least one.
+        accuracy: The share of them that is correct.
+        interval: The 95 % interval of that share.
+    """
+
+    name: str
+    n: int
+    accuracy: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Which bin each row is in.
+
+    Attributes:
+        names: The bins, in order.
+        number: int64 [n], the position of each row's bin in ``names``.
+    """
+
+    names: tuple[str, ...]
+    number: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -47,7 +86,7 @@ class PredictedRow:
 
 @dataclass(frozen=True)
 class ErrorAnalysis:
-    """What a model's predictions on test rows show. Scores are shares of 1.
+    """The errors of a model on test rows. Scores are shares of 1.
 
     Attributes:
         scores: Of the test rows.
@@ -98,11 +137,7 @@ class Predictions:
     groups: Sequence[str] | None
 
     def check(self) -> None:
-        """Refuse what doesn't fit.
-
-        Raises:
-            DataError: Not as many of each.
-        """
+        """Refuse unequal numbers of probabilities, texts, row numbers, groups and labels."""
         n = len(self.targets)
         groups = n if self.groups is None else len(self.groups)
         found = (len(self.log_proba), len(self.texts), len(self.rows), groups)
@@ -126,7 +161,7 @@ def analyse_errors(
     texts: bool = True,
     seed: int = 0,
 ) -> ErrorAnalysis:
-    """Find out what a model's predictions show.
+    """Analyse a model's predictions.
 
     Args:
         scores: Of the test rows; its labels are in the order of the probabilities.
@@ -154,7 +189,8 @@ def analyse_errors(
     predicted = predictions.log_proba.argmax(axis=1).astype(np.int64)
     correct = predicted == targets
     issues = find_label_issues(suspected.log_proba, suspected.targets)
-    surest = _surest_first(predictions.log_proba, correct)
+    wrong = np.flatnonzero(~correct)
+    surest = wrong[np.argsort(-predictions.log_proba[wrong].max(axis=1), kind="stable")]
     return ErrorAnalysis(
         scores=scores,
         intervals=class_intervals(targets, predicted, labels, groups, seed=seed),
@@ -171,29 +207,17 @@ def analyse_errors(
     )
 
 
-def _surest_first(log_proba: NDArray[np.float64], correct: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Order the wrong rows by the probability of the wrong answer: int64 [wrong]."""
-    wrong = np.flatnonzero(~correct)
-    return wrong[np.argsort(-log_proba[wrong].max(axis=1), kind="stable")]
-
-
 def _shown(
     predictions: Predictions, positions: NDArray[np.int64], labels: Sequence[str], *, texts: bool
 ) -> list[PredictedRow]:
-    """Show the first rows of an order, one of each group."""
-    chosen = islice(_one_of_each_group(positions.tolist(), predictions.groups), MOST_ROWS)
+    """Show the first rows of an order, one of each group: its copies would only repeat it."""
+    first: dict[str | int, int] = {}
+    for position in positions.tolist():
+        first.setdefault(
+            position if predictions.groups is None else predictions.groups[position], position
+        )
+    chosen = list(first.values())[:MOST_ROWS]
     return [_predicted(predictions, position, labels, texts=texts) for position in chosen]
-
-
-def _one_of_each_group(positions: Iterable[int], groups: Sequence[str] | None) -> Iterable[int]:
-    """Keep the first row of each group: its copies would say the same again."""
-    seen: set[str] = set()
-    for position in positions:
-        if groups is not None:
-            if groups[position] in seen:
-                continue
-            seen.add(groups[position])
-        yield position
 
 
 def _predicted(
@@ -240,18 +264,23 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
     Returns:
         The rows and a sentence, or no rows and the reason.
     """
+    nothing = np.zeros(0, np.int64)
     borne, number = np.unique(targets, return_inverse=True)
     if len(targets) < MIN_LABELLED_ROWS or len(borne) < 2:
-        return _none(
+        return LabelIssues(
+            nothing,
             f"{len(targets):,} rows of {len(borne)} labels are too few to tell wrong labels"
-            f" from hard texts; at least {MIN_LABELLED_ROWS} rows and 2 labels are needed."
+            f" from hard texts; at least {MIN_LABELLED_ROWS} rows and 2 labels are needed.",
         )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cleanlab's, on packages it could also use
             from cleanlab import filter as cleanlab_filter
     except ImportError:
-        return _none(f"To have wrong labels sought here, install cleanlab: {_INSTALL}")
+        install = "pip install 'wordgate[labels]'"
+        return LabelIssues(
+            nothing, f"To have wrong labels sought here, install cleanlab: {install}"
+        )
     among = log_proba[:, borne]
     proba = np.exp(among - among.max(axis=1, keepdims=True))
     proba /= proba.sum(axis=1, keepdims=True)
@@ -262,21 +291,107 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
                 number.ravel(), proba, return_indices_ranked_by="self_confidence", n_jobs=1
             )
     except (ValueError, ArithmeticError, LookupError, TypeError) as error:
-        return _none(f"cleanlab could not check the labels of these rows: {error}.")
-    rows = np.asarray(found, dtype=np.int64)
-    return LabelIssues(rows, _sentence(len(rows), len(targets)))
+        return LabelIssues(nothing, f"cleanlab could not check the labels of these rows: {error}.")
+    n, of = len(found), len(targets)
+    sentence = f"cleanlab found no label among the {of:,} rows that is probably wrong."
+    if n:
+        sentence = (
+            f"Confident learning (cleanlab) suspects the label of {n:,} of {of:,} rows"
+            f" ({n / of:.1%}): the model, which has not learned from them, believes in another one"
+            " and hardly in theirs. A model that errs much suspects much, so this is a list to look"
+            " through, not a count of wrong labels."
+        )
+    return LabelIssues(np.asarray(found, dtype=np.int64), sentence)
 
 
-def _sentence(n: int, of: int) -> str:
-    if n == 0:
-        return f"cleanlab found no label among the {of:,} rows that is probably wrong."
-    return (
-        f"Confident learning (cleanlab) suspects the label of {n:,} of {of:,} rows"
-        f" ({n / of:.1%}): the model, which has not learned from them, believes in another one and"
-        " hardly in theirs. A model that errs much suspects much, so this is a list to look"
-        " through, not a count of wrong labels."
-    )
+def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
+    r"""Count each text's words, and the share of them that stands in no training text.
+
+    A word is a lower-cased run of ``\w``, whatever the tokenizer of the model takes for one, so
+    that models can be compared.
+
+    Args:
+        texts: The texts to count, n of them.
+        training: All texts that the model learned from.
+
+    Returns:
+        The words of each text, and the share of them unseen; 0 of no words.
+    """
+    seen = {word for text in training for word in _WORD.findall(text.lower())}
+    n_words = np.zeros(len(texts), np.int64)
+    unseen = np.zeros(len(texts), np.float64)
+    for row, text in enumerate(texts):
+        words = _WORD.findall(text.lower())
+        n_words[row] = len(words)
+        unseen[row] = sum(word not in seen for word in words) / max(1, len(words))
+    return WordCounts(n_words, unseen)
 
 
-def _none(sentence: str) -> LabelIssues:
-    return LabelIssues(np.zeros(0, np.int64), sentence)
+def length_bins(n_words: NDArray[np.int64], most: int = 5) -> Bins:
+    """Bin rows by the words of their text, about as many rows in each.
+
+    Args:
+        n_words: int64 [n].
+        most: At most so many bins; fewer where many texts are equally long.
+
+    Returns:
+        The bins, from short to long, named like ``"8 to 12"``.
+
+    Raises:
+        DataError: There are no rows.
+    """
+    if len(n_words) == 0:
+        raise DataError("there are no rows to evaluate")
+    cuts = np.quantile(n_words, np.arange(1, most) / most, method="lower").astype(np.int64)
+    upper = [int(cut) for cut in np.unique(cuts) if cut < n_words.max()]
+    lower = [int(n_words.min()), *(cut + 1 for cut in upper)]
+    names = [_range(low, high) for low, high in zip(lower, upper, strict=False)]
+    last = lower[-1]
+    names.append(f"over {last - 1}" if upper else _range(last, int(n_words.max())))
+    return Bins(tuple(names), np.searchsorted(upper, n_words).astype(np.int64))
+
+
+def unseen_bins(unseen: NDArray[np.float64]) -> Bins:
+    """Bin rows by the share of their words that training has not seen.
+
+    Args:
+        unseen: float64 [n], from 0 to 1.
+
+    Returns:
+        The bins: none, up to 10 %, up to 25 %, more.
+    """
+    return Bins(_UNSEEN_BINS, np.searchsorted(_UNSEEN_EDGES, unseen).astype(np.int64))
+
+
+def accuracy_by_bin(
+    bins: Bins,
+    correct: NDArray[np.bool_],
+    groups: Sequence[str] | None,
+    *,
+    seed: int = 0,
+) -> list[Slice]:
+    """Find the accuracy in every bin that holds rows, with an interval that resamples groups.
+
+    Args:
+        bins: The bin of each row.
+        correct: bool [n], which rows were given their label.
+        groups: The group of each row; ``None`` takes rows for independent.
+        seed: Of the draws.
+
+    Returns:
+        The bins, in order, but for empty ones.
+    """
+    slices = []
+    for number, name in enumerate(bins.names):
+        rows = np.flatnonzero(bins.number == number)
+        if not len(rows):
+            continue
+        own = None if groups is None else [groups[row] for row in rows.tolist()]
+        adds = np.stack([correct[rows], np.ones(len(rows))], axis=1).astype(np.int64)
+        interval = accuracy_interval(count_by_group(adds, own), ratio, seed=seed)
+        slices.append(Slice(name, len(rows), float(correct[rows].mean()), interval))
+    return slices
+
+
+def _range(low: int, high: int) -> str:
+    return f"{low}" if low == high else f"{low} to {high}"

@@ -126,7 +126,6 @@ def accuracy_interval(
     statistic: Callable[[np.ndarray], np.ndarray],
     *,
     seed: int = 0,
-    n_resamples: int = 2000,
 ) -> Interval:
     """Find the 95 % interval of a share of correct rows, also where it is 0 or 1.
 
@@ -138,14 +137,13 @@ def accuracy_interval(
         counts: What each group adds to the sums.
         statistic: Maps sums, float64 [draws, sums], to accuracies, float64 [draws].
         seed: Of the draws.
-        n_resamples: How many times to draw as many groups as there are.
 
     Returns:
         The interval; without ends where there is a single group.
     """
     observed = float(statistic(_sums(counts))[0])
     if counts.n_groups == 1 or 0 < observed < 1:
-        return bootstrap_interval(counts, statistic, seed=seed, n_resamples=n_resamples)
+        return bootstrap_interval(counts, statistic, seed=seed)
     bound = ((1 - LEVEL) / 2) ** (1 / counts.n_groups)
     low, high = (bound, 1.0) if observed == 1 else (0.0, 1 - bound)
     seen = "an error" if observed == 1 else "a correct row"
@@ -159,7 +157,6 @@ def paired_difference(
     groups: Sequence[str] | None,
     *,
     seed: int = 0,
-    n_resamples: int = 2000,
 ) -> PairedDifference:
     """Compare two models on the same rows.
 
@@ -173,7 +170,6 @@ def paired_difference(
         correct_b: bool [n], where the second model is correct.
         groups: The group of each row; ``None`` makes each row its own group.
         seed: Of the bootstrap's draws.
-        n_resamples: How many draws.
 
     Returns:
         The difference of the accuracies, its interval and its p-value.
@@ -188,7 +184,7 @@ def paired_difference(
         )
     wins = np.asarray(correct_a, dtype=np.int64) - np.asarray(correct_b, dtype=np.int64)
     counts = count_by_group(np.stack([wins, np.ones_like(wins)], axis=1), groups)
-    interval = bootstrap_interval(counts, ratio, seed=seed, n_resamples=n_resamples)
+    interval = bootstrap_interval(counts, ratio, seed=seed)
     return PairedDifference(
         difference=float(ratio(_sums(counts))[0]),
         low=interval.low,
@@ -209,10 +205,8 @@ def _sums(counts: GroupCounts) -> np.ndarray:
 
 
 def _drawn_sums(counts: GroupCounts, seed: int, n_resamples: int) -> np.ndarray:
-    """Draw as many groups as there are, again and again: float64 [n_resamples, sums].
-
-    Whole numbers in float64 add up exactly, so the threads of a matrix product can't change them.
-    """
+    """Draw as many groups as there are, again and again: float64 [n_resamples, sums]."""
+    # Whole numbers in float64 add up exactly: the threads of a matrix product can't change them.
     rng = np.random.default_rng(seed)
     share = counts.multiplicity / counts.n_groups
     at_once = max(1, _CELLS_AT_ONCE // len(share))

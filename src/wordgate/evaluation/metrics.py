@@ -91,7 +91,6 @@ def evaluate(
     groups: Sequence[str] | None,
     *,
     seed: int = 0,
-    n_resamples: int = 2000,
 ) -> Scores:
     """Score a model's probabilities against the true labels.
 
@@ -103,7 +102,6 @@ def evaluate(
         labels: The names of the classes.
         groups: The group of each row, for the intervals; ``None`` takes rows for independent.
         seed: Of the intervals' draws.
-        n_resamples: How many draws.
 
     Returns:
         The scores.
@@ -114,9 +112,10 @@ def evaluate(
     """
     check_predictions(true, log_proba, len(labels))
     predicted = log_proba.argmax(axis=1)
-    confusion = _confusion(true, predicted, len(labels))
-    per_class = _per_class(confusion, labels)
-    counts = count_by_group(hits_and_totals(true, predicted, len(labels)), groups)
+    cell = true * len(labels) + predicted
+    confusion = np.bincount(cell, minlength=len(labels) ** 2).reshape(len(labels), len(labels))
+    per_class = [_label_score(confusion, number, label) for number, label in enumerate(labels)]
+    counts = count_by_group(_hits_and_totals(true, predicted, len(labels)), groups)
     macro = Average.over(per_class, by_support=False)
     return Scores(
         accuracy=float(np.trace(confusion) / len(true)),
@@ -126,7 +125,7 @@ def evaluate(
         macro_over=[score.label for score in per_class if score.support],
         weighted_f1=Average.over(per_class, by_support=True).f1,
         log_loss=mean_log_loss(true, log_proba),
-        intervals=_intervals(counts, seed, n_resamples),
+        intervals=_intervals(counts, seed),
         per_class=per_class,
         confusion=confusion.tolist(),
         n=len(true),
@@ -163,27 +162,17 @@ def check_predictions(true: np.ndarray, log_proba: np.ndarray, n_classes: int) -
         raise DataError(f"the probabilities of row {row} (counted from 0) are not numbers")
 
 
-def _confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Count true labels against predicted ones: int64 [classes, classes]."""
-    cell = true * n_classes + predicted
-    return np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
-
-
-def _per_class(confusion: np.ndarray, labels: Sequence[str]) -> list[LabelScore]:
-    """Score every label by a confusion matrix, int64 [classes, classes]."""
-
-    def of(number: int, label: str) -> LabelScore:
-        hits = int(confusion[number, number])
-        support, predicted = int(confusion[number].sum()), int(confusion[:, number].sum())
-        return LabelScore(
-            label=label,
-            precision=hits / predicted if predicted else None,
-            recall=hits / support if support else None,
-            f1=2 * hits / (support + predicted) if support else None,
-            support=support,
-        )
-
-    return [of(number, label) for number, label in enumerate(labels)]
+def _label_score(confusion: np.ndarray, number: int, label: str) -> LabelScore:
+    """Score a label by the confusion matrix, int64 [classes, classes]."""
+    hits = int(confusion[number, number])
+    support, predicted = int(confusion[number].sum()), int(confusion[:, number].sum())
+    return LabelScore(
+        label=label,
+        precision=hits / predicted if predicted else None,
+        recall=hits / support if support else None,
+        f1=2 * hits / (support + predicted) if support else None,
+        support=support,
+    )
 
 
 def mean_log_loss(true: np.ndarray, log_proba: np.ndarray) -> float:
@@ -192,12 +181,8 @@ def mean_log_loss(true: np.ndarray, log_proba: np.ndarray) -> float:
     return float(-np.maximum(of_truth, LOG_EPSILON).mean())
 
 
-def hits_and_totals(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Give what each row adds to the sums behind both scores: int64 [n, 3 * classes].
-
-    For each class: correct rows, rows of it, rows predicted as it. A confusion matrix has more
-    cells than accuracy and F1 use.
-    """
+def _hits_and_totals(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
+    """Count correct rows, rows of and rows predicted as each class: int64 [n, 3 * classes]."""
     one_hot = np.eye(n_classes, dtype=np.int64)
     return np.hstack([one_hot[true] * one_hot[predicted], one_hot[true], one_hot[predicted]])
 
@@ -210,13 +195,13 @@ def macro_f1(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> float:
         predicted: int64 [n], those that were given.
         n_classes: How many labels there are.
     """
-    sums = hits_and_totals(true, predicted, n_classes).sum(axis=0, keepdims=True)
+    sums = _hits_and_totals(true, predicted, n_classes).sum(axis=0, keepdims=True)
     return float(_macro_f1(sums)[0])
 
 
-def _intervals(counts: GroupCounts, seed: int, n_resamples: int) -> Intervals:
-    accuracy = accuracy_interval(counts, _accuracy, seed=seed, n_resamples=n_resamples)
-    macro_f1 = bootstrap_interval(counts, _macro_f1, seed=seed, n_resamples=n_resamples)
+def _intervals(counts: GroupCounts, seed: int) -> Intervals:
+    accuracy = accuracy_interval(counts, _accuracy, seed=seed)
+    macro_f1 = bootstrap_interval(counts, _macro_f1, seed=seed)
     if macro_f1.low == macro_f1.high == 1.0:
         macro_f1 = Interval.none("without an error every draw gives 1")
     return Intervals(accuracy=accuracy, macro_f1=macro_f1)
@@ -277,7 +262,6 @@ def class_intervals(
     groups: Sequence[str] | None,
     *,
     seed: int = 0,
-    n_resamples: int = 2000,
 ) -> list[ClassIntervals]:
     """Find the intervals of every label's scores.
 
@@ -291,7 +275,6 @@ def class_intervals(
         labels: The names of the classes.
         groups: The group of each row; ``None`` takes rows for independent.
         seed: Of the draws.
-        n_resamples: How many draws.
 
     Returns:
         One entry a label, in the labels' order.
@@ -300,19 +283,18 @@ def class_intervals(
         DataError: There are no rows, or not as many groups as rows.
     """
     n_classes = len(labels)
-    counts = count_by_group(hits_and_totals(true, predicted, n_classes), groups)
+    counts = count_by_group(_hits_and_totals(true, predicted, n_classes), groups)
 
     def of(number: int, label: str) -> ClassIntervals:
         hits, support, given = number, n_classes + number, 2 * n_classes + number
-        precision = _part(counts, hits, (given,))
-        recall = _part(counts, hits, (support,))
-        f1 = _part(counts, hits, (support, given))
-        return ClassIntervals(
-            label=label,
-            precision=_share_interval(precision, "never predicted", seed, n_resamples),
-            recall=_share_interval(recall, "no rows", seed, n_resamples),
-            f1=_f1_interval(f1, recall, seed, n_resamples),
-        )
+        precision = _share_interval(_part(counts, hits, (given,)), "never predicted", seed)
+        recall = _share_interval(_part(counts, hits, (support,)), "no rows", seed)
+        f1 = Interval.none("no rows")
+        if counts.distinct[:, support].any():
+            f1 = bootstrap_interval(_part(counts, hits, (support, given)), _f1, seed=seed)
+            if f1.low is not None and f1.low == f1.high:
+                f1 = Interval.none(f"every draw gives {f1.low:g}")
+        return ClassIntervals(label, precision, recall, f1)
 
     return [of(number, label) for number, label in enumerate(labels)]
 
@@ -329,19 +311,8 @@ def _part(counts: GroupCounts, hits: int, totals: tuple[int, ...]) -> GroupCount
     return GroupCounts(distinct, multiplicity.astype(np.int64), counts.unit)
 
 
-def _share_interval(part: GroupCounts, empty: str, seed: int, n_resamples: int) -> Interval:
-    if part.n_groups == 0:
-        return Interval.none(empty)
-    return accuracy_interval(part, ratio, seed=seed, n_resamples=n_resamples)
-
-
-def _f1_interval(part: GroupCounts, recall: GroupCounts, seed: int, n_resamples: int) -> Interval:
-    if recall.n_groups == 0:
-        return Interval.none("no rows")
-    found = bootstrap_interval(part, _f1, seed=seed, n_resamples=n_resamples)
-    if found.low is not None and found.low == found.high:
-        return Interval.none(f"every draw gives {found.low:g}")
-    return found
+def _share_interval(part: GroupCounts, empty: str, seed: int) -> Interval:
+    return accuracy_interval(part, ratio, seed=seed) if part.n_groups else Interval.none(empty)
 
 
 def _f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:

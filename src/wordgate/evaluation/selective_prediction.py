@@ -47,23 +47,17 @@ def coverage_curve(
     check_predictions(targets, log_proba, log_proba.shape[-1])
     top = np.exp(log_proba.max(axis=1))
     correct = log_proba.argmax(axis=1) == targets
-    return [_point(threshold, top >= threshold, correct) for threshold in thresholds]
-
-
-def _point(
-    threshold: float, answered: NDArray[np.bool_], correct: NDArray[np.bool_]
-) -> CoveragePoint:
-    n = int(answered.sum())
-    return CoveragePoint(
-        threshold=threshold,
-        n=n,
-        coverage=n / len(correct),
-        accuracy=float(correct[answered].mean()) if n else None,
-    )
+    points = []
+    for threshold in thresholds:
+        answered = correct[top >= threshold]
+        n, accuracy = len(answered), float(answered.mean()) if len(answered) else None
+        coverage = n / len(correct)
+        points.append(CoveragePoint(threshold=threshold, n=n, coverage=coverage, accuracy=accuracy))
+    return points
 
 
 def abstention_sentences(points: Sequence[CoveragePoint]) -> list[str]:
-    """Say which P of ``--abstain-below`` reaches which accuracy, and at which coverage.
+    """Write which P of ``--abstain-below`` reaches which accuracy, and at which coverage.
 
     Fewer than 30 answers tell too little to choose by.
     """

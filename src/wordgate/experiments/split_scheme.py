@@ -14,7 +14,7 @@ from wordgate.data import Table
 from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
-from wordgate.evaluation.slices import WordCounts, count_words
+from wordgate.evaluation.error_analysis import WordCounts, count_words
 from wordgate.experiments.calibrating import Calibrated
 from wordgate.experiments.metrics import Evaluator, split_facts
 from wordgate.experiments.result_store import FoldResult, ResultStore

@@ -16,9 +16,8 @@ from wordgate.data import Table
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import TemperatureScaling, apply_temperature
-from wordgate.evaluation.error_analysis import Predictions, analyse_errors
+from wordgate.evaluation.error_analysis import Predictions, analyse_errors, count_words
 from wordgate.evaluation.selective_prediction import coverage_curve
-from wordgate.evaluation.slices import count_words
 from wordgate.experiments.calibrating import Calibrated
 from wordgate.experiments.clock import Clock, peak_memory_mb
 from wordgate.experiments.folds import check_folds, cross_validate

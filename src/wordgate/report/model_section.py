@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wordgate.evaluation.calibration import Calibration
-from wordgate.evaluation.error_analysis import ErrorAnalysis
+from wordgate.evaluation.error_analysis import ErrorAnalysis, Slice
 from wordgate.evaluation.metrics import Epoch
 from wordgate.evaluation.selective_prediction import abstention_sentences
-from wordgate.evaluation.slices import Slice
 from wordgate.report.charts import (
     Axis,
     ChartBar,
