@@ -5,7 +5,7 @@ import pytest
 
 from wordgate.evaluation.comparison import Comparison, ModelResult
 from wordgate.evaluation.metrics import evaluate
-from wordgate.report.recommendation import recommend
+from wordgate.report.comparison import recommend
 
 N = 400
 

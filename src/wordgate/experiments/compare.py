@@ -51,8 +51,7 @@ from wordgate.experiments.split_scheme import (
 from wordgate.experiments.students import teacher_config
 from wordgate.families import FAMILIES
 from wordgate.report.audit import sections
-from wordgate.report.comparison import comparison_page
-from wordgate.report.recommendation import recommend
+from wordgate.report.comparison import comparison_page, recommend
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas

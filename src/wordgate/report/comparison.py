@@ -1,11 +1,13 @@
-"""A comparison of families of models, as a page and as plain text."""
+"""A comparison of families of models, as a page and as plain text, and which one to use."""
 
+import math
 from collections.abc import Mapping, Sequence
 
-from wordgate.evaluation.comparison import Comparison, ModelResult
+from wordgate.evaluation.comparison import Comparison, ModelResult, Recommendation
 from wordgate.evaluation.error_analysis import ErrorAnalysis
+from wordgate.evaluation.intervals import PairedDifference, paired_difference
 from wordgate.report.charts import Dots, Estimate, Tone, axis, dot_plot
-from wordgate.report.model_section import model_section
+from wordgate.report.model import model_section
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     UNDEFINED,
@@ -19,6 +21,8 @@ from wordgate.report.text import (
 )
 
 HEADER = ("accuracy", "95 % interval", "macro F1", "95 % interval", "train s", "texts/s", "MB")
+_SIGNIFICANT = 0.05
+"""A difference is taken for real if its p-value is below this."""
 
 
 def comparison_page(
@@ -28,8 +32,8 @@ def comparison_page(
 
     Args:
         comparison: The whole comparison.
-        analyses: What each family's predictions on the last kind of split show.
-        audit: What was found in the data, by subject.
+        analyses: Of each family's predictions on the last kind of split.
+        audit: The findings in the data, by subject.
 
     Returns:
         The page: no script, nothing fetched, every text of the data escaped.
@@ -37,7 +41,7 @@ def comparison_page(
     chosen, kind = comparison.recommendation, comparison.kinds[-1]
     results = [(family, comparison.result(family, kind)) for family in analyses]
     differences = [_difference_figure(comparison, one) for one in comparison.kinds]
-    rows = [(f"{one.family}, {one.kind}", *result_row(one)[1:]) for one in comparison.results]
+    rows = [(f"{one.family}, {one.kind}", *_result_row(one)[1:]) for one in comparison.results]
     return render(
         "comparison.html.j2",
         title=f"Families of models on {source_name(comparison.source)}",
@@ -77,13 +81,13 @@ def format_results(comparison: Comparison) -> str:
     blocks = []
     for kind in comparison.kinds:
         found = [comparison.result(family, kind) for family in comparison.families]
-        rows = [result_row(result) for result in found if result is not None]
-        blocks += ["\n".join(text_table([(f"{kind} split", *HEADER), *rows]))]
+        rows = [_result_row(result) for result in found if result is not None]
+        blocks.append("\n".join(text_table([(f"{kind} split", *HEADER), *rows])))
     return "\n\n".join(blocks)
 
 
-def result_row(result: ModelResult) -> tuple[str, ...]:
-    """Give a family's scores and costs, after its name, as `HEADER` names them."""
+def _result_row(result: ModelResult) -> tuple[str, ...]:
+    """Write a family's name, scores and costs, as `HEADER` names them."""
     scores = result.scores
     return (
         result.family,
@@ -98,7 +102,7 @@ def result_row(result: ModelResult) -> tuple[str, ...]:
 
 
 def methods(comparison: Comparison) -> list[str]:
-    """Say how models were evaluated and compared, a sentence each."""
+    """Describe the evaluation and the paired tests, a sentence each."""
     folds = comparison.folds
     tested = "the test rows of one split" if folds is None else f"{folds} folds"
     sentences = [f"Evaluated on: {tested}; seed {comparison.seed}, recipe {comparison.recipe}."]
@@ -108,10 +112,10 @@ def methods(comparison: Comparison) -> list[str]:
         tests = [test for test in comparison.paired_tests if test.kind == kind]
         used = sorted({test.difference.method for test in tests})
         sentences += [f"Paired tests, {kind} split: {method}." for method in used]
-    costs = (
+    sentences.append(
         "train s: fitting, a model. texts/s: from strings to probabilities. MB: the model's size."
     )
-    return [*sentences, costs]
+    return sentences
 
 
 def _format_paired_tests(comparison: Comparison) -> str:
@@ -138,9 +142,9 @@ def _format_gaps(comparison: Comparison) -> str:
         at_random, grouped = (comparison.result(family, kind) for kind in ("random", "grouped"))
         if at_random is None or grouped is None:
             continue
-        accuracies = (at_random.scores.accuracy, grouped.scores.accuracy)
-        gap = f"{100 * (accuracies[0] - accuracies[1]):+.1f} points"
-        rows.append((family, *map(format_share, accuracies), gap))
+        higher, lower = at_random.scores.accuracy, grouped.scores.accuracy
+        gap = f"{100 * (higher - lower):+.1f} points"
+        rows.append((family, format_share(higher), format_share(lower), gap))
     return "\n".join(text_table(rows))
 
 
@@ -156,7 +160,7 @@ def _accuracy_figure(comparison: Comparison) -> Figure:
         for family in comparison.families
     ]
     ends = [end for row in rows for one in row.estimates for end in one.ends()]
-    table = [(f"{one.family}, {one.kind}", *result_row(one)[1:5]) for one in comparison.results]
+    table = [(f"{one.family}, {one.kind}", *_result_row(one)[1:5]) for one in comparison.results]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
         "Accuracy with 95 % intervals",
@@ -208,3 +212,104 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
 
 def _signed(points: float) -> str:
     return f"{points:+g}" if points else "0"
+
+
+def recommend(comparison: Comparison, groups: Sequence[str] | None) -> Recommendation:
+    """Recommend a model, in a sentence on its accuracy and one of caution.
+
+    The one to use is the simplest model that is not shown to be worse than the most accurate one:
+    a larger one should be worth what it costs.
+
+    Args:
+        comparison: The whole comparison.
+        groups: The group of each test row of the last kind of split, which decides.
+    """
+    kind = comparison.kinds[-1]
+    results = [result for result in comparison.results if result.kind == kind]
+    best = max(results, key=lambda result: result.scores.accuracy)
+    against_best = {
+        result.family: paired_difference(result.correct, best.correct, groups, seed=comparison.seed)
+        for result in results
+    }
+    chosen = next(
+        result for result in results if result is best or not _is_worse(against_best[result.family])
+    )
+    use = _use(chosen, best, results, against_best[chosen.family])
+    return Recommendation(chosen.family, (use, _caution(comparison, chosen, best)))
+
+
+def _is_worse(difference: PairedDifference) -> bool:
+    p_value = difference.p_value
+    return difference.difference < 0 and p_value is not None and p_value < _SIGNIFICANT
+
+
+def _use(
+    chosen: ModelResult, best: ModelResult, results: Sequence[ModelResult], less: PairedDifference
+) -> str:
+    where = {
+        "grouped": "on groups it has never seen",
+        "random": "on a random split",
+        "given": "on the test rows given",
+    }[chosen.kind]
+    worth = f"{chosen.scores.accuracy:.3f} accuracy {where}"
+    if len(results) == 1:
+        return f"{chosen.family} reaches {worth}; there was nothing to compare it with."
+    if chosen is best is results[0]:
+        return f"Use {chosen.family}: {worth}, the most accurate and the simplest."
+    if chosen is best:
+        return (
+            f"Use {chosen.family}: with {worth} it is the most accurate, and every simpler model is"
+            " worse by more than chance."
+        )
+    return (
+        f"Use {chosen.family}: {worth}, and {best.family}, the most accurate with"
+        f" {best.scores.accuracy:.3f}, is not better by more than chance"
+        f" ({format_p_value(less.p_value)})."
+    )
+
+
+def _caution(comparison: Comparison, chosen: ModelResult, best: ModelResult) -> str:
+    at_random = comparison.result(chosen.family, "random")
+    grouped = comparison.result(chosen.family, "grouped")
+    if at_random is not None and grouped is not None:
+        return _memory(at_random, grouped)
+    faster = chosen.texts_per_second / max(1e-9, best.texts_per_second)
+    if chosen is not best and faster > 2:
+        return f"It also predicts {faster:.0f} times as many texts a second as {best.family}."
+    if chosen.kind == "random":
+        return (
+            "These are scores of a random split, which memory of copies can raise: without --split"
+            " both kinds are shown."
+        )
+    return (
+        f"It trains in {chosen.train_seconds:.0f} s and predicts"
+        f" {chosen.texts_per_second:,.0f} texts a second on this machine."
+    )
+
+
+def _memory(at_random: ModelResult, grouped: ModelResult) -> str:
+    """Explain a family's accuracy on a random split, beside that on a grouped one."""
+    gap = 100 * (at_random.scores.accuracy - grouped.scores.accuracy)
+    if abs(gap) < 1:
+        return "Random and grouped splits agree, so hardly anything is gained by memory here."
+    if gap > 0 and _is_beyond_chance(at_random, grouped):
+        return (
+            f"Don't believe the random split: the {gap:.0f} points that {at_random.family} gains"
+            " there are memory of copies, which new texts don't have."
+        )
+    return (
+        f"Believe the grouped split: random and grouped differ by {abs(gap):.0f} points for"
+        f" {at_random.family}, which on {grouped.scores.n:,} rows may be chance."
+    )
+
+
+def _is_beyond_chance(higher: ModelResult, lower: ModelResult) -> bool:
+    """Tell whether 95 % intervals leave a difference of accuracies above 0."""
+    # Each was measured on rows of its own, so the distances to the ends that face each other are
+    # squared and added (Newcombe 1998, "Interval estimation for the difference between independent
+    # proportions", method 10). Without intervals nothing is shown.
+    above, below = higher.scores.intervals.accuracy, lower.scores.intervals.accuracy
+    if above.low is None or below.high is None:
+        return False
+    doubt = math.hypot(higher.scores.accuracy - above.low, below.high - lower.scores.accuracy)
+    return higher.scores.accuracy - lower.scores.accuracy > doubt

@@ -1,13 +1,27 @@
-"""The report on one model, as a page."""
+"""The report on one model: its page, and the section on it that other pages have, too."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from wordgate.bundle.config import Config
-from wordgate.bundle.metrics import Baseline, Metrics
-from wordgate.evaluation.error_analysis import ErrorAnalysis
+from wordgate.bundle.metrics import Baseline, Metrics, SplitFacts
+from wordgate.evaluation.calibration import Calibration
+from wordgate.evaluation.error_analysis import ErrorAnalysis, Slice
 from wordgate.evaluation.intervals import Interval
-from wordgate.report.charts import Dots, Estimate, axis, dot_plot
-from wordgate.report.model_section import model_section
+from wordgate.evaluation.metrics import Epoch
+from wordgate.evaluation.selective_prediction import CoveragePoint, abstention_sentences
+from wordgate.report.charts import (
+    ChartBar,
+    Dots,
+    Estimate,
+    Line,
+    axis,
+    bar_chart,
+    dot_plot,
+    heat_map,
+    line_chart,
+    shares,
+)
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     UNDEFINED,
@@ -21,25 +35,28 @@ from wordgate.report.text import (
     verdict,
 )
 
+MOST_BARS, MOST_CELLS, MOST_CONFUSIONS = 30, 10, 30
+
 
 def model_page(
     config: Config, metrics: Metrics, analysis: ErrorAnalysis, audit: Sequence[Section]
 ) -> str:
-    """Show how a model scores, as a self-contained HTML page.
+    """Show a model's scores as a self-contained HTML page.
 
     Args:
-        config: How the model came about.
+        config: Labels, data, recipe and versions of the model.
         metrics: Its scores.
-        analysis: What its predictions on the test rows show.
-        audit: What was found in the data, by subject.
+        analysis: The analysis of its predictions on the test rows.
+        audit: The findings in the data, by subject.
 
     Returns:
         The page: no script, nothing fetched, every text of the data escaped.
     """
+    difference = metrics.difference_to_count
     return render(
         "model.html.j2",
         title=f"{family_name(config.family)} on {source_name(str(config.data.get('source')))}",
-        verdict=verdict(config.family, metrics.difference_to_count),
+        verdict=verdict(config.family, difference),
         sentences=[
             leak_warning(metrics.split),
             *metrics.split.warnings,
@@ -48,16 +65,17 @@ def model_page(
         ],
         metrics=metrics,
         headline=_headline(metrics),
-        score=_score(metrics),
-        scores=_scores(metrics),
-        difference=_difference(metrics),
-        split=_split(metrics),
+        score=_accuracy_figure(metrics),
+        scores=_scores_table(metrics),
+        difference=f"{format_points(difference)} points against word counts on the same rows"
+        f" ({format_evidence(difference)}).",
+        split=_split_section(metrics.split),
         section=model_section(analysis, metrics.history, metrics.best_epoch),
         audit=audit,
         methods=[
             metrics.split.reason,
             f"Interval of accuracy: {metrics.intervals.accuracy.method}.",
-            f"Difference to word counts: {metrics.difference_to_count.method}.",
+            f"Difference to word counts: {difference.method}.",
             f"Recipe {config.recipe}, seed {config.seed}.",
         ],
         versions=list(config.environment.items()),
@@ -65,7 +83,6 @@ def model_page(
 
 
 def _baselines(metrics: Metrics) -> list[tuple[str, Baseline]]:
-    """Name what the model has to beat."""
     both = metrics.baselines
     return [
         ("word counts + logistic regression", both.count),
@@ -74,7 +91,7 @@ def _baselines(metrics: Metrics) -> list[tuple[str, Baseline]]:
 
 
 def _headline(metrics: Metrics) -> list[tuple[str, str, str]]:
-    """Give the figures that open the page: name, value and remark."""
+    """Give the numbers that open the page: name, value and remark."""
     intervals = metrics.intervals
     groups = f"of {metrics.split.n_test_groups:,} groups"
     return [
@@ -85,8 +102,7 @@ def _headline(metrics: Metrics) -> list[tuple[str, str, str]]:
     ]
 
 
-def _score(metrics: Metrics) -> Figure:
-    """Show the accuracy and its interval beside the baselines'."""
+def _accuracy_figure(metrics: Metrics) -> Figure:
     interval, baselines = metrics.intervals.accuracy, _baselines(metrics)
     own = Estimate.of(metrics.accuracy, interval)
     rows = [Dots("this model", [own])]
@@ -110,15 +126,7 @@ def _interval(interval: Interval) -> str:
     return "no interval" if interval.low is None else f"95 %: {format_interval(interval)}"
 
 
-def _difference(metrics: Metrics) -> str:
-    found = metrics.difference_to_count
-    return (
-        f"{format_points(found)} points against word counts on the same rows"
-        f" ({format_evidence(found)})."
-    )
-
-
-def _scores(metrics: Metrics) -> PageTable:
+def _scores_table(metrics: Metrics) -> PageTable:
     named: list[tuple[str, Metrics | Baseline]] = [("this model", metrics), *_baselines(metrics)]
     rows = [
         (name, *map(format_share, (one.accuracy, one.macro_f1, one.log_loss)))
@@ -127,8 +135,7 @@ def _scores(metrics: Metrics) -> PageTable:
     return PageTable(("", "accuracy", "macro F1", "log loss"), rows)
 
 
-def _split(metrics: Metrics) -> Section:
-    split = metrics.split
+def _split_section(split: SplitFacts) -> Section:
     rows = [
         ("training", f"{split.n_train:,}"),
         ("validation", f"{split.n_valid:,}"),
@@ -137,3 +144,226 @@ def _split(metrics: Metrics) -> Section:
         ("test rows with a near copy in train", f"{split.near_duplicates_in_train:,}"),
     ]
     return Section("Train-test split", [split.reason], ("", "rows"), rows)
+
+
+def model_section(
+    analysis: ErrorAnalysis,
+    history: Sequence[Epoch],
+    best_epoch: int,
+    remarks: Sequence[str] = (),
+) -> dict[str, object]:
+    """Draw and word the analysis of a model's predictions.
+
+    Args:
+        analysis: The analysis.
+        history: The epochs of its training; none for a family that has no epochs.
+        best_epoch: The number of the one that was kept, from 1; 0 without epochs.
+        remarks: What a user should know about its training, where the page doesn't say it already.
+
+    Returns:
+        The values that ``model_section.html.j2`` lays out, by their names.
+    """
+    calibrations = [("as predicted", analysis.after)]
+    if analysis.before is not None:
+        calibrations = [("before", analysis.before), ("after", analysis.after)]
+    n_epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
+    return {
+        "analysis": analysis,
+        "labels": [_label_figure(analysis), _confusion_figure(analysis)],
+        "temperature": _temperature(analysis),
+        "calibration": PageTable(
+            ("", "calibration error", "Brier score", "log loss"),
+            [
+                [name, f"{one.ece:.3f}", f"{one.brier:.3f}", f"{one.log_loss:.3f}"]
+                for name, one in calibrations
+            ],
+        ),
+        "probabilities": [_reliability_figure(calibrations), _coverage_figure(analysis.coverage)],
+        "abstention": abstention_sentences(analysis.coverage),
+        "slices": [
+            _slice_figure("By the length of a text", "words", analysis.by_length,
+                          "Words of a text, in bins of about as many rows."),
+            _slice_figure("By the share of words new to it", "unseen", analysis.by_unseen,
+                          "Words of a text that stand in no training text."),
+        ],
+        "learning": [
+            _epoch_figure(history, best_epoch, what) for what in ("loss", "accuracy") if history
+        ],
+        "learning_text": f"{n_epochs}; the model is that of epoch {best_epoch}."
+        " Accuracy on training rows is measured on the way, with dropout.",
+        "remarks": remarks,
+    }  # fmt: skip
+
+
+def _temperature(analysis: ErrorAnalysis) -> str:
+    if analysis.before is None:
+        return "The probabilities are the model's own; no temperature was fitted."
+    if analysis.temperature is None:
+        return (
+            "Each fold's log-probabilities are divided by a temperature of its own, fitted on its"
+            " validation rows. That changes no predicted label."
+        )
+    way = "overconfident" if analysis.temperature > 1 else "underconfident"
+    return (
+        f"The model was {way}: its log-probabilities are divided by a temperature of"
+        f" {analysis.temperature:.2f}, fitted on the validation rows. That changes no predicted"
+        " label."
+    )
+
+
+def _confusion_figure(analysis: ErrorAnalysis) -> Figure:
+    """Show true labels against predicted ones; of many labels those with the most errors."""
+    labels = [score.label for score in analysis.scores.per_class]
+    counts = analysis.scores.confusion
+    n = range(len(labels))
+    n_errors = [sum(counts[i][j] + counts[j][i] for j in n if j != i) for i in n]
+    chosen = sorted(sorted(n, key=lambda i: -n_errors[i])[:MOST_CELLS])
+    note = "Rows are true labels, columns predicted ones; shares are of a row."
+    if len(chosen) == len(labels):
+        rows = [[labels[i], *(f"{count:,}" for count in counts[i])] for i in n]
+        table = PageTable(("true \\ predicted", *labels), rows)
+    else:  # the most frequent errors: a matrix of many labels is mostly zeros
+        errors = sorted(((counts[i][j], i, j) for i in n for j in n if i != j), reverse=True)
+        most = [one for one in errors[:MOST_CONFUSIONS] if one[0]]
+        rows = [[labels[i], labels[j], f"{count:,}"] for count, i, j in most]
+        table = PageTable(("true", "predicted", "rows"), rows)
+        note += f" The {len(chosen)} of {len(labels)} labels with the most errors."
+    return Figure(
+        "Confusion matrix",
+        heat_map(
+            [labels[i] for i in chosen],
+            [[counts[i][j] for j in chosen] for i in chosen],
+            label=f"Confusion matrix of {len(chosen)} labels; the table has its numbers.",
+        ),
+        table,
+        note,
+    )
+
+
+def _label_figure(analysis: ErrorAnalysis) -> Figure:
+    """Show every label's F1 with its interval, and precision and recall in the table."""
+    scores = list(zip(analysis.scores.per_class, analysis.intervals, strict=True))
+    shown = sorted(scores, key=lambda pair: pair[0].f1 or 0.0)[:MOST_BARS]
+    chosen = {score.label for score, _ in shown}
+    bars = [
+        ChartBar(score.label, Estimate.of(score.f1, found.f1), f"{score.support:,} rows")
+        for score, found in scores
+        if score.label in chosen
+    ]
+    rows = [
+        [
+            score.label,
+            *(format_share(score.precision), format_interval(found.precision)),
+            *(format_share(score.recall), format_interval(found.recall)),
+            *(format_share(score.f1), format_interval(found.f1)),
+            f"{score.support:,}",
+        ]
+        for score, found in scores
+    ]
+    header = ("label", "precision", "95 %", "recall", "95 %", "F1", "95 %", "rows")
+    less = len(scores) - len(bars)
+    note = "Harmonic mean of precision and recall; whiskers are intervals by groups."
+    if less:
+        note += f" The {len(bars)} labels of {len(scores)} that fare worst."
+    return Figure(
+        "F1 of each label",
+        bar_chart(
+            bars, x=shares("F1, with 95 % interval"), label="F1 of each label: " + _list(bars)
+        ),
+        PageTable(header, rows),
+        note,
+    )
+
+
+def _reliability_figure(calibrations: Sequence[tuple[str, Calibration]]) -> Figure:
+    """Show accuracy against confidence, before and after the temperature."""
+    lines = [Line("perfect", [(0, 0), (1, 1)], "quiet")]
+    rows, last = [], calibrations[-1][1]
+    for name, found in calibrations:
+        points = [(one.confidence, one.accuracy) for one in found.bins]
+        lines.append(Line(name, points, "one" if found is last else "two", marks=True))
+        for one in found.bins:
+            edges, shares_of = f"{one.low:.2f} to {one.high:.2f}", (one.confidence, one.accuracy)
+            rows.append([name, edges, *map(format_share, shares_of), f"{one.n:,}"])
+    return Figure(
+        "Reliability: accuracy against confidence",
+        line_chart(
+            lines,
+            x=shares("probability of its answer"),
+            y=shares("accuracy"),
+            label=f"Reliability; expected calibration error {last.ece:.3f}.",
+        ),
+        PageTable(("", "probability", "mean", "accuracy", "rows"), rows),
+        "Below the diagonal it is overconfident, above it underconfident.",
+    )
+
+
+def _coverage_figure(points: Sequence[CoveragePoint]) -> Figure:
+    """Show coverage and accuracy by the threshold of `--abstain-below`."""
+    answered = [(one.threshold, one.coverage) for one in points]
+    accuracy = [(one.threshold, one.accuracy) for one in points if one.accuracy is not None]
+    rows = [
+        [f"{one.threshold:.2f}", f"{one.coverage:.1%}", format_share(one.accuracy), f"{one.n:,}"]
+        for one in points
+    ]
+    return Figure(
+        "Accuracy against coverage",
+        line_chart(
+            [Line("texts answered", answered, "two"), Line("accuracy among them", accuracy, "one")],
+            x=shares("P of --abstain-below"),
+            y=shares("share"),
+            label="Share of texts answered, and accuracy among them, by threshold.",
+        ),
+        PageTable(("P", "answered", "accuracy", "rows"), rows),
+        "Answers less probable than P are withheld: fewer texts are answered, mostly better.",
+    )
+
+
+def _slice_figure(title: str, what: str, slices: Sequence[Slice], note: str) -> Figure:
+    bars = [
+        ChartBar(one.name, Estimate.of(one.accuracy, one.interval), f"{one.n:,} rows")
+        for one in slices
+    ]
+    rows = [
+        [one.name, format_share(one.accuracy), format_interval(one.interval), f"{one.n:,}"]
+        for one in slices
+    ]
+    return Figure(
+        title,
+        bar_chart(bars, x=shares("accuracy, with 95 % interval"), label=f"{title}: {_list(bars)}"),
+        PageTable((what, "accuracy", "95 % interval", "rows"), rows),
+        note,
+    )
+
+
+def _epoch_figure(history: Sequence[Epoch], best: int, what: str) -> Figure:
+    """Show loss or accuracy by epoch, numbered at whole epochs alone."""
+    epochs = axis("epoch", [one.epoch for one in history])
+    epochs = replace(epochs, ticks=[tick for tick in epochs.ticks if tick == int(tick)])
+    train, valid = f"train_{what}", f"valid_{what}"
+    lines = [
+        Line("training", [(one.epoch, getattr(one, train)) for one in history], "two"),
+        Line("validation", [(one.epoch, getattr(one, valid)) for one in history], "one"),
+    ]
+    values = [y for one in lines for _, y in one.points]
+    rows = [[str(one.epoch), f"{getattr(one, train):.3f}", f"{getattr(one, valid):.3f}"]
+            for one in history]  # fmt: skip
+    title = f"{what.capitalize()} by epoch"
+    last = lines[1].points[-1][1]
+    return Figure(
+        title,
+        line_chart(
+            lines,
+            x=epochs,
+            y=axis(what, values, form="{:.2f}".format),
+            label=f"{title}; validation ends at {last:.3f}.",
+            marked=(best, f"kept: {best}") if best else None,
+        ),
+        PageTable(("epoch", "training", "validation"), rows),
+    )
+
+
+def _list(bars: Sequence[ChartBar]) -> str:
+    values = [f"{bar.name} " + ("undefined" if bar.estimate.value is None
+                              else f"{bar.estimate.value:.2f}") for bar in bars]  # fmt: skip
+    return ", ".join(values) + "."
