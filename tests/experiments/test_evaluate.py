@@ -3,7 +3,7 @@ import csv
 import pytest
 
 import wordgate
-from wordgate.cli.views import evaluation_view
+from wordgate.cli.evaluate import format_evaluation
 from wordgate.errors import DataError
 from wordgate.runtime.progress import Silent
 
@@ -15,7 +15,7 @@ def refusal(bundle, data, **options):
 
 
 def first_line(evaluation):
-    return evaluation_view(evaluation).splitlines()[0]
+    return format_evaluation(evaluation).splitlines()[0]
 
 
 def strangers(n):
@@ -54,7 +54,7 @@ def test_unseen_rows_are_scored_apart(count_model, make_file, make_rows):
     )
     assert first_line(evaluation).startswith("300 of these 340 rows had a part in the model's")
     assert (
-        evaluation_view(evaluation)
+        format_evaluation(evaluation)
         .splitlines()[-1]
         .startswith(
             f"On the 40 unseen rows alone: accuracy {alone.scores.accuracy:.3f}, 95 % interval "

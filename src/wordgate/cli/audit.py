@@ -1,13 +1,12 @@
 """`wordgate audit`: duplicates, conflicting labels, and what a split would leak."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from wordgate.cli.options import json_option, reading_options
-from wordgate.cli.streams import remark
+from wordgate.cli.streams import print_json, remark
 
 
 @click.command()
@@ -33,7 +32,7 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
         with atomic_output(Path(html)) as aside:
             aside.write_text(audit_page(found), encoding="utf-8", errors="replace")
     if as_json:
-        click.echo(json.dumps(found.to_json(), ensure_ascii=False))
+        print_json(found.to_json())
         return
     click.echo(format_audit(found))
     if html is not None:

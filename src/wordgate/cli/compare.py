@@ -1,17 +1,27 @@
 """`wordgate compare`: every family of models on the same splits."""
 
-import json
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from wordgate.cli.options import (
     json_option,
     learning_options,
+    overwrite_option,
     reading_options,
     split_option,
     teaching_options,
 )
+from wordgate.cli.streams import print_json
+from wordgate.runtime.display import one_line
+from wordgate.runtime.progress import Console, ProgressBar
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from wordgate.evaluation.comparison import Comparison
 
 
 @click.command(
@@ -42,7 +52,7 @@ from wordgate.cli.options import (
     show_default=True,
     help="Where to write comparison.json and report.html.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a comparison that is there.")
+@overwrite_option
 @click.option("--resume", is_flag=True, help="Go on with the comparison that was interrupted.")
 @json_option
 def compare(
@@ -60,13 +70,12 @@ def compare(
     what each family gains over the next simpler one, in paired tests, and what it costs. Families
     that average word vectors need --vectors.
     """
-    from wordgate.cli.live_comparison import LiveComparison
     from wordgate.experiments.compare import compare as run_comparison
     from wordgate.report.comparison import format_comparison
     from wordgate.settings import parse_assignments
 
     families = None if models is None else [name.strip() for name in models.split(",")]
-    with LiveComparison() as live:
+    with _LiveComparison() as live:
         comparison = run_comparison(
             data,
             models=families,
@@ -77,7 +86,79 @@ def compare(
             **options,
         )
     if as_json:
-        click.echo(json.dumps(comparison.to_json(), ensure_ascii=False))
+        print_json(comparison.to_json())
         return
     click.echo(format_comparison(comparison))
     click.echo(f"\nThe same in pictures: {out}/report.html")
+
+
+class _LiveComparison(Console):
+    """The console while a comparison runs: the results stand below the remarks, and grow.
+
+    In a log file a line is written for each model instead.
+    """
+
+    def __enter__(self) -> "_LiveComparison":
+        from rich.live import Live
+        from rich.text import Text
+
+        self._running: Live | None = None
+        self._table, self._status = "", ""
+        self._text = Text
+        if self._live:
+            self._running = Live(console=self._console, refresh_per_second=4, transient=True)
+            self._running.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> None:
+        if self._running is not None:
+            self._running.stop()
+
+    def show(self, comparison: "Comparison") -> None:
+        """Show the results so far."""
+        if self._running is None:
+            last = comparison.results[-1]
+            self.say(
+                f"{last.family}, {last.kind} split: accuracy {last.scores.accuracy:.3f},"
+                f" {last.train_seconds:.1f} s"
+            )
+            return
+        from wordgate.report.comparison import format_results
+
+        self._table = format_results(comparison)
+        self._draw()
+
+    @contextmanager
+    def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
+        """Show how far the model at work is, in a line below the results."""
+        counted = done
+
+        def advance(label: str) -> None:
+            nonlocal counted
+            counted += 1
+            self._status = label
+            if total is not None:
+                self._status += f"  {counted / max(1, total):.0%}"
+            self._draw()
+
+        yield _StatusBar(advance)
+        self._status = ""
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._running is not None:
+            shown = "\n\n".join(filter(None, (self._table, self._status)))
+            self._running.update(self._text("\n".join(map(one_line, shown.split("\n")))))
+
+
+class _StatusBar:
+    def __init__(self, advance: Callable[[str], None]):
+        self._advance = advance
+
+    def advance(self, label: str) -> None:
+        self._advance(label)

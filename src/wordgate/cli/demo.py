@@ -1,11 +1,11 @@
 """`wordgate demo`: what reading word order is worth, in under a minute."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from wordgate.cli.options import json_option, seed_option, threads_option
+from wordgate.cli.streams import print_json
 
 if TYPE_CHECKING:
     from wordgate.experiments.demo import Demo
@@ -32,15 +32,13 @@ def demo(out: str, *, seed: int, threads: int | None, as_json: bool) -> None:
 
     outcome = run_demo(out, seed=seed, threads=threads, progress=Console())
     if as_json:
-        metrics = outcome.training.metrics.model_dump(mode="json")
-        click.echo(json.dumps(metrics, ensure_ascii=False))
-        return
-    click.echo(_view(outcome))
+        print_json(outcome.training.metrics.model_dump(mode="json"))
+    else:
+        click.echo(_format_demo(outcome))
 
 
-def _view(outcome: "Demo") -> str:
-    from wordgate.cli.views import costs, scores_beside_baselines
-    from wordgate.report.text import leak_warning
+def _format_demo(outcome: "Demo") -> str:
+    from wordgate.report.text import costs, leak_warning, scores_beside_baselines
 
     metrics = outcome.training.metrics
     why = (

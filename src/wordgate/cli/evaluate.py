@@ -1,13 +1,15 @@
 """`wordgate evaluate`: a saved model on a file."""
 
-import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from wordgate.cli.options import json_option, kernel_option, reading_options, threads_option
-from wordgate.cli.streams import remark
+from wordgate.cli.streams import print_json, remark, warn_of_changes
+
+if TYPE_CHECKING:
+    from wordgate.experiments.evaluate import Evaluation, Seen
 
 
 @click.command(short_help="Evaluate a model on a file.")
@@ -31,21 +33,57 @@ def evaluate(
     Rows that had a part in the model's training are counted first: on them a score is memory. Of a
     model that was imported this can't be told, and it is said.
     """
-    from wordgate.cli.views import change_warnings, evaluation_view
     from wordgate.experiments.evaluate import evaluate as run_evaluation
 
     evaluation = run_evaluation(bundle, data, kernel=kernel, threads=threads, **reading)
-    remarks = [
-        *change_warnings(bundle, evaluation.predictor.changed_files),
-        *evaluation.reading.lines(),
-    ]
-    remark("\n".join(remarks))
+    warn_of_changes(bundle, evaluation.predictor.changed_files)
+    remark("\n".join(evaluation.reading.lines()))
     if not as_json:
-        click.echo(evaluation_view(evaluation))
+        click.echo(format_evaluation(evaluation))
         return
-    result = {
-        "seen": None if evaluation.seen is None else asdict(evaluation.seen),
-        "scores": evaluation.scores.model_dump(mode="json"),
-        "unseen": None if evaluation.unseen is None else evaluation.unseen.model_dump(mode="json"),
-    }
-    click.echo(json.dumps(result, ensure_ascii=False))
+    seen, unseen = evaluation.seen, evaluation.unseen
+    print_json(
+        {
+            "seen": None if seen is None else asdict(seen),
+            "scores": evaluation.scores.model_dump(mode="json"),
+            "unseen": None if unseen is None else unseen.model_dump(mode="json"),
+        }
+    )
+
+
+def format_evaluation(evaluation: "Evaluation") -> str:
+    """Write a model's scores on a file for a terminal, memory first."""
+    from wordgate.report.text import classification_report, confusion_table, format_interval
+
+    parts = [
+        _memory(evaluation.seen),
+        classification_report(evaluation.scores),
+        confusion_table(evaluation.scores),
+    ]
+    if evaluation.unseen is not None:
+        interval = format_interval(evaluation.unseen.intervals.accuracy)
+        parts.append(
+            f"On the {evaluation.unseen.n:,} unseen rows alone: accuracy"
+            f" {evaluation.unseen.accuracy:.3f}, 95 % interval {interval}"
+            f" (all rows: {evaluation.scores.accuracy:.3f})."
+        )
+    return "\n\n".join(parts)
+
+
+def _memory(seen: "Seen | None") -> str:
+    """Write how much of a file had a part in the model's training."""
+    if seen is None:
+        return (
+            "It can't be told which of these rows had a part in the model's training, since the"
+            " model was imported without its training texts: on such rows a score is memory."
+        )
+    if seen.rows == 0:
+        return f"None of these {seen.n:,} rows had a part in the model's training."
+    ways = [f"{seen.texts:,} by their text", f"{seen.near_copies:,} by it or a near copy of it"]
+    if seen.groups is not None:
+        ways.append(f"{seen.groups:,} by their group")
+    rows = f"All {seen.n:,}" if seen.rows == seen.n else f"{seen.rows:,} of these {seen.n:,}"
+    return (
+        f"{rows} rows had a part in the model's training ({', '.join(ways)}):"
+        " on them a score is memory."
+    )

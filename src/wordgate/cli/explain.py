@@ -1,12 +1,30 @@
 """`wordgate explain`: why a text is given its label, word by word."""
 
-import json
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from wordgate.cli.options import json_option, threads_option
-from wordgate.cli.streams import remark
+from wordgate.cli.streams import print_json, remark, warn_of_changes
+from wordgate.runtime.display import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from wordgate.prediction.explanation import ExplainedWord, Explanation
+
+MARKED, MARKED_TWICE = 0.05, 0.2
+"""Effects from which a word in the sentence has one mark, and two."""
+_COLOURED = 0.02
+# Text and ground are both named: they are read in a light terminal and in a dark one.
+_FOR = ("black on #cfe3f2", "black on #8fbfe3", "white on #1f5d86")
+_AGAINST = ("black on #f6dfc8", "black on #eeb27a", "white on #a04f10")
+_WIDE, _SHORT_BAR, _LONG_BAR = 100, 10, 24
+_LONGEST_WORD = 24
 
 
 @click.command(short_help="Explain a text's label, word by word.")
@@ -24,19 +42,15 @@ def explain(bundle: str, text: str, *, threads: int | None, as_json: bool) -> No
     A '-' for TEXT reads one text from standard input, to its end. A model of several columns takes
     them in the form that 'wordgate info' shows, such as 'entity | text'.
     """
-    from wordgate.cli.views import change_warnings
     from wordgate.prediction.predictor import load
 
     predictor = load(bundle, threads=threads)
-    for warning in change_warnings(bundle, predictor.changed_files):
-        remark(warning)
+    warn_of_changes(bundle, predictor.changed_files)
     explanation = predictor.explain(_from_standard_input() if text == "-" else text)
     if as_json:
-        click.echo(json.dumps(explanation.to_json(), ensure_ascii=False))
-        return
-    from wordgate.cli.explanation_view import print_explanation
-
-    print_explanation(explanation)
+        print_json(explanation.to_json())
+    else:
+        _print_explanation(explanation)
 
 
 def _from_standard_input() -> str:
@@ -48,3 +62,115 @@ def _from_standard_input() -> str:
         remark("One text, over as many lines as you like; end with Ctrl-D.")
     text = sys.stdin.buffer.read().decode("utf-8", "replace").removeprefix(BYTE_ORDER_MARK)
     return text.rstrip("\r\n")
+
+
+def _print_explanation(explanation: "Explanation") -> None:
+    """Print an explanation as wide as the terminal is: in colour where there is some."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, emoji=False, markup=False)
+    blocks: list[Text | Table] = [_verdict(explanation)]
+    if explanation.words:
+        blocks += [_sentence(explanation), Text(_key(explanation)), _table(explanation, console)]
+    blocks += [Text(paragraph) for paragraph in _below(explanation)]
+    for number, block in enumerate(blocks):
+        if number:
+            console.print()
+        # In a file a paragraph stays on one line.
+        console.print(block, soft_wrap=isinstance(block, Text) and not console.is_terminal)
+
+
+def _below(explanation: "Explanation") -> Iterator[str]:
+    if explanation.words:
+        yield explanation.course_means
+    if any(word.gates is not None for word in explanation.words):
+        yield (
+            "input, forget, output: how far these gates stood open, from 0 to 1, in the mean of the"
+            " hidden units. memory: how much the cell state changed, in the same mean."
+        )
+    for note in explanation.remarks:
+        yield one_line(f"Note: {note}")
+
+
+def _verdict(explanation: "Explanation") -> "Text":
+    from rich.text import Text
+
+    line = Text()
+    for label, share in explanation.likely_first():
+        style = "bold" if label == explanation.label else ""
+        line.append(f"{'   ' if line else ''}{one_line(label)} {share:.3f}", style)
+    return line
+
+
+def _sentence(explanation: "Explanation") -> "Text":
+    """Write the text with its words coloured, and the strong ones marked."""
+    from rich.text import Text
+
+    sentence, done = Text(), 0
+    for word in explanation.words:
+        sentence.append(one_line(explanation.text[done : word.start]))
+        shown = one_line(explanation.text[word.start : word.end])
+        sentence.append(shown, _style(word))
+        strong = (abs(word.effect) >= MARKED) + (abs(word.effect) >= MARKED_TWICE)
+        if strong:
+            sentence.append(f"({strong * ('+' if word.effect > 0 else '-')})", "bold")
+        done = word.end
+    return sentence.append(one_line(explanation.text[done:]))
+
+
+def _style(word: "ExplainedWord") -> str:
+    strength = abs(word.effect)
+    if strength < _COLOURED:
+        return ""
+    return (_FOR if word.effect > 0 else _AGAINST)[
+        (strength >= MARKED) + (strength >= MARKED_TWICE)
+    ]
+
+
+def _key(explanation: "Explanation") -> str:
+    return (
+        f"(+) speaks for {one_line(explanation.label)}, whose probability is lower by {MARKED} or"
+        f" more without the word; (++) by {MARKED_TWICE} or more; (-) and (--) speak against it."
+    )
+
+
+def _table(explanation: "Explanation", console: "Console") -> "Table":
+    """Lay out a row for the verdict before any word, and one for each."""
+    from rich.table import Table
+    from rich.text import Text
+
+    has_gates = any(word.gates is not None for word in explanation.words)
+    bar = _LONG_BAR if console.width >= _WIDE else _SHORT_BAR
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("word", no_wrap=True, overflow="ellipsis", max_width=_LONGEST_WORD)
+    table.add_column("effect", justify="right", no_wrap=True)
+    label = one_line(explanation.label)
+    table.add_column(f"{label} after it", width=7 + bar)
+    for name in ("input", "forget", "output", "memory") if has_gates else ():
+        table.add_column(name, justify="right", no_wrap=True)
+    filled = "#" if console.options.ascii_only else "█"
+
+    def after(share: float) -> str:
+        return f"{share:.3f}  {round(bar * share) * filled}"
+
+    table.add_row("", "", after(explanation.start[explanation.label]))
+    for word in explanation.words:
+        shown = Text().append(one_line(word.word), _style(word))
+        shown.append("" if word.known else " (unknown)")
+        table.add_row(
+            shown,
+            f"{word.effect + 0.0:+.3f}",
+            after(word.probabilities[explanation.label]),
+            *(_gates(word) if has_gates else ()),
+        )
+    return table
+
+
+def _gates(word: "ExplainedWord") -> tuple[str, ...]:
+    from wordgate.report.text import UNDEFINED
+
+    if word.gates is None or word.memory_change is None:
+        return 4 * (UNDEFINED,)
+    gates = (word.gates.input, word.gates.forget, word.gates.output)
+    return (*(f"{gate:.2f}" for gate in gates), f"{word.memory_change:.3f}")

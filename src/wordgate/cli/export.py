@@ -1,12 +1,12 @@
 """`wordgate export`: a saved model as an ONNX file."""
 
-import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import json_option, reading_options, threads_option
-from wordgate.cli.streams import remark
+from wordgate.cli.options import json_option, overwrite_option, reading_options, threads_option
+from wordgate.cli.streams import print_json, remark
 
 if TYPE_CHECKING:
     from wordgate.experiments.export import Exported
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Write a model as an ONNX file.")
 @click.argument("bundle")
 @click.option("--out", metavar="FILE", required=True, help="The file to write, such as m.onnx.")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@overwrite_option
 @click.option(
     "--int8",
     is_flag=True,
@@ -34,12 +34,9 @@ def export(
     bundle: str,
     *,
     out: str,
-    overwrite: bool,
     int8: bool,
-    data: str | None,
-    threads: int | None,
     as_json: bool,
-    **reading: Any,
+    **options: Any,
 ) -> None:
     """Write the model in BUNDLE as one ONNX file, with its labels and its tokenizer inside.
 
@@ -50,27 +47,24 @@ def export(
     """
     from wordgate.experiments.export import export_onnx
 
-    exported = export_onnx(
-        bundle, out, int8=int8, data=data, overwrite=overwrite, threads=threads, **reading
-    )
+    exported = export_onnx(bundle, out, int8=int8, **options)
     if exported.reading is not None:
         remark("\n".join(exported.reading.lines()))
-    click.echo(json.dumps(_facts(exported)) if as_json else _told(exported, int8=int8))
+    if not as_json:
+        click.echo(_format_export(exported, int8=int8))
+        return
+    print_json(
+        {
+            "out": str(exported.out),
+            "bytes": exported.size,
+            "agreement": asdict(exported.agreement),
+            "rows": None if exported.rows is None else asdict(exported.rows),
+        }
+    )
 
 
-def _facts(exported: "Exported") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {
-        "out": str(exported.out),
-        "bytes": exported.size,
-        "agreement": asdict(exported.agreement),
-        "rows": None if exported.rows is None else asdict(exported.rows),
-    }
-
-
-def _told(exported: "Exported", *, int8: bool) -> str:
-    from wordgate.cli.views import one_line
+def _format_export(exported: "Exported", *, int8: bool) -> str:
+    from wordgate.runtime.display import one_line
 
     agreement, rows = exported.agreement, exported.rows
     lines = [

@@ -4,6 +4,7 @@ from typing import Literal
 
 import click
 
+from wordgate.cli.options import overwrite_option
 from wordgate.cli.streams import remark
 
 
@@ -17,7 +18,7 @@ from wordgate.cli.streams import remark
     help="The labels in the order of the model's outputs; scikit-learn's LabelEncoder sorts them.",
 )
 @click.option("--out", metavar="FOLDER", required=True, help="Where to write the model.")
-@click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
+@overwrite_option
 @click.option(
     "--max-tokens",
     metavar="N",
@@ -47,8 +48,8 @@ def import_keras(
     softmax, and dropouts between. TOKENIZER.json holds what the legacy Tokenizer's to_json() gave.
     No code in them is run, and Keras is not needed.
     """
-    from wordgate.cli.views import one_line
     from wordgate.interchange.keras import import_keras as import_model
+    from wordgate.runtime.display import one_line
 
     imported = import_model(
         model,

@@ -10,7 +10,9 @@ from wordgate.runtime.cpu import MOST_THREADS
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Join options into one decorator, in their order in ``--help``."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -19,19 +21,19 @@ def _stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-reading_options = _stack(
-    click.option(
-        "--text",
-        metavar="COLUMN",
-        help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
-        " 'entity | text'; the last is the text itself, in which copies are sought.",
-    ),
-    click.option("--label", metavar="COLUMN", help="Column of the labels."),
-    click.option(
-        "--group",
-        metavar="COLUMN",
-        help="Column of the groups that a fair split keeps together; 'none' for no groups.",
-    ),
+_text_option = click.option(
+    "--text",
+    metavar="COLUMN",
+    help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
+    " 'entity | text'; the last is the text itself, in which copies are sought.",
+)
+_label_option = click.option("--label", metavar="COLUMN", help="Column of the labels.")
+_group_option = click.option(
+    "--group",
+    metavar="COLUMN",
+    help="Column of the groups that a fair split keeps together; 'none' for no groups.",
+)
+_row_options = stack(
     click.option(
         "--drop-label",
         "drop_labels",
@@ -42,6 +44,8 @@ reading_options = _stack(
     click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1252."),
     click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Read only N rows."),
 )
+reading_options = stack(_text_option, _label_option, _group_option, _row_options)
+ungrouped_reading_options = stack(_text_option, _label_option, _row_options)
 
 seed_option = click.option(
     "--seed",
@@ -72,7 +76,7 @@ def split_option(default: str) -> Callable[[Command], Command]:
     )
 
 
-learning_options = _stack(
+learning_options = stack(
     click.option(
         "--recipe",
         metavar="NAME",
@@ -116,7 +120,7 @@ learning_options = _stack(
     ),
 )
 
-teaching_options = _stack(
+teaching_options = stack(
     click.option(
         "--teacher",
         metavar="NAME",
@@ -139,7 +143,7 @@ teaching_options = _stack(
     ),
 )
 
-training_options = _stack(
+training_options = stack(
     click.option("--out", metavar="FOLDER", required=True, help="Where to write the model."),
     click.option(
         "--overwrite",
@@ -175,5 +179,7 @@ kernel_option = click.option(
     help="What computes an LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
     " int8-quantized. Numba is the extra 'numba', and takes a second or two to begin.",
 )
+
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

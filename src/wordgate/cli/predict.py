@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from wordgate.cli.options import json_option, kernel_option, threads_option
-from wordgate.cli.streams import remark
+from wordgate.cli.streams import print_json, remark, warn_of_changes
+from wordgate.runtime.display import one_line
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from wordgate.prediction.predictor import Predictor
 
 LINES_AT_ONCE = 8192
 
 
-class PredictedText(TypedDict):
-    """One text's label and its probabilities by label."""
-
+class _PredictedText(TypedDict):
     text: str
     label: str | None
     probabilities: dict[str, float]
@@ -61,20 +57,17 @@ def predict(
     A model of several columns takes them in one TEXT, in the form that 'wordgate
     info' shows, such as 'entity | text'.
     """
-    from wordgate.cli.views import change_warnings
     from wordgate.prediction.predictor import check_abstain, load
 
     if as_json and as_jsonl:
         raise click.UsageError("--json and --jsonl exclude each other.")
     check_abstain(abstain_below)
     predictor = load(bundle, kernel=kernel, threads=threads)
-    for warning in change_warnings(bundle, predictor.changed_files):
-        remark(warning)
+    warn_of_changes(bundle, predictor.changed_files)
     chunks = _chunks(texts, predictor.config.text_form())
     answers = _answers(predictor, chunks, abstain_below)
     if as_json:
-        listed = [answer for chunk in answers for answer in chunk]
-        click.echo(json.dumps({"predictions": listed}, ensure_ascii=False))
+        print_json({"predictions": [answer for chunk in answers for answer in chunk]})
         return
     for chunk in answers:
         lines = [json.dumps(one, ensure_ascii=False) if as_jsonl else _line(one) for one in chunk]
@@ -83,7 +76,6 @@ def predict(
 
 def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
     """Give the texts in chunks: of standard input, the lines that have come so far."""
-    from wordgate.cli.views import one_line
     from wordgate.tables.encoding import BYTE_ORDER_MARK, without_surrogates
     from wordgate.tables.source import arriving_lines
 
@@ -104,25 +96,17 @@ def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
 
 def _answers(
     predictor: "Predictor", chunks: Iterable[list[str]], abstain_below: float
-) -> Iterator[list[PredictedText]]:
+) -> Iterator[list[_PredictedText]]:
     for texts in chunks:
-        proba = predictor.predict_proba(texts)
-        yield [
-            _answer(predictor, text, row, abstain_below)
-            for text, row in zip(texts, proba, strict=True)
-        ]
+        chunk: list[_PredictedText] = []
+        for text, row in zip(texts, predictor.predict_proba(texts), strict=True):
+            label = predictor.labels[int(row.argmax())] if row.max() >= abstain_below else None
+            probabilities = dict(zip(predictor.labels, row.tolist(), strict=True))
+            chunk.append({"text": text, "label": label, "probabilities": probabilities})
+        yield chunk
 
 
-def _answer(
-    predictor: "Predictor", text: str, row: "NDArray[np.float64]", abstain_below: float
-) -> PredictedText:
-    label = predictor.labels[int(row.argmax())] if row.max() >= abstain_below else None
-    probabilities = dict(zip(predictor.labels, row.tolist(), strict=True))
-    return {"text": text, "label": label, "probabilities": probabilities}
-
-
-def _line(answer: PredictedText) -> str:
-    from wordgate.cli.views import one_line
+def _line(answer: _PredictedText) -> str:
     from wordgate.report.text import UNDEFINED
 
     likely_first = sorted(answer["probabilities"].items(), key=lambda item: -item[1])

@@ -1,17 +1,17 @@
 """`wordgate score`: a file of any size, or a stream."""
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from wordgate.cli.options import json_option, kernel_option, threads_option
+from wordgate.cli.streams import print_json
 
 if TYPE_CHECKING:
     from wordgate.scoring.scoring import Scored
 
-SHOWN = 200  # characters of an error
+_ERROR_WIDTH = 200
 
 
 @click.command(short_help="Label the texts of a file of any size.")
@@ -73,7 +73,7 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
         raise click.UsageError("--json has no effect on standard output, where the rows go.")
     scored = score_file(bundle, source, out, **options)
     if as_json:
-        click.echo(json.dumps(asdict(scored), ensure_ascii=False))
+        print_json(asdict(scored))
     else:
         for line in _lines(scored, out):
             click.echo(line, err=out == STANDARD)
@@ -89,7 +89,7 @@ def _lines(scored: "Scored", out: str) -> list[str]:
         lines[0] += f", {scored.abstained:,} without a label"
     if scored.errors:
         lines[0] += f"; {scored.errors:,} with an error:"
-        lines += [f"  row {row:,}: {shown(why, SHOWN)}" for row, why in scored.first_errors]
+        lines += [f"  row {row:,}: {shown(why, _ERROR_WIDTH)}" for row, why in scored.first_errors]
         if scored.errors > len(scored.first_errors):
             lines.append("  ...")
     where = "" if out == "-" else f" Saved in {out}."

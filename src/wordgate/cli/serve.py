@@ -1,22 +1,18 @@
 """`wordgate serve`: a model over HTTP, with a page."""
 
 import os
-from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from wordgate.cli.options import kernel_option, threads_option
-from wordgate.cli.streams import remark
+from wordgate.cli.options import kernel_option, stack, threads_option
+from wordgate.cli.streams import remark, warn_of_changes
 from wordgate.serve.limits import Limits, flag
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _limit_options(command: Command) -> Command:
-    for limit in reversed(fields(Limits)):
-        decorate = click.option(
+_limit_options = stack(
+    *(
+        click.option(
             flag(limit.name),
             type=type(limit.default),
             metavar="N" if isinstance(limit.default, int) else "SECONDS",
@@ -24,8 +20,9 @@ def _limit_options(command: Command) -> Command:
             show_default=True,
             help=limit.metadata["help"],
         )
-        command = decorate(command)
-    return command
+        for limit in fields(Limits)
+    )
+)
 
 
 @click.command(short_help="Answer over HTTP, with a page.")
@@ -84,7 +81,6 @@ def serve(
     from wordgate.runtime.packages import require_extra
 
     require_extra("serve", "serving a model")
-    from wordgate.cli.views import change_warnings
     from wordgate.prediction.predictor import load
     from wordgate.serve.access import KEY_VARIABLE, access, is_loopback
     from wordgate.serve.server import serve as serve_model
@@ -92,16 +88,12 @@ def serve(
     checked = Limits(**limits)
     allowed = access(host, os.environ.get(KEY_VARIABLE), allow_hosts, allow_origins)
     predictor = load(bundle, kernel=kernel, threads=threads)
-    for warning in change_warnings(bundle, predictor.changed_files):
-        remark(warning)
+    warn_of_changes(bundle, predictor.changed_files)
     if not is_loopback(host) and allowed.key is None:
         remark(
             f"wordgate: warning: whoever reaches {host} can use this model; {KEY_VARIABLE} sets a"
             " key"
         )
-
-    def announce(url: str) -> None:
-        remark(f"Serving {bundle} at {url} (Ctrl-C ends it)")
 
     serve_model(
         predictor,
@@ -109,5 +101,5 @@ def serve(
         port=port,
         limits=checked,
         access=allowed,
-        announce=announce,
+        announce=lambda url: remark(f"Serving {bundle} at {url} (Ctrl-C ends it)"),
     )

@@ -7,9 +7,11 @@ fails, and writing to standard output fails once, with an `OutputError`.
 
 import errno
 import io
+import json
 import os
 import select
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -123,6 +125,22 @@ def remark(text: str) -> None:
 
     with suppress(OSError):
         click.echo(text, err=True)
+
+
+def warn_of_changes(bundle: str, names: Iterable[str]) -> None:
+    """Warn of files of a bundle that are not as they were written."""
+    for name in names:
+        remark(
+            f"wordgate: warning: {bundle}/{name} was changed or lost; predictions don't depend on"
+            " it"
+        )
+
+
+def print_json(result: object) -> None:
+    """Print a result as one JSON object in one line."""
+    import click
+
+    click.echo(json.dumps(result, ensure_ascii=False))
 
 
 def _open_if_closed(descriptor: int) -> None:

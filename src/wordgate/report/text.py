@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from wordgate.bundle.metrics import SplitFacts
+from wordgate.bundle.metrics import Baseline, Metrics, SplitFacts, TeacherFacts
 from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Average, Scores
+from wordgate.evaluation.selective_prediction import abstention_sentences
 from wordgate.families import FAMILIES
+from wordgate.runtime.display import one_line
 
 UNDEFINED = "–"
-_COLUMNS = ("precision", "recall", "f1-score", "support")
-_WIDTH = 9
-_CORNER = "true \\ predicted"
 
 
 def format_share(value: float | None, digits: int = 3) -> str:
@@ -47,9 +46,8 @@ def format_points(difference: PairedDifference) -> str:
 
 def format_evidence(difference: PairedDifference) -> str:
     """Write what makes a difference believable: its interval and its p-value."""
-    if difference.low is None or difference.high is None:
-        interval = "no interval"
-    else:
+    interval = "no interval"
+    if difference.low is not None:
         interval = f"95 % interval {format_points_interval(difference)}"
     if difference.p_value is None:
         return interval
@@ -63,12 +61,11 @@ def source_name(source: str) -> str:
 
 def family_name(family: str) -> str:
     """Name a family as people say it."""
-    known = FAMILIES.get(family)
-    return family if known is None else known.title
+    return FAMILIES[family].title if family in FAMILIES else family
 
 
 def verdict(family: str, difference: PairedDifference) -> str:
-    """Say bluntly whether the model is worth more than the plain word counts of the baseline."""
+    """Write bluntly whether the model is worth more than the baseline's plain word counts."""
     name = family_name(family)
     facts = f"{format_points(difference)} points, {format_evidence(difference)}"
     if difference.low is not None and difference.low > 0:
@@ -81,7 +78,7 @@ def verdict(family: str, difference: PairedDifference) -> str:
 
 
 def leak_warning(split: SplitFacts) -> str:
-    """Say how many test rows the model could know from training, and what that makes of scores."""
+    """Write how many test rows the model could know from training, and what scores then are."""
     if split.leaked_by_group == 0:
         return split.leakage()
     remedy = {
@@ -104,7 +101,7 @@ def classification_report(scores: Scores) -> str:
     """
     names = [score.label for score in scores.per_class]
     first = max(len(name) for name in [*names, "weighted avg"])
-    lines = [_report_line("", _COLUMNS, first), ""]
+    lines = [_report_line("", ["precision", "recall", "f1-score", "support"], first), ""]
     for score in scores.per_class:
         shares = [format_share(one, 2) for one in (score.precision, score.recall, score.f1)]
         lines.append(_report_line(score.label, [*shares, str(score.support)], first))
@@ -127,13 +124,43 @@ def confusion_table(scores: Scores) -> str:
         Lines of text, without a final newline.
     """
     names = [score.label for score in scores.per_class]
-    first = max(len(name) for name in [*names, _CORNER])
-    largest = max(len(str(count)) for row in scores.confusion for count in row)
-    widths = [max(len(name), largest) for name in names]
-    lines = [_table_line(_CORNER, names, first, widths)]
-    for name, row in zip(names, scores.confusion, strict=True):
-        lines.append(_table_line(name, [str(count) for count in row], first, widths))
+    rows = [("true \\ predicted", *names)]
+    rows += [(n, *map(str, row)) for n, row in zip(names, scores.confusion, strict=True)]
+    first = max(len(row[0]) for row in rows)
+    return "\n".join(text_table([(row[0].rjust(first), *row[1:]) for row in rows]))
+
+
+def scores_beside_baselines(family: str, metrics: Metrics) -> str:
+    """Lay out a model's scores below those of its baselines and of its teacher."""
+    rows: list[tuple[str, Baseline | TeacherFacts | Metrics]] = [
+        ("most frequent label", metrics.baselines.majority),
+        ("word counts + logistic regression", metrics.baselines.count),
+        (f"this model ({family_name(family)})", metrics),
+    ]
+    if (teacher := metrics.teacher) is not None:
+        rows.insert(2, (f"its teacher ({one_line(teacher.name):.19})", teacher))
+    header = ("accuracy", "macro F1", "log loss")
+    lines = [f"{'on the test rows':<34}" + "".join(f"{name:>10}" for name in header)]
+    for name, one in rows:
+        cells = map(format_share, (one.accuracy, one.macro_f1, one.log_loss))
+        lines.append(f"{name:<34}" + "".join(f"{cell:>10}" for cell in cells))
+    lines[0] += "   95 % interval of accuracy"
+    lines[-1] += f"   {format_interval(metrics.intervals.accuracy)}"
     return "\n".join(lines)
+
+
+def calibration_sentences(metrics: Metrics) -> list[str]:
+    """Describe the calibration of the probabilities, and what --abstain-below would give."""
+    return [*metrics.sentences("calibration"), *abstention_sentences(metrics.coverage or ())]
+
+
+def costs(metrics: Metrics) -> str:
+    """Write the time, the epochs and the memory that the training took."""
+    epochs = f" for {metrics.epochs} epochs (best: {metrics.best_epoch})" if metrics.epochs else ""
+    return (
+        f"Trained in {metrics.train_seconds:.1f} s{epochs}; {metrics.wall_seconds:.1f} s in all,"
+        f" {metrics.peak_memory_mb:,.0f} MB at most."
+    )
 
 
 def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ") -> list[str]:
@@ -159,12 +186,7 @@ def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ")
 
 
 def _report_line(name: str, cells: Sequence[str], first: int) -> str:
-    return f"{name:>{first}} " + " ".join(f"{cell:>{_WIDTH}}" for cell in cells)
-
-
-def _table_line(name: str, cells: Sequence[str], first: int, widths: Sequence[int]) -> str:
-    padded = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)]
-    return "  ".join([f"{name:>{first}}", *padded])
+    return f"{name:>{first}} " + " ".join(f"{cell:>9}" for cell in cells)
 
 
 def _undefined(scores: Scores) -> list[str]:

@@ -33,3 +33,8 @@ def escaped(text: str, *, keep: str = "") -> str:
         c if c.isprintable() or c in _HARMLESS or c in keep else c.encode("unicode_escape").decode()
         for c in text
     )
+
+
+def one_line(text: str) -> str:
+    r"""Keep a text from moving the cursor: line breaks and control characters become ``\x1b``."""
+    return escaped(text, keep="\t")
