@@ -34,8 +34,7 @@ from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval
 from wordgate.experiments.calibrating import fit_calibrated
 from wordgate.experiments.splits import split_table
-from wordgate.models.lstm import LSTMModel
-from wordgate.models.lstm_network import Network
+from wordgate.models.lstm import LSTMModel, Network
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.text.batches import bucketed

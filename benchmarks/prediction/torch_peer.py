@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from worker import read_texts, serve
 
 from wordgate.bundle.folder import BundleFolder
-from wordgate.models.lstm_network import Network
+from wordgate.models.lstm import Network
 from wordgate.runtime.parallel import parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
 

@@ -10,8 +10,13 @@ from wordgate.models.count import ABSENT_LOGIT, CountModel
 from wordgate.models.families import model_from_state
 from wordgate.text.ngrams import NgramVectorizer
 
-CONFIG = {"ngrams": [1, 2], "vocabulary": ["bad", "good", "not bad"]}
-"""Plain counts of words, as models were kept before there were several blocks."""
+CONFIG = {
+    "kind": "words",
+    "ngrams": [1, 2],
+    "n_texts": 0,
+    "vocabulary": ["bad", "good", "not bad"],
+}
+"""Plain counts of words."""
 
 
 def _arrays():
@@ -22,7 +27,7 @@ def _arrays():
 
 
 def _model():
-    return CountModel.from_state(CONFIG, _arrays())
+    return CountModel.from_state({"blocks": [CONFIG]}, _arrays())
 
 
 def _two_blocks(classes=3):
@@ -92,11 +97,6 @@ def test_no_texts_give_no_rows():
     assert _model().log_proba([]).shape == (0, 2)
 
 
-def test_plain_counts_of_words_are_read_as_one_block():
-    config, _ = _model().state()
-    assert config == {"blocks": [{"kind": "words", "n_texts": 0, **CONFIG}]}
-
-
 @pytest.mark.parametrize("make", [_model, _two_blocks])
 def test_state_makes_the_same_model_again(make):
     config, arrays = make().state()
@@ -108,20 +108,18 @@ def test_state_makes_the_same_model_again(make):
     assert np.array_equal(again.log_proba(texts), make().log_proba(texts))
 
 
-@pytest.mark.parametrize("name", ["ngrams", "vocabulary"])
-def test_a_missing_setting_is_named(name):
-    config = {key: value for key, value in CONFIG.items() if key != name}
+def test_a_model_of_before_there_were_blocks_is_refused():
     with pytest.raises(BundleError) as error:
-        CountModel.from_state(config, _arrays())
-    assert str(error.value) == f"the saved count model has no setting '{name}'"
+        CountModel.from_state(CONFIG, _arrays())
+    assert str(error.value) == "the model has no part 'blocks'; train it again"
 
 
 @pytest.mark.parametrize("name", ["coefficients", "intercepts"])
 def test_a_missing_array_is_named(name):
     arrays = {key: value for key, value in _arrays().items() if key != name}
     with pytest.raises(BundleError) as error:
-        CountModel.from_state(CONFIG, arrays)
-    assert str(error.value) == f"the saved count model has no array '{name}'"
+        CountModel.from_state({"blocks": [CONFIG]}, arrays)
+    assert str(error.value) == f"the model has no part '{name}'; train it again"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +139,7 @@ def test_a_missing_array_is_named(name):
 )
 def test_shapes_that_do_not_fit_are_named(change, message):
     with pytest.raises(BundleError) as error:
-        CountModel.from_state(CONFIG, _arrays() | change)
+        CountModel.from_state({"blocks": [CONFIG]}, _arrays() | change)
     assert str(error.value) == message
 
 
@@ -165,7 +163,7 @@ def test_shapes_that_do_not_fit_are_named(change, message):
 )
 def test_settings_out_of_place_are_named(change, message):
     with pytest.raises(BundleError) as error:
-        CountModel.from_state(CONFIG | change, _arrays())
+        CountModel.from_state({"blocks": [CONFIG | change]}, _arrays())
     assert str(error.value) == message
 
 
@@ -196,7 +194,7 @@ def test_a_missing_part_of_a_block_is_named(name):
     del config["blocks"][1][name]
     with pytest.raises(BundleError) as error:
         CountModel.from_state(config, arrays)
-    assert str(error.value) == f"the saved count model has no setting '{name}'"
+    assert str(error.value) == f"the model has no part '{name}'; train it again"
 
 
 def test_damaged_blocks_are_named():

@@ -8,8 +8,7 @@ import pytest
 
 from wordgate.errors import BundleError
 from wordgate.models.families import model_from_state
-from wordgate.models.lstm import LSTMModel
-from wordgate.models.lstm_network import Direction, Network
+from wordgate.models.lstm import Direction, LSTMModel, Network
 from wordgate.text.encoder import TextEncoder
 
 TEXTS = ["a good day", "a bad day", "", "unheard of"]
@@ -148,7 +147,7 @@ import numpy as np
 from wordgate.bundle.config import Config
 from wordgate.bundle.writing import Bundle, write_bundle
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.lstm_network import Direction, Network
+from wordgate.models.lstm import Direction, Network
 from wordgate.prediction.predictor import load
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.text.encoder import TextEncoder

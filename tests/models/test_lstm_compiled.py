@@ -7,11 +7,10 @@ from wordgate.errors import MissingExtraError, SettingsError
 from wordgate.models import lstm_compiled
 from wordgate.models.families import with_kernel
 from wordgate.models.int8 import round_to_int8
-from wordgate.models.lstm import LSTMModel
+from wordgate.models.lstm import Direction, LSTMModel, Network
 from wordgate.models.lstm_compiled import CompiledLSTMForward
 from wordgate.models.lstm_forward import KERNELS, NumpyLSTMForward, check_kernel
 from wordgate.models.lstm_ir import KernelLayout, best_layout
-from wordgate.models.lstm_network import Direction, Network
 from wordgate.text.encoder import TextEncoder
 
 POOLINGS = ("last", "max", "mean")

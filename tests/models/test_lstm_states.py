@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from wordgate.models.lstm_network import Direction, Network
-from wordgate.models.lstm_states import hidden_states, prefix_predictions
+from wordgate.models.lstm import Direction, Network, hidden_states, prefix_predictions
 from wordgate.text.encoder import EncodedTexts
 
 POOLINGS = [("last",), ("max",), ("mean",), ("last", "max", "mean")]

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 import wordgate
 from wordgate.errors import DataError
 from wordgate.models.average import AverageModel
-from wordgate.models.lstm import LSTMModel
-from wordgate.models.lstm_network import Direction, Network
+from wordgate.models.lstm import Direction, LSTMModel, Network
 from wordgate.prediction.explanation import explain
 from wordgate.prediction.occlusion import MOST_WORDS
 from wordgate.text.encoder import TextEncoder

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from wordgate.errors import SettingsError
-from wordgate.models.lstm_network import Network
+from wordgate.models.lstm import Network
 from wordgate.training import loop, lstm
 from wordgate.training.fitting import Examples
 from wordgate.training.lstm_trainer import LSTMTrainer

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wordgate.models.lstm_network import Direction, Network
+from wordgate.models.lstm import Direction, Network
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training import recurrent

@@ -4,7 +4,7 @@ ONNX lays an LSTM out as [time, directions, batch, hidden], its gates as input, 
 cell, and its two biases one after the other (operator ``LSTM``, version 14). A text's length goes
 in as ``sequence_lens``, so the backward LSTM begins at its last word.
 
-Shapes: as in `models.lstm_network` and `models.average`; ``directions`` is 1 or 2.
+Shapes: as in `models.lstm` and `models.average`; ``directions`` is 1 or 2.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from wordgate.export.graph import MICROSOFT, Graph, without_padding
 from wordgate.models.average import AverageModel
 from wordgate.models.int8 import quantize
-from wordgate.models.lstm_network import Direction, Floats, Network
+from wordgate.models.lstm import Direction, Floats, Network
 
 _GATES = [0, 3, 1, 2]  # where ONNX' gates stand among ours
 _FAR = np.float32(4.0)  # more than two states, which lie between -1 and 1, can be apart

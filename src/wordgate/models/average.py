@@ -21,7 +21,6 @@ from wordgate.models.base import (
     check_arrays,
     encoder_of,
     log_softmax,
-    refuse_unknown_arrays,
     required,
 )
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
@@ -33,7 +32,7 @@ _TEXTS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class OutputLayer:
-    """What `mlp` makes of its hidden units.
+    """The layer of `mlp` over its hidden units.
 
     Attributes:
         weights: float32 [classes, features].
@@ -49,7 +48,7 @@ class AverageModel:
     """A classifier over the weighted mean of a text's words.
 
     Attributes:
-        encoder: What turns texts into ids.
+        encoder: Turns texts into ids.
         rows: float32 [vocabulary, features].
         weights: float32 [vocabulary], not negative; 0 for ids that have no vector.
         bias: float32 [features], all that a text without any known word has.
@@ -149,13 +148,12 @@ def averages(encoded: EncodedTexts, rows: Floats, weights: Floats) -> Floats:
 
 
 def _check_arrays(arrays: Arrays, vocabulary: int, *, hidden: bool) -> None:
-    """Refuse arrays that are missing, too many, or of another vocabulary or network."""
+    """Refuse arrays of another vocabulary or network, and negative weights."""
     features = required(arrays, "bias").shape[:1] or (1,)
     shapes = {"rows": (vocabulary, *features), "weights": (vocabulary,), "bias": features}
     if hidden:
         classes = required(arrays, "output.bias").shape[:1] or (1,)
         shapes |= {"output.weights": (*classes, *features), "output.bias": classes}
     check_arrays(arrays, shapes)
-    refuse_unknown_arrays(arrays, shapes)
     if not (np.isfinite(arrays["weights"]) & (arrays["weights"] >= 0)).all():
         raise BundleError("the model's weights of words are not all numbers of 0 or more")

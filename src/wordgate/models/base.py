@@ -1,6 +1,6 @@
 """The interface of every family of classifiers, and what their numpy models share."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,20 +44,15 @@ def required(parts: Mapping[str, Any], name: str) -> Any:
         BundleError: It is missing.
     """
     if name not in parts:
-        raise missing_part(name)
+        raise BundleError(f"the model has no part '{name}'; train it again")
     return parts[name]
 
 
-def missing_part(name: str) -> BundleError:
-    """Say that a part of a saved model is missing."""
-    return BundleError(f"the model has no part '{name}'; train it again")
-
-
 def check_arrays(arrays: Arrays, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Refuse float32 arrays that are missing or of another shape.
+    """Refuse arrays that are missing, not of float32, of another shape, or that nothing needs.
 
     Raises:
-        BundleError: With the name of the first, and both shapes.
+        BundleError: With the name of the first.
     """
     for name, shape in shapes.items():
         array = required(arrays, name)
@@ -66,16 +61,8 @@ def check_arrays(arrays: Arrays, shapes: Mapping[str, Sequence[int]]) -> None:
                 f"the model's {name} is {array.dtype} {list(array.shape)}"
                 f" where float32 {list(shape)} belongs"
             )
-
-
-def refuse_unknown_arrays(arrays: Arrays, known: Collection[str]) -> None:
-    """Refuse arrays that nothing needs.
-
-    Raises:
-        BundleError: With the name of the first.
-    """
     for name in arrays:
-        if name not in known:
+        if name not in shapes:
             raise BundleError(f"the model has a part '{name}' that nothing needs; train it again")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.base import Arrays, Description, log_softmax
+from wordgate.models.base import Arrays, Description, log_softmax, required
 from wordgate.text.ngrams import ANALYZERS, NgramVectorizer, SparseRows
 
 # Before softmax, of a class that had no rows in training: its probability is 0 in float64, its
@@ -47,7 +47,7 @@ class CountModel:
         """Give the natural logarithm of every class's probability.
 
         Args:
-            texts: The texts to judge.
+            texts: The texts.
 
         Returns:
             float64 [n, classes], one row a text.
@@ -78,15 +78,15 @@ class CountModel:
         }
         for vectorizer in self.vectorizers:
             if vectorizer.frequencies is not None:
-                arrays[_frequencies(vectorizer.analyzer)] = vectorizer.frequencies
+                arrays[f"{vectorizer.analyzer}.frequencies"] = vectorizer.frequencies
         return {"blocks": described}, arrays
 
     @classmethod
     def from_state(cls, description: Description, arrays: Arrays) -> "CountModel":
-        """Make the model again from what :meth:`state` gave, or an earlier version of it.
+        """Make the model again from what :meth:`state` gave.
 
         Args:
-            description: ``blocks``; or, of plain counts of words, ``ngrams`` and ``vocabulary``.
+            description: ``blocks``, the kinds of n-grams.
             arrays: ``coefficients``, ``intercepts``, and the frequencies of weighted blocks.
 
         Returns:
@@ -95,20 +95,20 @@ class CountModel:
         Raises:
             BundleError: Something is missing or does not fit the rest.
         """
-        vectorizers = [_vectorizer(vectorizer, arrays) for vectorizer in _described(description)]
+        blocks = required(description, "blocks")
+        if not (
+            isinstance(blocks, list) and blocks and all(isinstance(b, Mapping) for b in blocks)
+        ):
+            raise BundleError(
+                f"the saved count model's setting 'blocks' is {blocks!r:.80};"
+                " it must be a list of blocks"
+            )
+        vectorizers = [_vectorizer(block, arrays) for block in blocks]
         if len({vectorizer.analyzer for vectorizer in vectorizers}) != len(vectorizers):
             raise BundleError("the saved count model has two blocks of the same kind")
-        for name in ("coefficients", "intercepts"):
-            if name not in arrays:
-                raise BundleError(f"the saved count model has no array '{name}'")
-        coefficients, intercepts = arrays["coefficients"], arrays["intercepts"]
+        coefficients, intercepts = required(arrays, "coefficients"), required(arrays, "intercepts")
         _check_shapes(sum(map(len, vectorizers)), coefficients, intercepts)
         return cls(vectorizers, coefficients, intercepts.astype(np.float64))
-
-
-def _frequencies(kind: str) -> str:
-    """Name the array of a vectorizer's frequencies."""
-    return f"{kind}.frequencies"
 
 
 def _sum_by_text(coefficients: NDArray[np.floating[Any]], rows: SparseRows) -> NDArray[np.float64]:
@@ -122,53 +122,29 @@ def _sum_by_text(coefficients: NDArray[np.floating[Any]], rows: SparseRows) -> N
     return sums
 
 
-def _described(description: Description) -> list[Mapping[str, Any]]:
-    """List the descriptions of the blocks; before there were several, the one had no kind."""
-    if "blocks" not in description:
-        return [{"kind": "words", "n_texts": 0, **description}]
-    blocks = description["blocks"]
-    if not (isinstance(blocks, list) and blocks and all(isinstance(b, Mapping) for b in blocks)):
-        raise BundleError(
-            f"the saved count model's setting 'blocks' is {blocks!r:.80};"
-            " it must be a list of blocks"
-        )
-    return blocks
-
-
-def _vectorizer(described: Mapping[str, Any], arrays: Arrays) -> NgramVectorizer:
-    for name in ("kind", "ngrams", "n_texts", "vocabulary"):
-        if name not in described:
-            raise BundleError(f"the saved count model has no setting '{name}'")
-    kind = described["kind"]
+def _vectorizer(block: Mapping[str, Any], arrays: Arrays) -> NgramVectorizer:
+    kind, n_texts = required(block, "kind"), required(block, "n_texts")
+    ngrams, vocabulary = required(block, "ngrams"), required(block, "vocabulary")
     if kind not in ANALYZERS:
         raise BundleError(
             f"the saved count model counts {kind!r:.80},"
             f" and this wordgate only {' and '.join(ANALYZERS)}"
         )
-    vocabulary = _checked_vocabulary(described["vocabulary"])
-    frequencies, n_texts = arrays.get(_frequencies(kind)), described["n_texts"]
-    _check_frequencies(frequencies, n_texts, len(vocabulary))
-    return NgramVectorizer(
-        kind, _checked_ngrams(described["ngrams"]), vocabulary, frequencies, n_texts
-    )
-
-
-def _checked_ngrams(ngrams: object) -> tuple[int, int]:
     match ngrams:
         case [int(shortest), int(longest)] if 1 <= shortest <= longest:
-            return shortest, longest
-    raise BundleError(
-        f"the saved count model's setting 'ngrams' is {ngrams!r}; "
-        "it must be the shortest and the longest n-gram, such as [1, 3]"
-    )
-
-
-def _checked_vocabulary(vocabulary: object) -> list[str]:
+            pass
+        case _:
+            raise BundleError(
+                f"the saved count model's setting 'ngrams' is {ngrams!r}; "
+                "it must be the shortest and the longest n-gram, such as [1, 3]"
+            )
     if not isinstance(vocabulary, list) or not all(isinstance(ngram, str) for ngram in vocabulary):
         raise BundleError("the saved count model's setting 'vocabulary' is not a list of texts")
     if len(set(vocabulary)) != len(vocabulary):
         raise BundleError("the saved count model's vocabulary holds the same n-gram twice")
-    return vocabulary
+    frequencies = arrays.get(f"{kind}.frequencies")
+    _check_frequencies(frequencies, n_texts, len(vocabulary))
+    return NgramVectorizer(kind, (shortest, longest), vocabulary, frequencies, n_texts)
 
 
 def _check_frequencies(frequencies: NDArray[Any] | None, n_texts: object, n_ngrams: int) -> None:

@@ -1,7 +1,13 @@
-"""The family `lstm`: a text encoder and an LSTM network."""
+"""The family `lstm`: a text encoder and an LSTM network, which predict in numpy.
+
+Shapes: ``batch`` texts, ``time`` words, ``embedding`` dimensions of a word vector, ``hidden`` of
+a state, ``features`` after pooling (hidden x directions x poolings), ``classes`` labels.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +18,167 @@ from wordgate.models.base import (
     Description,
     check_arrays,
     encoder_of,
-    missing_part,
+    log_softmax,
     required,
 )
-from wordgate.models.lstm_network import DIRECTIONS, POOLINGS, Network
+from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
+from wordgate.models.lstm_forward import NUMPY, LSTMForward, make_lstm_forward
 from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.parallel import SINGLE_THREADED_BLAS, parallel_for
+from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
+
+Floats = NDArray[np.float32]
+PREDICTION_BATCH = 512
+POOLINGS = ("last", "max", "mean")
+DIRECTIONS = ("forward", "backward")
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One LSTM that reads a text from one end.
+
+    The gates stand in the order of Hochreiter & Schmidhuber's 1997 network as torch lays it out:
+    input, forget, cell, output.
+
+    Attributes:
+        input_weights: float32 [4 * hidden, embedding].
+        hidden_weights: float32 [4 * hidden, hidden].
+        bias: float32 [4 * hidden].
+    """
+
+    input_weights: Floats
+    hidden_weights: Floats
+    bias: Floats
+
+
+@dataclass(frozen=True)
+class Network:
+    """Word vectors, one or two LSTMs, and a linear layer over their pooled states.
+
+    Attributes:
+        embedding: float32 [vocabulary, embedding]; row 0 is padding and never read.
+        directions: The forward LSTM, and the backward one if the network has it.
+        output_weights: float32 [classes, features].
+        output_bias: float32 [classes].
+        pooling: What is pooled over time, of `POOLINGS`, in this order.
+        int8: Whether word vectors are kept in bytes; they are `int8.round_to_int8` then.
+        kernel: What computes, of `KERNELS`.
+    """
+
+    embedding: Floats
+    directions: tuple[Direction, ...]
+    output_weights: Floats
+    output_bias: Floats
+    pooling: tuple[str, ...]
+    int8: bool = False
+    kernel: str = NUMPY
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, pooling: tuple[str, ...]) -> "Network":
+        """Build the network that `arrays` were taken from.
+
+        Raises:
+            BundleError: An array is missing, or int8 word vectors and their scales don't fit.
+        """
+        arrays, int8 = restore_int8("embedding", arrays)
+        both = any(name.startswith("backward.") for name in arrays)
+        directions = tuple(
+            Direction(
+                input_weights=required(arrays, f"{name}.input_weights"),
+                hidden_weights=required(arrays, f"{name}.hidden_weights"),
+                bias=required(arrays, f"{name}.bias"),
+            )
+            for name in DIRECTIONS[: 1 + both]
+        )
+        return cls(
+            embedding=required(arrays, "embedding"),
+            directions=directions,
+            output_weights=required(arrays, "output.weights"),
+            output_bias=required(arrays, "output.bias"),
+            pooling=pooling,
+            int8=int8,
+        )
+
+    def in_int8(self) -> "Network":
+        """Give the same network with word vectors that a byte a number can keep."""
+        return replace(self, embedding=round_to_int8(self.embedding), int8=True)
+
+    def computed_by(self, kernel: str) -> "Network":
+        """Give the same network, computed by another kernel; see `make_lstm_forward` for errors."""
+        network = replace(self, kernel=kernel)
+        network._forward_passes  # noqa: B018 - what can't compute fails here
+        return network
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Name all arrays."""
+        arrays = {
+            **int8_arrays("embedding", self.embedding, int8=self.int8),
+            "output.weights": self.output_weights,
+            "output.bias": self.output_bias,
+        }
+        for name, direction in zip(DIRECTIONS, self.directions, strict=False):
+            arrays[f"{name}.input_weights"] = direction.input_weights
+            arrays[f"{name}.hidden_weights"] = direction.hidden_weights
+            arrays[f"{name}.bias"] = direction.bias
+        return arrays
+
+    def log_proba(
+        self, encoded: EncodedTexts, *, threads: int | None = None
+    ) -> NDArray[np.float64]:
+        """Compute log-probabilities.
+
+        A text's neighbours, its padding and the number of threads have no part in its result.
+
+        Args:
+            encoded: The texts.
+            threads: In how many threads at most, as for `choose_threads`.
+
+        Returns:
+            float64 [n, classes].
+        """
+        logits = np.zeros((len(encoded), len(self.output_bias)), np.float64)
+
+        def score(batch: PaddedBatch) -> None:
+            logits[batch.rows] = self._logits(batch)
+
+        with SINGLE_THREADED_BLAS:
+            for one in self._forward_passes:
+                one.prepare(encoded.ids)
+            batches = bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None)
+            parallel_for(score, batches, threads=threads)
+        return log_softmax(logits)
+
+    @cached_property
+    def _forward_passes(self) -> tuple[LSTMForward, ...]:
+        return tuple(
+            make_lstm_forward(
+                self.kernel,
+                self.embedding,
+                weights.input_weights,
+                weights.hidden_weights,
+                weights.bias,
+            )
+            for weights in self.directions
+        )
+
+    def _logits(self, batch: PaddedBatch) -> Floats:
+        """Score a batch whose longest text comes first: float32 [batch, classes]."""
+        lengths = batch.lengths
+        ids = batch.ids[:, : lengths[0]]
+        forward, *backward = self._forward_passes
+        pooled = forward.pooled_states(ids, lengths, self.pooling)
+        for one in backward:
+            pooled += one.pooled_states(_reversed(ids, lengths), lengths, self.pooling)
+        logits: Floats = np.hstack(pooled) @ self.output_weights.T + self.output_bias
+        return logits
+
+
+def _reversed(ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Turn every row's tokens around and leave its padding at the end."""
+    steps = np.arange(ids.shape[1])
+    backwards = np.maximum(lengths[:, None] - 1 - steps, 0)
+    return np.take_along_axis(ids, backwards, axis=1)
 
 
 @dataclass(frozen=True)
@@ -25,8 +186,8 @@ class LSTMModel:
     """An LSTM classifier that needs only numpy.
 
     Attributes:
-        encoder: What turns texts into ids.
-        network: What reads them.
+        encoder: Turns texts into ids.
+        network: The network over them.
         threads: In how many threads it predicts at most; None for what `choose_threads` chooses.
     """
 
@@ -62,10 +223,7 @@ class LSTMModel:
         """
         pooling = _checked_pooling(required(description, "pooling"))
         encoder = encoder_of(description)
-        try:
-            network = Network.from_arrays({n: np.asarray(a) for n, a in arrays.items()}, pooling)
-        except KeyError as error:
-            raise missing_part(error.args[0]) from error
+        network = Network.from_arrays(arrays, pooling)
         _check_shapes(network, len(encoder.vocabulary))
         return cls(encoder, network)
 
@@ -96,3 +254,102 @@ def _check_shapes(network: Network, vocabulary: int) -> None:
     shapes["output.bias"] = classes
     shapes["output.weights"] = (*classes, features)
     check_arrays(replace(network, int8=False).arrays(), shapes)
+
+
+@dataclass(frozen=True)
+class HiddenStates:
+    """The states of one direction after each word.
+
+    Attributes:
+        hidden: float64 [time, hidden].
+        cell: float64 [time, hidden], its memory.
+        gates: float64 [time, 3], how far the input, the forget and the output gate stood open:
+            means over the hidden units of values from 0 (shut) to 1 (open).
+    """
+
+    hidden: NDArray[np.float64]
+    cell: NDArray[np.float64]
+    gates: NDArray[np.float64]
+
+    def memory_change(self) -> NDArray[np.float64]:
+        """Average |cell - cell before| over the units, float64 [time]; 0 comes before the first."""
+        before = np.vstack([np.zeros_like(self.cell[:1]), self.cell[:-1]])
+        change: NDArray[np.float64] = np.abs(self.cell - before).mean(axis=1)
+        return change
+
+
+@dataclass(frozen=True)
+class PrefixPredictions:
+    """The predictions of an LSTM after each word of a text, and its gates.
+
+    Attributes:
+        log_proba: float64 [time + 1, classes], after 0, 1, 2 ... words.
+        gates: float64 [time, 3], see `HiddenStates`.
+        memory_change: float64 [time], see `HiddenStates`.
+    """
+
+    log_proba: NDArray[np.float64]
+    gates: NDArray[np.float64]
+    memory_change: NDArray[np.float64]
+
+
+def prefix_predictions(network: Network, ids: NDArray[np.int32]) -> PrefixPredictions:
+    """Predict after every word of a text, reading it once.
+
+    The states after a word depend on no later word, so the prediction after it is that on the text
+    that ends there.
+
+    Args:
+        network: An LSTM of one direction.
+        ids: int32 [time], the text's words.
+
+    Raises:
+        ValueError: The network reads in two directions, and has no verdict before the end.
+    """
+    if len(network.directions) != 1:
+        raise ValueError("a bidirectional LSTM has read a word from both sides only at the end")
+    with SINGLE_THREADED_BLAS:
+        states = hidden_states(network.directions[0], network.embedding[ids])
+        pooled = np.hstack([_pooled(states.hidden, kind) for kind in network.pooling])
+        logits = pooled @ network.output_weights.T + network.output_bias
+    return PrefixPredictions(log_softmax(logits), states.gates, states.memory_change())
+
+
+def hidden_states(direction: Direction, vectors: NDArray[np.float32]) -> HiddenStates:
+    """Read word vectors, float32 [time, embedding], one after another: slow, plain, in float64.
+
+    `NumpyLSTMForward` computes the same for many texts at once, and a test holds both together.
+    The equations are those of Hochreiter & Schmidhuber (1997) with the forget gate of Gers,
+    Schmidhuber & Cummins (2000).
+    """
+    n_hidden = direction.hidden_weights.shape[1]
+    hidden, cell = np.zeros((2, n_hidden))
+    hiddens, cells = np.zeros((2, len(vectors), n_hidden))
+    gates = np.zeros((len(vectors), 3))
+    for step, vector in enumerate(vectors.astype(np.float64)):
+        summed = direction.input_weights @ vector + direction.hidden_weights @ hidden
+        summed += direction.bias
+        input_sum, forget_sum, candidate_sum, output_sum = summed.reshape(4, n_hidden)
+        input_gate, forget_gate = _sigmoid(input_sum), _sigmoid(forget_sum)
+        output_gate = _sigmoid(output_sum)
+        cell = forget_gate * cell + input_gate * np.tanh(candidate_sum)
+        hidden = output_gate * np.tanh(cell)
+        hiddens[step], cells[step] = hidden, cell
+        gates[step] = [gate.mean() for gate in (input_gate, forget_gate, output_gate)]
+    return HiddenStates(hiddens, cells, gates)
+
+
+def _pooled(hidden: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
+    """Pool the states of each beginning of the text: [time + 1, hidden]; zeros for no word."""
+    if kind == "max":
+        pooled = np.maximum.accumulate(hidden, axis=0)
+    elif kind == "mean":
+        pooled = hidden.cumsum(axis=0) / np.arange(1, len(hidden) + 1)[:, None]
+    else:
+        pooled = hidden
+    return np.vstack([np.zeros((1, hidden.shape[1])), pooled])
+
+
+def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    opened: NDArray[np.float64] = 0.5 + 0.5 * np.tanh(0.5 * x)  # which can't overflow
+    return opened

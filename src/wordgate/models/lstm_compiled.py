@@ -1,6 +1,6 @@
 """The forward pass of one LSTM direction, compiled for the processor at hand by numba.
 
-It gives what `models.reader` gives: in float32 to the last bits, in int8 nearly. Shapes are those
+It gives what `lstm_forward` gives: in float32 to the last bits, in int8 nearly. Shapes are those
 named there; ``size`` is ``hidden``, filled up with units that stay zero to whole vectors.
 """
 
@@ -143,7 +143,7 @@ def _compiled(layout: KernelLayout) -> Any:
         shape = together, last.shape[1]
         for begin in range(0, len(lengths), together):
             states, after, cell = np.zeros((3, *shape), np.float32)
-            int8_arrays, kept_after = np.full((2, *shape), MIDDLE, np.uint8)
+            state_bytes, bytes_after = np.full((2, *shape), MIDDLE, np.uint8)
             reading = min(together, len(lengths) - begin)
             for time in range(lengths[begin]):
                 while lengths[begin + reading - 1] <= time:
@@ -151,10 +151,10 @@ def _compiled(layout: KernelLayout) -> Any:
                 own_words = words.ctypes.data + 8 * (time * words.shape[1] + begin)
                 read_word(
                     *(own_words, reading, table, weights, sums, scales),
-                    *(states, int8_arrays, cell, after, kept_after),
+                    *(states, state_bytes, cell, after, bytes_after),
                 )
                 states, after = after, states
-                int8_arrays, kept_after = kept_after, int8_arrays
+                state_bytes, bytes_after = bytes_after, state_bytes
                 rows = slice(begin, begin + reading)
                 last[rows] = states[:reading]
                 if wants_max:
@@ -173,14 +173,14 @@ def _compiled_word(layout: KernelLayout) -> Any:
 
     @njit
     def read_word(  # type: ignore[no-untyped-def]
-        words, reading, table, weights, sums, scales, states, int8_arrays, cell, after, kept_after
+        words, reading, table, weights, sums, scales, states, state_bytes, cell, after, bytes_after
     ):
         size = cell.shape[1]
         for block in range(size // lanes):
             for first in range(0, reading, texts):
                 own = states.ctypes.data + 4 * first * size
                 if is_int8:
-                    own = int8_arrays.ctypes.data + first * size
+                    own = state_bytes.ctypes.data + first * size
                 units = first * size + block * lanes
                 take_step(
                     (
@@ -194,7 +194,7 @@ def _compiled_word(layout: KernelLayout) -> Any:
                         size,
                         cell.ctypes.data + 4 * units,
                         after.ctypes.data + 4 * units,
-                        kept_after.ctypes.data + units,
+                        bytes_after.ctypes.data + units,
                     )
                 )
 

@@ -1,8 +1,8 @@
 """One LSTM step in SIMD registers, as LLVM IR: a few texts, as many hidden units as a vector has.
 
-LLVM compiles it for the processor at hand; it is written down here in LLVM's intermediate
-language, through llvmlite, since numba's loops leave the sums of a product in memory. Here they
-stay in registers, and so do the gates, from the products to the new state.
+LLVM compiles it for the processor at hand; it is written in LLVM's intermediate language, through
+llvmlite, since numba's loops leave the sums of a product in memory. Here they stay in registers,
+and so do the gates, from the products to the new state.
 
 The gates of ``lanes`` hidden units stand side by side: input, forget, output, candidate. Weights
 of the three sigmoids and what is added to their products are halved beforehand, for
@@ -14,7 +14,7 @@ products exact; the processor has an instruction that adds four products at once
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import binding, ir
@@ -45,7 +45,7 @@ _EVEN = (4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.198
 
 @dataclass(frozen=True)
 class KernelLayout:
-    """How a step is laid out.
+    """The layout of a step.
 
     Attributes:
         lanes: Numbers in a vector, and so hidden units of a step.
@@ -72,29 +72,46 @@ def best_layout(*, int8: bool) -> KernelLayout | None:
     return KernelLayout(4, 6 if has("neon") else 2)
 
 
-def compile_step(layout: KernelLayout) -> Any:
-    """Give a function for numba's compiler that takes one step.
+class StepArguments(NamedTuple):
+    """The arguments of a step, int64 each: addresses, but for `stride` and `size`.
 
-    Its argument is a tuple of int64, of addresses but for two numbers:
-
-    - ``state``: [texts, size], states before the step: float32, or bytes in int8;
-    - ``weights``: [size, 4 * lanes] float32, or [size / 4, 4 * lanes, 4] int8;
-    - ``words``: [texts] int64, rows of the table;
-    - ``table``: float32, what is added at each word, from these hidden units' first gate on;
-    - ``stride``: bytes of a row of the table;
-    - ``sums``: [4 * lanes] int32, what the products of int8 begin with;
-    - ``scales``: [4 * lanes] float32, what a unit of their sums is worth;
-    - ``size``: hidden units of a state, a multiple of ``lanes``;
-    - ``cell``, ``after``, ``kept``: [texts, size] float32, float32 and, in int8, bytes: where the
-      memory stands, and where the states after the step go, from these hidden units on.
+    Attributes:
+        state: [texts, size], states before the step: float32, or bytes in int8.
+        weights: [size, 4 * lanes] float32, or [size / 4, 4 * lanes, 4] int8.
+        words: [texts] int64, rows of the table.
+        table: float32, the input projection of each word, from these hidden units' first gate on.
+        stride: Bytes of a row of the table.
+        sums: [4 * lanes] int32, the initial sums of the products of int8.
+        scales: [4 * lanes] float32, by which those sums are multiplied.
+        size: Hidden units of a state, a multiple of ``lanes``.
+        cell: [texts, size] float32, the memory, from these hidden units on.
+        after: [texts, size] float32, states after the step, from these hidden units on.
+        bytes_after: [texts, size], the same as bytes, written in int8 alone.
     """
+
+    state: Any
+    weights: Any
+    words: Any
+    table: Any
+    stride: Any
+    sums: Any
+    scales: Any
+    size: Any
+    cell: Any
+    after: Any
+    bytes_after: Any
+
+
+def compile_step(layout: KernelLayout) -> Any:
+    """Give a function for numba's compiler that takes one step, of a tuple of `StepArguments`."""
     if layout.int8:
         binding.initialize_native_asmparser()
 
     @intrinsic
     def take_step(_, arguments):  # type: ignore[no-untyped-def]
         def generate(context, builder, _, given):  # type: ignore[no-untyped-def]
-            _StepWriter(layout, builder, *cgutils.unpack_tuple(builder, given[0])).write()
+            step = StepArguments(*cgutils.unpack_tuple(builder, given[0]))
+            _StepWriter(layout, builder, step).write()
             return context.get_dummy_value()
 
         return types.void(arguments), generate
@@ -103,37 +120,19 @@ def compile_step(layout: KernelLayout) -> Any:
 
 
 class _StepWriter:
-    """Writes a step down. ``Any`` is a value of the program that is written."""
+    """Writes the instructions of a step. ``Any`` is a value of the program that is written."""
 
-    def __init__(
-        self,
-        layout: KernelLayout,
-        builder: Any,
-        state: Any,
-        weights: Any,
-        words: Any,
-        table: Any,
-        stride: Any,
-        sums: Any,
-        scales: Any,
-        size: Any,
-        cell: Any,
-        after: Any,
-        kept: Any,
-    ):
-        self.layout, self.builder = layout, builder
-        self.state, self.weights, self.words = state, weights, words
-        self.table, self.stride, self.sums, self.scales = table, stride, sums, scales
-        self.size, self.cell, self.after, self.kept = size, cell, after, kept
+    def __init__(self, layout: KernelLayout, builder: Any, step: StepArguments):
+        self.layout, self.builder, self.step = layout, builder, step
         self.floats = ir.VectorType(_FLOAT, layout.lanes)
         self.integers = ir.VectorType(_WORD, layout.lanes)
 
     def write(self) -> None:
         products = self._products()
-        scales = self._vectors(self.scales, self.floats) if self.layout.int8 else None
+        scales = self._vectors(self.step.scales, self.floats) if self.layout.int8 else None
         for text in range(self.layout.texts):
-            word = self._load(self.words, 8 * text, _ADDRESS)
-            row = self.builder.add(self.table, self.builder.mul(word, self.stride))
+            word = self._load(self.step.words, 8 * text, _ADDRESS)
+            row = self.builder.add(self.step.table, self.builder.mul(word, self.step.stride))
             added = self._vectors(row, self.floats)
             if scales is None:
                 gates = list(map(self.builder.fadd, products[text], added))
@@ -147,7 +146,7 @@ class _StepWriter:
         builder, layout = self.builder, self.layout
         kind = self.integers if layout.int8 else self.floats
         if layout.int8:
-            first = self._vectors(self.sums, kind)
+            first = self._vectors(self.step.sums, kind)
         else:
             first = [ir.Constant(kind, [0.0] * layout.lanes)] * GATES
         before = builder.block
@@ -159,10 +158,10 @@ class _StepWriter:
         sums = [[builder.phi(kind) for _ in range(GATES)] for _ in range(layout.texts)]
         state_bytes, at_once = (1, 4) if layout.int8 else (_SIZE, 1)
         row = builder.mul(unit, _ADDRESS(GATES * layout.lanes * _SIZE // at_once))
-        weights = self._vectors(builder.add(self.weights, row), kind)
-        states = builder.add(self.state, builder.mul(unit, _ADDRESS(state_bytes)))
+        weights = self._vectors(builder.add(self.step.weights, row), kind)
+        states = builder.add(self.step.state, builder.mul(unit, _ADDRESS(state_bytes)))
         for text in range(layout.texts):
-            own = builder.add(states, builder.mul(self.size, _ADDRESS(text * state_bytes)))
+            own = builder.add(states, builder.mul(self.step.size, _ADDRESS(text * state_bytes)))
             state = self._spread(self._load(own, 0, kind.element), kind)
             for gate in range(GATES):
                 total = self._multiplied(sums[text][gate], state, weights[gate])
@@ -171,7 +170,7 @@ class _StepWriter:
                 sums[text][gate] = total
         following = builder.add(unit, _ADDRESS(at_once))
         unit.add_incoming(following, loop)
-        builder.cbranch(builder.icmp_signed("<", following, self.size), loop, done)
+        builder.cbranch(builder.icmp_signed("<", following, self.step.size), loop, done)
         builder.position_at_end(done)
         return sums
 
@@ -186,11 +185,11 @@ class _StepWriter:
         return self.builder.call(instruction, [total, state, weight])
 
     def _open(self, gates: list[Any], text: int) -> None:
-        """Let the gates make the text's memory and state new."""
+        """Apply the gates to the text's memory and state."""
         builder, half = self.builder, self._constant(0.5)
         (pi, qi), (pf, qf), (po, qo), (pc, qc) = map(self._tanh, gates)
-        own = builder.mul(self.size, _ADDRESS(text * _SIZE))
-        cell = self._place(builder.add(self.cell, own), self.floats)
+        own = builder.mul(self.step.size, _ADDRESS(text * _SIZE))
+        cell = self._place(builder.add(self.step.cell, own), self.floats)
         taken_in = builder.fdiv(builder.fmul(builder.fadd(qi, pi), pc), builder.fmul(qi, qc))
         forget = builder.fdiv(builder.fadd(qf, pf), qf)
         old = builder.load(cell, align=_SIZE)
@@ -199,19 +198,21 @@ class _StepWriter:
         pm, qm = self._tanh(new)
         given_out = builder.fdiv(builder.fmul(builder.fadd(qo, po), pm), builder.fmul(qo, qm))
         state = builder.fmul(given_out, half)
-        builder.store(state, self._place(builder.add(self.after, own), self.floats), align=_SIZE)
+        builder.store(
+            state, self._place(builder.add(self.step.after, own), self.floats), align=_SIZE
+        )
         if self.layout.int8:
-            self._keep_bytes(state, text)
+            self._store_bytes(state, text)
 
-    def _keep_bytes(self, state: Any, text: int) -> None:
+    def _store_bytes(self, state: Any, text: int) -> None:
         builder, kind = self.builder, ir.VectorType(_BYTE, self.layout.lanes)
         steps = self._fused(state, self._constant(LEVELS), self._constant(MIDDLE))
         rounded = builder.fptosi(self._intrinsic("llvm.rint", steps), self.integers)
-        address = builder.add(self.kept, builder.mul(self.size, _ADDRESS(text)))
+        address = builder.add(self.step.bytes_after, builder.mul(self.step.size, _ADDRESS(text)))
         builder.store(builder.trunc(rounded, kind), self._place(address, kind), align=1)
 
     def _tanh(self, x: Any) -> tuple[Any, Any]:
-        """Give the two polynomials whose quotient it is; the lower one is above zero."""
+        """Compute the two polynomials whose quotient it is; the lower one is above zero."""
         builder = self.builder
         for sign, bound in (("<", _BOUND), (">", -_BOUND)):
             limit = self._constant(bound)

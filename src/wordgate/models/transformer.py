@@ -30,8 +30,8 @@ class TransformerModel:
     """A fine-tuned transformer, which predicts on the processor.
 
     Attributes:
-        encoder: What turns texts into ids.
-        network: What reads them.
+        encoder: Turns texts into ids.
+        network: The network over them.
         threads: In how many threads it predicts; None for what `torch_threads` chooses.
     """
 

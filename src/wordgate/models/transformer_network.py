@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError, WordgateError, did_you_mean
-from wordgate.models.base import check_arrays, refuse_unknown_arrays
+from wordgate.models.base import check_arrays
 from wordgate.runtime.cpu import choose_threads, torch_threads
 from wordgate.text.batches import bucketed
 from wordgate.text.subwords import FIRST_ID
@@ -233,7 +233,6 @@ class TransformerNetwork:
             network = _built(config, n_classes)
         shapes = {name: tuple(w.shape) for name, w in network.modules.state_dict().items()}
         check_arrays(arrays, shapes)
-        refuse_unknown_arrays(arrays, shapes)
         if type(pad_id) is not int or not 0 <= pad_id < network.vocab_size:
             raise BundleError(f"the model's pad_id is {pad_id!r:.80}, which is no subword of it")
         network = _built(config, n_classes, pad_id)

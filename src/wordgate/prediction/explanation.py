@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.base import Model
-from wordgate.models.lstm import LSTMModel
-from wordgate.models.lstm_states import prefix_predictions
+from wordgate.models.lstm import LSTMModel, prefix_predictions
 from wordgate.prediction.occlusion import RawText, TokenizedText, explainable_text
 
 Numbers = NDArray[np.float64]

@@ -4,8 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wordgate.models.lstm import LSTMModel
-from wordgate.models.lstm_network import Network
+from wordgate.models.lstm import LSTMModel, Network
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, WORDS

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding, linear
 
-from wordgate.models.lstm_network import DIRECTIONS
+from wordgate.models.lstm import DIRECTIONS
 from wordgate.training.packed import Packing, packed_states
 
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wordgate.models import lstm_network as network_module
-from wordgate.models.lstm import LSTMModel
-from wordgate.models.lstm_network import Direction, Network
+from wordgate.models import lstm as network_module
+from wordgate.models.lstm import Direction, LSTMModel, Network
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
 POOLINGS = ("last", "max", "mean")
