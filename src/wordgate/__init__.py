@@ -1,4 +1,4 @@
-"""Train, judge and keep text classifiers that read word order.
+"""Train, evaluate and save text classifiers that read word order.
 
 >>> import wordgate
 >>> training = wordgate.train("tweets.csv", out="model")    # doctest: +SKIP

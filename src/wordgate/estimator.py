@@ -57,12 +57,12 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         embedding_size: Size of the word vectors; not with `vectors`, which have their own.
         learning_rate: Adam's rate at its highest.
         epochs: Passes over the training texts.
-        seed: Decides all that chance decides.
+        seed: Random seed.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: In how many threads to fit and to predict on the processor; None for what the
             environment variable WORDGATE_THREADS says, else OMP_NUM_THREADS, which joblib sets for
             its workers, else for as many as there are cores.
-        verbose: Whether to tell the epochs on standard error.
+        verbose: Whether to show the epochs on standard error.
 
     Attributes:
         classes_: The labels, sorted, in the order of the probabilities' columns.
@@ -209,7 +209,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         write_bundle(self._bundle, path, overwrite=overwrite)
 
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that this estimator takes texts, not numbers."""
+        """Declare to scikit-learn that this estimator takes texts, not numbers."""
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
@@ -226,11 +226,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Give the distinct labels, sorted, and the number of each text's label, int64 [n].
-
-    Raises:
-        DataError: The labels are too many, too few, all the same, missing or not sortable.
-    """
+    """Give the distinct labels, sorted, and the number of each text's label, int64 [n]."""
     if not isinstance(y, Iterable):
         raise DataError(f"a label for each text is needed, not {y!r}")
     labels = list(y)

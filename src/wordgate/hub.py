@@ -69,13 +69,14 @@ def locate_model(name: str | Path, role: Role) -> Path:
     """
     folder = _folder(str(name), role)
     if not any((folder / file).is_file() for file in role.marks):
-        raise DataError(f"'{folder}' holds no {role.kind}: it has {_none_of(role.marks)}")
+        absent = f"neither {' nor '.join(role.marks)}" if role.marks[1:] else f"no {role.marks[0]}"
+        raise DataError(f"'{folder}' holds no {role.kind}: it has {absent}")
     _refuse_pickles(folder, role)
     return folder
 
 
 def unloadable(name: str, role: Role, error: Exception) -> DataError:
-    """Say why a model can't be loaded, in one line.
+    """Explain in one line why a model can't be loaded.
 
     Args:
         name: What the user calls it.
@@ -172,11 +173,7 @@ def _no_folder(called: str, path: Path, role: Role) -> str:
 
 
 def _refuse_pickles(folder: Path, role: Role) -> None:
-    """Refuse weights that could run code as they are read; safe ones beside them are read instead.
-
-    Raises:
-        DataError: There are such weights and no others.
-    """
+    """Refuse weights that could run code as they are read, unless safe ones are beside them."""
     for pattern, safe in _PICKLES.items():
         for pickle in sorted(folder.rglob(pattern)):
             if not any(pickle.parent.glob(safe)):
@@ -184,10 +181,6 @@ def _refuse_pickles(folder: Path, role: Role) -> None:
                     f"the {role.name}'s weights '{pickle}' are a pickle, which could run code: use"
                     " a model that has model.safetensors"
                 )
-
-
-def _none_of(files: tuple[str, ...]) -> str:
-    return f"no {files[0]}" if len(files) == 1 else f"neither {' nor '.join(files)}"
 
 
 def _reason(error: Exception) -> str:

@@ -53,20 +53,20 @@ def line(x1: float, y1: float, x2: float, y2: float, *, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def text_width(content: str, size: float = TEXT_SIZE) -> float:
+def text_width(content: str) -> float:
     """Estimate how wide a text is drawn at most, in units of the picture."""
-    return size * sum(map(_character_width, content))
+    return TEXT_SIZE * sum(map(_character_width, content))
 
 
-def fitted(content: str, width: float, size: float = TEXT_SIZE) -> str:
+def fitted(content: str, width: float) -> str:
     """Cut a text so that it is not wider than so many units of the picture."""
     content = plain(content)
-    if text_width(content, size) <= width:
+    if text_width(content) <= width:
         return content
-    room = width - text_width(_ELLIPSIS, size)
+    room = width - text_width(_ELLIPSIS)
     kept = 0
     for character in content:
-        room -= size * _character_width(character)
+        room -= text_width(character)
         if room < 0:
             break
         kept += 1

@@ -15,9 +15,9 @@ from wordgate.cli.streams import print_json, remark
 @json_option
 @click.option("--html", metavar="FILE", help="Write the audit as a web page, too.")
 def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None:
-    """Look for copies in DATA, and tell what a random split of it would leak.
+    """Look for copies in DATA, and measure what a random split of it would leak.
 
-    Exact and near copies, their groups, labels in conflict among copies, texts too short to tell,
+    Exact and near copies, their groups, labels in conflict among copies, too short texts,
     and the split to use. DATA is what 'wordgate train' takes; labels may be missing.
     """
     from wordgate.experiments.audit import audit as run_audit

@@ -30,8 +30,8 @@ def evaluate(
 ) -> None:
     """Evaluate the model in BUNDLE on the labelled texts of DATA.
 
-    Rows that had a part in the model's training are counted first: on them a score is memory. Of a
-    model that was imported this can't be told, and it is said.
+    Rows that had a part in the model's training are counted first: on them a score is memory. For a
+    model that was imported this is unknown, and reported as such.
     """
     from wordgate.experiments.evaluate import evaluate as run_evaluation
 

@@ -33,11 +33,11 @@ _LONGEST_WORD = 24
 @threads_option
 @json_option
 def explain(bundle: str, text: str, *, threads: int | None, as_json: bool) -> None:
-    """Tell why the model in BUNDLE gives TEXT its label, word by word.
+    """Explain why the model in BUNDLE gives TEXT its label, word by word.
 
-    Of every word you are shown its effect, which is what the verdict's probability would lose
-    without it, and the verdict after it: an LSTM has one after every word, and of other models the
-    text's beginnings are predicted. Of an LSTM you see its gates and its memory, too.
+    Shown are each word's effect, which is what the label's probability would lose without it, and
+    the prediction after it: an LSTM has one after every word, and of other models the text's
+    beginnings are predicted. Of an LSTM the gates and the memory are shown, too.
 
     A '-' for TEXT reads one text from standard input, to its end. A model of several columns takes
     them in the form that 'wordgate info' shows, such as 'entity | text'.

@@ -17,7 +17,7 @@ def run(arguments: list[str] | None = None) -> None:
         streams = StandardStreams()
         status = _status(arguments)
         streams.flush()
-    except KeyboardInterrupt:  # before there was anything to tell, or while that was told
+    except KeyboardInterrupt:  # before the command began, or while its end was reported
         if streams is not None:
             streams.discard()
         status = INTERRUPTED
@@ -26,7 +26,7 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def _status(arguments: list[str] | None) -> int:
-    """Run the command line; tell of a defect as Python does, and fail."""
+    """Run the command line; report a defect as Python does, and fail."""
     try:
         return exit_code(arguments)
     except KeyboardInterrupt:
@@ -37,7 +37,7 @@ def _status(arguments: list[str] | None) -> int:
 
 
 def exit_code(arguments: list[str] | None = None) -> int:
-    """Run the command line; say errors on standard error, in one message each."""
+    """Run the command line; write errors to standard error, in one message each."""
     from contextlib import suppress
 
     import click
@@ -69,7 +69,6 @@ def exit_code(arguments: list[str] | None = None) -> int:
 
 
 def _sentence(error: BaseException) -> str:
-    """Say what went wrong."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for this"
     if isinstance(error, OSError):

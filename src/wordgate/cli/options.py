@@ -103,7 +103,7 @@ learning_options = stack(
     ),
     click.option("--valid", metavar="FILE", help="A separate file for validation."),
     click.option("--test", metavar="FILE", help="A separate file for testing."),
-    click.option("--split-column", metavar="COLUMN", help="Column that says train, valid or test."),
+    click.option("--split-column", metavar="COLUMN", help="Column of train, valid or test."),
     seed_option,
     click.option(
         "--device",
@@ -125,7 +125,7 @@ teaching_options = stack(
         "--teacher",
         metavar="NAME",
         multiple=True,
-        help="Train an LSTM or MLP on what a larger model says of your texts and of variations of"
+        help="Train an LSTM or MLP on a larger model's predictions for your texts and variations of"
         " them: minilm, a folder or OWNER/NAME, which are fine-tuned first; or a saved model's"
         " folder. Repeated, they teach together.",
     ),

@@ -11,7 +11,7 @@ from wordgate.evaluation.metrics import Epoch, Scores
 from wordgate.families import FAMILIES
 
 TAUGHT_LSTM = "taught"
-"""What a comparison calls an LSTM that a teacher taught."""
+"""The name in a comparison of an LSTM that learned from a teacher."""
 COMPARED = tuple(
     name
     for family in FAMILIES
@@ -27,7 +27,7 @@ def family_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """What a family's models came to on one kind of split.
+    """Predictions, scores and costs of a family's models on one kind of split.
 
     Attributes:
         family: The family of the models.
@@ -61,13 +61,12 @@ class ModelResult:
 
     def to_json(self) -> dict[str, object]:
         """Give it as plain JSON values, without its predictions and epochs."""
+        costs = ("train_seconds", "texts_per_second", "megabytes")
         return {
             "family": self.family,
             "kind": self.kind,
             "scores": self.scores.model_dump(mode="json"),
-            "train_seconds": self.train_seconds,
-            "texts_per_second": self.texts_per_second,
-            "megabytes": self.megabytes,
+            **{name: getattr(self, name) for name in costs},
             "remarks": list(self.remarks),
         }
 
@@ -154,20 +153,15 @@ class Comparison:
     def to_json(self) -> dict[str, object]:
         """Give all of it as plain JSON values."""
         chosen = self.recommendation
+        run = ("source", "families", "kinds", "folds", "seed", "recipe", "vectors")
         return {
             "schema_version": 1,
-            "source": self.source,
-            "families": list(self.families),
-            "kinds": list(self.kinds),
-            "folds": self.folds,
-            "seed": self.seed,
-            "recipe": self.recipe,
-            "vectors": self.vectors,
+            **{name: getattr(self, name) for name in run},
             "results": [result.to_json() for result in self.results],
             "paired_tests": [test.to_json() for test in self.paired_tests],
             "leaks": dict(self.leaks or {}),
-            "left_out": list(self.left_out),
+            "left_out": self.left_out,
             "recommended": None if chosen is None else chosen.family,
-            "recommendation": [] if chosen is None else list(chosen.sentences),
+            "recommendation": [] if chosen is None else chosen.sentences,
             "environment": dict(self.environment or {}),
         }

@@ -327,22 +327,21 @@ def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
     return WordCounts(n_words, unseen)
 
 
-def length_bins(n_words: NDArray[np.int64], most: int = 5) -> Bins:
+def length_bins(n_words: NDArray[np.int64]) -> Bins:
     """Bin rows by the words of their text, about as many rows in each.
 
     Args:
         n_words: int64 [n].
-        most: At most so many bins; fewer where many texts are equally long.
 
     Returns:
-        The bins, from short to long, named like ``"8 to 12"``.
+        Five bins from short to long, named like ``"8 to 12"``; fewer where many are equally long.
 
     Raises:
         DataError: There are no rows.
     """
     if len(n_words) == 0:
         raise DataError("there are no rows to evaluate")
-    cuts = np.quantile(n_words, np.arange(1, most) / most, method="lower").astype(np.int64)
+    cuts = np.quantile(n_words, np.arange(1, 5) / 5, method="lower").astype(np.int64)
     upper = [int(cut) for cut in np.unique(cuts) if cut < n_words.max()]
     lower = [int(n_words.min()), *(cut + 1 for cut in upper)]
     names = [_range(low, high) for low, high in zip(lower, upper, strict=False)]

@@ -69,7 +69,7 @@ class Intervals(BaseModel, frozen=True, extra="forbid"):
 
 
 class Scores(BaseModel, frozen=True, extra="forbid"):
-    """All that labels and a model's probabilities say about it, as shares of 1."""
+    """The scores of a model's probabilities against the true labels, as shares of 1."""
 
     accuracy: float
     macro_f1: float | None

@@ -29,7 +29,7 @@ _BLOCKS_AT_ONCE = 64
 
 
 class LSTMForward(Protocol):
-    """One LSTM direction that reads batches; `NumpyLSTMForward` tells of the arguments."""
+    """The forward pass of one direction over batches; arguments are those of `NumpyLSTMForward`."""
 
     def prepare(self, ids: NDArray[np.integer]) -> None:
         """Get ready for the words that will be read."""
@@ -41,7 +41,7 @@ class LSTMForward(Protocol):
 
 
 def check_kernel(kernel: str) -> None:
-    """See that a kernel is known and installed.
+    """Check that a kernel is known and installed.
 
     Raises:
         SettingsError: There is no such kernel.
@@ -143,7 +143,8 @@ class NumpyLSTMForward:
         by_text, products, by_gate = np.empty((3, batch * 4 * hidden), np.float32)
         cell = np.zeros_like(state)
         reading = -1
-        for step, still in enumerate(_reading(lengths)):
+        still_reading = (batch - np.cumsum(np.bincount(lengths)))[:-1].tolist()  # before each step
+        for step, still in enumerate(still_reading):
             if still != reading:  # texts have ended: go on in less room
                 reading = still
                 size, wide = reading * 4 * hidden, (reading, 4 * hidden)
@@ -164,13 +165,6 @@ class NumpyLSTMForward:
             np.tanh(cell, out=candidate)
             np.multiply(opened_output, candidate, out=state)
             yield reading
-
-
-def _reading(lengths: NDArray[np.int64]) -> list[int]:
-    """Count the texts that have not ended before each step."""
-    ended = np.bincount(lengths)
-    left: list[int] = (len(lengths) - np.cumsum(ended))[:-1].tolist()
-    return left
 
 
 class InputProjection:

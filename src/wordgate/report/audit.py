@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Iterator
 
-from wordgate.data import Choice
 from wordgate.report.page import Section, render
 from wordgate.report.text import text_table
 from wordgate.runtime.display import shown
@@ -16,9 +15,9 @@ NAME_WIDTH = 40
 
 
 def sections(audit: Audit) -> list[Section]:
-    """Say what was found, subject by subject: the advice first, the pairs aside."""
+    """Describe the findings by subject: the advice first, the pairs aside."""
     return [
-        advice_section(audit),
+        _advice_section(audit),
         _texts_section(audit),
         _labels_section(audit),
         _copies_section(audit),
@@ -44,11 +43,9 @@ def format_audit(audit: Audit) -> str:
     advice, *others = sections(audit)
     parts = ["\n".join(_section_lines(section)) for section in others]
     if audit.pairs:
-        parts.append("\n\n".join([_PAIRS_TITLE, *map(_format_pair, audit.pairs)]))
+        title = "NEAR COPIES TO LOOK AT  [-only in the first-] {+only in the second+}"
+        parts.append("\n\n".join([title, *map(_format_pair, audit.pairs)]))
     return "\n\n".join([*parts, "\n".join(_section_lines(advice))])
-
-
-_PAIRS_TITLE = "NEAR COPIES TO LOOK AT  [-only in the first-] {+only in the second+}"
 
 
 def _section_lines(section: Section) -> Iterator[str]:
@@ -89,8 +86,7 @@ def _wrapped(text: str, *, indent: int) -> list[str]:
     )
 
 
-def advice_section(audit: Audit) -> Section:
-    """Say which split to use, and why."""
+def _advice_section(audit: Audit) -> Section:
     head = f"Use --split {audit.advice.split}"
     head += ", which is the default." if audit.advice.split == "grouped" else "."
     return Section("Advice", [head, *audit.advice.reasons])
@@ -132,18 +128,14 @@ def _copies_section(audit: Audit) -> Section:
     ]
     if audit.conflicts is not None:
         sentences.append(_conflicts(audit.conflicts))
-    return Section("Copies", [*sentences, *_where_sought(audit.reading.choice("text"))])
-
-
-def _where_sought(text: Choice | None) -> list[str]:
-    """Say that copies are those of one column, where several are the text."""
-    if text is None or not text.before:
-        return []
-    fronts = " and ".join(column.called() for column in text.before)
-    return [
-        f"Copies are sought in column {text.columns[-1].called()} alone; with another value of"
-        f" column {fronts}, each of their labels may be correct."
-    ]
+    text = audit.reading.choice("text")
+    if text is not None and text.before:
+        fronts = " and ".join(column.called() for column in text.before)
+        sentences.append(
+            f"Copies are sought in column {text.columns[-1].called()} alone; with another value of"
+            f" column {fronts}, each of their labels may be correct."
+        )
+    return Section("Copies", sentences)
 
 
 def _conflicts(conflicts: Conflicts) -> str:
@@ -177,7 +169,6 @@ def _leaks_section(audit: Audit) -> Section:
     title = "What a split leaks"
     if not audit.leaks:
         return Section(title, ["There are too few rows to split."])
-    own = audit.groups.own is not None
     header: tuple[str, ...] = ("split", "by group", "exact copy", "any copy", "in all")
     rows: list[tuple[str, ...]] = [
         (
@@ -189,13 +180,11 @@ def _leaks_section(audit: Audit) -> Section:
         )
         for leak in audit.leaks
     ]
-    if not own:
+    if audit.groups.own is None:
         header, rows = (header[0], *header[2:4]), [(row[0], *row[2:4]) for row in rows]
-    sentences = [
-        "Share of the test rows that training would know; means of three real splits each."
-    ]
+    sentence = "Share of the test rows that training would know; means of three real splits each."
     problems = dict.fromkeys(leak.problem for leak in audit.leaks if leak.problem)
-    return Section(title, [*sentences, *problems], header, rows)
+    return Section(title, [sentence, *problems], header, rows)
 
 
 def _of(part: int, whole: int) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from wordgate.evaluation.intervals import Interval
-from wordgate.svg import TEXT_SIZE, element, fitted, line, picture, text, text_width
+from wordgate.svg import element, fitted, line, picture, text, text_width
 
 WIDTH = 360.0
 Tone = Literal["one", "two", "quiet"]
@@ -87,13 +87,14 @@ class Dots:
     estimates: Sequence[Estimate]
 
 
-def axis(title: str, values: Sequence[float], *, form: Callable[[float], str] = "{:g}".format,
-         n: int = 5) -> Axis:  # fmt: skip
-    """Make a scale of round numbers that holds all values."""
+def axis(
+    title: str, values: Sequence[float], *, form: Callable[[float], str] = "{:g}".format
+) -> Axis:
+    """Make a scale of round numbers that holds all values, with about five ticks."""
     low, high = min(values), max(values)
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5
-    rough = (high - low) / n
+    rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * nice for nice in (1, 2, 2.5, 5, 10) if power * nice >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
@@ -113,7 +114,6 @@ def line_chart(
     y: Axis,
     label: str,
     marked: tuple[float, str] | None = None,
-    height: float = 250.0,
 ) -> Markup:
     """Draw lines over a grid, with their names above.
 
@@ -122,9 +122,9 @@ def line_chart(
         x: The horizontal scale.
         y: The vertical scale.
         label: What the picture shows, for who can't see it.
-        marked: A value of x to mark with a vertical line, and what to call it.
-        height: In units of the picture, 360 wide.
+        marked: A value of x to mark with a vertical line, and its name.
     """
+    height = 250.0
     left = 14 + max(text_width(y.form(tick)) for tick in y.ticks)
     top, right, bottom = 46.0, WIDTH - 14, height - 40
 
@@ -143,7 +143,10 @@ def line_chart(
     parts.append(text(fitted(x.title, right - left), (left + right) / 2, height - 6,
                       class_="middle quiet"))  # fmt: skip
     if marked is not None:
-        parts += _mark(x.at(marked[0], left, right), marked[1], top, bottom, right)
+        at, name = x.at(marked[0], left, right), marked[1]
+        side = "end" if at + text_width(name) + 8 > right else None
+        parts.append(line(at, top, at, bottom, class_="mark"))
+        parts.append(text(name, at - 5 if side else at + 5, top - 4, class_=side))
     for one in lines:
         parts += _drawn(one, [place(point) for point in one.points])
     return picture(parts, width=WIDTH, height=height, label=label)
@@ -155,9 +158,14 @@ def bar_chart(bars: Sequence[ChartBar], *, x: Axis, label: str) -> Markup:
     bottom = len(bars) * step + 2
     parts = _lower_scale(x, left, right, bottom, top=8.0)
     for number, bar in enumerate(bars):
-        y = number * step
-        parts += _heading(bar.name, _value(bar.estimate, bar.note), y + 14)
-        parts += _bar(bar.estimate, x, left, right, y + 26)
+        y, estimate = number * step, bar.estimate
+        value = "undefined" if estimate.value is None else f"{estimate.value:.2f}"
+        parts += _heading(bar.name, f"{value} · {bar.note}" if bar.note else value, y + 14)
+        if estimate.value is not None:
+            start, end = x.at(x.low, left, right), x.at(estimate.value, left, right)
+            size = {"x": start, "y": y + 21, "width": end - start, "height": 10.0}
+            parts.append(element("rect", **size, rx=1.5, class_="bar"))
+            parts += _whisker(estimate, x, left, right, y + 26, "ink")
     return picture(parts, width=WIDTH, height=bottom + 40, label=label)
 
 
@@ -194,7 +202,10 @@ def dot_plot(
         values = "  ·  ".join(form(one.value) for one in row.estimates if one.value is not None)
         parts += _heading(row.name, values, y + 15)
         for place, (estimate, (_, tone)) in enumerate(zip(row.estimates, kinds, strict=True)):
-            parts += _dot(estimate, tone, x, left, right, y + 28 + 15 * place)
+            if estimate.value is not None:
+                middle = y + 28 + 15 * place
+                parts += _whisker(estimate, x, left, right, middle, tone)
+                parts.append(_dot_mark(tone, x.at(estimate.value, left, right), middle))
     return picture(parts, width=WIDTH, height=bottom + 40, label=label)
 
 
@@ -240,12 +251,6 @@ def _legend(lines: Sequence[Line]) -> list[Markup]:
     return parts
 
 
-def _mark(x: float, name: str, top: float, bottom: float, right: float) -> list[Markup]:
-    side = "end" if x + text_width(name) + 8 > right else None
-    place = x - 5 if side else x + 5
-    return [line(x, top, x, bottom, class_="mark"), text(name, place, top - 4, class_=side)]
-
-
 def _drawn(one: Line, points: Sequence[tuple[float, float]]) -> list[Markup]:
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     parts = [element("path", d=path, class_=f"line {one.tone}")] if len(points) > 1 else []
@@ -286,28 +291,6 @@ def _heading(name: str, numbers: str, y: float) -> list[Markup]:
     ]
 
 
-def _value(estimate: Estimate, note: str) -> str:
-    value = "undefined" if estimate.value is None else f"{estimate.value:.2f}"
-    return f"{value} · {note}" if note else value
-
-
-def _bar(estimate: Estimate, x: Axis, left: float, right: float, y: float) -> list[Markup]:
-    if estimate.value is None:
-        return []
-    start, end = x.at(x.low, left, right), x.at(estimate.value, left, right)
-    bar = element("rect", x=start, y=y - 5, width=end - start, height=10.0, rx=1.5, class_="bar")
-    return [bar, *_whisker(estimate, x, left, right, y, "ink")]
-
-
-def _dot(
-    estimate: Estimate, tone: Tone, x: Axis, left: float, right: float, y: float
-) -> list[Markup]:
-    if estimate.value is None:
-        return []
-    mark = _dot_mark(tone, x.at(estimate.value, left, right), y)
-    return [*_whisker(estimate, x, left, right, y, tone), mark]
-
-
 def _whisker(estimate: Estimate, x: Axis, left: float, right: float, y: float,
              tone: str) -> list[Markup]:  # fmt: skip
     if estimate.low is None or estimate.high is None:
@@ -327,9 +310,8 @@ def _cell(x: float, y: float, wide: float, tall: float, count: int, part: float,
     middle = x + wide / 2
     if brief:
         return [shade, text(f"{100 * part:.0f}", middle, y + tall / 2 + 4, class_="middle")]
-    size = TEXT_SIZE
     return [
         shade,
-        text(fitted(f"{count:,}", wide, size), middle, y + tall / 2 - 2, class_="middle"),
+        text(fitted(f"{count:,}", wide), middle, y + tall / 2 - 2, class_="middle"),
         text(f"{100 * part:.0f} %", middle, y + tall / 2 + 13, class_="middle"),
     ]
