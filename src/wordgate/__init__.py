@@ -60,32 +60,29 @@ __all__ = [
     "train",
 ]
 
-_HOMES = {
-    "Audit": "wordgate.experiments.audit",
-    "BundleError": "wordgate.errors",
-    "Comparison": "wordgate.evaluation.comparison",
-    "DataError": "wordgate.errors",
-    "Distilled": "wordgate.experiments.distill",
-    "Explanation": "wordgate.prediction.explanation",
-    "Exported": "wordgate.experiments.export",
-    "GroupedSplit": "wordgate.split.folds",
-    "MissingExtraError": "wordgate.errors",
-    "Predictor": "wordgate.prediction.predictor",
-    "Scored": "wordgate.scoring.scoring",
-    "SettingsError": "wordgate.errors",
-    "Training": "wordgate.experiments.train",
-    "WordgateClassifier": "wordgate.estimator",
-    "WordgateError": "wordgate.errors",
-    "audit": "wordgate.experiments.audit",
-    "compare": "wordgate.experiments.compare",
-    "distill": "wordgate.experiments.distill",
-    "evaluate": "wordgate.experiments.evaluate",
-    "export_onnx": "wordgate.experiments.export",
-    "import_keras": "wordgate.interchange.keras",
-    "load": "wordgate.prediction.predictor",
-    "score": "wordgate.scoring.scoring",
-    "train": "wordgate.experiments.train",
+_NAMES = {
+    "wordgate.errors": (
+        "BundleError",
+        "DataError",
+        "MissingExtraError",
+        "SettingsError",
+        "WordgateError",
+    ),
+    "wordgate.estimator": ("WordgateClassifier",),
+    "wordgate.evaluation.comparison": ("Comparison",),
+    "wordgate.experiments.audit": ("Audit", "audit"),
+    "wordgate.experiments.compare": ("compare",),
+    "wordgate.experiments.distill": ("Distilled", "distill"),
+    "wordgate.experiments.evaluate": ("evaluate",),
+    "wordgate.experiments.export": ("Exported", "export_onnx"),
+    "wordgate.experiments.train": ("Training", "train"),
+    "wordgate.interchange.keras": ("import_keras",),
+    "wordgate.prediction.explanation": ("Explanation",),
+    "wordgate.prediction.predictor": ("Predictor", "load"),
+    "wordgate.scoring.scoring": ("Scored", "score"),
+    "wordgate.split.folds": ("GroupedSplit",),
 }
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> "Any":
@@ -94,9 +91,9 @@ def __getattr__(name: str) -> "Any":
 
     if name == "__version__":
         return import_module("importlib.metadata").version("wordgate")
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'wordgate' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

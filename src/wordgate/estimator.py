@@ -249,7 +249,7 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
 
 
 def _is_missing(label: Any) -> bool:
-    """Tell a missing value, which differs from itself, from a label."""
+    """Recognise a missing value, which differs from itself."""
     try:
         return label is None or bool(label != label)
     except (TypeError, ValueError):  # pandas.NA, or a row of several labels

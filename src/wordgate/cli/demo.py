@@ -1,4 +1,4 @@
-"""`wordgate demo`: what reading word order is worth, in under a minute."""
+"""`wordgate demo`: the value of word order, shown in under a minute."""
 
 from typing import TYPE_CHECKING
 

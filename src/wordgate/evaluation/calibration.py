@@ -29,7 +29,7 @@ class ReliabilityBin(BaseModel, frozen=True, extra="forbid"):
 
 
 class Calibration(BaseModel, frozen=True, extra="forbid"):
-    """How well probabilities agree with accuracy, on the test rows."""
+    """Agreement of probabilities with accuracy, on the test rows."""
 
     log_loss: float
     brier: float = Field(description="Brier 1950, summed over labels: 0 to 2")

@@ -24,7 +24,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class WordCounts:
-    """How many words texts have, and how many of them are new to the model.
+    """The number of words of texts, and the share of them that is new to the model.
 
     Attributes:
         n_words: int64 [n], the words of each text.
@@ -54,7 +54,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Bins:
-    """Which bin each row is in.
+    """The bin of each row.
 
     Attributes:
         names: The bins, in order.
@@ -250,7 +250,7 @@ class LabelIssues:
 
 
 def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> LabelIssues:
-    """Find rows whose label is probably wrong; where that can't be done, say why.
+    """Find rows whose label is probably wrong, or the reason why none can be found.
 
     Confident learning: Northcutt, Jiang & Chuang (2021), "Confident learning: estimating
     uncertainty in dataset labels", as cleanlab computes it.

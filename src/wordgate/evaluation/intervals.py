@@ -48,7 +48,7 @@ class PairedDifference(BaseModel, frozen=True, extra="forbid"):
 
 @dataclass(frozen=True)
 class GroupCounts:
-    """What each group adds to the sums that a score is made of, alike groups together.
+    """Each group's part in the sums that a score is made of, alike groups together.
 
     Attributes:
         distinct: float64 [patterns, sums], sorted; whole numbers.
@@ -62,7 +62,7 @@ class GroupCounts:
 
     @property
     def n_groups(self) -> int:
-        """How many groups (or rows) there are."""
+        """Count the groups (or rows)."""
         return int(self.multiplicity.sum())
 
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from wordgate.export.graph import MICROSOFT, Graph, without_padding
 from wordgate.models.average import AverageModel
+from wordgate.models.base import Floats
 from wordgate.models.int8 import quantize
-from wordgate.models.lstm import Direction, Floats, Network
+from wordgate.models.lstm import Direction, Network
 
 _GATES = [0, 3, 1, 2]  # where ONNX' gates stand among ours
 _FAR = np.float32(4.0)  # more than two states, which lie between -1 and 1, can be apart

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
-from wordgate.models.int8 import Floats, quantize
+from wordgate.models.base import Floats
+from wordgate.models.int8 import quantize
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto

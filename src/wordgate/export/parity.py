@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.lstm import Floats
+from wordgate.models.base import Floats
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.text.vocabulary import PADDING

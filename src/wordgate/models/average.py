@@ -18,6 +18,7 @@ from wordgate.errors import BundleError
 from wordgate.models.base import (
     Arrays,
     Description,
+    Floats,
     check_arrays,
     encoder_of,
     log_softmax,
@@ -26,7 +27,6 @@ from wordgate.models.base import (
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
-Floats = NDArray[np.float32]
 _TEXTS_AT_ONCE = 256
 
 

@@ -10,6 +10,7 @@ from wordgate.errors import BundleError
 from wordgate.text.encoder import TextEncoder
 
 Arrays = Mapping[str, NDArray[Any]]
+Floats = NDArray[np.float32]
 Description = Mapping[str, Any]
 
 

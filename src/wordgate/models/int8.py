@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
+from wordgate.models.base import Floats
 
-Floats = NDArray[np.float32]
 _HIGHEST = 127
 _SCALE_BITS = 16
 """Digits of a scale: so few that 127 times it is exact, and rows once rounded stay as they are."""

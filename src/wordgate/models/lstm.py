@@ -16,6 +16,7 @@ from wordgate.errors import BundleError
 from wordgate.models.base import (
     Arrays,
     Description,
+    Floats,
     check_arrays,
     encoder_of,
     log_softmax,
@@ -28,7 +29,6 @@ from wordgate.runtime.parallel import SINGLE_THREADED_BLAS, parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
-Floats = NDArray[np.float32]
 PREDICTION_BATCH = 512
 POOLINGS = ("last", "max", "mean")
 DIRECTIONS = ("forward", "backward")

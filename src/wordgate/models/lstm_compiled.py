@@ -13,11 +13,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
+from wordgate.models.base import Floats
 from wordgate.models.int8 import quantize
 from wordgate.models.lstm_forward import InputProjection
 from wordgate.models.lstm_ir import GATES, LEVELS, MIDDLE, KernelLayout, best_layout, compile_step
 
-Floats = NDArray[np.float32]
 _STEPS_AT_ONCE = 2
 """Steps whose weights are read together, while they lie near the processor."""
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError, did_you_mean
+from wordgate.models.base import Floats
 from wordgate.runtime.packages import require_extra
 
-Floats = NDArray[np.float32]
 NUMPY = "numpy"
 KERNELS = (NUMPY, "numba", "numba-int8")
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)

@@ -51,8 +51,8 @@ class Section:
     """One subject: sentences, and perhaps a table.
 
     Attributes:
-        title: What it is about.
-        sentences: What is to be said.
+        title: Its heading.
+        sentences: Its sentences.
         header: The heads of the table's columns, if there is a table.
         rows: The table's rows; the first cell names the row.
     """

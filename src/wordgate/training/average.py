@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.evaluation.metrics import Epoch
-from wordgate.models.average import AverageModel, Floats, OutputLayer, averages
+from wordgate.models.average import AverageModel, OutputLayer, averages
+from wordgate.models.base import Floats
 from wordgate.runtime.cpu import single_thread_environment
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
