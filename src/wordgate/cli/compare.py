@@ -1,6 +1,6 @@
 """`wordgate compare`: every family of models on the same splits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -135,30 +135,20 @@ class _LiveComparison(Console):
 
     @contextmanager
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
-        """Show how far the model at work is, in a line below the results."""
-        counted = done
-
-        def advance(label: str) -> None:
-            nonlocal counted
-            counted += 1
-            self._status = label
-            if total is not None:
-                self._status += f"  {counted / max(1, total):.0%}"
-            self._draw()
-
-        yield _StatusBar(advance)
+        """Show the progress of the model at work in a line below the results."""
+        self._total, self._done = total, done
+        yield self
         self._status = ""
+        self._draw()
+
+    def advance(self, label: str) -> None:
+        """Count one more unit of the model's work."""
+        self._done += 1
+        share = "" if self._total is None else f"  {self._done / max(1, self._total):.0%}"
+        self._status = label + share
         self._draw()
 
     def _draw(self) -> None:
         if self._running is not None:
             shown = "\n\n".join(filter(None, (self._table, self._status)))
             self._running.update(self._text("\n".join(map(one_line, shown.split("\n")))))
-
-
-class _StatusBar:
-    def __init__(self, advance: Callable[[str], None]):
-        self._advance = advance
-
-    def advance(self, label: str) -> None:
-        self._advance(label)

@@ -114,9 +114,7 @@ learning_options = stack(
     ),
     threads_option,
     click.option(
-        "--no-texts",
-        is_flag=True,
-        help="Leave the texts of the data out of report.html.",
+        "--no-texts", is_flag=True, help="Leave the texts of the data out of report.html."
     ),
 )
 
@@ -169,6 +167,15 @@ training_options = stack(
         help="End the whole command within M minutes; with --resume, 0 makes a model of the best"
         " so far.",
     ),
+)
+
+abstain_option = click.option(
+    "--abstain-below",
+    metavar="P",
+    type=float,
+    default=0.0,
+    help="Give no label where the most probable one has a probability below P. The model's"
+    " report.html shows what P leaves.",
 )
 
 kernel_option = click.option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from wordgate.cli.options import json_option, kernel_option, threads_option
+from wordgate.cli.options import abstain_option, json_option, kernel_option, threads_option
 from wordgate.cli.streams import print_json, remark, warn_of_changes
 from wordgate.runtime.display import one_line
 
@@ -28,14 +28,7 @@ class _PredictedText(TypedDict):
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @json_option
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object a text.")
-@click.option(
-    "--abstain-below",
-    metavar="P",
-    type=float,
-    default=0.0,
-    help="Give no label where the most probable one has a probability below P. The model's"
-    " report.html shows what P leaves.",
-)
+@abstain_option
 @kernel_option
 @threads_option
 def predict(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import json_option, kernel_option, threads_option
+from wordgate.cli.options import abstain_option, json_option, kernel_option, threads_option
 from wordgate.cli.streams import print_json
 
 if TYPE_CHECKING:
@@ -30,13 +30,7 @@ _ERROR_WIDTH = 200
     metavar="FORMAT",
     help="csv, tsv, jsonl or parquet.  [default: by the ending of OUT, or as IN]",
 )
-@click.option(
-    "--abstain-below",
-    metavar="P",
-    type=float,
-    default=0.0,
-    help="Leave the label empty where its probability is below P.",
-)
+@abstain_option
 @click.option(
     "--escape-formulas",
     is_flag=True,
