@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wordgate.models.lstm_forward import NumpyLSTMForward
+from wordgate.models.lstm_forward import InputProjection, NumpyLSTMForward
 
 WORDS, EMBEDDING, HIDDEN = 1000, 12, 9
 
@@ -44,3 +44,15 @@ def test_a_batch_of_texts_without_words_has_zeros(make_lstm_forward):
         np.zeros((2, 0), np.int64), np.zeros(2, np.int64), ["last", "max", "mean"]
     )
     assert [part.tolist() for part in pooled_states] == 3 * [[[0.0] * HIDDEN] * 2]
+
+
+def test_only_the_blocks_of_words_that_are_read_are_filled():
+    rng = np.random.default_rng(0)
+    shapes = ((WORDS, EMBEDDING), (36, EMBEDDING), (36,))
+    embedding, weights, bias = (rng.normal(0.0, 0.5, one).astype(np.float32) for one in shapes)
+    projection = InputProjection(embedding, weights, bias)
+    projection.fill(np.array([3, 999]))
+    filled = np.flatnonzero(projection.table.any(axis=1))
+    assert filled.tolist() == [*range(16), *range(992, 1008)]  # the last block is filled up
+    expected = embedding[[3, 999]] @ weights.T + bias
+    assert np.abs(projection.table[[3, 999]] - expected).max() <= 1e-5

@@ -206,8 +206,8 @@ class TransformerNetwork:
         copied.modules.to(device=device, dtype=precision).eval()
         return copied
 
-    def on_processor(self) -> TransformerNetwork:
-        """Move it there, to predict."""
+    def to_cpu(self) -> TransformerNetwork:
+        """Move it to the CPU, to predict."""
         self.modules.cpu().eval()
         return self
 
@@ -296,8 +296,8 @@ def encoder_config(config: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def unmoved_chance() -> Iterator[None]:
-    """Leave torch's global random numbers as they were: building a network draws from them."""
+def preserve_rng_state() -> Iterator[None]:
+    """Restore torch's global random state afterwards: building a network draws from it."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         yield
 
@@ -311,7 +311,7 @@ def _built(config: Mapping[str, Any], n_classes: int, pad_id: int = 0) -> Transf
         layers = described.num_hidden_layers
         if not 0 < layers <= _MOST_LAYERS:
             raise ValueError(f"num_hidden_layers is {layers}")
-        with unmoved_chance():
+        with preserve_rng_state():
             encoder = AutoModel.from_config(
                 described,
                 trust_remote_code=False,

@@ -264,7 +264,7 @@ def _label_figure(analysis: ErrorAnalysis) -> Figure:
     less = len(scores) - len(bars)
     note = "Harmonic mean of precision and recall; whiskers are intervals by groups."
     if less:
-        note += f" The {len(bars)} labels of {len(scores)} that fare worst."
+        note += f" The {len(bars)} labels of {len(scores)} with the lowest F1."
     return Figure(
         "F1 of each label",
         bar_chart(

@@ -16,7 +16,7 @@ from wordgate.models.transformer_network import (
     encoder_config,
     network_of,
     plain_config,
-    unmoved_chance,
+    preserve_rng_state,
 )
 from wordgate.text.batches import bucketed
 from wordgate.text.subwords import SubwordEncoder
@@ -47,7 +47,7 @@ def pretrained_transformer(
     folder = locate_model(name, TRANSFORMER)
     # transformers raises whatever its parsers and its checks raise.
     try:
-        with quiet_loading(), unmoved_chance():
+        with quiet_loading(), preserve_rng_state():
             network = _network(folder, n_classes)
             tokenizer, limit = _tokenizer(folder)
     except (BundleError, DataError) as error:

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from wordgate.models.transformer import TransformerModel
-from wordgate.models.transformer_network import TransformerNetwork, unmoved_chance
+from wordgate.models.transformer_network import TransformerNetwork, preserve_rng_state
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.storage.resumable import WORDS
@@ -89,11 +89,11 @@ def fit_transformer(
         return Candidate(trainer, stopping, _announcement(trainer, settings))
 
     options = LoopOptions(valid.targets, progress, deadline, checkpoint, config)
-    with unmoved_chance():
+    with preserve_rng_state():
         trained = train_candidates(["the transformer"], start, options)
     (best,) = trained.candidates
     return Fitted(
-        TransformerModel(encoder, best.network.on_processor(), threads),
+        TransformerModel(encoder, best.network.to_cpu(), threads),
         best.history,
         best.best_epoch,
         [*_truncation(encoded, encoder.max_tokens), *trained.remarks],
