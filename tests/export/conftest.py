@@ -5,7 +5,8 @@ from wordgate.bundle.config import Config
 from wordgate.export.onnx_file import onnx_bytes
 from wordgate.export.parity import Session
 from wordgate.models.average import AverageModel, OutputLayer
-from wordgate.models.lstm import Direction, LSTMModel, Network
+from wordgate.models.lstm import LSTMModel, Network
+from wordgate.models.lstm_forward import Direction
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
 WORDS = ["a", "good", "day", "and", "not", "one", "bad", "word", "of", "it", "all"]

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wordgate.models.lstm import Direction, Network
+from wordgate.models.lstm import Network
+from wordgate.models.lstm_forward import Direction
 from wordgate.text.encoder import EncodedTexts
 
 RECORDED = Path(__file__).parents[1] / "training" / "fixtures" / "keras_lstm.npz"

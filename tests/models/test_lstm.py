@@ -8,7 +8,8 @@ import pytest
 
 from wordgate.errors import BundleError
 from wordgate.models.families import model_from_state
-from wordgate.models.lstm import Direction, LSTMModel, Network
+from wordgate.models.lstm import LSTMModel, Network
+from wordgate.models.lstm_forward import Direction
 from wordgate.text.encoder import TextEncoder
 
 TEXTS = ["a good day", "a bad day", "", "unheard of"]
@@ -147,7 +148,8 @@ import numpy as np
 from wordgate.bundle.config import Config
 from wordgate.bundle.writing import Bundle, write_bundle
 from wordgate.models.lstm import LSTMModel
-from wordgate.models.lstm import Direction, Network
+from wordgate.models.lstm import Network
+from wordgate.models.lstm_forward import Direction
 from wordgate.prediction.predictor import load
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.text.encoder import TextEncoder

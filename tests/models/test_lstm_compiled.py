@@ -7,9 +7,9 @@ from wordgate.errors import MissingExtraError, SettingsError
 from wordgate.models import lstm_compiled
 from wordgate.models.families import with_kernel
 from wordgate.models.int8 import round_to_int8
-from wordgate.models.lstm import Direction, LSTMModel, Network
+from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_compiled import CompiledLSTMForward
-from wordgate.models.lstm_forward import KERNELS, NumpyLSTMForward, check_kernel
+from wordgate.models.lstm_forward import KERNELS, Direction, NumpyLSTMForward, check_kernel
 from wordgate.models.lstm_ir import KernelLayout, best_layout
 from wordgate.text.encoder import TextEncoder
 
@@ -25,12 +25,10 @@ def weights(hidden, words=60, embedding=12):
     def drawn(*shape):
         return rng.normal(0.0, 0.4, shape).astype(np.float32)
 
-    return (
-        drawn(words, embedding),
-        drawn(4 * hidden, embedding),
-        drawn(4 * hidden, hidden),
-        drawn(4 * hidden),
+    direction = Direction(
+        drawn(4 * hidden, embedding), drawn(4 * hidden, hidden), drawn(4 * hidden)
     )
+    return drawn(words, embedding), direction
 
 
 def batch(n, longest=20):
@@ -68,16 +66,17 @@ def test_neighbours_move_no_bit(layout):
 @needs_int8
 @pytest.mark.parametrize("hidden", [9, 64])
 def test_int8_is_the_same_recurrence_with_rounded_weights_and_states(hidden):
-    embedding, input_weights, hidden_weights, bias = arrays = weights(hidden)
+    embedding, own = arrays = weights(hidden)
     ids, lengths = batch(50)
     found = read(CompiledLSTMForward(*arrays, INT8), ids, lengths)
     halves = np.repeat([0.5, 0.5, 1.0, 0.5], hidden)[:, None].astype(np.float32)
-    whole = (round_to_int8(hidden_weights * halves) / halves).astype(np.float64)
+    whole = (round_to_int8(own.hidden_weights * halves) / halves).astype(np.float64)
     expected = np.zeros((len(ids), hidden))
     for row, length in enumerate(lengths):
         state, cell = np.zeros((2, hidden))
         for word in ids[row, :length]:
-            gates = input_weights @ embedding[word] + bias + whole @ (np.rint(127 * state) / 127)
+            gates = own.input_weights @ embedding[word] + own.bias
+            gates += whole @ (np.rint(127 * state) / 127)
             i, f, c, o = gates.reshape(4, hidden)
             cell = cell / (1 + np.exp(-f)) + np.tanh(c) / (1 + np.exp(-i))
             state = np.tanh(cell) / (1 + np.exp(-o))
@@ -91,11 +90,10 @@ def test_int8_is_the_same_recurrence_with_rounded_weights_and_states(hidden):
 @pytest.fixture(scope="module")
 def model():
     encoder, _ = TextEncoder.fit([" ".join(f"w{n}" for n in range(58))], max_tokens=50)
-    embedding, *own = weights(20)
+    embedding, own = weights(20)
     rng = np.random.default_rng(2)
     output = rng.normal(0.0, 0.5, (3, 2 * 3 * 20)).astype(np.float32)
-    directions = (Direction(*own), Direction(*own))
-    network = Network(embedding, directions, output, output[:, 0], POOLINGS)
+    network = Network(embedding, (own, own), output, output[:, 0], POOLINGS)
     return LSTMModel(encoder, network)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wordgate.models.lstm_forward import InputProjection, NumpyLSTMForward
+from wordgate.models.lstm_forward import Direction, InputProjection, NumpyLSTMForward
 
 WORDS, EMBEDDING, HIDDEN = 1000, 12, 9
 
@@ -16,12 +16,10 @@ def make_lstm_forward():
         def drawn(*shape):
             return rng.normal(0.0, 0.5, shape).astype(np.float32)
 
-        return NumpyLSTMForward(
-            drawn(WORDS, EMBEDDING),
-            drawn(4 * HIDDEN, EMBEDDING),
-            drawn(4 * HIDDEN, HIDDEN),
-            drawn(4 * HIDDEN),
+        direction = Direction(
+            drawn(4 * HIDDEN, EMBEDDING), drawn(4 * HIDDEN, HIDDEN), drawn(4 * HIDDEN)
         )
+        return NumpyLSTMForward(drawn(WORDS, EMBEDDING), direction)
 
     return make
 

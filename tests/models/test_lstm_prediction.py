@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from wordgate.models import lstm as network_module
-from wordgate.models.lstm import Direction, LSTMModel, Network
+from wordgate.models.lstm import LSTMModel, Network
+from wordgate.models.lstm_forward import Direction
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 
 POOLINGS = ("last", "max", "mean")

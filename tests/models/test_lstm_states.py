@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from wordgate.models.lstm import Direction, Network, hidden_states, prefix_predictions
+from wordgate.models.lstm import Network, hidden_states, prefix_predictions
+from wordgate.models.lstm_forward import Direction
 from wordgate.text.encoder import EncodedTexts
 
 POOLINGS = [("last",), ("max",), ("mean",), ("last", "max", "mean")]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import wordgate
 from wordgate.errors import DataError
 from wordgate.models.average import AverageModel
-from wordgate.models.lstm import Direction, LSTMModel, Network
+from wordgate.models.lstm import LSTMModel, Network
+from wordgate.models.lstm_forward import Direction
 from wordgate.prediction.explanation import explain
 from wordgate.prediction.occlusion import MOST_WORDS
 from wordgate.text.encoder import TextEncoder

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from wordgate.models.lstm import Direction, Network
+from wordgate.models.lstm import Network
+from wordgate.models.lstm_forward import Direction
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training import recurrent

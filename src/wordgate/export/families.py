@@ -18,7 +18,8 @@ from wordgate.export.graph import MICROSOFT, Graph, without_padding
 from wordgate.models.average import AverageModel
 from wordgate.models.base import Floats
 from wordgate.models.int8 import quantize
-from wordgate.models.lstm import Direction, Network
+from wordgate.models.lstm import Network
+from wordgate.models.lstm_forward import Direction
 
 _GATES = [0, 3, 1, 2]  # where ONNX' gates stand among ours
 _FAR = np.float32(4.0)  # more than two states, which lie between -1 and 1, can be apart

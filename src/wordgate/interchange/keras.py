@@ -19,7 +19,8 @@ from wordgate.interchange.keras_archive import open_keras
 from wordgate.interchange.keras_config import LARGEST, KerasNetwork, parse_config
 from wordgate.interchange.keras_tokenizer import read_vocabulary
 from wordgate.models.base import Floats
-from wordgate.models.lstm import Direction, LSTMModel, Network
+from wordgate.models.lstm import LSTMModel, Network
+from wordgate.models.lstm_forward import Direction
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.display import shown
 from wordgate.tables.encoding import without_surrogates

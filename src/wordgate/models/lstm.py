@@ -23,7 +23,7 @@ from wordgate.models.base import (
     required,
 )
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
-from wordgate.models.lstm_forward import NUMPY, LSTMForward, make_lstm_forward
+from wordgate.models.lstm_forward import NUMPY, Direction, LSTMForward, make_lstm_forward
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.parallel import SINGLE_THREADED_BLAS, parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
@@ -32,24 +32,6 @@ from wordgate.text.encoder import EncodedTexts, TextEncoder
 PREDICTION_BATCH = 512
 POOLINGS = ("last", "max", "mean")
 DIRECTIONS = ("forward", "backward")
-
-
-@dataclass(frozen=True)
-class Direction:
-    """One LSTM that reads a text from one end.
-
-    The gates stand in the order of Hochreiter & Schmidhuber's 1997 network as torch lays it out:
-    input, forget, cell, output.
-
-    Attributes:
-        input_weights: float32 [4 * hidden, embedding].
-        hidden_weights: float32 [4 * hidden, hidden].
-        bias: float32 [4 * hidden].
-    """
-
-    input_weights: Floats
-    hidden_weights: Floats
-    bias: Floats
 
 
 @dataclass(frozen=True)
@@ -152,14 +134,8 @@ class Network:
     @cached_property
     def _forward_passes(self) -> tuple[LSTMForward, ...]:
         return tuple(
-            make_lstm_forward(
-                self.kernel,
-                self.embedding,
-                weights.input_weights,
-                weights.hidden_weights,
-                weights.bias,
-            )
-            for weights in self.directions
+            make_lstm_forward(self.kernel, self.embedding, direction)
+            for direction in self.directions
         )
 
     def _logits(self, batch: PaddedBatch) -> Floats:

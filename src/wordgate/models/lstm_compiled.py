@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wordgate.errors import SettingsError
 from wordgate.models.base import Floats
 from wordgate.models.int8 import quantize
-from wordgate.models.lstm_forward import InputProjection
+from wordgate.models.lstm_forward import Direction, InputProjection
 from wordgate.models.lstm_ir import GATES, LEVELS, MIDDLE, KernelLayout, best_layout, compile_step
 
 _STEPS_AT_ONCE = 2
@@ -23,31 +23,24 @@ _STEPS_AT_ONCE = 2
 
 
 class CompiledLSTMForward:
-    """An LSTM that reads texts from one end; its arguments are those of `NumpyLSTMForward`.
+    """The forward pass of one direction by a compiled kernel.
 
     Args:
         embedding: float32 [vocabulary, embedding].
-        input_weights: float32 [4 * hidden, embedding].
-        hidden_weights: float32 [4 * hidden, hidden].
-        bias: float32 [4 * hidden].
-        layout: How the kernel is laid out.
+        direction: The weights.
+        layout: The layout of the kernel.
     """
 
-    def __init__(
-        self,
-        embedding: Floats,
-        input_weights: Floats,
-        hidden_weights: Floats,
-        bias: Floats,
-        layout: KernelLayout,
-    ):
-        hidden = hidden_weights.shape[1]
+    def __init__(self, embedding: Floats, direction: Direction, layout: KernelLayout):
+        hidden = direction.hidden_weights.shape[1]
         size = -(-hidden // layout.lanes) * layout.lanes
         self._hidden, self._size, self._step = hidden, size, layout
         self._projection = InputProjection(
-            embedding, _by_units(input_weights, layout), _by_units(bias[:, None], layout)[:, 0]
+            embedding,
+            _by_units(direction.input_weights, layout),
+            _by_units(direction.bias[:, None], layout)[:, 0],
         )
-        square = np.pad(hidden_weights, ((0, 0), (0, size - hidden)))
+        square = np.pad(direction.hidden_weights, ((0, 0), (0, size - hidden)))
         self._weights, self._sums, self._scales = _packed(_by_units(square, layout), layout)
         self._read = _compiled(layout)
 

@@ -10,6 +10,7 @@ passes over memory without a gap.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +27,24 @@ _BLOCK = 16
 """Words projected together: always the same ones, so that a word's numbers don't depend, in their
 last bits, on what was read before."""
 _BLOCKS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One LSTM that reads a text from one end.
+
+    The gates stand in the order of Hochreiter & Schmidhuber's 1997 network as torch lays it out:
+    input, forget, cell, output.
+
+    Attributes:
+        input_weights: float32 [4 * hidden, embedding].
+        hidden_weights: float32 [4 * hidden, hidden].
+        bias: float32 [4 * hidden].
+    """
+
+    input_weights: Floats
+    hidden_weights: Floats
+    bias: Floats
 
 
 class LSTMForward(Protocol):
@@ -53,10 +72,13 @@ def check_kernel(kernel: str) -> None:
         require_extra("numba", f"kernel '{kernel}'")
 
 
-def make_lstm_forward(
-    kernel: str, embedding: Floats, input_weights: Floats, hidden_weights: Floats, bias: Floats
-) -> LSTMForward:
-    """Build the forward pass of one direction; its arrays are those of `NumpyLSTMForward`.
+def make_lstm_forward(kernel: str, embedding: Floats, direction: Direction) -> LSTMForward:
+    """Build the forward pass of one direction.
+
+    Args:
+        kernel: What computes it, of `KERNELS`.
+        embedding: float32 [vocabulary, embedding].
+        direction: The weights.
 
     Raises:
         SettingsError: There is no such kernel, or the processor lacks what it needs.
@@ -64,36 +86,33 @@ def make_lstm_forward(
     """
     check_kernel(kernel)
     if kernel == NUMPY:
-        return NumpyLSTMForward(embedding, input_weights, hidden_weights, bias)
+        return NumpyLSTMForward(embedding, direction)
     from wordgate.models.lstm_compiled import CompiledLSTMForward, layout_for
 
-    return CompiledLSTMForward(embedding, input_weights, hidden_weights, bias, layout_for(kernel))
+    return CompiledLSTMForward(embedding, direction, layout_for(kernel))
 
 
 class NumpyLSTMForward:
-    """An LSTM that reads texts from one end.
+    """The forward pass of one direction in numpy.
 
     Args:
         embedding: float32 [vocabulary, embedding].
-        input_weights: float32 [4 * hidden, embedding], gates in the order input, forget, cell,
-            output.
-        hidden_weights: float32 [4 * hidden, hidden].
-        bias: float32 [4 * hidden].
+        direction: The weights.
     """
 
-    def __init__(
-        self, embedding: Floats, input_weights: Floats, hidden_weights: Floats, bias: Floats
-    ):
-        hidden = hidden_weights.shape[1]
+    def __init__(self, embedding: Floats, direction: Direction):
+        hidden = direction.hidden_weights.shape[1]
         order = np.arange(4 * hidden).reshape(4, hidden)[[0, 1, 3, 2]].ravel()
         halves = np.repeat(np.array([0.5, 0.5, 0.5, 1.0], np.float32), hidden)
         self._hidden = hidden
         self._projection = InputProjection(
-            embedding, input_weights[order] * halves[:, None], bias[order] * halves
+            embedding,
+            direction.input_weights[order] * halves[:, None],
+            direction.bias[order] * halves,
         )
         # States are kept doubled, as tanh leaves them: so these weights are halved once more.
         halves = halves[:, None] * np.float32(0.5)
-        self._hidden_weights = np.ascontiguousarray((hidden_weights[order] * halves).T)
+        self._hidden_weights = np.ascontiguousarray((direction.hidden_weights[order] * halves).T)
 
     def prepare(self, ids: NDArray[np.integer]) -> None:
         """Get ready for the words that will be read, int [...]."""
