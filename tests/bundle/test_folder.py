@@ -248,7 +248,10 @@ def test_a_manifest_must_list_what_prediction_reads(count_model, copied):
             lambda config: config | {"family": "lstmm"},
             "no family of models 'lstmm'; did you mean 'lstm'?",
         ),
-        (lambda config: config | {"family": "count"}, "the saved count model has no "),
+        (
+            lambda config: config | {"family": "count"},
+            "the model has no part 'blocks'; train it again",
+        ),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused(lstm_model, copied, edit, told):
