@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.data import Reading, Table
+from wordgate.data import ReadReport, Table
 from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.dedup.shingles import MIN_WORDS
 from wordgate.split.measured_leakage import MeasuredLeakage, measure_leakage
@@ -144,7 +144,7 @@ class Audit:
         advice: Which split to use, and why.
     """
 
-    reading: Reading
+    reading: ReadReport
     n_rows: int
     lengths: Lengths
     labels: list[LabelShare] | None

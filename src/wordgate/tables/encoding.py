@@ -62,10 +62,6 @@ class Encoding:
     asked: bool = False
     warnings: tuple[str, ...] = ()
 
-    def line(self) -> str:
-        """Name it with the reason."""
-        return f"{self.name} ({self.reason})"
-
 
 class Decoder:
     r"""Decodes the bytes of a source, block after block.

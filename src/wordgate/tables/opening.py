@@ -16,6 +16,49 @@ from wordgate.tables.typed import ParquetReader
 _AT_ONCE = 8192  # records
 
 
+_DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFormat:
+    """The form in which a source was read.
+
+    Attributes:
+        source: The file as the user named it, a named data set, or the kind of frame.
+        format: ``"csv"``, ``"tsv"``, ``"jsonl"``, ``"parquet"`` or ``"frame"``.
+        compressed: True where the file was gzipped.
+        encoding: How its bytes were read, or None where there was nothing to decode.
+        encoding_reason: Why that encoding.
+        delimiter: What separates fields; None for a single column or another format.
+        header: Whether the first record names the columns; None for another format.
+        header_reason: Why so.
+    """
+
+    source: str
+    format: str
+    compressed: bool = False
+    encoding: str | None = None
+    encoding_reason: str = ""
+    delimiter: str | None = None
+    header: bool | None = None
+    header_reason: str = ""
+
+    def lines(self) -> list[str]:
+        """Give the form in one line or two, for a terminal."""
+        details = [self.format.upper() if self.format != "frame" else "data frame"]
+        if self.compressed:
+            details[0] += " (gzip)"
+        if self.encoding is not None:
+            details.append(f"{self.encoding} ({self.encoding_reason})")
+        if self.delimiter is not None:
+            name = _DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))
+            details.append(f"fields separated by {name}")
+        lines = [f"read {self.source}: {', '.join(details)}"]
+        if self.header is not None:
+            lines.append(f"header: {'yes' if self.header else 'none'} ({self.header_reason})")
+        return lines
+
+
 @dataclass(frozen=True)
 class OpenTable:
     """A table that is ready to be read.
@@ -29,6 +72,19 @@ class OpenTable:
     source: Source
     encoding: Encoding | None
     reader: DelimitedReader | JsonlReader | ParquetReader
+
+    def form(self) -> SourceFormat:
+        """Tell in what form the source is read."""
+        return SourceFormat(
+            source=self.source.name,
+            format=self.reader.form,
+            compressed=self.source.compressed,
+            encoding=None if self.encoding is None else self.encoding.name,
+            encoding_reason="" if self.encoding is None else self.encoding.reason,
+            delimiter=self.reader.delimiter,
+            header=self.reader.header,
+            header_reason=self.reader.header_reason,
+        )
 
     def characters(self) -> Characters:
         """Give a file's characters once more, from its beginning."""

@@ -219,7 +219,7 @@ def read_frame(frame: Any) -> tuple[Records, str]:
     library = type(frame).__module__.partition(".")[0]
     numbers = list(range(1, len(columns[0]) + 1 if columns else 1))
     stripped = [name.strip() for name in names]
-    records = Records("frame", stripped, columns, numbers, lines=numbers, n_read=len(numbers))
+    records = Records(stripped, columns, numbers, lines=numbers, n_read=len(numbers))
     return records, f"a {library} DataFrame"
 
 
