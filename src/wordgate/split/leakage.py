@@ -97,7 +97,7 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
             f" {things} that train has never seen."
         )
         return f"{how} {_sizes(parts, leak)}"
-    how = "Rows were dealt at random"
+    how = "Rows were assigned at random"
     if kind == "given":
         names = {"test": "test", "valid": "validation"}
         missing = " and ".join(names[part] for part in cut)
@@ -123,9 +123,9 @@ def explain_fallback(
         else f"there are only {n_groups} groups"
     )
     return (
-        f"A grouped split can't judge here: {reason}, and a label needs one group to learn from "
-        "and another to be judged on. The rows were dealt at random instead, so the scores also "
-        "measure memory of a group's other rows."
+        f"A grouped split is impossible here: {reason}, and a label needs one group to learn "
+        "from and another to be tested on. The rows were assigned at random instead, so the scores "
+        "also measure memory of a group's other rows."
     )
 
 
