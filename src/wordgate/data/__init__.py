@@ -6,6 +6,15 @@ keeps the rows that can be used (``table``).
 
 from wordgate.data.columns import Choice, Column, ColumnError, Columns
 from wordgate.data.read import read_table
-from wordgate.data.table import ReadReport, Table
+from wordgate.data.table import ReadReport, Table, TableRow
 
-__all__ = ["Choice", "Column", "ColumnError", "Columns", "ReadReport", "Table", "read_table"]
+__all__ = [
+    "Choice",
+    "Column",
+    "ColumnError",
+    "Columns",
+    "ReadReport",
+    "Table",
+    "TableRow",
+    "read_table",
+]

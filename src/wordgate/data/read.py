@@ -11,7 +11,7 @@ from typing import Any
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
-from wordgate.data.table import PreviewRow, ReadReport, Table, own_group
+from wordgate.data.table import ReadReport, Table, own_group
 from wordgate.errors import DataError, did_you_mean, near_miss
 from wordgate.runtime.display import shown
 from wordgate.tables import (
@@ -289,17 +289,12 @@ def _table(
         dropped=kept.dropped,
         malformed=malformed,
         warnings=warnings,
-        preview=[
-            PreviewRow(
-                rows[i],
-                shown(texts[i], 200),
-                None if kept_labels is None else kept_labels[i],
-                None if named_groups is None else named_groups[i],
-            )
-            for i in range(min(_PREVIEW_ROWS, len(rows)))
-        ],
+        preview=[],
     )
-    return Table(texts, bodies, kept_labels, named_groups, rows, kept_parts, reading)
+    table = Table(texts, bodies, kept_labels, named_groups, rows, kept_parts, reading)
+    for i in range(min(_PREVIEW_ROWS, len(rows))):
+        reading.preview.append(replace(table.row(i), text=shown(texts[i], 200)))
+    return table
 
 
 def _texts(

@@ -15,8 +15,8 @@ _PREVIEW_WIDTH = 72
 
 
 @dataclass(frozen=True)
-class PreviewRow:
-    """One row as read."""
+class TableRow:
+    """One row of a table, by the number of its record from 1; its text may be cut."""
 
     row: int
     text: str
@@ -50,7 +50,7 @@ class ReadReport(SourceFormat):
     dropped: dict[str, int]
     malformed: list[Malformed]
     warnings: list[str]
-    preview: list[PreviewRow]
+    preview: list[TableRow]
 
     def choice(self, role: str) -> Choice | None:
         """The column that plays a role.
@@ -118,6 +118,15 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def row(self, index: int) -> TableRow:
+        """Give one row, by its 0-based position in this table."""
+        return TableRow(
+            row=self.rows[index],
+            text=self.texts[index],
+            label=None if self.labels is None else self.labels[index],
+            group=None if self.groups is None else self.groups[index],
+        )
 
     def named_groups(self) -> list[str] | None:
         """The groups as the source names them: empty where a row has none but itself."""

@@ -56,9 +56,9 @@ class SplitLeakage:
         )
 
     def sentence(self, n: int, of: int, part: str = "test", other: str = "train") -> str:
-        """Say how many rows of a part could be known from another, without a full stop."""
+        """Tell how many rows of a part could be known from another, without a full stop."""
         shared = "another row of their group" if self.own_groups else "an exact copy"
-        return f"{_of(n, of)} {part} rows have {shared} in {other}"
+        return f"{n} of {of} ({_percent(n, of)}) {part} rows have {shared} in {other}"
 
 
 def stands_in(
@@ -80,7 +80,7 @@ def stands_in(
 
 
 def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
-    """Say why a split is fair, or what it leaks, and the sizes reached.
+    """Explain why a split is fair, or what it leaks, and the sizes reached.
 
     Args:
         kind: ``grouped``, ``random`` or ``given``.
@@ -110,7 +110,7 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
 def explain_fallback(
     label_names: Sequence[str], label: NDArray[np.int64], group: NDArray[np.int64]
 ) -> str:
-    """Say why a grouped split was given up for a random one."""
+    """Explain why a grouped split was given up for a random one."""
     pairs = np.unique(np.stack([label, group], axis=1), axis=0)
     groups_of_label = np.bincount(pairs[:, 0], minlength=len(label_names))
     single = [label_names[i] for i in np.flatnonzero(groups_of_label == 1).tolist()]
@@ -183,7 +183,6 @@ def scarcity_warnings(
 
 
 def _sizes(parts: SplitParts, leak: SplitLeakage) -> str:
-    """Say the sizes reached."""
     rest = len(parts.train) + len(parts.valid)
     things = "groups" if leak.own_groups else "distinct texts"
     return (
@@ -191,10 +190,6 @@ def _sizes(parts: SplitParts, leak: SplitLeakage) -> str:
         f"({_percent(len(parts.valid), rest)} of the rest), test {len(parts.test)} "
         f"({_percent(len(parts.test), rest + len(parts.test))}) in {leak.test_groups} {things}."
     )
-
-
-def _of(part: int, whole: int) -> str:
-    return f"{part} of {whole} ({_percent(part, whole)})"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 Object = dict[str, object]
 
-_MOST_KEYS = 1000
 _MOST_SHOWN = 40  # characters of a key
 # Cells that any file may have; beyond, a character each, or a small file would fill the memory.
 _FEW_CELLS = 10**6
@@ -112,20 +111,6 @@ class JsonlReader(TextReader[JsonlBatch]):
         self._keys.update(dict.fromkeys(keys))
         self._take(self._keys)
         self.learns, self.closed = False, closed
-
-    def all_keys(self) -> list[str]:
-        """Collect the keys of all records, in order of first appearance.
-
-        Raises:
-            DataError: There are too many to be columns.
-        """
-        for _ in self.batches():
-            if self.width > _MOST_KEYS:
-                raise DataError(
-                    f"the objects of '{self.name}' have more than {_MOST_KEYS:,} keys, too many for"
-                    " columns: write JSONL"
-                )
-        return list(self._keys)
 
     def _next(self, window: Window) -> JsonlBatch:
         while not (text := window.whole_lines("\n")) and window.grow():

@@ -10,10 +10,11 @@ from wordgate.tables.characters import Characters
 from wordgate.tables.delimited import DelimitedReader
 from wordgate.tables.encoding import Encoding, find_encoding
 from wordgate.tables.jsonl import JsonlReader, looks_like_jsonl
-from wordgate.tables.source import Source, format_of
+from wordgate.tables.source import PARQUET_MAGIC, Source, format_of
 from wordgate.tables.typed import ParquetReader
 
 _AT_ONCE = 8192  # records
+_MOST_KEYS = 1000
 
 
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -92,10 +93,20 @@ class OpenTable:
         return Characters(self.source, self.encoding, bounded=True)
 
     def all_keys(self) -> list[str]:
-        """Collect the keys of all records of a JSON Lines file."""
+        """Collect the keys of all records of a JSON Lines file, in order of first appearance.
+
+        Raises:
+            DataError: There are too many to be columns.
+        """
         assert self.encoding is not None  # noqa: S101
         reader = JsonlReader(self.characters(), self.source.name, self.encoding.name, _AT_ONCE)
-        return reader.all_keys()
+        for _ in reader.batches():
+            if reader.width > _MOST_KEYS:
+                raise DataError(
+                    f"the objects of '{reader.name}' have more than {_MOST_KEYS:,} keys, too many"
+                    " for columns: write JSONL"
+                )
+        return list(reader.names or ())
 
 
 def open_table(
@@ -123,7 +134,7 @@ def open_table(
         MissingExtraError: It is a Parquet file, and pyarrow is not installed.
     """
     name, form = source.name, format_of(source.name)
-    if source.is_parquet:
+    if source.head.startswith(PARQUET_MAGIC):
         if encoding is not None:
             raise DataError(f"an encoding has no effect on '{name}', a Parquet file")
         return OpenTable(source, None, ParquetReader(source, batch))

@@ -83,11 +83,6 @@ class Source:
     is_whole: bool = False
     _rest: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
-    @property
-    def is_parquet(self) -> bool:
-        """Whether this is a Parquet file, known by its first bytes."""
-        return self.head.startswith(PARQUET_MAGIC)
-
     def blocks(self) -> Iterator[bytes]:
         """Give all bytes, unpacked; of a pipe only once, unless `is_whole`.
 
