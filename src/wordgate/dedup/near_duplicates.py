@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from wordgate.dedup.clustering import average_linkage
 from wordgate.dedup.keys import Factorized, distinct_pairs, group_keys, normalized
 from wordgate.dedup.shingles import MIN_WORDS
-from wordgate.dedup.similarity import ShingledTexts
+from wordgate.dedup.similarity import ShingledTexts, row_dots
 from wordgate.runtime.packages import require_extra
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class ComparedTexts:
         text = Factorized.of([normalized(text) for text in texts])
         shingled = ShingledTexts.of(text.names)
         candidates = shingled.candidates()
-        similarity = shingled.similarity(candidates)
+        similarity = row_dots(shingled.vectors, candidates)
         kept = similarity >= least
         return cls(text, shingled, candidates[kept], similarity[kept])
 

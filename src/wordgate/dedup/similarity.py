@@ -57,10 +57,6 @@ class ShingledTexts:
         scale = sparse.diags(np.sqrt(own / 2).astype(np.float32))
         return cls((scale @ sparse.hstack([word_rows, gram_rows])).tocsr(), n_words, bands)
 
-    def similarity(self, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Compare the texts at pairs of positions, int64 [pairs, 2]; float32 [pairs], 0 to 1."""
-        return row_dots(self.vectors, pairs)
-
     def candidates(self) -> NDArray[np.int64]:
         """Find pairs of texts that share a bucket; those of fewer than five words have none.
 

@@ -109,11 +109,7 @@ def random_split(
         stratify: Whether each label is split by itself.
 
     Returns:
-        The split, of kind ``random``.
-
-    Raises:
-        SettingsError: A size is not between 0 and 1.
-        DataError: The columns differ in length, or every label stands in a single row.
+        The split, of kind ``random``. It raises what `grouped_split` does.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
     parts = _assign_rows(rows, test_size, valid_size, seed, stratify=stratify)
@@ -210,7 +206,6 @@ class _Rows:
         warnings: tuple[str, ...] = (),
         cut: tuple[str, ...] = (),
     ) -> Split:
-        """Count what leaks between the parts and say how fair they are."""
         leaked = SplitLeakage.between(parts, self.group, own_groups=self.own_groups)
         return Split(
             kind=kind,

@@ -41,13 +41,7 @@ _NUL_IS_READ = sys.version_info >= (3, 11)
 
 @dataclass
 class DelimitedBatch(Batch):
-    """Records of a CSV file.
-
-    Attributes:
-        raws: As in `Batch`.
-        records: Each record's cells; whatever there is in one that was rejected.
-        width: How many columns there are.
-    """
+    """Records of a CSV file, as lists of cells; those of a rejected one are whatever there is."""
 
     raws: list[str]
     records: list[list[str]] = field(default_factory=list)

@@ -30,19 +30,12 @@ _TOO_DEEP = "JSON nested too deep or with a number too long"
 
 @dataclass
 class JsonlBatch(Batch):
-    """Records of a JSON Lines file.
-
-    Attributes:
-        raws: As in `Batch`.
-        columns: The keys that are columns, by now.
-        found: Each record's object; an empty one where it was rejected.
-        plain: Whether no string of them holds a lone surrogate.
-    """
+    """Records of a JSON Lines file: each record's object, an empty one where it was rejected."""
 
     raws: list[str]
-    columns: Collection[str] = ()
+    columns: Collection[str] = ()  # the keys that are columns, by now
     found: list[Object] = field(default_factory=list)
-    plain: bool = False
+    plain: bool = False  # whether no string of them holds a lone surrogate
 
     @property
     def width(self) -> int:

@@ -214,12 +214,7 @@ def most_unpacked(packed: int) -> int:
 
 
 def check_unpacked(unpacked: int, packed: int, name: str) -> None:
-    """Refuse bytes that unpack to far more than a table's do.
-
-    Args:
-        unpacked: Bytes that were unpacked.
-        packed: Bytes that they were unpacked from.
-        name: The file, for the message.
+    """Refuse so many unpacked bytes out of so many packed ones, where they are far too many.
 
     Raises:
         DataError: With what to do.

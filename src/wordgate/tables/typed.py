@@ -28,12 +28,7 @@ _ROWS = 1 << 16  # that are read together, where nothing else is asked
 
 @dataclass
 class ParquetBatch(Batch):
-    """Rows of a Parquet file.
-
-    Attributes:
-        rows: The rows.
-        name: The file, for messages.
-    """
+    """Rows of a Parquet file, which messages call by its name."""
 
     rows: pa.Table = None
     name: str = ""
