@@ -112,7 +112,7 @@ class NearDuplicates:
         return copied[self.text[rows]]
 
     def sentence(self) -> str:
-        """Say what was joined, and what stays apart."""
+        """Summarize what was joined, and what stays apart."""
         joined, n_apart = self.joined.n_joined, self.joined.n_apart
         if not joined:
             what = "no two groups copy each other"

@@ -361,7 +361,6 @@ def _advice(leaks: list[MeasuredLeakage], groups: Groups) -> SplitAdvice:
 
 
 def _random_leak(at_random: MeasuredLeakage) -> str:
-    """Say what a random split would make of a score."""
     share = f"{at_random.known:.1%} of the test rows"
     if at_random.known < _NOTABLE:
         return f"Hardly anything repeats: a random split would leak only {share}."

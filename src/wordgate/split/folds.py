@@ -143,7 +143,7 @@ def random_folds(
     stood: Counter[tuple[str, str]] = Counter()
     names = []
     for row in zip(texts, labels, strict=True):
-        names.append(f"{stood[row]} {row[1]} {row[0]}")  # equal rows are told apart by a number
+        names.append(f"{stood[row]} {row[1]} {row[0]}")  # equal rows are set apart by a number
         stood[row] += 1
     return grouped_folds(names, labels, n_folds, seed=seed)
 

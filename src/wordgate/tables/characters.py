@@ -167,7 +167,7 @@ class TextReader(Reader, Generic[_Records]):
     Args:
         characters: The file, at its beginning.
         name: The file, for messages.
-        encoding: The encoding's name, for what is said of bytes that don't fit.
+        encoding: The encoding's name, for remarks on bytes that don't fit.
         batch: Lines read together at most; None for all of a window.
     """
 

@@ -34,7 +34,7 @@ class Batch(ABC):
         lines: The line each record starts on, or its number where a source has no lines.
         end: The source's position after the batch: where to begin to read the next.
         rejected: Why a record could not be taken apart, by its place in the batch from 0.
-        misfits: What is said of bytes of a record that could not be decoded, by its place.
+        misfits: Remarks on bytes of a record that could not be decoded, by its place.
     """
 
     raws: list[str] | None
