@@ -107,7 +107,7 @@ def test_a_label_of_a_single_group_leaves_no_fair_split(strangers):
     rows = [(label, strangers["text"][i]) for i, label in enumerate(LABELS) for _ in range(9)]
     advice = audit(pd.DataFrame(rows, columns=["label", "text"])).advice
     assert advice.split == "random"
-    assert advice.reasons[0].startswith("A grouped split can't judge here: all rows of labels")
+    assert advice.reasons[0].startswith("A grouped split is impossible here: all rows of labels")
 
 
 def test_order_of_rows_changes_nothing_but_the_examples(families):

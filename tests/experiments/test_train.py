@@ -170,7 +170,7 @@ def test_one_group_a_label_trains_with_a_warning(make_file, make_rows):
     rows = [(label, label, text) for _, label, text in make_rows()]
     training = count(make_file(rows), group="id")
     assert training.metrics.split.kind == "random"
-    assert training.remarks[0].startswith("A grouped split can't judge here: all rows of labels")
+    assert training.remarks[0].startswith("A grouped split is impossible here: all rows of labels")
 
 
 def test_one_group_in_all_trains_with_a_warning(make_file, make_rows):

@@ -78,7 +78,7 @@ def test_what_can_not_be_dealt_is_refused(rows):
     texts, labels, groups = rows
     with pytest.raises(SettingsError, match="n_splits is 1; it must be 2 or more"):
         GroupedSplit(1)
-    with pytest.raises(DataError, match="2 groups can't be dealt to 5 folds: ask for fewer"):
+    with pytest.raises(DataError, match="2 groups can't be assigned to 5 folds: ask for fewer"):
         list(GroupedSplit(5).split(texts[:6], labels[:6], groups[:6]))
     with pytest.raises(DataError, match="compares texts, but row 0 is a ndarray"):
         list(GroupedSplit(5).split(np.zeros((4, 2))))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from wordgate.data.joining import form
+from wordgate.data.columns import form
 from wordgate.runtime.packages import installed_versions
 
 SCHEMA_VERSION = 2

@@ -138,11 +138,10 @@ class _Pattern:
     second_scene: str
 
     def begun(self, feeling: str) -> str:
-        """Tell of the first feeling alone."""
         return f"{self.opening}: {self._clause(feeling)} {self.first_scene}."
 
-    def told(self, first: str, second: str, *, later: bool) -> str:
-        """Tell of both feelings, the second one at a later or at an earlier time."""
+    def both(self, first: str, second: str, *, later: bool) -> str:
+        """Add the second feeling, at a later or at an earlier time."""
         connective = self.connectives[int(later)]
         return f"{self.begun(first)} {connective}, {self.second_scene}, {self._clause(second)}."
 
@@ -193,18 +192,13 @@ def demo_sentences() -> list[tuple[str, ...]]:
         connectives=("Before that", "After that"),
         second_scene="on the long road to Zandvoria",
     )
-    stories = (("delighted", "annoyed"), ("annoyed", "delighted"))
-    return [
-        _beginnings(pattern, first, second, later=later)
-        for first, second in stories
-        for later in (True, False)
-    ]
-
-
-def _beginnings(pattern: _Pattern, first: str, second: str, *, later: bool) -> tuple[str, ...]:
-    whole = pattern.told(first, second, later=later)
-    scene_end = whole.index(pattern.second_scene) + len(pattern.second_scene)
-    return pattern.begun(first), whole[:scene_end], whole
+    sentences: list[tuple[str, ...]] = []
+    for first, second in (("delighted", "annoyed"), ("annoyed", "delighted")):
+        for later in (True, False):
+            whole = pattern.both(first, second, later=later)
+            scene_end = whole.index(pattern.second_scene) + len(pattern.second_scene)
+            sentences.append((pattern.begun(first), whole[:scene_end], whole))
+    return sentences
 
 
 def _messages(rng: np.random.Generator, pattern: _Pattern) -> list[tuple[str, str]]:
@@ -214,10 +208,10 @@ def _messages(rng: np.random.Generator, pattern: _Pattern) -> list[tuple[str, st
     messages = [(pattern.begun(good[0]), PLEASED), (pattern.begun(bad[0]), DISAPPOINTED)]
     for glad, sad in zip(good, bad, strict=True):
         messages += [
-            (pattern.told(sad, glad, later=True), PLEASED),
-            (pattern.told(glad, sad, later=True), DISAPPOINTED),
-            (pattern.told(glad, sad, later=False), PLEASED),
-            (pattern.told(sad, glad, later=False), DISAPPOINTED),
+            (pattern.both(sad, glad, later=True), PLEASED),
+            (pattern.both(glad, sad, later=True), DISAPPOINTED),
+            (pattern.both(glad, sad, later=False), PLEASED),
+            (pattern.both(sad, glad, later=False), DISAPPOINTED),
         ]
     return messages
 
@@ -244,8 +238,7 @@ def _patterns(rng: np.random.Generator, n_groups: int) -> list[_Pattern]:
 def _distinct_choices(rng: np.random.Generator, n_groups: int) -> list[tuple[int, ...]]:
     """Choose one part of each kind for every group.
 
-    No two groups share four of the five parts, nor all three that a message begins with: a message
-    that stops after its first feeling has a pattern of its own, too.
+    No two groups share four of the five parts, nor all three that a message begins with.
     """
     sizes = [len(p) for p in (OPENINGS, WRITERS, FIRST_SCENES, CONNECTIVES, SECOND_SCENES)]
     kinds: list[tuple[int, ...]] = [(0, 1, 2), *combinations(range(len(sizes)), 4)]

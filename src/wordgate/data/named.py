@@ -1,12 +1,35 @@
-"""Named data sets: what they are, and where their files come from."""
+"""Public data sets that have a name here, and the files of Kaggle that hold them."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wordgate.data import downloads
-from wordgate.data.downloads import KaggleFile
+import platformdirs
+
+from wordgate.errors import DataError, MissingExtraError
+from wordgate.runtime.display import shown
+from wordgate.runtime.progress import Progress, Silent
+from wordgate.tables.source import is_file
+
+# An HTTP client's message can fill a screen; its beginning names the trouble.
+_REASON_WIDTH = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class KaggleFile:
+    """A public file that has a name of its own.
+
+    Attributes:
+        name: What the user writes in place of a file.
+        kaggle: Owner and name of the Kaggle data set that holds it.
+        file: The file of that data set.
+    """
+
+    name: str
+    kaggle: str
+    file: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +59,47 @@ NAMED_SETS = {
 }
 
 
-def fetch(named: NamedSet) -> Path:
-    """Find the file of a named data set: where the user put it, else through kagglehub.
+def fetch(
+    wanted: KaggleFile, *, given_as: str, remark: str = "", progress: Progress | None = None
+) -> Path:
+    """Find a file that has a name: where the user put it, else through kagglehub.
 
     Args:
-        named: The data set.
+        wanted: The file.
+        given_as: What the command line calls the place where its path could be given.
+        remark: What to say before kagglehub is asked.
+        progress: Where to say it.
 
     Returns:
-        The path of its file; kagglehub keeps it in its own cache.
+        Its path; kagglehub keeps it in its own cache.
 
     Raises:
         MissingExtraError: It isn't there, and kagglehub isn't installed.
         DataError: It isn't there, and Kaggle can't be reached.
     """
-    return downloads.fetch(named, given_as="DATA")
+    home = os.environ.get("WORDGATE_DATA_HOME") or platformdirs.user_data_dir("wordgate")
+    own = Path(home) / wanted.name / wanted.file
+    for place in (own, own.with_name(f"{wanted.file}.gz")):
+        if is_file(place):
+            return place
+    try:
+        import kagglehub
+    except ImportError as error:
+        raise MissingExtraError(
+            f"fetching '{wanted.name}' (the file {wanted.file} of the Kaggle data set"
+            f" {wanted.kaggle}; it can also be put at '{own}', or its path given as {given_as})",
+            "kaggle",
+        ) from error
+    if remark:
+        (progress or Silent()).say(remark)
+    # kagglehub raises what its HTTP client, its login and its cache raise: there is no one class.
+    try:
+        found = Path(kagglehub.dataset_download(wanted.kaggle, path=wanted.file))
+    except Exception as error:
+        reason = shown(f"{type(error).__name__}: {error}", _REASON_WIDTH)
+        raise DataError(
+            f"can't fetch '{wanted.name}' ({reason}). Download the file {wanted.file} of the Kaggle"
+            f" data set {wanted.kaggle} in a browser and put it at '{own}', or give its path as"
+            f" {given_as}."
+        ) from error
+    return found / wanted.file if found.is_dir() else found

@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from wordgate.data.flags import Columns, as_flag, names_among
+from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
-from wordgate.data.reading import Choice, Reading
 from wordgate.data.roles import choose_roles
-from wordgate.data.rows import Rows, keep_rows
-from wordgate.data.table import Table
+from wordgate.data.table import ReadReport, Table, own_group
 from wordgate.errors import DataError, did_you_mean, near_miss
-from wordgate.tables import OpenTable, Records, gathered, open_source, open_table
+from wordgate.runtime.display import shown
+from wordgate.tables import (
+    Cell,
+    Malformed,
+    Records,
+    SourceFormat,
+    gathered,
+    open_source,
+    open_table,
+)
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.source import is_file, missing_file
 from wordgate.tables.typed import read_frame
 
 _TIDY_SHARE_MALFORMED = 0.05
+_PREVIEW_ROWS = 3
 
-
-@dataclass(frozen=True)
-class _Loaded:
-    """Records with what is known of where they came from."""
-
-    source: str
-    records: Records
-    opened: OpenTable | None = None
-    known: dict[str, str] = field(default_factory=dict)
+_PARTS = {
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "validation": "valid",
+    "val": "valid",
+    "dev": "valid",
+    "test": "test",
+    "testing": "test",
+}
 
 
 def read_table(
@@ -48,20 +57,20 @@ def read_table(
     min_labels: int = 2,
     drop_if_there: bool = False,
 ) -> Table:
-    """Read labelled texts, infer what is not said, and account for every row left out.
+    """Read labelled texts, infer what is not given, and account for every row left out.
 
     Args:
         source: The path of a CSV, TSV, JSONL or Parquet file, gzipped or not; the name of a data
             set; or a pandas or polars DataFrame.
         text: The text column, a name or a number counted from 1; None to infer it. Several, in a
-            list or with commas between, are joined by `joining.MARKER`; the last is the text
+            list or with commas between, are joined by `columns.MARKER`; the last is the text
             itself: where it is empty the row is left out, and copies are sought in it alone.
         label: The label column, a name or a number.
         group: The column whose equal values must stay together, likewise; ``"none"`` for none.
         drop_labels: Labels whose rows are left out.
         encoding: How the file's bytes are read; None to find out.
         limit: Keep only this many rows, the first ones.
-        split_column: A column that says train, valid or test, if there is one.
+        split_column: A column that names train, valid or test, if there is one.
         labelled: False for texts to predict: a label column may be missing, labels may be empty.
         empty_text_as: What stands for an empty text; None to drop such rows.
         min_labels: How many different labels must remain where ``labelled``.
@@ -69,46 +78,66 @@ def read_table(
             further file of the same data.
 
     Returns:
-        The table; its ``reading`` says what was inferred and why.
+        The table; its ``reading`` holds what was inferred and why.
 
     Raises:
-        DataError: The source can't be read or used as asked.
+        DataError: The source can't be read or used as asked: no rows or too few labels remain, a
+            label to drop was probably misspelt, or the split column holds something else than
+            train, valid and test.
         MissingExtraError: A named data set needs fetching and kagglehub isn't installed.
     """
     if limit is not None and limit < 1:
         raise DataError(f"the limit is {limit}: keep at least 1 row")
-    given = {"text": as_flag(text), "label": _flag(label), "group": _flag(group)}
-    split = _flag(split_column)
-    loaded = _load(source, encoding, names_among((*given.values(), split)))
-    records, called = loaded.records, f"'{loaded.source}'"
+    given = {
+        "text": as_flag(text),
+        "label": _flag(label),
+        "group": _flag(group),
+        "split": _flag(split_column),
+    }
+    loaded = _load(source, encoding, names_among([*given.values()]))
     chosen = choose_roles(
-        records, given, known=loaded.known, split=split, labelled=labelled, source=called
+        loaded.records,
+        given,
+        known=loaded.known_roles,
+        labelled=labelled,
+        source=loaded.called,
     )
-    kept = keep_rows(
-        records,
+    kept = _keep_rows(
+        loaded,
         chosen,
-        source=called,
-        drop_labels=list(drop_labels),
+        drop_labels,
         labelled=labelled,
         empty_text_as=empty_text_as,
         limit=limit,
-        min_labels=min_labels if labelled else 0,
         drop_if_there=drop_if_there,
     )
-    reading = _account(loaded, chosen, kept)
-    return Table(
-        texts=kept.texts,
-        bodies=kept.bodies,
-        labels=kept.labels,
-        groups=kept.groups,
-        rows=kept.rows,
-        parts=kept.parts,
-        reading=reading,
-    )
+    return _table(loaded, chosen, kept, empty_text_as or "", min_labels if labelled else 0)
 
 
 def _flag(value: str | int | None) -> str | None:
     return None if value is None else str(value).strip()
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """Records with what is known of where they came from."""
+
+    form: SourceFormat
+    records: Records
+    warnings: tuple[str, ...] = ()
+    known_roles: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def called(self) -> str:
+        """The source, for messages."""
+        return f"'{self.form.source}'"
+
+    def column(self, chosen: dict[str, Choice], role: str) -> list[Cell] | None:
+        """The cells of the column that plays a role; None where none does."""
+        choice = chosen.get(role)
+        if choice is None or choice.number is None:
+            return None
+        return self.records.columns[choice.number - 1]
 
 
 def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:
@@ -116,14 +145,19 @@ def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:
         if encoding is not None:
             raise DataError("an encoding has no effect on a DataFrame: leave it out")
         records, called = read_frame(source)
-        return _Loaded(called, records)
+        return _Loaded(SourceFormat(source=called, format="frame"), records)
     path, named = _locate(os.fspath(source))
     header = None if named is None else named.header
     opened = open_table(open_source(path), encoding=encoding, given=given, header=header)
     records = gathered(opened.reader, opened.reader.batches())
     name = without_surrogates(opened.source.name)
     called = name if named is None else f"{named.name} ({name})"
-    return _Loaded(called, records, opened, {} if named is None else named.roles)
+    return _Loaded(
+        replace(opened.form(), source=called),
+        records,
+        () if opened.encoding is None else opened.encoding.warnings,
+        {} if named is None else named.roles,
+    )
 
 
 def _locate(source: str) -> tuple[Path, NamedSet | None]:
@@ -134,41 +168,216 @@ def _locate(source: str) -> tuple[Path, NamedSet | None]:
     if is_file(path):
         return path, None
     if source in NAMED_SETS:
-        return fetch(NAMED_SETS[source]), NAMED_SETS[source]
-    if path.suffix or len(path.parts) > 1:
-        raise DataError(missing_file(path))
+        return fetch(NAMED_SETS[source], given_as="DATA"), NAMED_SETS[source]
     message = missing_file(path)
     hint = near_miss(source, list(NAMED_SETS))
-    if "did you mean" in message and not hint:
+    if path.suffix or len(path.parts) > 1 or ("did you mean" in message and not hint):
         raise DataError(message)
     raise DataError(
         f"no file or named data set '{source}'{hint or did_you_mean(source, NAMED_SETS)}"
     )
 
 
-def _account(loaded: _Loaded, chosen: dict[str, Choice], kept: Rows) -> Reading:
-    records, opened = loaded.records, loaded.opened
-    encoding = None if opened is None else opened.encoding
-    malformed = sorted(records.malformed + kept.malformed, key=lambda m: m.line)
-    warnings = [*(encoding.warnings if encoding else ()), *kept.warnings]
+@dataclass(frozen=True)
+class _Kept:
+    """The rows that remain, by their places among the records, and an account of the others."""
+
+    places: list[int]
+    dropped: dict[str, int]
+    malformed: list[Malformed]
+    warnings: list[str]
+
+
+def _keep_rows(
+    loaded: _Loaded,
+    chosen: dict[str, Choice],
+    drop_labels: Sequence[str],
+    *,
+    labelled: bool,
+    empty_text_as: str | None,
+    limit: int | None,
+    drop_if_there: bool,
+) -> _Kept:
+    """Leave out what can't be used; a row is counted once, by the first reason."""
+    records, labels = loaded.records, loaded.column(chosen, "label")
+    labels = None if labels is None else [None if v is None else v.strip() for v in labels]
+    warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
+    dropped = {f"label '{label}'": 0 for label in drop_labels}
+    dropped.update({"empty label": 0, "empty text": 0})
+    malformed = records.malformed.copy()
+    kept: list[int] = []
+    unwanted = frozenset(drop_labels)
+    for i, text in enumerate(loaded.column(chosen, "text") or ()):
+        label = "" if labels is None else labels[i]
+        if text is None or (label is None and labelled):
+            missing = chosen["text" if text is None else "label"].name
+            malformed.append(Malformed(records.lines[i], f"no key '{missing}'"))
+        elif label in unwanted:
+            dropped[f"label '{label}'"] += 1
+        elif not label and labelled:
+            dropped["empty label"] += 1
+        elif not text and empty_text_as is None:
+            dropped["empty text"] += 1
+        else:
+            kept.append(i)
+    dropped = {reason: count for reason, count in dropped.items() if count}
+    if limit is not None and len(kept) > limit:
+        dropped[f"beyond the limit of {limit:,}"] = len(kept) - limit
+        kept = kept[:limit]
+    if not kept:
+        raise DataError(_nothing_left(loaded, dropped, malformed))
+    return _Kept(kept, dropped, malformed, warnings)
+
+
+def _check_drop_labels(
+    drop_labels: Sequence[str], labels: Sequence[Cell] | None, source: str
+) -> list[str]:
+    """Refuse a label to drop that is probably misspelt; remark on one that is simply absent."""
+    if not drop_labels:
+        return []
+    if labels is None:
+        raise DataError(f"no label can be dropped: {source} has no label column")
+    there = sorted({label for label in labels if label})
+    warnings = []
+    for wanted in drop_labels:
+        if wanted in there:
+            continue
+        hint = near_miss(wanted, there)
+        if hint:
+            raise DataError(f"no label '{wanted}' to drop in {source}{hint}")
+        warnings.append(f"no row has the label '{wanted}' that was to be dropped")
+    return warnings
+
+
+def _nothing_left(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
+    reasons = [f"{count:,} ({reason})" for reason, count in dropped.items()]
+    if malformed:
+        first = malformed[0]
+        reasons.append(f"{len(malformed):,} (malformed; line {first.line}: {first.why})")
+    if not reasons:
+        return f"{loaded.called} has no rows below its header"
+    n_read = loaded.records.n_read
+    return f"no rows are left of {loaded.called}: of {n_read:,}, left out {', '.join(reasons)}"
+
+
+def _table(
+    loaded: _Loaded, chosen: dict[str, Choice], kept: _Kept, empty_text: str, min_labels: int
+) -> Table:
+    """Take the rows that remain, and report what was read and what is odd about them."""
+    records, places = loaded.records, kept.places
+    cells, labels, groups, parts = (
+        loaded.column(chosen, role) for role in ("text", "label", "group", "split")
+    )
+    bodies = [(cells or ())[i] or empty_text for i in places]
+    texts, text_warnings = _texts(records, chosen["text"], bodies, places)
+    named_groups, group_warnings = _groups(groups, places, records.rows)
+    rows = [records.rows[i] for i in places]
+    kept_parts = _parts(parts, places, records, loaded.called)
+    kept_labels = None if labels is None else [(labels[i] or "").strip() for i in places]
+    _check_labels(kept_labels or [], min_labels, loaded.called, len(rows), chosen)
+    malformed = sorted(kept.malformed, key=lambda m: m.line)
+    warnings = [*loaded.warnings, *kept.warnings, *text_warnings, *group_warnings]
+    warnings += _oddities(bodies, kept_labels or [])
     if len(malformed) > _TIDY_SHARE_MALFORMED * records.n_read:
         share = len(malformed) / records.n_read
         warnings.append(f"{share:.0%} of the records are malformed: check their quotes and fields")
-    order = ("text", "label", "group", "split")
-    return Reading(
-        source=loaded.source,
-        format=records.format,
-        compressed=opened is not None and opened.source.compressed,
-        encoding=encoding.name if encoding else None,
-        encoding_reason=encoding.reason if encoding else "",
-        delimiter=records.delimiter,
-        header=records.header,
-        header_reason=records.header_reason,
-        columns=[chosen[role] for role in order if role in chosen],
+    reading = ReadReport(
+        **vars(loaded.form),
+        columns=[chosen[role] for role in ("text", "label", "group", "split") if role in chosen],
         n_read=records.n_read,
-        n_kept=len(kept.texts),
+        n_kept=len(rows),
         dropped=kept.dropped,
         malformed=malformed,
         warnings=warnings,
-        preview=kept.preview(),
+        preview=[],
     )
+    table = Table(texts, bodies, kept_labels, named_groups, rows, kept_parts, reading)
+    for i in range(min(_PREVIEW_ROWS, len(rows))):
+        reading.preview.append(replace(table.row(i), text=shown(texts[i], 200)))
+    return table
+
+
+def _texts(
+    records: Records, choice: Choice, bodies: list[str], kept: list[int]
+) -> tuple[list[str], list[str]]:
+    """Put the other columns of the text in front of the bodies; remark where one is empty."""
+    if not choice.before:
+        return bodies, []
+    fronts = [[records.columns[column.number - 1][i] for i in kept] for column in choice.before]
+    texts = [joined(cells, body) for *cells, body in zip(*fronts, bodies, strict=True)]
+    warnings = []
+    for column, cells in zip(choice.before, fronts, strict=True):
+        missing = sum(not (cell or "").strip() for cell in cells)
+        if missing:
+            warnings.append(
+                f"{missing:,} texts have nothing in column {column.called()}: they stand without it"
+            )
+    return texts, warnings
+
+
+def _groups(
+    column: Sequence[Cell] | None, kept: list[int], numbers: list[int]
+) -> tuple[list[str] | None, list[str]]:
+    """Give each row its group; a row without one is a group of its own."""
+    if column is None:
+        return None, []
+    names = [(column[i] or "").strip() for i in kept]
+    groups = [name or own_group(numbers[i]) for name, i in zip(names, kept, strict=True)]
+    alone = names.count("")
+    if not alone:
+        return groups, []
+    return groups, [f"{alone:,} rows have an empty group: each is a group of its own"]
+
+
+def _parts(
+    column: Sequence[Cell] | None, kept: list[int], records: Records, source: str
+) -> list[str] | None:
+    if column is None:
+        return None
+    parts = []
+    for i in kept:
+        value = (column[i] or "").strip()
+        part = _PARTS.get(value.lower())
+        if part is None:
+            raise DataError(
+                f"the split column of {source} holds '{shown(value, 40)}' in row "
+                f"{records.rows[i]}; it may hold train, valid and test"
+            )
+        parts.append(part)
+    return parts
+
+
+def _check_labels(
+    labels: list[str], least: int, source: str, n_rows: int, chosen: dict[str, Choice]
+) -> None:
+    there = sorted(set(labels))
+    if len(there) >= least:
+        return
+    if len(there) == 1:
+        raise DataError(
+            f"all {n_rows:,} rows kept of {source} have the label '{shown(there[0], 40)}' "
+            f"(column {chosen['label'].number}): a classifier needs two labels or more"
+        )
+    raise DataError(
+        f"{source} has {len(there)} labels ({', '.join(there)}), fewer than the {least} needed"
+    )
+
+
+def _oddities(bodies: list[str], labels: list[str]) -> list[str]:
+    """Warn of what looks unintended about the rows kept."""
+    warnings = []
+    blank = sum(not body.strip() for body in bodies)
+    if blank:
+        warnings.append(f"{blank:,} texts hold nothing but white space; they are kept")
+    distinct = sorted(set(labels))
+    by_lower: dict[str, list[str]] = {}
+    for label in distinct:
+        by_lower.setdefault(label.lower(), []).append(label)
+    warnings += [
+        f"the labels {' and '.join(map(repr, same))} differ in case only; they count as different"
+        for same in by_lower.values()
+        if len(same) > 1
+    ]
+    if len(distinct) > max(20, len(bodies) // 2):
+        warnings.append(f"{len(distinct):,} labels on {len(bodies):,} rows: is this the label?")
+    return warnings

@@ -1,4 +1,4 @@
-"""Which column is the text, which the label, which keeps copies together: inferred, with reasons.
+"""Column roles: text, label and group, as flags name them or inferred, with reasons.
 
 A flag always beats a guess. A guess rests on a column's name first and its shape second; where
 neither decides, the user is asked.
@@ -9,17 +9,25 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from wordgate.data.flags import Flag, given_columns
-from wordgate.data.profile import Profile, profiles
-from wordgate.data.reading import Choice, Column
+from wordgate.data.columns import Choice, Column, Flag, given_columns
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.tables.header import GROUP_NAMES, LABEL_NAMES, LABEL_VALUES, TEXT_NAMES, rank
-from wordgate.tables.records import Records
+from wordgate.tables import Records
+from wordgate.tables.header import (
+    GROUP_NAMES,
+    LABEL_NAMES,
+    LABEL_VALUES,
+    TEXT_NAMES,
+    is_number,
+    rank,
+)
 
-ROLES = ("text", "label", "group")
-
+_SAMPLE = 2_000
+# A column of this share of numbers is numeric: a few cells may be damaged.
+_MOSTLY = 0.95
 # A runner-up this near makes a guess by shape a toss-up.
 _NEAR_TEXT = 0.75
 _NEAR_LABEL = 4
@@ -32,12 +40,55 @@ _LARGEST_UNNAMED_GROUP = 50
 _PURE = 0.9
 
 
+@dataclass(frozen=True)
+class _Profile:
+    """The shape of a column, by its 0-based index: those of its cells that are not empty."""
+
+    index: int
+    called: str
+    name: str | None
+    cells: list[str]
+
+    @cached_property
+    def values(self) -> frozenset[str]:
+        return frozenset(self.cells)
+
+    @cached_property
+    def distinct(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def sample(self) -> list[str]:
+        return self.cells[:: max(1, len(self.cells) // _SAMPLE)]
+
+    @cached_property
+    def numeric(self) -> bool:
+        return bool(self.sample) and sum(map(is_number, self.sample)) >= _MOSTLY * len(self.sample)
+
+    @cached_property
+    def words(self) -> float:
+        """Mean words in a cell; two characters count for one word in scripts without spaces."""
+        return sum(map(_words, self.sample)) / max(1, len(self.sample))
+
+    def line(self) -> str:
+        """Show the column in a message that asks which one is meant."""
+        first = dict.fromkeys(self.sample)
+        examples = ", ".join(repr(shown(value, 30)) for value, _ in zip(first, range(3)))  # noqa: B905
+        return f"  {self.called}: {self.distinct:,} distinct values, such as {examples or 'none'}"
+
+
+def _words(cell: str) -> float:
+    words = len(cell.split())
+    if cell.isascii() or words > 1:
+        return words
+    return max(words, len(cell) / 2)
+
+
 def choose_roles(
     records: Records,
     given: Mapping[str, Flag | None],
     *,
     known: dict[str, str],
-    split: str | None,
     labelled: bool,
     source: str,
 ) -> dict[str, Choice]:
@@ -45,10 +96,10 @@ def choose_roles(
 
     Args:
         records: What was read.
-        given: The flags for ``"text"``, ``"label"`` and ``"group"``: a name, a number, or None to
-            infer; several for the text; ``"none"`` as the group switches grouping off.
+        given: The flags for ``"text"``, ``"label"``, ``"group"`` and ``"split"``: a name, a number,
+            or None to infer all but the split; several for the text; ``"none"`` as the group
+            switches grouping off.
         known: Roles known of a named data set, used where no flag is given.
-        split: The flag for the split column, or None.
         labelled: Whether a label column must be found.
         source: The source, for messages.
 
@@ -59,9 +110,7 @@ def choose_roles(
         DataError: A flag names no column, or no column stands out for a role.
     """
     chosen: dict[str, Choice] = {}
-    if split is not None:
-        chosen["split"] = _by_flag(records, "split", split, "as given", source)
-    for role in ROLES:
+    for role in ("split", "text", "label", "group"):
         flag, reason = given.get(role), "as given"
         if flag is None and role in known:
             flag, reason = known[role], "known of this data set"
@@ -70,18 +119,12 @@ def choose_roles(
         elif flag is not None:
             chosen[role] = _by_flag(records, role, flag, reason, source)
     _refuse_double_use(chosen, records)
-    return _infer_rest(chosen, profiles(records), records, labelled=labelled, source=source)
+    columns = [
+        _Profile(i, records.called(i), records.name(i), [cell for cell in column if cell])
+        for i, column in enumerate(records.columns)
+    ]
 
-
-def _infer_rest(
-    chosen: dict[str, Choice],
-    columns: list[Profile],
-    records: Records,
-    *,
-    labelled: bool,
-    source: str,
-) -> dict[str, Choice]:
-    def free() -> list[Profile]:
+    def free() -> list[_Profile]:
         taken = {column.number for choice in chosen.values() for column in choice.columns}
         return [column for column in columns if column.index + 1 not in taken]
 
@@ -120,7 +163,7 @@ def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
             users[number] = role
 
 
-def _undecided(role: str, why: str, columns: Sequence[Profile], source: str) -> DataError:
+def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) -> DataError:
     listing = "\n".join(column.line() for column in columns)
     return DataError(
         f"can't tell which column of {source} holds the {role}: {why}. Its columns are\n{listing}\n"
@@ -128,7 +171,7 @@ def _undecided(role: str, why: str, columns: Sequence[Profile], source: str) -> 
     )
 
 
-def _infer_text(free: list[Profile], columns: list[Profile], source: str) -> Choice:
+def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> Choice:
     candidates = [column for column in free if column.cells and not column.numeric]
     if not candidates:
         raise _undecided("text", "none holds words", columns, source)
@@ -144,32 +187,29 @@ def _infer_text(free: list[Profile], columns: list[Profile], source: str) -> Cho
     return _choice("text", best, f"the longest texts: {figures}" if others else figures)
 
 
-def _text_score(column: Profile) -> float:
+def _text_score(column: _Profile) -> float:
     """Weigh a column's length by how seldom it repeats, gently: texts may have copies."""
     return column.words * math.sqrt(column.distinct / max(1, len(column.cells)))
 
 
-def _infer_label(free: list[Profile]) -> Choice | str:
+def _infer_label(free: list[_Profile]) -> Choice | str:
     """Find the label column; where none stands out, return why as a clause."""
     if not free:
         return "there is no other column"
     candidates = [column for column in free if _could_be_label(column)]
-    ranks = {column.index: rank(column.name, LABEL_NAMES) for column in candidates}
-    named = sorted(
-        (rank_, column.index) for column in candidates if (rank_ := ranks[column.index]) is not None
-    )
-    by_index = {column.index: column for column in candidates}
+    ranked = [(rank(column.name, LABEL_NAMES), column) for column in candidates]
+    named = [(place, column) for place, column in ranked if place is not None]
+    named.sort(key=lambda pair: pair[0])
     # "label" says it outright; between "sentiment" and "category" only the user can choose.
     if named and (len(named) == 1 or named[0][0] < 2):
-        best = by_index[named[0][1]]
+        best = named[0][1]
         return _choice("label", best, f"by its name; {_label_figures(best)}")
     if named:
-        first, second = by_index[named[0][1]], by_index[named[1][1]]
-        return f"{first.called} and {second.called} both could be"
+        return f"{named[0][1].called} and {named[1][1].called} both could be"
     return _label_by_shape(candidates, alone=len(free) == 1)
 
 
-def _label_by_shape(candidates: list[Profile], *, alone: bool) -> Choice | str:
+def _label_by_shape(candidates: list[_Profile], *, alone: bool) -> Choice | str:
     spoken = [c for c in candidates if len(_spoken_labels(c)) > 1]
     if len(spoken) == 1:
         return _choice("label", spoken[0], _label_figures(spoken[0]))
@@ -186,22 +226,22 @@ def _label_by_shape(candidates: list[Profile], *, alone: bool) -> Choice | str:
     return _choice("label", best, f"the fewest values; {_label_figures(best)}")
 
 
-def _could_be_label(column: Profile) -> bool:
+def _could_be_label(column: _Profile) -> bool:
     few = column.distinct <= 20 or 2 * column.distinct <= len(column.cells)
     return 0 < column.distinct <= _MOST_LABELS and few and column.words <= 6
 
 
-def _repeats(column: Profile) -> bool:
+def _repeats(column: _Profile) -> bool:
     return column.distinct > 1 and 2 * column.distinct <= len(column.cells)
 
 
-def _spoken_labels(column: Profile) -> set[str]:
+def _spoken_labels(column: _Profile) -> set[str]:
     if column.distinct > _MOST_LABELS:
         return set()
     return {value.strip().lower() for value in column.values} & LABEL_VALUES
 
 
-def _label_figures(column: Profile) -> str:
+def _label_figures(column: _Profile) -> str:
     plural = "" if column.distinct == 1 else "s"
     figures = f"{column.distinct:,} distinct value{plural} on {len(column.cells):,} rows"
     if column.distinct > _MOST_LABELS_SHOWN:
@@ -210,7 +250,7 @@ def _label_figures(column: Profile) -> str:
 
 
 def _infer_group(
-    free: list[Profile], records: Records, labels: Sequence[str | None] | None
+    free: list[_Profile], records: Records, labels: Sequence[str | None] | None
 ) -> Choice:
     named = [
         (place, column)
@@ -227,7 +267,7 @@ def _infer_group(
     return Choice("group", None, None, "no column repeats its values as an id does", given=False)
 
 
-def _has_shape_of_ids(column: Profile) -> bool:
+def _has_shape_of_ids(column: _Profile) -> bool:
     rows, distinct = len(column.cells), column.distinct
     if distinct < _FEWEST_UNNAMED_GROUPS or not 1.5 <= rows / distinct <= _LARGEST_UNNAMED_GROUP:
         return False
@@ -235,17 +275,8 @@ def _has_shape_of_ids(column: Profile) -> bool:
     return column.words <= 3 and not fractions
 
 
-def _purity(column: Profile, records: Records, labels: Sequence[str | None] | None) -> float:
-    """Share of the values standing on several rows that always go with one label.
-
-    Args:
-        column: The column of ids.
-        records: Where its cells stand.
-        labels: The label column, or None.
-
-    Returns:
-        Between 0 and 1; 0 without labels or without a repeated value.
-    """
+def _purity(column: _Profile, records: Records, labels: Sequence[str | None] | None) -> float:
+    """Give the share of the values on several rows that always go with one label, 0 to 1."""
     if labels is None:
         return 0.0
     first: dict[str, str] = {}
@@ -263,7 +294,7 @@ def _purity(column: Profile, records: Records, labels: Sequence[str | None] | No
     return 1 - len(mixed) / len(repeated) if repeated else 0.0
 
 
-def _group_figures(column: Profile, records: Records, labels: Sequence[str | None] | None) -> str:
+def _group_figures(column: _Profile, records: Records, labels: Sequence[str | None] | None) -> str:
     counts = Counter(column.cells).values()
     least, most = min(counts), max(counts)
     rows = f"{most:,} row" + ("" if most == 1 else "s")
@@ -279,5 +310,5 @@ def _group_figures(column: Profile, records: Records, labels: Sequence[str | Non
     return f"{figures}; of those on several rows, {pure:.0%} have one label only"
 
 
-def _choice(role: str, column: Profile, reason: str) -> Choice:
+def _choice(role: str, column: _Profile, reason: str) -> Choice:
     return Choice(role, column.index + 1, column.name, reason, given=False)

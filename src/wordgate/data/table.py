@@ -1,11 +1,91 @@
-"""The table: texts, labels and groups, and the record each came from."""
+"""The table of labelled texts, and the report of how it was read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
-from wordgate.data.reading import Reading
+from wordgate.data.columns import Choice
+from wordgate.runtime.display import shown
+from wordgate.tables import Malformed, SourceFormat
+
+_MALFORMED_SHOWN = 5
+_MALFORMED_IN_JSON = 100
+_PREVIEW_WIDTH = 72
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row of a table, by the number of its record from 1; its text may be cut."""
+
+    row: int
+    text: str
+    label: str | None
+    group: str | None
+
+    def line(self) -> str:
+        """Show the row in one line that can't disturb a terminal."""
+        group = "" if self.group is None else f" {shown(self.group, 20)}"
+        label = "" if self.label is None else f" [{shown(self.label, 30)}]"
+        return f"  row {self.row}:{group}{label} {shown(self.text, _PREVIEW_WIDTH)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadReport(SourceFormat):
+    """How a source was read; ``n_read == n_kept + sum(dropped) + len(malformed)``.
+
+    Attributes:
+        columns: The columns used, each with its reason.
+        n_read: Records found.
+        n_kept: Rows of the table.
+        dropped: How many rows were left out, by reason.
+        malformed: Records skipped, in order.
+        warnings: What the user should know before trusting the table.
+        preview: The first few rows as read.
+    """
+
+    columns: list[Choice]
+    n_read: int
+    n_kept: int
+    dropped: dict[str, int]
+    malformed: list[Malformed]
+    warnings: list[str]
+    preview: list[TableRow]
+
+    def choice(self, role: str) -> Choice | None:
+        """The column that plays a role.
+
+        Args:
+            role: ``"text"``, ``"label"``, ``"group"`` or ``"split"``.
+
+        Returns:
+            The choice, or None where the role was not looked for.
+        """
+        return next((choice for choice in self.columns if choice.role == role), None)
+
+    def lines(self) -> list[str]:
+        """Give what was read, what was inferred and why, for a terminal."""
+        kept = f"rows: {self.n_read:,} read, {self.n_kept:,} kept"
+        if self.dropped:
+            parts = [f"{count:,} ({reason})" for reason, count in self.dropped.items()]
+            kept += f"; dropped {', '.join(parts)}"
+        lines = [*super().lines(), *(choice.line() for choice in self.columns), kept]
+        if self.malformed:
+            first = [f"line {m.line}: {m.why}" for m in self.malformed[:_MALFORMED_SHOWN]]
+            if len(self.malformed) > _MALFORMED_SHOWN:
+                first.append("...")
+            lines.append(f"malformed: {len(self.malformed):,} skipped ({'; '.join(first)})")
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        if self.preview:
+            lines += ["the first rows as read:", *(row.line() for row in self.preview)]
+        return lines
+
+    def to_json(self) -> dict[str, object]:
+        """Give the facts as plain JSON values; long lists of malformed records are cut."""
+        facts = asdict(self)
+        facts["n_malformed"] = len(self.malformed)
+        facts["malformed"] = facts["malformed"][:_MALFORMED_IN_JSON]
+        return facts
 
 
 def own_group(row: int) -> str:
@@ -34,10 +114,19 @@ class Table:
     groups: list[str] | None
     rows: list[int]
     parts: list[str] | None
-    reading: Reading
+    reading: ReadReport
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def row(self, index: int) -> TableRow:
+        """Give one row, by its 0-based position in this table."""
+        return TableRow(
+            row=self.rows[index],
+            text=self.texts[index],
+            label=None if self.labels is None else self.labels[index],
+            group=None if self.groups is None else self.groups[index],
+        )
 
     def named_groups(self) -> list[str] | None:
         """The groups as the source names them: empty where a row has none but itself."""

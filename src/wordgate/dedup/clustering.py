@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.dedup.shingles import distinct
+from wordgate.dedup.keys import distinct, distinct_pairs
 from wordgate.dedup.similarity import row_dots
 
 if TYPE_CHECKING:
@@ -17,21 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Clusters:
-    """The state of the clustering; K clusters, E edges between them.
-
-    Attributes:
-        sums: float32 CSR [K, features], the sum of the vectors of a cluster's texts.
-        n_texts: float64 [K], how many vectors that is.
-        n_rows: int64 [K], what counts against the cap.
-        edges: int64 [E, 2], the smaller number first.
-        similarity: float32 [E], the mean similarity between the texts at both ends.
-    """
+    """K clusters and E edges between them; the first three as in `average_linkage`."""
 
     sums: sparse.csr_matrix
     n_texts: NDArray[np.float64]
     n_rows: NDArray[np.int64]
-    edges: NDArray[np.int64]
-    similarity: NDArray[np.float32]
+    edges: NDArray[np.int64]  # [E, 2], the smaller number first
+    similarity: NDArray[np.float32]  # [E], the mean between the texts at both ends
 
     def measure(self, edges: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the mean similarity between the texts at both ends of edges."""
@@ -74,7 +66,7 @@ def average_linkage(
     """
     names = final = np.arange(len(n_rows))
     state = _Clusters(sums, n_texts, n_rows, edges, np.zeros(0, dtype=np.float32))
-    state.edges = edges_between(names, edges)
+    state.edges = _edges_between(names, edges)
     state.similarity = state.measure(state.edges)
     state.keep(state.similarity >= least)
     while True:
@@ -116,7 +108,7 @@ def _mergers(state: _Clusters) -> NDArray[np.int64]:
 
 
 def _merge(state: _Clusters, target: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Join clusters as told; return the numbers of those that are left."""
+    """Join each cluster to its target; return the numbers of those that are left."""
     from scipy import sparse
 
     left = np.flatnonzero(target == np.arange(len(target)))
@@ -129,16 +121,14 @@ def _merge(state: _Clusters, target: NDArray[np.int64]) -> NDArray[np.int64]:
     state.n_rows = np.bincount(number, weights=state.n_rows).astype(np.int64)
     ends = np.sort(number[state.edges], axis=1)
     changed = grown[ends].any(axis=1)
-    again = edges_between(number, state.edges[changed])
+    again = _edges_between(number, state.edges[changed])
     state.edges = np.concatenate([ends[~changed], again])
     state.similarity = np.concatenate([state.similarity[~changed], state.measure(again)])
     return left
 
 
-def edges_between(number: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+def _edges_between(number: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     """Renumber the ends of edges; return the distinct ones that still have two."""
     ends = np.sort(number[pairs], axis=1)
     ends = ends[ends[:, 0] < ends[:, 1]]
-    width = int(number.max(initial=0)) + 1
-    packed = distinct(ends[:, 0] * width + ends[:, 1])
-    return np.stack([packed // width, packed % width], axis=1)
+    return distinct_pairs(ends[:, 0], ends[:, 1])

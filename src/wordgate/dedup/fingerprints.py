@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.dedup.keys import hash_strings, normalized
-from wordgate.dedup.minhash import minima
-from wordgate.dedup.shingles import MIN_WORDS, distinct, shingle
+from wordgate.dedup.keys import distinct, hash_strings, normalized, remix
+from wordgate.dedup.shingles import MIN_WORDS, Shingles, shingle
 from wordgate.errors import BundleError
 
-WORD_MINIMA = 12  # of the 24 in a sketch; the others are of character shingles
-ALIKE = 14  # minima of 24 that agree between a text and its near copy
+_MINIMA = 12  # of words, and as many of character shingles
+_ALIKE = 14  # minima of 24 that agree between a text and its near copy
 _AT_ONCE = 4096  # training sketches compared at once: bounds the memory
 _NIBBLES = 16  # values of one minimum: four bits are kept of each
 
@@ -97,7 +96,7 @@ class Fingerprints:
         asked = np.flatnonzero(long_enough & ~near)
         for block in _blocks(len(asked)):
             part = asked[block]
-            near[part] = self._most_agreeing(sketches[part]) >= ALIKE
+            near[part] = self._most_agreeing(sketches[part]) >= _ALIKE
         return near
 
     def _most_agreeing(self, sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -120,10 +119,25 @@ _SCHEMA: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
 def _sketches(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Sketch texts, uint8 [texts, 12]; tell which have five words or more, bool [texts]."""
     words, grams, n_words = shingle(texts)
-    rows = np.concatenate([minima(words, WORD_MINIMA), minima(grams, 24 - WORD_MINIMA)])
+    rows = np.concatenate([_minima(words), _minima(grams)])
     nibbles = (rows >> np.uint64(60)).astype(np.uint8).T
     packed: NDArray[np.uint8] = (nibbles[:, ::2] << np.uint8(4)) | nibbles[:, 1::2]
     return packed, n_words >= MIN_WORDS
+
+
+def _minima(shingles: Shingles) -> NDArray[np.uint64]:
+    """Choose features that stand for each of N texts, uint64 [12, N]; 0 for one without features.
+
+    Two texts agree in one with the probability of the Jaccard similarity of their features.
+    """
+    filled = np.flatnonzero(np.diff(shingles.starts) > 0)
+    chosen = np.zeros((_MINIMA, len(shingles.starts) - 1), dtype=np.uint64)
+    features = shingles.features.astype(np.uint64)
+    for draw in range(_MINIMA if len(filled) else 0):
+        mixed = remix(features ^ (np.uint64(draw + 1) << np.uint64(40)))
+        # Mixed again: the smallest of many has leading zeros.
+        chosen[draw, filled] = remix(np.minimum.reduceat(mixed, shingles.starts[filled]))
+    return chosen
 
 
 def _one_hot(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -134,8 +148,7 @@ def _one_hot(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _blocks(length: int) -> Iterator[slice]:
-    for start in range(0, length, _AT_ONCE):
-        yield slice(start, start + _AT_ONCE)
+    return (slice(start, start + _AT_ONCE) for start in range(0, length, _AT_ONCE))
 
 
 def _among(hashes: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:

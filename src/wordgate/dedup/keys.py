@@ -3,9 +3,12 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Number = TypeVar("_Number", np.int64, np.uint64)
 
 
 def normalized(text: str) -> str:
@@ -68,6 +71,21 @@ def hash_strings(keys: Iterable[str], *, key: str = "") -> NDArray[np.uint64]:
         for text in keys
     )
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+def distinct(keys: NDArray[_Number]) -> NDArray[_Number]:
+    """Sort keys and drop repeated ones; np.unique hashes instead, ten times slower here."""
+    ordered = np.sort(keys)
+    first = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
+def distinct_pairs(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sort pairs of numbers from 0 on and drop repeated ones, int64 [pairs, 2]."""
+    width = int(second.max(initial=0)) + 1
+    packed = distinct(first * width + second)
+    return np.stack([packed // width, packed % width], axis=1)
 
 
 def remix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:

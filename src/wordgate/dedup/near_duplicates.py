@@ -1,7 +1,7 @@
 """Exact and near duplicates: found once, and joined into groups without chaining strangers.
 
-Candidates come from MinHash LSH over words and character shingles (`minhash`), are verified by
-their similarity (`similarity`) and are joined by average linkage (`clustering`).
+Candidates come from MinHash LSH over words and character shingles and are verified by their cosines
+(`similarity`); groups of texts are joined by average linkage (`clustering`).
 
 The levels below were chosen on the Kaggle tweets with their ids hidden (53,662 texts of five words
 or more in 9,542 ids, about six paraphrases an id) and on 10,662 movie reviews, which hold hardly
@@ -34,9 +34,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.clustering import average_linkage
-from wordgate.dedup.keys import Factorized, group_keys, normalized
-from wordgate.dedup.shingles import MIN_WORDS, distinct
-from wordgate.dedup.similarity import ShingledTexts
+from wordgate.dedup.keys import Factorized, distinct_pairs, group_keys, normalized
+from wordgate.dedup.shingles import MIN_WORDS
+from wordgate.dedup.similarity import ShingledTexts, row_dots
 from wordgate.runtime.packages import require_extra
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
 NEAR = 0.5  # a pair of texts from here on is called a near copy
 JOINED = 0.43  # groups whose texts are this alike on average are joined
-MOST_OF_ROWS = 0.003  # no joined group is larger than this share of the rows...
-MOST_AT_LEAST = 12  # ...or this many rows, where that is more...
-MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must still be split
+_MOST_OF_ROWS = 0.003  # no joined group is larger than this share of the rows...
+_MOST_AT_LEAST = 12  # ...or this many rows, where that is more...
+_MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must still be split
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class NearDuplicates:
         return copied[self.text[rows]]
 
     def sentence(self) -> str:
-        """Say what was joined, and what stays apart."""
+        """Summarize what was joined, and what stays apart."""
         joined, n_apart = self.joined.n_joined, self.joined.n_apart
         if not joined:
             what = "no two groups copy each other"
@@ -175,7 +175,7 @@ class ComparedTexts:
         text = Factorized.of([normalized(text) for text in texts])
         shingled = ShingledTexts.of(text.names)
         candidates = shingled.candidates()
-        similarity = shingled.similarity(candidates)
+        similarity = row_dots(shingled.vectors, candidates)
         kept = similarity >= least
         return cls(text, shingled, candidates[kept], similarity[kept])
 
@@ -189,7 +189,7 @@ def merge_groups(
     keys: Sequence[str],
     *,
     least: float = JOINED,
-    most_of_rows: float = MOST_OF_ROWS,
+    most_of_rows: float = _MOST_OF_ROWS,
 ) -> MergedGroups:
     """Join groups whose texts copy each other.
 
@@ -208,12 +208,12 @@ def merge_groups(
         The groups, and what was joined and what stays apart.
     """
     group, text, shingled = Factorized.of(keys), compared.text, compared.shingled
-    members = _members(text, group)
+    members = distinct_pairs(text.codes, group.codes)  # [pairs, 2], of a text and a group
     long_enough = members[shingled.n_words[members[:, 0]] >= MIN_WORDS]
     sums, n_texts = _group_sums(long_enough, shingled, len(group.names))
     n_rows = np.bincount(group.codes, minlength=len(group.names)).astype(np.int64)
-    cap = max(MOST_AT_LEAST, int(most_of_rows * len(keys)))
-    cap = min(cap, int(MOST_AT_ALL * len(keys)))
+    cap = max(_MOST_AT_LEAST, int(most_of_rows * len(keys)))
+    cap = min(cap, int(_MOST_AT_ALL * len(keys)))
     joined = average_linkage(
         sums,
         n_texts,
@@ -234,13 +234,6 @@ def merge_groups(
     )
 
 
-def _members(text: Factorized, group: Factorized) -> NDArray[np.int64]:
-    """List the distinct pairs of a text and a group that has it, int64 [pairs, 2], sorted."""
-    n_groups = max(1, len(group.names))
-    packed = distinct(text.codes * n_groups + group.codes)
-    return np.stack([packed // n_groups, packed % n_groups], axis=1)
-
-
 def _group_sums(
     members: NDArray[np.int64], shingled: ShingledTexts, n_groups: int
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
@@ -257,11 +250,9 @@ def _group_sums(
 def _group_edges(
     members: NDArray[np.int64], similar: NDArray[np.int64], n_texts: int
 ) -> NDArray[np.int64]:
-    """Turn alike texts, and texts that several groups have, into pairs of groups to compare.
-
-    A text stands for its first group here: the other groups that have it are compared with that
-    one, so that a text in many groups makes few pairs.
-    """
+    """Turn alike texts, and texts that several groups have, into pairs of groups to compare."""
+    # A text stands for its first group: the other groups that have it are compared with that one,
+    # so that a text in many groups makes few pairs.
     texts, groups = members[:, 0], members[:, 1]
     first = np.full(n_texts, -1)
     first[texts[::-1]] = groups[::-1]

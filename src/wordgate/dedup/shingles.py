@@ -1,16 +1,14 @@
 """Texts as sets of hashed words and character shingles, without a Python loop over words."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.dedup.keys import remix
+from wordgate.dedup.keys import distinct, remix
 
-_Number = TypeVar("_Number", np.int64, np.uint64)
 MIN_WORDS = 5  # shorter texts are alike by chance
 GRAM = 4  # characters of a shingle, the space between words included
 BITS = 22  # features are numbers below 2**22: the few that collide do no harm
@@ -47,17 +45,10 @@ def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]
         Their distinct words; their distinct shingles of four characters, taken from the words
         joined by single spaces; and how many words each has, repeated ones included, int64 [N].
     """
-    parts = [_of_chunk(chunk) for chunk in _chunks(texts)]
-    if not parts:
-        empty = Shingles(np.zeros(0, np.int32), np.zeros(1, np.int64))
-        return empty, empty, np.zeros(0, np.int64)
+    starts = range(0, max(1, len(texts)), CHUNK)
+    parts = [_of_chunk(texts[start : start + CHUNK]) for start in starts]
     words, grams, counts = zip(*parts, strict=True)
     return _joined(words), _joined(grams), np.concatenate(counts)
-
-
-def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(texts), CHUNK):
-        yield texts[start : start + CHUNK]
 
 
 def _of_chunk(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:
@@ -140,14 +131,6 @@ def _distinct(hashes: NDArray[np.uint64], owner: NDArray[np.int64], n_texts: int
     counts = np.bincount((key >> np.uint64(BITS)).astype(np.int64), minlength=n_texts)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return Shingles((key & np.uint64((1 << BITS) - 1)).astype(np.int32), starts)
-
-
-def distinct(keys: NDArray[_Number]) -> NDArray[_Number]:
-    """Sort keys and drop repeated ones; np.unique hashes instead, ten times slower here."""
-    ordered = np.sort(keys)
-    first = np.ones(len(ordered), dtype=np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return ordered[first]
 
 
 def _joined(parts: Sequence[Shingles]) -> Shingles:

@@ -1,22 +1,24 @@
-"""Similarity of texts: cosines of weighted words and character shingles, on MinHash candidates."""
+"""Similarity of texts: weighted cosines of those pairs that MinHash LSH makes candidates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.dedup.minhash import band_keys, idf_weights, neighbours
-from wordgate.dedup.shingles import BITS, MIN_WORDS, Shingles, distinct, shingle
+from wordgate.dedup.keys import distinct, remix
+from wordgate.dedup.shingles import BITS, MIN_WORDS, Shingles, shingle
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-WORD_BANDS, GRAM_BANDS = 30, 8
-UNSHARED = 0.5  # of the rarest word's weight: what each text has that no other shares
+_WORD_BANDS, _GRAM_BANDS = 30, 8
+_ROWS = 3  # minima that must all agree for two texts to share a bucket
+_NEIGHBOURS = 3  # texts looked at on either side within a bucket: keeps the work linear
+_UNSHARED = 0.5  # of the rarest word's weight: what each text has that no other shares
 _AT_ONCE = 50_000  # pairs compared at once: bounds the memory
 
 
@@ -32,7 +34,7 @@ class ShingledTexts:
     Attributes:
         vectors: float32 CSR [texts, features]; the dot product of two rows is their similarity.
         n_words: int64 [texts].
-        bands: uint64 [bands, texts], of ``band_keys``.
+        bands: uint64 [bands, texts], of both kinds of features.
     """
 
     vectors: sparse.csr_matrix
@@ -45,23 +47,15 @@ class ShingledTexts:
         from scipy import sparse
 
         words, grams, n_words = shingle(texts)
-        word_weights, gram_weights = idf_weights(words), idf_weights(grams)
-        bands = np.concatenate(
-            [
-                band_keys(words, word_weights, WORD_BANDS),
-                band_keys(grams, gram_weights, GRAM_BANDS),
-            ]
-        )
+        word_weights, gram_weights = _idf_weights(words), _idf_weights(grams)
+        word_bands = _band_keys(words, word_weights, _WORD_BANDS)
+        bands = np.concatenate([word_bands, _band_keys(grams, gram_weights, _GRAM_BANDS)])
         word_rows, word_mass = _unit_rows(words, word_weights)
         gram_rows, _ = _unit_rows(grams, gram_weights)
         rarest_word = np.log(max(2, len(texts)))
-        own = word_mass / (word_mass + UNSHARED * rarest_word)
+        own = word_mass / (word_mass + _UNSHARED * rarest_word)
         scale = sparse.diags(np.sqrt(own / 2).astype(np.float32))
         return cls((scale @ sparse.hstack([word_rows, gram_rows])).tocsr(), n_words, bands)
-
-    def similarity(self, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Compare the texts at pairs of positions, int64 [pairs, 2]; float32 [pairs], 0 to 1."""
-        return row_dots(self.vectors, pairs)
 
     def candidates(self) -> NDArray[np.int64]:
         """Find pairs of texts that share a bucket; those of fewer than five words have none.
@@ -72,7 +66,7 @@ class ShingledTexts:
         n = len(self.n_words)
         long_enough = np.flatnonzero(self.n_words >= MIN_WORDS)
         packed = np.zeros(0, dtype=np.int64)
-        for one, other in neighbours(self.bands[:, long_enough]):
+        for one, other in _neighbours(self.bands[:, long_enough]):
             ends = np.sort(np.stack([long_enough[one], long_enough[other]], axis=1), axis=1)
             ends = ends[ends[:, 0] < ends[:, 1]]
             # Merged band by band, so that a pair found thirty times is kept once.
@@ -103,3 +97,74 @@ def _unit_rows(
     data = np.sqrt(weight / np.repeat(mass, counts)).astype(np.float32)
     rows = sparse.csr_matrix((data, shingles.features, shingles.starts), (n_texts, 1 << BITS))
     return rows, mass
+
+
+def _idf_weights(shingles: Shingles) -> NDArray[np.float32]:
+    """Weigh features by their inverse document frequency, float32 [2**22]."""
+    n_texts = len(shingles.starts) - 1
+    counts = np.bincount(shingles.features, minlength=1 << BITS)
+    # A little more than nothing, so that what all texts share still weighs something.
+    weights: NDArray[np.float64] = np.log(max(1, n_texts) / np.maximum(counts, 1)) + 0.1
+    return weights.astype(np.float32)
+
+
+def _band_keys(
+    shingles: Shingles, weights: NDArray[np.float32], n_bands: int
+) -> NDArray[np.uint64]:
+    """Sketch N texts so that alike ones fall into the same buckets, uint64 [n_bands, N].
+
+    A minimum agrees between two texts with the probability of their weighted Jaccard similarity:
+    each feature draws an exponential waiting time at the rate of its weight, and the first one
+    stands for the text (consistent weighted sampling for weights that belong to the feature). The
+    upper 32 bits name the bucket, the lower sort within it by one more minimum, so that the most
+    alike stand side by side.
+    """
+    used = np.flatnonzero(np.bincount(shingles.features, minlength=1))
+    compact = np.zeros(int(used.max(initial=0)) + 1, dtype=np.int32)
+    compact[used] = np.arange(len(used), dtype=np.int32)
+    numbers = compact[shingles.features]
+    rate = weights[used]
+    filled = np.flatnonzero(np.diff(shingles.starts) > 0)
+    starts = shingles.starts[filled]
+    keys = np.zeros((n_bands, len(shingles.starts) - 1), dtype=np.uint64)
+    for band in range(n_bands):
+        bucket = np.zeros(len(filled), dtype=np.uint64)
+        for row in range(_ROWS + 1):
+            waiting = _waiting_times(used, rate, band * (_ROWS + 1) + row)
+            minimum = np.minimum.reduceat(waiting[numbers], starts).view(np.uint32)
+            if row < _ROWS:
+                bucket = remix(bucket ^ minimum)
+        keys[band, filled] = (bucket & np.uint64(0xFFFFFFFF00000000)) | minimum
+        # Texts without features get buckets of their own.
+    empty = np.flatnonzero(np.diff(shingles.starts) == 0)
+    keys[:, empty] = remix(empty.astype(np.uint64) + np.uint64(1 << 62))
+    return keys
+
+
+def _neighbours(
+    keys: NDArray[np.uint64],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Pair texts with those beside them in a bucket; for each band, the positions of both."""
+    for key in keys:
+        order = np.argsort(key, kind="stable")
+        ordered = key[order]
+        place = np.searchsorted(ordered, key)
+        ones, others = [], []
+        # One more after it, since a text finds itself there.
+        for step in range(-_NEIGHBOURS, _NEIGHBOURS + 1):
+            at = place + step
+            inside = np.flatnonzero((at >= 0) & (at < len(ordered)))
+            same = key[inside] ^ ordered[at[inside]] < np.uint64(1 << 32)
+            ones.append(inside[same])
+            others.append(order[at[inside[same]]])
+        yield np.concatenate(ones), np.concatenate(others)
+
+
+def _waiting_times(
+    features: NDArray[np.int64], rate: NDArray[np.float32], draw: int
+) -> NDArray[np.float32]:
+    """Draw each feature's exponential waiting time from a hash of itself, float32 [features]."""
+    mixed = remix(features.astype(np.uint64) ^ (np.uint64(draw + 1) << np.uint64(40)))
+    uniform = ((mixed >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) / np.float32(1 << 24)
+    waiting: NDArray[np.float32] = -np.log(uniform) / rate
+    return waiting

@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
-from wordgate.data import ColumnError, Reading, Table, read_table
+from wordgate.data import ColumnError, ReadReport, Table, read_table
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
@@ -63,7 +63,7 @@ class Evaluation:
     scores: Scores
     unseen: Scores | None
     seen: Seen | None
-    reading: Reading
+    reading: ReadReport
     predictor: Predictor
 
 
@@ -81,7 +81,7 @@ class LabelledRows:
     examples: Examples
     known: NDArray[np.bool_] | None
     seen: Seen | None
-    reading: Reading
+    reading: ReadReport
 
 
 def evaluate(

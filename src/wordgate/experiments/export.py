@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
-from wordgate.data import Reading
+from wordgate.data import ReadReport
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.experiments.evaluate import LabelledRows, labelled_rows
@@ -41,7 +41,7 @@ class Exported:
     size: int
     agreement: Agreement
     rows: RowsJudged | None
-    reading: Reading | None
+    reading: ReadReport | None
 
 
 def export_onnx(

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from typing_extensions import Unpack
 
-from wordgate.data import Columns, Reading, Table, read_table
+from wordgate.data import Columns, ReadReport, Table, read_table
 from wordgate.data.table import own_group
 from wordgate.dedup.keys import normalized
 from wordgate.errors import DataError, SettingsError
@@ -44,7 +44,7 @@ class Sources:
     """
 
     table: Table
-    others: Mapping[str, Reading]
+    others: Mapping[str, ReadReport]
 
     def lines(self) -> list[str]:
         """Say what was read, what was inferred and why."""

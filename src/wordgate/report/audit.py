@@ -3,11 +3,12 @@
 import textwrap
 from collections.abc import Iterator
 
+from wordgate.data import TableRow
 from wordgate.report.page import Section, render
 from wordgate.report.text import text_table
 from wordgate.runtime.display import shown
 from wordgate.split.audit import Audit, Conflicts, GroupSizes
-from wordgate.split.pairs import Pair, ShownRow, differences
+from wordgate.split.pairs import Pair, differences
 
 LINE_WIDTH = 96
 MOST_LABELS = 20
@@ -71,7 +72,7 @@ def _format_pair(pair: Pair) -> str:
     return "\n".join(lines)
 
 
-def _caption(row: ShownRow) -> str:
+def _caption(row: TableRow) -> str:
     """Name a row of a pair: its number, label and group."""
     label = "" if row.label is None else f", {shown(row.label, 30)}"
     group = "" if row.group is None else f", group {shown(row.group, 20)}"

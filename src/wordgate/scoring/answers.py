@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.data import Column
-from wordgate.data.joining import joined
+from wordgate.data.columns import Column, joined
 from wordgate.prediction.predictor import Predictor
 from wordgate.tables import Batch, Reader
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 from wordgate.bundle.config import Config
 from wordgate.data import Choice, ColumnError, Columns
-from wordgate.data.flags import Flag, as_flag, names_among
-from wordgate.data.reading import form_lines
+from wordgate.data.columns import Flag, as_flag, names_among
 from wordgate.data.roles import choose_roles
 from wordgate.errors import DataError
 from wordgate.scoring.writing import added_names, without_collisions
@@ -95,7 +94,7 @@ def open_input(
         converts = form not in (None, "jsonl")
         keys = table.all_keys() if converts and found.path is not None else []
         table.reader.know(keys, closed=converts)
-    return Opened(table, text, [*_form_lines(table), text.line()])
+    return Opened(table, text, [*table.form().lines(), text.line()])
 
 
 def choose_text(records: Records, config: Config, flag: Flag | None, name: str) -> Choice:
@@ -110,9 +109,7 @@ def choose_text(records: Records, config: Config, flag: Flag | None, name: str) 
         given, reason = trained, "as in training"
     roles: dict[str, Flag | None] = {"text": given, "label": None, "group": "none"}
     try:
-        chosen = choose_roles(
-            records, roles, known={}, split=None, labelled=False, source=f"'{name}'"
-        )["text"]
+        chosen = choose_roles(records, roles, known={}, labelled=False, source=f"'{name}'")["text"]
     except ColumnError as error:
         if reason is None or (form := config.text_form()) is None:
             raise
@@ -139,16 +136,3 @@ def _enough(columns: Collection[str], form: str | None) -> Callable[[bytes], boo
         return len(others) == 2
 
     return enough
-
-
-def _form_lines(table: OpenTable) -> list[str]:
-    reader = table.reader
-    return form_lines(
-        table.source.name,
-        reader.form,
-        compressed=table.source.compressed,
-        encoding=None if table.encoding is None else table.encoding.line(),
-        delimiter=reader.delimiter,
-        header=reader.header,
-        header_reason=reader.header_reason,
-    )

@@ -1,24 +1,28 @@
 """The audit of a data set: duplicates, conflicting labels, leakage, and which split to use."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.data import Reading, Table
+from wordgate.data import ReadReport, Table
+from wordgate.dedup.keys import Factorized
 from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.dedup.shingles import MIN_WORDS
-from wordgate.split.measured_leakage import MeasuredLeakage, measure_leakage
+from wordgate.split.leakage import stands_in
 from wordgate.split.pairs import Pair, example_pairs
+from wordgate.split.splits import Split, grouped_split, random_split
 
-NOTABLE = 0.01  # a leak of this share of the test rows is worth a word
-MOSTLY = 0.5  # ... and of this share it is most of what a score measures
+_NOTABLE = 0.01  # a leak of this share of the test rows is worth a word
+_MOSTLY = 0.5  # ... and of this share it is most of what a score measures
+_SEEDS = (0, 1, 2)  # of the splits whose leakage is measured
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long the texts are, in words: runs of letters and digits.
+    """Lengths of the texts in words: runs of letters and digits.
 
     Where several columns are the text, only the last is measured.
 
@@ -44,7 +48,7 @@ class Lengths:
 
 @dataclass(frozen=True)
 class LabelShare:
-    """How many rows a label has, and which share of all rows that is."""
+    """How many rows a label has, and their share of all rows."""
 
     label: str
     rows: int
@@ -53,7 +57,7 @@ class LabelShare:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Which rows stand there more than once.
+    """Rows that stand there more than once.
 
     Attributes:
         exact_rows: Rows whose text stands in another row, but for case and spaces.
@@ -119,6 +123,29 @@ class Groups:
 
 
 @dataclass(frozen=True)
+class MeasuredLeakage:
+    """Which share of the test rows training would know; means over three splits, shares of 1.
+
+    Attributes:
+        split: How the rows were split.
+        n_test: Test rows of the first of the splits.
+        by_group: Test rows whose own group also stands in train; None if the data has no groups.
+        by_exact_copy: Test rows whose very text, but for case and spaces, also stands in train.
+        by_copy: Test rows that have an exact or a near copy in train.
+        known: Test rows that are any of these.
+        problem: Why the split could not be made as asked, or an empty string.
+    """
+
+    split: str
+    n_test: int
+    by_group: float | None
+    by_exact_copy: float
+    by_copy: float
+    known: float
+    problem: str
+
+
+@dataclass(frozen=True)
 class SplitAdvice:
     """Which split to use, as `--split` calls it, and why."""
 
@@ -128,7 +155,7 @@ class SplitAdvice:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in labelled texts.
+    """Findings about labelled texts.
 
     Attributes:
         reading: How the data was read.
@@ -144,7 +171,7 @@ class Audit:
         advice: Which split to use, and why.
     """
 
-    reading: Reading
+    reading: ReadReport
     n_rows: int
     lengths: Lengths
     labels: list[LabelShare] | None
@@ -169,8 +196,7 @@ class Audit:
 
 def audit_table(table: Table, copies: NearDuplicates) -> Audit:
     """Audit rows that were read, and whose copies were found, before."""
-    leaks = _leaks(table, copies)
-    groups = _groups(table, copies)
+    leaks, groups = _leaks(table, copies), _groups(table, copies)
     return Audit(
         reading=table.reading,
         n_rows=len(table),
@@ -186,10 +212,47 @@ def audit_table(table: Table, copies: NearDuplicates) -> Audit:
 
 
 def _leaks(table: Table, copies: NearDuplicates) -> list[MeasuredLeakage]:
-    labels = table.labels or [""] * len(table)
+    """Split rows at random, by their own groups and by groups with copies joined."""
+    texts, labels = table.texts, table.labels or [""] * len(table)
     if len(table) <= len(set(labels)):
         return []
-    return measure_leakage(table.texts, labels, copies)
+    own, joined = copies.keys, copies.joined.groups
+    by_own, by_both = "grouped by exact text", "grouped by copies"
+    if copies.own_groups:
+        by_own, by_both = "grouped by group", "grouped, copies joined"
+    at_random = [random_split(texts, labels, own, seed=seed) for seed in _SEEDS]
+    by_groups = [grouped_split(texts, labels, own, seed=seed) for seed in _SEEDS]
+    by_joined = [grouped_split(texts, labels, joined, seed=seed) for seed in _SEEDS]
+    return [
+        _measured("random", at_random, copies),
+        _measured(by_own, by_groups, copies),
+        _measured(by_both, by_joined, copies),
+    ]
+
+
+def _measured(name: str, splits: Sequence[Split], copies: NearDuplicates) -> MeasuredLeakage:
+    group = Factorized.of(copies.keys).codes
+    shares = np.mean([_shares(split, group, copies) for split in splits], axis=0).tolist()
+    fell_back = name != "random" and splits[0].kind == "random"
+    return MeasuredLeakage(
+        split=name,
+        n_test=len(splits[0].test),
+        by_group=shares[0] if copies.own_groups else None,
+        by_exact_copy=shares[1],
+        by_copy=shares[2],
+        known=shares[3],
+        problem=splits[0].warnings[0] if fell_back else "",
+    )
+
+
+def _shares(split: Split, group: NDArray[np.int64], copies: NearDuplicates) -> list[float]:
+    """Count test rows known by group, by exact copy, by any copy, by any of these; as shares."""
+    by_group = stands_in(split.test, split.train, group)
+    by_exact_copy = stands_in(split.test, split.train, copies.text)
+    by_copy = copies.has_duplicate_in(split.test, split.train)
+    known = by_group | by_copy if copies.own_groups else by_copy
+    n_test = max(1, len(split.test))
+    return [found.sum() / n_test for found in (by_group, by_exact_copy, by_copy, known)]
 
 
 def _lengths(table: Table, copies: NearDuplicates) -> Lengths:
@@ -230,7 +293,7 @@ def _duplicates(copies: NearDuplicates) -> Duplicates:
 def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
     if table.labels is None:
         return None
-    label = _numbers(table.labels)
+    label = Factorized.of(table.labels).codes
     # The distinct pairs of a text and a label that it bears somewhere.
     n_labels = int(label.max()) + 1
     borne = np.unique(copies.text * n_labels + label)
@@ -241,18 +304,14 @@ def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
     only = np.zeros(len(labels_of_text), dtype=np.int64)
     only[text] = borne % n_labels
     ends = copies.pairs[~mixed[copies.pairs].any(axis=1)]
+    borne_by_groups = set(zip(table.groups or (), table.labels, strict=False))
+    labels_of_group = Counter(group for group, _ in borne_by_groups)
     return Conflicts(
         exact_rows=int(rows_of_text[mixed].sum()),
         exact_texts=int(mixed.sum()),
         near_pairs=int((only[ends[:, 0]] != only[ends[:, 1]]).sum()),
-        groups=_mixed_groups(table, label) if table.groups is not None else None,
+        groups=None if table.groups is None else sum(n > 1 for n in labels_of_group.values()),
     )
-
-
-def _mixed_groups(table: Table, label: NDArray[np.int64]) -> int:
-    """Count the groups that have more than one label."""
-    pairs = set(zip(table.groups or (), label.tolist(), strict=True))
-    return sum(n > 1 for n in Counter(group for group, _ in pairs).values())
 
 
 def _groups(table: Table, copies: NearDuplicates) -> Groups:
@@ -274,17 +333,17 @@ def _sizes(groups: list[str]) -> GroupSizes:
 def _advice(leaks: list[MeasuredLeakage], groups: Groups) -> SplitAdvice:
     if not leaks:
         return SplitAdvice(
-            "grouped", ["There are too few rows to split: none has a second to judge."]
+            "grouped", ["There are too few rows to split: none has a second to test on."]
         )
     at_random, by_own, joined = leaks
     if joined.problem:
         return SplitAdvice("random", [joined.problem, _random_leak(at_random)])
     reasons = [_random_leak(at_random)]
-    if at_random.known < NOTABLE:
+    if at_random.known < _NOTABLE:
         reasons.append("The split by groups costs nothing and stays the default.")
         return SplitAdvice("grouped", reasons)
     unjoined = "the data's own groups" if groups.own else "exact texts"
-    if by_own.known - joined.known >= NOTABLE / 10:
+    if by_own.known - joined.known >= _NOTABLE / 10:
         reasons.append(
             f"A split by {unjoined} alone would still leak {by_own.known:.1%} of the test rows by"
             f" their copies; with copies joined to groups, as wordgate does, {joined.known:.1%}."
@@ -293,7 +352,7 @@ def _advice(leaks: list[MeasuredLeakage], groups: Groups) -> SplitAdvice:
         reasons.append(
             f"A split that keeps groups and copies together leaks {joined.known:.1%} of them."
         )
-    if joined.known >= NOTABLE and joined.by_exact_copy > joined.known / 2:
+    if joined.known >= _NOTABLE and joined.by_exact_copy > joined.known / 2:
         reasons.append(
             "Most of what stays are equal texts, such as very short ones, that many groups share:"
             " joining groups over them would chain strangers together."
@@ -302,11 +361,10 @@ def _advice(leaks: list[MeasuredLeakage], groups: Groups) -> SplitAdvice:
 
 
 def _random_leak(at_random: MeasuredLeakage) -> str:
-    """Say what a random split would make of a score."""
     share = f"{at_random.known:.1%} of the test rows"
-    if at_random.known < NOTABLE:
+    if at_random.known < _NOTABLE:
         return f"Hardly anything repeats: a random split would leak only {share}."
-    worth = "mostly memory" if at_random.known >= MOSTLY else "partly memory"
+    worth = "mostly memory" if at_random.known >= _MOSTLY else "partly memory"
     ways = [f"{at_random.by_copy:.1%} have an exact or near copy in train"]
     if at_random.by_group is not None:
         ways.insert(0, f"{at_random.by_group:.1%} have another row of their group in train")
@@ -314,8 +372,3 @@ def _random_leak(at_random: MeasuredLeakage) -> str:
         f"After a random split a model would know {share} from training ({', '.join(ways)}):"
         f" its score would be {worth}."
     )
-
-
-def _numbers(values: list[str]) -> NDArray[np.int64]:
-    names = {name: number for number, name in enumerate(sorted(set(values)))}
-    return np.fromiter((names[value] for value in values), np.int64, len(values))

@@ -58,8 +58,8 @@ class GroupedSplit:
             groups: Their groups, of any type; None: copies are the groups.
 
         Yields:
-            Positions int64 of the rows to learn from and of those to be judged on; each row is
-            judged once.
+            Positions int64 of the rows to learn from and of those to test on; each row is
+            tested once.
 
         Raises:
             DataError: `X` does not hold texts, the columns differ in length, or there are fewer
@@ -100,7 +100,7 @@ def grouped_folds(
     group, label = Factorized.of(groups), Factorized.of(labels)
     if len(group.names) < n_folds:
         raise DataError(
-            f"{len(group.names)} groups can't be dealt to {n_folds} folds: ask for fewer"
+            f"{len(group.names)} groups can't be assigned to {n_folds} folds: ask for fewer"
         )
     rank = hash_strings(group.names, key=f"fold {seed}")
     table = GroupTable.of(group.codes, label.codes, rank)
@@ -119,8 +119,8 @@ def grouped_folds(
         size = int(table.size[place])
         total[fold] += size
         heapq.heappush(heap, (own + size, total[fold], fold))
-    dealt: NDArray[np.int64] = fold_of_group[group.codes]
-    return dealt
+    fold_of_row: NDArray[np.int64] = fold_of_group[group.codes]
+    return fold_of_row
 
 
 def random_folds(
@@ -143,7 +143,7 @@ def random_folds(
     stood: Counter[tuple[str, str]] = Counter()
     names = []
     for row in zip(texts, labels, strict=True):
-        names.append(f"{stood[row]} {row[1]} {row[0]}")  # equal rows are told apart by a number
+        names.append(f"{stood[row]} {row[1]} {row[0]}")  # equal rows are set apart by a number
         stood[row] += 1
     return grouped_folds(names, labels, n_folds, seed=seed)
 

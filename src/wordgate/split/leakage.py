@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FEW_TEST_GROUPS = 100  # below this an accuracy is uncertain by about 10 points either way
-FEW_ROWS = 10  # a label with fewer rows than this is named in a warning
-MOST_NAMED = 5  # labels named in one warning
+_FEW_TEST_GROUPS = 100  # below this an accuracy is uncertain by about 10 points either way
+_FEW_ROWS = 10  # a label with fewer rows than this is named in a warning
+_MOST_NAMED = 5  # labels named in one warning
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class SplitLeakage:
         )
 
     def sentence(self, n: int, of: int, part: str = "test", other: str = "train") -> str:
-        """Say how many rows of a part could be known from another, without a full stop."""
+        """Tell how many rows of a part could be known from another, without a full stop."""
         shared = "another row of their group" if self.own_groups else "an exact copy"
-        return f"{_of(n, of)} {part} rows have {shared} in {other}"
+        return f"{n} of {of} ({_percent(n, of)}) {part} rows have {shared} in {other}"
 
 
 def stands_in(
@@ -80,7 +80,7 @@ def stands_in(
 
 
 def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
-    """Say why a split is fair, or what it leaks, and the sizes reached.
+    """Explain why a split is fair, or what it leaks, and the sizes reached.
 
     Args:
         kind: ``grouped``, ``random`` or ``given``.
@@ -97,7 +97,7 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
             f" {things} that train has never seen."
         )
         return f"{how} {_sizes(parts, leak)}"
-    how = "Rows were dealt at random"
+    how = "Rows were assigned at random"
     if kind == "given":
         names = {"test": "test", "valid": "validation"}
         missing = " and ".join(names[part] for part in cut)
@@ -110,22 +110,18 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
 def explain_fallback(
     label_names: Sequence[str], label: NDArray[np.int64], group: NDArray[np.int64]
 ) -> str:
-    """Say why a grouped split was given up for a random one."""
+    """Explain why a grouped split was given up for a random one."""
     pairs = np.unique(np.stack([label, group], axis=1), axis=0)
     groups_of_label = np.bincount(pairs[:, 0], minlength=len(label_names))
     single = [label_names[i] for i in np.flatnonzero(groups_of_label == 1).tolist()]
-    n_groups = len(np.unique(group))
-    reason = (
-        f"all rows of {_labels(single)} stand in a single group each"
-        if len(single) > 1
-        else f"all rows of {_labels(single)} stand in a single group"
-        if single
-        else f"there are only {n_groups} groups"
-    )
+    reason = f"there are only {len(np.unique(group))} groups"
+    if single:
+        each = " each" if len(single) > 1 else ""
+        reason = f"all rows of {_labels(single)} stand in a single group{each}"
     return (
-        f"A grouped split can't judge here: {reason}, and a label needs one group to learn from "
-        "and another to be judged on. The rows were dealt at random instead, so the scores also "
-        "measure memory of a group's other rows."
+        f"A grouped split is impossible here: {reason}, and a label needs one group to learn "
+        "from and another to be tested on. The rows were assigned at random instead, so the scores "
+        "also measure memory of a group's other rows."
     )
 
 
@@ -156,14 +152,14 @@ def scarcity_warnings(
         for rows in (parts.train, parts.valid, parts.test)
     )
     total = train + valid + test
-    scarce = np.flatnonzero((total < FEW_ROWS) & (test > 0))
+    scarce = np.flatnonzero((total < _FEW_ROWS) & (test > 0))
     warnings = [
         f"Label '{label_names[i]}' has {total[i]} rows ({train[i]} train, {valid[i]} validation, "
         f"{test[i]} test): its precision, recall and F1 can't be trusted."
-        for i in scarce[:MOST_NAMED].tolist()
+        for i in scarce[:_MOST_NAMED].tolist()
     ]
-    if len(scarce) > MOST_NAMED:
-        warnings.append(f"The same holds for {len(scarce) - MOST_NAMED} more labels.")
+    if len(scarce) > _MOST_NAMED:
+        warnings.append(f"The same holds for {len(scarce) - _MOST_NAMED} more labels.")
     if (train == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(train == 0).tolist()])
         warnings.append(f"No train row for {names}: the model can't predict it.")
@@ -172,7 +168,7 @@ def scarcity_warnings(
         warnings.append(f"No test row for {names}: how well it is recognised is not known.")
     if not len(parts.valid):
         warnings.append("No row is left for validation: training can't stop at its best epoch.")
-    if leak.test_groups < FEW_TEST_GROUPS:
+    if leak.test_groups < _FEW_TEST_GROUPS:
         points = round(98 / max(1, leak.test_groups) ** 0.5)
         things = "groups" if leak.own_groups else "distinct texts"
         warnings.append(
@@ -183,7 +179,6 @@ def scarcity_warnings(
 
 
 def _sizes(parts: SplitParts, leak: SplitLeakage) -> str:
-    """Say the sizes reached."""
     rest = len(parts.train) + len(parts.valid)
     things = "groups" if leak.own_groups else "distinct texts"
     return (
@@ -193,19 +188,15 @@ def _sizes(parts: SplitParts, leak: SplitLeakage) -> str:
     )
 
 
-def _of(part: int, whole: int) -> str:
-    return f"{part} of {whole} ({_percent(part, whole)})"
-
-
 def _percent(part: int, whole: int) -> str:
     return f"{part / max(1, whole):.1%}"
 
 
 def _labels(names: Sequence[str]) -> str:
     """Name labels: ``label 'a'``, ``labels 'a' and 'b'``, or the first five and how many more."""
-    quoted = [f"'{name}'" for name in names[:MOST_NAMED]]
-    if len(names) > MOST_NAMED:
-        quoted.append(f"{len(names) - MOST_NAMED} more")
+    quoted = [f"'{name}'" for name in names[:_MOST_NAMED]]
+    if len(names) > _MOST_NAMED:
+        quoted.append(f"{len(names) - _MOST_NAMED} more")
     if len(quoted) == 1:
         return f"label {quoted[0]}"
     return f"labels {', '.join(quoted[:-1])} and {quoted[-1]}"

@@ -2,50 +2,31 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.data import Table
+from wordgate.data import Table, TableRow
 from wordgate.dedup.near_duplicates import NearDuplicates
 
-SHOWN_CHARACTERS = 400
-
-
-@dataclass(frozen=True)
-class ShownRow:
-    """One row of a pair.
-
-    Attributes:
-        row: The record it came from, from 1.
-        text: Its text, cut after 400 characters.
-        label: Its label, if there are labels.
-        group: Its group, if there are groups.
-    """
-
-    row: int
-    text: str
-    label: str | None
-    group: str | None
+_SHOWN_CHARACTERS = 400
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that are near copies.
+    """Two rows that are near copies, the one of smaller row number first; texts may be cut.
 
     Attributes:
         why: What the pair is an example of.
         similarity: From 0.5 to 1.
-        first: The one of smaller row number.
-        second: The other.
     """
 
     why: str
     similarity: float
-    first: ShownRow
-    second: ShownRow
+    first: TableRow
+    second: TableRow
 
 
 @dataclass(frozen=True)
@@ -77,9 +58,9 @@ def example_pairs(table: Table, copies: NearDuplicates) -> list[Pair]:
         free = np.setdiff1d(np.flatnonzero(fits), taken)
         if len(free):
             taken.append(int(rng.choice(free)))
-            ends = sorted(first_row[taken[-1]].tolist())
-            similarity = float(copies.similarity[taken[-1]])
-            pairs.append(Pair(why, similarity, _shown(table, ends[0]), _shown(table, ends[1])))
+            rows = [table.row(row) for row in sorted(first_row[taken[-1]].tolist())]
+            first, second = (replace(row, text=row.text[:_SHOWN_CHARACTERS]) for row in rows)
+            pairs.append(Pair(why, float(copies.similarity[taken[-1]]), first, second))
     return pairs
 
 
@@ -108,12 +89,3 @@ def _differ(values: Sequence[str], rows: NDArray[np.int64]) -> NDArray[np.bool_]
     """Tell at which pairs of rows, int64 [pairs, 2], two different values stand."""
     ends = rows.tolist()
     return np.fromiter((values[a] != values[b] for a, b in ends), np.bool_, len(ends))
-
-
-def _shown(table: Table, row: int) -> ShownRow:
-    return ShownRow(
-        row=table.rows[row],
-        text=table.texts[row][:SHOWN_CHARACTERS],
-        label=None if table.labels is None else table.labels[row],
-        group=None if table.groups is None else table.groups[row],
-    )

@@ -8,19 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, remix
-from wordgate.errors import DataError, SettingsError, did_you_mean
+from wordgate.errors import DataError, SettingsError
 from wordgate.split import leakage
 from wordgate.split.assignment import GroupTable, assign_groups, check_lengths
 from wordgate.split.leakage import SplitLeakage, SplitParts
 
 Kind = Literal["grouped", "random", "given"]
-PART_NAMES = {
-    "train": "train",
-    "valid": "valid",
-    "validation": "valid",
-    "dev": "valid",
-    "test": "test",
-}
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,7 @@ def grouped_split(
         seed: Another seed, another split.
 
     Returns:
-        The split; of kind ``random``, with the reason, where groups are too few to judge by.
+        The split; of kind ``random``, with the reason, where groups are too few to test on.
 
     Raises:
         SettingsError: A size is not between 0 and 1.
@@ -84,7 +77,8 @@ def grouped_split(
         rows.group, rows.label, hash_strings(rows.group_names, key=f"group {seed}")
     )
     parts = _assign(table, test_size, valid_size, stratify=True)
-    if _labels_in(parts.test, rows.label) < min(2, _labels_with_two_rows(rows.label)):
+    labels_in_test = len(np.unique(rows.label[parts.test]))
+    if labels_in_test < min(2, int((np.bincount(rows.label) >= 2).sum())):
         warning = leakage.explain_fallback(rows.label_names, rows.label, rows.group)
         parts = _assign_rows(rows, test_size, valid_size, seed, stratify=True)
         return rows.split("random", seed, parts, warnings=(warning,))
@@ -115,11 +109,7 @@ def random_split(
         stratify: Whether each label is split by itself.
 
     Returns:
-        The split, of kind ``random``.
-
-    Raises:
-        SettingsError: A size is not between 0 and 1.
-        DataError: The columns differ in length, or every label stands in a single row.
+        The split, of kind ``random``. It raises what `grouped_split` does.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
     parts = _assign_rows(rows, test_size, valid_size, seed, stratify=stratify)
@@ -142,7 +132,7 @@ def given_split(
         texts: One text a row.
         labels: One label a row.
         groups: One group a row, or None.
-        parts: One part a row: train, valid (or validation, or dev) or test, in any case.
+        parts: One part a row: ``"train"``, ``"valid"`` or ``"test"``.
         test_size: The share of train to cut for test where no row is given to it.
         valid_size: The share of what is left to cut for validation where no row is given to it.
         seed: What the cut depends on.
@@ -152,10 +142,13 @@ def given_split(
 
     Raises:
         SettingsError: A size is not between 0 and 1.
-        DataError: A part has another name, or no row is train, or the columns differ in length.
+        DataError: No row is train, or the columns differ in length.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
-    named = _named_parts(parts, len(texts))
+    check_lengths(len(texts), parts=parts)
+    if "train" not in parts:
+        raise DataError("no row is in the part 'train', so there is nothing to learn from")
+    named = np.array(parts)
     train, valid, test = (np.flatnonzero(named == part) for part in ("train", "valid", "test"))
     cut: list[str] = []
     rank = hash_strings(rows.group_names, key=f"group {seed}")
@@ -189,14 +182,17 @@ class _Rows:
         test_size: float,
         valid_size: float,
     ) -> "_Rows":
-        _check_share("test_size", test_size)
-        _check_share("valid_size", valid_size)
+        for name, share in (("test_size", test_size), ("valid_size", valid_size)):
+            if not 0 < share < 1:
+                raise SettingsError(
+                    f"{name} is {share}; it must be a share between 0 and 1, such as 0.2"
+                )
         check_lengths(len(texts), labels=labels, groups=groups)
         label = Factorized.of(labels)
         if len(texts) <= len(label.names):
             raise DataError(
                 f"{len(texts)} rows with {len(label.names)} labels can't be split: some label "
-                "needs a second row, one to learn from and one to be judged on"
+                "needs a second row, one to learn from and one to be tested on"
             )
         group = Factorized.of(group_keys(texts, groups))
         return cls(texts, label.codes, label.names, group.codes, group.names, groups is not None)
@@ -210,7 +206,6 @@ class _Rows:
         warnings: tuple[str, ...] = (),
         cut: tuple[str, ...] = (),
     ) -> Split:
-        """Count what leaks between the parts and say how fair they are."""
         leaked = SplitLeakage.between(parts, self.group, own_groups=self.own_groups)
         return Split(
             kind=kind,
@@ -266,32 +261,3 @@ def _cut(
     table = GroupTable.of(rows.group[train], rows.label[train], rank)
     taken = assign_groups(table, share, every_label=every_label)[table.group_of_row]
     return train[~taken], train[taken]
-
-
-def _named_parts(parts: Sequence[str], n_rows: int) -> NDArray[np.str_]:
-    """Return each row's part by its one name, str [rows]."""
-    check_lengths(n_rows, parts=parts)
-    cleaned = [str(part).strip().lower() for part in parts]
-    for part in sorted(set(cleaned) - PART_NAMES.keys()):
-        first = cleaned.index(part)
-        raise DataError(
-            f"unknown part '{parts[first]}' in {cleaned.count(part)} rows, first in row "
-            f"{first + 1} of those read; a part is train, valid (or validation, or dev) or test"
-            + (did_you_mean(part, PART_NAMES) if part else "")
-        )
-    if "train" not in cleaned:
-        raise DataError("no row is in the part 'train', so there is nothing to learn from")
-    return np.array([PART_NAMES[part] for part in cleaned])
-
-
-def _check_share(name: str, share: float) -> None:
-    if not 0 < share < 1:
-        raise SettingsError(f"{name} is {share}; it must be a share between 0 and 1, such as 0.2")
-
-
-def _labels_in(positions: NDArray[np.int64], label: NDArray[np.int64]) -> int:
-    return len(np.unique(label[positions]))
-
-
-def _labels_with_two_rows(label: NDArray[np.int64]) -> int:
-    return int((np.bincount(label) >= 2).sum())

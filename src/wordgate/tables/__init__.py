@@ -5,7 +5,7 @@ A table goes through the modules of this folder in this order: ``source`` (bytes
 ``typed`` (batches of ``records``). ``opening`` joins them.
 """
 
-from wordgate.tables.opening import OpenTable, open_table
+from wordgate.tables.opening import OpenTable, SourceFormat, open_table
 from wordgate.tables.records import Batch, Cell, Malformed, Reader, Records, gathered
 from wordgate.tables.source import Source, open_source
 
@@ -17,6 +17,7 @@ __all__ = [
     "Reader",
     "Records",
     "Source",
+    "SourceFormat",
     "gathered",
     "open_source",
     "open_table",

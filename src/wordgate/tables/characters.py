@@ -1,4 +1,4 @@
-"""Characters in order, of which a part is held at a time."""
+"""A text of any length, read a window at a time, and the reader of records from it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Generic, TypeVar
 
+from wordgate.errors import DataError
 from wordgate.tables.encoding import BYTE_ORDER_MARK, Decoder, Encoding
 from wordgate.tables.records import Batch, Reader, Records, gathered
 from wordgate.tables.source import Source
@@ -24,14 +25,14 @@ class Characters:
     """A text of any length, of which a part is held at a time.
 
     Args:
-        source: Its bytes. Where they come through a pipe, none are waited for while there is a
-            line.
+        source: Its bytes.
         encoding: How they are decoded.
         bounded: Whether no record may be longer than `LARGEST_RECORD`, and bytes that can't be
             decoded are kept as marks. Else a record may fill the memory, and such bytes are
             refused or replaced.
 
     Attributes:
+        live: Whether they come through a pipe: where a line has come, none are waited for.
         pending: What has been read and not been dropped.
         ended: Whether nothing follows `pending`.
         position: Characters dropped so far.
@@ -44,7 +45,7 @@ class Characters:
     def __init__(self, source: Source, encoding: Encoding, *, bounded: bool):
         self._blocks = source.blocks()
         self._decoder = Decoder(encoding, source.name, marks=bounded)
-        self._live = source.path is None and not source.is_whole
+        self.live = source.path is None and not source.is_whole
         self._begun = False
         self.pending = ""
         self.ended = False
@@ -61,7 +62,7 @@ class Characters:
             part = self._next()
             parts.append(part)
             length += len(part)
-            if self._live and part:
+            if self.live and part:
                 break
         self.pending = "".join(parts)
 
@@ -71,12 +72,8 @@ class Characters:
             self.fill(self.window)
         return self.pending if self.ended else self.pending[: self.pending.rfind("\n") + 1 or None]
 
-    def has_line(self) -> bool:
-        """Tell whether a line has come through a pipe that can be worked on without waiting."""
-        return self._live and "\n" in self.pending
-
     def drop(self, count: int) -> None:
-        """Be done with the first so many characters that are pending."""
+        """Drop the first so many characters that are pending."""
         self.pending = self.pending[count:]
         self.position += count
 
@@ -115,9 +112,6 @@ class Window:
 
     What it holds depends on where it begins and on nothing else, so that a reader that begins
     again at the same place finds the same batches: their neighbours move a probability's last bits.
-
-    Args:
-        characters: The text.
     """
 
     def __init__(self, characters: Characters):
@@ -157,23 +151,23 @@ class Window:
 
 
 def too_long(characters: Characters) -> str:
-    """Say that a line is longer than may be, and how much of it is shown."""
+    """Give why a line is rejected that is longer than may be."""
     return (
         f"the line has more than {characters.largest:,} characters, of which these are the first"
         f" {SHOWN_OF_LARGE:,}"
     )
 
 
-Some = TypeVar("Some", bound=Batch)
+_Records = TypeVar("_Records", bound=Batch)
 
 
-class TextReader(Reader, Generic[Some]):
+class TextReader(Reader, Generic[_Records]):
     """Reads a table from its characters, whatever the format of its lines.
 
     Args:
         characters: The file, at its beginning.
         name: The file, for messages.
-        encoding: The encoding's name, for what is said of bytes that don't fit.
+        encoding: The encoding's name, for remarks on bytes that don't fit.
         batch: Lines read together at most; None for all of a window.
     """
 
@@ -183,17 +177,17 @@ class TextReader(Reader, Generic[Some]):
         self._encoding = encoding
         self._batch = batch or sys.maxsize
         self._line = 1
-        self._ahead: list[Some] = []
+        self._ahead: list[_Records] = []
 
     @abstractmethod
-    def _next(self, window: Window) -> Some:
+    def _next(self, window: Window) -> _Records:
         """Take the next records out of the characters: those of the window's first lines."""
 
     def sample(self) -> Records:
         """Give the first records."""
         return gathered(self, self._ahead)
 
-    def batches(self, start: int = 0) -> Iterator[Some]:
+    def batches(self, start: int = 0) -> Iterator[_Records]:
         """Give the records from a position on, as the base class says."""
         ahead, self._ahead = self._ahead, []
         self._characters.skip_to(start)
@@ -201,9 +195,15 @@ class TextReader(Reader, Generic[Some]):
             if batch.end > start and len(batch):
                 yield batch
 
-    def _first(self) -> list[Some]:
-        """Take the records of the beginning: what they have in common counts."""
-        first: list[Some] = []
+    def _no_records(self, what: str) -> DataError:
+        for batch in self._ahead:
+            for place, why in batch.rejected.items():
+                line = batch.lines[place]
+                return DataError(f"'{self.name}' holds no {what}; line {line}: {why}")
+        return DataError(f"'{self.name}' holds no records: it is empty or blank")
+
+    def _first(self) -> list[_Records]:
+        first: list[_Records] = []
         length = len(self._characters.beginning())
         if not self._characters.bounded:
             length = max(length, _SAMPLE_IN_MEMORY)
@@ -211,11 +211,10 @@ class TextReader(Reader, Generic[Some]):
             first.append(batch)
         return first
 
-    def _following(self) -> Iterator[Some]:
-        """Take the records of a window at a time, at what is left after the last one."""
+    def _following(self) -> Iterator[_Records]:
         characters = self._characters
         while True:
-            if not characters.has_line():
+            if not (characters.live and "\n" in characters.pending):
                 characters.fill(characters.window)
             if not characters.pending:
                 return

@@ -41,13 +41,7 @@ _NUL_IS_READ = sys.version_info >= (3, 11)
 
 @dataclass
 class DelimitedBatch(Batch):
-    """Records of a CSV file.
-
-    Attributes:
-        raws: As in `Batch`.
-        records: Each record's cells; whatever there is in one that was rejected.
-        width: How many columns there are.
-    """
+    """Records of a CSV file, as lists of cells; those of a rejected one are whatever there is."""
 
     raws: list[str]
     records: list[list[str]] = field(default_factory=list)
@@ -73,29 +67,18 @@ class DelimitedBatch(Batch):
 
 
 class _Taken(NamedTuple):
-    """What was made of the beginning of a text.
-
-    Attributes:
-        batch: The records; an empty list stands for a blank line.
-        length: Characters they take; 0 where none was whole.
-        n_lines: Lines they take.
-        looked_at: Characters that were looked at.
-    """
+    """Records at the beginning of a text; an empty list stands for a blank line."""
 
     batch: DelimitedBatch
-    length: int
+    length: int  # in characters; 0 where no record was whole
     n_lines: int
-    looked_at: int = 0
+    looked_at: int = 0  # characters
 
 
 class DelimitedReader(TextReader[DelimitedBatch]):
-    """Reads a CSV file from its characters.
+    """Reads a CSV file from its characters; the first four arguments are `TextReader`'s.
 
     Args:
-        characters: The file, at its beginning.
-        name: The file, for messages.
-        encoding: The encoding's name, for what is said of bytes that don't fit.
-        batch: Lines read together at most; None for all of a window.
         given: Column names that the user's flags mention.
         header: Whether there is one, where that is known; None to infer it.
 
@@ -128,17 +111,12 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         self.names = None
         is_cut = characters.bounded and not characters.ended
         self._ahead = self._first()
-        self._judge(self._telling(is_cut=is_cut), given, header)
+        self._find_header(self._typical_records(is_cut=is_cut), given, header)
         for first in self._ahead:
             self._finish(first)
 
-    def _telling(self, *, is_cut: bool) -> list[list[str]]:
-        """Give the records of the beginning that tell of the others.
-
-        Args:
-            is_cut: Whether the beginning is not all: then a quote that is not closed may have
-                brought what follows it within a cell.
-        """
+    def _typical_records(self, *, is_cut: bool) -> list[list[str]]:
+        """Give records of the beginning; where it is cut, none after a quote that isn't closed."""
         records: list[list[str]] = []
         for batch in self._ahead:
             if is_cut and records and batch.rejected:
@@ -146,12 +124,12 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             records += [batch.records[i] for i in batch.whole()]
         return records
 
-    def _judge(
+    def _find_header(
         self, records: Sequence[list[str]], given: Collection[str], header: bool | None
     ) -> None:
         """Find the number of columns, and take the header out, where there is one."""
         if not records:
-            raise DataError(self._no_records())
+            raise self._no_records("whole record")
         first, widths = records[0], Counter(map(len, records))
         self.width = max(widths, key=lambda width: (widths[width], width))
         self.blank = self._dialect * (self.width - 1)
@@ -167,12 +145,6 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             self.names = [spelled_out(cell.strip())[0] for cell in first]
             self.heading = spelled_out(self._without_first())[0]
 
-    def _no_records(self) -> str:
-        for batch in self._ahead:
-            for place, why in batch.rejected.items():
-                return f"'{self.name}' holds no whole record; line {batch.lines[place]}: {why}"
-        return f"'{self.name}' holds no records: it is empty or blank"
-
     def _without_first(self) -> str:
         """Take out the first whole record, and the blank lines before; give it as it stood."""
         for batch in self._ahead:
@@ -185,10 +157,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         raise AssertionError("no record is whole")
 
     def _next(self, window: Window) -> DelimitedBatch:
-        """Take the next records: those of the window's first lines, or at least one.
-
-        A record that is longer is looked for in more and more lines, then in more characters.
-        """
+        """Take the records of the first lines, or one by looking at more and more of the text."""
         most_lines = self._batch if self._characters.position else 1  # which may be a header
         while True:
             text = window.whole_lines("\n", "\r")
@@ -247,31 +216,25 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         return _Taken(batch, length, last, looked_at)
 
     def _given_up(self, text: str, *, ended: bool) -> _Taken:
-        """Pass over a line whose quote is stray, and go on after it.
-
-        Whatever quote is opened later in the text, and not closed on its line, is stray, too: the
-        first would have been closed in the same place. So the next lines are parsed one by one.
-        """
+        """Pass over a line whose quote is stray, and go on after it, line by line."""
+        # Whatever quote is opened later in the text, and not closed on its line, is stray, too:
+        # the first would have been closed in the same place.
         text, nul = _readable(text)
         lines = list(islice(io.StringIO(text, newline=""), self._batch))
         raws = [line.rstrip("\r\n") for line in lines]
         batch = DelimitedBatch(raws, range(self._line, self._line + len(lines)))
         length = 0
         for place, line in enumerate(lines):
-            record = self._parsed_line(line)
-            if record is None:
+            with _fields_of_any_length():
+                record, *others = csv.reader((line, _SENTINEL), delimiter=self._dialect)
+            if not others:  # the quote has swallowed the sentinel
+                record = []
                 left = self._characters.largest - length
                 within = "never closed" if ended else f"not closed in {left:,} characters"
                 batch.rejected[place] = f"a quote is opened and {within}"
-            batch.records.append(record or [])
+            batch.records.append(record)
             length += len(line)
         return _Taken(_with_nul(batch, nul), length, len(lines))
-
-    def _parsed_line(self, line: str) -> list[str] | None:
-        """Parse one line: an empty list where it is blank, None where it leaves a quote open."""
-        with _fields_of_any_length():
-            record, *others = csv.reader((line, _SENTINEL), delimiter=self._dialect)
-        return record if others else None
 
     def _too_long(self) -> _Taken:
         start = self._characters.pending[:SHOWN_OF_LARGE]
@@ -284,19 +247,17 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         """Leave out blank lines, and reject records of another width."""
         batch.width = self.width
         if not all(batch.records):
-            self._sort_out_blank(batch)
+            if self.width == 1 and self._keeps_blank:
+                batch.records = [record or [""] for record in batch.records]
+            else:
+                batch.select([i for i, r in enumerate(batch.records) if r or i in batch.rejected])
         if self._characters.bounded and not is_writable("".join(batch.raws)):
             self._spell_out(batch)
         if not {self.width}.issuperset(map(len, batch.records)):
             for place, record in enumerate(batch.records):
-                if len(record) != self.width:
-                    batch.rejected.setdefault(place, _other_width(len(record), self.width))
-
-    def _sort_out_blank(self, batch: DelimitedBatch) -> None:
-        if self.width == 1 and self._keeps_blank:
-            batch.records = [record or [""] for record in batch.records]
-        else:
-            batch.select([i for i, r in enumerate(batch.records) if r or i in batch.rejected])
+                if (count := len(record)) != self.width:
+                    fields = "1 field" if count == 1 else f"{count} fields"
+                    batch.rejected.setdefault(place, f"{fields} instead of {self.width}")
 
     def _spell_out(self, batch: DelimitedBatch) -> None:
         for place, raw in enumerate(batch.raws):
@@ -306,16 +267,16 @@ class DelimitedReader(TextReader[DelimitedBatch]):
                 batch.misfits[place] = misfits(count, self._encoding)
 
 
-def _other_width(count: int, width: int) -> str:
-    return f"{'1 field' if count == 1 else f'{count} fields'} instead of {width}"
-
-
 def _infer_delimiter(text: str) -> str:
     """Find the delimiter that cuts the first records into equally many fields."""
     sample, whole = text[:_SAMPLE_CHARACTERS], len(text) <= _SAMPLE_CHARACTERS
     best, best_share = _NO_DELIMITER, 0.0
     for delimiter in _CANDIDATES:
-        widths = _sample_widths(sample, delimiter, whole)
+        with _fields_of_any_length():
+            reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+            widths = [len(record) for record in islice(reader, _SAMPLE_RECORDS + 1) if record]
+        if not whole:
+            widths = widths[:-1]  # the last record may be cut short by the end of the sample
         if not widths:
             continue
         width, count = Counter(widths).most_common(1)[0]
@@ -328,21 +289,8 @@ def _infer_delimiter(text: str) -> str:
     return best
 
 
-def _sample_widths(sample: str, delimiter: str, whole: bool) -> list[int]:
-    with _fields_of_any_length():
-        reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-        widths = [len(record) for record in islice(reader, _SAMPLE_RECORDS + 1) if record]
-    # The last record may be cut short by the end of the sample.
-    return widths if whole else widths[:-1]
-
-
 def _readable(text: str) -> tuple[str, str | None]:
-    """Put a stand-in for NUL where this Python's csv module can't read it.
-
-    Returns:
-        The text and the stand-in, a noncharacter that the text does not hold; or the text as it
-        was and None.
-    """
+    """Put a stand-in for NUL where this Python's csv module can't read it; give it, too."""
     if _NUL_IS_READ or "\0" not in text:
         return text, None
     stand_in = next((chr(c) for c in range(0xFDD0, 0xFDF0) if chr(c) not in text), "\ufffd")

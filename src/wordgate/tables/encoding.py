@@ -1,4 +1,4 @@
-"""From bytes to characters: which encoding, and why."""
+"""Encoding detection, and decoding of bytes in blocks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _SNIFFED_BYTES = 65_536
 # Control characters that no text has, NUL apart (a stray NUL in a field is read as it is).
 _CONTROLS = bytes([*range(1, 7), *range(14, 27), *range(28, 32)])
 _NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+_LEAVE_OUT = "; leave --encoding out to have it found"
 # More broken places than this to a line, and the file is of an encoding that nobody named.
 _FEW = 0.01
 
@@ -62,10 +63,6 @@ class Encoding:
     asked: bool = False
     warnings: tuple[str, ...] = ()
 
-    def line(self) -> str:
-        """Name it with the reason."""
-        return f"{self.name} ({self.reason})"
-
 
 class Decoder:
     r"""Decodes the bytes of a source, block after block.
@@ -102,14 +99,16 @@ class Decoder:
         return text
 
     def _refusal(self, error: Exception, length: int) -> DataError:
+        encoding = self._encoding
         if not isinstance(error, UnicodeDecodeError):
-            return DataError(_why_not(error, self._encoding.codec, self._name))
-        held_back = len(error.object) - length
-        place, encoding = self._passed - held_back + error.start, self._encoding
+            return _unusable(error, encoding.codec, self._name)
+        place = self._passed - (len(error.object) - length) + error.start
         if encoding.asked:
             byte = error.object[error.start]
-            why = f"byte 0x{byte:02x} at position {place:,} ({error.reason})"
-            return DataError(_not_as_asked(encoding.name, self._name, why, ": "))
+            return DataError(
+                f"'{self._name}' is not {encoding.name}: {_byte_at(byte, place)} ({error.reason})"
+                f"{_LEAVE_OUT}"
+            )
         return DataError(
             f"'{self._name}' begins with the byte-order mark of {encoding.name} but breaks it at"
             f" byte {place:,} ({error.reason}): save it as UTF-8, or name its --encoding"
@@ -174,7 +173,7 @@ def spelled_out(text: str, *, escape: str = "\\") -> tuple[str, int]:
 
 
 def misfits(count: int, encoding: str) -> str:
-    r"""Say that bytes could not be decoded, and how they are written."""
+    r"""Remark that bytes could not be decoded, and how they are written."""
     what = "a byte is" if count == 1 else f"{count:,} bytes are"
     return rf"{what} not {encoding}, and written as \x and two digits"
 
@@ -191,7 +190,7 @@ def _checked(encoding: str, source: Source) -> str:
     except UnicodeError:
         pass  # a byte of an encoding of several
     except (LookupError, ValueError) as error:
-        raise DataError(_why_not(error, encoding, source.name)) from error
+        raise _unusable(error, encoding, source.name) from error
     canonical = codecs.lookup(encoding).name
     marks = {"utf-16": (b"\xff\xfe", b"\xfe\xff"), "utf-32": (b"\xff\xfe\0\0", b"\0\0\xfe\xff")}
     if canonical in marks and not source.head.startswith(marks[canonical]):
@@ -199,18 +198,13 @@ def _checked(encoding: str, source: Source) -> str:
     return encoding
 
 
-def _why_not(error: Exception, encoding: str, name: str) -> str:
+def _unusable(error: Exception, encoding: str, name: str) -> DataError:
     if isinstance(error, UnicodeError):
-        return _not_as_asked(encoding, name, str(error), " (", ")")
-    return f"no encoding '{encoding}'{near_miss(encoding, _COMMON)}"
-
-
-def _not_as_asked(encoding: str, name: str, why: str, before: str, after: str = "") -> str:
-    return f"'{name}' is not {encoding}{before}{why}{after}; leave --encoding out to have it found"
+        return DataError(f"'{name}' is not {encoding} ({error}){_LEAVE_OUT}")
+    return DataError(f"no encoding '{encoding}'{near_miss(encoding, _COMMON)}")
 
 
 def _refuse_binary(raw: bytes, name: str) -> None:
-    """Refuse what is no text, by its first bytes."""
     head = raw[:_SNIFFED_BYTES]
     if head.count(0) > 0.3 * len(head):
         order = "le" if head[1::2].count(0) >= head[::2].count(0) else "be"
@@ -227,11 +221,9 @@ def _refuse_binary(raw: bytes, name: str) -> None:
 
 
 def _not_quite_utf8(source: Source, where: str) -> Encoding:
-    """Choose between UTF-8 with a few broken bytes and cp1252.
-
-    One broken byte in a UTF-8 file must not turn every emoji of it into cp1252 letters:
-    sequences of several bytes that are valid UTF-8 hardly ever stand in cp1252 text.
-    """
+    """Choose between UTF-8 with a few broken bytes and cp1252."""
+    # One broken byte in a UTF-8 file must not turn every emoji of it into cp1252 letters:
+    # sequences of several bytes that are valid UTF-8 hardly ever stand in cp1252 text.
     counts = _counted(_looked_at(source))
     is_utf8 = counts.valid >= 10 * counts.broken
     if not is_utf8 and counts.not_cp1252 is None:
@@ -247,7 +239,7 @@ def _not_quite_utf8(source: Source, where: str) -> Encoding:
 
 
 def _looked_at(source: Source) -> Iterator[bytes]:
-    """Give a file's bytes, or those of a pipe that have come, up to the last end of a line."""
+    """Give a file's bytes, or of a pipe the lines that have come."""
     if source.path is not None or source.is_whole:
         return source.blocks()
     end = source.head.rfind(b"\n") + 1
@@ -255,7 +247,7 @@ def _looked_at(source: Source) -> Iterator[bytes]:
 
 
 def _first_misfit(blocks: Iterator[bytes]) -> str | None:
-    """Say which byte is the first that isn't UTF-8; None where there is none."""
+    """Name the first byte that isn't UTF-8; None where there is none."""
     decoder, passed = codecs.getincrementaldecoder("utf-8")(), 0
     try:
         for block in blocks:
@@ -264,8 +256,7 @@ def _first_misfit(blocks: Iterator[bytes]) -> str | None:
         block = b""
         decoder.decode(block, final=True)
     except UnicodeDecodeError as error:
-        held_back = len(error.object) - len(block)
-        place = passed - held_back + error.start
+        place = passed - (len(error.object) - len(block)) + error.start
         return f"{_byte_at(error.object[error.start], place)} is not UTF-8"
     return None
 
@@ -276,19 +267,10 @@ def _byte_at(byte: int, place: int) -> str:
 
 @dataclass
 class _Counts:
-    """What UTF-8 finds in bytes that it doesn't fit.
-
-    Attributes:
-        valid: Sequences of several bytes that are valid UTF-8.
-        broken: Sequences that are not.
-        lines: Ends of lines.
-        not_cp1252: The first byte that isn't cp1252 either, and where.
-    """
-
-    valid: int = 0
-    broken: int = 0
+    valid: int = 0  # sequences of several bytes that are UTF-8
+    broken: int = 0  # sequences that are not
     lines: int = 0
-    not_cp1252: str | None = None
+    not_cp1252: str | None = None  # the first byte that isn't cp1252 either, and where
 
 
 def _counted(blocks: Iterator[bytes]) -> _Counts:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 Object = dict[str, object]
 
-_MOST_KEYS = 1000
 _MOST_SHOWN = 40  # characters of a key
 # Cells that any file may have; beyond, a character each, or a small file would fill the memory.
 _FEW_CELLS = 10**6
@@ -31,19 +30,12 @@ _TOO_DEEP = "JSON nested too deep or with a number too long"
 
 @dataclass
 class JsonlBatch(Batch):
-    """Records of a JSON Lines file.
-
-    Attributes:
-        raws: As in `Batch`.
-        columns: The keys that are columns, by now.
-        found: Each record's object; an empty one where it was rejected.
-        plain: Whether no string of them holds a lone surrogate.
-    """
+    """Records of a JSON Lines file: each record's object, an empty one where it was rejected."""
 
     raws: list[str]
-    columns: Collection[str] = ()
+    columns: Collection[str] = ()  # the keys that are columns, by now
     found: list[Object] = field(default_factory=list)
-    plain: bool = False
+    plain: bool = False  # whether no string of them holds a lone surrogate
 
     @property
     def width(self) -> int:
@@ -75,12 +67,6 @@ class JsonlReader(TextReader[JsonlBatch]):
 
     Keys become columns in the order in which they are met, as long as the reader `learns`.
 
-    Args:
-        characters: The file, at its beginning.
-        name: The file, for messages.
-        encoding: The encoding's name, for what is said of bytes that don't fit.
-        batch: Lines read together at most; None for all of a window.
-
     Attributes:
         learns: Whether a further key becomes a column.
         closed: Whether else a record with such a key is rejected.
@@ -102,7 +88,10 @@ class JsonlReader(TextReader[JsonlBatch]):
         beginning = characters.beginning()
         self._ahead = self._first()
         if not self._n_objects:
-            raise DataError(self._no_objects(beginning))
+            if beginning.lstrip().startswith("["):
+                what = "is one JSON array: write one object a line (JSON Lines)"
+                raise DataError(f"'{self.name}' {what}")
+            raise self._no_records("JSON object")
         self._check_keys()
 
     def know(self, keys: Iterable[str], *, closed: bool) -> None:
@@ -115,20 +104,6 @@ class JsonlReader(TextReader[JsonlBatch]):
         self._keys.update(dict.fromkeys(keys))
         self._take(self._keys)
         self.learns, self.closed = False, closed
-
-    def all_keys(self) -> list[str]:
-        """Collect the keys of all records, in order of first appearance.
-
-        Raises:
-            DataError: There are too many to be columns.
-        """
-        for _ in self.batches():
-            if self.width > _MOST_KEYS:
-                raise DataError(
-                    f"the objects of '{self.name}' have more than {_MOST_KEYS:,} keys, too many for"
-                    " columns: write JSONL"
-                )
-        return list(self._keys)
 
     def _next(self, window: Window) -> JsonlBatch:
         while not (text := window.whole_lines("\n")) and window.grow():
@@ -215,14 +190,6 @@ class JsonlReader(TextReader[JsonlBatch]):
                 " keys, too many for columns: keep the keys that are needed"
             )
 
-    def _no_objects(self, beginning: str) -> str:
-        if beginning.lstrip().startswith("["):
-            return f"'{self.name}' is one JSON array: write one object a line (JSON Lines)"
-        for batch in self._ahead:
-            for place, why in batch.rejected.items():
-                return f"'{self.name}' holds no JSON object; line {batch.lines[place]}: {why}"
-        return f"'{self.name}' holds no records: it is empty or blank"
-
 
 def looks_like_jsonl(text: str) -> bool:
     """Tell whether the first line that isn't blank is a JSON object."""
@@ -251,11 +218,7 @@ def keys_among(characters: Characters, names: Sequence[str]) -> set[str]:
 
 
 class _Repeating(dict[str, object]):
-    """An object that has a key more than once.
-
-    Attributes:
-        names: All of its keys.
-    """
+    """An object that has a key more than once."""
 
     names: list[str]
 
@@ -273,14 +236,7 @@ _decode = json.JSONDecoder(object_pairs_hook=_as_object).decode
 
 
 def _parsed(content: str, *, twice: bool = False) -> Object | str:
-    """Parse one line; where it is no object, or has a key twice, return what is wrong with it.
-
-    In an object within the object the last of equal keys holds.
-
-    Args:
-        content: The line.
-        twice: Whether keys may be there twice.
-    """
+    """Parse one line; where it is no object, or has a key twice, return what is wrong with it."""
     try:
         value = _decode(content)
     except json.JSONDecodeError as error:
@@ -293,7 +249,7 @@ def _parsed(content: str, *, twice: bool = False) -> Object | str:
 
 
 def _two_keys(names: Iterable[str]) -> str:
-    """Say that a key, spaces around it apart, is there twice."""
+    """Give why a record is rejected that has a key twice, spaces around it apart."""
     counts = Counter(without_surrogates(name.strip()) for name in names)
     return f"two keys '{shown(counts.most_common(1)[0][0], _MOST_SHOWN)}'"
 

@@ -10,10 +10,54 @@ from wordgate.tables.characters import Characters
 from wordgate.tables.delimited import DelimitedReader
 from wordgate.tables.encoding import Encoding, find_encoding
 from wordgate.tables.jsonl import JsonlReader, looks_like_jsonl
-from wordgate.tables.source import Source, format_of
+from wordgate.tables.source import PARQUET_MAGIC, Source, format_of
 from wordgate.tables.typed import ParquetReader
 
 _AT_ONCE = 8192  # records
+_MOST_KEYS = 1000
+
+
+_DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFormat:
+    """The form in which a source was read.
+
+    Attributes:
+        source: The file as the user named it, a named data set, or the kind of frame.
+        format: ``"csv"``, ``"tsv"``, ``"jsonl"``, ``"parquet"`` or ``"frame"``.
+        compressed: True where the file was gzipped.
+        encoding: How its bytes were read, or None where there was nothing to decode.
+        encoding_reason: Why that encoding.
+        delimiter: What separates fields; None for a single column or another format.
+        header: Whether the first record names the columns; None for another format.
+        header_reason: Why so.
+    """
+
+    source: str
+    format: str
+    compressed: bool = False
+    encoding: str | None = None
+    encoding_reason: str = ""
+    delimiter: str | None = None
+    header: bool | None = None
+    header_reason: str = ""
+
+    def lines(self) -> list[str]:
+        """Give the form in one line or two, for a terminal."""
+        details = [self.format.upper() if self.format != "frame" else "data frame"]
+        if self.compressed:
+            details[0] += " (gzip)"
+        if self.encoding is not None:
+            details.append(f"{self.encoding} ({self.encoding_reason})")
+        if self.delimiter is not None:
+            name = _DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))
+            details.append(f"fields separated by {name}")
+        lines = [f"read {self.source}: {', '.join(details)}"]
+        if self.header is not None:
+            lines.append(f"header: {'yes' if self.header else 'none'} ({self.header_reason})")
+        return lines
 
 
 @dataclass(frozen=True)
@@ -30,16 +74,39 @@ class OpenTable:
     encoding: Encoding | None
     reader: DelimitedReader | JsonlReader | ParquetReader
 
+    def form(self) -> SourceFormat:
+        """Tell in what form the source is read."""
+        return SourceFormat(
+            source=self.source.name,
+            format=self.reader.form,
+            compressed=self.source.compressed,
+            encoding=None if self.encoding is None else self.encoding.name,
+            encoding_reason="" if self.encoding is None else self.encoding.reason,
+            delimiter=self.reader.delimiter,
+            header=self.reader.header,
+            header_reason=self.reader.header_reason,
+        )
+
     def characters(self) -> Characters:
         """Give a file's characters once more, from its beginning."""
         assert self.encoding is not None  # noqa: S101 - a Parquet file has none
         return Characters(self.source, self.encoding, bounded=True)
 
     def all_keys(self) -> list[str]:
-        """Collect the keys of all records of a JSON Lines file."""
+        """Collect the keys of all records of a JSON Lines file, in order of first appearance.
+
+        Raises:
+            DataError: There are too many to be columns.
+        """
         assert self.encoding is not None  # noqa: S101
         reader = JsonlReader(self.characters(), self.source.name, self.encoding.name, _AT_ONCE)
-        return reader.all_keys()
+        for _ in reader.batches():
+            if reader.width > _MOST_KEYS:
+                raise DataError(
+                    f"the objects of '{reader.name}' have more than {_MOST_KEYS:,} keys, too many"
+                    " for columns: write JSONL"
+                )
+        return list(reader.names or ())
 
 
 def open_table(
@@ -67,7 +134,7 @@ def open_table(
         MissingExtraError: It is a Parquet file, and pyarrow is not installed.
     """
     name, form = source.name, format_of(source.name)
-    if source.is_parquet:
+    if source.head.startswith(PARQUET_MAGIC):
         if encoding is not None:
             raise DataError(f"an encoding has no effect on '{name}', a Parquet file")
         return OpenTable(source, None, ParquetReader(source, batch))

@@ -34,7 +34,7 @@ class Batch(ABC):
         lines: The line each record starts on, or its number where a source has no lines.
         end: The source's position after the batch: where to begin to read the next.
         rejected: Why a record could not be taken apart, by its place in the batch from 0.
-        misfits: What is said of bytes of a record that could not be decoded, by its place.
+        misfits: Remarks on bytes of a record that could not be decoded, by its place.
     """
 
     raws: list[str] | None
@@ -124,27 +124,21 @@ class Records:
     """Well-formed records as columns of equal length.
 
     Attributes:
-        format: As `Reader.form`, or ``"frame"``.
         names: The columns' names, or None without a header.
         columns: One list of cells a column.
         rows: 1-based number of each record among all records, malformed ones included.
         lines: The line each record starts on, for messages.
         n_read: All records, malformed ones included.
         malformed: The records left out.
-        delimiter: As in `Reader`.
-        header: As in `Reader`.
         header_reason: As in `Reader`.
     """
 
-    format: str
     names: list[str] | None
     columns: list[list[Cell]]
     rows: list[int]
     lines: list[int]
     n_read: int
     malformed: list[Malformed] = field(default_factory=list)
-    delimiter: str | None = None
-    header: bool | None = None
     header_reason: str = ""
 
     def name(self, index: int) -> str | None:
@@ -180,15 +174,12 @@ def gathered(reader: Reader, batches: Iterable[Batch]) -> Records:
         malformed += [Malformed(batch.lines[i], why) for i, why in sorted(rejected.items())]
         n_read += len(batch)
     return Records(
-        format=reader.form,
         names=None if reader.names is None else list(reader.names),
         columns=columns or [[] for _ in range(reader.width)],
         rows=rows,
         lines=lines,
         n_read=n_read,
         malformed=malformed,
-        delimiter=reader.delimiter,
-        header=reader.header,
         header_reason=reader.header_reason,
     )
 

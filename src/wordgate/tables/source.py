@@ -16,7 +16,7 @@ from typing import BinaryIO
 from wordgate.errors import DataError, near_miss
 
 STANDARD = "-"
-"""What stands for standard input or output."""
+"""Stands for standard input or output."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
@@ -40,13 +40,14 @@ _SUFFIXES = {
 }
 
 # The first bytes of what people hand over by mistake, and what to do about it.
-_FOREIGN = [
+_FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
-    (b"\x80\x02", "a pickle, which could run code", "write the table as CSV or Parquet"),
-    (b"\x80\x03", "a pickle, which could run code", "write the table as CSV or Parquet"),
-    (b"\x80\x04", "a pickle, which could run code", "write the table as CSV or Parquet"),
-    (b"\x80\x05", "a pickle, which could run code", "write the table as CSV or Parquet"),
+    (
+        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
+        "a pickle, which could run code",
+        "write the table as CSV or Parquet",
+    ),
     (b"BZh", "compressed with bzip2", "unpack it, or use gzip"),
     (b"\xfd7zXZ\x00", "compressed with xz", "unpack it, or use gzip"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it, or use gzip"),
@@ -55,8 +56,7 @@ _FOREIGN = [
     (b"\x89HDF", "an HDF5 file", "write the table as CSV or Parquet"),
     (b"\x93NUMPY", "a numpy array", "write the table as CSV or Parquet"),
     (b"%PDF", "a PDF document", "copy its table to a CSV file"),
-    (b"\x89PNG", "a picture", "give a table of texts"),
-    (b"\xff\xd8\xff", "a picture", "give a table of texts"),
+    ((b"\x89PNG", b"\xff\xd8\xff"), "a picture", "give a table of texts"),
 ]
 
 
@@ -82,11 +82,6 @@ class Source:
     taken: int = 0
     is_whole: bool = False
     _rest: Iterator[bytes] = field(default_factory=lambda: iter(()))
-
-    @property
-    def is_parquet(self) -> bool:
-        """Whether this is a Parquet file, known by its first bytes."""
-        return self.head.startswith(PARQUET_MAGIC)
 
     def blocks(self) -> Iterator[bytes]:
         """Give all bytes, unpacked; of a pipe only once, unless `is_whole`.
@@ -126,7 +121,13 @@ def open_source(
             raise DataError("standard input is closed: name a file")
         return _piped(sys.stdin.buffer, "standard input", enough)
     path = Path(source).expanduser()
-    _check_readable(path)
+    if not is_file(path):
+        raise DataError(missing_file(path))
+    if path.is_dir():
+        names = _files(path)
+        listed = f": {', '.join(names[:5])}" if names else " (it is empty)"
+        more = ", ..." if len(names) > 5 else ""
+        raise DataError(f"'{path}' is a folder; give one file of it{listed}{more}")
     try:
         if not path.is_file():
             return _piped(path.open("rb"), str(path), enough)
@@ -137,7 +138,7 @@ def open_source(
         raise _unreadable(path, error) from error
     found = Source(str(source), path, b"", first == GZIP_MAGIC, size)
     found.head = _gathered(found.blocks(), lambda head: len(head) >= _HEAD)
-    refuse_foreign(found.head, found.name)
+    _refuse_foreign(found.head, found.name)
     return found
 
 
@@ -191,27 +192,8 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def _check_readable(path: Path) -> None:
-    """Refuse what is no file.
-
-    Raises:
-        DataError: Missing, or a folder.
-    """
-    if not is_file(path):
-        raise DataError(missing_file(path))
-    if path.is_dir():
-        raise DataError(f"'{path}' is a folder; give one file of it{_some_files(path)}")
-
-
 def missing_file(path: Path) -> str:
-    """Say that a file is missing, with the file of that folder that was probably meant.
-
-    Args:
-        path: What the user asked for.
-
-    Returns:
-        The message.
-    """
+    """Give the message that a file is missing, with the one of its folder probably meant."""
     message = f"no file '{path}'"
     folder = path.parent
     if not is_file(folder):
@@ -219,33 +201,20 @@ def missing_file(path: Path) -> str:
     return message + near_miss(path.name, _files(folder))
 
 
-def refuse_foreign(raw: bytes, name: str) -> None:
-    """Refuse what is known by its first bytes to be no table of texts.
-
-    Args:
-        raw: The file's bytes.
-        name: The file, for the message.
-
-    Raises:
-        DataError: With what the file is and what to do.
-    """
+def _refuse_foreign(raw: bytes, name: str) -> None:
+    """Refuse a file that is known by its first bytes to be no table of texts."""
     for magic, what, remedy in _FOREIGN:
         if raw.startswith(magic):
             raise DataError(f"'{name}' is {what}: {remedy}")
 
 
 def most_unpacked(packed: int) -> int:
-    """Say how many bytes so many may unpack to."""
+    """Give how many bytes so many may unpack to."""
     return max(UNPACKED_AT_LEAST, SWELLING * packed)
 
 
 def check_unpacked(unpacked: int, packed: int, name: str) -> None:
-    """Refuse bytes that unpack to far more than a table's do.
-
-    Args:
-        unpacked: Bytes that were unpacked.
-        packed: Bytes that they were unpacked from.
-        name: The file, for the message.
+    """Refuse so many unpacked bytes out of so many packed ones, where they are far too many.
 
     Raises:
         DataError: With what to do.
@@ -260,8 +229,8 @@ def check_unpacked(unpacked: int, packed: int, name: str) -> None:
 def _arriving(stream: BinaryIO) -> Iterator[bytes]:
     """Give what has come through a buffered stream, in blocks, until it ends.
 
-    It waits only while nothing has come. What comes in while a block is worked on is the next
-    block, so that a fast pipe is read in large blocks and a slow one line by line.
+    It waits only while nothing has come: a fast pipe is read in large blocks, a slow one line by
+    line.
     """
     with suppress(ImportError, AttributeError, OSError, ValueError):
         import fcntl
@@ -284,12 +253,11 @@ def _piped(stream: BinaryIO, name: str, enough: Callable[[bytes], bool] | None) 
         head = b"".join(blocks)
     else:
         head = _gathered(blocks, lambda head: len(head) >= _HEAD or enough(head))
-    refuse_foreign(head, name)
+    _refuse_foreign(head, name)
     return Source(name, None, head, compressed, None, is_whole=enough is None, _rest=blocks)
 
 
 def _gathered(blocks: Iterator[bytes], enough: Callable[[bytes], bool]) -> bytes:
-    """Take blocks until they are enough, or there are no more."""
     head = b""
     for block in blocks:
         head += block
@@ -308,54 +276,33 @@ def _file_blocks(path: Path) -> Iterator[bytes]:
 
 
 def _unpacked(blocks: Iterator[bytes], name: str, size: int | None) -> Iterator[bytes]:
-    """Unpack gzip, and refuse what swells as no table does.
+    """Unpack gzip, one member or several, and refuse what swells as no table does.
 
-    Args:
-        blocks: The packed bytes.
-        name: What they are of, for messages.
-        size: How many they are; None where nobody knows, and those count that have come.
+    Without a size of the whole, the packed bytes that have come count.
     """
     come = given = 0
-
-    def counted() -> Iterator[bytes]:
-        nonlocal come
-        for block in blocks:
-            come += len(block)
-            yield block
-
-    for unpacked in _members(counted(), name):
-        given += len(unpacked)
-        check_unpacked(given, size or come, name)
-        yield unpacked
-
-
-def _members(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """Unpack gzip, one member or several, in blocks of bounded size."""
     member = zlib.decompressobj(wbits=31)
     try:
         for block in blocks:
-            packed = block
-            while packed:
+            come += len(block)
+            packed, is_full = block, False
+            while packed or is_full:
                 if member.eof:
                     packed = packed.lstrip(b"\0")  # what pads some files at their end
                     if not packed:
                         break
                     member = zlib.decompressobj(wbits=31)
-                if unpacked := member.decompress(packed, _BLOCK):
-                    yield unpacked
-                while not member.eof and len(unpacked) == _BLOCK:
-                    unpacked = member.decompress(member.unconsumed_tail, _BLOCK)
-                    if unpacked:
-                        yield unpacked
+                unpacked = member.decompress(packed, _BLOCK)
+                is_full = len(unpacked) == _BLOCK and not member.eof  # and holds back some more
                 packed = member.unused_data if member.eof else member.unconsumed_tail
+                if unpacked:
+                    given += len(unpacked)
+                    check_unpacked(given, size or come, name)
+                    yield unpacked
+        if not member.eof:
+            raise zlib.error("it ends too early")
     except zlib.error as error:
-        raise _damaged(name, str(error)) from error
-    if not member.eof:
-        raise _damaged(name, "it ends too early")
-
-
-def _damaged(name: str, why: str) -> DataError:
-    return DataError(f"'{name}' is a damaged gzip file ({why}): fetch it again")
+        raise DataError(f"'{name}' is a damaged gzip file ({error}): fetch it again") from error
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
@@ -367,9 +314,3 @@ def _files(folder: Path) -> list[str]:
         return sorted(entry.name for entry in folder.iterdir())
     except OSError:
         return []
-
-
-def _some_files(folder: Path) -> str:
-    names = _files(folder)
-    more = ", ..." if len(names) > 5 else ""
-    return f": {', '.join(names[:5])}{more}" if names else " (it is empty)"

@@ -28,12 +28,7 @@ _ROWS = 1 << 16  # that are read together, where nothing else is asked
 
 @dataclass
 class ParquetBatch(Batch):
-    """Rows of a Parquet file.
-
-    Attributes:
-        rows: The rows.
-        name: The file, for messages.
-    """
+    """Rows of a Parquet file, which messages call by its name."""
 
     rows: pa.Table = None
     name: str = ""
@@ -46,7 +41,7 @@ class ParquetBatch(Batch):
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells as strings; nulls are empty."""
         with _readable_parquet(self.name):
-            return _cells(self.rows.column(index).to_pylist())
+            return [_cell(value) for value in self.rows.column(index).to_pylist()]
 
     def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Give each row's values by their names."""
@@ -122,7 +117,11 @@ class ParquetReader(Reader):
                 continue
             # A batch is unpacked in no time, beside its scoring: threads would save nothing.
             batches = self._file.iter_batches(self._batch, row_groups=[group], use_threads=False)
-            while (rows := self._read(batches)) is not None:
+            while True:
+                with _readable_parquet(self._source.name):
+                    rows = next(batches, None)
+                if rows is None:
+                    break
                 passed += rows.num_rows
                 if passed > start:
                     self._source.taken = passed
@@ -130,17 +129,8 @@ class ParquetReader(Reader):
                     table = pa.Table.from_batches([rows])
                     yield ParquetBatch(None, numbers, passed, rows=table, name=self._source.name)
 
-    def _read(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
-        with _readable_parquet(self._source.name):
-            return next(batches, None)
-
     def _check_size(self, packed: int, *, in_memory: bool) -> None:
-        """Refuse a small file that would fill the memory: one value takes hardly a byte a column.
-
-        Raises:
-            DataError: Its pages claim to unpack to far more than a table's do, or it has more
-                cells than could be held in memory.
-        """
+        """Refuse a small file that would fill the memory: a value may take hardly a byte."""
         metadata = self._file.metadata
         cells = metadata.num_rows * metadata.num_columns
         groups = range(metadata.num_row_groups)
@@ -172,11 +162,7 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def _readable_parquet(name: str) -> Iterator[None]:
-    """Say in one sentence what pyarrow has against a file.
-
-    Raises:
-        DataError: The file is damaged or uses what this pyarrow can't read.
-    """
+    """Give in one sentence what pyarrow has against a file."""
     import pyarrow as pa
 
     try:
@@ -219,19 +205,14 @@ def read_frame(frame: Any) -> tuple[Records, str]:
     library = type(frame).__module__.partition(".")[0]
     numbers = list(range(1, len(columns[0]) + 1 if columns else 1))
     stripped = [name.strip() for name in names]
-    records = Records("frame", stripped, columns, numbers, lines=numbers, n_read=len(numbers))
+    records = Records(stripped, columns, numbers, lines=numbers, n_read=len(numbers))
     return records, f"a {library} DataFrame"
 
 
 def _series(series: Any) -> list[Cell]:
     missing = series.is_null().to_list()
     values = series.to_list()
-    return _cells([None if gone else v for v, gone in zip(values, missing, strict=True)])
-
-
-def _cells(values: list[Any]) -> list[Cell]:
-    """Make cells of a column's values; those that are missing are empty."""
-    return [_cell(value) for value in values]
+    return ["" if gone else _cell(v) for v, gone in zip(values, missing, strict=True)]
 
 
 def _cell(value: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.data.downloads import KaggleFile, fetch
+from wordgate.data.named import KaggleFile, fetch
 from wordgate.errors import DataError, did_you_mean, near_miss
 from wordgate.runtime.progress import Progress
 from wordgate.tables.source import missing_file

@@ -1,11 +1,21 @@
-"""From a flag to columns: names, or numbers counted from 1."""
+"""Columns of a source: as flags name them, in the roles they play, and joined to one text.
+
+The topic of a tweet is known when the tweet is, so it may stand in front of it:
+``Borderlands | i am coming to the borders``. The tokenizer ``messages`` makes the marker a token
+of its own; ``keras`` puts a space for it, so there it only parts the words. Nothing ever cuts a
+text at its markers again: a cell that holds one is a text like any other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from wordgate.errors import DataError, did_you_mean
-from wordgate.tables.records import Records
+from wordgate.tables import Cell, Records
+
+MARKER = " | "
+"""What stands between two columns; bundles depend on it, and users type it."""
 
 Columns = str | int | Sequence[str | int]
 """What a user may write for the text: one column, several with commas between, or a list."""
@@ -24,6 +34,79 @@ class ColumnError(DataError):
     def __init__(self, role: str, message: str):
         super().__init__(message)
         self.role = role
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column by its 1-based number, and its name where the source names it."""
+
+    number: int
+    name: str | None
+
+    def called(self) -> str:
+        """Call it as lines and messages do: ``2 'entity'``."""
+        return f"{self.number} '{self.name}'" if self.name else str(self.number)
+
+    def flag(self) -> str:
+        """Name it as a flag does."""
+        return self.name or str(self.number)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which column plays a role, and why.
+
+    Attributes:
+        role: ``"text"``, ``"label"``, ``"group"`` or ``"split"``.
+        number: 1-based column number, or None where no column plays the role.
+        name: The column's name, or None where the source names none.
+        reason: One clause with figures.
+        given: True where a flag said so, False where it was inferred.
+        before: Columns whose cells are joined in front of this one's, in order; the text alone
+            has such.
+    """
+
+    role: str
+    number: int | None
+    name: str | None
+    reason: str
+    given: bool
+    before: list[Column] = field(default_factory=list)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns that play the role, the main one last; none where no column does."""
+        return () if self.number is None else (*self.before, Column(self.number, self.name))
+
+    def line(self) -> str:
+        """Give the columns and the reason in one line."""
+        *others, last = [column.called() for column in self.columns] or ["none"]
+        if others:
+            return f"{self.role}: columns {', '.join(others)} and {last} ({self.reason})"
+        return f"{self.role}: {'column ' if self.columns else ''}{last} ({self.reason})"
+
+
+def joined(fronts: Iterable[Cell], body: str) -> str:
+    """Put what is known of a text in front of it.
+
+    Args:
+        fronts: The cells that stand in front, in order. Those that are missing, empty or blank are
+            left out with their marker.
+        body: The text itself, which stays as it is.
+
+    Returns:
+        ``"Borderlands | i am coming"``; the body alone where nothing stands in front.
+    """
+    return MARKER.join([*filter(None, ((cell or "").strip() for cell in fronts)), body])
+
+
+def form(columns: Sequence[str]) -> str:
+    """Show how a text of several columns is written: ``entity | text``.
+
+    Args:
+        columns: Their names, or their numbers where they have none.
+    """
+    return MARKER.join(f"column {name}" if name.isdigit() else name for name in columns)
 
 
 def as_flag(columns: Columns | None) -> Flag | None:
@@ -52,19 +135,20 @@ def given_columns(records: Records, role: str, flag: Flag, source: str) -> list[
 
     Args:
         records: What was read.
-        role: As in `given_column`. Only the text may have several columns.
+        role: ``"text"``, ``"label"``, ``"group"`` or ``"split"``, for messages. Only the text may
+            have several columns.
         flag: What the user wrote. A comma parts two columns, unless a column has the whole flag
-            for its name; strings of a tuple are never cut.
+            for its name; strings of a tuple are never cut. A name wins over a number.
         source: The source, for messages.
 
     Returns:
         Their 0-based indices, in the order given.
 
     Raises:
-        ColumnError: No column or one of them twice is named, or one that isn't there.
+        ColumnError: No column or one of them twice is named, or one that isn't there, or a name
+            that two columns have.
     """
-    parts = _parts(records, role, flag)
-    indices = [given_column(records, role, part, source) for part in parts]
+    indices = [_given_column(records, role, part, source) for part in _parts(records, role, flag)]
     for position, index in enumerate(indices):
         if index in indices[:position]:
             raise ColumnError(
@@ -97,21 +181,7 @@ def _cut(flag: str) -> list[str]:
     return [part.strip() for part in flag.split(",")]
 
 
-def given_column(records: Records, role: str, flag: str, source: str) -> int:
-    """Find the column a flag names; a name wins over a number.
-
-    Args:
-        records: What was read.
-        role: ``"text"``, ``"label"``, ``"group"`` or ``"split"``, for messages.
-        flag: A name or a number.
-        source: The source, for messages.
-
-    Returns:
-        Its 0-based index.
-
-    Raises:
-        ColumnError: No such column, or two of that name.
-    """
+def _given_column(records: Records, role: str, flag: str, source: str) -> int:
     names = records.names or []
     wanted = flag.strip()
     matches = [index for index, name in enumerate(names) if name == wanted]
