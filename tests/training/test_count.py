@@ -13,14 +13,15 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupShuffleSplit
 
+from wordgate.data.dataset import Dataset
 from wordgate.data.demo import demo_corpus
 from wordgate.errors import DataError, SettingsError
 from wordgate.models.families import model_from_state
 from wordgate.runtime.progress import Silent
-from wordgate.training import regularization
+from wordgate.training import logistic
 from wordgate.training.count import fit_count
 from wordgate.training.families import fit
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData, RunContext
 
 TEXTS = [
     "what a good day",
@@ -123,18 +124,19 @@ def test_it_cannot_read_the_order_of_words():
 @pytest.fixture
 def fit_tuned(settings, examples):
     def run(train=None, valid=None, *, seed=0, classes=2, deadline=math.inf, **changes):
-        return fit(
-            "count", train or examples(80), valid or examples(60, seed=1), classes,
-            settings(**changes), seed=seed, device="auto", progress=Silent(), deadline=deadline,
-        )  # fmt: skip
+        data = FitData(
+            examples(80) if train is None else train,
+            examples(60, seed=1) if valid is None else valid,
+            [str(number) for number in range(classes)],
+        )
+        context = RunContext(seed, Silent(), deadline=deadline)
+        return fit("count", data, settings(**changes), context)
 
     return run
 
 
 def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, monkeypatch):
-    monkeypatch.setattr(
-        regularization, "fit_path", partial(regularization.fit_path, most_steps=500)
-    )
+    monkeypatch.setattr(logistic, "fit_path", partial(logistic.fit_path, most_steps=500))
     train, new = examples(80), [*examples(40, seed=2).texts, "unheard of", ""]
     ours = fit_tuned(train, count_c=5.0).model
     vectorizers = [
@@ -174,7 +176,7 @@ def test_the_settings_say_what_is_counted(fit_tuned, examples, changes, vectoriz
 
 
 def test_a_run_is_counted_if_it_stands_in_enough_texts(fit_tuned):
-    train = Examples(["so so", "no", "no so"], np.array([0, 1, 0]), None)
+    train = Dataset(["so so", "no", "no so"], np.array([0, 1, 0]), None)
     model = fit_tuned(train, train, count_characters=0).model
     assert model.vectorizers[0].vocabulary == ["no", "so"]
     assert model.vectorizers[0].frequencies.tolist() == [2, 2]
@@ -215,14 +217,14 @@ def test_a_tuned_model_is_the_same_from_its_state(fit_tuned, examples):
 
 def test_a_class_absent_from_train_has_the_probability_0(fit_tuned, examples):
     train = examples(80)
-    spread_out = Examples(train.texts, 2 * train.targets, None)
+    spread_out = Dataset(train.texts, 2 * train.targets, None)
     log_proba = fit_tuned(spread_out, spread_out, classes=4).model.log_proba(["w0 w1", "w9", ""])
     assert np.isfinite(log_proba).all()
     assert np.exp(log_proba)[:, [1, 3]].max() == 0.0
 
 
 def test_texts_of_no_common_run_give_about_the_frequencies(fit_tuned):
-    train = Examples(["alpha", "beta", "?", "!"], np.array([0, 1, 1, 1]), None)
+    train = Dataset(["alpha", "beta", "?", "!"], np.array([0, 1, 1, 1]), None)
     model = fit_tuned(train, train, count_characters=0).model
     assert [len(vectorizer) for vectorizer in model.vectorizers] == [0]
     assert np.exp(model.log_proba(["alpha"])) == pytest.approx(np.array([[0.25, 0.75]]), abs=1e-3)
@@ -241,7 +243,7 @@ def test_it_says_what_computed(fit_tuned):
 
 
 def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(fit_tuned, examples):
-    nothing = Examples([], np.array([], np.int64), None)
+    nothing = Dataset([], np.array([], np.int64), None)
     with pytest.raises(DataError, match=r"^there are no texts to fit word counts on$"):
         fit_tuned(nothing)
     message = "^there are no validation texts to choose the strength of regularisation by$"

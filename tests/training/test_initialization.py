@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from wordgate.text.vocabulary import Vocabulary
-from wordgate.training import initialization
-from wordgate.training.initialization import pretrained_embeddings, random_embeddings
+from wordgate.training import rng
+from wordgate.training.rng import pretrained_embeddings, random_embeddings
 from wordgate.vectors.lookup import LookupResult
 
 WORDS = Vocabulary(tuple(f"w{number}" for number in range(400)))
@@ -79,13 +79,13 @@ def test_words_of_the_table_alone_have_zeros_beside_their_vectors(settings, foun
 
 
 def test_orthogonal_columns_are_orthonormal():
-    columns = initialization.orthogonal(np.random.default_rng(0), 20, 5)
+    columns = rng.orthogonal(np.random.default_rng(0), 20, 5)
     assert columns.dtype == np.float32
     assert columns.T @ columns == pytest.approx(np.eye(5), abs=1e-6)
 
 
 def test_glorot_uniform_fills_its_range():
-    drawn = initialization.glorot_uniform(np.random.default_rng(0), 300, 100)
+    drawn = rng.glorot_uniform(np.random.default_rng(0), 300, 100)
     limit = (6.0 / 400) ** 0.5
     assert drawn.dtype == np.float32
     assert 0.99 * limit < np.abs(drawn).max() <= limit
@@ -93,11 +93,11 @@ def test_glorot_uniform_fills_its_range():
 
 
 def test_the_forget_gate_begins_open():
-    assert initialization.forget_gate_bias(2).tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
+    assert rng.forget_gate_bias(2).tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
 
 
 def test_word_vectors_have_the_scale_asked_for_and_padding_none():
-    vectors = initialization.word_vectors(np.random.default_rng(0), 500, 40, 0.1)
+    vectors = rng.word_vectors(np.random.default_rng(0), 500, 40, 0.1)
     assert vectors.dtype == np.float32
     assert not vectors[0].any()
     assert vectors[1:].std() == pytest.approx(0.1, rel=0.02)

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from wordgate.text import ngrams
 from wordgate.text.ngrams import NgramVectorizer
-from wordgate.training.ngram_matrix import count_matrix
+from wordgate.training.count import count_matrix
 
 TEXT = st.one_of(
     st.text(max_size=20), st.text(alphabet="abAB İß_1.'\n\u3000😀", min_size=1, max_size=20)

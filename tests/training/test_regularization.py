@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from wordgate.runtime.progress import Silent
-from wordgate.training import regularization
-from wordgate.training.logistic import Linear
-from wordgate.training.regularization import Trial, search_regularization
+from wordgate.training import logistic
+from wordgate.training.logistic import Linear, Trial, search_regularization
 
 ROWS = np.eye(4, dtype=np.float32)
 TARGETS = np.array([0, 0, 1, 1])
@@ -38,7 +37,7 @@ def choose(monkeypatch):
         def path(features, targets, n_classes, c_values, **options):
             return ((c, layers[c]) for c in sorted(set(c_values)))
 
-        monkeypatch.setattr(regularization, "fit_path", path)
+        monkeypatch.setattr(logistic, "fit_path", path)
         return search_regularization(
             (ROWS, TARGETS), (ROWS, TARGETS), 2, tuple(layers), progress=progress or Silent(),
             deadline=deadline,

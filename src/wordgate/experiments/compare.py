@@ -25,11 +25,11 @@ from wordgate.evaluation.comparison import (
 from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.selective_prediction import coverage_curve
-from wordgate.experiments.folds import check_n_folds
 from wordgate.experiments.metrics import predictions
 from wordgate.experiments.reading import ReadingOptions, read_parts
 from wordgate.experiments.resolving import (
     as_names,
+    check_n_folds,
     choose_recipe,
     given_options,
     refuse_idle_split,
@@ -37,8 +37,13 @@ from wordgate.experiments.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.experiments.result_store import ResultStore, check_folder_is_own
-from wordgate.experiments.resuming import check_place, check_resume, checkpoint_path
+from wordgate.experiments.resuming import (
+    ResultStore,
+    check_folder_is_own,
+    check_place,
+    check_resume,
+    checkpoint_path,
+)
 from wordgate.experiments.split_scheme import (
     GIVEN,
     GROUPED,
@@ -60,11 +65,8 @@ from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, flat_overrides
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
-from wordgate.training.families import (
-    check_device,
-    check_family,
-    check_pretrained,
-)
+from wordgate.training.families import check_device, check_family, check_pretrained
+from wordgate.training.fitting import RunContext
 
 FILES = ("comparison.json", "report.html")
 _WHAT = "comparison"
@@ -177,9 +179,8 @@ def compare(
         taught = taught.with_vectors_of(pretrained.dim)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
-    config = ComparisonConfig(
-        chosen, seed, device, pretrained, folds, progress, transformer, threads, taught, teaching
-    )
+    context = RunContext(seed, progress, device, threads)
+    config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
     schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
     store = _result_store(out, progress, resume=resume)
     comparison = Comparison(
@@ -203,7 +204,7 @@ def compare(
                     if watch is not None:
                         watch(comparison)
         last = schemes[-1]
-        recommendation = recommend(comparison, last.evaluator.examples.groups)
+        recommendation = recommend(comparison, last.evaluator.test.groups)
         comparison = replace(comparison, recommendation=recommendation)
         if out is not None:
             analyses = _analyses(comparison, sources.table, last, texts=not no_texts)
@@ -356,7 +357,7 @@ def _with_result(comparison: Comparison, result: ModelResult, scheme: SplitSchem
     simpler = comparison.result(comparison.families[place - 1], result.kind)
     if simpler is None:
         return comparison
-    groups, seed = scheme.evaluator.examples.groups, scheme.evaluator.seed
+    groups, seed = scheme.evaluator.test.groups, scheme.evaluator.seed
     difference = paired_difference(result.correct, simpler.correct, groups, seed=seed)
     test = PairedTest(result.family, simpler.family, result.kind, difference)
     return replace(comparison, paired_tests=(*comparison.paired_tests, test))
@@ -367,13 +368,13 @@ def _analyses(
 ) -> dict[str, ErrorAnalysis]:
     """Analyse what each family predicted on a kind of split."""
     evaluator, words = scheme.evaluator, scheme.words()
-    targets = evaluator.examples.targets
+    targets = evaluator.test.targets
     analyses = {}
     for result in comparison.results:
         if result.kind == scheme.kind:
             analyses[result.family] = analyse_errors(
                 result.scores,
-                predictions(table, evaluator.examples, scheme.rows, result.log_proba),
+                predictions(table, evaluator.test, scheme.rows, result.log_proba),
                 words,
                 temperature=result.temperature,
                 before=calibration(result.uncalibrated, targets),

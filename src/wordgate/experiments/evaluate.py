@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, Reading, Table, read_table
+from wordgate.data.dataset import Dataset
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
@@ -22,7 +23,6 @@ from wordgate.prediction.predictor import Predictor, load
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
-from wordgate.training.fitting import Examples
 
 MOSTLY = 0.5
 
@@ -72,13 +72,13 @@ class LabelledRows:
     """Labelled texts to evaluate a model on.
 
     Attributes:
-        examples: The texts and their classes.
+        dataset: The texts and their classes.
         known: bool [n], which had a part in the model's training; None if it can't be told.
         seen: How many did; None if it can't be told.
         reading: How they were read.
     """
 
-    examples: Examples
+    dataset: Dataset
     known: NDArray[np.bool_] | None
     seen: Seen | None
     reading: Reading
@@ -114,8 +114,8 @@ def evaluate(
     predictor = load(bundle, kernel=kernel, threads=threads)
     with limited_blas(choose_threads(threads)):
         rows = labelled_rows(bundle, predictor.config, data, **reading)
-        evaluator = Evaluator(rows.examples, predictor.labels, predictor.config.seed)
-        log_proba = predictor.log_proba(rows.examples.texts)
+        evaluator = Evaluator(rows.dataset, predictor.labels, predictor.config.seed)
+        log_proba = predictor.log_proba(rows.dataset.texts)
         scores = evaluator.scores(log_proba)
         known, seen, unseen = rows.known, rows.seen, None
         if known is not None and seen is not None and 0 < seen.rows < seen.n:
@@ -144,10 +144,10 @@ def labelled_rows(
     column = config.columns().get("group")
     if table.groups is None and reading.get("group") is None and column is not None:
         table = _with_groups_of_training(table, data, reading, column[0], prints, near)
-    examples = _examples(table, config.labels)
+    dataset = _dataset(table, config.labels)
     if not config.knows_training():
-        return LabelledRows(examples, None, None, table.reading)
-    return LabelledRows(examples, *_look_up(table, prints, near), table.reading)
+        return LabelledRows(dataset, None, None, table.reading)
+    return LabelledRows(dataset, *_look_up(table, prints, near), table.reading)
 
 
 def _read(data: Any, config: Config, reading: ReadingOptions) -> tuple[Table, ReadingOptions]:
@@ -212,7 +212,7 @@ def _with_groups_of_training(
     return _with_reasons(grouped, {**reasons, "group": reason})
 
 
-def _examples(table: Table, labels: tuple[str, ...]) -> Examples:
+def _dataset(table: Table, labels: tuple[str, ...]) -> Dataset:
     numbers = {label: number for number, label in enumerate(labels)}
     given = table.labels or []
     unknown = sorted(set(given) - set(labels))
@@ -224,7 +224,7 @@ def _examples(table: Table, labels: tuple[str, ...]) -> Examples:
             f"To leave such rows out: {flags}"
         )
     targets = np.array([numbers[label] for label in given], np.int64)
-    return Examples(table.texts, targets, table.groups)
+    return Dataset(table.texts, targets, table.groups)
 
 
 def _look_up(

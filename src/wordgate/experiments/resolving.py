@@ -128,6 +128,43 @@ def refuse_idle_split(
         )
 
 
+def check_folds(
+    n_folds: int | None,
+    settings: Settings,
+    *,
+    parts_given: bool,
+    max_minutes: float | None,
+) -> None:
+    """Refuse options that cross-validation would contradict.
+
+    Raises:
+        SettingsError: The parts are given or dealt at random, or the time is limited.
+    """
+    check_n_folds(n_folds, parts_given=parts_given)
+    if n_folds is None:
+        return
+    if settings.split == "random":
+        raise SettingsError("--folds keeps groups and copies together; leave out --split random")
+    if max_minutes is not None:
+        raise SettingsError("--folds trains a model a fold; leave out --max-minutes")
+
+
+def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
+    """Refuse a number that is none of folds, and folds where the parts are given.
+
+    Raises:
+        SettingsError: There are fewer than two folds, or the parts are given.
+    """
+    if n_folds is None:
+        return
+    if n_folds < 2:
+        raise SettingsError(f"folds is {n_folds}; it must be 2 or more")
+    if parts_given:
+        raise SettingsError(
+            "--folds deals all rows anew; leave out --valid, --test and --split-column"
+        )
+
+
 def check_vectors_needed(
     families: Sequence[str], vectors: str | Path | None, *, taught: bool = False
 ) -> None:

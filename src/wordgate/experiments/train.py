@@ -19,12 +19,11 @@ from wordgate.evaluation.calibration import TemperatureScaling, apply_temperatur
 from wordgate.evaluation.error_analysis import Predictions, analyse_errors
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.evaluation.slices import count_words
-from wordgate.experiments.calibrating import Calibrated
-from wordgate.experiments.clock import Clock, peak_memory_mb
-from wordgate.experiments.folds import check_folds, cross_validate
+from wordgate.experiments.fitting import Calibrated, Clock, peak_memory_mb
 from wordgate.experiments.metrics import (
     BaselineResults,
     Evaluator,
+    cross_validate,
     evaluate_baselines,
     predictions,
     split_facts,
@@ -34,6 +33,7 @@ from wordgate.experiments.metrics import (
 from wordgate.experiments.reading import ReadingOptions, read_parts
 from wordgate.experiments.resolving import (
     as_names,
+    check_folds,
     choose_recipe,
     given_options,
     refuse_idle_split,
@@ -43,10 +43,11 @@ from wordgate.experiments.resolving import (
 from wordgate.experiments.resuming import (
     checkpoint_config,
     checkpoint_path,
+    clear_teacher_cache,
     is_complete,
     teaching_path,
 )
-from wordgate.experiments.splits import DataSplits, all_rows, split_table
+from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
 from wordgate.experiments.students import (
     DistillationResult,
     TeacherConfig,
@@ -54,7 +55,6 @@ from wordgate.experiments.students import (
     teacher_config,
     vectors_of,
 )
-from wordgate.experiments.teacher_cache import clear_teacher_cache
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.report.audit import sections
@@ -66,7 +66,7 @@ from wordgate.settings import Settings, checked_seed, flat_overrides
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
-from wordgate.training.fitting import CheckpointConfig
+from wordgate.training.fitting import RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
 
@@ -102,13 +102,10 @@ class Plan:
     model: str
     recipe: str
     settings: Settings
-    seed: int
-    device: str
+    context: RunContext
     vectors: PretrainedVectors | None = None
     folds: int | None = None
-    checkpoint: CheckpointConfig | None = None
     no_texts: bool = False
-    threads: int | None = None
     teaching: TeacherConfig | None = None
 
 
@@ -226,21 +223,10 @@ def train(
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
-    plan = Plan(
-        model,
-        str(recipe),
-        chosen,
-        seed,
-        device,
-        pretrained,
-        folds,
-        checkpoint,
-        no_texts,
-        threads,
-        teaching,
-    )
+    context = RunContext(seed, progress, device, threads, checkpoint=checkpoint)
+    plan = Plan(model, str(recipe), chosen, context, pretrained, folds, no_texts, teaching)
     with limited_blas(n_threads):
-        training = train_on_table(sources.table, sources.facts(), plan, clock, progress)
+        training = train_on_table(sources.table, sources.facts(), plan, clock)
     if out is not None:
         training.save(out, overwrite=overwrite)
     if checkpoint is not None:
@@ -250,9 +236,7 @@ def train(
     return training
 
 
-def train_on_table(
-    table: Table, data: dict[str, object], plan: Plan, clock: Clock, progress: Progress
-) -> Training:
+def train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clock) -> Training:
     """Split, fit the baselines and the model, and evaluate them.
 
     Args:
@@ -260,24 +244,24 @@ def train_on_table(
         data: What `config.json` says of them.
         plan: What to train and how.
         clock: The time since the command began.
-        progress: Where remarks go.
     """
-    splits = split_table(table, plan.settings, plan.seed)
+    seed, progress = plan.context.seed, plan.context.progress
+    splits = split_table(table, plan.settings, seed)
     if plan.teaching is not None:
         plan.teaching.check_labels(splits.labels)
     progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
     facts, found = split_facts(splits), audit_table(table, splits.copies)
-    evaluator = Evaluator(splits.test, splits.labels, plan.seed)
+    evaluator = Evaluator(splits.test, splits.labels, seed)
     baselines = evaluate_baselines(splits.train, evaluator)
     progress.say(_baseline_line(baselines))
-    calibrated, taught = _fit(splits, plan, clock, progress)
+    calibrated, taught = _fit(splits, plan, clock)
     fitted = calibrated.fitted
     uncalibrated = fitted.model.log_proba(splits.test.texts)
     log_proba = apply_temperature(uncalibrated, calibrated.temperature)
     scores = evaluator.scores(log_proba)
     scaling = TemperatureScaling.of(uncalibrated, splits.test.targets, calibrated.temperature)
     coverage = coverage_curve(log_proba, splits.test.targets)
-    folds, by_folds = _folds(table, splits, plan, progress)
+    folds, by_folds = _folds(table, splits, plan)
     vectors = vectors_of(plan.vectors, taught)
     metrics = Metrics.model_validate(
         {
@@ -306,7 +290,7 @@ def train_on_table(
         coverage=coverage,
         suspected=_suspected(table, splits, by_folds),
         texts=not plan.no_texts,
-        seed=plan.seed,
+        seed=seed,
     )
     page = model_page(config, metrics, analysis, sections(found))
     prints = _fingerprints(table, splits)
@@ -321,50 +305,33 @@ def _suspected(
     """Seek wrong labels among all rows where folds predicted them, else among the test rows."""
     if by_folds is None:
         return None
-    everything = all_rows(table, splits.labels, splits.copies)
-    return predictions(table, everything, np.arange(len(table)), by_folds)
+    return predictions(table, splits.all_rows, np.arange(len(table)), by_folds)
 
 
 def _fit(
-    splits: DataSplits, plan: Plan, clock: Clock, progress: Progress
+    splits: DataSplits, plan: Plan, clock: Clock
 ) -> tuple[Calibrated, DistillationResult | None]:
-    return fit_model(
-        plan.model,
-        splits.train,
-        splits.valid,
-        splits.test,
-        splits.labels,
-        plan.settings,
-        plan.teaching,
-        seed=plan.seed,
-        device=plan.device,
-        progress=progress,
-        deadline=clock.fitting_deadline(len(splits.valid.texts) + len(splits.test.texts)),
-        vocabulary_of=splits.vocabulary_of,
-        vectors=plan.vectors,
-        checkpoint=plan.checkpoint,
-        threads=plan.threads,
-    )
+    deadline = clock.fitting_deadline(len(splits.valid) + len(splits.test))
+    context = replace(plan.context, deadline=deadline)
+    data = splits.fit_data(plan.vectors)
+    return fit_model(plan.model, data, splits.test, plan.settings, plan.teaching, context)
 
 
 def _folds(
-    table: Table, splits: DataSplits, plan: Plan, progress: Progress
+    table: Table, splits: DataSplits, plan: Plan
 ) -> tuple[CrossValidation, NDArray[np.float64]] | tuple[None, None]:
+    """Cross-validate if so asked, each fold with a teacher of its own."""
     if plan.folds is None:
         return None, None
-    return cross_validate(
-        table,
-        splits,
-        plan.folds,
-        family=plan.model,
-        settings=plan.settings,
-        seed=plan.seed,
-        device=plan.device,
-        vectors=plan.vectors,
-        progress=progress,
-        threads=plan.threads,
-        teaching=None if plan.teaching is None else replace(plan.teaching, folder=None),
-    )
+    context = replace(plan.context, checkpoint=None)
+    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
+
+    def fit(fold: Fold) -> Calibrated:
+        data = fold.fit_data(plan.vectors)
+        return fit_model(plan.model, data, fold.test, plan.settings, teaching, context)[0]
+
+    folds = make_folds(table, splits, plan.folds, plan.settings, context.seed)
+    return cross_validate(splits, folds, fit, context)
 
 
 def _course(calibrated: Calibrated, clock: Clock) -> dict[str, object]:
@@ -391,7 +358,7 @@ def _config(
     return Config(
         family=plan.model,
         labels=splits.labels,
-        seed=plan.seed,
+        seed=plan.context.seed,
         recipe=plan.recipe,
         settings=(calibrated.fitted.settings or plan.settings).model_dump(mode="json"),
         data=data,

@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, SettingsError
 from wordgate.models.base import (
     Arrays,
     Description,
+    Model,
     check_arrays,
     encoder_of,
     missing_part,
     required,
 )
+from wordgate.models.lstm_forward import NUMPY, check_kernel
 from wordgate.models.lstm_network import DIRECTIONS, POOLINGS, Network
 from wordgate.runtime.cpu import choose_threads
 from wordgate.text.encoder import EncodedTexts, TextEncoder
@@ -39,6 +41,10 @@ class LSTMModel:
     def n_threads(self) -> int:
         """Count the threads it predicts in."""
         return choose_threads(self.threads)
+
+    def with_threads(self, threads: int | None) -> "LSTMModel":
+        """Give the same model, predicting in so many threads at most."""
+        return replace(self, threads=threads)
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
@@ -68,6 +74,25 @@ class LSTMModel:
             raise missing_part(error.args[0]) from error
         _check_shapes(network, len(encoder.vocabulary))
         return cls(encoder, network)
+
+
+def with_kernel(model: Model, kernel: str) -> Model:
+    """Let a kernel, of `KERNELS`, compute a model.
+
+    Raises:
+        SettingsError: There is no such kernel, it can't compute this model, or the processor lacks
+            what it needs.
+        MissingExtraError: It needs numba, which is not installed.
+    """
+    check_kernel(kernel)
+    if kernel == NUMPY:
+        return model
+    if not isinstance(model, LSTMModel):
+        raise SettingsError(
+            f"kernel '{kernel}' computes models of the family 'lstm', and this one is of"
+            f" '{model.family}'"
+        )
+    return replace(model, network=model.network.computed_by(kernel))
 
 
 def _checked_pooling(pooling: object) -> tuple[str, ...]:

@@ -2,19 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wordgate.errors import DataError, SettingsError
 from wordgate.models.count import ABSENT_LOGIT, CountModel
 from wordgate.runtime.cpu import single_thread_environment
-from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
-from wordgate.text.ngrams import Analyzer, NgramVectorizer, word_ngrams
-from wordgate.training.fitting import Examples, Fitted, check_not_empty
-from wordgate.training.ngram_matrix import count_matrix
-from wordgate.training.regularization import search_regularization
+from wordgate.text.ngrams import Analyzer, NgramVectorizer, SparseRows, text_chunks, word_ngrams
+from wordgate.training.fitting import FitData, Fitted, RunContext
+from wordgate.training.logistic import search_regularization
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -69,26 +67,16 @@ def fit_count(
     return CountModel([vectorizer], coefficients, intercepts)
 
 
-def fit_tuned_count(
-    train: Examples,
-    valid: Examples,
-    n_classes: int,
-    settings: Settings,
-    *,
-    progress: Progress,
-    deadline: float,
-) -> Fitted:
+def fit_tuned_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fit words and characters as the settings say; validation chooses the strength.
 
     Nothing in it is random.
 
     Args:
-        train: What n-grams, weights and coefficients are learned from.
-        valid: What chooses among the strengths of regularisation.
-        n_classes: How many classes there are; one without texts gets the probability 0.
-        settings: The recipe's settings, of which those named ``count_`` matter.
-        progress: Where each fit is told.
-        deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
+        data: What n-grams, weights and coefficients are learned from; a label without texts gets
+            the probability 0.
+        settings: The recipe's settings, of which those of the table ``count`` matter.
+        context: Where progress is reported, and the deadline.
 
     Returns:
         The model of the best strength.
@@ -96,19 +84,20 @@ def fit_tuned_count(
     Raises:
         DataError: There are no texts to fit on, or none to choose by.
     """
-    check_not_empty(train, valid, "word counts", "the strength of regularisation")
+    data.check_not_empty("word counts", "the strength of regularisation")
+    train, valid = data.train, data.valid
     vectorizers = _vectorizers(train.texts, settings)
     sizes = " and ".join(
         f"{len(vectorizer):,} n-grams of {vectorizer.analyzer}" for vectorizer in vectorizers
     )
-    progress.say(f"Counting {sizes} in {len(train.texts):,} texts.")
+    context.progress.say(f"Counting {sizes} in {len(train):,} texts.")
     choice = search_regularization(
         (count_matrix(vectorizers, train.texts), train.targets),
         (count_matrix(vectorizers, valid.texts), valid.targets),
-        n_classes,
+        data.n_classes,
         settings.count.c,
-        progress=progress,
-        deadline=deadline,
+        progress=context.progress,
+        deadline=context.deadline,
     )
     linear = choice.best.linear
     model = CountModel(vectorizers, linear.coefficients, linear.intercepts)
@@ -181,3 +170,34 @@ def _frequencies_only(targets: np.ndarray, n_classes: int, ngrams: tuple[int, in
     intercepts = np.full(n_classes, ABSENT_LOGIT)
     intercepts[frequencies > 0] = np.log(frequencies[frequencies > 0])
     return CountModel([NgramVectorizer("words", ngrams, [])], np.zeros((0, n_classes)), intercepts)
+
+
+def count_matrix(
+    vectorizers: Sequence[NgramVectorizer],
+    texts: Sequence[str],
+    dtype: type[np.floating[Any]] = np.float32,
+) -> "csr_matrix":
+    """Lay the values of all texts side by side: sparse [n, ngrams] of the type asked for."""
+    from scipy.sparse import csr_matrix, hstack, vstack
+
+    parts = []
+    for part in text_chunks(texts):
+        sides = [
+            _matrix(vectorizer.transform(part), len(vectorizer), dtype)
+            for vectorizer in vectorizers
+        ]
+        parts.append(hstack(sides, format="csr"))
+    if not parts:
+        return csr_matrix((0, sum(map(len, vectorizers))), dtype=dtype)
+    return vstack(parts, format="csr")
+
+
+def _matrix(rows: SparseRows, n_ngrams: int, dtype: type[np.floating[Any]]) -> "csr_matrix":
+    from scipy.sparse import csr_matrix
+
+    starts = np.concatenate([[0], np.cumsum(rows.lengths)])
+    values = rows.values.astype(dtype)
+    shape = (len(rows.lengths), n_ngrams)
+    matrix = csr_matrix((values, rows.ids.astype(np.int32), starts.astype(np.int32)), shape)
+    matrix.sum_duplicates()
+    return matrix

@@ -18,6 +18,7 @@ from wordgate.models.transformer_network import (
     plain_config,
     unmoved_chance,
 )
+from wordgate.settings import Settings
 from wordgate.text.batches import bucketed
 from wordgate.text.subwords import SubwordEncoder
 from wordgate.training.rng import rng_for
@@ -25,6 +26,15 @@ from wordgate.vectors.distilling import WordOutputs
 
 TRANSFORMER = Role("transformer", "transformer", "--set transformer.model=", ("config.json",))
 """What it is called in messages, and what its folder is known by."""
+
+
+def locate_transformer(settings: Settings) -> Path:
+    """Find, and fetch if need be, the transformer that the settings name.
+
+    Raises:
+        DataError: There is none, or it can't be fetched.
+    """
+    return locate_model(settings.transformer.model, TRANSFORMER)
 
 
 def pretrained_transformer(
