@@ -62,7 +62,7 @@ from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
-from wordgate.settings import Settings, checked_seed, flat_overrides
+from wordgate.settings import checked_seed, flat_overrides
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
 from wordgate.training.families import check_device, check_family, check_pretrained
@@ -149,7 +149,9 @@ def compare(
     taught, common = None, overrides
     if TAUGHT_LSTM in families:
         refuse_unread(overrides, (*own, "transformer"))
-        taught = _taught_settings(overrides, vectors, teacher)
+        named = given_options(**{"teacher.models": as_names(teacher)})
+        read = {**_read_by(overrides, ("lstm", "transformer")), **named}
+        taught = resolve_settings(TAUGHT_LSTM, read, vectors, families=["lstm"])
         common = _read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
     files = as_names(unlabelled) or ()
@@ -182,7 +184,9 @@ def compare(
     context = RunContext(seed, progress, device, threads)
     config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
     schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
-    store = _result_store(out, progress, resume=resume)
+    store = ResultStore(None if out is None else checkpoint_path(out), progress)
+    if not resume:
+        store.clear()
     comparison = Comparison(
         source=sources.table.reading.source,
         families=families,
@@ -214,20 +218,8 @@ def compare(
                 Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable
             )
             write_folder(Path(out), _WHAT, _contents(comparison, page))
-    if store is not None:
-        store.clear()
+    store.clear()
     return comparison
-
-
-def _taught_settings(
-    overrides: Mapping[str, object],
-    vectors: str | Path | None,
-    teacher: str | Sequence[str] | None,
-) -> Settings:
-    """Give the settings of the LSTM that is taught: its recipe's, and those given that it reads."""
-    own = _read_by(overrides, ("lstm", "transformer"))
-    named = given_options(**{"teacher.models": as_names(teacher)})
-    return resolve_settings(TAUGHT_LSTM, {**own, **named}, vectors, families=["lstm"])
 
 
 def _read_by(
@@ -245,12 +237,7 @@ def _read_by(
 def _families(
     models: Sequence[str] | None, vectors: str | Path | None, *, taught: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the families that take part, simplest first, and a sentence for each that can't.
-
-    Raises:
-        SettingsError: A family that was named is unknown, or named twice.
-        MissingExtraError: A family that was named needs an extra.
-    """
+    """Give the families that take part, simplest first, and a sentence for each that can't."""
     if models is not None:
         for name in models:
             check_family(family_of(name))
@@ -279,11 +266,7 @@ def _families(
 def _refuse_idle_settings(
     overrides: Mapping[str, object], test: str | Path | None, folds: int | None
 ) -> None:
-    """Refuse what would change nothing about training and test rows.
-
-    Raises:
-        SettingsError: Something has no effect.
-    """
+    """Refuse settings that would change nothing about training and test rows."""
     if "split" in overrides:
         raise SettingsError(
             "split has no effect as a setting: both kinds are compared, or the one that --split"
@@ -294,25 +277,13 @@ def _refuse_idle_settings(
         raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
 
 
-def _result_store(
-    out: str | Path | None, progress: Progress, *, resume: bool
-) -> ResultStore | None:
-    """Open the store of results beside `out`; None where nothing is written."""
-    if out is None:
-        return None
-    store = ResultStore(checkpoint_path(out), progress)
-    if not resume:
-        store.clear()
-    return store
-
-
 @contextmanager
-def _saying_what_is_kept(store: ResultStore | None) -> Iterator[None]:
+def _saying_what_is_kept(store: ResultStore) -> Iterator[None]:
     """Tell who interrupts a comparison how it goes on."""
     try:
         yield
     except KeyboardInterrupt:
-        if store is None or not store.folder.exists():  # nothing was finished
+        if store.folder is None or not store.folder.exists():  # nothing was finished
             raise
         raise KeyboardInterrupt(
             f"what was finished is kept in {store.folder}; the same command with --resume goes on"
@@ -321,13 +292,7 @@ def _saying_what_is_kept(store: ResultStore | None) -> Iterator[None]:
 
 
 def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None:
-    """Refuse before the work what could not be written after it.
-
-    Raises:
-        SettingsError: There is nothing that could be resumed.
-        BundleError: Something stands there that may not be replaced, or where results are stored;
-            or a comparison was interrupted and nothing said what is to become of it.
-    """
+    """Refuse before the work what could not be written after it, or resumed."""
     if out is None:
         if resume:
             raise SettingsError("to resume a comparison, say by `out` which one")

@@ -24,7 +24,6 @@ from wordgate.evaluation.metrics import Scores, evaluate
 from wordgate.experiments.fitting import Calibrated
 from wordgate.experiments.splits import DataSplits, Fold
 from wordgate.experiments.students import DistillationResult
-from wordgate.models.base import Model
 from wordgate.training.count import fit_count
 from wordgate.training.fitting import RunContext
 from wordgate.vectors.lookup import VocabularyCoverage
@@ -66,29 +65,37 @@ class Evaluator:
         return paired_difference(*correct, self.test.groups, seed=self.seed)
 
 
-@dataclass(frozen=True)
-class BaselineResults:
-    """The baselines' scores, and the log-probabilities of the word counts, [n, classes]."""
+def evaluate_baselines(
+    train: Dataset, evaluator: Evaluator
+) -> tuple[Baselines, NDArray[np.float64]]:
+    """Fit and evaluate the majority class and word counts with logistic regression.
 
-    facts: Baselines
-    count_log_proba: NDArray[np.float64]
+    Returns:
+        Their scores, and the log-probabilities of the word counts, float64 [n, classes].
+    """
 
+    def evaluated(log_proba: NDArray[np.float64], seconds: float) -> Baseline:
+        scores = evaluator.scores(log_proba)
+        return Baseline(
+            accuracy=scores.accuracy,
+            macro_f1=scores.macro_f1,
+            log_loss=scores.log_loss,
+            train_seconds=seconds,
+        )
 
-def evaluate_baselines(train: Dataset, evaluator: Evaluator) -> BaselineResults:
-    """Fit and evaluate the majority class and word counts with logistic regression."""
     n_classes = len(evaluator.labels)
     started = time.monotonic()
-    majority = _majority(train.targets, n_classes, len(evaluator.test.texts))
+    shares = (np.bincount(train.targets, minlength=n_classes) + 1.0) / (len(train) + n_classes)
+    majority = np.tile(np.log(shares), (len(evaluator.test), 1))
     majority_seconds = time.monotonic() - started
     started = time.monotonic()
-    count_model: Model = fit_count(train.texts, train.targets, n_classes, seed=evaluator.seed)
+    count_model = fit_count(train, n_classes)
     count_seconds = time.monotonic() - started
     count = count_model.log_proba(evaluator.test.texts)
-    facts = Baselines(
-        majority=_baseline(evaluator.scores(majority), majority_seconds),
-        count=_baseline(evaluator.scores(count), count_seconds),
+    both = Baselines(
+        majority=evaluated(majority, majority_seconds), count=evaluated(count, count_seconds)
     )
-    return BaselineResults(facts, count)
+    return both, count
 
 
 def teacher_facts(
@@ -198,18 +205,3 @@ def cross_validate(
         accuracy=everything.accuracy, interval=everything.intervals.accuracy, folds=found
     )
     return validation, log_proba
-
-
-def _majority(targets: NDArray[np.int64], n_classes: int, n_texts: int) -> NDArray[np.float64]:
-    """Predict every text by the labels' shares in train, float64 [n, classes]."""
-    shares = (np.bincount(targets, minlength=n_classes) + 1.0) / (len(targets) + n_classes)
-    return np.tile(np.log(shares), (n_texts, 1))
-
-
-def _baseline(scores: Scores, seconds: float) -> Baseline:
-    return Baseline(
-        accuracy=scores.accuracy,
-        macro_f1=scores.macro_f1,
-        log_loss=scores.log_loss,
-        train_seconds=seconds,
-    )

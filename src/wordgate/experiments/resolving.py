@@ -62,7 +62,7 @@ def resolve_settings(
     for setting in overrides:
         if setting.startswith("teacher.") and setting != "teacher.models" and not taught:
             raise SettingsError(f"{setting} has no effect without a teacher: give one by --teacher")
-    check_vectors_needed(families, vectors, taught=taught)
+    _check_vectors(families, vectors, taught=taught)
     _check_candidates(settings, overrides)
     if vectors is None and not taught:
         for setting in overrides:
@@ -91,11 +91,7 @@ def refuse_unread(settings: Iterable[str], families: Sequence[str]) -> None:
 
 
 def _check_candidates(settings: Settings, overrides: Mapping[str, object]) -> None:
-    """Refuse to say what the second LSTM is to be where there is none.
-
-    Raises:
-        SettingsError: Somebody did.
-    """
+    """Refuse to say what the second LSTM is to be where there is none."""
     for setting in overrides:
         of_second = setting.startswith("lstm.lighter_") and setting != "lstm.lighter_candidate"
         if of_second and not settings.lstm.lighter_candidate:
@@ -165,19 +161,8 @@ def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
         )
 
 
-def check_vectors_needed(
-    families: Sequence[str], vectors: str | Path | None, *, taught: bool = False
-) -> None:
-    """Refuse word vectors that no family reads, and their lack where one needs them.
-
-    Args:
-        families: The families of the models.
-        vectors: The word vectors; None for none.
-        taught: Whether there is a teacher, of which some can be made.
-
-    Raises:
-        SettingsError: They have no effect, or are missing.
-    """
+def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taught: bool) -> None:
+    """Refuse word vectors that no family reads, and their lack where no teacher gives some."""
     if vectors is not None and all(FAMILIES[family].vectors == "none" for family in families):
         raise SettingsError(f"--vectors {vectors} has no effect: {_models(families)} read none")
     needing = [

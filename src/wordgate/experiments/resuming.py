@@ -202,11 +202,11 @@ class ResultStore:
     """Stores each fold's result in a file, so that an interrupted comparison can be resumed.
 
     Args:
-        folder: The folder of the files; it is made with the first one.
+        folder: The folder of the files, made with the first one; None to keep nothing.
         progress: Where differences between then and now are reported, each once.
     """
 
-    def __init__(self, folder: Path, progress: Progress):
+    def __init__(self, folder: Path | None, progress: Progress):
         self.folder = folder
         self._progress = progress
         self._reported: set[str] = set()
@@ -217,9 +217,12 @@ class ResultStore:
         Raises:
             BundleError: It can't be written.
         """
-        facts = {key: value for key, value in asdict(result).items() if key != _ARRAY}
-        content = {**fingerprint.facts(), "result": facts}
-        write_resumable(self._file(name), content, {_ARRAY: result.log_proba})
+        if self.folder is not None:
+            facts = {key: value for key, value in asdict(result).items() if key != _ARRAY}
+            content = {**fingerprint.facts(), "result": facts}
+            write_resumable(
+                self.folder / f"{name}.safetensors", content, {_ARRAY: result.log_proba}
+            )
 
     def load(
         self, name: str, fingerprint: RunFingerprint, shape: tuple[int, int]
@@ -234,8 +237,7 @@ class ResultStore:
         Raises:
             BundleError: It is of another comparison, or damaged.
         """
-        file = self._file(name)
-        if not file.exists():
+        if self.folder is None or not (file := self.folder / f"{name}.safetensors").exists():
             return None
         content, arrays = read_resumable(file, remedy=_REMEDY)
         try:
@@ -250,10 +252,8 @@ class ResultStore:
 
     def clear(self) -> None:
         """Delete all results, and the folder if nothing else is in it."""
-        _clear(self.folder, _is_result)
-
-    def _file(self, name: str) -> Path:
-        return self.folder / f"{name}.safetensors"
+        if self.folder is not None:
+            _clear(self.folder, _is_result)
 
 
 def check_folder_is_own(folder: Path) -> None:

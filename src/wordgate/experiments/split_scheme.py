@@ -132,7 +132,7 @@ def make_scheme(
 
 
 def run_model(
-    family: str, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore | None
+    family: str, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore
 ) -> ModelResult:
     """Fit and test a model on each fold, stored results aside, and score all test rows together."""
     results = [
@@ -165,15 +165,14 @@ def _fold_result(
     number: int,
     scheme: SplitScheme,
     config: ComparisonConfig,
-    store: ResultStore | None,
+    store: ResultStore,
 ) -> FoldResult:
     """Fit and test a model on one fold, numbered from 0, or read the stored result."""
     fold, n_folds = scheme.folds[number], len(scheme.folds)
     name, fingerprint = _name(scheme.kind, family, number), _fingerprint(family, fold, config)
     of_teacher = config.of_teachers.pop(name, None)
-    if of_teacher is None and store is not None:
-        shape = len(fold.test), len(fold.labels)
-        stored = store.load(name, fingerprint, shape)
+    if of_teacher is None:
+        stored = store.load(name, fingerprint, (len(fold.test), len(fold.labels)))
         if stored is not None:
             return stored
     of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
@@ -190,21 +189,14 @@ def _fold_result(
         replace(config.context, device=config.device_of(family)),
     )
     result = _tested(calibrated, fold.test.texts)
-    _save(store, name, result, fingerprint)
+    store.save(name, result, fingerprint)
     teacher = None if taught is None else _teacher_as_model(taught, config)
     if teacher is not None:
         name = _name(scheme.kind, "transformer", number)
         fingerprint = _fingerprint("transformer", fold, config)
         config.of_teachers[name] = _tested(teacher, fold.test.texts)
-        _save(store, name, config.of_teachers[name], fingerprint)
+        store.save(name, config.of_teachers[name], fingerprint)
     return result
-
-
-def _save(
-    store: ResultStore | None, name: str, result: FoldResult, fingerprint: RunFingerprint
-) -> None:
-    if store is not None:
-        store.save(name, result, fingerprint)
 
 
 def _name(kind: str, family: str, number: int) -> str:

@@ -33,7 +33,7 @@ from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.distillation import TransferSet, answered
-from wordgate.training.fitting import FitData, RunContext
+from wordgate.training.fitting import FitData, RunContext, run_config
 from wordgate.vectors.pretrained import PretrainedVectors
 
 FITTING_SHARE = 0.5
@@ -70,14 +70,7 @@ class TeacherConfig:
     ) -> "TeacherConfig":
         """Read the texts without labels that go with a table.
 
-        Args:
-            table: The labelled rows.
-            files: The files; none for no such texts.
-            progress: Where it is told how they were read.
-            encoding: The files' encoding; None to find out.
-
-        Raises:
-            DataError: A file can't be read.
+        Args and errors are those of `read_unlabelled`.
         """
         if not files:
             return self
@@ -208,54 +201,49 @@ def fit_model(
     teaching: TeacherConfig | None,
     context: RunContext,
 ) -> tuple[Calibrated, DistillationResult | None]:
-    """Fit a model, as a student where there is teaching; Args are those of `fit_student`."""
-    if teaching is None or not FAMILIES[family].can_be_taught:
-        return fit_calibrated(family, data, settings, context), None
-    return fit_student(family, data, test, settings, teaching, context)
-
-
-def fit_student(
-    family: str,
-    data: FitData,
-    test: Dataset,
-    settings: Settings,
-    teaching: TeacherConfig,
-    context: RunContext,
-) -> tuple[Calibrated, DistillationResult]:
-    """Fit a teacher on the training rows, let it label texts, and fit a student on these.
+    """Fit a model; where there is teaching, a teacher first, which labels texts for it.
 
     Args:
-        family: The student's family, one that can be taught.
-        data: What teacher and student are fitted on. Without word vectors the student begins with
+        family: The family; without one that can be taught there is no teaching.
+        data: What teacher and student are fitted on. Without word vectors a student begins with
             some distilled from a transformer that teaches, or draws them if none does.
         test: The test rows: no text without a label that copies one of them is used, and the
             teacher is asked about them, to be compared with the student.
         settings: The recipe's settings.
-        teaching: The teachers that are saved models, texts without labels, limits.
+        teaching: The teachers that are saved models, texts without labels, limits; None for no
+            teacher.
         context: Seed, device, progress, deadline and checkpoint.
 
     Returns:
-        The student, and how it was taught.
+        The model, and how it was taught; None if it was not.
 
     Raises:
         DataError, SettingsError, BundleError, KeyboardInterrupt: As `fit_calibrated`; or a saved
             teacher knows other labels, or was trained on test rows.
     """
+    if teaching is None or not FAMILIES[family].can_be_taught:
+        return fit_calibrated(family, data, settings, context), None
     started, progress = time.monotonic(), context.progress
     limit = _teaching_deadline(started, context.deadline, teaching.minutes)
     unlabelled = (
         [] if teaching.unlabelled is None else teaching.unlabelled.without(data.valid, test)
     )
-    work = _work(data, test, unlabelled, settings, context.seed)
+    vectors = data.vectors
+    others = {
+        "texts without labels": _digest(unlabelled),
+        "word vectors": "the teacher's" if vectors is None else vectors.name,
+    }
+    parts = (data.train, data.valid, test)
+    work = run_config(parts, data.n_classes, settings, context.seed, others)
     with _opened(teaching, RunFingerprint(work)) as folder:
         fitting = replace(context, deadline=started + FITTING_SHARE * (limit - started))
         fitted = fit_teachers(teaching.saved, data, test, settings, folder, fitting)
         teachers = [each.labelling(settings, context.device) for each in fitted]
         own, texts = None, [*data.train.texts, *unlabelled]
-        if data.vectors is None:
+        if vectors is None:
             own = distilled_vectors(teachers, texts, settings, folder, context)
             settings = settings if own is None else settings.with_vectors_of(own.dim)
-        vectors = own if data.vectors is None else data.vectors
+            vectors = own
         augmenter = make_augmenter(texts, vectors, settings, progress)
         transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
         teacher, labelling = MeanTeacher(teachers), replace(context, deadline=limit)
@@ -274,32 +262,14 @@ def fit_student(
         learned = transfer.dataset(data.train, answers["transfer"], settings.teacher.weight)
         taught_data = replace(data, train=learned, vectors=vectors)
         calibrated = fit_calibrated(family, taught_data, settings, context)
-    own_settings = calibrated.fitted.settings or settings
-    student = replace(
-        calibrated,
-        fitted=replace(calibrated.fitted, settings=own_settings),
-        seconds=calibrated.seconds + taught.seconds,
-    )
-    return student, taught
+    fitted_own = replace(calibrated.fitted, settings=calibrated.fitted.settings or settings)
+    seconds = calibrated.seconds + taught.seconds
+    return replace(calibrated, fitted=fitted_own, seconds=seconds), taught
 
 
 def _teaching_deadline(started: float, deadline: float, minutes: float | None) -> float:
     limit = math.inf if minutes is None else started + 60.0 * minutes
     return min(limit, started + TEACHING_SHARE * (deadline - started))
-
-
-def _work(
-    data: FitData, test: Dataset, unlabelled: Sequence[str], settings: Settings, seed: int
-) -> dict[str, str]:
-    """Name all that decides what a teacher is and is asked; long values are digests."""
-    return {
-        "data": "".join(part.digest() for part in (data.train, data.valid, test)),
-        "labels": str(data.n_classes),
-        "texts without labels": _digest(unlabelled),
-        "seed": str(seed),
-        "word vectors": "the teacher's" if data.vectors is None else data.vectors.name,
-        **{name: str(value) for name, value in settings.flat().items()},
-    }
 
 
 def _digest(texts: Sequence[str]) -> str:

@@ -155,11 +155,12 @@ def fit_mlp(data: FitData, settings: Settings, context: RunContext) -> Fitted:
 
     config: dict[str, str] = {}
     if context.checkpoint is not None:
-        digests = {
+        others = {
+            "family": "mlp",
             VECTORS: known.vectors_digest(),
             WORDS: vocabulary_digest(known.encoder.vocabulary, known.encoded, encoded_valid),
         }
-        config = run_config("mlp", data, settings, context.seed, digests)
+        config = run_config(data.parts, data.n_classes, settings, context.seed, others)
     names = list(map(_name, weightings))
     trained = train_mlps(names, averages, data, settings, context, config)
     fits = []
@@ -201,8 +202,12 @@ def _fitted(
     data: FitData,
     settings: Settings,
 ) -> Fitted:
-    """Make a model of the best on validation."""
-    best, chosen = _choose(fits)
+    """Make a model of the best on validation, and say what was chosen if there was a choice."""
+    best = min(fits, key=lambda fit: (-fit.accuracy, fit.log_loss))
+    chosen = []
+    if len(fits) > 1:
+        scores = ", ".join(f"{fit.averaging.weighting} {fit.accuracy:.3f}" for fit in fits)
+        chosen = [f"Validation chose {best.averaging.weighting} averages ({scores})."]
     model = _folded(best, known)
     remarks = vocabulary_remarks(data, known.encoded, settings)
     return Fitted(
@@ -213,15 +218,6 @@ def _fitted(
         engine=single_thread_environment("scipy"),
         coverage=known.coverage,
     )
-
-
-def _choose(fits: Sequence[FittedAverages]) -> tuple[FittedAverages, list[str]]:
-    """Choose the best on validation, and say what was chosen if there was a choice."""
-    best = min(fits, key=lambda fit: (-fit.accuracy, fit.log_loss))
-    if len(fits) == 1:
-        return best, []
-    worths = ", ".join(f"{fit.averaging.weighting} {fit.accuracy:.3f}" for fit in fits)
-    return best, [f"Validation chose {best.averaging.weighting} averages ({worths})."]
 
 
 def _weightings(settings: Settings) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ class RunningMetrics:
 
 @dataclass(frozen=True)
 class TrainedCandidate(Generic[SnapshotT]):
-    """What the training of one candidate came to.
+    """Result of the training of one candidate.
 
     Attributes:
         history: Its epochs.
@@ -175,7 +175,12 @@ class TrainingState(Generic[SnapshotT]):
         self.epoch, self.batch, self.running = kept.epoch, kept.batch, kept.running
         self.history, self.seconds = kept.history, kept.seconds
         self.best_epoch, self.improved_epoch = kept.best_epoch, kept.improved_epoch
-        self.best = self._best_of(arrays)
+        self.best = None
+        if kept.best_epoch:
+            best, expected = _below(_BEST, arrays), self.trainer.snapshot().arrays()
+            for name, array in expected.items():
+                check_array(f"the best {name}", best[name], array)
+            self.best = self.trainer.restore_snapshot({name: best[name] for name in expected})
         self.earlier = [
             TrainedCandidate(
                 each.history,
@@ -184,15 +189,6 @@ class TrainingState(Generic[SnapshotT]):
             )
             for i, each in enumerate(kept.earlier)
         ]
-
-    def _best_of(self, arrays: FloatArrays) -> SnapshotT | None:
-        """Build the best network of those arrays that are its."""
-        if not self.best_epoch:
-            return None
-        best, expected = _below(_BEST, arrays), self.trainer.snapshot().arrays()
-        for name, array in expected.items():
-            check_array(f"the best {name}", best[name], array)
-        return self.trainer.restore_snapshot({name: best[name] for name in expected})
 
 
 def _below(prefix: str, arrays: FloatArrays) -> FloatArrays:
@@ -205,7 +201,7 @@ def _below(prefix: str, arrays: FloatArrays) -> FloatArrays:
 
 
 class _CandidateFacts(BaseModel):
-    """What a candidate came to, its network aside, when it comes out of a file."""
+    """A candidate without its network, as read from a file."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -214,7 +210,7 @@ class _CandidateFacts(BaseModel):
 
 
 class _StateFacts(BaseModel):
-    """What `TrainingState.facts` gives, when it comes out of a file."""
+    """The facts of a `TrainingState`, as read from a file."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -230,11 +226,7 @@ class _StateFacts(BaseModel):
 
 
 def _checked(facts: Mapping[str, Any]) -> _StateFacts:
-    """See that a state's facts are of the right types, and fit each other.
-
-    Raises:
-        ValueError: They are not, or don't.
-    """
+    """Refuse facts of a state that are of wrong types, or don't fit each other."""
     kept = read_facts(_StateFacts, facts)
     numbers, bests = [epoch.epoch for epoch in kept.history], (kept.best_epoch, kept.improved_epoch)
     for each in kept.earlier:
@@ -323,5 +315,4 @@ def count_earlier_candidates(file: Path) -> int:
 
 
 def _next(seconds: float) -> float:
-    """Say when the next is due, so many seconds from now or at the soonest."""
     return time.monotonic() + max(_SOONEST, seconds)

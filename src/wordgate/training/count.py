@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wordgate.errors import DataError, SettingsError
+from wordgate.data.dataset import Dataset
+from wordgate.errors import DataError
 from wordgate.models.count import ABSENT_LOGIT, CountModel
 from wordgate.runtime.cpu import single_thread_environment
 from wordgate.settings import Settings
@@ -25,45 +26,43 @@ _MOST_STEPS = 60
 
 
 def fit_count(
-    texts: Sequence[str],
-    targets: np.ndarray,
+    train: Dataset,
     n_classes: int,
     *,
     ngrams: tuple[int, int] = (1, 3),
     min_count: int = 2,
     C: float = DEFAULT_C,  # noqa: N803 - the name it has in scikit-learn and in the literature
-    seed: int = 0,
 ) -> CountModel:
     """Fit the baseline that a model which reads word order has to beat.
 
     Args:
-        texts: The training texts.
-        targets: int64 [n], the class of each text.
+        train: The training set.
         n_classes: How many classes there are; one without texts gets the probability 0.
         ngrams: Shortest and longest n-gram of words to count.
         min_count: An n-gram that occurs fewer times than this in all the texts is not counted.
         C: Inverse strength of the L2 penalty.
-        seed: Of the solver, for those that draw; L-BFGS does not.
 
     Returns:
         The fitted model.
 
     Raises:
-        DataError: There are no texts, or not as many targets.
-        SettingsError: A setting is out of range.
+        DataError: There are no texts.
     """
-    _check(texts, targets, ngrams, min_count, C)
-    vocabulary = _frequent_ngrams(texts, ngrams, min_count)
-    present = np.unique(targets)
-    if len(present) == 1 or not vocabulary:
-        return _frequencies_only(targets, n_classes, ngrams)
+    if not len(train):
+        raise DataError("there are no texts to fit word counts on")
+    texts, targets = train.texts, train.targets
+    totals = Counter(ngram for text in texts for ngram in word_ngrams(text, ngrams))
+    # Sorted, so that the order of rows changes nothing.
+    vocabulary = sorted(ngram for ngram, total in totals.items() if total >= min_count)
+    intercepts, present = np.full(n_classes, ABSENT_LOGIT), np.unique(targets)
+    if len(present) == 1 or not vocabulary:  # the frequencies of the classes are all there is
+        intercepts[present] = np.log(np.bincount(targets)[present] / len(targets))
+        unread = NgramVectorizer("words", ngrams, [])
+        return CountModel([unread], np.zeros((0, n_classes)), intercepts)
     vectorizer = NgramVectorizer("words", ngrams, vocabulary)
-    counts = count_matrix([vectorizer], texts, np.float64)
-    of_present, intercepts_of_present = _logistic_regression(counts, targets, C, seed)
     coefficients = np.zeros((len(vocabulary), n_classes))
-    coefficients[:, present] = of_present
-    intercepts = np.full(n_classes, ABSENT_LOGIT)
-    intercepts[present] = intercepts_of_present
+    counts = count_matrix([vectorizer], texts, np.float64)
+    coefficients[:, present], intercepts[present] = _logistic_regression(counts, targets, C)
     return CountModel([vectorizer], coefficients, intercepts)
 
 
@@ -117,32 +116,8 @@ def _vectorizers(texts: Sequence[str], settings: Settings) -> list[NgramVectoriz
     ]
 
 
-def _check(
-    texts: Sequence[str], targets: np.ndarray, ngrams: tuple[int, int], min_count: int, c: float
-) -> None:
-    if len(texts) == 0:
-        raise DataError("there are no texts to fit word counts on")
-    if len(texts) != len(targets):
-        raise DataError(f"{len(targets):,} targets were given for {len(texts):,} texts")
-    if not 1 <= ngrams[0] <= ngrams[1]:
-        raise SettingsError(
-            f"ngrams is {ngrams}; it must be the shortest and the longest n-gram of words, "
-            "such as (1, 3)"
-        )
-    if min_count < 1:
-        raise SettingsError(f"min_count is {min_count}; it must be at least 1")
-    if not c > 0:
-        raise SettingsError(f"C is {c}; it must be above 0")
-
-
-def _frequent_ngrams(texts: Sequence[str], ngrams: tuple[int, int], min_count: int) -> list[str]:
-    """List frequent enough n-grams, sorted, so that the order of rows changes nothing."""
-    totals = Counter(ngram for text in texts for ngram in word_ngrams(text, ngrams))
-    return sorted(ngram for ngram, total in totals.items() if total >= min_count)
-
-
 def _logistic_regression(
-    counts: "csr_matrix", targets: np.ndarray, c: float, seed: int
+    counts: "csr_matrix", targets: np.ndarray, c: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit, and give coefficients, float64 [ngrams, present classes], and intercepts."""
     import warnings
@@ -151,7 +126,7 @@ def _logistic_regression(
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    model = LogisticRegression(C=c, max_iter=_MOST_STEPS, random_state=seed)
+    model = LogisticRegression(C=c, max_iter=_MOST_STEPS)
     # Vectors this short gain nothing from threads and lose much where cores are shared.
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # A fit cut short is a little more regularised than asked for: fit for a baseline.
@@ -162,14 +137,6 @@ def _logistic_regression(
         coefficients = np.hstack([np.zeros_like(coefficients), coefficients])
         intercepts = np.array([0.0, intercepts[0]])
     return coefficients, intercepts
-
-
-def _frequencies_only(targets: np.ndarray, n_classes: int, ngrams: tuple[int, int]) -> CountModel:
-    """Answer with the frequencies of the classes: there is one class, or no n-gram occurs twice."""
-    frequencies = np.bincount(targets, minlength=n_classes) / len(targets)
-    intercepts = np.full(n_classes, ABSENT_LOGIT)
-    intercepts[frequencies > 0] = np.log(frequencies[frequencies > 0])
-    return CountModel([NgramVectorizer("words", ngrams, [])], np.zeros((0, n_classes)), intercepts)
 
 
 def count_matrix(

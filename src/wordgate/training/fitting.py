@@ -55,6 +55,12 @@ class FitData:
         """Count the labels."""
         return len(self.labels)
 
+    @property
+    def parts(self) -> list[Dataset]:
+        """All data sets that have a part in the model."""
+        more = [] if self.vocabulary_of is None else [self.vocabulary_of]
+        return [self.train, self.valid, *more]
+
     def check_not_empty(self, model: str, choice: str) -> None:
         """Refuse to fit on nothing, and to choose by nothing.
 
@@ -137,25 +143,25 @@ class Fitted:
 
 
 def run_config(
-    family: str, data: FitData, settings: Settings, seed: int, digests: Mapping[str, str]
+    datasets: Sequence[Dataset],
+    n_classes: int,
+    settings: Settings,
+    seed: int,
+    others: Mapping[str, str],
 ) -> dict[str, str]:
-    """Name all that decides what a training comes to, for its checkpoint.
+    """Name all that decides what a fit comes to, to be kept with it.
 
     Args:
-        family: The family of the model.
-        data: What it is fitted on.
+        datasets: All texts that have a part in it.
+        n_classes: How many labels there are.
         settings: The recipe's settings.
         seed: The run's seed.
-        digests: What else decides it, by name: digests of word vectors, words, weights.
+        others: What else decides it, by name: the family, digests of word vectors, words, weights.
     """
-    parts = [data.train, data.valid]
-    if data.vocabulary_of is not None:
-        parts.append(data.vocabulary_of)
     return {
-        "family": family,
-        "data": "".join(part.digest() for part in parts),
-        "labels": str(data.n_classes),
-        **digests,
+        "data": "".join(dataset.digest() for dataset in datasets),
+        "labels": str(n_classes),
+        **others,
         "seed": str(seed),
         **{name: str(value) for name, value in settings.flat().items()},
     }

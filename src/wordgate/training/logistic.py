@@ -82,7 +82,12 @@ def fit_path(
         # Vectors this short gain nothing from threads and lose much where cores are shared.
         with threadpool_limits(limits=1):
             weights = _minimised(loss, c, weights, most_steps, deadline)
-        yield c, _linear(*loss.parts(weights), loss.basis, present, n_classes)
+        coefficients, intercepts = loss.parts(weights)  # of the basis; other classes have none
+        of_all = np.zeros((len(coefficients), n_classes), np.float32)
+        of_all[:, present] = coefficients @ loss.basis.T
+        intercepts_of_all = np.full(n_classes, ABSENT_LOGIT)
+        intercepts_of_all[present] = loss.basis @ intercepts
+        yield c, Linear(of_all, intercepts_of_all)
 
 
 def _minimised(
@@ -91,13 +96,17 @@ def _minimised(
     """Go down from some weights; what the solver remembers of the way is let go."""
     from scipy.optimize import minimize
 
+    def check(xk: Doubles) -> None:  # noqa: ARG001 - scipy looks at the name
+        if time.monotonic() >= deadline:
+            raise StopIteration
+
     scale = loss.scale(c)
     found = minimize(
         loss.scaled(c, scale),
         weights / scale,
         jac=True,
         method="L-BFGS-B",
-        callback=_until(deadline),
+        callback=check,
         options={"maxiter": most_steps, "maxcor": _PAIRS_KEPT, "ftol": 0.0, "gtol": 1e-7},
     )
     return np.asarray(found.x * scale)
@@ -178,31 +187,6 @@ def _mean_squares(features: Features) -> Doubles:
         )
     squares = features._with_data(np.square(features.data), copy=False)
     return np.asarray(squares.mean(axis=0), np.float64).ravel()
-
-
-def _linear(
-    coefficients: NDArray[np.float32],
-    intercepts: NDArray[np.float32],
-    basis: NDArray[np.float32],
-    present: NDArray[np.int64],
-    n_classes: int,
-) -> Linear:
-    """Leave the basis, and give classes without rows the probability 0."""
-    of_all = np.zeros((len(coefficients), n_classes), np.float32)
-    of_all[:, present] = coefficients @ basis.T
-    intercepts_of_all = np.full(n_classes, ABSENT_LOGIT)
-    intercepts_of_all[present] = basis @ intercepts
-    return Linear(of_all, intercepts_of_all)
-
-
-def _until(deadline: float) -> Callable[[Doubles], None]:
-    """Give a callback that ends a minimisation once time is up."""
-
-    def check(xk: Doubles) -> None:  # noqa: ARG001 - scipy looks at the name
-        if time.monotonic() >= deadline:
-            raise StopIteration
-
-    return check
 
 
 @dataclass(frozen=True)

@@ -1,54 +1,26 @@
 """Fitting the family `lstm`: from texts to the network of the best epoch."""
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Network
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, WORDS
-from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training.candidates import Candidate, train_candidates
 from wordgate.training.device import choose_device, format_device
 from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext, run_config
 from wordgate.training.loop import EarlyStopping
 from wordgate.training.lstm_trainer import LSTMTrainer
-from wordgate.training.rng import EmbeddingInit, pretrained_embeddings, random_embeddings
+from wordgate.training.rng import pretrained_embeddings, random_embeddings
 from wordgate.training.vocabulary import (
     fit_vocabulary,
     fit_vocabulary_with_vectors,
     vocabulary_digest,
     vocabulary_remarks,
 )
-from wordgate.vectors.lookup import VocabularyCoverage
 
 STRENGTHS = ("strongly", "lightly")
 """How the candidates are regularised."""
-
-
-@dataclass(frozen=True)
-class Beginning:
-    """What is known before the first update.
-
-    Attributes:
-        encoder: What turns texts into ids.
-        encoded: The training texts.
-        init: The word vectors to begin with.
-        coverage: How many words have a pretrained vector; None if there are none.
-    """
-
-    encoder: TextEncoder
-    encoded: EncodedTexts
-    init: EmbeddingInit
-    coverage: VocabularyCoverage | None = None
-
-    def digest(self) -> str:
-        """Give a SHA-256 that other vectors would change."""
-        content = hashlib.sha256(self.init.vectors.data)
-        if self.init.pretrained is not None:
-            content.update(self.init.pretrained.data)
-        return content.hexdigest()
 
 
 def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
@@ -72,26 +44,40 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """
     data.check_not_empty("an LSTM", "the best epoch")
     choose_device(context.device)
-    begun = _begin(data, settings, context)
-    vocabulary, encoded_valid = begun.encoder.vocabulary, begun.encoder.encode(data.valid.texts)
-    encoded = EncodedData(begun.encoded, encoded_valid, data, vocabulary.unknown)
+    coverage, seed = None, context.seed
+    if data.vectors is None:
+        encoder, train = fit_vocabulary(data, settings)
+        first = random_embeddings(encoder.vocabulary, settings, seed)
+    else:
+        known = fit_vocabulary_with_vectors(data, data.vectors, settings, context.progress)
+        encoder, train, coverage = known.encoder, known.encoded, known.coverage
+        first = pretrained_embeddings(
+            encoder.vocabulary, known.found, settings, seed, coverage.more
+        )
+    vocabulary, valid = encoder.vocabulary, encoder.encode(data.valid.texts)
+    encoded = EncodedData(train, valid, data, vocabulary.unknown)
     config: dict[str, str] = {}
     if context.checkpoint is not None:
-        digests = {
-            VECTORS: "drawn" if begun.coverage is None else begun.digest(),
-            WORDS: vocabulary_digest(vocabulary, begun.encoded, encoded_valid),
+        others = {
+            "family": "lstm",
+            VECTORS: "drawn" if coverage is None else first.digest(),
+            WORDS: vocabulary_digest(vocabulary, train, valid),
         }
-        config = run_config("lstm", data, settings, context.seed, digests)
+        config = run_config(data.parts, data.n_classes, settings, seed, others)
     tried = candidate_settings(settings)
 
     def start(position: int) -> Candidate[Network]:
         is_last = position == len(tried) - 1
-        init = begun.init if is_last else begun.init.copy()  # training changes them
+        init = first if is_last else first.copy()  # training changes them
         trainer = LSTMTrainer(encoded, init, tried[position], context)
         which = f" the {STRENGTHS[position]} regularised candidate" if len(tried) > 1 else ""
-        return Candidate(
-            trainer, _early_stopping(trainer), _announcement(len(vocabulary), trainer, which)
+        stopping = EarlyStopping(
+            patience=trainer.patience,
+            warm_epochs=trainer.warm_epochs,
+            ties=settings.lstm.epoch_ties,
+            score=settings.lstm.epoch_score,
         )
+        return Candidate(trainer, stopping, _announcement(len(vocabulary), trainer, which))
 
     names = [f"the {strength} regularised candidate" for strength in STRENGTHS[: len(tried)]]
     trained = train_candidates(names, start, data.valid.targets, config, context)
@@ -100,16 +86,16 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     if len(trained.candidates) > 1:
         context.progress.say(_choice(position, chosen, trained.scores()))
     network = best.network.in_int8() if settings.vectors.stored == "int8" else best.network
-    remarks = vocabulary_remarks(data, begun.encoded, settings)
-    remarks += [] if begun.coverage is None else begun.coverage.remarks()
+    remarks = vocabulary_remarks(data, train, settings)
+    remarks += [] if coverage is None else coverage.remarks()
     return Fitted(
-        LSTMModel(begun.encoder, network, context.threads),
+        LSTMModel(encoder, network, context.threads),
         best.history,
         best.best_epoch,
         [*remarks, *trained.remarks],
         trained.earlier_seconds,
         trained.engine,
-        begun.coverage,
+        coverage,
         chosen,
     )
 
@@ -118,16 +104,6 @@ def candidate_settings(settings: Settings) -> list[Settings]:
     """Give the settings of each LSTM to train, the most regularised first."""
     alone = settings.updated({"lstm.lighter_candidate": False})
     return [alone, alone.with_lighter_lstm()] if settings.lstm.lighter_candidate else [alone]
-
-
-def _early_stopping(trainer: LSTMTrainer) -> EarlyStopping:
-    settings = trainer.settings
-    return EarlyStopping(
-        patience=trainer.patience,
-        warm_epochs=trainer.warm_epochs,
-        ties=settings.lstm.epoch_ties,
-        score=settings.lstm.epoch_score,
-    )
 
 
 def _choice(position: int, chosen: Settings, scores: Sequence[float]) -> str:
@@ -139,18 +115,6 @@ def _choice(position: int, chosen: Settings, scores: Sequence[float]) -> str:
         f" word_dropout={chosen.lstm.word_dropout:g}): validation scores {strongly:.3f}"
         f" ({STRENGTHS[0]}) and {lightly:.3f} ({STRENGTHS[1]})."
     )
-
-
-def _begin(data: FitData, settings: Settings, context: RunContext) -> Beginning:
-    """Fit the vocabulary, and draw its vectors or find pretrained ones."""
-    seed = context.seed
-    if data.vectors is None:
-        encoder, encoded = fit_vocabulary(data, settings)
-        return Beginning(encoder, encoded, random_embeddings(encoder.vocabulary, settings, seed))
-    known = fit_vocabulary_with_vectors(data, data.vectors, settings, context.progress)
-    encoder, more = known.encoder, known.coverage.more
-    first = pretrained_embeddings(encoder.vocabulary, known.found, settings, seed, n_more=more)
-    return Beginning(encoder, known.encoded, first, known.coverage)
 
 
 def _announcement(n_words: int, trainer: LSTMTrainer, which: str) -> str:

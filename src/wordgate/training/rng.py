@@ -5,6 +5,7 @@ resumed at any update, and changing one use of randomness moves no other. All is
 the same on every device.
 """
 
+import hashlib
 import zlib
 from dataclasses import dataclass
 
@@ -77,6 +78,13 @@ class EmbeddingInit:
 
     vectors: Floats
     pretrained: NDArray[np.bool_] | None = None
+
+    def digest(self) -> str:
+        """Give a SHA-256 that other vectors would change."""
+        content = hashlib.sha256(self.vectors.data)
+        if self.pretrained is not None:
+            content.update(self.pretrained.data)
+        return content.hexdigest()
 
     def copy(self) -> "EmbeddingInit":
         """Copy the vectors, which training changes."""

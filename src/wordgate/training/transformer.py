@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -20,7 +20,6 @@ from wordgate.models.transformer_network import TransformerNetwork, unmoved_chan
 from wordgate.settings import Settings
 from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
-from wordgate.text.encoder import EncodedTexts
 from wordgate.training.candidates import Candidate, train_candidates
 from wordgate.training.device import choose_device, choose_precision, engine, format_device
 from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext, run_config
@@ -67,12 +66,13 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
     )
     config: dict[str, str] = {}
     if context.checkpoint is not None:
-        read = replace(data, vocabulary_of=None)
-        digests = {
+        others = {
+            "family": "transformer",
             "pretrained weights": _digest(network),
             WORDS: ids_digest(encoded, encoded_valid),
         }
-        config = run_config("transformer", read, settings, context.seed, digests)
+        parts = (data.train, data.valid)
+        config = run_config(parts, data.n_classes, settings, context.seed, others)
 
     def start(_: int) -> Candidate[TransformerNetwork]:
         texts = EncodedData(encoded, encoded_valid, data)
@@ -85,11 +85,17 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
     with unmoved_chance():
         trained = train_candidates(["the transformer"], start, data.valid.targets, config, context)
     (best,) = trained.candidates
+    truncated = []
+    if encoded.n_truncated:
+        truncated = [
+            f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
+            f" {encoder.max_tokens} of the transformer's tokens and lost their end."
+        ]
     return Fitted(
         TransformerModel(encoder, best.network.on_processor(), threads),
         best.history,
         best.best_epoch,
-        [*_truncation(encoded, encoder.max_tokens), *trained.remarks],
+        [*truncated, *trained.remarks],
         trained.earlier_seconds,
         trained.engine,
     )
@@ -109,15 +115,6 @@ def _digest(network: TransformerNetwork) -> str:
         if name.startswith("encoder."):
             content.update(name.encode() + array.tobytes())
     return content.hexdigest()
-
-
-def _truncation(encoded: EncodedTexts, max_tokens: int) -> list[str]:
-    if not encoded.n_truncated:
-        return []
-    return [
-        f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
-        f" {max_tokens} of the transformer's tokens and lost their end."
-    ]
 
 
 def _announcement(trainer: "TransformerTrainer", name: str) -> str:
