@@ -1,10 +1,14 @@
 """What fitting asks before it begins."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError, MissingExtraError, SettingsError
+from wordgate.families import FAMILIES, imported
 from wordgate.runtime.progress import Silent
 from wordgate.training.families import check_device, check_family, engine_of, fit
 from wordgate.training.fitting import FitData, RunContext
@@ -34,6 +38,22 @@ def test_without_torch_the_extra_is_named(hide_packages):
         check_family("mlp")
     for family in ("count", "logreg"):
         check_family(family)
+
+
+@pytest.mark.parametrize("known", FAMILIES.values(), ids=lambda known: known.name)
+def test_an_entry_names_functions_that_are_there(known):
+    pytest.importorskip("tokenizers", reason="needs the extra 'transformer'")
+    named = (known.fit, known.load, known.engine, known.pretrained)
+    assert all(callable(imported(function)) for function in named if function is not None)
+
+
+def test_the_entries_are_read_without_what_fits_a_family():
+    code = "import sys, wordgate.families; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    modules = loaded.stdout.split()
+    assert not {"numpy", "torch", "pydantic", "wordgate.models", "wordgate.training"} & set(modules)
 
 
 @pytest.mark.parametrize("family", ["count", "logreg", "mlp"])

@@ -123,7 +123,7 @@ def compare(
         valid: A file of the same columns for validation.
         test: A file of the same columns for test.
         split_column: A column that says ``train``, ``valid`` or ``test``.
-        folds: Judge each row once, in so many folds, not the rows of one test part.
+        folds: Test each row once, in so many folds, not the rows of one test part.
         seed: Decides the splits, the first weights, the order, the dropout, the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: In how many threads to compute on the processor, as for `wordgate.train`.

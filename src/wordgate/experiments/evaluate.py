@@ -1,4 +1,4 @@
-"""Judging a kept model on a file, and telling which of its rows the model knows already."""
+"""Evaluating a saved model on a file, and finding which of its rows the model knows already."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ MOSTLY = 0.5
 
 @dataclass(frozen=True)
 class Seen:
-    """How many of the test rows had a part in the model's training.
+    """Counts of test rows that had a part in the model's training.
 
     Attributes:
         n: Test rows.
@@ -48,7 +48,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model came to on a file.
+    """A model's scores on a file.
 
     Attributes:
         scores: On all rows.
@@ -151,10 +151,9 @@ def labelled_rows(
 
 
 def _read(data: Any, config: Config, reading: ReadingOptions) -> tuple[Table, ReadingOptions]:
-    """Read the columns that were the text in training, where they were several and none is named.
+    """Read a table, and give the options it was read by.
 
-    Returns:
-        The table, and the options it was read by.
+    Where several columns were the text in training and none is named, the same are read.
     """
     reading, form = reading.copy(), config.text_form()
     if reading.get("text") is not None or form is None:

@@ -27,7 +27,7 @@ from wordgate.text.encoder import EncodedTexts
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and how near it is to the model.
+    """A file written, and how near it is to the model.
 
     Attributes:
         out: The file.

@@ -20,7 +20,7 @@ from wordgate.runtime.progress import Progress
 
 
 class ReadingOptions(TypedDict, total=False):
-    """How to read labelled texts; whatever is left out is inferred, and said.
+    """Options of reading labelled texts; whatever is left out is inferred and reported.
 
     Attributes:
         text: The column of the texts, by name or number. Several, in a list or with commas
@@ -42,7 +42,7 @@ class ReadingOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Sources:
-    """What was read to train on.
+    """Rows to train on, and how they were read.
 
     Attributes:
         table: The rows of all sources; `parts` says which is which if there are several.
@@ -262,7 +262,7 @@ def read_unlabelled(
     Args:
         files: CSV, TSV, JSONL or Parquet files.
         table: The labelled rows.
-        progress: Where it is told how they were read.
+        progress: Where it is reported how they were read.
         encoding: The files' encoding; None to find out.
 
     Raises:

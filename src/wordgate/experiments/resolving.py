@@ -1,4 +1,4 @@
-"""From what a user asked for to what a training takes: settings, and word vectors."""
+"""Resolving options: settings, word vectors, and what contradicts or has no effect."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ _IN_PLACE = {
     "lstm.embedding_learning_rate": "lstm.vectors_learning_rate, or"
     " lstm.vectors_drawn_learning_rate",
 }
-"""What to set where there are pretrained vectors."""
+"""Settings to use where there are pretrained vectors."""
 
 
 def as_names(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...] | None:
@@ -190,7 +190,7 @@ def resolve_vectors(
     Args:
         vectors: A file or a name; None to draw them.
         settings: The settings without them.
-        progress: Where a download is told.
+        progress: Where a download is reported.
 
     Returns:
         The settings with the size of the word vectors, and these.

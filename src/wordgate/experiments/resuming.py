@@ -52,7 +52,7 @@ _TEACHER_FILE = _own_files(r"(?:teacher-[0-9]+|vectors|answers)")
 def checkpoint_config(
     out: str | Path | None, family: str, *, resume: bool, overwrite: bool
 ) -> CheckpointConfig | None:
-    """Say where a training is kept, and refuse to pass over one that was interrupted.
+    """Choose where a training is kept, and refuse to pass over one that was interrupted.
 
     Args:
         out: Where the model is to be written; None for memory alone, which keeps nothing.
@@ -86,12 +86,12 @@ def checkpoint_config(
 
 
 def checkpoint_path(out: str | Path) -> Path:
-    """Say where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
+    """Name where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
     return Path(f"{Path(out)}.checkpoint")
 
 
 def teaching_path(out: str | Path) -> Path:
-    """Say where teachers and their answers are kept: ``model`` has ``model.teaching``."""
+    """Name where teachers and their answers are kept: ``model`` has ``model.teaching``."""
     return Path(f"{Path(out)}.teaching")
 
 
@@ -297,11 +297,7 @@ class _StoredResult(BaseModel):
 
 
 def _validated(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, int]) -> FoldResult:
-    """Build a result from the content of its file.
-
-    Raises:
-        ValueError: It is not what `ResultStore.save` wrote.
-    """
+    """Build a result from the content of its file, as `ResultStore.save` wrote it."""
     if log_proba.dtype != np.float64 or log_proba.shape != shape:
         raise ValueError(f"{_ARRAY} is {log_proba.dtype} {list(log_proba.shape)}")
     if not np.isfinite(log_proba).all():

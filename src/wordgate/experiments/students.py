@@ -44,7 +44,7 @@ TEACHING_SHARE = 0.6
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    """What the students of one command have in common.
+    """Teachers and limits that the students of one command have in common.
 
     Attributes:
         saved: The teachers that are saved models, by what the user calls them.
@@ -96,7 +96,7 @@ class TeacherConfig:
 
 @dataclass(frozen=True)
 class DistillationResult:
-    """How a student was taught.
+    """A teacher's answers, and how a student was taught by them.
 
     Attributes:
         teacher: What the user calls its teacher.
@@ -167,7 +167,7 @@ def teacher_config(
         resume: Whether to go on with a teaching that was interrupted.
 
     Returns:
-        What the students of the command have in common; None without a teacher.
+        Teachers and limits; None without a teacher.
 
     Raises:
         SettingsError: There is no teacher, and something that only a teacher needs.

@@ -300,7 +300,7 @@ def make_augmenter(
         texts: The texts whose words may be replaced, those that stand in more than one of them.
         vectors: The word vectors; None to replace none.
         settings: The recipe's settings.
-        progress: Where reading the vectors is told.
+        progress: Where reading the vectors is reported.
     """
     tokenizer = get_tokenizer(settings.text.tokenizer)
     if vectors is None or not settings.teacher.variations:

@@ -70,7 +70,7 @@ from wordgate.vectors.pretrained import PretrainedVectors
 
 @dataclass(frozen=True)
 class Training:
-    """What a training came to.
+    """A trained and evaluated model.
 
     Attributes:
         predictor: The model, ready to use.
@@ -95,7 +95,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train and how, data aside."""
+    """A family with its settings and options, data aside."""
 
     model: str
     recipe: str

@@ -43,7 +43,7 @@ class Candidate(Generic[SnapshotT]):
 
 @dataclass(frozen=True)
 class Trained(Generic[SnapshotT]):
-    """What training the candidates came to.
+    """Results of all candidates.
 
     Attributes:
         candidates: What each came to; the time limit may have left later ones out.

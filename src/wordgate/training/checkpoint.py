@@ -41,7 +41,7 @@ _BYTES_A_SECOND = 200e6
 
 @dataclass
 class RunningMetrics:
-    """What the updates of an unfinished epoch came to.
+    """Sums over the updates of an unfinished epoch.
 
     Attributes:
         loss: The sum of the texts' losses, in nats.

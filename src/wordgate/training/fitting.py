@@ -96,7 +96,7 @@ class EncodedData:
 
 @dataclass(frozen=True)
 class RunContext:
-    """How a model is fitted, whatever it is fitted on.
+    """Seed, device and limits of a fit, whatever it is of.
 
     Attributes:
         seed: The random seed.

@@ -22,7 +22,7 @@ from wordgate.training.fitting import TIME_LIMIT, RunContext
 from wordgate.training.protocol import SnapshotT, TrainingPlan
 
 EVALUATED_TEXTS_PER_SECOND = 4000.0
-"""What the first epoch assumes of validation, to end in time; later ones know."""
+"""Assumed of validation in the first epoch, to end in time; later ones know."""
 
 
 class EarlyStopping:
@@ -202,7 +202,7 @@ class TrainingLoop(Generic[SnapshotT]):
                 running.seen += len(batch.targets)
                 self._expect_evaluation()
                 bar.advance(label)
-                if self._is_time_to_save(interruption):
+                if self._checkpoint and (interruption.asked or self._checkpoint.is_due()):
                     self._settle(sums)
                     self._stop_if_asked(interruption)
                     self._save()
@@ -254,9 +254,6 @@ class TrainingLoop(Generic[SnapshotT]):
         now = time.perf_counter()
         running.seconds += now - self._clock
         self._clock = now
-
-    def _is_time_to_save(self, interruption: Interruption) -> bool:
-        return self._checkpoint is not None and (interruption.asked or self._checkpoint.is_due())
 
     def _save(self) -> None:
         if self._checkpoint is not None:

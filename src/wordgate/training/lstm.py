@@ -20,7 +20,7 @@ from wordgate.training.vocabulary import (
 )
 
 STRENGTHS = ("strongly", "lightly")
-"""How the candidates are regularised."""
+"""The candidates, by their regularization."""
 
 
 def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:

@@ -112,7 +112,6 @@ class LSTMTrainer:
         context: Seed, device, and in how many threads to evaluate.
 
     Attributes:
-        data: The training and validation texts.
         plan: How the training texts are passed over.
         updates: How many updates were made.
         weights: All weights but the word vectors.

@@ -25,7 +25,7 @@ from wordgate.training.rng import rng_for
 from wordgate.vectors.distilling import WordOutputs
 
 TRANSFORMER = Role("transformer", "transformer", "--set transformer.model=", ("config.json",))
-"""What it is called in messages, and what its folder is known by."""
+"""Its name in messages, and the file that its folder is known by."""
 
 
 def locate_transformer(settings: Settings) -> Path:

@@ -375,7 +375,7 @@ def _by_mask(slopes: Tensor, masks: Tensor) -> Tensor:
 
 
 def _slopes(gates: Tensor, cells: Tensor, squashed: Tensor, earlier: Tensor) -> Tensor:
-    """What a gate's input adds to its cell (the output gate's: to its state): [total, 4, hidden].
+    """Compute what a gate's input adds to its cell (output gate: to its state): [total, 4, hidden].
 
     All that the derivative needs and the steps don't pass on, for all steps at once.
     """
