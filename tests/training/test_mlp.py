@@ -62,7 +62,7 @@ def train(settings):
             ),
             settings(**{**SMALL, **changes}),
             RunContext(seed, progress or Silent(), deadline=deadline),
-            config={},
+            digests=dict,
         )
         return Fit(trained)
 

@@ -18,7 +18,7 @@ from wordgate.runtime.cpu import single_thread_environment
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, WORDS
 from wordgate.text.encoder import EncodedTexts
-from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext, run_config
+from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext
 from wordgate.training.logistic import search_regularization
 from wordgate.training.vocabulary import (
     VocabularyWithVectors,
@@ -153,16 +153,12 @@ def fit_mlp(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         averagings[position], *both = _averaged(weightings[position], known, encoded_valid)
         return both[0], both[1]
 
-    config: dict[str, str] = {}
-    if context.checkpoint is not None:
-        others = {
-            "family": "mlp",
-            VECTORS: known.vectors_digest(),
-            WORDS: vocabulary_digest(known.encoder.vocabulary, known.encoded, encoded_valid),
-        }
-        config = run_config(data.parts, data.n_classes, settings, context.seed, others)
+    def digests() -> dict[str, str]:
+        words = vocabulary_digest(known.encoder.vocabulary, known.encoded, encoded_valid)
+        return {"family": "mlp", VECTORS: known.vectors_digest(), WORDS: words}
+
     names = list(map(_name, weightings))
-    trained = train_mlps(names, averages, data, settings, context, config)
+    trained = train_mlps(names, averages, data, settings, context, digests)
     fits = []
     for position, candidate in enumerate(trained.candidates):
         # One that was trained before an interruption was averaged before it.

@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
-import numpy as np
-from numpy.typing import NDArray
-
+from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.checkpoint import (
     Checkpoint,
@@ -21,7 +19,7 @@ from wordgate.training.checkpoint import (
     TrainingState,
     count_earlier_candidates,
 )
-from wordgate.training.fitting import TIME_LIMIT, RunContext
+from wordgate.training.fitting import TIME_LIMIT, FitData, RunContext, run_config
 from wordgate.training.loop import EarlyStopping, TrainingLoop
 from wordgate.training.protocol import ModelTrainer, SnapshotT
 
@@ -72,8 +70,9 @@ class Trained(Generic[SnapshotT]):
 def train_candidates(
     names: Sequence[str],
     start: Callable[[int], Candidate[SnapshotT]],
-    targets: NDArray[np.int64],
-    config: Mapping[str, str],
+    data: FitData,
+    settings: Settings,
+    digests: Callable[[], Mapping[str, str]],
     context: RunContext,
 ) -> Trained[SnapshotT]:
     """Train one candidate after the other, from where a checkpoint stands if there is one.
@@ -81,8 +80,9 @@ def train_candidates(
     Args:
         names: What each candidate is called, as in "the lightly regularised candidate".
         start: Makes the candidate at a position, from 0, when its turn has come.
-        targets: int64 [n_valid], those of the validation texts.
-        config: What decides the result, for the checkpoint: data, settings, seed.
+        data: What they are trained on.
+        settings: The recipe's settings.
+        digests: What decides the result besides these and the seed, by name, for the checkpoint.
         context: Progress, deadline, and where the training is kept.
 
     Returns:
@@ -93,8 +93,10 @@ def train_candidates(
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
     started, earlier_seconds = time.perf_counter(), 0.0
-    kept, position = context.checkpoint, 0
+    kept, position, config = context.checkpoint, 0, {}
     resuming = kept is not None and kept.resume
+    if kept is not None:
+        config = run_config(data.parts, data.n_classes, settings, context.seed, digests())
     if kept is not None and resuming:
         position = min(count_earlier_candidates(kept.file), len(names) - 1)
     done: list[TrainedCandidate[SnapshotT]] = []
@@ -107,7 +109,9 @@ def train_candidates(
         if kept is not None:
             fingerprint = RunFingerprint(config, candidate.trainer.engine())
             checkpoint = Checkpoint(kept.file, fingerprint, state.size())
-        loop = TrainingLoop(state, targets, candidate.early_stopping, context, checkpoint)
+        loop = TrainingLoop(
+            state, data.valid.targets, candidate.early_stopping, context, checkpoint
+        )
         context.progress.say(candidate.announcement)
         if resuming:
             context.progress.say("\n".join(loop.load_checkpoint()))

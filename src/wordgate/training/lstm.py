@@ -8,7 +8,7 @@ from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, WORDS
 from wordgate.training.candidates import Candidate, train_candidates
 from wordgate.training.device import choose_device, format_device
-from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext, run_config
+from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext
 from wordgate.training.loop import EarlyStopping
 from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.training.rng import pretrained_embeddings, random_embeddings
@@ -56,14 +56,6 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         )
     vocabulary, valid = encoder.vocabulary, encoder.encode(data.valid.texts)
     encoded = EncodedData(train, valid, data, vocabulary.unknown)
-    config: dict[str, str] = {}
-    if context.checkpoint is not None:
-        others = {
-            "family": "lstm",
-            VECTORS: "drawn" if coverage is None else first.digest(),
-            WORDS: vocabulary_digest(vocabulary, train, valid),
-        }
-        config = run_config(data.parts, data.n_classes, settings, seed, others)
     tried = candidate_settings(settings)
 
     def start(position: int) -> Candidate[Network]:
@@ -79,8 +71,13 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         )
         return Candidate(trainer, stopping, _announcement(len(vocabulary), trainer, which))
 
+    def digests() -> dict[str, str]:
+        vectors = "drawn" if coverage is None else first.digest()
+        words = vocabulary_digest(vocabulary, train, valid)
+        return {"family": "lstm", VECTORS: vectors, WORDS: words}
+
     names = [f"the {strength} regularised candidate" for strength in STRENGTHS[: len(tried)]]
-    trained = train_candidates(names, start, data.valid.targets, config, context)
+    trained = train_candidates(names, start, data, settings, digests, context)
     position = trained.choose()
     chosen, best = tried[position], trained.candidates[position]
     if len(trained.candidates) > 1:

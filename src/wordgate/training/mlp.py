@@ -72,7 +72,7 @@ def train_mlps(
     data: FitData,
     settings: Settings,
     context: RunContext,
-    config: Mapping[str, str],
+    digests: Callable[[], Mapping[str, str]],
 ) -> Trained[Layers]:
     """Train layers over texts averaged in one way after another.
 
@@ -83,7 +83,7 @@ def train_mlps(
         data: The targets of both.
         settings: The recipe's settings, of which those of the table ``mlp`` matter.
         context: Seed, progress, deadline, and where to keep the training.
-        config: What decides the result, for the checkpoint.
+        digests: What decides the result besides these, by name, for the checkpoint.
 
     Returns:
         What each way came to.
@@ -99,7 +99,7 @@ def train_mlps(
         return Candidate(trainer, EarlyStopping(patience=settings.mlp.patience), announcement)
 
     with torch_threads(torch, THREADS):
-        return train_candidates(names, start, data.valid.targets, config, context)
+        return train_candidates(names, start, data, settings, digests, context)
 
 
 @dataclass(frozen=True)

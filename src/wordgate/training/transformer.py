@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -22,7 +22,7 @@ from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
 from wordgate.training.candidates import Candidate, train_candidates
 from wordgate.training.device import choose_device, choose_precision, engine, format_device
-from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext, run_config
+from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext
 from wordgate.training.loop import EarlyStopping
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
 from wordgate.training.pretrained_transformer import pretrained_transformer
@@ -64,15 +64,6 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
     encoded, encoded_valid = (
         encoder.encode(part.texts, threads=threads) for part in (data.train, data.valid)
     )
-    config: dict[str, str] = {}
-    if context.checkpoint is not None:
-        others = {
-            "family": "transformer",
-            "pretrained weights": _digest(network),
-            WORDS: ids_digest(encoded, encoded_valid),
-        }
-        parts = (data.train, data.valid)
-        config = run_config(parts, data.n_classes, settings, context.seed, others)
 
     def start(_: int) -> Candidate[TransformerNetwork]:
         texts = EncodedData(encoded, encoded_valid, data)
@@ -82,8 +73,13 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
         )
         return Candidate(trainer, stopping, _announcement(trainer, own.model))
 
+    def digests() -> dict[str, str]:
+        read = ids_digest(encoded, encoded_valid)
+        return {"family": "transformer", "pretrained weights": _digest(network), WORDS: read}
+
+    data = replace(data, vocabulary_of=None)  # it has a vocabulary of its own
     with unmoved_chance():
-        trained = train_candidates(["the transformer"], start, data.valid.targets, config, context)
+        trained = train_candidates(["the transformer"], start, data, settings, digests, context)
     (best,) = trained.candidates
     truncated = []
     if encoded.n_truncated:
