@@ -6,19 +6,18 @@ accuracy on the validation parts of these folds; the folds themselves tell wheth
 vectors are distilled for the words of all these rows, a judged fold's included.
 """
 
-import math
-
 import numpy as np
 
 from real_data import real_file
 from word_vectors import distilled
 from wordgate.data import read_table
+from wordgate.data.dataset import Dataset
 from wordgate.experiments.splits import hold_out, split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.split.folds import grouped_folds
 from wordgate.training.families import fit
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
 TWEETS, FOLDS = "twitter_training.csv", 4
@@ -48,7 +47,7 @@ def main() -> None:
     names = [table.labels[row] for row in kept]
     targets = np.array([splits.labels.index(name) for name in names], np.int64)
     groups = [splits.copies.joined.groups[row] for row in kept]
-    rows = Examples([table.texts[row] for row in kept], targets, groups)
+    rows = Dataset([table.texts[row] for row in kept], targets, groups)
     fold_of_row = grouped_folds(groups, names, FOLDS, seed=0)
     vectors = PretrainedVectors.open(distilled("tweets-inner", rows.texts), Silent())
     print(f"Tweets: {len(rows.texts):,} rows in {FOLDS} inner folds, accuracy\n")
@@ -72,10 +71,8 @@ def fit_way(rest, labels, vectors, changes):
     if changes is not None:
         settings = settings.with_vectors_of(vectors.dim)
     train, valid = hold_out(rest, labels, settings.valid_size, 0)
-    return fit(
-        "lstm", train, valid, len(labels), settings, seed=0, device="cpu", progress=Silent(),
-        deadline=math.inf, vectors=None if changes is None else vectors,
-    )  # fmt: skip
+    data = FitData(train, valid, labels, vectors=None if changes is None else vectors)
+    return fit("lstm", data, settings, RunContext(0, Silent(), "cpu"))
 
 
 if __name__ == "__main__":

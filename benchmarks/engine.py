@@ -62,7 +62,7 @@ def distinct_projection() -> None:
     import torch
 
     from wordgate.training import recurrent
-    from wordgate.training.packed import Packing, packed_states
+    from wordgate.training.recurrent import Packing, packed_states
 
     def states(words, direction, input_mask, state_mask, precision):
         batch, time = words.positions.shape
@@ -140,14 +140,15 @@ def seconds_of(variant: Variant, rows: Path) -> float:
     from wordgate.runtime.progress import Silent
     from wordgate.settings import load_settings
     from wordgate.training.families import fit
+    from wordgate.training.fitting import FitData, RunContext
 
     if variant.patch is not None:
         variant.patch()
     _, (train, valid, _) = parts(Namespace(rows=rows))
-    fitted = fit(
-        "lstm", train, valid, 3, load_settings(RECIPE, {"lstm.epochs": 2, "lstm.min_updates": 0,
-        **variant.settings}), seed=0, device="cpu", progress=Silent(), deadline=float("inf"),
-    )  # fmt: skip
+    changes = {"lstm.epochs": 2, "lstm.min_updates": 0, **variant.settings}
+    data = FitData(train, valid, ["0", "1", "2"])
+    context = RunContext(0, Silent(), "cpu")
+    fitted = fit("lstm", data, load_settings(RECIPE, changes), context)
     return fitted.history[-1].seconds
 
 

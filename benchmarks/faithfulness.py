@@ -32,7 +32,7 @@ from real_data import real_file
 from wordgate.data import read_table
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.intervals import GroupCounts, bootstrap_interval
-from wordgate.experiments.calibrating import fit_calibrated
+from wordgate.experiments.fitting import fit_calibrated
 from wordgate.experiments.splits import split_table
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.runtime.progress import Silent
@@ -40,6 +40,7 @@ from wordgate.settings import load_settings
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
 from wordgate.training import recurrent
+from wordgate.training.fitting import RunContext
 
 N_TWEETS, SHARE, N_RANDOM, MANY = 1000, 0.2, 10, 3
 OURS, GRADIENT, CHANCE = "leaving out", "gradient times input", "chance"
@@ -78,10 +79,8 @@ def main(recipe: str = "default") -> None:
     settings, seed = load_settings(recipe), 0
     table = read_table(real_file("twitter_training.csv"), drop_labels=["Irrelevant"])
     splits = split_table(table, settings, seed)
-    fitted = fit_calibrated(
-        "lstm", splits.train, splits.valid, len(splits.labels), settings,
-        seed=seed, device="cpu", progress=Silent(),
-    )  # fmt: skip
+    context = RunContext(seed, Silent(), "cpu")
+    fitted = fit_calibrated("lstm", splits.fit_data(None), settings, context)
     model = fitted.fitted.model
     judge = Judge(model.network, fitted.temperature)
     texts, groups = drawn_tweets(model, splits.test, seed)

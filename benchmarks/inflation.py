@@ -7,7 +7,6 @@ rows of the same test tells what these are worth without moving to another test.
 """
 
 import dataclasses
-import math
 import sys
 
 import numpy as np
@@ -18,6 +17,7 @@ from wordgate.experiments.splits import DataSplits, split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.training.families import fit
+from wordgate.training.fitting import RunContext
 
 SEEDS = (0, 1, 2)
 FEWEST = 500  # rows for an accuracy to mean something
@@ -59,17 +59,8 @@ def main(options: list[str]) -> None:
 
 def _right(splits: DataSplits, family: str, recipe: str, seed: int) -> np.ndarray:
     """Fit a model and tell which test rows it labels right, bool [n_test]."""
-    fitted = fit(
-        family,
-        splits.train,
-        splits.valid,
-        len(splits.labels),
-        load_settings(recipe),
-        seed=seed,
-        device="auto",
-        progress=Silent(),
-        deadline=math.inf,
-    )
+    context = RunContext(seed, Silent())
+    fitted = fit(family, splits.fit_data(None), load_settings(recipe), context)
     return fitted.model.log_proba(splits.test.texts).argmax(axis=1) == splits.test.targets
 
 

@@ -6,7 +6,6 @@ seeds, each another split, other first weights and another order. Equivalent mea
 interval of the mean difference lies within 0.3 points either way (two one-sided t tests at 5 %).
 """
 
-import math
 import sys
 
 import numpy as np
@@ -18,6 +17,7 @@ from wordgate.experiments.splits import split_table
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.training.families import fit
+from wordgate.training.fitting import RunContext
 
 RECIPE, MARGIN, SEEDS = "notebook-fast", 0.3, 5
 WAYS = ("batch", "text")
@@ -40,17 +40,8 @@ def main() -> None:
 
 def accuracy(splits, way: str, seed: int) -> float:
     """Fit with masks drawn one way, and judge on test."""
-    fitted = fit(
-        "lstm",
-        splits.train,
-        splits.valid,
-        len(splits.labels),
-        load_settings(RECIPE, {"lstm.dropout_masks": way, "lstm.precision": "float32"}),
-        seed=seed,
-        device="cpu",
-        progress=Silent(),
-        deadline=math.inf,
-    )
+    settings = load_settings(RECIPE, {"lstm.dropout_masks": way, "lstm.precision": "float32"})
+    fitted = fit("lstm", splits.fit_data(None), settings, RunContext(seed, Silent(), "cpu"))
     chosen = fitted.model.log_proba(splits.test.texts).argmax(axis=1)
     return float((chosen == splits.test.targets).mean())
 

@@ -187,9 +187,9 @@ def test_groups_are_kept_whole_between_training_and_validation(data, monkeypatch
     texts, labels, groups = data
     seen = {}
 
-    def note(family, train, valid, *args, **options):
-        seen.update(train=set(train.groups), valid=set(valid.groups))
-        return fit(family, train, valid, *args, **options)
+    def note(family, data, *args):
+        seen.update(train=set(data.train.groups), valid=set(data.valid.groups))
+        return fit(family, data, *args)
 
     fit = estimator.fit_model
     monkeypatch.setattr(estimator, "fit_model", note)

@@ -15,7 +15,7 @@ from real_data import real_file
 from wordgate.data import Table, read_table
 from wordgate.split.splits import random_split
 from wordgate.text.encoder import TextEncoder
-from wordgate.training import initialization
+from wordgate.training import rng
 from wordgate.training.rng import rng_for
 
 
@@ -40,9 +40,7 @@ def write_rows(file: Path, seed: int) -> None:
         table.texts, tokenizer="keras", max_tokens=96, truncate="front", unknown=False,
         ties="first",
     )  # fmt: skip
-    vectors = initialization.word_vectors(
-        rng_for(seed, "word vectors"), len(encoder.vocabulary), 300, 0.1
-    )
+    vectors = rng.word_vectors(rng_for(seed, "word vectors"), len(encoder.vocabulary), 300, 0.1)
     unfinished = file.with_suffix(".unfinished.npz")
     np.savez(
         unfinished,

@@ -6,7 +6,6 @@ vectors are found and drawn as the recipe says, by the same seed.
     python wordgate_peer.py notebook-fast ROWS.npz RESULTS.jsonl --seed 0
 """
 
-import math
 import os
 import time
 from argparse import Namespace
@@ -15,10 +14,11 @@ import numpy as np
 from journal import asked_for, record, record_end
 from rows import tweets
 
+from wordgate.data.dataset import Dataset
 from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings, load_settings, recipe_names
 from wordgate.training.families import fit
-from wordgate.training.fitting import Examples, Fitted
+from wordgate.training.fitting import FitData, Fitted, RunContext
 
 
 def main() -> None:
@@ -28,18 +28,10 @@ def main() -> None:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
     everything, (train, valid, test) = parts(options)
     settings, clock = settings_of(options), Clock()
-    fitted = fit(
-        "lstm",
-        train,
-        valid,
-        int(train.targets.max()) + 1,
-        settings,
-        seed=options.seed,
-        device="cpu",
-        progress=clock,
-        deadline=math.inf,
-        vocabulary_of=everything if settings.text.vocabulary_from == "all" else None,
-    )
+    labels = [str(target) for target in range(int(train.targets.max()) + 1)]
+    vocabulary_of = everything if settings.text.vocabulary_from == "all" else None
+    data = FitData(train, valid, labels, vocabulary_of)
+    fitted = fit("lstm", data, settings, RunContext(options.seed, clock, "cpu"))
     record_history(options, fitted, clock.spans(len(fitted.history)))
     scores = {}
     if not options.timed:
@@ -48,10 +40,10 @@ def main() -> None:
     record_end(options.results, **scores, best_epoch=fitted.best_epoch, **fitted.engine)
 
 
-def parts(options: Namespace) -> tuple[Examples, list[Examples]]:
+def parts(options: Namespace) -> tuple[Dataset, list[Dataset]]:
     """Give all tweets, and cut as the rows' file does: train, valid and test."""
     table, targets = tweets()
-    everything = Examples(table.texts, targets, groups=None)
+    everything = Dataset(table.texts, targets, groups=None)
     rows = np.load(options.rows)
     return everything, [everything.part(rows[name]) for name in ("train", "valid", "test")]
 

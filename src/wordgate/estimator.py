@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.writing import Bundle, write_bundle
+from wordgate.data.dataset import Dataset
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError
+from wordgate.experiments.reading import Unlabelled
 from wordgate.experiments.resolving import (
     as_names,
     choose_recipe,
@@ -21,7 +23,6 @@ from wordgate.experiments.resolving import (
 )
 from wordgate.experiments.splits import hold_out
 from wordgate.experiments.students import fit_model, teacher_config, vectors_of
-from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor, checked_texts
 from wordgate.runtime.cpu import choose_threads
@@ -31,7 +32,7 @@ from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import checked_seed, flat_overrides, setting_fields
 from wordgate.tables.encoding import without_surrogates
 from wordgate.training.families import check_family
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData, RunContext
 
 require_extra("train", "WordgateClassifier")
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
@@ -148,23 +149,15 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 teaching = replace(teaching, unlabelled=Unlabelled.beside(texts, None, more))
         settings, vectors = resolve_vectors(self.vectors, settings, progress)
         keys = None if groups is None else [str(group) for group in groups]
-        examples = Examples(texts, targets, keys)
-        train, valid = hold_out(examples, names, settings.valid_size, seed)
+        dataset = Dataset(texts, targets, keys)
+        vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
+        parts = hold_out(dataset, names, settings.valid_size, seed)
+        fit_data = FitData(*parts, names, vocabulary_of, vectors)
+        no_test = Dataset([], np.zeros(0, np.int64))
+        context = RunContext(seed, progress, self.device, self.threads)
         with limited_blas(n_threads):
             calibrated, self.taught_ = fit_model(
-                self.model,
-                train,
-                valid,
-                Examples([], np.zeros(0, np.int64), None),
-                names,
-                settings,
-                teaching,
-                seed=seed,
-                device=self.device,
-                progress=progress,
-                vocabulary_of=examples if settings.text.vocabulary_from == "all" else None,
-                vectors=vectors,
-                threads=self.threads,
+                self.model, fit_data, no_test, settings, teaching, context
             )
         fitted = calibrated.fitted
         config = Config(

@@ -181,7 +181,7 @@ def test_it_goes_on_where_it_stopped(compare, compared, stopped_after_one, monke
     monkeypatch.setattr(
         students,
         "fit_calibrated",
-        lambda *args, **named: fitted.append(args[0]) or fit(*args, **named),
+        lambda *args: fitted.append(args[0]) or fit(*args),
     )
     resumed = compare(out=stopped_after_one, resume=True)
     assert fitted == ["count", "lstm", "lstm"]
@@ -490,9 +490,9 @@ def fine_tunings(monkeypatch):
     """Count the fine-tunings."""
     counted, fit_transformer = [], transformer.fit_transformer
 
-    def counting(*args, **options):
-        counted.append(options["seed"])
-        return fit_transformer(*args, **options)
+    def counting(data, settings, context):
+        counted.append(context.seed)
+        return fit_transformer(data, settings, context)
 
     monkeypatch.setattr(transformer, "fit_transformer", counting)
     return counted

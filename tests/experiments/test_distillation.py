@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import wordgate
+from wordgate.data.dataset import Dataset
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.experiments import students, teachers
-from wordgate.experiments.unlabelled import Unlabelled
+from wordgate.experiments.reading import Unlabelled
 from wordgate.runtime.progress import Silent
 from wordgate.training import distillation
 
@@ -180,9 +181,7 @@ def test_texts_without_labels_are_taught_but_for_copies_of_what_is_held_out(
     monkeypatch.setattr(
         students,
         "fit_calibrated",
-        lambda family, train, *rest, **more: (
-            learned.update(train=train) or fit(family, train, *rest, **more)
-        ),
+        lambda family, data, *rest: learned.update(train=data.train) or fit(family, data, *rest),
     )
     training = teach(unlabelled=file, settings={"teacher.texts": 1000})
     teacher = training.metrics.teacher
@@ -208,7 +207,7 @@ def examples_of_rows():
         "a lamp as bright as the sun stands in our hall since yesterday evening",
         "nobody answered the telephone when I called about my broken chair",
     ]
-    held = students.Examples(texts[:2], np.array([0, 1]), None)
+    held = Dataset(texts[:2], np.array([0, 1]), None)
     return texts, ["g1", "g2", "g3"], held
 
 
@@ -229,9 +228,9 @@ def test_each_fold_has_a_teacher_of_its_own(teach, tiny_transformer, monkeypatch
     fitted = []
     fit = students.fit_calibrated
 
-    def counting(family, train, *rest, **options):
-        fitted.append((family, len(train.texts)))
-        return fit(family, train, *rest, **options)
+    def counting(family, data, *rest):
+        fitted.append((family, len(data.train)))
+        return fit(family, data, *rest)
 
     for module in (students, teachers):
         monkeypatch.setattr(module, "fit_calibrated", counting)

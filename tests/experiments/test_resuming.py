@@ -19,7 +19,7 @@ from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint
 from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.training.mlp import MLPTrainer
-from wordgate.training.transformer_trainer import TransformerTrainer
+from wordgate.training.transformer import TransformerTrainer
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 SMALL = {

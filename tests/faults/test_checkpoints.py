@@ -1,23 +1,23 @@
 """What checkpoints cost: measured in the long form alone."""
 
-import math
 import time
 
 import numpy as np
 import pytest
 
+from wordgate.data.dataset import Dataset
 from wordgate.experiments.resolving import resolve_settings
 from wordgate.runtime.progress import Silent
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.families import fit
-from wordgate.training.fitting import CheckpointConfig, Examples
+from wordgate.training.fitting import CheckpointConfig, FitData, RunContext
 
 
 def made_up(n, words):
     """Texts of 20 words each, and labels that have nothing to do with them."""
     chance = np.random.default_rng(0)
     texts = [" ".join(f"w{word}" for word in chance.integers(0, words, 20)) for _ in range(n)]
-    return Examples(texts, chance.integers(0, 2, n), None)
+    return Dataset(texts, chance.integers(0, 2, n), None)
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,9 @@ def test_checkpoints_cost_less_than_3_percent(
     settings = resolve_settings("default", changes, None, families=["lstm"])
     train = made_up(n, words)
     started = time.monotonic()
-    fit(
-        "lstm", train, train.part(np.arange(500)), 2, settings, seed=0, device="cpu",
-        progress=Silent(), deadline=math.inf, checkpoint=CheckpointConfig(tmp_path / "kept"),
-    )  # fmt: skip
+    checkpoint = CheckpointConfig(tmp_path / "kept")
+    data = FitData(train, train.part(np.arange(500)), ["0", "1"])
+    fit("lstm", data, settings, RunContext(0, Silent(), "cpu", checkpoint=checkpoint))
     whole = time.monotonic() - started
     found(
         "what checkpoints cost",

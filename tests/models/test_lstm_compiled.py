@@ -5,9 +5,8 @@ import pytest
 
 from wordgate.errors import MissingExtraError, SettingsError
 from wordgate.models import lstm_compiled
-from wordgate.models.families import with_kernel
 from wordgate.models.int8 import round_to_int8
-from wordgate.models.lstm import LSTMModel, Network
+from wordgate.models.lstm import LSTMModel, Network, with_kernel
 from wordgate.models.lstm_compiled import CompiledLSTMForward
 from wordgate.models.lstm_forward import KERNELS, Direction, NumpyLSTMForward, check_kernel
 from wordgate.models.lstm_ir import KernelLayout, best_layout

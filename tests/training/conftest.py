@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from wordgate.data.dataset import Dataset
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings, setting_fields
 from wordgate.training.families import fit
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
@@ -128,28 +129,17 @@ def make_examples(n, seed=0):
     rng = np.random.default_rng(seed)
     rows = [rng.integers(0, 30, length) for length in rng.integers(1, 13, n)]
     texts = [" ".join(f"w{word}" for word in row) for row in rows]
-    return Examples(texts, np.array([row.min() < 5 for row in rows], np.int64), None)
+    return Dataset(texts, np.array([row.min() < 5 for row in rows], np.int64), None)
 
 
 def fit_small(
     train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, checkpoint=None,
     vocabulary_of=None, vectors=None, device="cpu", threads=None, family="lstm", **changes,
 ):  # fmt: skip
-    return fit(
-        family,
-        train,
-        train if valid is None else valid,
-        classes,
-        make_settings(**changes),
-        seed=seed,
-        device=device,
-        progress=Silent() if progress is None else progress,
-        deadline=deadline,
-        checkpoint=checkpoint,
-        vocabulary_of=vocabulary_of,
-        vectors=vectors,
-        threads=threads,
-    )
+    labels = [str(number) for number in range(classes)]
+    data = FitData(train, train if valid is None else valid, labels, vocabulary_of, vectors)
+    context = RunContext(seed, progress or Silent(), device, threads, deadline, checkpoint)
+    return fit(family, data, make_settings(**changes), context)
 
 
 @pytest.fixture(scope="session")

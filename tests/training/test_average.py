@@ -9,12 +9,13 @@ import time
 import numpy as np
 import pytest
 
+from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError, SettingsError
 from wordgate.models.families import model_from_state
 from wordgate.runtime.progress import Silent
 from wordgate.training import average
 from wordgate.training.families import fit
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import write_vectors
@@ -28,7 +29,7 @@ def with_odd(examples):
     """Add texts of no word that has a vector, and texts of one whose vector is zeros."""
     odd = ["w29 w28", "", "w24", "w24 w27", "unheard of"]
     targets = np.concatenate([examples.targets, [0, 1, 0, 1, 0]])
-    return Examples([*examples.texts, *odd], targets, None)
+    return Dataset([*examples.texts, *odd], targets, None)
 
 
 @pytest.fixture
@@ -39,11 +40,15 @@ def fit_average(settings, examples, word_vectors):
     ):  # fmt: skip
         if family == "mlp":
             pytest.importorskip("torch", reason="needs the extra 'train'")
-        return fit(
-            family, train or with_odd(examples(80)), valid or with_odd(examples(60, seed=1)),
-            classes, settings(**{**SMALL, **changes}), seed=seed, device="cpu", progress=Silent(),
-            deadline=deadline, vocabulary_of=vocabulary_of, vectors=vectors,
-        )  # fmt: skip
+        data = FitData(
+            with_odd(examples(80)) if train is None else train,
+            with_odd(examples(60, seed=1)) if valid is None else valid,
+            [str(number) for number in range(classes)],
+            vocabulary_of,
+            vectors,
+        )
+        context = RunContext(seed, Silent(), "cpu", deadline=deadline)
+        return fit(family, data, settings(**{**SMALL, **changes}), context)
 
     return run
 
@@ -141,7 +146,7 @@ def test_a_component_that_never_varies_has_no_part(fit_average, examples, settin
 @pytest.mark.parametrize("family", FAMILIES)
 def test_rare_words_weigh_more_by_inverse_frequency(fit_average, family):
     texts = ["w0 w1", "w0 w2", "w0 w29", "w0 w0"]
-    train = Examples(texts, np.array([0, 1, 0, 1]), None)
+    train = Dataset(texts, np.array([0, 1, 0, 1]), None)
     changes = {"vectors.more_words": 4, "average.weights": "inverse-frequency"}
     model = fit_average(family, train, train, **changes).model
     words = model.encoder.vocabulary
@@ -243,7 +248,7 @@ def test_time_that_is_up_leaves_the_second_weighting_out(fit_average, family):
 
 def test_a_class_absent_from_train_has_the_probability_0_in_logreg(fit_average, examples):
     train = examples(80)
-    spread_out = Examples(train.texts, 2 * train.targets, None)
+    spread_out = Dataset(train.texts, 2 * train.targets, None)
     log_proba = fit_average("logreg", spread_out, spread_out, classes=4).model.log_proba(
         ["w0", "w9 w24", ""]
     )
@@ -278,19 +283,19 @@ def test_what_can_not_be_fitted_is_named(fit_average, examples, family):
     with pytest.raises(SettingsError) as error:
         fit_average(family, vectors=None)
     assert str(error.value) == f"{family} averages word vectors, and there are none"
-    nothing = Examples([], np.array([], np.int64), None)
+    nothing = Dataset([], np.array([], np.int64), None)
     with pytest.raises(DataError, match="there are no texts to fit a model of averaged word"):
         fit_average(family, nothing)
     with pytest.raises(DataError, match="there are no validation texts to choose a model by"):
         fit_average(family, valid=nothing)
     with pytest.raises(DataError, match="none of the vocabulary's 2 words has a vector in "):
-        fit_average(family, Examples(["so good"], np.array([0]), None))
+        fit_average(family, Dataset(["so good"], np.array([0]), None))
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_training_texts_must_hold_words_that_have_vectors(fit_average, weighting):
     """Words of the table, or of all rows, are known; no training text holds one."""
-    train = Examples(["!?", "..."], np.array([0, 1]), None)
+    train = Dataset(["!?", "..."], np.array([0, 1]), None)
     message = "^no training text holds a word that has a vector$"
     changes = {"average.weights": weighting, "vectors.more_words": 9, "text.tokenizer": "keras"}
     with pytest.raises(DataError, match=message):

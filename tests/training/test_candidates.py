@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
+from wordgate.data.dataset import Dataset
 from wordgate.runtime.progress import Silent
 from wordgate.training import loop, lstm
-from wordgate.training.fitting import Examples
 from wordgate.training.lstm import candidate_settings
 
 TWO = {"lstm.lighter_candidate": True, "lstm.hidden_size": 5, "lstm.lighter_hidden_size": 7}
@@ -104,7 +104,7 @@ def test_the_first_one_is_kept_where_it_learns_more(examples, fit_model):
 
 def test_of_two_that_score_the_same_the_one_of_lower_loss_is_kept(examples, fit_model):
     train = examples(100)
-    everything = Examples(train.texts, np.zeros(100, np.int64), None)
+    everything = Dataset(train.texts, np.zeros(100, np.int64), None)
     losses = {}
     for size in (5, 7):
         alone = fit_model(everything, hidden_size=size, epochs=2)
@@ -132,9 +132,9 @@ def test_both_begin_with_the_same_word_vectors(examples, fit_model, monkeypatch)
     began = []
     real = lstm.LSTMTrainer.__init__
 
-    def listen(trainer, data, unknown, init, *arguments):
+    def listen(trainer, data, init, *arguments):
         began.append(init.vectors.copy())
-        real(trainer, data, unknown, init, *arguments)
+        real(trainer, data, init, *arguments)
 
     monkeypatch.setattr(lstm.LSTMTrainer, "__init__", listen)
     fit_two(fit_model, examples(60), None, epochs=1)

@@ -8,19 +8,24 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import hstack
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupShuffleSplit
 
+from wordgate.data.dataset import Dataset
 from wordgate.data.demo import demo_corpus
-from wordgate.errors import DataError, SettingsError
+from wordgate.errors import DataError
 from wordgate.models.families import model_from_state
 from wordgate.runtime.progress import Silent
-from wordgate.training import regularization
-from wordgate.training.count import fit_count
+from wordgate.text import ngrams
+from wordgate.text.ngrams import NgramVectorizer
+from wordgate.training import logistic
+from wordgate.training.count import count_matrix, fit_count
 from wordgate.training.families import fit
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData, RunContext
 
 TEXTS = [
     "what a good day",
@@ -38,14 +43,14 @@ def test_it_is_scikit_learns_pipeline(targets):
     vectorizer = CountVectorizer(ngram_range=(1, 3), token_pattern=r"\w+")
     theirs = LogisticRegression(C=0.5).fit(vectorizer.fit_transform(TEXTS), targets)
     n_classes = len(set(targets))
-    ours = fit_count(TEXTS, targets, n_classes, min_count=1, C=0.5)
+    ours = fit_count(Dataset(TEXTS, targets), n_classes, min_count=1, C=0.5)
     texts = [*TEXTS, "good weather, bad day", "unheard of", ""]
     expected = theirs.predict_proba(vectorizer.transform(texts))
     assert np.exp(ours.log_proba(texts)) == pytest.approx(expected, abs=1e-3)
 
 
 def test_rare_runs_are_not_counted():
-    (vectorizer,) = fit_count(TEXTS, THREE, 3, min_count=2, ngrams=(1, 2)).vectorizers
+    (vectorizer,) = fit_count(Dataset(TEXTS, THREE), 3, min_count=2, ngrams=(1, 2)).vectorizers
     assert vectorizer.vocabulary == [
         "a",
         "bad",
@@ -61,7 +66,9 @@ def test_rare_runs_are_not_counted():
 
 
 def test_a_class_without_texts_has_a_column_of_no_probability():
-    log_proba = fit_count(TEXTS, np.array([0, 0, 3, 3, 0, 3]), 5).log_proba(["good", "other"])
+    log_proba = fit_count(Dataset(TEXTS, np.array([0, 0, 3, 3, 0, 3])), 5).log_proba(
+        ["good", "other"]
+    )
     assert log_proba.shape == (2, 5)
     assert np.isfinite(log_proba).all()
     assert np.exp(log_proba)[:, [1, 2, 4]].max() == 0.0
@@ -69,44 +76,24 @@ def test_a_class_without_texts_has_a_column_of_no_probability():
 
 
 def test_a_single_class_is_certain():
-    log_proba = fit_count(TEXTS, np.full(6, 1), 3).log_proba(["anything", ""])
+    log_proba = fit_count(Dataset(TEXTS, np.full(6, 1)), 3).log_proba(["anything", ""])
     assert np.exp(log_proba) == pytest.approx(np.array([[0, 1, 0], [0, 1, 0]]))
 
 
 def test_texts_without_a_repeated_word_give_the_frequencies():
-    model = fit_count(["alpha", "beta", "gamma", ""], np.array([0, 1, 1, 1]), 2)
+    model = fit_count(Dataset(["alpha", "beta", "gamma", ""], np.array([0, 1, 1, 1])), 2)
     assert [vectorizer.vocabulary for vectorizer in model.vectorizers] == [[]]
     assert np.exp(model.log_proba(["alpha"])) == pytest.approx(np.array([[0.25, 0.75]]))
 
 
 def test_the_same_data_gives_the_same_model():
-    one, other = (fit_count(TEXTS, THREE, 3, seed=0).state()[1] for _ in range(2))
+    one, other = (fit_count(Dataset(TEXTS, THREE), 3).state()[1] for _ in range(2))
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"C": 0.0}, "C is 0.0; it must be above 0"),
-        ({"min_count": 0}, "min_count is 0; it must be at least 1"),
-        (
-            {"ngrams": (2, 1)},
-            "ngrams is (2, 1); it must be the shortest and the longest n-gram of words, "
-            "such as (1, 3)",
-        ),
-    ],
-)
-def test_settings_out_of_range_are_named(settings, message):
-    with pytest.raises(SettingsError) as error:
-        fit_count(TEXTS, THREE, 3, **settings)
-    assert str(error.value) == message
-
-
-def test_no_texts_and_missing_targets_are_named():
+def test_no_texts_are_named():
     with pytest.raises(DataError, match=r"^there are no texts to fit word counts on$"):
-        fit_count([], np.array([], dtype=np.int64), 2)
-    with pytest.raises(DataError, match=r"^5 targets were given for 6 texts$"):
-        fit_count(TEXTS, THREE[:5], 3)
+        fit_count(Dataset([], np.array([], dtype=np.int64)), 2)
 
 
 def test_it_cannot_read_the_order_of_words():
@@ -115,7 +102,7 @@ def test_it_cannot_read_the_order_of_words():
     train, test = next(
         GroupShuffleSplit(1, test_size=0.2, random_state=0).split(texts, None, groups)
     )
-    model = fit_count([texts[i] for i in train], targets[train], 2)
+    model = fit_count(Dataset([texts[i] for i in train], targets[train]), 2)
     predicted = model.log_proba([texts[i] for i in test]).argmax(axis=1)
     assert (predicted == targets[test]).mean() <= 0.56
 
@@ -123,18 +110,19 @@ def test_it_cannot_read_the_order_of_words():
 @pytest.fixture
 def fit_tuned(settings, examples):
     def run(train=None, valid=None, *, seed=0, classes=2, deadline=math.inf, **changes):
-        return fit(
-            "count", train or examples(80), valid or examples(60, seed=1), classes,
-            settings(**changes), seed=seed, device="auto", progress=Silent(), deadline=deadline,
-        )  # fmt: skip
+        data = FitData(
+            examples(80) if train is None else train,
+            examples(60, seed=1) if valid is None else valid,
+            [str(number) for number in range(classes)],
+        )
+        context = RunContext(seed, Silent(), deadline=deadline)
+        return fit("count", data, settings(**changes), context)
 
     return run
 
 
 def test_words_and_characters_are_scikit_learns_pipeline(fit_tuned, examples, monkeypatch):
-    monkeypatch.setattr(
-        regularization, "fit_path", partial(regularization.fit_path, most_steps=500)
-    )
+    monkeypatch.setattr(logistic, "fit_path", partial(logistic.fit_path, most_steps=500))
     train, new = examples(80), [*examples(40, seed=2).texts, "unheard of", ""]
     ours = fit_tuned(train, count_c=5.0).model
     vectorizers = [
@@ -174,7 +162,7 @@ def test_the_settings_say_what_is_counted(fit_tuned, examples, changes, vectoriz
 
 
 def test_a_run_is_counted_if_it_stands_in_enough_texts(fit_tuned):
-    train = Examples(["so so", "no", "no so"], np.array([0, 1, 0]), None)
+    train = Dataset(["so so", "no", "no so"], np.array([0, 1, 0]), None)
     model = fit_tuned(train, train, count_characters=0).model
     assert model.vectorizers[0].vocabulary == ["no", "so"]
     assert model.vectorizers[0].frequencies.tolist() == [2, 2]
@@ -215,14 +203,14 @@ def test_a_tuned_model_is_the_same_from_its_state(fit_tuned, examples):
 
 def test_a_class_absent_from_train_has_the_probability_0(fit_tuned, examples):
     train = examples(80)
-    spread_out = Examples(train.texts, 2 * train.targets, None)
+    spread_out = Dataset(train.texts, 2 * train.targets, None)
     log_proba = fit_tuned(spread_out, spread_out, classes=4).model.log_proba(["w0 w1", "w9", ""])
     assert np.isfinite(log_proba).all()
     assert np.exp(log_proba)[:, [1, 3]].max() == 0.0
 
 
 def test_texts_of_no_common_run_give_about_the_frequencies(fit_tuned):
-    train = Examples(["alpha", "beta", "?", "!"], np.array([0, 1, 1, 1]), None)
+    train = Dataset(["alpha", "beta", "?", "!"], np.array([0, 1, 1, 1]), None)
     model = fit_tuned(train, train, count_characters=0).model
     assert [len(vectorizer) for vectorizer in model.vectorizers] == [0]
     assert np.exp(model.log_proba(["alpha"])) == pytest.approx(np.array([[0.25, 0.75]]), abs=1e-3)
@@ -241,7 +229,7 @@ def test_it_says_what_computed(fit_tuned):
 
 
 def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(fit_tuned, examples):
-    nothing = Examples([], np.array([], np.int64), None)
+    nothing = Dataset([], np.array([], np.int64), None)
     with pytest.raises(DataError, match=r"^there are no texts to fit word counts on$"):
         fit_tuned(nothing)
     message = "^there are no validation texts to choose the strength of regularisation by$"
@@ -260,6 +248,85 @@ def test_tweets_never_seen(twitter_training):
     split = GroupShuffleSplit(1, test_size=0.2, random_state=0)
     train, test = next(split.split(rows, None, [row[0] for row in rows]))
     texts = [row[3] for row in rows]
-    model = fit_count([texts[i] for i in train], targets[train], len(names), ngrams=(1, 1))
+    model = fit_count(Dataset([texts[i] for i in train], targets[train]), len(names), ngrams=(1, 1))
     predicted = model.log_proba([texts[i] for i in test]).argmax(axis=1)
     assert 0.55 < (predicted == targets[test]).mean() < 0.70
+
+
+TEXT = st.one_of(
+    st.text(max_size=20), st.text(alphabet="abAB İß_1.'\n\u3000😀", min_size=1, max_size=20)
+)
+ODD_TEXTS = st.lists(TEXT, min_size=1, max_size=12)
+ANALYZERS = {
+    "words": {"token_pattern": r"\w+", "ngram_range": (1, 3)},
+    "characters": {"analyzer": "char_wb", "ngram_range": (2, 5)},
+}
+
+
+def vectorizer(kind, weights="tfidf", min_texts=1):
+    options = {**ANALYZERS[kind], "min_df": min_texts, "dtype": np.float64}
+    if weights == "counts":
+        return CountVectorizer(**options)
+    return TfidfVectorizer(**options, sublinear_tf=True)
+
+
+@pytest.mark.parametrize("weights", ["counts", "tfidf"])
+@pytest.mark.parametrize("kind", ANALYZERS)
+@given(train=ODD_TEXTS, new=ODD_TEXTS, min_texts=st.integers(1, 3))
+def test_it_is_scikit_learns_matrix(kind, weights, train, new, min_texts):
+    theirs = vectorizer(kind, weights, min_texts)
+    ours = NgramVectorizer.fit(train, kind, ANALYZERS[kind]["ngram_range"], min_texts, weights)
+    try:
+        theirs.fit(train)
+    except ValueError:  # it refuses an empty vocabulary
+        assert ours.vocabulary == []
+        return
+    assert ours.vocabulary == theirs.get_feature_names_out().tolist()
+    for texts in (train, new):
+        found, expected = count_matrix([ours], texts, np.float64), theirs.transform(texts)
+        assert found.shape == expected.shape
+        assert found.toarray() == pytest.approx(expected.toarray(), abs=1e-12)
+
+
+def test_blocks_stand_side_by_side(examples, monkeypatch):
+    monkeypatch.setattr(ngrams, "_TEXTS_AT_ONCE", 7)
+    train, new = list(examples(50).texts), list(examples(30, seed=1).texts)
+    vectorizers = [
+        NgramVectorizer.fit(train, kind, options["ngram_range"], 2, "tfidf")
+        for kind, options in ANALYZERS.items()
+    ]
+    theirs = [vectorizer(kind, min_texts=2).fit(train) for kind in ANALYZERS]
+    found = count_matrix(vectorizers, new)
+    assert found.dtype == np.float32
+    assert found.toarray() == pytest.approx(
+        hstack([one.transform(new) for one in theirs]).toarray(), abs=1e-6
+    )
+
+
+def test_a_run_must_stand_in_enough_texts_not_often_enough():
+    texts = ["so so so", "no", "no"]
+    assert NgramVectorizer.fit(texts, "words", (1, 2), 2, "tfidf").vocabulary == ["no"]
+    assert NgramVectorizer.fit(texts, "characters", (2, 2), 2, "tfidf").vocabulary == [
+        " n",
+        "no",
+        "o ",
+    ]
+
+
+@pytest.mark.parametrize("kind", ANALYZERS)
+def test_the_order_of_the_texts_changes_no_block(examples, kind):
+    texts = list(examples(50).texts)
+    one, other = (
+        NgramVectorizer.fit(order, kind, (1, 3), 2, "tfidf") for order in (texts, texts[::-1])
+    )
+    assert one.vocabulary == other.vocabulary
+    assert np.array_equal(one.frequencies, other.frequencies)
+
+
+def test_no_texts_and_no_runs_give_an_empty_matrix():
+    vectorizers = [NgramVectorizer.fit(["a"], kind, (1, 2), 2, "tfidf") for kind in ANALYZERS]
+    assert count_matrix(vectorizers, ["a", ""]).shape == (2, 0)
+    vectorizers = [
+        NgramVectorizer.fit(["a b", "a c"], kind, (1, 2), 2, "tfidf") for kind in ANALYZERS
+    ]
+    assert count_matrix(vectorizers, []).shape == (0, sum(map(len, vectorizers)))

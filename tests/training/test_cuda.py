@@ -1,6 +1,5 @@
 """Training on a graphics card: it comes to what the processor comes to."""
 
-import math
 import shutil
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 
 from wordgate.runtime.progress import Silent
 from wordgate.training import checkpoint, families
-from wordgate.training.fitting import CheckpointConfig
+from wordgate.training.fitting import CheckpointConfig, FitData, RunContext
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -95,15 +94,13 @@ def test_a_transformer_is_fine_tuned_on_a_card_and_predicts_on_the_processor(
 ):
     pytest.importorskip("transformers", reason="needs the extra 'transformer'")
     train = examples(200)
-    fitted = families.fit(
-        "transformer", train, train, 2,
-        settings(
-            transformer_model=str(tiny_transformer), transformer_max_tokens=16,
-            transformer_epochs=6, transformer_min_updates=0, transformer_batch_size=16,
-            transformer_learning_rate=1e-2, transformer_precision=precision,
-        ),
-        seed=0, device="cuda", progress=Silent(), deadline=math.inf,
+    chosen = settings(
+        transformer_model=str(tiny_transformer), transformer_max_tokens=16,
+        transformer_epochs=6, transformer_min_updates=0, transformer_batch_size=16,
+        transformer_learning_rate=1e-2, transformer_precision=precision,
     )  # fmt: skip
+    data, context = FitData(train, train, ["0", "1"]), RunContext(0, Silent(), "cuda")
+    fitted = families.fit("transformer", data, chosen, context)
     answers = fitted.model.log_proba(train.texts).argmax(axis=1)
     assert np.mean(answers == train.targets) > 0.8
     assert fitted.engine["device"] == torch.cuda.get_device_name()

@@ -1,16 +1,16 @@
 """The transfer set of knowledge distillation: which texts, what a student learns of each."""
 
-import math
 import time
 
 import numpy as np
 import pytest
 
+from wordgate.data.dataset import Dataset
 from wordgate.runtime.progress import Silent
 from wordgate.text.augmentation import Augmenter
 from wordgate.text.tokenizers import get_tokenizer
 from wordgate.training.distillation import TransferSet, answered, ask
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import RunContext
 
 AUGMENTER = Augmenter(get_tokenizer("messages"))
 
@@ -41,7 +41,7 @@ def transfer(examples, settings):
 
 def asked_all(made):
     answers = np.full((len(made), 2), np.nan, np.float32)
-    ask(Teacher(), made.texts, made.order, answers, progress=Silent(), deadline=math.inf)
+    ask(Teacher(), made.texts, made.order, answers, RunContext(0, Silent()))
     return answers
 
 
@@ -83,7 +83,7 @@ def test_the_seed_decides_the_variations(transfer):
 def test_training_texts_mix_teacher_and_label_and_others_have_the_teacher_alone(transfer):
     train, made = transfer(20, ["a b c"])
     answers = asked_all(made)
-    learned = made.examples(train, answers, 0.7)
+    learned = made.dataset(train, answers, 0.7)
     assert learned.texts == made.texts
     labels = np.eye(2)[train.targets]
     np.testing.assert_allclose(
@@ -98,7 +98,7 @@ def test_what_was_not_asked_has_its_label_or_is_left_out(transfer):
     train, made = transfer(20, ["a b c"])
     answers = asked_all(made)
     answers[[3, 20, 25]] = np.nan
-    learned = made.examples(train, answers, 1.0)
+    learned = made.dataset(train, answers, 1.0)
     assert len(learned.texts) == len(made) - 2
     assert learned.texts[:20] == train.texts
     assert learned.soft_targets[3].tolist() == np.eye(2)[train.targets[3]].tolist()
@@ -112,7 +112,7 @@ def test_only_texts_without_an_answer_are_asked_about(transfer):
     before = answers.copy()
     answers[[2, 5]] = np.nan
     teacher = Teacher()
-    ask(teacher, made.texts, made.order, answers, progress=Silent(), deadline=math.inf)
+    ask(teacher, made.texts, made.order, answers, RunContext(0, Silent()))
     assert sorted(teacher.asked) == sorted([made.texts[2], made.texts[5]])
     assert (answers == before).all()
 
@@ -121,7 +121,9 @@ def test_nothing_is_asked_once_the_time_is_over(transfer):
     _, made = transfer()
     answers = np.full((len(made), 2), np.nan, np.float32)
     teacher = Teacher()
-    ask(teacher, made.texts, made.order, answers, progress=Silent(), deadline=time.monotonic())
+    ask(
+        teacher, made.texts, made.order, answers, RunContext(0, Silent(), deadline=time.monotonic())
+    )
     assert not teacher.asked
     assert not answered(answers).any()
 
@@ -130,7 +132,7 @@ def test_soft_targets_of_certainty_teach_as_labels_do(examples, fit_model):
     train, valid = examples(60), examples(30, seed=1)
     soft = np.eye(2, dtype=np.float32)[train.targets]
     hard = fit_model(train, valid)
-    taught = fit_model(Examples(train.texts, train.targets, None, soft), valid)
+    taught = fit_model(Dataset(train.texts, train.targets, None, soft), valid)
     for one, other in zip(hard.history, taught.history, strict=True):
         assert one.valid_loss == pytest.approx(other.valid_loss, abs=1e-5)
         assert one.train_accuracy == other.train_accuracy
@@ -139,16 +141,16 @@ def test_soft_targets_of_certainty_teach_as_labels_do(examples, fit_model):
 def test_a_student_learns_probabilities_that_no_label_has(examples, fit_model):
     train = examples(200)
     soft = np.tile(np.array([0.3, 0.7], np.float32), (200, 1))
-    valid = Examples(train.texts, np.ones(200, np.int64), None)
-    taught = fit_model(Examples(train.texts, train.targets, None, soft), valid, epochs=20)
+    valid = Dataset(train.texts, np.ones(200, np.int64), None)
+    taught = fit_model(Dataset(train.texts, train.targets, None, soft), valid, epochs=20)
     assert np.exp(taught.model.log_proba(train.texts))[:, 1].mean() == pytest.approx(0.7, abs=0.03)
 
 
 def test_other_soft_targets_are_other_examples(examples):
     train = examples(10)
     soft = np.eye(2, dtype=np.float32)[train.targets]
-    one = Examples(train.texts, train.targets, None, soft)
-    other = Examples(train.texts, train.targets, None, 0.5 * soft + 0.25)
+    one = Dataset(train.texts, train.targets, None, soft)
+    other = Dataset(train.texts, train.targets, None, 0.5 * soft + 0.25)
     assert len({train.digest(), one.digest(), other.digest()}) == 3
     rows = np.array([4, 2])
     assert (one.part(rows).soft_targets == soft[rows]).all()

@@ -1,14 +1,17 @@
 """What fitting asks before it begins."""
 
-import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError, MissingExtraError, SettingsError
+from wordgate.families import FAMILIES, imported
 from wordgate.runtime.progress import Silent
 from wordgate.training.families import check_device, check_family, engine_of, fit
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData, RunContext
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,22 @@ def test_without_torch_the_extra_is_named(hide_packages):
         check_family(family)
 
 
+@pytest.mark.parametrize("known", FAMILIES.values(), ids=lambda known: known.name)
+def test_an_entry_names_functions_that_are_there(known):
+    pytest.importorskip("tokenizers", reason="needs the extra 'transformer'")
+    named = (known.fit, known.load, known.engine, known.pretrained)
+    assert all(callable(imported(function)) for function in named if function is not None)
+
+
+def test_the_entries_are_read_without_what_fits_a_family():
+    code = "import sys, wordgate.families; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    modules = loaded.stdout.split()
+    assert not {"numpy", "torch", "pydantic", "wordgate.models", "wordgate.training"} & set(modules)
+
+
 @pytest.mark.parametrize("family", ["count", "logreg", "mlp"])
 def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family):
     check_device(family, "auto")
@@ -52,20 +71,19 @@ def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family):
 def test_what_would_compute_is_what_computes(family, request, settings, examples, word_vectors):
     train = examples(60)
     vectors = None if family == "count" else word_vectors
-    fitted = fit(
-        family, train, train, 2, settings(mlp_epochs=1, epochs=1), seed=0, device="cpu",
-        progress=Silent(), deadline=math.inf, vectors=vectors, threads=3,
-    )  # fmt: skip
+    data = FitData(train, train, ["0", "1"], vectors=vectors)
+    context = RunContext(0, Silent(), "cpu", threads=3)
+    fitted = fit(family, data, settings(mlp_epochs=1, epochs=1), context)
     assert engine_of(family, settings(), "cpu", threads=3) == fitted.engine
     assert fitted.engine["threads"] == ("3" if family == "lstm" else "1")
     assert fitted.model.n_threads == (3 if family == "lstm" else 1)
 
 
 def test_a_part_of_the_examples_keeps_its_order():
-    examples = Examples(["a", "b", "c"], np.array([0, 1, 2]), ["x", "y", "z"])
+    examples = Dataset(["a", "b", "c"], np.array([0, 1, 2]), ["x", "y", "z"])
     part = examples.part(np.array([2, 0]))
     assert (part.texts, part.targets.tolist(), part.groups) == (["c", "a"], [2, 0], ["z", "x"])
-    assert Examples(["a"], np.array([0]), None).part(np.array([0])).groups is None
+    assert Dataset(["a"], np.array([0]), None).part(np.array([0])).groups is None
 
 
 def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(examples, fit_model):

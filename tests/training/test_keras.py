@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from wordgate.data.dataset import Dataset
+from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 from wordgate.text.batches import PaddedBatch
 from wordgate.text.encoder import EncodedTexts
 from wordgate.text.vocabulary import Vocabulary
-from wordgate.training.fitting import EncodedData, Examples
-from wordgate.training.initialization import random_embeddings
+from wordgate.training.fitting import EncodedData, FitData, RunContext
 from wordgate.training.lstm_trainer import LSTMTrainer
+from wordgate.training.rng import random_embeddings
 
 STEPS = 4
 NO_DROPOUT = {"lstm.input_dropout": 0.0, "lstm.recurrent_dropout": 0.0, "lstm.output_dropout": 0.0}
@@ -56,8 +58,9 @@ def begun(recorded, **changes):
     init = random_embeddings(vocabulary, settings, 0)
     targets = recorded["targets"].reshape(-1).astype(np.int64)
     texts = EncodedTexts(np.ones(len(targets), np.int32), np.arange(len(targets) + 1))
-    data = EncodedData(texts, texts, Examples([""] * len(targets), targets, None))
-    trainer = LSTMTrainer(data, None, init, classes, settings, 0, torch.device("cpu"))
+    rows = Dataset([""] * len(targets), targets)
+    data = EncodedData(texts, texts, FitData(rows, rows, [str(n) for n in range(classes)]))
+    trainer = LSTMTrainer(data, init, settings, RunContext(0, Silent(), "cpu"))
     tensors = {"embedding": trainer.embedding.vectors, **trainer.weights.named()}
     with torch.no_grad():
         for name, array in ours(recorded, "initial").items():

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.models.lstm import Network
 from wordgate.training import loop, lstm
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData, RunContext
 from wordgate.training.lstm_trainer import LSTMTrainer
 
 
@@ -39,7 +40,7 @@ def arrays(fitted):
 
 
 def flipped(examples):
-    return Examples(examples.texts, 1 - examples.targets, examples.groups)
+    return Dataset(examples.texts, 1 - examples.targets, examples.groups)
 
 
 def accuracy(model, examples):
@@ -157,7 +158,7 @@ def test_the_best_epoch_may_be_that_of_accuracy_and_macro_f1(examples, fit_model
     """Of three labels one is rare: what is best for the accuracy is not what is best for both."""
     train = examples(300)
     targets = np.where(np.arange(300) % 15 == 0, 2, train.targets)
-    rare, chosen = Examples(train.texts, targets, None), []
+    rare, chosen = Dataset(train.texts, targets, None), []
     for score in ("accuracy", "accuracy+macro-f1"):
         changes = {
             "lstm.epochs": 30,
@@ -196,7 +197,7 @@ def test_the_last_epoch_may_be_kept_whatever_validation_says(examples, fit_model
 
 def test_of_epochs_as_accurate_the_one_of_lower_loss_is_the_best(examples, fit_model):
     train = examples(200)
-    everything = Examples(train.texts, np.zeros(200, np.int64), None)
+    everything = Dataset(train.texts, np.zeros(200, np.int64), None)
     fitted = fit_model(everything, everything, epochs=6, patience=3, warmup=0.0)
     assert {epoch.valid_accuracy for epoch in fitted.history} == {1.0}
     losses = [epoch.valid_loss for epoch in fitted.history]
@@ -234,7 +235,7 @@ def test_tiny_data_still_gives_a_model(examples, fit_model, n):
 @pytest.mark.parametrize("unknown_words", ["id", "drop"])
 def test_without_a_known_word_the_shares_of_the_labels_are_learned(fit_model, unknown_words):
     texts = [f"only{number} once{number}" for number in range(40)]
-    train = Examples(texts, np.array([0, 0, 0, 1] * 10), None)
+    train = Dataset(texts, np.array([0, 0, 0, 1] * 10), None)
     fitted = fit_model(
         train, min_count=2, unknown_words=unknown_words, epochs=30, learning_rate=0.05
     )
@@ -337,18 +338,6 @@ def test_truncation_is_counted_and_said(examples, fit_model):
 
 
 def test_an_unknown_device_is_refused_before_any_work(examples, settings):
+    data = FitData(examples(5), examples(5), ["0", "1"])
     with pytest.raises(SettingsError, match=r"^no device 'gpu'"):
-        lstm.fit_lstm(
-            examples(5),
-            examples(5),
-            2,
-            settings(),
-            seed=0,
-            device="gpu",
-            progress=Recorder(),
-            deadline=math.inf,
-            vocabulary_of=None,
-            vectors=None,
-            checkpoint=None,
-            threads=None,
-        )
+        lstm.fit_lstm(data, settings(), RunContext(0, Recorder(), "gpu"))

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from wordgate.runtime.progress import Silent
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training import recurrent
-from wordgate.training.fitting import EncodedData
-from wordgate.training.initialization import random_embeddings
+from wordgate.training.fitting import EncodedData, FitData, RunContext
 from wordgate.training.lstm_trainer import LSTMTrainer, make_plan
 from wordgate.training.protocol import TrainingPlan
+from wordgate.training.rng import random_embeddings
 
 
 @pytest.fixture
@@ -21,12 +22,10 @@ def started(settings, examples):
         chosen, train = settings(**changes), examples(n)
         unknown = chosen.text.unknown_words == "id"
         encoder, encoded = TextEncoder.fit(train.texts, max_tokens=50, unknown=unknown)
-        vocabulary, device = encoder.vocabulary, torch.device("cpu")
-        init, data = (
-            random_embeddings(vocabulary, chosen, seed),
-            EncodedData(encoded, encoded, train),
-        )
-        trainer = LSTMTrainer(data, vocabulary.unknown, init, classes, chosen, seed, device)
+        source = FitData(train, train, [str(number) for number in range(classes)])
+        data = EncodedData(encoded, encoded, source, encoder.vocabulary.unknown)
+        init = random_embeddings(encoder.vocabulary, chosen, seed)
+        trainer = LSTMTrainer(data, init, chosen, RunContext(seed, Silent(), "cpu"))
         batches = bucketed(encoded, batch_size=8, rng=np.random.default_rng(0))
         return trainer, [(batch, train.targets[batch.rows]) for batch in batches]
 
@@ -156,7 +155,7 @@ def test_dropped_words_become_the_unknown_word(started):
     before = arrays(trainer)[0]
     update(trainer, *batches[0])
     moved = np.flatnonzero((arrays(trainer)[0] != before).any(axis=1))
-    assert moved.tolist() == [trainer.unknown]
+    assert moved.tolist() == [trainer.data.unknown]
 
 
 def test_only_words_of_the_batch_move_and_padding_never_does(started):

@@ -6,8 +6,9 @@ import time
 import numpy as np
 import pytest
 
+from wordgate.data.dataset import Dataset
 from wordgate.runtime.progress import Silent
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData, RunContext
 from wordgate.training.rng import dropout_mask, rng_for
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
@@ -52,12 +53,17 @@ def train(settings):
             valid or data(seed=1),
         )
         trained = mlp.train_mlps(
-            ["the only one"], lambda position: (averages, valid_averages),
-            Examples([""] * len(targets), targets, None),
-            Examples([""] * len(valid_targets), valid_targets, None),
-            CLASSES, settings(**{**SMALL, **changes}),
-            seed=seed, progress=progress or Silent(), deadline=deadline, checkpoint=None, config={},
-        )  # fmt: skip
+            ["the only one"],
+            lambda position: (averages, valid_averages),
+            FitData(
+                Dataset([""] * len(targets), targets),
+                Dataset([""] * len(valid_targets), valid_targets),
+                [str(number) for number in range(CLASSES)],
+            ),
+            settings(**{**SMALL, **changes}),
+            RunContext(seed, progress or Silent(), deadline=deadline),
+            digests=dict,
+        )
         return Fit(trained)
 
     return run

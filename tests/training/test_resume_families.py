@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from wordgate.data.dataset import Dataset
 from wordgate.errors import BundleError
 from wordgate.runtime.progress import Silent
 from wordgate.text.vocabulary import Vocabulary
 from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.fitting import CheckpointConfig, Examples
+from wordgate.training.fitting import CheckpointConfig
 from wordgate.training.mlp import MLPTrainer
-from wordgate.training.transformer_trainer import TransformerTrainer
+from wordgate.training.transformer import TransformerTrainer
 from wordgate.vectors.pretrained import PretrainedVectors
 
 MLP = {
@@ -75,7 +76,7 @@ def rows(examples):
         n = 180 if family == "transformer" else 90
         train = examples(n)
         groups = [str(number // 2) for number in range(n)]
-        return Examples(train.texts, train.targets, groups), examples(40, seed=1)
+        return Dataset(train.texts, train.targets, groups), examples(40, seed=1)
 
     return call
 

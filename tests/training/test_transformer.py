@@ -15,9 +15,10 @@ from wordgate.training.families import check_family, engine_of, fit
 
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 
+from wordgate.data.dataset import Dataset
 from wordgate.training import device as device_module
-from wordgate.training.fitting import Examples
-from wordgate.training.transformer_trainer import (
+from wordgate.training.fitting import FitData, RunContext
+from wordgate.training.transformer import (
     choose_texts_per_group,
     draw_texts,
     make_plan,
@@ -45,17 +46,10 @@ class Listening(Silent):
 def fine_tune(tiny_transformer, settings):
     def call(train, valid=None, *, seed=0, deadline=math.inf, progress=None, classes=2, **changes):
         chosen = {**FAST, "transformer.model": str(tiny_transformer), **changes}
-        return fit(
-            "transformer",
-            train,
-            train if valid is None else valid,
-            classes,
-            settings(**chosen),
-            seed=seed,
-            device="cpu",
-            progress=Silent() if progress is None else progress,
-            deadline=deadline,
-        )
+        labels = [str(number) for number in range(classes)]
+        data = FitData(train, train if valid is None else valid, labels)
+        context = RunContext(seed, progress or Silent(), "cpu", deadline=deadline)
+        return fit("transformer", data, settings(**chosen), context)
 
     return call
 
@@ -132,7 +126,7 @@ def test_texts_without_groups_are_all_read():
 
 def test_groups_shorten_an_epoch(examples, fine_tune):
     train = examples(80)
-    grouped = Examples(train.texts, train.targets, [str(n // 4) for n in range(80)])
+    grouped = Dataset(train.texts, train.targets, [str(n // 4) for n in range(80)])
     told = Listening()
     fine_tune(grouped, train, progress=told)
     assert told.said[0].endswith(" 2 epochs of 2 updates with 16 texts each.")
@@ -174,7 +168,7 @@ def test_the_deadline_ends_it_with_what_there_is(examples, fine_tune):
 
 
 def test_patience_ends_it(examples, fine_tune):
-    one_class = Examples(examples(20).texts, np.zeros(20, np.int64), None)
+    one_class = Dataset(examples(20).texts, np.zeros(20, np.int64), None)
     fitted = fine_tune(one_class, transformer_epochs=9, transformer_patience=1)
     assert len(fitted.history) < 9
     assert fitted.remarks == ["No better validation accuracy in 1 epochs: stopped early."]

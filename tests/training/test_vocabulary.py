@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError
 from wordgate.runtime.progress import Silent
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData
 from wordgate.training.vocabulary import (
     fit_vocabulary,
     fit_vocabulary_with_vectors,
@@ -15,8 +16,12 @@ from wordgate.training.vocabulary import (
 )
 
 
+def data(train, vocabulary_of=None):
+    return FitData(train, train, ["0"], vocabulary_of)
+
+
 def of(*texts, groups=None):
-    return Examples(texts, np.zeros(len(texts), np.int64), groups)
+    return Dataset(texts, np.zeros(len(texts), np.int64), groups)
 
 
 class Told(Silent):
@@ -29,10 +34,10 @@ class Told(Silent):
 
 def test_the_vocabulary_is_of_train_alone_unless_asked(settings):
     train, every = of("so good", "so"), of("so good", "so", "bad")
-    encoder, encoded = fit_vocabulary(train, None, settings())
+    encoder, encoded = fit_vocabulary(data(train), settings())
     assert set(encoder.vocabulary.words) == {"so", "good"}
     assert encoded.lengths.tolist() == [2, 1]
-    encoder, encoded = fit_vocabulary(train, every, settings())
+    encoder, encoded = fit_vocabulary(data(train, every), settings())
     assert set(encoder.vocabulary.words) == {"so", "good", "bad"}
     assert encoded.lengths.tolist() == [2, 1]
 
@@ -41,7 +46,7 @@ def test_the_settings_reach_the_vocabulary(settings):
     train = of("so so No!", "no yes so", groups=["g", "h"])
 
     def words(**changes):
-        return fit_vocabulary(train, None, settings(**changes))[0].vocabulary.words
+        return fit_vocabulary(data(train), settings(**changes))[0].vocabulary.words
 
     assert words() == ("so", "no", "!", "yes")
     assert words(tokenizer="keras") == ("so", "no", "yes")
@@ -49,7 +54,7 @@ def test_the_settings_reach_the_vocabulary(settings):
     assert words(min_count=3) == ("so",)
     assert words(max_words=2) == ("so", "no")
     encoder, encoded = fit_vocabulary(
-        train, None, settings(unknown_words="drop", max_tokens=2, truncate="front")
+        data(train), settings(unknown_words="drop", max_tokens=2, truncate="front")
     )
     assert encoder.vocabulary.unknown is None
     assert [encoder.vocabulary.words[i - 1] for i in encoded.ids] == ["no", "!", "yes", "so"]
@@ -57,7 +62,7 @@ def test_the_settings_reach_the_vocabulary(settings):
 
 def test_vectors_stand_in_the_order_of_the_words(settings, word_vectors):
     known = fit_vocabulary_with_vectors(
-        of("w1 w0", "w1 w29"), None, word_vectors, settings(), Silent()
+        data(of("w1 w0", "w1 w29")), word_vectors, settings(), Silent()
     )
     table = dict(word_vectors.file.wanted({b"w0", b"w1"}))
     assert known.encoder.vocabulary.words == ("w1", "w0", "w29")
@@ -69,7 +74,7 @@ def test_vectors_stand_in_the_order_of_the_words(settings, word_vectors):
 
 def test_words_of_the_table_are_known_beyond_those_of_train(settings, word_vectors):
     train, changes = of("w1 w0", "w1 x3"), {"vectors.more_words": 3, "text.min_count": 2}
-    known = fit_vocabulary_with_vectors(train, None, word_vectors, settings(**changes), Silent())
+    known = fit_vocabulary_with_vectors(data(train), word_vectors, settings(**changes), Silent())
     assert known.encoder.vocabulary.words == ("w1", "w0", "w2", "w3")
     assert known.found.known.all()
     assert known.coverage.more == 3
@@ -85,13 +90,13 @@ def test_a_table_that_knows_none_of_the_words_is_refused(settings, word_vectors)
         )
         with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
             fit_vocabulary_with_vectors(
-                of("so good"), None, word_vectors, settings(vectors_more_words=more), Silent()
+                data(of("so good")), word_vectors, settings(vectors_more_words=more), Silent()
             )
 
 
 def test_what_was_found_is_told(settings, word_vectors):
     told = Told()
-    fit_vocabulary_with_vectors(of("w1 W0", "w29 w29"), None, word_vectors, settings(), told)
+    fit_vocabulary_with_vectors(data(of("w1 W0", "w29 w29")), word_vectors, settings(), told)
     assert told.lines[-2:] == [
         "2 of 3 words have a vector (66.7%), and with them 50.0% of their occurrences in the"
         " training texts.",
@@ -101,12 +106,12 @@ def test_what_was_found_is_told(settings, word_vectors):
 
 def test_remarks_on_the_vocabulary_and_on_long_texts(settings):
     train, short = of("a b c", "a"), settings(max_tokens=2, truncate="front")
-    _, encoded = fit_vocabulary(train, None, short)
-    assert vocabulary_remarks(encoded, None, settings()) == [
+    _, encoded = fit_vocabulary(data(train), short)
+    assert vocabulary_remarks(data(train), encoded, settings()) == [
         "1 of 2 training texts are longer than 50 tokens and lost their end."
     ]
-    first, second = vocabulary_remarks(encoded, train, short)
+    first, second = vocabulary_remarks(data(train, train), encoded, short)
     assert first.startswith("The vocabulary was fitted on all rows, not on train alone")
     assert second == "1 of 2 training texts are longer than 2 tokens and lost their front."
-    _, whole = fit_vocabulary(train, None, settings())
-    assert vocabulary_remarks(whole, None, settings()) == []
+    _, whole = fit_vocabulary(data(train), settings())
+    assert vocabulary_remarks(data(train), whole, settings()) == []

@@ -43,7 +43,7 @@ from wordgate.bundle.metrics import Metrics
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError
 from wordgate.models.base import Model
-from wordgate.models.families import model_from_state, with_threads
+from wordgate.models.families import model_from_state
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.display import shown
 
@@ -126,7 +126,7 @@ class BundleFolder:
         file = self.path / "model.json"
         description, arrays = _json(self.read(file.name), file), self._weights()
         try:
-            model = with_threads(model_from_state(config.family, description, arrays), threads)
+            model = model_from_state(config.family, description, arrays).with_threads(threads)
             with np.errstate(all="ignore"):
                 answer = model.log_proba(["a text"])
         except BundleError as error:

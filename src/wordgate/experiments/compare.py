@@ -25,11 +25,11 @@ from wordgate.evaluation.comparison import (
 from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.selective_prediction import coverage_curve
-from wordgate.experiments.folds import check_n_folds
 from wordgate.experiments.metrics import predictions
 from wordgate.experiments.reading import ReadingOptions, read_parts
 from wordgate.experiments.resolving import (
     as_names,
+    check_n_folds,
     choose_recipe,
     given_options,
     refuse_idle_split,
@@ -37,8 +37,13 @@ from wordgate.experiments.resolving import (
     resolve_settings,
     resolve_vectors,
 )
-from wordgate.experiments.result_store import ResultStore, check_folder_is_own
-from wordgate.experiments.resuming import check_place, check_resume, checkpoint_path
+from wordgate.experiments.resuming import (
+    ResultStore,
+    check_folder_is_own,
+    check_place,
+    check_resume,
+    checkpoint_path,
+)
 from wordgate.experiments.split_scheme import (
     GIVEN,
     GROUPED,
@@ -56,14 +61,11 @@ from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
-from wordgate.settings import Settings, checked_seed, flat_overrides
+from wordgate.settings import checked_seed, flat_overrides
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
-from wordgate.training.families import (
-    check_device,
-    check_family,
-    check_pretrained,
-)
+from wordgate.training.families import check_device, check_family, check_pretrained
+from wordgate.training.fitting import RunContext
 
 FILES = ("comparison.json", "report.html")
 _WHAT = "comparison"
@@ -120,7 +122,7 @@ def compare(
         valid: A file of the same columns for validation.
         test: A file of the same columns for test.
         split_column: A column that says ``train``, ``valid`` or ``test``.
-        folds: Judge each row once, in so many folds, not the rows of one test part.
+        folds: Test each row once, in so many folds, not the rows of one test part.
         seed: Decides the splits, the first weights, the order, the dropout, the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: In how many threads to compute on the processor, as for `wordgate.train`.
@@ -146,7 +148,9 @@ def compare(
     taught, common = None, overrides
     if TAUGHT_LSTM in families:
         refuse_unread(overrides, (*own, "transformer"))
-        taught = _taught_settings(overrides, vectors, teacher)
+        named = given_options(**{"teacher.models": as_names(teacher)})
+        read = {**_read_by(overrides, ("lstm", "transformer")), **named}
+        taught = resolve_settings(TAUGHT_LSTM, read, vectors, families=["lstm"])
         common = _read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
     files = as_names(unlabelled) or ()
@@ -176,11 +180,12 @@ def compare(
         taught = taught.with_vectors_of(pretrained.dim)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
-    config = ComparisonConfig(
-        chosen, seed, device, pretrained, folds, progress, transformer, threads, taught, teaching
-    )
+    context = RunContext(seed, progress, device, threads)
+    config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
     schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
-    store = _result_store(out, progress, resume=resume)
+    store = ResultStore(None if out is None else checkpoint_path(out), progress)
+    if not resume:
+        store.clear()
     comparison = Comparison(
         source=sources.table.reading.source,
         families=families,
@@ -202,7 +207,7 @@ def compare(
                     if watch is not None:
                         watch(comparison)
         last = schemes[-1]
-        recommendation = recommend(comparison, last.evaluator.examples.groups)
+        recommendation = recommend(comparison, last.evaluator.test.groups)
         comparison = replace(comparison, recommendation=recommendation)
         if out is not None:
             analyses = _analyses(comparison, sources.table, last, texts=not no_texts)
@@ -212,20 +217,8 @@ def compare(
                 Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable
             )
             write_folder(Path(out), _WHAT, _contents(comparison, page))
-    if store is not None:
-        store.clear()
+    store.clear()
     return comparison
-
-
-def _taught_settings(
-    overrides: Mapping[str, object],
-    vectors: str | Path | None,
-    teacher: str | Sequence[str] | None,
-) -> Settings:
-    """Give the settings of the LSTM that is taught: its recipe's, and those given that it reads."""
-    own = _read_by(overrides, ("lstm", "transformer"))
-    named = given_options(**{"teacher.models": as_names(teacher)})
-    return resolve_settings(TAUGHT_LSTM, {**own, **named}, vectors, families=["lstm"])
 
 
 def _read_by(
@@ -243,12 +236,7 @@ def _read_by(
 def _families(
     models: Sequence[str] | None, vectors: str | Path | None, *, taught: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the families that take part, simplest first, and a sentence for each that can't.
-
-    Raises:
-        SettingsError: A family that was named is unknown, or named twice.
-        MissingExtraError: A family that was named needs an extra.
-    """
+    """Give the families that take part, simplest first, and a sentence for each that can't."""
     if models is not None:
         for name in models:
             check_family(family_of(name))
@@ -277,11 +265,7 @@ def _families(
 def _refuse_idle_settings(
     overrides: Mapping[str, object], test: str | Path | None, folds: int | None
 ) -> None:
-    """Refuse what would change nothing about training and test rows.
-
-    Raises:
-        SettingsError: Something has no effect.
-    """
+    """Refuse settings that would change nothing about training and test rows."""
     if "split" in overrides:
         raise SettingsError(
             "split has no effect as a setting: both kinds are compared, or the one that --split"
@@ -292,25 +276,13 @@ def _refuse_idle_settings(
         raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
 
 
-def _result_store(
-    out: str | Path | None, progress: Progress, *, resume: bool
-) -> ResultStore | None:
-    """Open the store of results beside `out`; None where nothing is written."""
-    if out is None:
-        return None
-    store = ResultStore(checkpoint_path(out), progress)
-    if not resume:
-        store.clear()
-    return store
-
-
 @contextmanager
-def _saying_what_is_kept(store: ResultStore | None) -> Iterator[None]:
+def _saying_what_is_kept(store: ResultStore) -> Iterator[None]:
     """Tell who interrupts a comparison how it goes on."""
     try:
         yield
     except KeyboardInterrupt:
-        if store is None or not store.folder.exists():  # nothing was finished
+        if store.folder is None or not store.folder.exists():  # nothing was finished
             raise
         raise KeyboardInterrupt(
             f"what was finished is kept in {store.folder}; the same command with --resume goes on"
@@ -319,13 +291,7 @@ def _saying_what_is_kept(store: ResultStore | None) -> Iterator[None]:
 
 
 def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None:
-    """Refuse before the work what could not be written after it.
-
-    Raises:
-        SettingsError: There is nothing that could be resumed.
-        BundleError: Something stands there that may not be replaced, or where results are stored;
-            or a comparison was interrupted and nothing said what is to become of it.
-    """
+    """Refuse before the work what could not be written after it, or resumed."""
     if out is None:
         if resume:
             raise SettingsError("to resume a comparison, say by `out` which one")
@@ -355,7 +321,7 @@ def _with_result(comparison: Comparison, result: ModelResult, scheme: SplitSchem
     simpler = comparison.result(comparison.families[place - 1], result.kind)
     if simpler is None:
         return comparison
-    groups, seed = scheme.evaluator.examples.groups, scheme.evaluator.seed
+    groups, seed = scheme.evaluator.test.groups, scheme.evaluator.seed
     difference = paired_difference(result.correct, simpler.correct, groups, seed=seed)
     test = PairedTest(result.family, simpler.family, result.kind, difference)
     return replace(comparison, paired_tests=(*comparison.paired_tests, test))
@@ -366,13 +332,13 @@ def _analyses(
 ) -> dict[str, ErrorAnalysis]:
     """Analyse what each family predicted on a kind of split."""
     evaluator, words = scheme.evaluator, scheme.words()
-    targets = evaluator.examples.targets
+    targets = evaluator.test.targets
     analyses = {}
     for result in comparison.results:
         if result.kind == scheme.kind:
             analyses[result.family] = analyse_errors(
                 result.scores,
-                predictions(table, evaluator.examples, scheme.rows, result.log_proba),
+                predictions(table, evaluator.test, scheme.rows, result.log_proba),
                 words,
                 temperature=result.temperature,
                 before=calibration(result.uncalibrated, targets),

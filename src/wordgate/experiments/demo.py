@@ -18,10 +18,10 @@ CORPUS, MODEL = "corpus.csv", "model"
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made and found.
+    """Files and findings of the demo.
 
     Attributes:
-        folder: Where `corpus.csv` and `model` stand.
+        folder: The folder of `corpus.csv` and `model`.
         training: The LSTM, trained on the corpus as any other file would be.
         growing: Sentences that go on, each with its label and probability at every stage.
     """
@@ -44,6 +44,7 @@ def run_demo(
 
     Raises:
         BundleError: There is something else at `folder`.
+        DataError: The disk refuses.
         MissingExtraError: The extra `train` is not installed.
         SettingsError: That is no number of threads.
     """
@@ -51,25 +52,16 @@ def run_demo(
     choose_threads(threads)
     folder = Path(folder)
     _make(folder)
-    write_corpus(folder / CORPUS, seed)
+    corpus, file = demo_corpus(seed), folder / CORPUS
+    with atomic_output(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("group", "label", "text"))
+        writer.writerows(zip(corpus.groups, corpus.labels, corpus.texts, strict=True))
     check_destination(folder / MODEL, overwrite=True)
     training = train(folder / CORPUS, seed=seed, threads=threads, progress=progress)
     training.save(folder / MODEL, overwrite=True)
     growing = [_read(training, stages) for stages in demo_sentences()]
     return Demo(folder, training, growing)
-
-
-def write_corpus(file: Path, seed: int) -> None:
-    """Write the synthetic corpus as a CSV with a header: group, label, text.
-
-    Raises:
-        DataError: The disk refuses.
-    """
-    corpus = demo_corpus(seed)
-    with atomic_output(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("group", "label", "text"))
-        writer.writerows(zip(corpus.groups, corpus.labels, corpus.texts, strict=True))
 
 
 def _make(folder: Path) -> None:

@@ -28,7 +28,7 @@ LONGEST_WORD = 1000
 
 @dataclass(frozen=True)
 class Distilled:
-    """What distilling came to.
+    """A file of distilled vectors.
 
     Attributes:
         out: The file written.
@@ -66,7 +66,7 @@ def distill(
 ) -> Distilled:
     """Make vectors for the words of your texts out of a sentence-transformer.
 
-    Only the words of the data are used, each alone: no text, no label. A row that is to judge a
+    Only the words of the data are used, each alone: no text, no label. A row that is to test a
     model later leaves no trace but that its words exist.
 
     Args:
@@ -91,7 +91,7 @@ def distill(
         WordgateError: Data, teacher, settings or destination can't be used; the message says how
             to mend. What stood at `out` still stands there.
     """
-    told: Progress = Console() if progress is None else progress
+    progress = Console() if progress is None else progress
     n_threads = choose_threads(threads)
     if reading.get("group") is not None:
         raise SettingsError("group has no effect: words are taken from all rows; leave it out")
@@ -101,17 +101,25 @@ def distill(
     require_extra("distill", "distilling word vectors")
     cut = get_tokenizer(tokenizer)
     folder = locate_teacher(teacher)
-    words = _words(_read(data, reading, told), cut, told)
-    told.say(f"words: {len(words):,} different ones; loading the teacher")
+    words = _words(_read(data, reading, progress), cut, progress)
+    progress.say(f"words: {len(words):,} different ones; loading the teacher")
     wait_asleep()
     import torch
 
     with torch_threads(torch, threads), limited_blas(n_threads):
         loaded = _load(folder, str(teacher))
         more = further_words(loaded, words, cut) if teacher_words else []
-        made = distill_words([*words, *more], loaded, dim=size, progress=told)
+        made = distill_words([*words, *more], loaded, dim=size, progress=progress)
     write_word_vectors(out, format_, made)
-    return _account(out, made, words)
+    there = set(words)
+    return Distilled(
+        out=out,
+        n_words=len(made.words),
+        n_data_words=sum(word in there for word in made.words),
+        size=made.vectors.shape[1],
+        variance=made.variance,
+        unknown=[word for word in made.unknown if word in there],
+    )
 
 
 def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Table]:
@@ -139,13 +147,11 @@ def _words(tables: Iterable[Table], cut: Tokenizer, progress: Progress) -> list[
 
 
 def _load(folder: Path, name: str) -> SentenceTeacher:
-    """Load the teacher, with the precision that training would take.
-
-    bfloat16, where the hardware multiplies it natively, takes less than half the time; it moves the
-    vectors by 1 % of their spread.
-    """
+    """Load the teacher, with the precision that training would take."""
     from wordgate.training.device import choose_device, choose_precision
 
+    # bfloat16, where the hardware multiplies it natively, takes less than half the time; it moves
+    # the vectors by 1 % of their spread.
     precision = choose_precision("auto", choose_device("auto"))
     return load_teacher(folder, name, precision=str(precision).removeprefix("torch."))
 
@@ -170,15 +176,3 @@ def write_word_vectors(out: Path, format_: str, made: WordVectors) -> None:
     count, size = made.vectors.shape
     block = VectorBatch([word.encode() for word in made.words], made.vectors)
     write_vectors(out, [block], format=format_, count=count, dim=size)
-
-
-def _account(out: Path, made: WordVectors, words: list[str]) -> Distilled:
-    there = set(words)
-    return Distilled(
-        out=out,
-        n_words=len(made.words),
-        n_data_words=sum(word in there for word in made.words),
-        size=made.vectors.shape[1],
-        variance=made.variance,
-        unknown=[word for word in made.unknown if word in there],
-    )

@@ -1,4 +1,4 @@
-"""Judging a kept model on a file, and telling which of its rows the model knows already."""
+"""Evaluating a saved model on a file, and finding which of its rows the model knows already."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, ReadReport, Table, read_table
+from wordgate.data.dataset import Dataset
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
@@ -22,14 +23,13 @@ from wordgate.prediction.predictor import Predictor, load
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.parallel import limited_blas
-from wordgate.training.fitting import Examples
 
 MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
 class Seen:
-    """How many of the test rows had a part in the model's training.
+    """Counts of test rows that had a part in the model's training.
 
     Attributes:
         n: Test rows.
@@ -48,7 +48,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model came to on a file.
+    """A model's scores on a file.
 
     Attributes:
         scores: On all rows.
@@ -72,13 +72,13 @@ class LabelledRows:
     """Labelled texts to evaluate a model on.
 
     Attributes:
-        examples: The texts and their classes.
+        dataset: The texts and their classes.
         known: bool [n], which had a part in the model's training; None if it can't be told.
         seen: How many did; None if it can't be told.
         reading: How they were read.
     """
 
-    examples: Examples
+    dataset: Dataset
     known: NDArray[np.bool_] | None
     seen: Seen | None
     reading: ReadReport
@@ -114,8 +114,8 @@ def evaluate(
     predictor = load(bundle, kernel=kernel, threads=threads)
     with limited_blas(choose_threads(threads)):
         rows = labelled_rows(bundle, predictor.config, data, **reading)
-        evaluator = Evaluator(rows.examples, predictor.labels, predictor.config.seed)
-        log_proba = predictor.log_proba(rows.examples.texts)
+        evaluator = Evaluator(rows.dataset, predictor.labels, predictor.config.seed)
+        log_proba = predictor.log_proba(rows.dataset.texts)
         scores = evaluator.scores(log_proba)
         known, seen, unseen = rows.known, rows.seen, None
         if known is not None and seen is not None and 0 < seen.rows < seen.n:
@@ -144,17 +144,16 @@ def labelled_rows(
     column = config.columns().get("group")
     if table.groups is None and reading.get("group") is None and column is not None:
         table = _with_groups_of_training(table, data, reading, column[0], prints, near)
-    examples = _examples(table, config.labels)
+    dataset = _dataset(table, config.labels)
     if not config.knows_training():
-        return LabelledRows(examples, None, None, table.reading)
-    return LabelledRows(examples, *_look_up(table, prints, near), table.reading)
+        return LabelledRows(dataset, None, None, table.reading)
+    return LabelledRows(dataset, *_look_up(table, prints, near), table.reading)
 
 
 def _read(data: Any, config: Config, reading: ReadingOptions) -> tuple[Table, ReadingOptions]:
-    """Read the columns that were the text in training, where they were several and none is named.
+    """Read a table, and give the options it was read by.
 
-    Returns:
-        The table, and the options it was read by.
+    Where several columns were the text in training and none is named, the same are read.
     """
     reading, form = reading.copy(), config.text_form()
     if reading.get("text") is not None or form is None:
@@ -212,7 +211,7 @@ def _with_groups_of_training(
     return _with_reasons(grouped, {**reasons, "group": reason})
 
 
-def _examples(table: Table, labels: tuple[str, ...]) -> Examples:
+def _dataset(table: Table, labels: tuple[str, ...]) -> Dataset:
     numbers = {label: number for number, label in enumerate(labels)}
     given = table.labels or []
     unknown = sorted(set(given) - set(labels))
@@ -224,7 +223,7 @@ def _examples(table: Table, labels: tuple[str, ...]) -> Examples:
             f"To leave such rows out: {flags}"
         )
     targets = np.array([numbers[label] for label in given], np.int64)
-    return Examples(table.texts, targets, table.groups)
+    return Dataset(table.texts, targets, table.groups)
 
 
 def _look_up(

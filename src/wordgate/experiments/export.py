@@ -27,7 +27,7 @@ from wordgate.text.encoder import EncodedTexts
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and how near it is to the model.
+    """A file written, and how near it is to the model.
 
     Attributes:
         out: The file.
@@ -124,8 +124,8 @@ def _compared(
     agreement = check_made_up(session, ours, len(model.encoder.vocabulary), int8=int8)
     if rows is None:
         return agreement, None
-    examples = rows.examples
+    dataset = rows.dataset
     if rows.known is not None and not rows.known.all():
-        examples = examples.part(np.flatnonzero(~rows.known))
-    texts = model.encoder.encode(checked_texts(examples.texts))
-    return agreement, check_rows(session, texts, examples.targets, ours)
+        dataset = dataset.part(np.flatnonzero(~rows.known))
+    texts = model.encoder.encode(checked_texts(dataset.texts))
+    return agreement, check_rows(session, texts, dataset.targets, ours)

@@ -1,6 +1,7 @@
 """From a fitted model to `metrics.json`: scores, baselines, facts on split, vectors and teacher."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,19 +10,22 @@ from numpy.typing import NDArray
 from wordgate.bundle.metrics import (
     Baseline,
     Baselines,
+    CrossValidation,
+    FoldScores,
     SplitFacts,
     TeacherFacts,
     VectorFacts,
 )
 from wordgate.data import Table
+from wordgate.data.dataset import Dataset
 from wordgate.evaluation.error_analysis import Predictions
 from wordgate.evaluation.intervals import PairedDifference, paired_difference
 from wordgate.evaluation.metrics import Scores, evaluate
-from wordgate.experiments.splits import DataSplits
+from wordgate.experiments.fitting import Calibrated
+from wordgate.experiments.splits import DataSplits, Fold
 from wordgate.experiments.students import DistillationResult
-from wordgate.models.base import Model
 from wordgate.training.count import fit_count
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import RunContext
 from wordgate.vectors.lookup import VocabularyCoverage
 from wordgate.vectors.pretrained import PretrainedVectors
 
@@ -31,61 +35,67 @@ class Evaluator:
     """Scores predictions on the test rows.
 
     Attributes:
-        examples: Texts, targets and groups of the test rows.
+        test: The test rows.
         labels: The labels by their numbers.
         seed: Of the resampling.
     """
 
-    examples: Examples
+    test: Dataset
     labels: tuple[str, ...]
     seed: int
 
     def scores(self, log_proba: NDArray[np.float64]) -> Scores:
         """Score float64 [n, classes]."""
-        examples = self.examples
-        return evaluate(examples.targets, log_proba, self.labels, examples.groups, seed=self.seed)
+        test = self.test
+        return evaluate(test.targets, log_proba, self.labels, test.groups, seed=self.seed)
 
     def part(self, rows: NDArray[np.bool_]) -> "Evaluator":
         """Keep only some rows, bool [n]."""
-        return Evaluator(self.examples.part(np.flatnonzero(rows)), self.labels, self.seed)
+        return Evaluator(self.test.part(np.flatnonzero(rows)), self.labels, self.seed)
 
     def correct(self, log_proba: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which rows are classified correctly, bool [n]."""
-        return np.asarray(log_proba.argmax(axis=1) == self.examples.targets)
+        return np.asarray(log_proba.argmax(axis=1) == self.test.targets)
 
     def paired_difference(
         self, log_proba: NDArray[np.float64], other: NDArray[np.float64]
     ) -> PairedDifference:
         """Test a model's predictions against another one's, paired by group."""
-        groups = self.examples.groups
-        return paired_difference(
-            self.correct(log_proba), self.correct(other), groups, seed=self.seed
+        correct = self.correct(log_proba), self.correct(other)
+        return paired_difference(*correct, self.test.groups, seed=self.seed)
+
+
+def evaluate_baselines(
+    train: Dataset, evaluator: Evaluator
+) -> tuple[Baselines, NDArray[np.float64]]:
+    """Fit and evaluate the majority class and word counts with logistic regression.
+
+    Returns:
+        Their scores, and the log-probabilities of the word counts, float64 [n, classes].
+    """
+
+    def evaluated(log_proba: NDArray[np.float64], seconds: float) -> Baseline:
+        scores = evaluator.scores(log_proba)
+        return Baseline(
+            accuracy=scores.accuracy,
+            macro_f1=scores.macro_f1,
+            log_loss=scores.log_loss,
+            train_seconds=seconds,
         )
 
-
-@dataclass(frozen=True)
-class BaselineResults:
-    """The baselines' scores, and the log-probabilities of the word counts, [n, classes]."""
-
-    facts: Baselines
-    count_log_proba: NDArray[np.float64]
-
-
-def evaluate_baselines(train: Examples, evaluator: Evaluator) -> BaselineResults:
-    """Fit and evaluate the majority class and word counts with logistic regression."""
     n_classes = len(evaluator.labels)
     started = time.monotonic()
-    majority = _majority(train.targets, n_classes, len(evaluator.examples.texts))
+    shares = (np.bincount(train.targets, minlength=n_classes) + 1.0) / (len(train) + n_classes)
+    majority = np.tile(np.log(shares), (len(evaluator.test), 1))
     majority_seconds = time.monotonic() - started
     started = time.monotonic()
-    count_model: Model = fit_count(train.texts, train.targets, n_classes, seed=evaluator.seed)
+    count_model = fit_count(train, n_classes)
     count_seconds = time.monotonic() - started
-    count = count_model.log_proba(evaluator.examples.texts)
-    facts = Baselines(
-        majority=_baseline(evaluator.scores(majority), majority_seconds),
-        count=_baseline(evaluator.scores(count), count_seconds),
+    count = count_model.log_proba(evaluator.test.texts)
+    both = Baselines(
+        majority=evaluated(majority, majority_seconds), count=evaluated(count, count_seconds)
     )
-    return BaselineResults(facts, count)
+    return both, count
 
 
 def teacher_facts(
@@ -110,22 +120,22 @@ def teacher_facts(
 
 
 def predictions(
-    table: Table, examples: Examples, rows: NDArray[np.int64], log_proba: NDArray[np.float64]
+    table: Table, dataset: Dataset, rows: NDArray[np.int64], log_proba: NDArray[np.float64]
 ) -> Predictions:
     """Join a model's predictions to the rows of the user's file.
 
     Args:
         table: All rows.
-        examples: Those that were predicted.
+        dataset: Those that were predicted.
         rows: int64 [n], where they stand in the table.
         log_proba: float64 [n, classes], calibrated.
     """
     return Predictions(
         log_proba=log_proba,
-        targets=examples.targets,
-        texts=examples.texts,
+        targets=dataset.targets,
+        texts=dataset.texts,
         rows=[table.rows[row] for row in rows.tolist()],
-        groups=examples.groups,
+        groups=dataset.groups,
     )
 
 
@@ -157,16 +167,41 @@ def vector_facts(
     return VectorFacts(**dict(coverage), file=vectors.name, format=file.format, size=file.dim)
 
 
-def _majority(targets: NDArray[np.int64], n_classes: int, n_texts: int) -> NDArray[np.float64]:
-    """Predict every text by the labels' shares in train, float64 [n, classes]."""
-    shares = (np.bincount(targets, minlength=n_classes) + 1.0) / (len(targets) + n_classes)
-    return np.tile(np.log(shares), (n_texts, 1))
+def cross_validate(
+    splits: DataSplits,
+    folds: Sequence[Fold],
+    fit: Callable[[Fold], Calibrated],
+    context: RunContext,
+) -> tuple[CrossValidation, NDArray[np.float64]]:
+    """Fit a model for each fold, and test it there.
 
+    Args:
+        splits: The ordinary split of the rows.
+        folds: The folds, as `make_folds` gives them.
+        fit: Fits a model to a fold.
+        context: The seed of the intervals, and where progress is shown.
 
-def _baseline(scores: Scores, seconds: float) -> Baseline:
-    return Baseline(
-        accuracy=scores.accuracy,
-        macro_f1=scores.macro_f1,
-        log_loss=scores.log_loss,
-        train_seconds=seconds,
+    Returns:
+        What the folds came to, and each row's log-probabilities by the model that had not seen it,
+        float64 [rows, classes].
+    """
+    labels, seed = splits.labels, context.seed
+    log_proba = np.zeros((len(splits.all_rows), len(labels)))
+    found = []
+    for number, fold in enumerate(folds, start=1):
+        context.progress.say(f"fold {number} of {len(folds)}: {len(fold.rows):,} test rows")
+        log_proba[fold.rows] = fit(fold).log_proba(fold.test.texts)
+        scores = Evaluator(fold.test, labels, seed).scores(log_proba[fold.rows])
+        found.append(
+            FoldScores(
+                n_train=len(fold.train) + len(fold.valid),
+                n_test=len(fold.rows),
+                accuracy=scores.accuracy,
+                macro_f1=scores.macro_f1,
+            )
+        )
+    everything = Evaluator(splits.all_rows, labels, seed).scores(log_proba)
+    validation = CrossValidation(
+        accuracy=everything.accuracy, interval=everything.intervals.accuracy, folds=found
     )
+    return validation, log_proba

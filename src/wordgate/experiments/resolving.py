@@ -1,4 +1,4 @@
-"""From what a user asked for to what a training takes: settings, and word vectors."""
+"""Resolving options: settings, word vectors, and what contradicts or has no effect."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ _IN_PLACE = {
     "lstm.embedding_learning_rate": "lstm.vectors_learning_rate, or"
     " lstm.vectors_drawn_learning_rate",
 }
-"""What to set where there are pretrained vectors."""
+"""Settings to use where there are pretrained vectors."""
 
 
 def as_names(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...] | None:
@@ -62,7 +62,7 @@ def resolve_settings(
     for setting in overrides:
         if setting.startswith("teacher.") and setting != "teacher.models" and not taught:
             raise SettingsError(f"{setting} has no effect without a teacher: give one by --teacher")
-    check_vectors_needed(families, vectors, taught=taught)
+    _check_vectors(families, vectors, taught=taught)
     _check_candidates(settings, overrides)
     if vectors is None and not taught:
         for setting in overrides:
@@ -91,11 +91,7 @@ def refuse_unread(settings: Iterable[str], families: Sequence[str]) -> None:
 
 
 def _check_candidates(settings: Settings, overrides: Mapping[str, object]) -> None:
-    """Refuse to say what the second LSTM is to be where there is none.
-
-    Raises:
-        SettingsError: Somebody did.
-    """
+    """Refuse to say what the second LSTM is to be where there is none."""
     for setting in overrides:
         of_second = setting.startswith("lstm.lighter_") and setting != "lstm.lighter_candidate"
         if of_second and not settings.lstm.lighter_candidate:
@@ -128,19 +124,45 @@ def refuse_idle_split(
         )
 
 
-def check_vectors_needed(
-    families: Sequence[str], vectors: str | Path | None, *, taught: bool = False
+def check_folds(
+    n_folds: int | None,
+    settings: Settings,
+    *,
+    parts_given: bool,
+    max_minutes: float | None,
 ) -> None:
-    """Refuse word vectors that no family reads, and their lack where one needs them.
-
-    Args:
-        families: The families of the models.
-        vectors: The word vectors; None for none.
-        taught: Whether there is a teacher, of which some can be made.
+    """Refuse options that cross-validation would contradict.
 
     Raises:
-        SettingsError: They have no effect, or are missing.
+        SettingsError: The parts are given or dealt at random, or the time is limited.
     """
+    check_n_folds(n_folds, parts_given=parts_given)
+    if n_folds is None:
+        return
+    if settings.split == "random":
+        raise SettingsError("--folds keeps groups and copies together; leave out --split random")
+    if max_minutes is not None:
+        raise SettingsError("--folds trains a model a fold; leave out --max-minutes")
+
+
+def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
+    """Refuse a number that is none of folds, and folds where the parts are given.
+
+    Raises:
+        SettingsError: There are fewer than two folds, or the parts are given.
+    """
+    if n_folds is None:
+        return
+    if n_folds < 2:
+        raise SettingsError(f"folds is {n_folds}; it must be 2 or more")
+    if parts_given:
+        raise SettingsError(
+            "--folds deals all rows anew; leave out --valid, --test and --split-column"
+        )
+
+
+def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taught: bool) -> None:
+    """Refuse word vectors that no family reads, and their lack where no teacher gives some."""
     if vectors is not None and all(FAMILIES[family].vectors == "none" for family in families):
         raise SettingsError(f"--vectors {vectors} has no effect: {_models(families)} read none")
     needing = [
@@ -168,7 +190,7 @@ def resolve_vectors(
     Args:
         vectors: A file or a name; None to draw them.
         settings: The settings without them.
-        progress: Where a download is told.
+        progress: Where a download is reported.
 
     Returns:
         The settings with the size of the word vectors, and these.

@@ -1,22 +1,58 @@
-"""Where an interrupted run is kept, and what is to become of one that was."""
+"""Keeping interrupted runs: where each is kept, results of folds, a teacher and its answers."""
 
 import os
-from dataclasses import asdict
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
-from safetensors import SafetensorError
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from safetensors import SafetensorError, safe_open
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
+from wordgate.evaluation.comparison import COMPARED
+from wordgate.evaluation.metrics import Epoch
 from wordgate.families import FAMILIES
-from wordgate.storage.resumable import CORRUPT_FILE_ERRORS
+from wordgate.models.base import Model
+from wordgate.models.families import model_from_state
+from wordgate.runtime.progress import Progress
+from wordgate.storage.resumable import (
+    CORRUPT_FILE_ERRORS,
+    METADATA,
+    RunFingerprint,
+    damaged,
+    read_facts,
+    read_resumable,
+    write_resumable,
+)
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
+
+TEACHER_VECTORS = "vectors.safetensors"
+_ANSWERS = "answers.safetensors"
+_ARRAY = "log_proba"
+_REMEDY = "delete it, or begin anew with --overwrite"
+_SECONDS_BETWEEN = 20.0  # two writings of all answers
+_Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+def _own_files(name: str) -> re.Pattern[str]:
+    """Match the files of a name, and what a kill leaves of one that is written."""
+    return re.compile(rf"{name}\.safetensors|\.{name}\.safetensors\.new")
+
+
+_RESULT_FILE = _own_files(rf"[a-z]+-(?:{'|'.join(COMPARED)})-[1-9][0-9]*")
+_TEACHER_FILE = _own_files(r"(?:teacher-[0-9]+|vectors|answers)")
 
 
 def checkpoint_config(
     out: str | Path | None, family: str, *, resume: bool, overwrite: bool
 ) -> CheckpointConfig | None:
-    """Say where a training is kept, and refuse to pass over one that was interrupted.
+    """Choose where a training is kept, and refuse to pass over one that was interrupted.
 
     Args:
         out: Where the model is to be written; None for memory alone, which keeps nothing.
@@ -50,12 +86,12 @@ def checkpoint_config(
 
 
 def checkpoint_path(out: str | Path) -> Path:
-    """Say where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
+    """Name where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
     return Path(f"{Path(out)}.checkpoint")
 
 
 def teaching_path(out: str | Path) -> Path:
-    """Say where teachers and their answers are kept: ``model`` has ``model.teaching``."""
+    """Name where teachers and their answers are kept: ``model`` has ``model.teaching``."""
     return Path(f"{Path(out)}.teaching")
 
 
@@ -124,3 +160,244 @@ def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: b
             f" written {out}, that is whole, and you can delete {kept}; if it was to replace"
             f" {out}, add --overwrite"
         )
+
+
+def _clear(folder: Path, is_own: Callable[[Path], object]) -> None:
+    """Delete a folder's own files, and the folder if nothing else is in it."""
+    if not folder.is_dir():
+        return
+    for file in list(folder.iterdir()):
+        if is_own(file):
+            file.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """Predictions and cost of one model on the test rows of one fold.
+
+    Attributes:
+        log_proba: float64 [n_test, classes], uncalibrated log-probabilities.
+        temperature: Their calibration temperature; 1 leaves them as they are.
+        history: The epochs; empty for a family without epochs.
+        best_epoch: The epoch that was kept, from 1; 0 without epochs.
+        train_seconds: Time of fitting.
+        texts_per_second: Rate of prediction, from strings.
+        megabytes: Size of the model, in 10^6 bytes.
+        remarks: What a user should know about this fit.
+    """
+
+    log_proba: NDArray[np.float64]
+    temperature: float
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    train_seconds: float
+    texts_per_second: float
+    megabytes: float
+    remarks: tuple[str, ...] = ()
+
+
+class ResultStore:
+    """Stores each fold's result in a file, so that an interrupted comparison can be resumed.
+
+    Args:
+        folder: The folder of the files, made with the first one; None to keep nothing.
+        progress: Where differences between then and now are reported, each once.
+    """
+
+    def __init__(self, folder: Path | None, progress: Progress):
+        self.folder = folder
+        self._progress = progress
+        self._reported: set[str] = set()
+
+    def save(self, name: str, result: FoldResult, fingerprint: RunFingerprint) -> None:
+        """Write a result.
+
+        Raises:
+            BundleError: It can't be written.
+        """
+        if self.folder is not None:
+            facts = {key: value for key, value in asdict(result).items() if key != _ARRAY}
+            content = {**fingerprint.facts(), "result": facts}
+            write_resumable(
+                self.folder / f"{name}.safetensors", content, {_ARRAY: result.log_proba}
+            )
+
+    def load(
+        self, name: str, fingerprint: RunFingerprint, shape: tuple[int, int]
+    ) -> FoldResult | None:
+        """Read a result; None if there is none of that name.
+
+        Args:
+            name: The name it was saved under.
+            fingerprint: The fit that it must be of.
+            shape: Shape of its log-probabilities: rows and classes.
+
+        Raises:
+            BundleError: It is of another comparison, or damaged.
+        """
+        if self.folder is None or not (file := self.folder / f"{name}.safetensors").exists():
+            return None
+        content, arrays = read_resumable(file, remedy=_REMEDY)
+        try:
+            result = _validated(arrays[_ARRAY], content["result"], shape)
+        except CORRUPT_FILE_ERRORS as error:
+            raise damaged(file, error, _REMEDY) from error
+        for warning in fingerprint.check(content, "comparison", self.folder):
+            if warning not in self._reported:
+                self._progress.say(warning)
+            self._reported.add(warning)
+        return result
+
+    def clear(self) -> None:
+        """Delete all results, and the folder if nothing else is in it."""
+        if self.folder is not None:
+            _clear(self.folder, _is_result)
+
+
+def check_folder_is_own(folder: Path) -> None:
+    """Refuse a folder with anything but the results of a comparison in it.
+
+    Raises:
+        BundleError: There is another file.
+    """
+    seen = folder.glob("[!.]*")  # what is hidden, a desktop or a network drive has left
+    others = sorted(file.name for file in seen if not _is_result(file))
+    if others:
+        raise BundleError(
+            f"{folder} holds '{others[0]}', which no comparison has written; move that away, or"
+            " choose another --out"
+        )
+
+
+def _is_result(file: Path) -> bool:
+    """Tell whether a `ResultStore` wrote a file; an unreadable one is half written or damaged."""
+    if file.is_symlink() or not file.is_file() or not _RESULT_FILE.fullmatch(file.name):
+        return False
+    try:
+        with safe_open(file, framework="np") as stored:
+            return METADATA in (stored.metadata() or {})
+    except (OSError, SafetensorError):
+        return True
+
+
+class _StoredResult(BaseModel):
+    """A result without its log-probabilities, as read from a file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    temperature: Annotated[float, Field(ge=0.01, le=100.0)]
+    history: tuple[Epoch, ...]
+    best_epoch: NonNegativeInt
+    train_seconds: _Amount
+    texts_per_second: _Amount
+    megabytes: _Amount
+    remarks: tuple[str, ...]
+
+
+def _validated(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, int]) -> FoldResult:
+    """Build a result from the content of its file, as `ResultStore.save` wrote it."""
+    if log_proba.dtype != np.float64 or log_proba.shape != shape:
+        raise ValueError(f"{_ARRAY} is {log_proba.dtype} {list(log_proba.shape)}")
+    if not np.isfinite(log_proba).all():
+        raise ValueError(f"{_ARRAY} is not finite")
+    kept = read_facts(_StoredResult, facts)
+    if kept.best_epoch > len(kept.history):
+        raise ValueError(f"of {len(kept.history)} epochs the best is {kept.best_epoch}")
+    return FoldResult(log_proba=log_proba, **dict(kept))
+
+
+@dataclass
+class TeacherCache:
+    """A folder with the teachers, the word vectors made of one, and all answers so far.
+
+    Attributes:
+        path: The folder.
+        fingerprint: What the teaching is of: data, settings, seed; and what it runs on.
+        keeps: Whether teachers and answers are written to it; the word vectors are in any case.
+    """
+
+    path: Path
+    fingerprint: RunFingerprint
+    keeps: bool = True
+    _kept: float = field(default_factory=time.monotonic)
+
+    def teacher(self, number: int) -> tuple[Model, float] | None:
+        """Give back a teacher and its temperature; None if it isn't kept.
+
+        Raises:
+            BundleError: The file is damaged, or is of another teaching.
+        """
+        found = self._read(f"teacher-{number}.safetensors")
+        if found is None:
+            return None
+        facts, arrays = found
+        return model_from_state(facts["family"], facts["description"], arrays), facts["temperature"]
+
+    def keep_teacher(self, number: int, model: Model, temperature: float) -> None:
+        """Keep a teacher.
+
+        Raises:
+            BundleError: The disk refuses.
+        """
+        if not self.keeps:
+            return
+        description, arrays = model.state()
+        facts = {
+            "family": model.family,
+            "description": dict(description),
+            "temperature": temperature,
+        }
+        self._write(f"teacher-{number}.safetensors", facts, arrays)
+
+    def answers(self, shapes: Mapping[str, tuple[int, int]]) -> dict[str, NDArray[np.float32]]:
+        """Give the answers so far; NaN stands for what was not asked yet.
+
+        Args:
+            shapes: How many texts, and how many classes, the answers of each name are about.
+
+        Raises:
+            BundleError: The file is damaged, or is of another teaching.
+        """
+        found = self._read(_ANSWERS)
+        if found is None:
+            return {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
+        arrays = {name: np.array(array) for name, array in found[1].items()}
+        if {name: array.shape for name, array in arrays.items()} != dict(shapes):
+            raise damaged(self.path / _ANSWERS, "it has answers about other texts")
+        return arrays
+
+    def keep_answers(
+        self, answers: Mapping[str, NDArray[np.float32]], *, at_once: bool = False
+    ) -> None:
+        """Keep the answers so far, every twenty seconds or at once.
+
+        Raises:
+            BundleError: The disk refuses.
+        """
+        if not self.keeps:
+            return
+        if at_once or time.monotonic() - self._kept >= _SECONDS_BETWEEN:
+            self._write(_ANSWERS, {}, answers)
+            self._kept = time.monotonic()
+
+    def _write(self, name: str, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        content = {"facts": facts, **self.fingerprint.facts()}
+        write_resumable(self.path / name, content, arrays)
+
+    def _read(self, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+        file = self.path / name
+        if not file.exists():
+            return None
+        content, arrays = read_resumable(file)
+        try:
+            self.fingerprint.check(content, "teaching", self.path)
+            return dict(content["facts"]), arrays
+        except CORRUPT_FILE_ERRORS as error:
+            raise damaged(file, error) from error
+
+
+def clear_teacher_cache(folder: Path) -> None:
+    """Delete what a teaching has kept, and the folder if nothing else is in it."""
+    _clear(folder, lambda file: _TEACHER_FILE.fullmatch(file.name) and file.is_file())

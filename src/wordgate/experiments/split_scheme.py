@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,17 @@ from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
 from wordgate.evaluation.error_analysis import WordCounts, count_words
-from wordgate.experiments.calibrating import Calibrated
+from wordgate.experiments.fitting import Calibrated
 from wordgate.experiments.metrics import Evaluator, split_facts
-from wordgate.experiments.result_store import FoldResult, ResultStore
-from wordgate.experiments.splits import DataSplits, Fold, all_rows, make_folds, split_table
+from wordgate.experiments.resuming import FoldResult, ResultStore
+from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
 from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model
 from wordgate.families import FAMILIES
 from wordgate.models.base import Model
-from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, RunFingerprint
 from wordgate.training.families import engine_of
+from wordgate.training.fitting import RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
 RANDOM, GROUPED, GIVEN = "random", "grouped", "given"
@@ -37,13 +37,11 @@ class ComparisonConfig:
 
     Attributes:
         settings: The recipe's settings.
-        seed: Random seed.
-        device: Device of the families that are not limited to the CPU.
+        context: Seed, progress, threads, and the device of the families that are not limited to
+            the CPU.
         vectors: Pretrained word vectors; None if there are none.
         n_folds: Number of folds; None for one test set.
-        progress: Where progress is reported.
         transformer: Folder of the pretrained transformer; None if none is compared.
-        threads: Number of threads, as for `choose_threads`.
         taught: The settings of `TAUGHT_LSTM`; None if it is not compared.
         teaching: Its teachers; None if it is not compared.
         of_teachers: Results of ``transformer`` by name that are known already, because the same
@@ -51,13 +49,10 @@ class ComparisonConfig:
     """
 
     settings: Settings
-    seed: int
-    device: str
+    context: RunContext
     vectors: PretrainedVectors | None
     n_folds: int | None
-    progress: Progress
     transformer: Path | None = None
-    threads: int | None = None
     taught: Settings | None = None
     teaching: TeacherConfig | None = None
     of_teachers: dict[str, FoldResult] = field(default_factory=dict)
@@ -68,7 +63,7 @@ class ComparisonConfig:
 
     def device_of(self, family: str) -> str:
         """Give the device of a family."""
-        return "auto" if FAMILIES[family_of(family)].cpu_alone else self.device
+        return "auto" if FAMILIES[family_of(family)].cpu_alone else self.context.device
 
     def vectors_of(self, family: str) -> PretrainedVectors | None:
         """Give the word vectors of a family; None for one that reads none."""
@@ -127,18 +122,17 @@ def make_scheme(
     """
     split = GROUPED if kind == GIVEN else kind
     settings = config.settings.updated({"split": split})
-    splits = split_table(table, settings, config.seed, copies)
-    folds = make_folds(table, splits, config.n_folds, settings, config.seed)
-    config.progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
-    examples = all_rows(table, splits.labels, splits.copies)
+    seed = config.context.seed
+    splits = split_table(table, settings, seed, copies)
+    folds = make_folds(table, splits, config.n_folds, settings, seed)
+    config.context.progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
     rows = np.sort(np.concatenate([fold.rows for fold in folds]))
-    return SplitScheme(
-        kind, splits, folds, Evaluator(examples.part(rows), splits.labels, config.seed), rows
-    )
+    evaluator = Evaluator(splits.all_rows.part(rows), splits.labels, seed)
+    return SplitScheme(kind, splits, folds, evaluator, rows)
 
 
 def run_model(
-    family: str, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore | None
+    family: str, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore
 ) -> ModelResult:
     """Fit and test a model on each fold, stored results aside, and score all test rows together."""
     results = [
@@ -171,39 +165,38 @@ def _fold_result(
     number: int,
     scheme: SplitScheme,
     config: ComparisonConfig,
-    store: ResultStore | None,
+    store: ResultStore,
 ) -> FoldResult:
     """Fit and test a model on one fold, numbered from 0, or read the stored result."""
     fold, n_folds = scheme.folds[number], len(scheme.folds)
     name, fingerprint = _name(scheme.kind, family, number), _fingerprint(family, fold, config)
     of_teacher = config.of_teachers.pop(name, None)
-    if of_teacher is None and store is not None:
-        shape = len(fold.test.texts), len(scheme.splits.labels)
-        stored = store.load(name, fingerprint, shape)
+    if of_teacher is None:
+        stored = store.load(name, fingerprint, (len(fold.test), len(fold.labels)))
         if stored is not None:
             return stored
     of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
-    config.progress.say(f"\n{family}, {scheme.kind} split{of}")
+    config.context.progress.say(f"\n{family}, {scheme.kind} split{of}")
     if of_teacher is not None:
-        config.progress.say("Fine-tuned before, as the teacher of the taught LSTM.")
+        config.context.progress.say("Fine-tuned before, as the teacher of the taught LSTM.")
         return of_teacher
-    calibrated, taught = _fit(family, fold, scheme.splits, config)
+    calibrated, taught = fit_model(
+        family_of(family),
+        fold.fit_data(config.vectors_of(family)),
+        fold.test,
+        config.settings_of(family),
+        config.teaching if family == TAUGHT_LSTM else None,
+        replace(config.context, device=config.device_of(family)),
+    )
     result = _tested(calibrated, fold.test.texts)
-    _save(store, name, result, fingerprint)
+    store.save(name, result, fingerprint)
     teacher = None if taught is None else _teacher_as_model(taught, config)
     if teacher is not None:
         name = _name(scheme.kind, "transformer", number)
         fingerprint = _fingerprint("transformer", fold, config)
         config.of_teachers[name] = _tested(teacher, fold.test.texts)
-        _save(store, name, config.of_teachers[name], fingerprint)
+        store.save(name, config.of_teachers[name], fingerprint)
     return result
-
-
-def _save(
-    store: ResultStore | None, name: str, result: FoldResult, fingerprint: RunFingerprint
-) -> None:
-    if store is not None:
-        store.save(name, result, fingerprint)
 
 
 def _name(kind: str, family: str, number: int) -> str:
@@ -219,26 +212,6 @@ def _teacher_as_model(taught: DistillationResult, config: ComparisonConfig) -> C
     same_settings = _read_by("transformer", own) == _read_by("transformer", as_taught)
     same_seed_and_time = config.taught.teacher.models[0] == name and config.teaching.minutes is None
     return taught.fine_tuned.get(name) if same_settings and same_seed_and_time else None
-
-
-def _fit(
-    family: str, fold: Fold, splits: DataSplits, config: ComparisonConfig
-) -> tuple[Calibrated, DistillationResult | None]:
-    return fit_model(
-        family_of(family),
-        fold.train,
-        fold.valid,
-        fold.test,
-        splits.labels,
-        config.settings_of(family),
-        config.teaching if family == TAUGHT_LSTM else None,
-        seed=config.seed,
-        device=config.device_of(family),
-        progress=config.progress,
-        vocabulary_of=splits.vocabulary_of,
-        vectors=config.vectors_of(family),
-        threads=config.threads,
-    )
 
 
 def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
@@ -269,7 +242,7 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
     work = {
         "data": "".join(part.digest() for part in (fold.train, fold.valid, fold.test)),
         VECTORS: "none" if vectors is None else _as_it_is(vectors.file.path),
-        "seed": str(config.seed),
+        "seed": str(config.context.seed),
         **{name: str(value) for name, value in read.items()},
     }
     if family == "transformer" and config.transformer is not None:
@@ -278,7 +251,7 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
         work["texts without labels"] = config.teaching.unlabelled_digest()
         work["teaching minutes"] = str(config.teaching.minutes)
     device = config.device_of(family)
-    engine = engine_of(family_of(family), settings, device, threads=config.threads)
+    engine = engine_of(family_of(family), settings, device, threads=config.context.threads)
     return RunFingerprint(work, engine)
 
 

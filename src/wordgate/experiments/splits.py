@@ -7,35 +7,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.data import Table
+from wordgate.data.dataset import Dataset
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError
 from wordgate.settings import Settings
 from wordgate.split.folds import grouped_folds, random_folds
 from wordgate.split.splits import Split, given_split, grouped_split, random_split
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData
+from wordgate.vectors.pretrained import PretrainedVectors
 
 
 @dataclass(frozen=True)
-class DataSplits:
-    """Training, validation and test set of one split.
+class Fold:
+    """Training, validation and test set of one fold, or of the only split.
 
     Attributes:
         labels: The labels by their numbers, sorted.
-        split: Positions of the rows in the table, and how they were split.
-        copies: The near duplicates. The groups of the three sets have them joined.
         train: The training set.
         valid: The validation set: early stopping, model selection, calibration.
         test: The test set, which only the fitted model sees.
+        rows: int64 [n_test], positions of the test rows in the table.
         vocabulary_of: All rows, if the settings fit the vocabulary on them; else None.
     """
 
     labels: tuple[str, ...]
+    train: Dataset
+    valid: Dataset
+    test: Dataset
+    rows: NDArray[np.int64]
+    vocabulary_of: Dataset | None
+
+    def fit_data(self, vectors: PretrainedVectors | None) -> FitData:
+        """Give what a model is fitted on, and the word vectors it begins with."""
+        return FitData(self.train, self.valid, self.labels, self.vocabulary_of, vectors)
+
+
+@dataclass(frozen=True)
+class DataSplits(Fold):
+    """The ordinary split of a table.
+
+    Attributes:
+        split: Positions of the rows in the table, and how they were split.
+        copies: The near duplicates. The groups of all sets have them joined.
+        all_rows: All rows of the table as one data set.
+    """
+
     split: Split
     copies: NearDuplicates
-    train: Examples
-    valid: Examples
-    test: Examples
-    vocabulary_of: Examples | None
+    all_rows: Dataset
 
 
 def split_table(
@@ -63,27 +82,24 @@ def split_table(
     labels = tuple(sorted(set(table.labels or ())))
     copies = copies or find_near_duplicates(table.bodies, table.groups)
     split = _split(table, copies, settings, seed)
-    everything = all_rows(table, labels, copies)
+    numbers = {label: number for number, label in enumerate(labels)}
+    targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
+    everything = Dataset(table.texts, targets, copies.joined.groups)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
     _check_labels(labels, train)
     vocabulary_of = everything if settings.text.vocabulary_from == "all" else None
-    return DataSplits(labels, split, copies, train, valid, test, vocabulary_of)
-
-
-def all_rows(table: Table, labels: Sequence[str], copies: NearDuplicates) -> Examples:
-    """Give all rows as one data set, its groups joined where they copy each other."""
-    numbers = {label: number for number, label in enumerate(labels)}
-    targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
-    return Examples(table.texts, targets, copies.joined.groups)
+    return DataSplits(
+        labels, train, valid, test, split.test, vocabulary_of, split, copies, everything
+    )
 
 
 def hold_out(
-    examples: Examples, labels: Sequence[str], share: float, seed: int, kind: str = "grouped"
-) -> tuple[Examples, Examples]:
+    dataset: Dataset, labels: Sequence[str], share: float, seed: int, kind: str = "grouped"
+) -> tuple[Dataset, Dataset]:
     """Hold out a share of a data set, as a split holds out its test set.
 
     Args:
-        examples: The data set.
+        dataset: The data set.
         labels: The labels by their numbers.
         share: The share to hold out.
         seed: Random seed.
@@ -92,13 +108,11 @@ def hold_out(
     Returns:
         The rest, and what was held out.
     """
-    names = [labels[target] for target in examples.targets.tolist()]
+    names = [labels[target] for target in dataset.targets.tolist()]
     deal = random_split if kind == "random" else grouped_split
-    split = deal(
-        examples.texts, names, examples.groups, test_size=share, valid_size=share, seed=seed
-    )
+    split = deal(dataset.texts, names, dataset.groups, test_size=share, valid_size=share, seed=seed)
     left = np.sort(np.concatenate([split.train, split.valid]))
-    return examples.part(left), examples.part(split.test)
+    return dataset.part(left), dataset.part(split.test)
 
 
 def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) -> Split:
@@ -120,7 +134,7 @@ def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) 
     return replace(split, reason=f"{split.reason} {copies.sentence()}")
 
 
-def _check_labels(labels: tuple[str, ...], train: Examples) -> None:
+def _check_labels(labels: tuple[str, ...], train: Dataset) -> None:
     learned = set(train.targets.tolist())
     missing = [label for number, label in enumerate(labels) if number not in learned]
     if missing:
@@ -128,23 +142,6 @@ def _check_labels(labels: tuple[str, ...], train: Examples) -> None:
             f"no training row has the label '{missing[0]}', which stands in validation or test;"
             f" give it training rows, or leave it out with --drop-label '{missing[0]}'"
         )
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Training, validation and test set of one fold, or of the only split.
-
-    Attributes:
-        train: The training set.
-        valid: The validation set.
-        test: The test set.
-        rows: int64 [n_test], positions of the test rows in the table.
-    """
-
-    train: Examples
-    valid: Examples
-    test: Examples
-    rows: NDArray[np.int64]
 
 
 def make_folds(
@@ -167,20 +164,20 @@ def make_folds(
         DataError: There are fewer groups than folds, or a fold has all groups of a label.
     """
     if n_folds is None:
-        return [Fold(splits.train, splits.valid, splits.test, splits.split.test)]
-    rows = all_rows(table, splits.labels, splits.copies)
+        return [splits]
+    rows, labels = splits.all_rows, splits.labels
     if settings.split == "random":
         numbers = random_folds(table.texts, table.labels or [], n_folds, seed=seed)
     else:
         groups = splits.copies.joined.groups
         numbers = grouped_folds(groups, table.labels or [], n_folds, seed=seed)
-    _check_folds(numbers, rows.targets, splits.labels)
+    _check_folds(numbers, rows.targets, labels)
     folds = []
     for number in range(n_folds):
         test = np.flatnonzero(numbers == number)
         rest = rows.part(np.flatnonzero(numbers != number))
-        train, valid = hold_out(rest, splits.labels, settings.valid_size, seed, settings.split)
-        folds.append(Fold(train, valid, rows.part(test), test))
+        train, valid = hold_out(rest, labels, settings.valid_size, seed, settings.split)
+        folds.append(Fold(labels, train, valid, rows.part(test), test, splits.vocabulary_of))
     return folds
 
 

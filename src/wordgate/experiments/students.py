@@ -8,31 +8,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Required, Unpack
 
 from wordgate.data import Table
+from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
-from wordgate.experiments.calibrating import Calibrated, fit_calibrated
-from wordgate.experiments.teacher_cache import TeacherCache, clear_teacher_cache
+from wordgate.experiments.fitting import Calibrated, fit_calibrated
+from wordgate.experiments.reading import Unlabelled, read_unlabelled
+from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache
 from wordgate.experiments.teachers import (
     MeanTeacher,
     SavedModel,
-    TeacherTrainer,
     check_pretrained_teachers,
+    distilled_vectors,
+    fit_teachers,
+    label_texts,
     load_saved,
+    make_augmenter,
 )
-from wordgate.experiments.transfer import distilled_vectors, label_texts, make_augmenter
-from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.distillation import TransferSet, answered
-from wordgate.training.fitting import CheckpointConfig, Examples
+from wordgate.training.fitting import FitData, RunContext, run_config
 from wordgate.vectors.pretrained import PretrainedVectors
 
 FITTING_SHARE = 0.5
@@ -43,7 +44,7 @@ TEACHING_SHARE = 0.6
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    """What the students of one command have in common.
+    """Teachers and limits that the students of one command have in common.
 
     Attributes:
         saved: The teachers that are saved models, by what the user calls them.
@@ -69,14 +70,7 @@ class TeacherConfig:
     ) -> "TeacherConfig":
         """Read the texts without labels that go with a table.
 
-        Args:
-            table: The labelled rows.
-            files: The files; none for no such texts.
-            progress: Where it is told how they were read.
-            encoding: The files' encoding; None to find out.
-
-        Raises:
-            DataError: A file can't be read.
+        Args and errors are those of `read_unlabelled`.
         """
         if not files:
             return self
@@ -102,7 +96,7 @@ class TeacherConfig:
 
 @dataclass(frozen=True)
 class DistillationResult:
-    """How a student was taught.
+    """A teacher's answers, and how a student was taught by them.
 
     Attributes:
         teacher: What the user calls its teacher.
@@ -173,7 +167,7 @@ def teacher_config(
         resume: Whether to go on with a teaching that was interrupted.
 
     Returns:
-        What the students of the command have in common; None without a teacher.
+        Teachers and limits; None without a teacher.
 
     Raises:
         SettingsError: There is no teacher, and something that only a teacher needs.
@@ -199,155 +193,83 @@ def vectors_of(
     return vectors if vectors is not None or taught is None else taught.vectors
 
 
-class FitOptions(TypedDict, total=False):
-    """The options that `fit_calibrated` and `fit_student` share.
-
-    Attributes:
-        seed: Decides all that chance decides.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        progress: Where the way is told.
-        deadline: The `time.monotonic()` at which all fitting must end; `math.inf`, or nothing, for
-            none.
-        vocabulary_of: What the vocabulary is fitted on; None for the texts to learn.
-        vectors: The word vectors to begin with; for a student None to distill some from a
-            transformer that teaches, or to draw them if none does.
-        checkpoint: Where to keep the training; None for nowhere.
-        threads: In how many threads to compute, as for `choose_threads`.
-    """
-
-    seed: Required[int]
-    device: Required[str]
-    progress: Required[Progress]
-    deadline: float
-    vocabulary_of: Examples | None
-    vectors: PretrainedVectors | None
-    checkpoint: CheckpointConfig | None
-    threads: int | None
-
-
 def fit_model(
     family: str,
-    train: Examples,
-    valid: Examples,
-    test: Examples,
-    labels: Sequence[str],
+    data: FitData,
+    test: Dataset,
     settings: Settings,
     teaching: TeacherConfig | None,
-    **options: Unpack[FitOptions],
+    context: RunContext,
 ) -> tuple[Calibrated, DistillationResult | None]:
-    """Fit a model, as a student where there is teaching; Args are those of `fit_student`."""
-    if teaching is None or not FAMILIES[family].can_be_taught:
-        return fit_calibrated(family, train, valid, len(labels), settings, **options), None
-    return fit_student(family, train, valid, test, labels, settings, teaching, **options)
-
-
-def fit_student(
-    family: str,
-    train: Examples,
-    valid: Examples,
-    test: Examples,
-    labels: Sequence[str],
-    settings: Settings,
-    teaching: TeacherConfig,
-    **options: Unpack[FitOptions],
-) -> tuple[Calibrated, DistillationResult]:
-    """Fit a teacher on the training rows, let it label texts, and fit a student on these.
+    """Fit a model; where there is teaching, a teacher first, which labels texts for it.
 
     Args:
-        family: The student's family, one that can be taught.
-        train: What teacher and student are fitted on.
-        valid: What chooses the best epoch of both, and calibrates both.
-        test: The rows that judge the student: no text without a label that copies one of them is
-            used, and the teacher is asked about them, to be compared with the student.
-        labels: The labels by their numbers.
+        family: The family; without one that can be taught there is no teaching.
+        data: What teacher and student are fitted on. Without word vectors a student begins with
+            some distilled from a transformer that teaches, or draws them if none does.
+        test: The test rows: no text without a label that copies one of them is used, and the
+            teacher is asked about them, to be compared with the student.
         settings: The recipe's settings.
-        teaching: The teachers that are saved models, texts without labels, limits.
-        **options: See `FitOptions`.
+        teaching: The teachers that are saved models, texts without labels, limits; None for no
+            teacher.
+        context: Seed, device, progress, deadline and checkpoint.
 
     Returns:
-        The student, and how it was taught.
+        The model, and how it was taught; None if it was not.
 
     Raises:
         DataError, SettingsError, BundleError, KeyboardInterrupt: As `fit_calibrated`; or a saved
             teacher knows other labels, or was trained on test rows.
     """
-    seed, device, progress = options["seed"], options["device"], options["progress"]
-    vectors, threads = options.get("vectors"), options.get("threads")
-    started = time.monotonic()
-    limit = _teaching_deadline(started, options.get("deadline", math.inf), teaching.minutes)
-    unlabelled = [] if teaching.unlabelled is None else teaching.unlabelled.without(valid, test)
-    work = _work(train, valid, test, labels, unlabelled, settings, seed, vectors)
+    if teaching is None or not FAMILIES[family].can_be_taught:
+        return fit_calibrated(family, data, settings, context), None
+    started, progress = time.monotonic(), context.progress
+    limit = _teaching_deadline(started, context.deadline, teaching.minutes)
+    unlabelled = (
+        [] if teaching.unlabelled is None else teaching.unlabelled.without(data.valid, test)
+    )
+    vectors = data.vectors
+    others = {
+        "texts without labels": _digest(unlabelled),
+        "word vectors": "the teacher's" if vectors is None else vectors.name,
+    }
+    parts = (data.train, data.valid, test)
+    work = run_config(parts, data.n_classes, settings, context.seed, others)
     with _opened(teaching, RunFingerprint(work)) as folder:
-        fitting = TeacherTrainer(
-            train, valid, test, labels, settings, seed, device, progress, threads
-        )
-        fitted = fitting.teachers(
-            teaching.saved, folder, started + FITTING_SHARE * (limit - started)
-        )
-        teachers = [each.labelling(settings, device) for each in fitted]
-        own, texts = None, [*train.texts, *unlabelled]
+        fitting = replace(context, deadline=started + FITTING_SHARE * (limit - started))
+        fitted = fit_teachers(teaching.saved, data, test, settings, folder, fitting)
+        teachers = [each.labelling(settings, context.device) for each in fitted]
+        own, texts = None, [*data.train.texts, *unlabelled]
         if vectors is None:
-            own = distilled_vectors(teachers, texts, folder, progress, settings, threads)
+            own = distilled_vectors(teachers, texts, settings, folder, context)
             settings = settings if own is None else settings.with_vectors_of(own.dim)
             vectors = own
         augmenter = make_augmenter(texts, vectors, settings, progress)
-        transfer = TransferSet.of(train, unlabelled, augmenter, settings, seed)
-        teacher = MeanTeacher(teachers)
-        answers = label_texts(teacher, transfer, test, len(labels), folder, progress, limit)
-        n_left_out = len(teaching.unlabelled or ()) - len(unlabelled)
+        transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
+        teacher, labelling = MeanTeacher(teachers), replace(context, deadline=limit)
+        answers = label_texts(teacher, transfer, test, data.n_classes, folder, labelling)
         taught = DistillationResult(
             teacher=teacher.name,
             test_log_proba=answers["test"].astype(np.float64),
             transfer=transfer,
             asked=answered(answers["transfer"]),
-            n_left_out=n_left_out,
+            n_left_out=len(teaching.unlabelled or ()) - len(unlabelled),
             seconds=time.monotonic() - started,
             vectors=own,
             fine_tuned={each.name: each.fine_tuned for each in fitted if each.fine_tuned},
         )
         progress.say(taught.sentence())
-        own_options: FitOptions = {**options, "vectors": vectors}
-        calibrated = fit_calibrated(
-            family,
-            transfer.examples(train, answers["transfer"], settings.teacher.weight),
-            valid,
-            len(labels),
-            settings,
-            **own_options,
-        )
-    own_settings = calibrated.fitted.settings or settings
-    student = replace(
-        calibrated,
-        fitted=replace(calibrated.fitted, settings=own_settings),
-        seconds=calibrated.seconds + taught.seconds,
-    )
-    return student, taught
+        learned = transfer.dataset(data.train, answers["transfer"], settings.teacher.weight)
+        taught_data = replace(data, train=learned, vectors=vectors)
+        calibrated = fit_calibrated(family, taught_data, settings, context)
+    fitted_own = replace(calibrated.fitted, settings=calibrated.fitted.settings or settings)
+    seconds = calibrated.seconds + taught.seconds
+    return replace(calibrated, fitted=fitted_own, seconds=seconds), taught
 
 
 def _teaching_deadline(started: float, deadline: float, minutes: float | None) -> float:
     limit = math.inf if minutes is None else started + 60.0 * minutes
     return min(limit, started + TEACHING_SHARE * (deadline - started))
-
-
-def _work(
-    train: Examples,
-    valid: Examples,
-    test: Examples,
-    labels: Sequence[str],
-    unlabelled: Sequence[str],
-    settings: Settings,
-    seed: int,
-    vectors: PretrainedVectors | None,
-) -> dict[str, str]:
-    """Name all that decides what a teacher is and is asked; long values are digests."""
-    return {
-        "data": "".join(part.digest() for part in (train, valid, test)),
-        "labels": str(len(labels)),
-        "texts without labels": _digest(unlabelled),
-        "seed": str(seed),
-        "word vectors": "the teacher's" if vectors is None else vectors.name,
-        **{name: str(value) for name, value in settings.flat().items()},
-    }
 
 
 def _digest(texts: Sequence[str]) -> str:

@@ -1,6 +1,11 @@
-"""Teachers: models that label texts for a student, fine-tuned for it or saved before."""
+"""Teachers: models that label texts for a student, and give it word vectors.
 
+They are fine-tuned for it or were saved before.
+"""
+
+import math
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,19 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.bundle.folder import MANIFEST, BundleFolder
+from wordgate.data.dataset import Dataset
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
-from wordgate.experiments.calibrating import Calibrated, fit_calibrated
-from wordgate.experiments.teacher_cache import TeacherCache
+from wordgate.experiments.distill import LONGEST_WORD, further_words, write_word_vectors
+from wordgate.experiments.fitting import Calibrated, fit_calibrated
+from wordgate.experiments.resuming import TEACHER_VECTORS, TeacherCache
 from wordgate.hub import Role, locate_model
 from wordgate.models.base import Model, log_softmax
 from wordgate.models.transformer import TransformerModel
+from wordgate.runtime.cpu import torch_threads
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress
 from wordgate.settings import NO_TEACHER, Settings
-from wordgate.training.fitting import Examples
+from wordgate.text.augmentation import Augmenter, nearest_words
+from wordgate.text.tokenizers import get_tokenizer
+from wordgate.training.distillation import Teacher, TransferSet, ask
+from wordgate.training.fitting import FitData, RunContext
+from wordgate.vectors.distilling import distill_words
+from wordgate.vectors.formats import open_vectors
+from wordgate.vectors.pretrained import PretrainedVectors
 
+NEIGHBOURS = 8
+"""Words that may stand for a word in a variation: its nearest by their vectors."""
 _TEACHER = Role("teacher", "transformer", "--teacher ", ("config.json",))
 FALSE_ALARMS = 0.02
 """The share of unseen rows that fingerprints take for near copies and that are none, at most."""
@@ -117,7 +133,7 @@ class SavedModel:
         columns = tuple(self.labels.index(label) for label in labels)
         return ModelTeacher(self.name, self.model, self.temperature, columns)
 
-    def check_unseen(self, test: Examples, train: Fingerprints) -> None:
+    def check_unseen(self, test: Dataset, train: Fingerprints) -> None:
         """Refuse a teacher that was trained on rows that are to test its student.
 
         Rows that copy rows of the student's own training say nothing about the teacher's.
@@ -143,59 +159,52 @@ class SavedModel:
         )
 
 
-@dataclass(frozen=True)
-class TeacherTrainer:
-    """What teachers are fitted on, and how."""
+def fit_teachers(
+    saved: Mapping[str, SavedModel],
+    data: FitData,
+    test: Dataset,
+    settings: Settings,
+    folder: TeacherCache,
+    context: RunContext,
+) -> list[ModelTeacher]:
+    """Load or fine-tune all teachers; these share the time until the deadline.
 
-    train: Examples
-    valid: Examples
-    test: Examples
-    labels: Sequence[str]
-    settings: Settings
-    seed: int
-    device: str
-    progress: Progress
-    threads: int | None
+    Args:
+        saved: The teachers that are saved models, by their names.
+        data: What the others are fine-tuned on.
+        test: The rows that are to test the student.
+        settings: The recipe's settings, which name the teachers.
+        folder: Where teachers are kept, and some may be already.
+        context: Seed, device, progress and deadline.
 
-    def teachers(
-        self, saved: Mapping[str, SavedModel], folder: TeacherCache, limit: float
-    ) -> list[ModelTeacher]:
-        """Load or fine-tune all teachers; these share the time until the limit."""
-        found, names = [], self.settings.teacher.models
-        own = None
-        for number, name in enumerate(names):
-            if name in saved:
-                own = own or Fingerprints.of([*self.train.texts, *self.valid.texts], None)
-                saved[name].check_unseen(self.test, own)
-                found.append(saved[name].teacher(self.labels))
-                continue
-            now = time.monotonic()
-            share = (limit - now) / (len(names) - number)
-            found.append(self._fine_tuned(name, number, folder, now + share))
-        return found
-
-    def _fine_tuned(
-        self, name: str, number: int, folder: TeacherCache, limit: float
-    ) -> ModelTeacher:
-        columns = tuple(range(len(self.labels)))
+    Raises:
+        SettingsError: A saved teacher knows other labels, or was trained on test rows.
+    """
+    found, names = [], settings.teacher.models
+    own = None
+    for number, name in enumerate(names):
+        if name in saved:
+            own = own or Fingerprints.of([*data.train.texts, *data.valid.texts], None)
+            saved[name].check_unseen(test, own)
+            found.append(saved[name].teacher(data.labels))
+            continue
+        columns = tuple(range(data.n_classes))
         kept = folder.teacher(number)
         if kept is not None:
-            self.progress.say(f"The teacher {name}, as it was fine-tuned before.")
-            return ModelTeacher(name, *kept, columns)
+            context.progress.say(f"The teacher {name}, as it was fine-tuned before.")
+            found.append(ModelTeacher(name, *kept, columns))
+            continue
+        now = time.monotonic()
+        share = (context.deadline - now) / (len(names) - number)
         fitted = fit_calibrated(
             "transformer",
-            self.train,
-            self.valid,
-            len(self.labels),
-            self.settings.updated({"transformer.model": name}),
-            seed=self.seed + number,
-            device=self.device,
-            progress=self.progress,
-            deadline=limit,
-            threads=self.threads,
+            data,
+            settings.updated({"transformer.model": name}),
+            replace(context, seed=context.seed + number, deadline=now + share, checkpoint=None),
         )
         folder.keep_teacher(number, fitted.fitted.model, fitted.temperature)
-        return ModelTeacher(name, fitted.fitted.model, fitted.temperature, columns, fitted)
+        found.append(ModelTeacher(name, fitted.fitted.model, fitted.temperature, columns, fitted))
+    return found
 
 
 def load_saved(names: Sequence[str]) -> dict[str, SavedModel]:
@@ -239,3 +248,103 @@ def check_pretrained_teachers(names: Sequence[str]) -> None:
 
 def _listed(labels: Sequence[str]) -> str:
     return f"{', '.join(sorted(labels)):.200}"
+
+
+def distilled_vectors(
+    teachers: Sequence[ModelTeacher],
+    texts: Sequence[str],
+    settings: Settings,
+    folder: TeacherCache,
+    context: RunContext,
+) -> PretrainedVectors | None:
+    """Distill word vectors from the first teacher that is a transformer; None if none is.
+
+    Args:
+        teachers: The teachers.
+        texts: Texts whose words get a vector, besides the whole words of the teacher's vocabulary.
+        settings: The recipe's settings.
+        folder: Where the vectors are kept, or are already.
+        context: Progress, and the number of threads.
+    """
+    models = {each.name: each.model for each in teachers}
+    found = ((name, model) for name, model in models.items() if isinstance(model, TransformerModel))
+    name, model = next(found, ("", None))
+    if model is None:
+        return None
+    file = folder.path / TEACHER_VECTORS
+    if not file.exists():
+        import torch
+
+        from wordgate.training.pretrained_transformer import EncoderWords
+
+        asked = EncoderWords(name, model.encoder, model.network)
+        cut = get_tokenizer(settings.text.tokenizer)
+        counts = Counter(word for text in texts for word in cut(text))
+        frequent = counts.most_common(settings.text.max_words)
+        words = [word for word, _ in frequent if len(word) <= LONGEST_WORD]
+        words += further_words(asked, words, cut)
+        context.progress.say(f"Distilling vectors of {len(words):,} words from the teacher.")
+        with torch_threads(torch, context.threads):
+            made = distill_words(words, asked, progress=context.progress)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        write_word_vectors(file, "safetensors", made)
+    return PretrainedVectors(open_vectors(file), called=f"distilled from {name}")
+
+
+def make_augmenter(
+    texts: Sequence[str], vectors: PretrainedVectors | None, settings: Settings, progress: Progress
+) -> Augmenter:
+    """Make variations of texts, with the nearest words by the word vectors if there are any.
+
+    Args:
+        texts: The texts whose words may be replaced, those that stand in more than one of them.
+        vectors: The word vectors; None to replace none.
+        settings: The recipe's settings.
+        progress: Where reading the vectors is reported.
+    """
+    tokenizer = get_tokenizer(settings.text.tokenizer)
+    if vectors is None or not settings.teacher.variations:
+        return Augmenter(tokenizer)
+    counts = Counter(word for text in texts for word in dict.fromkeys(tokenizer(text)))
+    words = [word for word, n in counts.items() if n > 1 and any(map(str.isalpha, word))]
+    found = vectors.lookup(words, settings.vectors.spelling, progress)
+    known = [word for word, is_known in zip(words, found.known.tolist(), strict=True) if is_known]
+    return Augmenter(tokenizer, nearest_words(known, found.vectors[found.known], NEIGHBOURS))
+
+
+def label_texts(
+    teacher: Teacher,
+    transfer: TransferSet,
+    test: Dataset,
+    n_classes: int,
+    folder: TeacherCache,
+    context: RunContext,
+) -> dict[str, NDArray[np.float32]]:
+    """Ask a teacher about the test rows, which nobody learns, and about the transfer set.
+
+    Args:
+        teacher: The teacher.
+        transfer: The transfer set.
+        test: The test rows.
+        n_classes: How many labels there are.
+        folder: Where the answers are kept, and some may be already.
+        context: Where to show progress, and the deadline, from which on nothing more is asked
+            about the transfer set.
+
+    Returns:
+        Log-probabilities ``test``, float32 [n_test, classes], and ``transfer``, float32 [n,
+        classes], with NaN for what there was no time for.
+    """
+    shapes = {"transfer": (len(transfer), n_classes), "test": (len(test), n_classes)}
+    answers = folder.answers(shapes)
+
+    def keep() -> None:
+        folder.keep_answers(answers)
+
+    try:
+        of_test = replace(context, deadline=math.inf)
+        ask(teacher, test.texts, np.arange(len(test)), answers["test"], of_test, keep)
+        ask(teacher, transfer.texts, transfer.order, answers["transfer"], context, keep)
+    finally:
+        folder.keep_answers(answers, at_once=True)
+    return answers

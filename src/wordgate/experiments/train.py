@@ -16,14 +16,12 @@ from wordgate.data import Table
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import TemperatureScaling, apply_temperature
-from wordgate.evaluation.error_analysis import Predictions, analyse_errors, count_words
+from wordgate.evaluation.error_analysis import analyse_errors, count_words
 from wordgate.evaluation.selective_prediction import coverage_curve
-from wordgate.experiments.calibrating import Calibrated
-from wordgate.experiments.clock import Clock, peak_memory_mb
-from wordgate.experiments.folds import check_folds, cross_validate
+from wordgate.experiments.fitting import Calibrated, Clock, peak_memory_mb
 from wordgate.experiments.metrics import (
-    BaselineResults,
     Evaluator,
+    cross_validate,
     evaluate_baselines,
     predictions,
     split_facts,
@@ -33,6 +31,7 @@ from wordgate.experiments.metrics import (
 from wordgate.experiments.reading import ReadingOptions, read_parts
 from wordgate.experiments.resolving import (
     as_names,
+    check_folds,
     choose_recipe,
     given_options,
     refuse_idle_split,
@@ -42,18 +41,17 @@ from wordgate.experiments.resolving import (
 from wordgate.experiments.resuming import (
     checkpoint_config,
     checkpoint_path,
+    clear_teacher_cache,
     is_complete,
     teaching_path,
 )
-from wordgate.experiments.splits import DataSplits, all_rows, split_table
+from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
 from wordgate.experiments.students import (
-    DistillationResult,
     TeacherConfig,
     fit_model,
     teacher_config,
     vectors_of,
 )
-from wordgate.experiments.teacher_cache import clear_teacher_cache
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.report.audit import sections
@@ -65,13 +63,13 @@ from wordgate.settings import Settings, checked_seed, flat_overrides
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
-from wordgate.training.fitting import CheckpointConfig
+from wordgate.training.fitting import RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a training came to.
+    """A trained and evaluated model.
 
     Attributes:
         predictor: The model, ready to use.
@@ -96,18 +94,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train and how, data aside."""
+    """A family with its settings and options, data aside."""
 
     model: str
     recipe: str
     settings: Settings
-    seed: int
-    device: str
+    context: RunContext
     vectors: PretrainedVectors | None = None
     folds: int | None = None
-    checkpoint: CheckpointConfig | None = None
     no_texts: bool = False
-    threads: int | None = None
     teaching: TeacherConfig | None = None
 
 
@@ -225,21 +220,10 @@ def train(
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
-    plan = Plan(
-        model,
-        str(recipe),
-        chosen,
-        seed,
-        device,
-        pretrained,
-        folds,
-        checkpoint,
-        no_texts,
-        threads,
-        teaching,
-    )
+    context = RunContext(seed, progress, device, threads, checkpoint=checkpoint)
+    plan = Plan(model, str(recipe), chosen, context, pretrained, folds, no_texts, teaching)
     with limited_blas(n_threads):
-        training = train_on_table(sources.table, sources.facts(), plan, clock, progress)
+        training = _train_on_table(sources.table, sources.facts(), plan, clock)
     if out is not None:
         training.save(out, overwrite=overwrite)
     if checkpoint is not None:
@@ -249,170 +233,103 @@ def train(
     return training
 
 
-def train_on_table(
-    table: Table, data: dict[str, object], plan: Plan, clock: Clock, progress: Progress
-) -> Training:
-    """Split, fit the baselines and the model, and evaluate them.
-
-    Args:
-        table: The rows.
-        data: What `config.json` says of them.
-        plan: What to train and how.
-        clock: The time since the command began.
-        progress: Where remarks go.
-    """
-    splits = split_table(table, plan.settings, plan.seed)
+def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clock) -> Training:
+    """Split, fit the baselines and the model, and evaluate them; `data` goes into `config.json`."""
+    seed, progress, settings = plan.context.seed, plan.context.progress, plan.settings
+    splits = split_table(table, settings, seed)
     if plan.teaching is not None:
         plan.teaching.check_labels(splits.labels)
     progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
     facts, found = split_facts(splits), audit_table(table, splits.copies)
-    evaluator = Evaluator(splits.test, splits.labels, plan.seed)
-    baselines = evaluate_baselines(splits.train, evaluator)
-    progress.say(_baseline_line(baselines))
-    calibrated, taught = _fit(splits, plan, clock, progress)
+    evaluator = Evaluator(splits.test, splits.labels, seed)
+    baselines, count_log_proba = evaluate_baselines(splits.train, evaluator)
+    progress.say(
+        f"To beat: {baselines.majority.accuracy:.3f} by the most frequent label alone,"
+        f" {baselines.count.accuracy:.3f} by word counts with logistic regression"
+        f" ({baselines.count.train_seconds:.0f} s)."
+    )
+    deadline = clock.fitting_deadline(len(splits.valid) + len(splits.test))
+    context, fit_data = replace(plan.context, deadline=deadline), splits.fit_data(plan.vectors)
+    calibrated, taught = fit_model(
+        plan.model, fit_data, splits.test, settings, plan.teaching, context
+    )
     fitted = calibrated.fitted
     uncalibrated = fitted.model.log_proba(splits.test.texts)
     log_proba = apply_temperature(uncalibrated, calibrated.temperature)
     scores = evaluator.scores(log_proba)
     scaling = TemperatureScaling.of(uncalibrated, splits.test.targets, calibrated.temperature)
     coverage = coverage_curve(log_proba, splits.test.targets)
-    folds, by_folds = _folds(table, splits, plan, progress)
+    folds, by_folds = _cross_validate(table, splits, plan)
     vectors = vectors_of(plan.vectors, taught)
     metrics = Metrics.model_validate(
         {
             **dict(scores),
-            "baselines": baselines.facts,
-            "difference_to_count": evaluator.paired_difference(
-                log_proba, baselines.count_log_proba
-            ),
+            "baselines": baselines,
+            "difference_to_count": evaluator.paired_difference(log_proba, count_log_proba),
             "split": facts,
             "folds": folds,
             "calibration": scaling,
             "coverage": coverage,
             "vectors": vector_facts(vectors, fitted.coverage),
             "teacher": None if taught is None else teacher_facts(evaluator, log_proba, taught),
-            **_course(calibrated, clock),
+            "train_seconds": calibrated.seconds,
+            "wall_seconds": clock.elapsed(),
+            "peak_memory_mb": peak_memory_mb(),
+            "epochs": len(fitted.history),
+            "best_epoch": fitted.best_epoch,
+            "history": list(fitted.history),
+            "remarks": list(fitted.remarks),
         }
     )
-    config = _config(data, splits, plan, calibrated, vectors)
+    config = Config(
+        family=plan.model,
+        labels=splits.labels,
+        seed=seed,
+        recipe=plan.recipe,
+        settings=(fitted.settings or settings).model_dump(mode="json"),
+        data=data,
+        vectors=None if vectors is None else vectors.name,
+        temperature=calibrated.temperature,
+        environment=environment("torch", "scikit-learn") | dict(fitted.engine),
+    )
+    # Wrong labels are sought among all rows where folds predicted them, else among the test rows.
+    suspected = None
+    if by_folds is not None:
+        suspected = predictions(table, splits.all_rows, np.arange(len(table)), by_folds)
     analysis = analyse_errors(
         scores,
-        predictions(table, splits.test, splits.split.test, log_proba),
+        predictions(table, splits.test, splits.rows, log_proba),
         count_words(splits.test.texts, splits.train.texts),
         temperature=scaling.temperature,
         before=scaling.before,
         after=scaling.after,
         coverage=coverage,
-        suspected=_suspected(table, splits, by_folds),
+        suspected=suspected,
         texts=not plan.no_texts,
-        seed=plan.seed,
+        seed=seed,
     )
     page = model_page(config, metrics, analysis, sections(found))
-    prints = _fingerprints(table, splits)
+    # Prints of every row that had a part in the model, validation included. The groups are those
+    # that the data names, which other files may name, too.
+    known = table.select([*splits.split.train, *splits.split.valid])
+    prints = Fingerprints.of(known.bodies, known.groups)
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
     return Training(predictor, metrics, bundle, (*splits.split.warnings, *fitted.remarks))
 
 
-def _suspected(
-    table: Table, splits: DataSplits, by_folds: NDArray[np.float64] | None
-) -> Predictions | None:
-    """Seek wrong labels among all rows where folds predicted them, else among the test rows."""
-    if by_folds is None:
-        return None
-    everything = all_rows(table, splits.labels, splits.copies)
-    return predictions(table, everything, np.arange(len(table)), by_folds)
-
-
-def _fit(
-    splits: DataSplits, plan: Plan, clock: Clock, progress: Progress
-) -> tuple[Calibrated, DistillationResult | None]:
-    return fit_model(
-        plan.model,
-        splits.train,
-        splits.valid,
-        splits.test,
-        splits.labels,
-        plan.settings,
-        plan.teaching,
-        seed=plan.seed,
-        device=plan.device,
-        progress=progress,
-        deadline=clock.fitting_deadline(len(splits.valid.texts) + len(splits.test.texts)),
-        vocabulary_of=splits.vocabulary_of,
-        vectors=plan.vectors,
-        checkpoint=plan.checkpoint,
-        threads=plan.threads,
-    )
-
-
-def _folds(
-    table: Table, splits: DataSplits, plan: Plan, progress: Progress
+def _cross_validate(
+    table: Table, splits: DataSplits, plan: Plan
 ) -> tuple[CrossValidation, NDArray[np.float64]] | tuple[None, None]:
+    """Cross-validate if so asked, each fold with a teacher of its own."""
     if plan.folds is None:
         return None, None
-    return cross_validate(
-        table,
-        splits,
-        plan.folds,
-        family=plan.model,
-        settings=plan.settings,
-        seed=plan.seed,
-        device=plan.device,
-        vectors=plan.vectors,
-        progress=progress,
-        threads=plan.threads,
-        teaching=None if plan.teaching is None else replace(plan.teaching, folder=None),
-    )
+    context = replace(plan.context, checkpoint=None)
+    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
 
+    def fit(fold: Fold) -> Calibrated:
+        data = fold.fit_data(plan.vectors)
+        return fit_model(plan.model, data, fold.test, plan.settings, teaching, context)[0]
 
-def _course(calibrated: Calibrated, clock: Clock) -> dict[str, object]:
-    """Gather what the training took."""
-    fitted = calibrated.fitted
-    return {
-        "train_seconds": calibrated.seconds,
-        "wall_seconds": clock.elapsed(),
-        "peak_memory_mb": peak_memory_mb(),
-        "epochs": len(fitted.history),
-        "best_epoch": fitted.best_epoch,
-        "history": list(fitted.history),
-        "remarks": list(fitted.remarks),
-    }
-
-
-def _config(
-    data: dict[str, object],
-    splits: DataSplits,
-    plan: Plan,
-    calibrated: Calibrated,
-    vectors: PretrainedVectors | None,
-) -> Config:
-    return Config(
-        family=plan.model,
-        labels=splits.labels,
-        seed=plan.seed,
-        recipe=plan.recipe,
-        settings=(calibrated.fitted.settings or plan.settings).model_dump(mode="json"),
-        data=data,
-        vectors=None if vectors is None else vectors.name,
-        temperature=calibrated.temperature,
-        environment=environment("torch", "scikit-learn") | dict(calibrated.fitted.engine),
-    )
-
-
-def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
-    """Take the prints of every row that had a part in the model, validation included.
-
-    The groups are those that the data names, which other files may name, too.
-    """
-    known = table.select([*splits.split.train, *splits.split.valid])
-    return Fingerprints.of(known.bodies, known.groups)
-
-
-def _baseline_line(baselines: BaselineResults) -> str:
-    facts = baselines.facts
-    return (
-        f"To beat: {facts.majority.accuracy:.3f} by the most frequent label alone,"
-        f" {facts.count.accuracy:.3f} by word counts with logistic regression"
-        f" ({facts.count.train_seconds:.0f} s)."
-    )
+    folds = make_folds(table, splits, plan.folds, plan.settings, context.seed)
+    return cross_validate(splits, folds, fit, context)

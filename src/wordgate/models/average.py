@@ -82,6 +82,10 @@ class AverageModel:
             features = np.einsum("nf,cf->nc", hidden, self.output.weights) + self.output.bias
         return log_softmax(features)
 
+    def with_threads(self, threads: int | None) -> "AverageModel":  # noqa: ARG002
+        """Give the model itself, which predicts in one thread."""
+        return self
+
     def in_int8(self) -> "AverageModel":
         """Give the same model with rows that a byte a number can keep."""
         return replace(self, rows=round_to_int8(self.rows), int8=True)
@@ -97,25 +101,31 @@ class AverageModel:
             arrays |= {"output.weights": self.output.weights, "output.bias": self.output.bias}
         return {"encoder": self.encoder.state()}, arrays
 
-    @classmethod
-    def from_state(
-        cls, description: Description, arrays: Arrays, *, hidden: bool
-    ) -> "AverageModel":
-        """Build a model again from what `state` gave.
 
-        Args:
-            description: The encoder.
-            arrays: The layers by their names.
-            hidden: Whether it has hidden units: whether it is of the family `mlp`.
+def load_logreg(description: Description, arrays: Arrays) -> AverageModel:
+    """Build a model of the family `logreg` again from what its `state` gave.
 
-        Raises:
-            BundleError: A part is missing, or the parts don't fit together.
-        """
-        encoder = encoder_of(description)
-        arrays, int8 = restore_int8("rows", arrays)
-        _check_arrays(arrays, len(encoder.vocabulary), hidden=hidden)
-        output = OutputLayer(arrays["output.weights"], arrays["output.bias"]) if hidden else None
-        return cls(encoder, arrays["rows"], arrays["weights"], arrays["bias"], output, int8)
+    Raises:
+        BundleError: A part is missing, or the parts don't fit together.
+    """
+    return _from_state(description, arrays, hidden=False)
+
+
+def load_mlp(description: Description, arrays: Arrays) -> AverageModel:
+    """Build a model of the family `mlp` again from what its `state` gave.
+
+    Raises:
+        BundleError: A part is missing, or the parts don't fit together.
+    """
+    return _from_state(description, arrays, hidden=True)
+
+
+def _from_state(description: Description, arrays: Arrays, *, hidden: bool) -> AverageModel:
+    encoder = encoder_of(description)
+    arrays, int8 = restore_int8("rows", arrays)
+    _check_arrays(arrays, len(encoder.vocabulary), hidden=hidden)
+    output = OutputLayer(arrays["output.weights"], arrays["output.bias"]) if hidden else None
+    return AverageModel(encoder, arrays["rows"], arrays["weights"], arrays["bias"], output, int8)
 
 
 def averages(encoded: EncodedTexts, rows: Floats, weights: Floats) -> Floats:

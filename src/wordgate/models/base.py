@@ -31,6 +31,9 @@ class Model(Protocol):
     def state(self) -> tuple[Description, Arrays]:
         """Give all that a model is: what JSON can say, and its arrays."""
 
+    def with_threads(self, threads: int | None) -> "Model":
+        """Let it predict in so many threads, as for `choose_threads`; some have one in any case."""
+
 
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Turn logits [n, classes] into natural logarithms of probabilities, float64 [n, classes]."""

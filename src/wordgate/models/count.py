@@ -61,6 +61,10 @@ class CountModel:
                 logits[start : start + len(part)] += sums
         return log_softmax(logits)
 
+    def with_threads(self, threads: int | None) -> "CountModel":  # noqa: ARG002
+        """Give the model itself, which predicts in one thread."""
+        return self
+
     def state(self) -> tuple[Description, Arrays]:
         """Give what a saved model holds: settings that go into JSON, and arrays."""
         described = [

@@ -12,18 +12,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, SettingsError
 from wordgate.models.base import (
     Arrays,
     Description,
     Floats,
+    Model,
     check_arrays,
     encoder_of,
     log_softmax,
     required,
 )
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
-from wordgate.models.lstm_forward import NUMPY, Direction, LSTMForward, make_lstm_forward
+from wordgate.models.lstm_forward import (
+    NUMPY,
+    Direction,
+    LSTMForward,
+    check_kernel,
+    make_lstm_forward,
+)
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.parallel import SINGLE_THREADED_BLAS, parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
@@ -177,6 +184,10 @@ class LSTMModel:
         """Count the threads it predicts in."""
         return choose_threads(self.threads)
 
+    def with_threads(self, threads: int | None) -> "LSTMModel":
+        """Give the same model, predicting in so many threads at most."""
+        return replace(self, threads=threads)
+
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
         return self.log_proba_of(self.encoder.encode(texts))
@@ -202,6 +213,25 @@ class LSTMModel:
         network = Network.from_arrays(arrays, pooling)
         _check_shapes(network, len(encoder.vocabulary))
         return cls(encoder, network)
+
+
+def with_kernel(model: Model, kernel: str) -> Model:
+    """Let a kernel, of `KERNELS`, compute a model.
+
+    Raises:
+        SettingsError: There is no such kernel, it can't compute this model, or the processor lacks
+            what it needs.
+        MissingExtraError: It needs numba, which is not installed.
+    """
+    check_kernel(kernel)
+    if kernel == NUMPY:
+        return model
+    if not isinstance(model, LSTMModel):
+        raise SettingsError(
+            f"kernel '{kernel}' computes models of the family 'lstm', and this one is of"
+            f" '{model.family}'"
+        )
+    return replace(model, network=model.network.computed_by(kernel))
 
 
 def _checked_pooling(pooling: object) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Nothing here imports torch, transformers or tokenizers before a model of this fa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +44,10 @@ class TransformerModel:
     def n_threads(self) -> int:
         """Count the threads it predicts in."""
         return self.network.n_threads(self.threads)
+
+    def with_threads(self, threads: int | None) -> TransformerModel:
+        """Give the same model, predicting in so many threads at most."""
+        return replace(self, threads=threads)
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""

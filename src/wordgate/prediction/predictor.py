@@ -13,7 +13,7 @@ from wordgate.bundle.metrics import Metrics
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.base import Model
-from wordgate.models.families import with_kernel
+from wordgate.models.lstm import with_kernel
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.explanation import Explanation, explain
 from wordgate.tables.encoding import without_surrogates

@@ -20,7 +20,7 @@ else:
 
 LARGEST_SEED = 2**32 - 1
 EXTENDS = "extends"
-"""What a recipe names the recipe by whose settings it has but for its own."""
+"""The key that names the recipe whose settings a recipe has but for its own."""
 
 _NEEDED = {
     "bool_parsing": "true or false",
@@ -41,7 +41,7 @@ _NEEDED = {
     "too_short": "one or several values, joined by '+'",
     "tuple_type": "one or several values, joined by '+'",
 }
-"""What a setting must be, by the kind of fault pydantic finds."""
+"""Descriptions of valid values, by the kind of fault pydantic finds."""
 
 _MOST_SHOWN = 200  # characters of what a recipe says, in a message
 _MOST_FAULTS = 100
@@ -79,7 +79,7 @@ def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = N
         The complete, validated settings.
 
     Raises:
-        SettingsError: The recipe is unknown, or settings are; all faults are told at once.
+        SettingsError: The recipe is unknown, or settings are; all faults are reported at once.
     """
     given = flat_overrides(overrides)
     if SET_BY_CANDIDATE & given.keys() and not any(n.startswith("lstm.lighter_") for n in given):
@@ -185,8 +185,8 @@ def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
     try:
         settings = Settings.model_validate(_nested(known))
     except ValidationError as error:
-        told = (_fault(detail) for detail in error.errors() if detail["type"] != "missing")
-        faults += dict.fromkeys(told)
+        found = (_fault(detail) for detail in error.errors() if detail["type"] != "missing")
+        faults += dict.fromkeys(found)
     else:
         if not faults:
             return settings

@@ -1,1 +1,1 @@
-"""How each family is fitted; the only place that imports torch."""
+"""Fitting the families of models; the only place that imports torch."""

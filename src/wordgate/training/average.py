@@ -1,12 +1,12 @@
-"""Fitting the families `logreg` and `mlp`: what they read of a text is the mean of its words.
+"""Fitting the families `logreg` and `mlp`, which read the mean of a text's word vectors.
 
 Shapes: ``n`` texts, ``vocabulary`` ids, ``size`` numbers a word vector, ``features`` numbers after
 the first layer, ``classes`` labels.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,32 +16,22 @@ from wordgate.evaluation.metrics import Epoch
 from wordgate.models.average import AverageModel, OutputLayer, averages
 from wordgate.models.base import Floats
 from wordgate.runtime.cpu import single_thread_environment
-from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, WORDS
 from wordgate.text.encoder import EncodedTexts
-from wordgate.training.fitting import (
-    TIME_LIMIT,
-    CheckpointConfig,
-    Examples,
-    Fitted,
-    check_not_empty,
-    run_config,
-)
-from wordgate.training.regularization import search_regularization
+from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext
+from wordgate.training.logistic import search_regularization
 from wordgate.training.vocabulary import (
     VocabularyWithVectors,
     fit_vocabulary_with_vectors,
     vocabulary_digest,
     vocabulary_remarks,
 )
-from wordgate.vectors.pretrained import PretrainedVectors
 
 SMOOTHING = 1e-3
 """Arora et al.'s a: a word that makes up this share of all tokens weighs half."""
 _CONSTANT = 1e-5
 """A component that varies by a smaller part of its mean varies by rounding alone."""
-_WEIGHTINGS = ("plain", "inverse-frequency")
 
 
 @dataclass(frozen=True)
@@ -63,7 +53,7 @@ class Averaging:
 
 @dataclass(frozen=True)
 class FittedAverages:
-    """Layers fitted on texts averaged in one way, and what they are worth on validation.
+    """Layers fitted on texts averaged in one way, and their scores on validation.
 
     Attributes:
         averaging: The way.
@@ -88,58 +78,61 @@ class FittedAverages:
     remarks: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What to fit on, the same for each weighting; `fit_average` says what each is."""
+def fit_logreg(data: FitData, settings: Settings, context: RunContext) -> Fitted:
+    """Fit a logistic regression; validation chooses the weighting and the regularization.
 
-    train: Examples
-    valid: Examples
-    n_classes: int
-    settings: Settings
-    known: VocabularyWithVectors
-    encoded_valid: EncodedTexts
-    progress: Progress
-    deadline: float
-
-    @property
-    def weightings(self) -> tuple[str, ...]:
-        """The weightings that are asked for."""
-        weighting = self.settings.average.weights
-        return _WEIGHTINGS if weighting == "best" else (weighting,)
-
-    def averaged(self, weighting: str) -> tuple[Averaging, Floats, Floats]:
-        """Average the texts of train and of validation, and bring them to one scale."""
-        return _averaged(weighting, self.known, self.encoded_valid)
-
-
-def fit_average(
-    family: str,
-    train: Examples,
-    valid: Examples,
-    n_classes: int,
-    settings: Settings,
-    *,
-    vocabulary_of: Examples | None,
-    vectors: PretrainedVectors,
-    seed: int,
-    progress: Progress,
-    deadline: float,
-    checkpoint: CheckpointConfig | None = None,
-) -> Fitted:
-    """Fit a classifier over averaged word vectors; validation chooses among its kinds.
+    Nothing in it is random.
 
     Args:
-        family: ``logreg`` or ``mlp``.
-        train: What the layers are fitted on.
-        valid: What chooses the weighting, and the strength of regularisation or the best epoch.
-        n_classes: How many labels there are.
+        data: What it is fitted on, with word vectors.
         settings: The recipe's settings.
-        vocabulary_of: What the vocabulary is fitted on; None for `train`.
-        vectors: The word vectors.
-        seed: The random seed of `mlp`; nothing in `logreg` is random.
-        progress: Where the way is told.
-        deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
-        checkpoint: Where to keep the training of `mlp` against an interruption; None for nowhere.
+        context: Where progress is reported, and the deadline.
+
+    Returns:
+        The best model on validation.
+
+    Raises:
+        DataError: There are no texts to fit on, or none to choose by; or the file of word vectors
+            can't be used.
+    """
+    known, encoded_valid = _begin(data, settings, context)
+    fits: list[FittedAverages] = []
+    late: list[str] = []
+    for weighting in _weightings(settings):
+        if fits and time.monotonic() >= context.deadline:
+            late.append(f"{TIME_LIMIT}left no time for {_name(weighting)}.")
+            continue
+        context.progress.say(_announcement(weighting))
+        averaging, of_train, of_valid = _averaged(weighting, known, encoded_valid)
+        choice = search_regularization(
+            (of_train, data.train.targets),
+            (of_valid, data.valid.targets),
+            data.n_classes,
+            settings.logreg.c,
+            progress=context.progress,
+            deadline=context.deadline,
+        )
+        best, linear = choice.best, choice.best.linear
+        fits.append(
+            FittedAverages(
+                averaging,
+                best.accuracy,
+                best.log_loss,
+                linear.coefficients,
+                linear.intercepts.astype(np.float32),
+                remarks=choice.remarks(),
+            )
+        )
+    return _fitted(fits, late, known, data, settings)
+
+
+def fit_mlp(data: FitData, settings: Settings, context: RunContext) -> Fitted:
+    """Fit a hidden layer and the layer over it; validation chooses the weighting and the epoch.
+
+    Args:
+        data: What it is fitted on, with word vectors.
+        settings: The recipe's settings.
+        context: Seed, progress, deadline, and where to keep the training.
 
     Returns:
         The best model on validation.
@@ -148,98 +141,33 @@ def fit_average(
         DataError: There are no texts to fit on, or none to choose by; or the file of word vectors
             can't be used.
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
-        KeyboardInterrupt: The training of `mlp` was interrupted, and is kept.
+        KeyboardInterrupt: The training was interrupted, and is kept.
     """
-    check_not_empty(train, valid, "a model of averaged word vectors", "a model")
-    known = fit_vocabulary_with_vectors(train, vocabulary_of, vectors, settings, progress)
-    encoded_valid = known.encoder.encode(valid.texts)
-    task = _Task(train, valid, n_classes, settings, known, encoded_valid, progress, deadline)
-    late: Sequence[str] = ()
-    earlier_seconds = 0.0
-    if family == "logreg":
-        fits, late = _fit_logreg(task)
-    else:
-        config: dict[str, str] = {}
-        if checkpoint is not None:
-            config = _run_config(task, vocabulary_of, seed)
-        fits, late, earlier_seconds = _fit_mlp(task, seed, checkpoint, config)
-    best, chosen = _choose(fits)
-    model = _folded(best, known)
-    remarks = vocabulary_remarks(known.encoded, vocabulary_of, settings)
-    return Fitted(
-        model.in_int8() if settings.vectors.stored == "int8" else model,
-        history=best.history,
-        best_epoch=best.best_epoch,
-        remarks=[*remarks, *known.coverage.remarks(), *chosen, *best.remarks, *late],
-        earlier_seconds=earlier_seconds,
-        engine=single_thread_environment("scipy" if family == "logreg" else "torch"),
-        coverage=known.coverage,
-    )
-
-
-def _fit_logreg(task: _Task) -> tuple[list[FittedAverages], list[str]]:
-    """Fit for each weighting, and say which ones there was no time for."""
-    fits: list[FittedAverages] = []
-    for position, weighting in enumerate(task.weightings):
-        if fits and time.monotonic() >= task.deadline:
-            return fits, [
-                f"{TIME_LIMIT}left no time for {_name(late)}."
-                for late in task.weightings[position:]
-            ]
-        task.progress.say(_announcement(weighting))
-        averaging, of_train, of_valid = task.averaged(weighting)
-        choice = search_regularization(
-            (of_train, task.train.targets),
-            (of_valid, task.valid.targets),
-            task.n_classes,
-            task.settings.logreg.c,
-            progress=task.progress,
-            deadline=task.deadline,
-        )
-        best, linear = choice.best, choice.best.linear
-        bias = linear.intercepts.astype(np.float32)
-        worth = (best.accuracy, best.log_loss)
-        fits.append(
-            FittedAverages(averaging, *worth, linear.coefficients, bias, remarks=choice.remarks())
-        )
-    return fits, []
-
-
-def _fit_mlp(
-    task: _Task, seed: int, checkpoint: CheckpointConfig | None, config: Mapping[str, str]
-) -> tuple[list[FittedAverages], Sequence[str], float]:
-    """Fit for each weighting; say what the time limit cut short, and what fitting took before."""
     from wordgate.training.mlp import train_mlps
 
+    known, encoded_valid = _begin(data, settings, context)
+    weightings = _weightings(settings)
     averagings: dict[int, Averaging] = {}
 
     def averages(position: int) -> tuple[Floats, Floats]:
-        weighting = task.weightings[position]
-        task.progress.say(_announcement(weighting))
-        averagings[position], *both = task.averaged(weighting)
+        context.progress.say(_announcement(weightings[position]))
+        averagings[position], *both = _averaged(weightings[position], known, encoded_valid)
         return both[0], both[1]
 
-    trained = train_mlps(
-        [_name(weighting) for weighting in task.weightings],
-        averages,
-        task.train,
-        task.valid,
-        task.n_classes,
-        task.settings,
-        seed=seed,
-        progress=task.progress,
-        deadline=task.deadline,
-        checkpoint=checkpoint,
-        config=config,
-    )
+    def digests() -> dict[str, str]:
+        words = vocabulary_digest(known.encoder.vocabulary, known.encoded, encoded_valid)
+        return {"family": "mlp", VECTORS: known.vectors_digest(), WORDS: words}
+
+    names = list(map(_name, weightings))
+    trained = train_mlps(names, averages, data, settings, context, digests)
     fits = []
     for position, candidate in enumerate(trained.candidates):
         # One that was trained before an interruption was averaged before it.
-        averaging = averagings.get(position) or task.averaged(task.weightings[position])[0]
+        averaging = averagings.get(position)
         layers, best = candidate.network, candidate.best
         fits.append(
             FittedAverages(
-                averaging,
+                averaging or _averaged(weightings[position], known, encoded_valid)[0],
                 best.valid_accuracy,
                 best.valid_loss,
                 first=layers.hidden_weights.T,
@@ -249,27 +177,50 @@ def _fit_mlp(
                 best_epoch=candidate.best_epoch,
             )
         )
-    return fits, trained.remarks, trained.earlier_seconds
+    fitted = _fitted(fits, trained.remarks, known, data, settings)
+    return replace(fitted, engine=trained.engine, earlier_seconds=trained.earlier_seconds)
 
 
-def _run_config(task: _Task, vocabulary_of: Examples | None, seed: int) -> dict[str, str]:
-    """Name all that decides what the training of an MLP comes to, for its checkpoint."""
-    known = task.known
-    parts = [task.train, task.valid, *([] if vocabulary_of is None else [vocabulary_of])]
-    digests = {
-        VECTORS: known.vectors_digest(),
-        WORDS: vocabulary_digest(known.encoder.vocabulary, known.encoded, task.encoded_valid),
-    }
-    return run_config("mlp", parts, task.n_classes, task.settings, seed, digests)
+def _begin(
+    data: FitData, settings: Settings, context: RunContext
+) -> tuple[VocabularyWithVectors, EncodedTexts]:
+    """Find the vectors of the words, and encode the validation texts."""
+    data.check_not_empty("a model of averaged word vectors", "a model")
+    if data.vectors is None:
+        raise ValueError("there are no word vectors to average")
+    known = fit_vocabulary_with_vectors(data, data.vectors, settings, context.progress)
+    return known, known.encoder.encode(data.valid.texts)
 
 
-def _choose(fits: Sequence[FittedAverages]) -> tuple[FittedAverages, list[str]]:
-    """Choose the best on validation, and say what was chosen if there was a choice."""
+def _fitted(
+    fits: Sequence[FittedAverages],
+    late: Sequence[str],
+    known: VocabularyWithVectors,
+    data: FitData,
+    settings: Settings,
+) -> Fitted:
+    """Make a model of the best on validation, and say what was chosen if there was a choice."""
     best = min(fits, key=lambda fit: (-fit.accuracy, fit.log_loss))
-    if len(fits) == 1:
-        return best, []
-    worths = ", ".join(f"{fit.averaging.weighting} {fit.accuracy:.3f}" for fit in fits)
-    return best, [f"Validation chose {best.averaging.weighting} averages ({worths})."]
+    chosen = []
+    if len(fits) > 1:
+        scores = ", ".join(f"{fit.averaging.weighting} {fit.accuracy:.3f}" for fit in fits)
+        chosen = [f"Validation chose {best.averaging.weighting} averages ({scores})."]
+    model = _folded(best, known)
+    remarks = vocabulary_remarks(data, known.encoded, settings)
+    return Fitted(
+        model.in_int8() if settings.vectors.stored == "int8" else model,
+        history=best.history,
+        best_epoch=best.best_epoch,
+        remarks=[*remarks, *known.coverage.remarks(), *chosen, *best.remarks, *late],
+        engine=single_thread_environment("scipy"),
+        coverage=known.coverage,
+    )
+
+
+def _weightings(settings: Settings) -> tuple[str, ...]:
+    """Give the weightings that are asked for."""
+    asked = settings.average.weights
+    return ("plain", "inverse-frequency") if asked == "best" else (asked,)
 
 
 def _name(weighting: str) -> str:

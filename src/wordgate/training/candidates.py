@@ -11,18 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from wordgate.runtime.progress import Progress
+from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
-from wordgate.training.checkpoint import Checkpoint, count_earlier_candidates
-from wordgate.training.early_stopping import EarlyStopping
-from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
-from wordgate.training.loop import TrainingLoop
+from wordgate.training.checkpoint import (
+    Checkpoint,
+    TrainedCandidate,
+    TrainingState,
+    count_earlier_candidates,
+)
+from wordgate.training.fitting import TIME_LIMIT, FitData, RunContext, run_config
+from wordgate.training.loop import EarlyStopping, TrainingLoop
 from wordgate.training.protocol import ModelTrainer, SnapshotT
-from wordgate.training.state import TrainedCandidate, TrainingState
 
 
 @dataclass(frozen=True)
@@ -41,27 +40,8 @@ class Candidate(Generic[SnapshotT]):
 
 
 @dataclass(frozen=True)
-class LoopOptions:
-    """What the loops of all candidates have in common.
-
-    Attributes:
-        targets: int64 [n_valid], those of the validation texts.
-        progress: Where the epochs are reported.
-        deadline: The `time.monotonic()` at which training must end; `math.inf` for none.
-        checkpoint: Where the training is kept against an interruption; None for nowhere.
-        config: What decides the result, for the checkpoint: data, settings, seed.
-    """
-
-    targets: NDArray[np.int64]
-    progress: Progress
-    deadline: float
-    checkpoint: CheckpointConfig | None
-    config: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class Trained(Generic[SnapshotT]):
-    """What training the candidates came to.
+    """Results of all candidates.
 
     Attributes:
         candidates: What each came to; the time limit may have left later ones out.
@@ -88,14 +68,22 @@ class Trained(Generic[SnapshotT]):
 
 
 def train_candidates(
-    names: Sequence[str], start: Callable[[int], Candidate[SnapshotT]], options: LoopOptions
+    names: Sequence[str],
+    start: Callable[[int], Candidate[SnapshotT]],
+    data: FitData,
+    settings: Settings,
+    digests: Callable[[], Mapping[str, str]],
+    context: RunContext,
 ) -> Trained[SnapshotT]:
     """Train one candidate after the other, from where a checkpoint stands if there is one.
 
     Args:
         names: What each candidate is called, as in "the lightly regularised candidate".
         start: Makes the candidate at a position, from 0, when its turn has come.
-        options: What their loops have in common.
+        data: What they are trained on.
+        settings: The recipe's settings.
+        digests: What decides the result besides these and the seed, by name, for the checkpoint.
+        context: Progress, deadline, and where the training is kept.
 
     Returns:
         What they came to.
@@ -105,21 +93,28 @@ def train_candidates(
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
     started, earlier_seconds = time.perf_counter(), 0.0
-    checkpoint = options.checkpoint
-    resuming = checkpoint is not None and checkpoint.resume
-    position = 0
-    if checkpoint is not None and resuming:
-        position = min(count_earlier_candidates(checkpoint.file), len(names) - 1)
+    kept, position, config = context.checkpoint, 0, {}
+    resuming = kept is not None and kept.resume
+    if kept is not None:
+        config = run_config(data.parts, data.n_classes, settings, context.seed, digests())
+    if kept is not None and resuming:
+        position = min(count_earlier_candidates(kept.file), len(names) - 1)
     done: list[TrainedCandidate[SnapshotT]] = []
     while True:
         candidate = start(position)
         state = TrainingState(candidate.trainer, position=position, earlier=done)
         if done:
             state.seconds = earlier_seconds + time.perf_counter() - started
-        loop = _loop(candidate, state, options)
-        options.progress.say(candidate.announcement)
+        checkpoint = None
+        if kept is not None:
+            fingerprint = RunFingerprint(config, candidate.trainer.engine())
+            checkpoint = Checkpoint(kept.file, fingerprint, state.size())
+        loop = TrainingLoop(
+            state, data.valid.targets, candidate.early_stopping, context, checkpoint
+        )
+        context.progress.say(candidate.announcement)
         if resuming:
-            options.progress.say("\n".join(loop.load_checkpoint()))
+            context.progress.say("\n".join(loop.load_checkpoint()))
             earlier_seconds, resuming = state.seconds, False
         remarks = loop.run()
         done = [*state.earlier, state.candidate()]
@@ -130,21 +125,3 @@ def train_candidates(
     late = [f"{TIME_LIMIT}left no time for {name}." for name in names[len(done) :]]
     engine = candidate.trainer.engine()
     return Trained(done, candidate.early_stopping, [*remarks, *late], earlier_seconds, engine)
-
-
-def _loop(
-    candidate: Candidate[SnapshotT], state: TrainingState[SnapshotT], options: LoopOptions
-) -> TrainingLoop[SnapshotT]:
-    checkpoint = None
-    if options.checkpoint is not None:
-        fingerprint = RunFingerprint(options.config, candidate.trainer.engine())
-        checkpoint = Checkpoint(options.checkpoint.file, fingerprint, state.size())
-    return TrainingLoop(
-        state,
-        options.targets,
-        candidate.early_stopping,
-        options.progress,
-        options.deadline,
-        checkpoint,
-        threads=torch.get_num_threads(),
-    )

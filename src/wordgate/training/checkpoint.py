@@ -1,32 +1,248 @@
-"""The checkpoint: a training's state in a file, from which it can be resumed.
+"""The training state between two updates, and the checkpoint that keeps it in a file.
 
-One safetensors file, written whole or not at all. Its arrays are the state's; what JSON can say
-stands in its metadata: the state's facts, what the training is of, what it ran on, and a digest of
-it all, so that a byte that changed on the disk is noticed.
+A checkpoint is one safetensors file, written whole or not at all. Its arrays are the state's; what
+JSON can say stands in its metadata: the state's facts, what the training is of, what it ran on, and
+a digest of it all.
+
+Our own random draws need no state: each comes from a generator of its own, named by the run's seed,
+the epoch and the update (`wordgate.training.rng`). So on a processor a training that is resumed
+from its state ends in the same bits as one that was never stopped; CUDA's sums are not so strict.
 """
 
 import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Generic
 
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from safetensors import SafetensorError
 
+from wordgate.evaluation.metrics import Epoch
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
     RunFingerprint,
     damaged,
+    read_facts,
     read_resumable,
     read_resumable_facts,
     write_resumable,
 )
-from wordgate.training.state import TrainingState
+from wordgate.training.protocol import FloatArrays, ModelTrainer, SnapshotT, check_array
 
+_BEST, _EARLIER = "best.", "earlier."
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
 # 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
 # is due as if the disk were a slow one: a training may be over before a large one has paid.
 _SHARE = 50.0
 _SOONEST = 2.0
 _BYTES_A_SECOND = 200e6
+
+
+@dataclass
+class RunningMetrics:
+    """Sums over the updates of an unfinished epoch.
+
+    Attributes:
+        loss: The sum of the texts' losses, in nats.
+        correct: How many texts were labelled right.
+        seen: How many texts there were.
+        seconds: How long it took.
+    """
+
+    loss: float = 0.0
+    correct: int = 0
+    seen: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainedCandidate(Generic[SnapshotT]):
+    """Result of the training of one candidate.
+
+    Attributes:
+        history: Its epochs.
+        best_epoch: The number of the best one, from 1.
+        network: The network after it.
+    """
+
+    history: list[Epoch]
+    best_epoch: int
+    network: SnapshotT
+
+    @property
+    def best(self) -> Epoch:
+        """The best epoch."""
+        return self.history[self.best_epoch - 1]
+
+
+@dataclass
+class TrainingState(Generic[SnapshotT]):
+    """All that a training is between two updates.
+
+    Attributes:
+        trainer: The weights, and what else updates change.
+        epoch: Epochs that are over.
+        batch: Batches of the next epoch that are done.
+        running: What these came to.
+        history: The epochs that are over.
+        best_epoch: The number of the best of them, from 1; 0 if there is none.
+        improved_epoch: The number of the last one that had a better score.
+        best: The network after the best epoch; None if there is none.
+        seconds: What fitting has taken, interrupted runs included.
+        position: Which of several candidates is trained, from 0.
+        earlier: What the candidates before this one came to.
+    """
+
+    trainer: ModelTrainer[Any, SnapshotT]
+    epoch: int = 0
+    batch: int = 0
+    running: RunningMetrics = field(default_factory=RunningMetrics)
+    history: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+    improved_epoch: int = 0
+    best: SnapshotT | None = None
+    seconds: float = 0.0
+    position: int = 0
+    earlier: list[TrainedCandidate[SnapshotT]] = field(default_factory=list)
+
+    def end_epoch(self, epoch: Epoch) -> None:
+        """Take an epoch into the history, and stand at the beginning of the next."""
+        self.history.append(epoch)
+        self.epoch, self.batch, self.running = epoch.epoch, 0, RunningMetrics()
+
+    def candidate(self) -> TrainedCandidate[SnapshotT]:
+        """Give what the training came to.
+
+        Raises:
+            ValueError: No epoch is over.
+        """
+        if self.best is None:
+            raise ValueError("no epoch is over, so none is the best")
+        return TrainedCandidate(self.history, self.best_epoch, self.best)
+
+    def arrays(self) -> FloatArrays:
+        """Name all arrays, those of kept networks included; the next update changes them."""
+        kept = {} if self.best is None else {_BEST: self.best}
+        kept |= {f"{_EARLIER}{i}.": each.network for i, each in enumerate(self.earlier)}
+        snapshots = {
+            f"{prefix}{name}": array
+            for prefix, network in kept.items()
+            for name, array in network.arrays().items()
+        }
+        return {**self.trainer.arrays(), **snapshots}
+
+    def size(self) -> int:
+        """Count the bytes of all arrays, the best network's included once there is one."""
+        return sum(array.nbytes for array in self.arrays().values())
+
+    def facts(self) -> dict[str, Any]:
+        """Give all the rest as plain JSON values."""
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "running": asdict(self.running),
+            "history": [asdict(epoch) for epoch in self.history],
+            "best_epoch": self.best_epoch,
+            "improved_epoch": self.improved_epoch,
+            "seconds": self.seconds,
+            "updates": self.trainer.updates,
+            "earlier": [
+                {
+                    "history": [asdict(epoch) for epoch in each.history],
+                    "best_epoch": each.best_epoch,
+                }
+                for each in self.earlier
+            ],
+        }
+
+    def restore(self, arrays: FloatArrays, facts: Mapping[str, Any]) -> None:
+        """Become the state that `arrays` and `facts` were taken from.
+
+        Raises:
+            KeyError, TypeError, ValueError: They are of another training or incomplete.
+        """
+        kept = _checked(facts)
+        plan = self.trainer.plan
+        if (
+            max(kept.epoch - plan.epochs, kept.batch - plan.updates_per_epoch) > 0
+            or kept.updates != kept.epoch * plan.updates_per_epoch + kept.batch
+        ):
+            raise ValueError("its epochs and updates don't fit this training")
+        if len(kept.earlier) != self.position:
+            raise ValueError(f"{len(kept.earlier)} candidates come before this one")
+        self.trainer.restore(arrays, kept.updates)
+        self.epoch, self.batch, self.running = kept.epoch, kept.batch, kept.running
+        self.history, self.seconds = kept.history, kept.seconds
+        self.best_epoch, self.improved_epoch = kept.best_epoch, kept.improved_epoch
+        self.best = None
+        if kept.best_epoch:
+            best, expected = _below(_BEST, arrays), self.trainer.snapshot().arrays()
+            for name, array in expected.items():
+                check_array(f"the best {name}", best[name], array)
+            self.best = self.trainer.restore_snapshot({name: best[name] for name in expected})
+        self.earlier = [
+            TrainedCandidate(
+                each.history,
+                each.best_epoch,
+                self.trainer.restore_snapshot(_below(f"{_EARLIER}{i}.", arrays)),
+            )
+            for i, each in enumerate(kept.earlier)
+        ]
+
+
+def _below(prefix: str, arrays: FloatArrays) -> FloatArrays:
+    """Take the arrays whose names begin so, without that beginning."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+class _CandidateFacts(BaseModel):
+    """A candidate without its network, as read from a file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    history: Annotated[list[Epoch], Field(min_length=1)]
+    best_epoch: Annotated[int, Field(ge=1)]
+
+
+class _StateFacts(BaseModel):
+    """The facts of a `TrainingState`, as read from a file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    epoch: NonNegativeInt
+    batch: NonNegativeInt
+    running: RunningMetrics
+    history: list[Epoch]
+    best_epoch: NonNegativeInt
+    improved_epoch: NonNegativeInt
+    seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    updates: NonNegativeInt
+    earlier: list[_CandidateFacts]
+
+
+def _checked(facts: Mapping[str, Any]) -> _StateFacts:
+    """Refuse facts of a state that are of wrong types, or don't fit each other."""
+    kept = read_facts(_StateFacts, facts)
+    numbers, bests = [epoch.epoch for epoch in kept.history], (kept.best_epoch, kept.improved_epoch)
+    for each in kept.earlier:
+        if each.best_epoch > len(each.history):
+            raise ValueError(f"a candidate before has no epoch {each.best_epoch}")
+    if kept.epoch != len(numbers) or numbers != list(range(1, len(numbers) + 1)):
+        raise ValueError(f"{kept.epoch} epochs are over, and those listed are {numbers[:10]}")
+    if not all(min(1, kept.epoch) <= best <= kept.epoch for best in bests):
+        raise ValueError(f"of {kept.epoch} epochs the best are {bests[0]} and {bests[1]}")
+    running = kept.running
+    is_begun = running.seen > 0 and 0 <= running.correct <= running.seen and running.seconds > 0
+    if kept.batch and not is_begun:
+        raise ValueError(f"{kept.batch} batches are done, and they came to {running}")
+    if not kept.batch and running != RunningMetrics():
+        raise ValueError(f"no batch is done, and they came to {running}")
+    return kept
 
 
 class Checkpoint:
@@ -99,5 +315,4 @@ def count_earlier_candidates(file: Path) -> int:
 
 
 def _next(seconds: float) -> float:
-    """Say when the next is due, so many seconds from now or at the soonest."""
     return time.monotonic() + max(_SOONEST, seconds)

@@ -2,19 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wordgate.errors import DataError, SettingsError
+from wordgate.data.dataset import Dataset
+from wordgate.errors import DataError
 from wordgate.models.count import ABSENT_LOGIT, CountModel
 from wordgate.runtime.cpu import single_thread_environment
-from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
-from wordgate.text.ngrams import Analyzer, NgramVectorizer, word_ngrams
-from wordgate.training.fitting import Examples, Fitted, check_not_empty
-from wordgate.training.ngram_matrix import count_matrix
-from wordgate.training.regularization import search_regularization
+from wordgate.text.ngrams import Analyzer, NgramVectorizer, SparseRows, text_chunks, word_ngrams
+from wordgate.training.fitting import FitData, Fitted, RunContext
+from wordgate.training.logistic import search_regularization
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -27,68 +26,56 @@ _MOST_STEPS = 60
 
 
 def fit_count(
-    texts: Sequence[str],
-    targets: np.ndarray,
+    train: Dataset,
     n_classes: int,
     *,
     ngrams: tuple[int, int] = (1, 3),
     min_count: int = 2,
     C: float = DEFAULT_C,  # noqa: N803 - the name it has in scikit-learn and in the literature
-    seed: int = 0,
 ) -> CountModel:
     """Fit the baseline that a model which reads word order has to beat.
 
     Args:
-        texts: The training texts.
-        targets: int64 [n], the class of each text.
+        train: The training set.
         n_classes: How many classes there are; one without texts gets the probability 0.
         ngrams: Shortest and longest n-gram of words to count.
         min_count: An n-gram that occurs fewer times than this in all the texts is not counted.
         C: Inverse strength of the L2 penalty.
-        seed: Of the solver, for those that draw; L-BFGS does not.
 
     Returns:
         The fitted model.
 
     Raises:
-        DataError: There are no texts, or not as many targets.
-        SettingsError: A setting is out of range.
+        DataError: There are no texts.
     """
-    _check(texts, targets, ngrams, min_count, C)
-    vocabulary = _frequent_ngrams(texts, ngrams, min_count)
-    present = np.unique(targets)
-    if len(present) == 1 or not vocabulary:
-        return _frequencies_only(targets, n_classes, ngrams)
+    if not len(train):
+        raise DataError("there are no texts to fit word counts on")
+    texts, targets = train.texts, train.targets
+    totals = Counter(ngram for text in texts for ngram in word_ngrams(text, ngrams))
+    # Sorted, so that the order of rows changes nothing.
+    vocabulary = sorted(ngram for ngram, total in totals.items() if total >= min_count)
+    intercepts, present = np.full(n_classes, ABSENT_LOGIT), np.unique(targets)
+    if len(present) == 1 or not vocabulary:  # the frequencies of the classes are all there is
+        intercepts[present] = np.log(np.bincount(targets)[present] / len(targets))
+        unread = NgramVectorizer("words", ngrams, [])
+        return CountModel([unread], np.zeros((0, n_classes)), intercepts)
     vectorizer = NgramVectorizer("words", ngrams, vocabulary)
-    counts = count_matrix([vectorizer], texts, np.float64)
-    of_present, intercepts_of_present = _logistic_regression(counts, targets, C, seed)
     coefficients = np.zeros((len(vocabulary), n_classes))
-    coefficients[:, present] = of_present
-    intercepts = np.full(n_classes, ABSENT_LOGIT)
-    intercepts[present] = intercepts_of_present
+    counts = count_matrix([vectorizer], texts, np.float64)
+    coefficients[:, present], intercepts[present] = _logistic_regression(counts, targets, C)
     return CountModel([vectorizer], coefficients, intercepts)
 
 
-def fit_tuned_count(
-    train: Examples,
-    valid: Examples,
-    n_classes: int,
-    settings: Settings,
-    *,
-    progress: Progress,
-    deadline: float,
-) -> Fitted:
+def fit_tuned_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fit words and characters as the settings say; validation chooses the strength.
 
     Nothing in it is random.
 
     Args:
-        train: What n-grams, weights and coefficients are learned from.
-        valid: What chooses among the strengths of regularisation.
-        n_classes: How many classes there are; one without texts gets the probability 0.
-        settings: The recipe's settings, of which those named ``count_`` matter.
-        progress: Where each fit is told.
-        deadline: The `time.monotonic()` at which fitting must end; `math.inf` for none.
+        data: What n-grams, weights and coefficients are learned from; a label without texts gets
+            the probability 0.
+        settings: The recipe's settings, of which those of the table ``count`` matter.
+        context: Where progress is reported, and the deadline.
 
     Returns:
         The model of the best strength.
@@ -96,19 +83,20 @@ def fit_tuned_count(
     Raises:
         DataError: There are no texts to fit on, or none to choose by.
     """
-    check_not_empty(train, valid, "word counts", "the strength of regularisation")
+    data.check_not_empty("word counts", "the strength of regularisation")
+    train, valid = data.train, data.valid
     vectorizers = _vectorizers(train.texts, settings)
     sizes = " and ".join(
         f"{len(vectorizer):,} n-grams of {vectorizer.analyzer}" for vectorizer in vectorizers
     )
-    progress.say(f"Counting {sizes} in {len(train.texts):,} texts.")
+    context.progress.say(f"Counting {sizes} in {len(train):,} texts.")
     choice = search_regularization(
         (count_matrix(vectorizers, train.texts), train.targets),
         (count_matrix(vectorizers, valid.texts), valid.targets),
-        n_classes,
+        data.n_classes,
         settings.count.c,
-        progress=progress,
-        deadline=deadline,
+        progress=context.progress,
+        deadline=context.deadline,
     )
     linear = choice.best.linear
     model = CountModel(vectorizers, linear.coefficients, linear.intercepts)
@@ -128,32 +116,8 @@ def _vectorizers(texts: Sequence[str], settings: Settings) -> list[NgramVectoriz
     ]
 
 
-def _check(
-    texts: Sequence[str], targets: np.ndarray, ngrams: tuple[int, int], min_count: int, c: float
-) -> None:
-    if len(texts) == 0:
-        raise DataError("there are no texts to fit word counts on")
-    if len(texts) != len(targets):
-        raise DataError(f"{len(targets):,} targets were given for {len(texts):,} texts")
-    if not 1 <= ngrams[0] <= ngrams[1]:
-        raise SettingsError(
-            f"ngrams is {ngrams}; it must be the shortest and the longest n-gram of words, "
-            "such as (1, 3)"
-        )
-    if min_count < 1:
-        raise SettingsError(f"min_count is {min_count}; it must be at least 1")
-    if not c > 0:
-        raise SettingsError(f"C is {c}; it must be above 0")
-
-
-def _frequent_ngrams(texts: Sequence[str], ngrams: tuple[int, int], min_count: int) -> list[str]:
-    """List frequent enough n-grams, sorted, so that the order of rows changes nothing."""
-    totals = Counter(ngram for text in texts for ngram in word_ngrams(text, ngrams))
-    return sorted(ngram for ngram, total in totals.items() if total >= min_count)
-
-
 def _logistic_regression(
-    counts: "csr_matrix", targets: np.ndarray, c: float, seed: int
+    counts: "csr_matrix", targets: np.ndarray, c: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit, and give coefficients, float64 [ngrams, present classes], and intercepts."""
     import warnings
@@ -162,7 +126,7 @@ def _logistic_regression(
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    model = LogisticRegression(C=c, max_iter=_MOST_STEPS, random_state=seed)
+    model = LogisticRegression(C=c, max_iter=_MOST_STEPS)
     # Vectors this short gain nothing from threads and lose much where cores are shared.
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # A fit cut short is a little more regularised than asked for: fit for a baseline.
@@ -175,9 +139,32 @@ def _logistic_regression(
     return coefficients, intercepts
 
 
-def _frequencies_only(targets: np.ndarray, n_classes: int, ngrams: tuple[int, int]) -> CountModel:
-    """Answer with the frequencies of the classes: there is one class, or no n-gram occurs twice."""
-    frequencies = np.bincount(targets, minlength=n_classes) / len(targets)
-    intercepts = np.full(n_classes, ABSENT_LOGIT)
-    intercepts[frequencies > 0] = np.log(frequencies[frequencies > 0])
-    return CountModel([NgramVectorizer("words", ngrams, [])], np.zeros((0, n_classes)), intercepts)
+def count_matrix(
+    vectorizers: Sequence[NgramVectorizer],
+    texts: Sequence[str],
+    dtype: type[np.floating[Any]] = np.float32,
+) -> "csr_matrix":
+    """Lay the values of all texts side by side: sparse [n, ngrams] of the type asked for."""
+    from scipy.sparse import csr_matrix, hstack, vstack
+
+    parts = []
+    for part in text_chunks(texts):
+        sides = [
+            _matrix(vectorizer.transform(part), len(vectorizer), dtype)
+            for vectorizer in vectorizers
+        ]
+        parts.append(hstack(sides, format="csr"))
+    if not parts:
+        return csr_matrix((0, sum(map(len, vectorizers))), dtype=dtype)
+    return vstack(parts, format="csr")
+
+
+def _matrix(rows: SparseRows, n_ngrams: int, dtype: type[np.floating[Any]]) -> "csr_matrix":
+    from scipy.sparse import csr_matrix
+
+    starts = np.concatenate([[0], np.cumsum(rows.lengths)])
+    values = rows.values.astype(dtype)
+    shape = (len(rows.lengths), n_ngrams)
+    matrix = csr_matrix((values, rows.ids.astype(np.int32), starts.astype(np.int32)), shape)
+    matrix.sum_duplicates()
+    return matrix

@@ -47,11 +47,6 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def device_name(device: torch.device) -> str:
-    """Name what computes: ``cpu``, or the model of the graphics card."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-
-
 def format_device(device: torch.device) -> str:
     """Say where torch computes: a graphics card, or the processor and in how many threads."""
     if device.type != "cpu":
@@ -69,7 +64,7 @@ def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict
         packages: What computes besides numpy, torch and wordgate, and what reads the texts.
     """
     return {
-        "device": device_name(device),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "precision": str(precision).removeprefix("torch."),
         "threads": str(torch.get_num_threads()),
         "processor": processor(),

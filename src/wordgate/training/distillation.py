@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.runtime.progress import Progress
+from wordgate.data.dataset import Dataset
 from wordgate.settings import Settings
 from wordgate.text.augmentation import Augmenter
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import RunContext
 from wordgate.training.rng import rng_for
 
 _AT_ONCE = 2048  # texts asked together: between two such blocks the time is looked at
@@ -55,7 +55,7 @@ class TransferSet:
     @classmethod
     def of(
         cls,
-        train: Examples,
+        train: Dataset,
         unlabelled: Sequence[str],
         augmenter: Augmenter,
         settings: Settings,
@@ -100,7 +100,7 @@ class TransferSet:
         """Count the texts that are no variations."""
         return self.n_labelled + self.n_unlabelled
 
-    def examples(self, train: Examples, log_proba: NDArray[np.float32], weight: float) -> Examples:
+    def dataset(self, train: Dataset, log_proba: NDArray[np.float32], weight: float) -> Dataset:
         """Give a student what it learns.
 
         Args:
@@ -123,7 +123,7 @@ class TransferSet:
         rows = np.flatnonzero(asked)
         targets = soft.argmax(axis=1)
         targets[: self.n_labelled] = train.targets
-        return Examples(self.texts, targets, self.groups, soft).part(rows)
+        return Dataset(self.texts, targets, self.groups, soft).part(rows)
 
 
 def answered(log_proba: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -136,9 +136,7 @@ def ask(
     texts: Sequence[str],
     order: NDArray[np.int64],
     answers: NDArray[np.float32],
-    *,
-    progress: Progress,
-    deadline: float,
+    context: RunContext,
     keep: Callable[[], None] = lambda: None,
 ) -> None:
     """Ask a teacher about all texts that it has not answered, as long as there is time.
@@ -149,16 +147,15 @@ def ask(
         order: int64 [n], in which order to ask.
         answers: float32 [n, classes], log-probabilities; NaN for a text to be asked about, which
             the answer takes the place of.
-        progress: Where to show how far it is.
-        deadline: The `time.monotonic()` from which on nothing more is asked.
+        context: Where to show progress, and the deadline, from which on nothing more is asked.
         keep: Called after every block of texts.
     """
     left = order[~answered(answers[order])]
     blocks = [left[i : i + _AT_ONCE] for i in range(0, len(left), _AT_ONCE)]
     done = len(order) - len(left)
-    with progress.bar(len(blocks)) as bar:
+    with context.progress.bar(len(blocks)) as bar:
         for rows in blocks:
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= context.deadline:
                 return
             answers[rows] = teacher.log_proba([texts[row] for row in rows.tolist()])
             done += len(rows)

@@ -1,84 +1,22 @@
-"""What fitting takes and gives, the same for every family."""
+"""Input and result of fitting, the same for every family."""
 
-import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError
 from wordgate.evaluation.metrics import Epoch
 from wordgate.models.base import Model
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts
 from wordgate.vectors.lookup import VocabularyCoverage
-
-Targets = NDArray[np.int64] | NDArray[np.float32]
-"""What texts should be given: int64 [n], one label each; or float32 [n, classes], probabilities."""
-
+from wordgate.vectors.pretrained import PretrainedVectors
 
 TIME_LIMIT = "The time limit "
 """Begins every remark on what the time limit cut short, and so made no end of its own."""
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Texts with their targets.
-
-    Attributes:
-        texts: One string each.
-        targets: int64 [n], each the number of a label.
-        groups: One group each, or None: each text is its own.
-        soft_targets: float32 [n, classes], the probabilities to learn in place of `targets`, as a
-            teacher gives them; None to learn the targets themselves.
-    """
-
-    texts: Sequence[str]
-    targets: NDArray[np.int64]
-    groups: Sequence[str] | None
-    soft_targets: NDArray[np.float32] | None = None
-
-    @property
-    def to_learn(self) -> Targets:
-        """What a network learns: probabilities if there are some, else the targets."""
-        return self.targets if self.soft_targets is None else self.soft_targets
-
-    def digest(self) -> str:
-        """Give a SHA-256 that other texts, targets or groups, or another order, would change."""
-        content = hashlib.sha256(self.targets.tobytes())
-        for column in (self.texts, self.groups or ()):
-            lengths = np.fromiter(map(len, column), np.int64)
-            content.update(lengths.tobytes() + "".join(column).encode(errors="surrogatepass"))
-        if self.soft_targets is not None:
-            content.update(self.soft_targets.tobytes())
-        return content.hexdigest()
-
-    def part(self, rows: NDArray[np.int64]) -> "Examples":
-        """Take the examples at int64 [m] positions, in their order."""
-        chosen = rows.tolist()
-        return Examples(
-            texts=[self.texts[row] for row in chosen],
-            targets=self.targets[rows],
-            groups=None if self.groups is None else [self.groups[row] for row in chosen],
-            soft_targets=None if self.soft_targets is None else self.soft_targets[rows],
-        )
-
-
-@dataclass(frozen=True)
-class EncodedData:
-    """Training and validation texts as ids.
-
-    Attributes:
-        train: The training texts.
-        valid: The validation texts.
-        examples: The training texts as they were, with their targets and groups.
-    """
-
-    train: EncodedTexts
-    valid: EncodedTexts
-    examples: Examples
 
 
 @dataclass(frozen=True)
@@ -92,6 +30,91 @@ class CheckpointConfig:
 
     file: Path
     resume: bool = False
+
+
+@dataclass(frozen=True)
+class FitData:
+    """The data that a model is fitted on.
+
+    Attributes:
+        train: What everything is fitted on.
+        valid: What chooses among fits, such as the best epoch.
+        labels: The labels by their numbers.
+        vocabulary_of: What the vocabulary is fitted on; None for `train`.
+        vectors: The word vectors to begin with; None to draw them.
+    """
+
+    train: Dataset
+    valid: Dataset
+    labels: Sequence[str]
+    vocabulary_of: Dataset | None = None
+    vectors: PretrainedVectors | None = None
+
+    @property
+    def n_classes(self) -> int:
+        """Count the labels."""
+        return len(self.labels)
+
+    @property
+    def parts(self) -> list[Dataset]:
+        """All data sets that have a part in the model."""
+        more = [] if self.vocabulary_of is None else [self.vocabulary_of]
+        return [self.train, self.valid, *more]
+
+    def check_not_empty(self, model: str, choice: str) -> None:
+        """Refuse to fit on nothing, and to choose by nothing.
+
+        Args:
+            model: What is fitted, as in "an LSTM".
+            choice: What is chosen, as in "the best epoch".
+
+        Raises:
+            DataError: There are no texts.
+        """
+        if not len(self.train):
+            raise DataError(f"there are no texts to fit {model} on")
+        if not len(self.valid):
+            raise DataError(f"there are no validation texts to choose {choice} by")
+
+
+@dataclass(frozen=True)
+class EncodedData:
+    """The texts of `FitData` as ids.
+
+    Attributes:
+        train: The training texts.
+        valid: The validation texts.
+        source: The texts as they were, with their targets and groups.
+        unknown: The id of the unknown word; None where unknown words have none.
+    """
+
+    train: EncodedTexts
+    valid: EncodedTexts
+    source: FitData
+    unknown: int | None = None
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Seed, device and limits of a fit, whatever it is of.
+
+    Attributes:
+        seed: The random seed.
+        progress: Where progress is reported.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: In how many threads to fit and predict, as for `choose_threads`; families that
+            are fitted on the CPU alone take one.
+        deadline: The `time.monotonic()` at which fitting must end.
+        checkpoint: Where to keep the training against an interruption; None for nowhere. Only
+            families that can resume are kept; the others are fitted in one piece.
+    """
+
+    seed: int
+    progress: Progress
+    device: str = "auto"
+    threads: int | None = None
+    deadline: float = math.inf
+    checkpoint: CheckpointConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -119,47 +142,26 @@ class Fitted:
     settings: Settings | None = None
 
 
-def check_not_empty(train: Examples, valid: Examples, model: str, choice: str) -> None:
-    """Refuse to fit on nothing, and to choose by nothing.
-
-    Args:
-        train: What a model is fitted on.
-        valid: What chooses.
-        model: What is fitted, as in "an LSTM".
-        choice: What is chosen, as in "the best epoch".
-
-    Raises:
-        DataError: There are no texts.
-    """
-    if not len(train.texts):
-        raise DataError(f"there are no texts to fit {model} on")
-    if not len(valid.texts):
-        raise DataError(f"there are no validation texts to choose {choice} by")
-
-
 def run_config(
-    family: str,
-    parts: Sequence[Examples],
+    datasets: Sequence[Dataset],
     n_classes: int,
     settings: Settings,
     seed: int,
-    digests: Mapping[str, str],
+    others: Mapping[str, str],
 ) -> dict[str, str]:
-    """Name all that decides what a training comes to, for its checkpoint.
+    """Name all that decides what a fit comes to, to be kept with it.
 
     Args:
-        family: The family of the model.
-        parts: All texts that have a part in it.
+        datasets: All texts that have a part in it.
         n_classes: How many labels there are.
         settings: The recipe's settings.
         seed: The run's seed.
-        digests: What else decides it, by name: digests of word vectors, words, weights.
+        others: What else decides it, by name: the family, digests of word vectors, words, weights.
     """
     return {
-        "family": family,
-        "data": "".join(part.digest() for part in parts),
+        "data": "".join(dataset.digest() for dataset in datasets),
         "labels": str(n_classes),
-        **digests,
+        **others,
         "seed": str(seed),
         **{name: str(value) for name, value in settings.flat().items()},
     }

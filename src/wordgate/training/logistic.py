@@ -1,4 +1,4 @@
-"""Multinomial logistic regression over sparse or dense features, for one strength after another.
+"""Multinomial logistic regression over sparse or dense features, and the search for its C.
 
 Shapes: ``n`` texts, ``features`` numbers a text, ``classes`` labels.
 """
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.models.base import log_softmax
 from wordgate.models.count import ABSENT_LOGIT
+from wordgate.runtime.progress import Progress
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -81,7 +82,12 @@ def fit_path(
         # Vectors this short gain nothing from threads and lose much where cores are shared.
         with threadpool_limits(limits=1):
             weights = _minimised(loss, c, weights, most_steps, deadline)
-        yield c, _linear(*loss.parts(weights), loss.basis, present, n_classes)
+        coefficients, intercepts = loss.parts(weights)  # of the basis; other classes have none
+        of_all = np.zeros((len(coefficients), n_classes), np.float32)
+        of_all[:, present] = coefficients @ loss.basis.T
+        intercepts_of_all = np.full(n_classes, ABSENT_LOGIT)
+        intercepts_of_all[present] = loss.basis @ intercepts
+        yield c, Linear(of_all, intercepts_of_all)
 
 
 def _minimised(
@@ -90,13 +96,17 @@ def _minimised(
     """Go down from some weights; what the solver remembers of the way is let go."""
     from scipy.optimize import minimize
 
+    def check(xk: Doubles) -> None:  # noqa: ARG001 - scipy looks at the name
+        if time.monotonic() >= deadline:
+            raise StopIteration
+
     scale = loss.scale(c)
     found = minimize(
         loss.scaled(c, scale),
         weights / scale,
         jac=True,
         method="L-BFGS-B",
-        callback=_until(deadline),
+        callback=check,
         options={"maxiter": most_steps, "maxcor": _PAIRS_KEPT, "ftol": 0.0, "gtol": 1e-7},
     )
     return np.asarray(found.x * scale)
@@ -179,26 +189,99 @@ def _mean_squares(features: Features) -> Doubles:
     return np.asarray(squares.mean(axis=0), np.float64).ravel()
 
 
-def _linear(
-    coefficients: NDArray[np.float32],
-    intercepts: NDArray[np.float32],
-    basis: NDArray[np.float32],
-    present: NDArray[np.int64],
+@dataclass(frozen=True)
+class Trial:
+    """A fit, and its scores on validation.
+
+    Attributes:
+        c: The inverse strength of the L2 penalty.
+        linear: What was fitted.
+        accuracy: Share of the validation texts that are labelled right.
+        log_loss: Their mean log loss, in nats.
+    """
+
+    c: float
+    linear: Linear
+    accuracy: float
+    log_loss: float
+
+    def beats(self, other: Trial | None) -> bool:
+        """Tell whether it is better: more right, or as many with the lower loss."""
+        return other is None or (-self.accuracy, self.log_loss) < (-other.accuracy, other.log_loss)
+
+
+@dataclass(frozen=True)
+class RegularizationChoice:
+    """The best of all fits.
+
+    Attributes:
+        best: The best on validation.
+        tried: The strengths that were tried, strongest penalty first.
+        left_out: How many were not, because time was up.
+    """
+
+    best: Trial
+    tried: tuple[float, ...]
+    left_out: int = 0
+
+    def remarks(self) -> list[str]:
+        """Say which strength was chosen, and from what."""
+        tried = ", ".join(f"{c:g}" for c in self.tried)
+        chosen = [
+            f"Validation chose C = {self.best.c:g} (accuracy {self.best.accuracy:.3f}) of {tried}."
+        ]
+        if self.left_out:
+            n = len(self.tried)
+            chosen.append(f"Time was up after {n} of {n + self.left_out} values of C.")
+        return chosen
+
+
+def search_regularization(
+    train: tuple[Features, NDArray[np.int64]],
+    valid: tuple[Features, NDArray[np.int64]],
     n_classes: int,
-) -> Linear:
-    """Leave the basis, and give classes without rows the probability 0."""
-    of_all = np.zeros((len(coefficients), n_classes), np.float32)
-    of_all[:, present] = coefficients @ basis.T
-    intercepts_of_all = np.full(n_classes, ABSENT_LOGIT)
-    intercepts_of_all[present] = basis @ intercepts
-    return Linear(of_all, intercepts_of_all)
+    c_values: Sequence[float],
+    *,
+    progress: Progress,
+    deadline: float,
+) -> RegularizationChoice:
+    """Fit a logistic regression for each strength, and keep the best on validation.
+
+    Args:
+        train: Features float32 [n, features] and targets int64 [n] to fit on.
+        valid: The same of what chooses.
+        n_classes: How many classes there are.
+        c_values: Inverse strengths of the L2 penalty.
+        progress: Where each fit is reported.
+        deadline: The `time.monotonic()` at which fitting must end; the first fit is cut short by
+            it, and no further one is begun.
+    """
+    best: Trial | None = None
+    tried: list[float] = []
+    started = time.monotonic()
+    for c, linear in fit_path(*train, n_classes, c_values, deadline=deadline):
+        trial = _trial(c, linear, *valid)
+        tried.append(c)
+        best = trial if best is None or trial.beats(best) else best
+        now = time.monotonic()
+        progress.say(_line(trial, now - started, trial is best))
+        if now >= deadline:
+            break
+        started = now
+    if best is None:
+        raise ValueError("there is no C to try")
+    return RegularizationChoice(best, tuple(tried), len(set(c_values)) - len(tried))
 
 
-def _until(deadline: float) -> Callable[[Doubles], None]:
-    """Give a callback that ends a minimisation once time is up."""
+def _trial(c: float, linear: Linear, features: Features, targets: NDArray[np.int64]) -> Trial:
+    log_proba = linear.log_proba(features)
+    accuracy = float((log_proba.argmax(axis=1) == targets).mean())
+    return Trial(c, linear, accuracy, -float(log_proba[np.arange(len(targets)), targets].mean()))
 
-    def check(xk: Doubles) -> None:  # noqa: ARG001 - scipy looks at the name
-        if time.monotonic() >= deadline:
-            raise StopIteration
 
-    return check
+def _line(trial: Trial, seconds: float, best: bool) -> str:
+    mark = "  (best so far)" if best else ""
+    return (
+        f"C = {trial.c:<6g} {seconds:5.1f} s  valid {trial.accuracy:.3f},"
+        f" log loss {trial.log_loss:.3f}{mark}"
+    )

@@ -4,6 +4,7 @@ It is the same for every family that is trained by gradients: early stopping, a 
 progress line an epoch, and a checkpoint. What differs stands behind `ModelTrainer`.
 """
 
+import math
 import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic
@@ -15,15 +16,79 @@ from numpy.typing import NDArray
 from wordgate.evaluation.metrics import Epoch, macro_f1
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.parallel import prefetch
-from wordgate.runtime.progress import Progress, ProgressBar
-from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.early_stopping import EarlyStopping
-from wordgate.training.fitting import TIME_LIMIT
+from wordgate.runtime.progress import ProgressBar
+from wordgate.training.checkpoint import Checkpoint, TrainingState
+from wordgate.training.fitting import TIME_LIMIT, RunContext
 from wordgate.training.protocol import SnapshotT, TrainingPlan
-from wordgate.training.state import TrainingState
 
 EVALUATED_TEXTS_PER_SECOND = 4000.0
-"""What the first epoch assumes of validation, to end in time; later ones know."""
+"""Assumed of validation in the first epoch, to end in time; later ones know."""
+
+
+class EarlyStopping:
+    """Keeps the best epoch's snapshot in the training's state, and ends a training that stalls.
+
+    Args:
+        patience: After so many epochs without a better score the training ends.
+        warm_epochs: Patience doesn't count epochs before this one, in which the rate rises.
+        ties: Between epochs of equal score the lower ``loss`` is the best, or the ``first``.
+        score: What makes an epoch better: its ``accuracy``, the mean of accuracy and macro F1,
+            ``accuracy+macro-f1``, or that it came ``last``.
+
+    Attributes:
+        keeps_last: Whether the last epoch is kept, whatever its score.
+    """
+
+    def __init__(
+        self,
+        *,
+        patience: int,
+        warm_epochs: float = 0.0,
+        ties: str = "loss",
+        score: str = "accuracy",
+    ):
+        self._patience = patience
+        self._warm_epochs = warm_epochs
+        self._ties = ties
+        self._score_name = score
+        self.keeps_last = score == "last"
+
+    def on_epoch_end(
+        self, state: TrainingState[SnapshotT], epoch: Epoch, snapshot: SnapshotT
+    ) -> None:
+        """Note an epoch's improvement, and keep its snapshot if it is the best so far.
+
+        Args:
+            state: The training; its history ends with the epoch before.
+            epoch: What the epoch came to.
+            snapshot: The network after it.
+        """
+        best = state.history[state.best_epoch - 1] if state.best_epoch else None
+        if best is None or self.keeps_last or self.score(epoch) > self.score(best):
+            state.improved_epoch = epoch.epoch
+        if best is None or self.keeps_last or self.rank(epoch) > self.rank(best):
+            state.best_epoch, state.best = epoch.epoch, snapshot
+
+    def should_stop(self, state: TrainingState[SnapshotT]) -> bool:
+        """Tell whether patience is over."""
+        counted_from = max(state.improved_epoch, math.ceil(self._warm_epochs))
+        return len(state.history) - counted_from >= self._patience
+
+    def score(self, epoch: Epoch) -> float:
+        """Give the score that makes an epoch, or a candidate, better than another."""
+        if self._score_name == "accuracy+macro-f1" and epoch.valid_macro_f1 is not None:
+            return (epoch.valid_accuracy + epoch.valid_macro_f1) / 2.0
+        return epoch.valid_accuracy
+
+    def rank(self, epoch: Epoch) -> tuple[float, ...]:
+        """Give what is higher for the better of two epochs."""
+        if self._ties == "first":
+            return (self.score(epoch),)
+        return self.score(epoch), -epoch.valid_loss
+
+    def remark(self) -> str:
+        """Say that the training ended early."""
+        return f"No better validation accuracy in {self._patience} epochs: stopped early."
 
 
 class TrainingLoop(Generic[SnapshotT]):
@@ -33,10 +98,8 @@ class TrainingLoop(Generic[SnapshotT]):
         state: The training, at its beginning; its trainer makes the updates.
         targets: int64 [n_valid], those of the validation texts.
         early_stopping: Keeps the best epoch, and ends a training that stalls.
-        progress: Where each epoch is reported.
-        deadline: The `time.monotonic()` at which training and validation must have ended.
+        context: Where each epoch is reported, and when training and validation must have ended.
         checkpoint: Where the state is kept; None for nowhere.
-        threads: In how many threads torch computes; with one, nothing else has a thread.
 
     Attributes:
         state: How far the training is.
@@ -47,20 +110,16 @@ class TrainingLoop(Generic[SnapshotT]):
         state: TrainingState[SnapshotT],
         targets: NDArray[np.int64],
         early_stopping: EarlyStopping,
-        progress: Progress,
-        deadline: float,
+        context: RunContext,
         checkpoint: Checkpoint | None,
-        *,
-        threads: int,
     ):
         self.state = state
         self._trainer = state.trainer
         self._targets = targets
         self._early_stopping = early_stopping
-        self._progress = progress
-        self._deadline = deadline
+        self._progress = context.progress
+        self._deadline = context.deadline
         self._checkpoint = checkpoint
-        self._threads = threads
         self._evaluation_seconds = len(targets) / EVALUATED_TEXTS_PER_SECOND
         self._is_cut = False
         self._earlier_seconds = state.seconds
@@ -134,7 +193,7 @@ class TrainingLoop(Generic[SnapshotT]):
         label = f"epoch {state.epoch + 1} {plan.of} {plan.epochs}"
         self._clock = time.perf_counter()
         batches = trainer.batches(state.epoch, state.batch)
-        with prefetch(batches, threads=self._threads) as prepared:
+        with prefetch(batches, threads=torch.get_num_threads()) as prepared:
             for batch in prepared:
                 if running.seen and self.is_late():
                     break
@@ -143,7 +202,7 @@ class TrainingLoop(Generic[SnapshotT]):
                 running.seen += len(batch.targets)
                 self._expect_evaluation()
                 bar.advance(label)
-                if self._is_time_to_save(interruption):
+                if self._checkpoint and (interruption.asked or self._checkpoint.is_due()):
                     self._settle(sums)
                     self._stop_if_asked(interruption)
                     self._save()
@@ -195,9 +254,6 @@ class TrainingLoop(Generic[SnapshotT]):
         now = time.perf_counter()
         running.seconds += now - self._clock
         self._clock = now
-
-    def _is_time_to_save(self, interruption: Interruption) -> bool:
-        return self._checkpoint is not None and (interruption.asked or self._checkpoint.is_due())
 
     def _save(self) -> None:
         if self._checkpoint is not None:

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordgate.data.dataset import Targets
 from wordgate.models.lstm import Network
 from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
-from wordgate.training import initialization, recurrent
-from wordgate.training.device import choose_precision, engine
-from wordgate.training.fitting import EncodedData, Targets
-from wordgate.training.initialization import EmbeddingInit
+from wordgate.training import recurrent
+from wordgate.training.device import choose_device, choose_precision, engine
+from wordgate.training.fitting import EncodedData, RunContext
 from wordgate.training.optimizers import (
     Adam,
     BatchRows,
@@ -31,7 +31,14 @@ from wordgate.training.optimizers import (
 )
 from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.recurrent import DirectionWeights, Weights
-from wordgate.training.rng import dropout_mask, rng_for
+from wordgate.training.rng import (
+    EmbeddingInit,
+    dropout_mask,
+    forget_gate_bias,
+    glorot_uniform,
+    orthogonal,
+    rng_for,
+)
 
 SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
@@ -90,18 +97,19 @@ def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
     return choose_precision(settings.lstm.precision, device)
 
 
+def engine_of(settings: Settings, device: torch.device) -> dict[str, str]:
+    """Name what trains an LSTM: it moves the last bits of a result."""
+    return engine(device, precision_of(settings, device))
+
+
 class LSTMTrainer:
     """The weights of an LSTM in training, and its updates.
 
     Args:
         data: The training and validation texts.
-        unknown: The id of the unknown word; None where unknown words have none.
         init: The word vectors to begin with; on a processor these very numbers are trained.
-        n_classes: How many labels there are.
         settings: The recipe's settings.
-        seed: The run's seed.
-        device: Where to compute.
-        threads: In how many threads to evaluate, as for `choose_threads`.
+        context: Seed, device, and in how many threads to evaluate.
 
     Attributes:
         plan: How the training texts are passed over.
@@ -115,29 +123,21 @@ class LSTMTrainer:
     evaluation_cost = None
 
     def __init__(
-        self,
-        data: EncodedData,
-        unknown: int | None,
-        init: EmbeddingInit,
-        n_classes: int,
-        settings: Settings,
-        seed: int,
-        device: torch.device,
-        threads: int | None = None,
+        self, data: EncodedData, init: EmbeddingInit, settings: Settings, context: RunContext
     ):
         self.settings = settings
         self.plan = make_plan(len(data.train), settings)
-        self.seed = seed
-        self.device = device
-        self.precision = precision_of(settings, device)
-        self.unknown = unknown
+        self.seed = context.seed
+        self.device = choose_device(context.device)
+        self.precision = precision_of(settings, self.device)
         self.updates = 0
-        self._data = data
-        self._threads = threads
-        self.class_weights = self._class_weights(data.examples.targets, n_classes)
-        self.weights = initial_weights(n_classes, settings, seed, device)
+        self.data = data
+        self._threads = context.threads
+        source = data.source
+        self.class_weights = self._class_weights(source.train.targets, source.n_classes)
+        self.weights = initial_weights(source.n_classes, settings, self.seed, self.device)
         self.optimizer = Adam(self.weights.named(), settings.lstm.weight_decay)
-        self.embedding = _embedding(init, settings, device)
+        self.embedding = _embedding(init, settings, self.device)
         self.average = None
         if settings.lstm.weight_averaging:
             self.average = WeightAverage(self._network_tensors(), settings.lstm.weight_averaging)
@@ -162,17 +162,17 @@ class LSTMTrainer:
 
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""
-        return engine(self.device, self.precision)
+        return engine_of(self.settings, self.device)
 
     def batches(self, epoch: int, start: int) -> Iterator[Prepared]:
         """Prepare the updates of an epoch but for the first `start`; see `ModelTrainer`."""
         batches = bucketed(
-            self._data.train,
+            self.data.train,
             batch_size=self.plan.batch_size,
             rng=rng_for(self.seed, "order", epoch),
             similar=self.settings.lstm.batches == "similar",
         )
-        targets, first = self._data.examples.to_learn, epoch * self.plan.updates_per_epoch
+        targets, first = self.data.source.train.to_learn, epoch * self.plan.updates_per_epoch
         for number, batch in enumerate(islice(batches, start, None), start=first + start):
             yield self.prepare(batch, targets[batch.rows], epoch=epoch, update=number)
 
@@ -242,7 +242,7 @@ class LSTMTrainer:
 
     def evaluate(self, snapshot: Network) -> NDArray[np.float64]:
         """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
-        return snapshot.log_proba(self._data.valid, threads=self._threads)
+        return snapshot.log_proba(self.data.valid, threads=self._threads)
 
     def arrays(self) -> FloatArrays:
         """Name all arrays that an update changes."""
@@ -302,10 +302,10 @@ class LSTMTrainer:
         self, batch: PaddedBatch, rng: np.random.Generator
     ) -> NDArray[np.int64]:
         """Replace words at random by the unknown word, so that unknown words are no surprise."""
-        if self.settings.lstm.word_dropout == 0.0 or self.unknown is None:
+        if self.settings.lstm.word_dropout == 0.0 or self.data.unknown is None:
             return batch.ids
         dropped = rng.random(batch.ids.shape) < self.settings.lstm.word_dropout
-        return np.where(dropped, self.unknown, batch.ids)
+        return np.where(dropped, self.data.unknown, batch.ids)
 
     def _masks(self, n_texts: int, rng: np.random.Generator) -> recurrent.Masks:
         settings = self.settings
@@ -362,12 +362,12 @@ def initial_weights(n_classes: int, settings: Settings, seed: int, device: torch
     for index in range(2 if settings.lstm.bidirectional else 1):
         rng = rng_for(seed, "weights", index)
         arrays = (
-            initialization.glorot_uniform(rng, 4 * hidden, settings.lstm.embedding_size),
-            initialization.orthogonal(rng, 4 * hidden, hidden),
-            initialization.forget_gate_bias(hidden),
+            glorot_uniform(rng, 4 * hidden, settings.lstm.embedding_size),
+            orthogonal(rng, 4 * hidden, hidden),
+            forget_gate_bias(hidden),
         )
         directions.append(DirectionWeights(*map(parameter, arrays)))
     features = hidden * len(directions) * len(settings.lstm.pooling)
-    output = initialization.glorot_uniform(rng_for(seed, "output weights"), n_classes, features)
+    output = glorot_uniform(rng_for(seed, "output weights"), n_classes, features)
     bias = np.zeros(n_classes, np.float32)
     return Weights(tuple(directions), parameter(output), parameter(bias))

@@ -16,16 +16,14 @@ from torch.nn import functional
 
 from wordgate.models.base import log_softmax
 from wordgate.runtime.cpu import single_thread_environment, torch_threads
-from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
-from wordgate.training.candidates import Candidate, LoopOptions, Trained, train_candidates
+from wordgate.training.candidates import Candidate, Trained, train_candidates
 from wordgate.training.device import format_device
-from wordgate.training.early_stopping import EarlyStopping
-from wordgate.training.fitting import CheckpointConfig, Examples, Targets
-from wordgate.training.initialization import Floats, glorot_uniform
+from wordgate.training.fitting import FitData, RunContext
+from wordgate.training.loop import EarlyStopping
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
 from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
-from wordgate.training.rng import dropout_mask, rng_for
+from wordgate.training.rng import Floats, dropout_mask, glorot_uniform, rng_for
 
 THREADS = 1
 """More would wait for each other in products this small, and move the last bits of the result."""
@@ -71,16 +69,10 @@ class Layers:
 def train_mlps(
     names: Sequence[str],
     averages: Callable[[int], tuple[Floats, Floats]],
-    train: Examples,
-    valid: Examples,
-    n_classes: int,
+    data: FitData,
     settings: Settings,
-    *,
-    seed: int,
-    progress: Progress,
-    deadline: float,
-    checkpoint: CheckpointConfig | None,
-    config: Mapping[str, str],
+    context: RunContext,
+    digests: Callable[[], Mapping[str, str]],
 ) -> Trained[Layers]:
     """Train layers over texts averaged in one way after another.
 
@@ -88,15 +80,10 @@ def train_mlps(
         names: What the ways are called, as in "averages weighted by inverse-frequency".
         averages: Averages the training and validation texts in the way at a position, from 0:
             float32 [n, size] each.
-        train: The training texts, with the targets to learn.
-        valid: What chooses the best epoch, and ends the training early.
-        n_classes: How many classes there are.
-        settings: The recipe's settings, of which those named ``mlp_`` matter.
-        seed: Decides the weights to begin with, the order and the dropout.
-        progress: Where the epochs are reported.
-        deadline: The `time.monotonic()` at which training must end.
-        checkpoint: Where to keep the training against an interruption; None for nowhere.
-        config: What decides the result, for the checkpoint.
+        data: The targets of both.
+        settings: The recipe's settings, of which those of the table ``mlp`` matter.
+        context: Seed, progress, deadline, and where to keep the training.
+        digests: What decides the result besides these, by name, for the checkpoint.
 
     Returns:
         What each way came to.
@@ -107,14 +94,12 @@ def train_mlps(
     """
 
     def start(position: int) -> Candidate[Layers]:
-        own_train, own_valid = averages(position)
-        trainer = MLPTrainer(own_train, train.to_learn, own_valid, n_classes, settings, seed)
+        trainer = MLPTrainer(*averages(position), data, settings, context.seed)
         announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
         return Candidate(trainer, EarlyStopping(patience=settings.mlp.patience), announcement)
 
-    options = LoopOptions(valid.targets, progress, deadline, checkpoint, config)
     with torch_threads(torch, THREADS):
-        return train_candidates(names, start, options)
+        return train_candidates(names, start, data, settings, digests, context)
 
 
 @dataclass(frozen=True)
@@ -137,10 +122,9 @@ class MLPTrainer:
 
     Args:
         train: float32 [n, size], the averages of the training texts.
-        targets: Theirs: int64 [n], or probabilities float32 [n, classes].
         valid: float32 [n_valid, size], the averages of the validation texts.
-        n_classes: How many classes there are.
-        settings: The recipe's settings, of which those named ``mlp_`` matter.
+        data: Their targets.
+        settings: The recipe's settings, of which those of the table ``mlp`` matter.
         seed: Decides the weights to begin with, the order and the dropout.
 
     Attributes:
@@ -150,23 +134,15 @@ class MLPTrainer:
 
     evaluation_cost = None
 
-    def __init__(
-        self,
-        train: Floats,
-        targets: Targets,
-        valid: Floats,
-        n_classes: int,
-        settings: Settings,
-        seed: int,
-    ):
+    def __init__(self, train: Floats, valid: Floats, data: FitData, settings: Settings, seed: int):
         self.device = torch.device("cpu")
         size, n_updates = settings.mlp.batch_size, math.ceil(len(train) / settings.mlp.batch_size)
         self.plan = TrainingPlan(size, settings.mlp.epochs, n_updates, open_end=True)
         self.updates = 0
-        self._train, self._targets = torch.from_numpy(train), torch.from_numpy(targets)
+        self._train, self._targets = torch.from_numpy(train), torch.from_numpy(data.train.to_learn)
         self._valid = valid
         self._settings, self._seed = settings, seed
-        drawn = Layers.drawn(seed, train.shape[1], settings.mlp.hidden_size, n_classes)
+        drawn = Layers.drawn(seed, train.shape[1], settings.mlp.hidden_size, data.n_classes)
         self._weights = {
             name: torch.from_numpy(array).requires_grad_() for name, array in drawn.arrays().items()
         }

@@ -18,13 +18,23 @@ from wordgate.models.transformer_network import (
     plain_config,
     preserve_rng_state,
 )
+from wordgate.settings import Settings
 from wordgate.text.batches import bucketed
 from wordgate.text.subwords import SubwordEncoder
 from wordgate.training.rng import rng_for
 from wordgate.vectors.distilling import WordOutputs
 
 TRANSFORMER = Role("transformer", "transformer", "--set transformer.model=", ("config.json",))
-"""What it is called in messages, and what its folder is known by."""
+"""Its name in messages, and the file that its folder is known by."""
+
+
+def locate_transformer(settings: Settings) -> Path:
+    """Find, and fetch if need be, the transformer that the settings name.
+
+    Raises:
+        DataError: There is none, or it can't be fetched.
+    """
+    return locate_model(settings.transformer.model, TRANSFORMER)
 
 
 def pretrained_transformer(

@@ -1,4 +1,4 @@
-"""What a family provides to the training loop: its plan, its updates, its validation, its arrays.
+"""The interface between the training loop and a family: plan, updates, validation, arrays.
 
 Shapes: ``n`` texts of which ``batch`` share an update, ``classes`` labels.
 """
@@ -16,7 +16,7 @@ FloatArrays = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How the training texts are passed over.
+    """Batches, epochs and updates of a training.
 
     Attributes:
         batch_size: Texts of an update; the last one of an epoch may have fewer.
@@ -73,7 +73,7 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
 
     @property
     def plan(self) -> TrainingPlan:
-        """How the training texts are passed over."""
+        """Its batches, epochs and updates."""
 
     @property
     def device(self) -> torch.device:
@@ -81,7 +81,7 @@ class ModelTrainer(Protocol[BatchT, SnapshotT]):
 
     @property
     def updates(self) -> int:
-        """How many updates were made."""
+        """The number of updates made."""
 
     @property
     def learning_rate(self) -> float:

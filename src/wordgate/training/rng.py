@@ -1,12 +1,22 @@
-"""Random generators: each made from the run's seed, a name and a position; none is global.
+"""Random generators, and what is drawn from them: dropout masks, weights, word vectors.
 
-So a run can be resumed at any update, and changing one use of randomness moves no other.
+Each generator is made from the run's seed, a name and a position; none is global. So a run can be
+resumed at any update, and changing one use of randomness moves no other. All is drawn in numpy:
+the same on every device.
 """
 
+import hashlib
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wordgate.settings import Settings
+from wordgate.text.vocabulary import PADDING, Vocabulary
+from wordgate.vectors.lookup import LookupResult
+
+Floats = NDArray[np.float32]
 
 
 def rng_for(seed: int, name: str, *position: int) -> np.random.Generator:
@@ -29,3 +39,98 @@ def dropout_mask(
     """
     kept = rng.random(shape, dtype=np.float32) >= rate
     return kept.astype(np.float32) / np.float32(1.0 - rate)
+
+
+def glorot_uniform(rng: np.random.Generator, rows: int, columns: int) -> Floats:
+    """Draw float32 [rows, columns] (Glorot & Bengio 2010)."""
+    limit = np.sqrt(6.0 / (rows + columns))
+    return rng.uniform(-limit, limit, (rows, columns)).astype(np.float32)
+
+
+def orthogonal(rng: np.random.Generator, rows: int, columns: int) -> Floats:
+    """Draw float32 [rows, columns], rows >= columns, of orthonormal columns (Saxe et al. 2014)."""
+    basis, triangle = np.linalg.qr(rng.normal(size=(rows, columns)))
+    return (basis * np.sign(np.diag(triangle))).astype(np.float32)
+
+
+def forget_gate_bias(hidden: int) -> Floats:
+    """Give float32 [4 * hidden], 1 for the forget gate, else 0 (Jozefowicz et al. 2015)."""
+    bias = np.zeros(4 * hidden, np.float32)
+    bias[hidden : 2 * hidden] = 1.0
+    return bias
+
+
+def word_vectors(rng: np.random.Generator, words: int, size: int, scale: float) -> Floats:
+    """Draw float32 [words, size] from a normal distribution; row 0, the padding, is zeros."""
+    vectors = rng.normal(0.0, scale, (words, size)).astype(np.float32)
+    vectors[0] = 0.0
+    return vectors
+
+
+@dataclass(frozen=True)
+class EmbeddingInit:
+    """Word vectors before the first update.
+
+    Attributes:
+        vectors: float32 [vocabulary, embedding]; row 0, the padding, is zeros.
+        pretrained: bool [vocabulary, embedding], which numbers are pretrained; None if none are.
+    """
+
+    vectors: Floats
+    pretrained: NDArray[np.bool_] | None = None
+
+    def digest(self) -> str:
+        """Give a SHA-256 that other vectors would change."""
+        content = hashlib.sha256(self.vectors.data)
+        if self.pretrained is not None:
+            content.update(self.pretrained.data)
+        return content.hexdigest()
+
+    def copy(self) -> "EmbeddingInit":
+        """Copy the vectors, which training changes."""
+        return EmbeddingInit(self.vectors.copy(), self.pretrained)
+
+
+def random_embeddings(vocabulary: Vocabulary, settings: Settings, seed: int) -> EmbeddingInit:
+    """Draw a vector for every word."""
+    return EmbeddingInit(_drawn(len(vocabulary), settings.lstm.embedding_size, settings, seed))
+
+
+def pretrained_embeddings(
+    vocabulary: Vocabulary, found: LookupResult, settings: Settings, seed: int, n_more: int = 0
+) -> EmbeddingInit:
+    """Lay pretrained vectors beside and among drawn ones, as the settings say.
+
+    Args:
+        vocabulary: The vocabulary.
+        found: The vectors found for its words, in their order.
+        settings: The recipe's settings; `lstm.embedding_size` is that of the pretrained vectors and
+            `lstm.vectors_extra_size` together.
+        seed: The run's seed.
+        n_more: So many last words come from the table alone; the drawn numbers of their vectors
+            are zeros, since training will see few of these words or none.
+    """
+    size, first = found.vectors.shape[1], vocabulary.first_id
+    known = np.zeros(len(vocabulary), bool)
+    known[first:] = found.known
+    table = found.vectors[found.known]
+    if settings.lstm.vectors_scale:
+        spread = float(table.std(dtype=np.float64))
+        table = table * np.float32(settings.lstm.vectors_scale / (spread or 1.0))
+    vectors = _drawn(len(vocabulary), settings.lstm.embedding_size, settings, seed)
+    if settings.lstm.vectors_missing == "zeros":
+        vectors[~known, :size] = 0.0
+    else:  # drawn with the mean and the standard deviation of each number
+        standard = vectors[~known, :size] / np.float32(settings.lstm.embedding_scale)
+        mean, spreads = table.mean(axis=0, dtype=np.float64), table.std(axis=0, dtype=np.float64)
+        vectors[~known, :size] = mean + standard * spreads
+    vectors[known, :size] = table
+    vectors[len(vocabulary) - n_more :, size:] = 0.0
+    vectors[PADDING] = 0.0
+    pretrained = np.zeros(vectors.shape, bool)
+    pretrained[known, :size] = True
+    return EmbeddingInit(vectors, pretrained)
+
+
+def _drawn(words: int, size: int, settings: Settings, seed: int) -> Floats:
+    return word_vectors(rng_for(seed, "word vectors"), words, size, settings.lstm.embedding_scale)

@@ -1,57 +1,49 @@
-"""Fitting the family `transformer`: from examples to the fine-tuned network of the best epoch."""
+"""Fitting the family `transformer`: a pretrained network, fine-tuned one update at a time.
+
+The loop around it is `wordgate.training.loop`. Dropout inside an encoder draws from torch's global
+generator alone: it is seeded anew for each epoch, and its state stands among the arrays.
+"""
 
 import hashlib
 import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from wordgate.models.transformer import TransformerModel
 from wordgate.models.transformer_network import TransformerNetwork, preserve_rng_state
-from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.storage.resumable import WORDS
-from wordgate.text.encoder import EncodedTexts
-from wordgate.training.candidates import Candidate, LoopOptions, train_candidates
-from wordgate.training.device import choose_device, format_device
-from wordgate.training.early_stopping import EarlyStopping
-from wordgate.training.fitting import (
-    CheckpointConfig,
-    EncodedData,
-    Examples,
-    Fitted,
-    check_not_empty,
-    run_config,
-)
+from wordgate.text.batches import bucketed
+from wordgate.training.candidates import Candidate, train_candidates
+from wordgate.training.device import choose_device, choose_precision, engine, format_device
+from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext
+from wordgate.training.loop import EarlyStopping
+from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
 from wordgate.training.pretrained_transformer import pretrained_transformer
-from wordgate.training.transformer_trainer import TransformerTrainer
+from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
+from wordgate.training.rng import rng_for
 from wordgate.training.vocabulary import ids_digest
 
+MOST_EPOCHS_FOR_SMALL_DATA = 20
+LARGEST_GRADIENT = 1.0  # its norm, as fine-tuning has clipped it since BERT (Devlin et al. 2019)
+_ROUND_TO = 8
+_RNG = "torch's generator"
 
-def fit_transformer(
-    train: Examples,
-    valid: Examples,
-    n_classes: int,
-    settings: Settings,
-    *,
-    seed: int,
-    device: str,
-    progress: Progress,
-    deadline: float,
-    checkpoint: CheckpointConfig | None,
-    threads: int | None,
-) -> Fitted:
+
+def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fine-tune a pretrained transformer and keep its best epoch.
 
     Args:
-        train: What the weights are fitted on.
-        valid: What chooses the best epoch, and ends the training early.
-        n_classes: How many labels there are.
+        data: What it is fitted on.
         settings: The recipe's settings.
-        seed: Decides the last layer to begin with, which texts are read, their order, the dropout.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        progress: Where the epochs are told.
-        deadline: The `time.monotonic()` at which training must end; `math.inf` for none.
-        checkpoint: Where to keep the training against an interruption; None for nowhere.
-        threads: In how many threads to judge the epochs and to predict, as for `choose_threads`;
-            torch has its own already.
+        context: Seed, device, deadline, checkpoint; its threads evaluate and predict, torch has
+            its own already.
 
     Returns:
         The fitted model of the best epoch.
@@ -63,43 +55,52 @@ def fit_transformer(
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
-    check_not_empty(train, valid, "a transformer", "the best epoch")
-    torch_device = choose_device(device)
+    data.check_not_empty("a transformer", "the best epoch")
+    choose_device(context.device)
+    own, threads = settings.transformer, context.threads
     encoder, network = pretrained_transformer(
-        settings.transformer.model, n_classes, settings.transformer.max_tokens, seed
+        own.model, data.n_classes, own.max_tokens, context.seed
     )
     encoded, encoded_valid = (
-        encoder.encode(part.texts, threads=threads) for part in (train, valid)
+        encoder.encode(part.texts, threads=threads) for part in (data.train, data.valid)
     )
-    data = EncodedData(encoded, encoded_valid, train)
-    config: dict[str, str] = {}
-    if checkpoint is not None:
-        digests = {
-            "pretrained weights": _digest(network),
-            WORDS: ids_digest(encoded, encoded_valid),
-        }
-        config = run_config("transformer", [train, valid], n_classes, settings, seed, digests)
 
     def start(_: int) -> Candidate[TransformerNetwork]:
-        trainer = TransformerTrainer(network, data, settings, seed, torch_device, threads)
+        texts = EncodedData(encoded, encoded_valid, data)
+        trainer = TransformerTrainer(network, texts, settings, context)
         stopping = EarlyStopping(
-            patience=settings.transformer.patience,
-            warm_epochs=settings.transformer.warmup * trainer.plan.epochs,
+            patience=own.patience, warm_epochs=own.warmup * trainer.plan.epochs
         )
-        return Candidate(trainer, stopping, _announcement(trainer, settings))
+        return Candidate(trainer, stopping, _announcement(trainer, own.model))
 
-    options = LoopOptions(valid.targets, progress, deadline, checkpoint, config)
+    def digests() -> dict[str, str]:
+        read = ids_digest(encoded, encoded_valid)
+        return {"family": "transformer", "pretrained weights": _digest(network), WORDS: read}
+
+    data = replace(data, vocabulary_of=None)  # it has a vocabulary of its own
     with preserve_rng_state():
-        trained = train_candidates(["the transformer"], start, options)
+        trained = train_candidates(["the transformer"], start, data, settings, digests, context)
     (best,) = trained.candidates
+    truncated = []
+    if encoded.n_truncated:
+        truncated = [
+            f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
+            f" {encoder.max_tokens} of the transformer's tokens and lost their end."
+        ]
     return Fitted(
         TransformerModel(encoder, best.network.to_cpu(), threads),
         best.history,
         best.best_epoch,
-        [*_truncation(encoded, encoder.max_tokens), *trained.remarks],
+        [*truncated, *trained.remarks],
         trained.earlier_seconds,
         trained.engine,
     )
+
+
+def engine_of(settings: Settings, device: torch.device) -> dict[str, str]:
+    """Name what fine-tunes a transformer: it moves the last bits of a result."""
+    precision = choose_precision(settings.transformer.precision, device)
+    return engine(device, precision, "transformers", "tokenizers")
 
 
 def _digest(network: TransformerNetwork) -> str:
@@ -112,18 +113,253 @@ def _digest(network: TransformerNetwork) -> str:
     return content.hexdigest()
 
 
-def _truncation(encoded: EncodedTexts, max_tokens: int) -> list[str]:
-    if not encoded.n_truncated:
-        return []
-    return [
-        f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
-        f" {max_tokens} of the transformer's tokens and lost their end."
-    ]
-
-
-def _announcement(trainer: TransformerTrainer, settings: Settings) -> str:
+def _announcement(trainer: "TransformerTrainer", name: str) -> str:
     precision = str(trainer.precision).removeprefix("torch.")
     return (
-        f"Fine-tuning {settings.transformer.model} on {format_device(trainer.device)}, {precision}:"
+        f"Fine-tuning {name} on {format_device(trainer.device)}, {precision}:"
         f" {trainer.n_weights / 1e6:.1f} million weights, {trainer.plan.sentence()}"
     )
+
+
+def draw_texts(
+    groups: NDArray[np.int64], per_group: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw some texts of each group.
+
+    Args:
+        groups: int64 [n], each text's group by number.
+        per_group: How many of each at most.
+        rng: Draws which.
+
+    Returns:
+        int64 [m], which texts, in their order.
+    """
+    shuffled = rng.permutation(len(groups))
+    by_group = shuffled[np.argsort(groups[shuffled], kind="stable")]
+    sizes = np.unique(groups, return_counts=True)[1]
+    places = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(by_group[places < per_group])
+
+
+def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int:
+    """Say how many texts of each group an epoch reads.
+
+    As many as the settings say, doubled as long as the updates would be too few and there are
+    others: the many texts of a few groups, such as authors, are no copies of each other.
+
+    Args:
+        groups: int64 [n], each text's group by number.
+        settings: The recipe's settings.
+    """
+    sizes = np.unique(groups, return_counts=True)[1]
+    updates = math.ceil(settings.transformer.min_updates / settings.transformer.epochs)
+    wanted = updates * settings.transformer.batch_size
+    per_group = settings.transformer.texts_per_group or int(sizes.max())
+    while per_group < sizes.max() and np.minimum(sizes, per_group).sum() < wanted:
+        per_group *= 2
+    return per_group
+
+
+def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> TrainingPlan:
+    """Fit the epochs to the data: small data is passed more often, up to a limit.
+
+    Args:
+        groups: int64 [n], each text's group by number.
+        per_group: How many texts of each an epoch reads at most.
+        settings: The recipe's settings.
+    """
+    sizes = np.unique(groups, return_counts=True)[1]
+    n_texts = int(np.minimum(sizes, per_group).sum())
+    updates = math.ceil(n_texts / settings.transformer.batch_size)
+    wanted = min(math.ceil(settings.transformer.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
+    return TrainingPlan(
+        settings.transformer.batch_size, max(settings.transformer.epochs, wanted), updates
+    )
+
+
+@dataclass(frozen=True)
+class TransformerBatch:
+    """Everything an update needs besides the weights.
+
+    Attributes:
+        ids: int64 [batch, time].
+        lengths: int64 [batch].
+        targets: int64 [batch].
+    """
+
+    ids: torch.Tensor
+    lengths: torch.Tensor
+    targets: torch.Tensor
+
+
+class TransformerTrainer:
+    """The weights of a transformer in fine-tuning, and its updates.
+
+    Args:
+        network: What to fine-tune; its weights are moved.
+        data: The training and validation texts.
+        settings: The recipe's settings.
+        context: Seed, device, and in how many threads to evaluate.
+
+    Attributes:
+        plan: How the training texts are passed over.
+        updates: How many updates were made.
+    """
+
+    evaluation_cost = 0.5
+    """It goes forward only, a third of an update, and has to end."""
+
+    def __init__(
+        self,
+        network: TransformerNetwork,
+        data: EncodedData,
+        settings: Settings,
+        context: RunContext,
+    ):
+        self._network = network
+        self._data = data
+        self._groups = numbered(data.source.train.groups, len(data.train))
+        self._settings = settings
+        self._seed = context.seed
+        self._threads = context.threads
+        self._per_group = choose_texts_per_group(self._groups, settings)
+        self.device = choose_device(context.device)
+        network.modules.to(self.device).train()
+        self.plan = make_plan(self._groups, self._per_group, settings)
+        self.precision = choose_precision(settings.transformer.precision, self.device)
+        self.updates = 0
+        named = network.modules.named_parameters()
+        weights = {name: weight for name, weight in named if weight.requires_grad}
+        # Biases and norms are not decayed, and come second in the optimizer.
+        self._weights = dict(sorted(weights.items(), key=lambda named: named[1].ndim <= 1))
+        self._optimizer = _optimizer(self._weights.values(), settings.transformer.weight_decay)
+
+    @property
+    def n_weights(self) -> int:
+        """Count the numbers of all weights."""
+        return sum(weight.numel() for weight in self._network.modules.parameters())
+
+    @property
+    def learning_rate(self) -> float:
+        """Give the rate due now: it rises in a line, and falls in one to nothing."""
+        plan, warmup = self.plan, self._settings.transformer.warmup
+        warm = max(1, round(warmup * plan.updates))
+        if self.updates < warm:
+            factor = (self.updates + 1) / warm
+        else:
+            factor = (plan.updates - self.updates) / (plan.updates - warm + 1)
+        return self._settings.transformer.learning_rate * factor
+
+    def engine(self) -> dict[str, str]:
+        """Name what computes: it moves the last bits of a result."""
+        return engine_of(self._settings, self.device)
+
+    def batches(self, epoch: int, start: int) -> Iterator[TransformerBatch]:
+        """Prepare the updates of an epoch but for the first `start`; see `ModelTrainer`."""
+        rng = rng_for(self._seed, "texts of a group", epoch)
+        rows = draw_texts(self._groups, self._per_group, rng)
+        batches = bucketed(
+            self._data.train.select(rows),
+            batch_size=self.plan.batch_size,
+            rng=rng_for(self._seed, "order", epoch),
+            round_to=_ROUND_TO,
+        )
+        targets = self._data.source.train.targets
+        for batch in islice(batches, start, None):
+            own = targets[rows[batch.rows]]
+            yield TransformerBatch(*map(self._tensor, (batch.ids, batch.lengths, own)))
+
+    def update(self, batch: TransformerBatch) -> torch.Tensor:
+        """Make one update; see `ModelTrainer`."""
+        epoch, done = divmod(self.updates, self.plan.updates_per_epoch)
+        if not done:
+            torch.manual_seed(int(rng_for(self._seed, "dropout", epoch).integers(2**62)))
+        in_bfloat16 = self.precision == torch.bfloat16
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
+            scores = self._network.logits(batch.ids, batch.lengths).float()
+        loss = torch.nn.functional.cross_entropy(scores, batch.targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._network.modules.parameters(), LARGEST_GRADIENT)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self.updates += 1
+        correct = (scores.detach().argmax(dim=1) == batch.targets).sum()
+        return torch.stack([loss.detach().double() * len(batch.targets), correct.double()])
+
+    def snapshot(self) -> TransformerNetwork:
+        """Copy the network as it is now."""
+        return self._network.copy()
+
+    def evaluate(self, snapshot: TransformerNetwork) -> NDArray[np.float64]:
+        """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
+        return snapshot.log_proba(self._data.valid, threads=self._threads)
+
+    def arrays(self) -> FloatArrays:
+        """Name all arrays that an update changes, and the bytes of torch's generator."""
+        weights = {name: weight.detach().cpu().numpy() for name, weight in self._weights.items()}
+        generator = self._rng_state().numpy().astype(np.float32)
+        moments = optimizer_arrays(self._optimizer, list(self._weights))
+        return {**weights, **moments, _RNG: generator}
+
+    @torch.no_grad()
+    def restore(self, arrays: FloatArrays, updates: int) -> None:
+        """Become what `arrays` were taken from; see `ModelTrainer`."""
+        for name, weight in self._weights.items():
+            check_array(name, arrays[name], weight.detach().cpu().numpy())
+            weight.copy_(torch.from_numpy(arrays[name]))
+        restore_optimizer(self._optimizer, list(self._weights), arrays, updates)
+        self.updates = updates
+        self._restore_rng(arrays[_RNG])
+
+    def restore_snapshot(self, arrays: FloatArrays) -> TransformerNetwork:
+        """Build a network of what its `arrays` gave."""
+        return TransformerNetwork.from_arrays(self._network.config, self._network.pad_id, arrays)
+
+    def _rng_state(self) -> torch.Tensor:
+        """Give the state of the generator that dropout draws from, uint8 [bytes]."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_rng_state(self.device)
+        return torch.get_rng_state()
+
+    def _restore_rng(self, kept: NDArray[np.float32]) -> None:
+        """Set the generator to bytes that were kept, float32 [bytes].
+
+        Those of a processor mean nothing to a card and the other way round: then the update's
+        number decides, and the result differs a little, as it does on another device anyhow.
+        """
+        if kept.shape != self._rng_state().shape:
+            torch.manual_seed(
+                int(rng_for(self._seed, "dropout of another device", self.updates).integers(2**62))
+            )
+            return
+        state = torch.from_numpy(kept.astype(np.uint8))
+        try:
+            if self.device.type == "cuda":
+                torch.cuda.set_rng_state(state, self.device)
+            else:
+                torch.set_rng_state(state)
+        except RuntimeError as error:
+            raise ValueError(f"{_RNG} can't take these bytes: {error}") from error
+
+    def _tensor(self, array: NDArray[np.int64]) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+
+def numbered(groups: Sequence[str] | None, n_texts: int) -> NDArray[np.int64]:
+    """Give each text's group by number, int64 [n]; its own where there are no groups."""
+    if groups is None:
+        return np.arange(n_texts)
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(group, len(numbers)) for group in groups], np.int64)
+
+
+def _optimizer(weights: Iterable[torch.Tensor], weight_decay: float) -> torch.optim.Optimizer:
+    """Make AdamW (Loshchilov and Hutter 2019); biases and norms are not decayed."""
+    weights = list(weights)
+    groups = [
+        {"params": [w for w in weights if w.ndim > 1], "weight_decay": weight_decay},
+        {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, fused=True)

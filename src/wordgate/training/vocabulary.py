@@ -11,7 +11,7 @@ from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.vocabulary import Vocabulary
-from wordgate.training.fitting import Examples
+from wordgate.training.fitting import FitData
 from wordgate.vectors.lookup import LookupResult, VocabularyCoverage
 from wordgate.vectors.pretrained import PretrainedVectors
 
@@ -39,11 +39,9 @@ class VocabularyWithVectors:
         return content.hexdigest()
 
 
-def fit_vocabulary(
-    train: Examples, vocabulary_of: Examples | None, settings: Settings
-) -> tuple[TextEncoder, EncodedTexts]:
-    """Fit the vocabulary, on `train` if nothing else is given, and encode the training texts."""
-    source = train if vocabulary_of is None else vocabulary_of
+def fit_vocabulary(data: FitData, settings: Settings) -> tuple[TextEncoder, EncodedTexts]:
+    """Fit the vocabulary, on the training texts unless others are given, and encode the former."""
+    source = data.train if data.vocabulary_of is None else data.vocabulary_of
     encoder, encoded = TextEncoder.fit(
         source.texts,
         groups=source.groups,
@@ -56,30 +54,30 @@ def fit_vocabulary(
         min_count=settings.text.min_count,
         max_words=settings.text.max_words,
     )
-    return encoder, encoded if source is train else encoder.encode(train.texts)
+    return encoder, encoded if source is data.train else encoder.encode(data.train.texts)
 
 
 def fit_vocabulary_with_vectors(
-    train: Examples,
-    vocabulary_of: Examples | None,
-    vectors: PretrainedVectors,
-    settings: Settings,
-    progress: Progress,
+    data: FitData, vectors: PretrainedVectors, settings: Settings, progress: Progress
 ) -> VocabularyWithVectors:
     """Fit the vocabulary, widen it by words of the table, and find the vectors of all.
 
     Raises:
         DataError: No word of the training texts has a vector, or the file is broken.
     """
-    encoder, encoded = fit_vocabulary(train, vocabulary_of, settings)
+    encoder, encoded = fit_vocabulary(data, settings)
     learned = encoder.vocabulary
     spelling, limit = settings.vectors.spelling, settings.vectors.more_words
     more = vectors.more_words(encoder.tokenizer, learned.index, limit, spelling)
     if more:
         encoder = encoder.extend(more)
-        encoded = encoder.encode(train.texts)
+        encoded = encoder.encode(data.train.texts)
     found = vectors.lookup(encoder.vocabulary.words, spelling, progress)
-    _check_found(found, len(learned.words), vectors)
+    if not (found.first(len(learned.words)) if learned.words else found).known.any():
+        raise DataError(
+            f"none of the vocabulary's {len(learned.words):,} words has a vector in"
+            f" {vectors.file.path}: are they of the same language, and in its spelling?"
+        )
     tokens = np.bincount(encoded.ids, minlength=len(learned))[learned.first_id : len(learned)]
     coverage = VocabularyCoverage.of(
         learned.words, tokens, found.first(len(learned.words)), len(more)
@@ -102,12 +100,10 @@ def ids_digest(*encoded: EncodedTexts) -> str:
     return content.hexdigest()
 
 
-def vocabulary_remarks(
-    encoded: EncodedTexts, vocabulary_of: Examples | None, settings: Settings
-) -> list[str]:
-    """Say what a user should know of the vocabulary, and of texts that were too long."""
+def vocabulary_remarks(data: FitData, encoded: EncodedTexts, settings: Settings) -> list[str]:
+    """Say what a user should know of the vocabulary, and of training texts that were too long."""
     remarks = []
-    if vocabulary_of is not None:
+    if data.vocabulary_of is not None:
         remarks.append(
             "The vocabulary was fitted on all rows, not on train alone (text.vocabulary_from=all):"
             " the model knows words of its test rows, as it could not know those of new texts."
@@ -118,13 +114,3 @@ def vocabulary_remarks(
             f" {settings.text.max_tokens} tokens and lost their {settings.text.truncate}."
         )
     return remarks
-
-
-def _check_found(found: LookupResult, n_learned: int, vectors: PretrainedVectors) -> None:
-    """Refuse a table that has none of the words learned from the training texts."""
-    learned = found.first(n_learned) if n_learned else found
-    if not learned.known.any():
-        raise DataError(
-            f"none of the vocabulary's {n_learned:,} words has a vector in {vectors.file.path}: are"
-            " they of the same language, and in its spelling?"
-        )

@@ -272,12 +272,13 @@ class Training:
 
         texts = ["w1 w2 w3", "w4 w5", "w1", "w6 w2 w2 w9", "w4", "w0 w1"] * 4
         targets = np.array([0, 1, 0, 0, 1, 1] * 4, np.int64)
-        examples = self.fitting.Examples(texts, targets, None)
-        return self.families.fit(
-            "lstm", examples, examples, 2, small_settings(), seed=0, device="cpu",
-            progress=Silent(), deadline=deadline,
-            checkpoint=self.fitting.CheckpointConfig(self.file, resume=resume),
-        )  # fmt: skip
+        rows = self.fitting.Dataset(texts, targets)
+        checkpoint = self.fitting.CheckpointConfig(self.file, resume=resume)
+        context = self.fitting.RunContext(
+            0, Silent(), "cpu", deadline=deadline, checkpoint=checkpoint
+        )
+        data = self.fitting.FitData(rows, rows, ["0", "1"])
+        return self.families.fit("lstm", data, small_settings(), context)
 
     def case(self, chance):
         whole = chance.choice(self.wholes)
@@ -335,7 +336,7 @@ class Comparing:
     """A comparison's rounds, gone on with when one was changed; nothing is left to train."""
 
     def __init__(self, folder):
-        from wordgate.experiments import compare, result_store
+        from wordgate.experiments import compare, resuming
         from wordgate.runtime.progress import Silent
 
         self.silent = Silent()
@@ -347,7 +348,7 @@ class Comparing:
         compare.find_near_duplicates = lambda *given: (
             kept.get(0) or kept.setdefault(0, real(*given))
         )
-        result_store.ResultStore.clear = lambda own: None  # the rounds stay
+        resuming.ResultStore.clear = lambda own: None  # the rounds stay
         self.compare(resume=False)
         self.wholes = {f: f.read_bytes() for f in Path(f"{self.out}.checkpoint").iterdir()}
         self.result = self.told()

@@ -1,11 +1,19 @@
-"""What a run costs: its time, with the limit set on it, and its memory."""
+"""Fitting a model with a temperature, within a time limit; and what a run costs."""
 
 import math
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wordgate.errors import SettingsError
+from wordgate.evaluation.calibration import apply_temperature, fit_temperature
+from wordgate.settings import Settings
+from wordgate.training.families import fit
+from wordgate.training.fitting import FitData, Fitted, RunContext
 
 EVALUATION_SECONDS = 3.0
 PREDICTED_TEXTS_PER_SECOND = 4000.0
@@ -56,3 +64,39 @@ def peak_memory_mb() -> float:
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     in_bytes = largest if sys.platform == "darwin" else largest * 1024
     return in_bytes / 1e6
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A fitted model whose probabilities suit the validation rows.
+
+    Attributes:
+        fitted: The model and how it got there.
+        temperature: What its log-probabilities are divided by; 1 leaves them as they are.
+        seconds: What fitting took, interrupted runs included.
+    """
+
+    fitted: Fitted
+    temperature: float
+    seconds: float
+
+    def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Compute calibrated log-probabilities, float64 [n, classes]."""
+        return apply_temperature(self.fitted.model.log_proba(texts), self.temperature)
+
+
+def fit_calibrated(
+    family: str, data: FitData, settings: Settings, context: RunContext
+) -> Calibrated:
+    """Fit a model of a family, and its temperature if the settings ask for one.
+
+    Args and errors are those of `wordgate.training.families.fit`.
+    """
+    started = time.monotonic()
+    fitted = fit(family, data, settings, context)
+    seconds = fitted.earlier_seconds + time.monotonic() - started
+    temperature = 1.0
+    if settings.calibration == "temperature":
+        valid = data.valid
+        temperature = fit_temperature(fitted.model.log_proba(valid.texts), valid.targets)
+    return Calibrated(fitted, temperature, seconds)

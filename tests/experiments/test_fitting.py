@@ -4,7 +4,7 @@ import time
 import pytest
 
 from wordgate.errors import SettingsError
-from wordgate.experiments.clock import Clock, peak_memory_mb
+from wordgate.experiments.fitting import Clock, peak_memory_mb
 
 
 def test_without_a_limit_there_is_no_deadline():
