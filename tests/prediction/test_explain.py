@@ -16,8 +16,7 @@ from wordgate.errors import DataError
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Direction, Network
-from wordgate.prediction.explanation import explain
-from wordgate.prediction.occlusion import MOST_WORDS
+from wordgate.prediction.explanation import MOST_WORDS, explain
 from wordgate.text.encoder import TextEncoder
 
 FAMILIES = ("count", "logreg", "mlp", "lstm")

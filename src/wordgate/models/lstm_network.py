@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wordgate.models.base import log_softmax
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
 from wordgate.models.lstm_forward import NUMPY, LSTMForward, make_lstm_forward
-from wordgate.runtime.parallel import SINGLE_THREADED_BLAS, parallel_for
+from wordgate.runtime.cpu import SINGLE_THREADED_BLAS, parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts
 

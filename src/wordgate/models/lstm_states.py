@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.models.base import log_softmax
 from wordgate.models.lstm_network import Direction, Network
-from wordgate.runtime.parallel import SINGLE_THREADED_BLAS
+from wordgate.runtime.cpu import SINGLE_THREADED_BLAS
 
 Numbers = NDArray[np.float64]
 

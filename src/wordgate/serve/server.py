@@ -14,7 +14,7 @@ from types import FrameType
 import uvicorn
 
 from wordgate.errors import SettingsError
-from wordgate.runtime.parallel import SINGLE_THREADED_BLAS
+from wordgate.runtime.cpu import SINGLE_THREADED_BLAS
 from wordgate.serve.access import Access
 from wordgate.serve.app import Application
 from wordgate.serve.limits import Limits
