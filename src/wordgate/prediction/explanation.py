@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
 
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.models.average import AverageModel
@@ -20,6 +21,10 @@ from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.normalizer import tokens_with_offsets
 
 Numbers = NDArray[np.float64]
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A probability, or another number from 0 to 1."""
+_EXACT = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+# Of the JSON Schema that a server gives of an explanation.
 
 _COURSE_MEANS: dict[Literal["states", "prefixes"], str] = {
     "states": "The verdict after each word is the LSTM's own, from the states it has so far while"
@@ -46,9 +51,11 @@ class Gates:
         output: How much of the memory was shown.
     """
 
-    input: float
-    forget: float
-    output: float
+    __pydantic_config__ = _EXACT
+
+    input: Share
+    forget: Share
+    output: Share
 
 
 @dataclass(frozen=True)
@@ -69,11 +76,13 @@ class ExplainedWord:
             of the cell state's absolute change; None where there is none.
     """
 
+    __pydantic_config__ = _EXACT
+
     word: str
-    start: int
-    end: int
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=0)]
     known: bool
-    probabilities: Mapping[str, float]
+    probabilities: Mapping[str, Share]
     effect: float
     effects: Mapping[str, float]
     gates: Gates | None = None
@@ -99,13 +108,15 @@ class Explanation:
         remarks: What a reader should know, such as unknown words or a text cut short.
     """
 
+    __pydantic_config__ = _EXACT
+
     text: str
     label: str
-    probability: float
-    probabilities: Mapping[str, float]
+    probability: Share
+    probabilities: Mapping[str, Share]
     course: Literal["states", "prefixes"]
     course_means: str
-    start: Mapping[str, float]
+    start: Mapping[str, Share]
     words: tuple[ExplainedWord, ...]
     remarks: tuple[str, ...]
 

@@ -33,7 +33,7 @@ class Access:
         for this server's own page by the browser (DNS rebinding).
 
         Raises:
-            RefusedError: The name is another one.
+            HTTPError: The name is another one.
         """
         host = headers.get(b"host")
         if self.hosts is None or host is None:
@@ -50,7 +50,7 @@ class Access:
         """Refuse a request without the key.
 
         Raises:
-            RefusedError: The key is missing or wrong.
+            HTTPError: The key is missing or wrong.
         """
         if self.key is None:
             return

@@ -1,4 +1,4 @@
-"""The model that is served, as the server sees it and as ``/v1/model`` describes it."""
+"""The model that is served, and the forms of its answers: predictions, and ``/v1/model``."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Protocol
@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import Metrics
+from wordgate.prediction.explanation import Share
 from wordgate.serve.limits import Limits
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Limit = Annotated[int, Field(ge=1)]
 
@@ -40,6 +40,19 @@ class ServedModel(Protocol):
 
 class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class Prediction(_StrictModel):
+    """A text's label and probabilities."""
+
+    label: str | None = Field(description="null where its probability is below abstain_below")
+    probabilities: dict[str, Share] = Field(description="by label")
+
+
+class Predictions(_StrictModel):
+    """Predictions in the order of the texts."""
+
+    predictions: Annotated[list[Prediction], Field(min_length=1)]
 
 
 class TrainingFacts(_StrictModel):

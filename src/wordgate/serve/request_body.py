@@ -38,7 +38,7 @@ class BufferedBytes:
         """Count bytes that came.
 
         Raises:
-            RefusedError: There are too many; these are not counted.
+            HTTPError: There are too many; these are not counted.
         """
         if self._held + size > self._most:
             raise overloaded("too many large bodies arrive at once; ask again later")
@@ -76,7 +76,7 @@ class RequestBody:
         """Read it all.
 
         Raises:
-            RefusedError: It is too long, compressed, or not said to be JSON.
+            HTTPError: It is too long, compressed, or not said to be JSON.
             ClientGoneError: The client has gone.
         """
         self._check_type()
@@ -177,7 +177,7 @@ def predict_request(body: bytes, limits: Limits) -> PredictRequest:
     """Read the body of ``/v1/predict``.
 
     Raises:
-        RefusedError: It is not JSON (400), or not such a request (422).
+        HTTPError: It is not JSON (400), or not such a request (422).
     """
     fields = _fields(body, "texts", ("texts", "abstain_below"))
     texts = fields["texts"]
@@ -201,7 +201,7 @@ def explain_request(body: bytes, limits: Limits) -> str:
     """Read the body of ``/v1/explain``: the text.
 
     Raises:
-        RefusedError: It is not JSON (400), or not such a request (422).
+        HTTPError: It is not JSON (400), or not such a request (422).
     """
     text = _fields(body, "text", ("text",))["text"]
     if fault := _fault(text, min(limits.max_text_length, limits.max_explain_length)):
