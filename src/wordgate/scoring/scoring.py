@@ -276,7 +276,13 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
         for batch in _with_bar(work, position, counts, progress):
             position = batch.end
             kept.write(work.bytes_of(batch, counts))
-            _save(fingerprint, kept, position, counts, interruption)
+            if fingerprint is not None and (interruption.asked or kept.is_due()):
+                kept.save(fingerprint, position, counts)
+            if interruption.asked:
+                raise KeyboardInterrupt(
+                    f"{counts.rows:,} rows are kept in {kept.folder}; the same command with"
+                    " --resume goes on from there"
+                )
         if fingerprint is not None:
             kept.save(fingerprint, position, counts)  # by which the result is known in its place
     kept.close()
@@ -294,23 +300,6 @@ def _was_moved(work: _Work, kept: PartialOutput, state: ScoringState) -> bool:
         return False
     # Parquet is made of the rows, which go after that; else they are the result.
     return isinstance(work.writer, ParquetWriter) or kept.out.stat().st_size == state.length
-
-
-def _save(
-    fingerprint: RunFingerprint | None,
-    kept: PartialOutput,
-    position: int,
-    counts: Counts,
-    interruption: Interruption,
-) -> None:
-    """Save how far it is, where it is time; where it was asked to stop, save and stop."""
-    if fingerprint is not None and (interruption.asked or kept.is_due()):
-        kept.save(fingerprint, position, counts)
-    if interruption.asked:
-        raise KeyboardInterrupt(
-            f"{counts.rows:,} rows are kept in {kept.folder}; the same command with --resume goes"
-            " on from there"
-        )
 
 
 def _with_bar(work: _Work, start: int, counts: Counts, progress: Progress) -> Iterator[Batch]:
@@ -337,11 +326,7 @@ def _with_bar(work: _Work, start: int, counts: Counts, progress: Progress) -> It
 def _scored(work: _Work, counts: Counts, n_scored: int, started: float) -> Scored:
     seconds = time.monotonic() - started
     return Scored(
-        rows=counts.rows,
-        scored=counts.scored,
-        abstained=counts.abstained,
-        errors=counts.errors,
-        first_errors=counts.first_errors,
+        **dict(counts),
         added=work.added,
         seconds=seconds,
         texts_per_second=n_scored / max(seconds, 1e-9),

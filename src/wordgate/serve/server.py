@@ -158,11 +158,6 @@ class _Server(uvicorn.Server):
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """Take an address.
-
-    Raises:
-        SettingsError: It is taken, or not ours.
-    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -189,11 +184,7 @@ def _url(listening: socket.socket) -> str:
 
 
 def _allow_files(needed: int) -> None:
-    """See that the system lets this process have so many files open, connections being files.
-
-    Raises:
-        SettingsError: It doesn't.
-    """
+    """Raise the limit of open files, connections being files, where it is lower."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
