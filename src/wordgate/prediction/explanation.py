@@ -43,7 +43,7 @@ _COUNTED = re.compile(r"\w+|[^\w\s]+")
 
 @dataclass(frozen=True)
 class Gates:
-    """How far an LSTM's gates stood open at a word: means over the hidden units, 0 to 1.
+    """An LSTM's gates at a word, from 0 (closed) to 1 (open): means over the hidden units.
 
     Attributes:
         input: How much of the word was let into the memory.

@@ -20,7 +20,7 @@ _PREFIX = "predicted_"
 
 @dataclass(frozen=True)
 class InputOptions:
-    """How the user wants the input read.
+    """Options of reading the input.
 
     Attributes:
         text: The columns of the text; None to infer them.

@@ -66,7 +66,7 @@ class Counts(BaseModel):
 
 
 class ScoringState(BaseModel):
-    """How far a scoring has come.
+    """The state of a scoring between two batches.
 
     Attributes:
         position: Where the source's next batch begins.

@@ -38,7 +38,7 @@ class BatchPredictions:
 
     @property
     def abstained(self) -> int:
-        """How many texts have no label."""
+        """The number of texts without a label."""
         return self.labels.count(ABSTAINED)
 
 

@@ -43,7 +43,7 @@ _STEPS = 1000  # of the bar
 
 @dataclass(frozen=True)
 class Scored:
-    """What a scoring came to.
+    """The result of a scoring.
 
     Attributes:
         rows: Records of the input, all of which are in the result.

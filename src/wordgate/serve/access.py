@@ -14,7 +14,7 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 @dataclass(frozen=True)
 class Access:
-    """What is asked of a request before it is looked at.
+    """Conditions that a request must meet before it is read.
 
     Attributes:
         key: The key that ``Authorization: Bearer`` must give; None for no key.

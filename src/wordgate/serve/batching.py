@@ -30,7 +30,7 @@ _WORD = re.compile(r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 
 
 class Throughput:
-    """How fast predictions have been lately."""
+    """The recent speed of predictions."""
 
     def __init__(self) -> None:
         self._texts, self._seconds = 0.0, 0.0

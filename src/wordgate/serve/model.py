@@ -24,7 +24,7 @@ class ExplanationLike(Protocol):
 
 
 class ServedModel(Protocol):
-    """What a server needs of a `Predictor`."""
+    """The part of a `Predictor` that a server needs."""
 
     labels: tuple[str, ...]
     config: Config
@@ -56,7 +56,7 @@ class Predictions(_StrictModel):
 
 
 class TrainingFacts(_StrictModel):
-    """What is known of the training; of the file only its name, not where it lay."""
+    """Facts of the training; of the file only its name, not where it lay."""
 
     source: str | None
     rows: int | None
@@ -91,7 +91,7 @@ class AbstainPoint(_StrictModel):
 
 
 class RequestLimits(_StrictModel):
-    """How much of the model a request may ask."""
+    """Limits of a request."""
 
     max_texts: Limit
     max_text_length: Limit
@@ -100,7 +100,7 @@ class RequestLimits(_StrictModel):
 
 
 class ModelFacts(_StrictModel):
-    """What a model is, what it is worth, and how much of it a request may ask."""
+    """A model: its labels, training and scores, and the limits of a request."""
 
     family: str
     recipe: str

@@ -14,7 +14,7 @@ from wordgate.serve.responses import CODES
 Schema = dict[str, Any]
 
 ALWAYS = (400, 403, 408, 431, 500, 503)
-"""What any request may meet: before it is understood, or because of what else goes on."""
+"""Statuses of any request: before it is understood, or because of what else goes on."""
 WITH_BODY = (413, 415, 422, 504)
 
 

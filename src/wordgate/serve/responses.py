@@ -64,7 +64,7 @@ _PAGE_HEADERS: Headers = [
 
 @dataclass(frozen=True)
 class Response:
-    """What is sent back.
+    """A response.
 
     Attributes:
         status: The status.

@@ -201,7 +201,7 @@ def _allow_files(needed: int) -> None:
 
 
 class Stage(Enum):
-    """How far the request has come that a connection is reading."""
+    """The stage of the request that a connection is reading."""
 
     NOTHING = 0
     HEAD = 1
@@ -210,7 +210,7 @@ class Stage(Enum):
 
 @dataclass
 class ServerState:
-    """What all connections of a server share.
+    """The state that all connections of a server share.
 
     Attributes:
         limits: Times and sizes.
@@ -275,7 +275,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
-        """Answer a client that has said all it had to say, and still listens."""
+        """Answer a client that has sent all it had to send, and still listens."""
         if self._stage is not Stage.NOTHING or not self._owes_answer():
             return None
         self.cycle.keep_alive = False

@@ -28,14 +28,14 @@ CORRUPT_FILE_ERRORS = (
     TypeError,
     ValueError,
 )
-"""What is raised over kept values of the wrong type or shape."""
+"""Errors that stored values of the wrong type or shape raise."""
 WORDS, VECTORS = "words", "word vectors"
 """Digests of what follows from the rest: how the texts are read, and the vectors found for them."""
 LAYOUT = 5
 """Of files that keep resumable work; those of another one are refused."""
 REMEDY = "begin anew with --overwrite"
 METADATA = "wordgate"
-"""What the content is called in a file's metadata."""
+"""The key of the content in a file's metadata."""
 _LONGEST_SHOWN = 40  # characters of a value; what is longer is a digest or a list
 _LONGEST_LISTING = 1000
 
@@ -44,7 +44,7 @@ FactsT = TypeVar("FactsT", bound=BaseModel)
 
 @dataclass(frozen=True)
 class RunFingerprint:
-    """What a training, a fold of a comparison or a scoring is, and what it runs on.
+    """The identity of a training, a fold of a comparison or a scoring, and its environment.
 
     Attributes:
         config: What decides the result: data, settings, seed. Another one is another run.
