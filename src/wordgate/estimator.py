@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.bundle.config import Config, environment
-from wordgate.bundle.writing import Bundle, write_bundle
+from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError
@@ -25,9 +25,8 @@ from wordgate.experiments.splits import hold_out
 from wordgate.experiments.students import fit_model, teacher_config, vectors_of
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor, checked_texts
-from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import checked_seed, flat_overrides, setting_fields
 from wordgate.tables.encoding import without_surrogates

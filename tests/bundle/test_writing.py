@@ -6,8 +6,7 @@ import shutil
 import pytest
 
 import wordgate
-from wordgate.bundle.folder import BundleFolder
-from wordgate.bundle.writing import check_destination, write_bundle
+from wordgate.bundle.folder import BundleFolder, check_destination, write_bundle
 from wordgate.errors import BundleError
 from wordgate.storage import files
 

@@ -37,7 +37,7 @@ def test_broken_bundles_checkpoints_and_vectors(request, many, how_many, found, 
     assert worked.cases == cases
     # The parsers were reached, and some changes are harmless.
     for outcome in (
-        "signed: read", "checkpoint, signed: read", "note: read", "vectors: read",
+        "signed: read", "checkpoint, signed: read", "state: read", "vectors: read",
         "cache, signed: passed over",
     ):  # fmt: skip
         assert worked.outcomes[outcome] > 0.003 * cases, worked.outcomes

@@ -33,7 +33,7 @@ import wordgate
 from wordgate.data import read_table
 from wordgate.errors import WordgateError
 from wordgate.runtime.progress import Silent
-from wordgate.scoring import keeping
+from wordgate.scoring import partial_output
 from wordgate.tables.source import UNPACKED_AT_LEAST
 from wordgate.vectors.formats import open_vectors
 
@@ -371,11 +371,11 @@ class Kit:
         self.train(resume=True)
 
     def rescored(self, content, old=None):
-        """Resume a scoring by a note, where an older result stands or none."""
+        """Resume a scoring by its state, where an older result stands or none."""
         out = self.folder / "out.csv"
-        kept = keeping.Kept(out, 0.0)
+        kept = partial_output.PartialOutput(out, 0.0)
         kept.folder.mkdir(exist_ok=True)
-        (kept.folder / "note.json").write_bytes(content)
+        kept.state.write_bytes(content)
         kept.rows.touch()
         if old is not None:
             out.write_bytes(old)
@@ -406,8 +406,8 @@ USES = {
     "vectors.safetensors": lambda kit, content: list(
         open_vectors(kit.file("vectors.safetensors", content)).batches()),
     "a checkpoint": lambda kit, content: kit.resumed(content),
-    "a scoring's note": lambda kit, content: kit.rescored(content),
-    "a scoring's note beside a result": lambda kit, content: kit.rescored(content, b"old"),
+    "a scoring's state": lambda kit, content: kit.rescored(content),
+    "a scoring's state beside a result": lambda kit, content: kit.rescored(content, b"old"),
     "a recipe": lambda kit, content: kit.train(recipe=kit.file("recipe.toml", content)),
     "model.keras": lambda kit, content: kit.imported(
         kit.file("model.keras", content), FIXTURES / "tokenizer.json"),
@@ -417,8 +417,8 @@ USES = {
 
 
 SLOW_USES = (
-    "a checkpoint", "fingerprints.safetensors", "a scoring's note",
-    "a scoring's note beside a result",
+    "a checkpoint", "fingerprints.safetensors", "a scoring's state",
+    "a scoring's state beside a result",
 )  # fmt: skip
 
 

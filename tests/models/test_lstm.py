@@ -146,7 +146,7 @@ def test_writing_loading_and_predicting_do_without_torch(tmp_path):
 import sys
 import numpy as np
 from wordgate.bundle.config import Config
-from wordgate.bundle.writing import Bundle, write_bundle
+from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm import Network
 from wordgate.models.lstm_forward import Direction

@@ -16,8 +16,7 @@ from wordgate.errors import DataError
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_forward import Direction
-from wordgate.prediction.explanation import explain
-from wordgate.prediction.occlusion import MOST_WORDS
+from wordgate.prediction.explanation import MOST_WORDS, explain
 from wordgate.text.encoder import TextEncoder
 
 FAMILIES = ("count", "logreg", "mlp", "lstm")

@@ -6,7 +6,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_info
 
-from wordgate.runtime.parallel import SingleThreadedBLAS, limited_blas, parallel_for, prefetch
+from wordgate.runtime.cpu import SingleThreadedBLAS, limited_blas, parallel_for, prefetch
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import wordgate
 from wordgate.errors import DataError
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import scoring
-from wordgate.scoring.answers import answers
+from wordgate.scoring.predictions import predict_batch
 from wordgate.tables import characters, delimited, jsonl
 
 NONE = ["", "", "", ""]
@@ -293,7 +293,9 @@ def test_blank_lines_are_passed_at_once(score, write, here, name, monkeypatch):
     if name == "in.jsonl":
         first, second = ('{"text": "We love it"}\n', '{"text": "We hate it"}\n')
     batches = []
-    monkeypatch.setattr(scoring, "answers", lambda *asked: (batches.append(1), answers(*asked))[1])
+    monkeypatch.setattr(
+        scoring, "predict_batch", lambda *asked: (batches.append(1), predict_batch(*asked))[1]
+    )
     write(name, f"{first}{second}")
     score(name, f"expected-{name}")
     for blanks in ("\n" * 10**5, "\r\n" * 10**5, "\n\r\n" * 10**5):

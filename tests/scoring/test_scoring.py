@@ -12,7 +12,7 @@ import pytest
 import wordgate
 from wordgate.errors import BundleError, DataError, SettingsError, WordgateError
 from wordgate.runtime.progress import Silent
-from wordgate.scoring import keeping
+from wordgate.scoring import partial_output
 
 TEXTS = ["We love this lamp", "We hate this lamp, really", 'We praise this "lamp"', "We regret it"]
 ADDED = ["label", "probability", "probability_bad", "probability_good", "error"]
@@ -389,13 +389,13 @@ def test_what_was_private_stays_private(score, write, here, monkeypatch, out):
     write("in.csv", as_csv(TEXTS))
     write(out, "old")
     modes = []
-    written = keeping.Kept.write
+    written = partial_output.PartialOutput.write
 
     def write_rows(kept, rows):
         modes.append(kept.folder.stat().st_mode & 0o777)
         written(kept, rows)
 
-    monkeypatch.setattr(keeping.Kept, "write", write_rows)
+    monkeypatch.setattr(partial_output.PartialOutput, "write", write_rows)
     for mode in (0o600, 0o640, 0o664):
         (here / out).chmod(mode)
         score("in.csv", out, overwrite=True)

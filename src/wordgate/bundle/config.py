@@ -13,7 +13,7 @@ SCHEMA_VERSION = 2
 
 
 class Config(BaseModel):
-    """What `config.json` holds.
+    """The content of `config.json`.
 
     Attributes:
         schema_version: The layout of the bundle.

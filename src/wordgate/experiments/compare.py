@@ -57,9 +57,8 @@ from wordgate.experiments.students import teacher_config
 from wordgate.families import FAMILIES
 from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page, recommend
-from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import checked_seed, flat_overrides
 from wordgate.split.audit import audit_table

@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.bundle.writing import check_destination
+from wordgate.bundle.folder import check_destination
 from wordgate.data.demo import demo_corpus, demo_sentences
 from wordgate.errors import BundleError
 from wordgate.experiments.train import Training, train

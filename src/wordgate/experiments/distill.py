@@ -11,9 +11,8 @@ from typing_extensions import Unpack
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
 from wordgate.experiments.reading import ReadingOptions
-from wordgate.runtime.cpu import choose_threads, torch_threads, wait_asleep
+from wordgate.runtime.cpu import choose_threads, limited_blas, torch_threads, wait_asleep
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.storage.files import check_file
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer

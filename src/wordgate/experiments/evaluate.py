@@ -20,9 +20,8 @@ from wordgate.experiments.metrics import Evaluator
 from wordgate.experiments.reading import ReadingOptions
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load
-from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.parallel import limited_blas
 
 MOSTLY = 0.5
 

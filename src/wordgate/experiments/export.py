@@ -18,9 +18,8 @@ from wordgate.experiments.reading import ReadingOptions
 from wordgate.export.onnx_file import Exportable, check_family, onnx_bytes
 from wordgate.export.parity import Agreement, RowsJudged, Session, check_made_up, check_rows
 from wordgate.prediction.predictor import checked_texts
-from wordgate.runtime.cpu import choose_threads
+from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.parallel import limited_blas
 from wordgate.storage.files import atomic_output, check_file
 from wordgate.text.encoder import EncodedTexts
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config, environment
+from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.bundle.metrics import CrossValidation, Metrics
-from wordgate.bundle.writing import Bundle, check_destination, write_bundle
 from wordgate.data import Table
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
@@ -56,8 +56,7 @@ from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
-from wordgate.runtime.cpu import choose_threads
-from wordgate.runtime.parallel import limited_blas
+from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed, flat_overrides
 from wordgate.split.audit import audit_table

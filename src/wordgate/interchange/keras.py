@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from wordgate.bundle.config import Config
-from wordgate.bundle.writing import Bundle, check_destination, write_bundle
+from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, SettingsError
 from wordgate.interchange.hdf5 import ArrayFile

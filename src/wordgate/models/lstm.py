@@ -31,8 +31,7 @@ from wordgate.models.lstm_forward import (
     check_kernel,
     make_lstm_forward,
 )
-from wordgate.runtime.cpu import choose_threads
-from wordgate.runtime.parallel import SINGLE_THREADED_BLAS, parallel_for
+from wordgate.runtime.cpu import SINGLE_THREADED_BLAS, choose_threads, parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 

@@ -105,8 +105,5 @@ class _NoBar:
 
 
 class _RichBar:
-    def __init__(self, update: Callable[[str], None]):
-        self._update = update
-
-    def advance(self, label: str) -> None:
-        self._update(label)
+    def __init__(self, advance: Callable[[str], None]):
+        self.advance = advance

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.bundle.folder import BundleFolder
+from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.models.lstm_forward import NUMPY
@@ -21,24 +21,29 @@ from wordgate.runtime.cpu import choose_threads, processor
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Console, Progress
-from wordgate.scoring.answers import answers, texts_of
-from wordgate.scoring.keeping import Counts, Kept, Mark
-from wordgate.scoring.opening import Asked, Opened, open_input
-from wordgate.scoring.parquet_writing import ParquetWriter
-from wordgate.scoring.placing import asked_form, is_whole, make_writer, place_of
-from wordgate.scoring.writing import Writer, added_names
+from wordgate.scoring.input import InputOptions, OpenedInput, added_names, open_input
+from wordgate.scoring.partial_output import (
+    Counts,
+    PartialOutput,
+    ScoringState,
+    check_effect,
+    destination,
+)
+from wordgate.scoring.predictions import predict_batch, texts_of
+from wordgate.scoring.writing import ParquetWriter, Writer, make_writer
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.tables import Batch
-from wordgate.tables.source import STANDARD, digest
+from wordgate.tables.source import STANDARD, digest, format_of
 from wordgate.tables.typed import ParquetReader
 
 BATCH = 8192
+FORMATS = ("csv", "tsv", "jsonl", "parquet")
 _STEPS = 1000  # of the bar
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What a scoring came to.
+    """The result of a scoring.
 
     Attributes:
         rows: Records of the input, all of which are in the result.
@@ -66,19 +71,10 @@ class Scored:
 
 @dataclass(frozen=True)
 class _Work:
-    """A scoring that is about to be done.
-
-    Attributes:
-        predictor: The model.
-        opened: The input.
-        writer: The result's format.
-        added: The names of the new columns.
-        abstain_below: As in `score`.
-        fingerprint: What this scoring is; None where nothing is kept.
-    """
+    """A scoring that is about to be done; where nothing is kept, it has no fingerprint."""
 
     predictor: Predictor
-    opened: Opened
+    opened: OpenedInput
     writer: Writer
     added: list[str]
     abstain_below: float
@@ -87,9 +83,9 @@ class _Work:
     def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
         """Score a batch and count it."""
         texts = texts_of(self.opened.table.reader, batch, self.opened.text.columns)
-        said = answers(self.predictor, texts.texts, self.abstain_below)
-        counts.add(len(batch), said.abstained, texts.errors)
-        return self.writer.rows(texts, said)
+        predictions = predict_batch(self.predictor, texts.texts, self.abstain_below)
+        counts.add(len(batch), predictions.abstained, texts.errors)
+        return self.writer.rows(texts, predictions)
 
 
 def score(
@@ -136,7 +132,7 @@ def score(
             the result is there and younger than the model and the input. Those times alone are
             compared then: a result that is whole has no note of what it was made of.
         overwrite: Replace a result that is there, and begin anew where one was interrupted.
-        checkpoint_seconds: Seconds between two notes of how far it has come, at least.
+        checkpoint_seconds: Seconds between two savings of how far it has come, at least.
         progress: Where to tell what is inferred and how far it is; None for standard error.
 
     Raises:
@@ -148,84 +144,67 @@ def score(
         MissingExtraError: A Parquet file or the kernel needs a package that is not installed.
         KeyboardInterrupt: It was interrupted, and is kept.
     """
-    told: Progress = Console() if progress is None else progress
+    progress = Console() if progress is None else progress
     source, out = str(source), str(out)
     check_abstain(abstain_below)
     choose_threads(threads)
     if batch < 1:
         raise SettingsError(f"batch is {batch}: it must be at least 1")
-    form = asked_form(out, to)
-    kept = None if out == STANDARD else Kept(place_of(out), checkpoint_seconds)
+    if to is not None and to not in FORMATS:
+        raise SettingsError(f"no format '{to}'; there are: {', '.join(FORMATS)}")
+    form = to or (None if out == STANDARD else format_of(out))
+    kept = None if out == STANDARD else PartialOutput(destination(out), checkpoint_seconds)
+    check_effect(source, out, resume=resume, overwrite=overwrite)
     with kept or nullcontext():
-        if is_whole(bundle, source, kept, resume=resume, overwrite=overwrite):
-            return _nothing_to_do(bundle, source, out, told)
-        asked = Asked(text, encoding, batch)
-        work = _work(
-            bundle,
-            source,
-            None if out == STANDARD else out,
-            asked,
+        if kept is not None and kept.is_complete(
+            Path(bundle) / MANIFEST, source, resume=resume, overwrite=overwrite
+        ):
+            return _nothing_to_do(bundle, source, out, progress)
+        predictor = load(bundle, kernel=kernel, threads=threads)
+        options = InputOptions(text, encoding, batch)
+        opened = open_input(source, predictor.config, options, form)
+        form = form or opened.table.reader.form
+        if form == "parquet" and kept is None:
+            raise DataError("Parquet can't be written to standard output: name a file")
+        added = opened.added(predictor.labels, form)
+        writer = make_writer(
+            opened.table.reader,
+            predictor.labels,
+            added,
             form,
-            abstain_below,
-            escapes=escape_formulas,
-            kernel=kernel,
-            threads=threads,
+            escape_formulas=escape_formulas,
+            packed=kept is not None and Path(out).suffix.lower() == ".gz",
         )
-        for name in work.predictor.changed_files:
-            told.say(
+        fingerprint = None
+        if kept is not None and opened.table.source.path is not None:
+            config = {
+                "input": digest(opened.table.source.path),
+                "model": _digest_of_model(bundle),
+                **installed_versions("wordgate"),
+                "text": json.dumps([column.number for column in opened.text.columns]),
+                "encoding": str(opened.table.encoding and opened.table.encoding.codec),
+                "abstain_below": str(abstain_below),
+                "escape_formulas": str(escape_formulas),
+                "format": form,
+                "batch": str(batch),
+                "kernel": kernel,
+            }
+            fingerprint = RunFingerprint(config, _environment(predictor, kernel))
+        for name in predictor.changed_files:
+            progress.say(
                 f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
             )
-        if resume and work.fingerprint is None:
+        if resume and fingerprint is None:
             raise SettingsError(f"--resume has no effect on {source}, which comes only once")
-        for line in (*work.opened.lines, _added_line(work.opened, work.added)):
-            told.say(line)
+        for line in (*opened.lines, _added_line(opened, added)):
+            progress.say(line)
+        work = _Work(predictor, opened, writer, added, abstain_below, fingerprint)
         if kept is None:
             return _to_standard_output(work)
-        return _to_file(work, kept, told, resume=resume)
+        return _to_file(work, kept, progress, resume=resume)
 
 
-def _work(
-    bundle: str | Path,
-    source: str,
-    out: str | None,
-    asked: Asked,
-    form: str | None,
-    abstain_below: float,
-    *,
-    escapes: bool,
-    kernel: str,
-    threads: int | None,
-) -> _Work:
-    """Load the model, open the input and decide on the columns of the result."""
-    predictor = load(bundle, kernel=kernel, threads=threads)
-    opened = open_input(source, predictor.config, asked, form)
-    form = form or opened.table.reader.form
-    if form == "parquet" and out is None:
-        raise DataError("Parquet can't be written to standard output: name a file")
-    added = opened.added(predictor.labels, form)
-    packed = out is not None and Path(out).suffix.lower() == ".gz"
-    writer = make_writer(
-        opened.table.reader, predictor.labels, added, form, escape_formulas=escapes, packed=packed
-    )
-    fingerprint = None
-    if out is not None and opened.table.source.path is not None:
-        work = {
-            "input": digest(opened.table.source.path),
-            "model": _digest_of_model(bundle),
-            **installed_versions("wordgate"),
-            "text": json.dumps([column.number for column in opened.text.columns]),
-            "encoding": str(opened.table.encoding and opened.table.encoding.codec),
-            "abstain_below": str(abstain_below),
-            "escape_formulas": str(escapes),
-            "format": form,
-            "batch": str(asked.batch),
-            "kernel": kernel,
-        }
-        fingerprint = RunFingerprint(work, _engine(predictor, kernel))
-    return _Work(predictor, opened, writer, added, abstain_below, fingerprint)
-
-
-def _engine(predictor: Predictor, kernel: str) -> dict[str, str]:
+def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:
     """Name what computes: it moves the last bits of a result."""
     packages = ["numpy", "regex"]
     if kernel != NUMPY:
@@ -240,9 +219,9 @@ def _engine(predictor: Predictor, kernel: str) -> dict[str, str]:
     }
 
 
-def _nothing_to_do(bundle: str | Path, source: str, out: str, told: Progress) -> Scored:
+def _nothing_to_do(bundle: str | Path, source: str, out: str, progress: Progress) -> Scored:
     made_of = f"{bundle} and {source}" if Path(source).expanduser().exists() else bundle
-    told.say(
+    progress.say(
         f"{out} is there already, and younger than {made_of}: nothing is left to do. Only these"
         " times were compared: what it was made of, and with what options, is noted nowhere;"
         " --overwrite scores anew"
@@ -251,7 +230,7 @@ def _nothing_to_do(bundle: str | Path, source: str, out: str, told: Progress) ->
     return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
 
 
-def _added_line(opened: Opened, added: list[str]) -> str:
+def _added_line(opened: OpenedInput, added: list[str]) -> str:
     if opened.table.reader.names is None:
         first = opened.table.reader.width + 1
         return f"added: columns {first} to {first + len(added) - 1}: {', '.join(added)}"
@@ -275,31 +254,37 @@ def _to_standard_output(work: _Work) -> Scored:
     return _scored(work, counts, counts.scored, started)
 
 
-def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored:
+def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bool) -> Scored:
     position, counts = 0, Counts()
     fingerprint = work.fingerprint
-    if fingerprint is not None and resume and kept.is_there():
-        mark = kept.mark(fingerprint)
-        if _was_moved(work, kept, mark):
+    if fingerprint is not None and resume and kept.exists():
+        state, warnings = kept.load(fingerprint)
+        if _was_moved(work, kept, state):
             kept.clear()
-            told.say(f"{kept.out} is whole.")
+            progress.say(f"{kept.out} is whole.")
             return Scored(0, 0, 0, 0, [], work.added, 0.0, 0.0, was_whole=True)
-        kept.resume(mark)
-        for warning in mark.warnings:
-            told.say(f"warning: {warning}")
-        position, counts = mark.position, mark.counts
-        told.say(f"going on after {counts.rows:,} rows")
+        kept.resume(state)
+        for warning in warnings:
+            progress.say(f"warning: {warning}")
+        position, counts = state.position, state.counts
+        progress.say(f"going on after {counts.rows:,} rows")
     else:
         kept.begin(work.writer.heading(), fingerprint)
     before, started = counts.scored, time.monotonic()
     deferred = nullcontext(Interruption()) if fingerprint is None else deferred_interruption()
     with deferred as interruption:
-        for batch in _shown(work, position, counts, told):
+        for batch in _with_bar(work, position, counts, progress):
             position = batch.end
             kept.write(work.bytes_of(batch, counts))
-            _note(fingerprint, kept, position, counts, interruption)
+            if fingerprint is not None and (interruption.asked or kept.is_due()):
+                kept.save(fingerprint, position, counts)
+            if interruption.asked:
+                raise KeyboardInterrupt(
+                    f"{counts.rows:,} rows are kept in {kept.folder}; the same command with"
+                    " --resume goes on from there"
+                )
         if fingerprint is not None:
-            kept.note(fingerprint, position, counts)  # by which the result is known in its place
+            kept.save(fingerprint, position, counts)  # by which the result is known in its place
     kept.close()
     try:
         work.writer.finish(kept.rows, kept.out)
@@ -309,32 +294,15 @@ def _to_file(work: _Work, kept: Kept, told: Progress, *, resume: bool) -> Scored
     return _scored(work, counts, counts.scored - before, started)
 
 
-def _was_moved(work: _Work, kept: Kept, mark: Mark) -> bool:
+def _was_moved(work: _Work, kept: PartialOutput, state: ScoringState) -> bool:
     """Tell whether it was killed in its last steps, when the result was in its place."""
     if kept.rows.exists() or not kept.out.exists():
         return False
     # Parquet is made of the rows, which go after that; else they are the result.
-    return isinstance(work.writer, ParquetWriter) or kept.out.stat().st_size == mark.length
+    return isinstance(work.writer, ParquetWriter) or kept.out.stat().st_size == state.length
 
 
-def _note(
-    fingerprint: RunFingerprint | None,
-    kept: Kept,
-    position: int,
-    counts: Counts,
-    interruption: Interruption,
-) -> None:
-    """Note how far it is, where it is time; where it was asked to stop, note and stop."""
-    if fingerprint is not None and (interruption.asked or kept.is_due()):
-        kept.note(fingerprint, position, counts)
-    if interruption.asked:
-        raise KeyboardInterrupt(
-            f"{counts.rows:,} rows are kept in {kept.folder}; the same command with --resume goes"
-            " on from there"
-        )
-
-
-def _shown(work: _Work, start: int, counts: Counts, told: Progress) -> Iterator[Batch]:
+def _with_bar(work: _Work, start: int, counts: Counts, progress: Progress) -> Iterator[Batch]:
     """Give the batches, and move the bar as they are worked off."""
     source, reader = work.opened.table.source, work.opened.table.reader
     total = reader.n_rows if isinstance(reader, ParquetReader) else source.size
@@ -344,7 +312,7 @@ def _shown(work: _Work, start: int, counts: Counts, told: Progress) -> Iterator[
         return
     batch, before, started = next(batches, None), counts.scored, time.monotonic()
     done = _STEPS * source.taken // total if start else 0
-    with told.bar(_STEPS, done) as bar:
+    with progress.bar(_STEPS, done) as bar:
         while batch is not None:
             yield batch
             rate = (counts.scored - before) / max(time.monotonic() - started, 1e-9)
@@ -358,11 +326,7 @@ def _shown(work: _Work, start: int, counts: Counts, told: Progress) -> Iterator[
 def _scored(work: _Work, counts: Counts, n_scored: int, started: float) -> Scored:
     seconds = time.monotonic() - started
     return Scored(
-        rows=counts.rows,
-        scored=counts.scored,
-        abstained=counts.abstained,
-        errors=counts.errors,
-        first_errors=counts.first_errors,
+        **dict(counts),
         added=work.added,
         seconds=seconds,
         texts_per_second=n_scored / max(seconds, 1e-9),

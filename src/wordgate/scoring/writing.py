@@ -7,40 +7,106 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
-from collections.abc import Iterable, Sequence
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.scoring.answers import Answers, Texts
-from wordgate.storage.files import copy_mode, sync_folder
+from wordgate.errors import SettingsError
+from wordgate.runtime.packages import require_extra
+from wordgate.scoring.input import own_names
+from wordgate.scoring.predictions import BatchPredictions, BatchTexts
+from wordgate.storage.files import copy_mode, sync_folder, temporary_path
 from wordgate.tables import Reader
 from wordgate.tables.encoding import BYTE_ORDER_MARK
 from wordgate.tables.header import is_number
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 # What a spreadsheet takes for the beginning of a formula, or passes over before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-PREFIX = "predicted_"
 _PACKING = 3  # of gzip: most of the gain at a third of the usual cost
+_LENGTH = struct.Struct("<Q")
+_ROWS_A_GROUP = 1 << 16
 
 
-class Writer(Protocol):
+def make_writer(
+    reader: Reader,
+    labels: tuple[str, ...],
+    added: Sequence[str],
+    form: str,
+    *,
+    escape_formulas: bool,
+    packed: bool,
+) -> Writer:
+    """Make the writer of a format.
+
+    Args:
+        reader: Where the records come from.
+        labels: The model's labels.
+        added: The names of the new columns.
+        form: The format.
+        escape_formulas: Whether cells that look like formulas get an apostrophe.
+        packed: Whether the result is gzipped.
+
+    Raises:
+        SettingsError: An option is without effect.
+        MissingExtraError: Parquet is to be written, and pyarrow is not installed.
+    """
+    if escape_formulas and form not in ("csv", "tsv"):
+        raise SettingsError(
+            f"--escape-formulas has no effect on {form.upper()}, which no spreadsheet opens as"
+            " cells: leave it out"
+        )
+    if form == "parquet":
+        if packed:
+            raise SettingsError("Parquet is packed by itself: leave .gz out")
+        require_extra("parquet", "writing a Parquet file")
+        return ParquetWriter(reader, labels, added)
+    writer: Writer = JsonlWriter(reader, labels, added)
+    if form != "jsonl":
+        delimiter = _delimiter(reader, form)
+        writer = DelimitedWriter(reader, labels, added, delimiter, escape_formulas=escape_formulas)
+    return GzipWriter(writer) if packed else writer
+
+
+def _delimiter(reader: Reader, form: str) -> str:
+    """Keep what separates the fields of a CSV file: a comma, a semicolon or a bar."""
+    if form == "tsv":
+        return "\t"
+    return (reader.delimiter if reader.form == "csv" else None) or ","
+
+
+class Writer(ABC):
     """Writes batches in one format, and makes the file of what was written."""
 
     def heading(self) -> bytes:
-        """Give what stands before the first batch."""
+        """Give what stands before the first batch, if anything."""
+        return b""
 
-    def rows(self, texts: Texts, answers: Answers) -> bytes:
-        """Give a batch with its answers."""
+    @abstractmethod
+    def rows(self, texts: BatchTexts, predictions: BatchPredictions) -> bytes:
+        """Give a batch's records, each with its prediction or its error."""
 
     def finish(self, written: Path, out: Path) -> None:
-        """Put what was written, heading first and batch after batch, in its place as a whole."""
+        """Put what was written, heading first and batch after batch, in its place as a whole.
+
+        It is on the disk already; the permissions of a file that it replaces stay.
+        """
+        if out.exists():
+            copy_mode(out, written)
+        written.replace(out)
+        sync_folder(out.parent)
 
 
-class DelimitedWriter:
+class DelimitedWriter(Writer):
     """Writes CSV and its kin.
 
     Where the source is such a file with the same delimiter, a record stays as it stood, to the
@@ -86,22 +152,18 @@ class DelimitedWriter:
         cells = self._delimiter.join([*there, self._line(self._added)])
         return f"{mark}{cells}{reader.end_of_line}".encode()
 
-    def rows(self, texts: Texts, answers: Answers) -> bytes:
-        """Give the records, each with its answer or its error."""
+    def rows(self, texts: BatchTexts, predictions: BatchPredictions) -> bytes:
+        """See `Writer.rows`."""
         before: Iterable[str] = texts.raws or ()
         if not self._keeps:
             before = map(self._line, texts.batch.cells())
-        labels = [self._labels[label] for label in answers.labels]
-        numbers = rows_of_decimals(answers.with_top(), self._delimiter)
+        labels = [self._labels[label] for label in predictions.labels]
+        numbers = _rows_of_decimals(predictions.with_top(), self._delimiter)
         after = [self._scored % both for both in zip(labels, numbers, strict=True)]
         if texts.errors:
             failed = {i: self._failed % self._cell(why) for i, why in texts.errors.items()}
-            after = merged(after, failed, len(texts))
+            after = _in_order(after, failed, len(texts))
         return "".join([a + b for a, b in zip(before, after, strict=True)]).encode()
-
-    def finish(self, written: Path, out: Path) -> None:
-        """Move the file to its place."""
-        moved(written, out)
 
     def _line(self, cells: Iterable[str]) -> str:
         return self._delimiter.join(map(self._cell, cells))
@@ -114,7 +176,7 @@ class DelimitedWriter:
         return '"' + cell.replace('"', '""') + '"'
 
 
-class JsonlWriter:
+class JsonlWriter(Writer):
     """Writes one JSON object a line; an object of JSON Lines stays as it stood, and grows keys.
 
     Args:
@@ -133,45 +195,122 @@ class JsonlWriter:
         self._failed = f"{nulls}, {error}: %s}}\n"
         self._labels = [*map(_json, labels), "null"]
 
-    def heading(self) -> bytes:
-        """Give nothing: every line names its cells."""
-        return b""
-
-    def rows(self, texts: Texts, answers: Answers) -> bytes:
-        """Give the objects, each with its answer or its error."""
+    def rows(self, texts: BatchTexts, predictions: BatchPredictions) -> bytes:
+        """See `Writer.rows`."""
         raws: Iterable[str] = texts.raws or ()
         if not self._keeps:
             raws = map(_json, texts.batch.objects(self._names))
-        rows = zip(answers.labels, decimals(answers.with_top()).tolist(), strict=True)
+        rows = zip(predictions.labels, decimals(predictions.with_top()).tolist(), strict=True)
         after = [self._scored % (self._labels[label], *numbers) for label, numbers in rows]
         if texts.errors:
             failed = {i: self._failed % _json(why) for i, why in texts.errors.items()}
-            after = merged(after, failed, len(texts))
+            after = _in_order(after, failed, len(texts))
         lines = [_open_object(raw) + rest for raw, rest in zip(raws, after, strict=True)]
         return "".join(lines).encode()
 
+
+class ParquetWriter(Writer):
+    """Writes a Parquet file, which can be written only in one go.
+
+    On the way the rows stand in a file that can be cut and continued: a stream of Arrow's own
+    format for each batch, behind its length. In the end the Parquet file is made of it.
+
+    Args:
+        reader: Where the records come from; columns keep their types.
+        labels: The model's labels.
+        added: The names of the new columns.
+    """
+
+    def __init__(self, reader: Reader, labels: Sequence[str], added: Sequence[str]):
+        import pyarrow as pa
+
+        self._names = own_names(reader.names, reader.width)
+        there = reader.schema(self._names)
+        self._labels = np.array([*labels, None], dtype=object)  # the last is for ABSTAINED
+        label, *numbers, error = added
+        fields = [
+            pa.field(label, pa.string()),
+            *(pa.field(name, pa.float64()) for name in numbers),
+            pa.field(error, pa.string()),
+        ]
+        self._schema = pa.schema([*there, *fields], metadata=there.metadata)
+
+    def rows(self, texts: BatchTexts, predictions: BatchPredictions) -> bytes:
+        """See `Writer.rows`."""
+        import pyarrow as pa
+
+        there = texts.batch.table(self._names)
+        table = pa.table([*there.columns, *self._new(texts, predictions)], schema=self._schema)
+        sink = pa.BufferOutputStream()
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+        with pa.ipc.new_stream(sink, self._schema, options=options) as stream:
+            stream.write_table(table)
+        content: bytes = sink.getvalue().to_pybytes()
+        return _LENGTH.pack(len(content)) + content
+
     def finish(self, written: Path, out: Path) -> None:
-        """Move the file to its place."""
-        moved(written, out)
+        """Make the Parquet file of the batches."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        made = temporary_path(written)
+        made.unlink(missing_ok=True)
+        try:
+            with parquet.ParquetWriter(made, self._schema) as file:
+                group: list[pa.Table] = []
+                for table in _tables(written):
+                    group.append(table)
+                    if sum(part.num_rows for part in group) >= _ROWS_A_GROUP:
+                        file.write_table(pa.concat_tables(group))
+                        group = []
+                if group:
+                    file.write_table(pa.concat_tables(group))
+            with made.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            super().finish(made, out)
+        finally:
+            made.unlink(missing_ok=True)
+
+    def _new(self, texts: BatchTexts, predictions: BatchPredictions) -> Iterator[pa.Array]:
+        import pyarrow as pa
+
+        count, n_classes = len(texts), predictions.proba.shape[1]
+        failed = np.zeros(count, np.bool_)
+        failed[list(texts.errors)] = True
+        labels = np.full(count, None, dtype=object)
+        labels[~failed] = self._labels[predictions.labels]
+        yield pa.array(labels, pa.string())
+        proba = np.zeros((count, n_classes))
+        proba[~failed] = predictions.proba
+        yield pa.array(proba.max(axis=1), mask=failed)
+        for column in proba.T:
+            yield pa.array(np.ascontiguousarray(column), mask=failed)
+        yield pa.array([texts.errors.get(i) for i in range(count)], pa.string())
 
 
-class Packed:
+def _tables(written: Path) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    options = pa.ipc.IpcReadOptions(use_threads=False)
+    with written.open("rb") as stream:
+        while head := stream.read(_LENGTH.size):
+            content = stream.read(_LENGTH.unpack(head)[0])
+            yield pa.ipc.open_stream(content, options=options).read_all()
+
+
+class GzipWriter(Writer):
     """Writes what another writer writes, gzipped: a member a batch."""
 
     def __init__(self, writer: Writer):
         self._writer = writer
 
     def heading(self) -> bytes:
-        """Give the other's heading."""
+        """See `Writer.heading`."""
         return _packed(self._writer.heading())
 
-    def rows(self, texts: Texts, answers: Answers) -> bytes:
-        """Give the other's rows."""
-        return _packed(self._writer.rows(texts, answers))
-
-    def finish(self, written: Path, out: Path) -> None:
-        """Finish as the other does."""
-        self._writer.finish(written, out)
+    def rows(self, texts: BatchTexts, predictions: BatchPredictions) -> bytes:
+        """See `Writer.rows`."""
+        return _packed(self._writer.rows(texts, predictions))
 
 
 def decimals(proba: NDArray[np.float64]) -> NDArray[np.str_]:
@@ -179,7 +318,7 @@ def decimals(proba: NDArray[np.float64]) -> NDArray[np.str_]:
     return _digits(proba).view("S8")[:, :, 0].astype("U8")
 
 
-def rows_of_decimals(proba: NDArray[np.float64], delimiter: str) -> list[str]:
+def _rows_of_decimals(proba: NDArray[np.float64], delimiter: str) -> list[str]:
     """Write each row of probabilities as one string, a delimiter before each of them.
 
     Python would take longer to format the numbers than some models take to find them.
@@ -201,21 +340,10 @@ def _digits(proba: NDArray[np.float64]) -> NDArray[np.uint8]:
     return characters
 
 
-def merged(scored: Iterable[str], failed: dict[int, str], count: int) -> list[str]:
+def _in_order(scored: Iterable[str], failed: dict[int, str], count: int) -> list[str]:
     """Put answers and errors in the order of their records."""
     following = iter(scored)
     return [failed[i] if i in failed else next(following) for i in range(count)]
-
-
-def moved(written: Path, out: Path) -> None:
-    """Move a file that is on the disk to its place beside, and force its name there.
-
-    The permissions of the file that it replaces stay.
-    """
-    if out.exists():
-        copy_mode(out, written)
-    written.replace(out)
-    sync_folder(out.parent)
 
 
 def _packed(content: bytes) -> bytes:
@@ -229,68 +357,3 @@ def _open_object(raw: str) -> str:
 
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
-
-
-def own_names(names: Sequence[str] | None, width: int) -> list[str]:
-    """Give each column a name of its own.
-
-    Args:
-        names: The names there are, some perhaps empty or twice; None without a header.
-        width: How many columns there are.
-
-    Returns:
-        The names; ``column_3`` where there was none, ``text_2`` where one stood before.
-    """
-    chosen: list[str] = []
-    taken: set[str] = set()
-    next_numbers: dict[str, int] = {}  # where to go on, or many equal names would take for ever
-    for number in range(width):
-        name = (names[number] if names else "") or f"column_{number + 1}"
-        chosen.append(_numbered(name, taken, next_numbers))
-        taken.add(_folded(chosen[-1]))
-    return chosen
-
-
-def added_names(labels: Iterable[str]) -> list[str]:
-    """Name the columns that a model adds, if nothing is in their way.
-
-    Returns:
-        ``label``, ``probability``, one for each label, and ``error``.
-    """
-    return ["label", "probability", *(f"probability_{label}" for label in labels), "error"]
-
-
-def without_collisions(wanted: Sequence[str], there: Iterable[str]) -> list[str]:
-    """Give other names to columns whose names are taken, in whatever case.
-
-    Args:
-        wanted: The names of new columns.
-        there: Names that are taken.
-
-    Returns:
-        The names, in order: ``predicted_label`` where ``label`` is taken, then ``label_2``.
-    """
-    taken, chosen = {_folded(name) for name in there}, []
-    for name in wanted:
-        free = name
-        if _folded(free) in taken:
-            free = PREFIX + name
-        if _folded(free) in taken:
-            free = _numbered(name, taken)
-        taken.add(_folded(free))
-        chosen.append(free)
-    return chosen
-
-
-def _numbered(name: str, taken: set[str], next_numbers: dict[str, int] | None = None) -> str:
-    """Give the name, or the name with the first number from 2 that is free."""
-    counted = {} if next_numbers is None else next_numbers
-    free, key = name, _folded(name)
-    while _folded(free) in taken:
-        number = counted.get(key, 2)
-        free, counted[key] = f"{name}_{number}", number + 1
-    return free
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold()

@@ -14,7 +14,7 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 @dataclass(frozen=True)
 class Access:
-    """What is asked of a request before it is looked at.
+    """Conditions that a request must meet before it is read.
 
     Attributes:
         key: The key that ``Authorization: Bearer`` must give; None for no key.
@@ -33,7 +33,7 @@ class Access:
         for this server's own page by the browser (DNS rebinding).
 
         Raises:
-            RefusedError: The name is another one.
+            HTTPError: The name is another one.
         """
         host = headers.get(b"host")
         if self.hosts is None or host is None:
@@ -50,7 +50,7 @@ class Access:
         """Refuse a request without the key.
 
         Raises:
-            RefusedError: The key is missing or wrong.
+            HTTPError: The key is missing or wrong.
         """
         if self.key is None:
             return

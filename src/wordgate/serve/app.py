@@ -31,7 +31,7 @@ _PREFLIGHT: Headers = [
 
 @dataclass(frozen=True)
 class Route:
-    """What a path answers to one method.
+    """The handler of a path, and the method that it answers.
 
     Attributes:
         method: GET, which includes HEAD, or POST.
@@ -99,7 +99,7 @@ class Application:
             response = refusal.response()
         except ClientGoneError:
             return
-        except Exception:  # a defect: told to whoever runs the server, not to the client
+        except Exception:  # a defect: shown to whoever runs the server, not to the client
             traceback.print_exc()
             response = HTTPError("internal_error", "the server failed on this request").response()
         finally:

@@ -30,7 +30,7 @@ _WORD = re.compile(r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 
 
 class Throughput:
-    """How fast predictions have been lately."""
+    """The recent speed of predictions."""
 
     def __init__(self) -> None:
         self._texts, self._seconds = 0.0, 0.0
@@ -101,7 +101,7 @@ class Batcher:
         """Refuse a request whose size isn't known yet, if one like the latest had no place.
 
         Raises:
-            RefusedError: The queue is full.
+            HTTPError: The queue is full.
         """
         self._refuse_if_no_place(self._latest_cost)
 
@@ -109,7 +109,7 @@ class Batcher:
         """Give the probabilities of some texts, [n, classes].
 
         Raises:
-            RefusedError: The queue is full, or it took too long.
+            HTTPError: The queue is full, or it took too long.
         """
         return await self._result(Job(texts, len(texts), explains=False))
 
@@ -117,7 +117,7 @@ class Batcher:
         """Explain a text; see `Predictor.explain`.
 
         Raises:
-            RefusedError: The queue is full, or it took too long.
+            HTTPError: The queue is full, or it took too long.
         """
         cost = min(1 + len(_WORD.findall(text)), self._limits.max_queue)
         return await self._result(Job([text], cost, explains=True))

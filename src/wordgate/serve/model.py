@@ -1,4 +1,4 @@
-"""The model that is served, as the server sees it and as ``/v1/model`` describes it."""
+"""The model that is served, and the forms of its answers: predictions, and ``/v1/model``."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Protocol
@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import Metrics
+from wordgate.prediction.explanation import Share
 from wordgate.serve.limits import Limits
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Limit = Annotated[int, Field(ge=1)]
 
@@ -24,7 +24,7 @@ class ExplanationLike(Protocol):
 
 
 class ServedModel(Protocol):
-    """What a server needs of a `Predictor`."""
+    """The part of a `Predictor` that a server needs."""
 
     labels: tuple[str, ...]
     config: Config
@@ -42,8 +42,21 @@ class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Prediction(_StrictModel):
+    """A text's label and probabilities."""
+
+    label: str | None = Field(description="null where its probability is below abstain_below")
+    probabilities: dict[str, Share] = Field(description="by label")
+
+
+class Predictions(_StrictModel):
+    """Predictions in the order of the texts."""
+
+    predictions: Annotated[list[Prediction], Field(min_length=1)]
+
+
 class TrainingFacts(_StrictModel):
-    """What is known of the training; of the file only its name, not where it lay."""
+    """Facts of the training; of the file only its name, not where it lay."""
 
     source: str | None
     rows: int | None
@@ -78,7 +91,7 @@ class AbstainPoint(_StrictModel):
 
 
 class RequestLimits(_StrictModel):
-    """How much of the model a request may ask."""
+    """Limits of a request."""
 
     max_texts: Limit
     max_text_length: Limit
@@ -87,7 +100,7 @@ class RequestLimits(_StrictModel):
 
 
 class ModelFacts(_StrictModel):
-    """What a model is, what it is worth, and how much of it a request may ask."""
+    """A model: its labels, training and scores, and the limits of a request."""
 
     family: str
     recipe: str

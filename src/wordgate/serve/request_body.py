@@ -38,7 +38,7 @@ class BufferedBytes:
         """Count bytes that came.
 
         Raises:
-            RefusedError: There are too many; these are not counted.
+            HTTPError: There are too many; these are not counted.
         """
         if self._held + size > self._most:
             raise overloaded("too many large bodies arrive at once; ask again later")
@@ -76,7 +76,7 @@ class RequestBody:
         """Read it all.
 
         Raises:
-            RefusedError: It is too long, compressed, or not said to be JSON.
+            HTTPError: It is too long, compressed, or not declared as JSON.
             ClientGoneError: The client has gone.
         """
         self._check_type()
@@ -177,12 +177,12 @@ def predict_request(body: bytes, limits: Limits) -> PredictRequest:
     """Read the body of ``/v1/predict``.
 
     Raises:
-        RefusedError: It is not JSON (400), or not such a request (422).
+        HTTPError: It is not JSON (400), or not such a request (422).
     """
     fields = _fields(body, "texts", ("texts", "abstain_below"))
     texts = fields["texts"]
     if type(texts) is not list:
-        raise _wrong(f"'texts' is {_kind(texts)}; it must be a list of strings")
+        raise _wrong(f"'texts' is {_NAMES[type(texts)]}; it must be a list of strings")
     if not texts:
         raise _wrong("'texts' is empty; give one text or more")
     if len(texts) > limits.max_texts:
@@ -201,7 +201,7 @@ def explain_request(body: bytes, limits: Limits) -> str:
     """Read the body of ``/v1/explain``: the text.
 
     Raises:
-        RefusedError: It is not JSON (400), or not such a request (422).
+        HTTPError: It is not JSON (400), or not such a request (422).
     """
     text = _fields(body, "text", ("text",))["text"]
     if fault := _fault(text, min(limits.max_text_length, limits.max_explain_length)):
@@ -213,7 +213,7 @@ def _fields(body: bytes, required: str, known: Sequence[str]) -> dict[str, Any]:
     """Read an object, and see that it has the field required and none unknown."""
     content = _json(body)
     if type(content) is not dict:
-        raise _wrong(f"the body is {_kind(content)}; it must be an object with '{required}'")
+        raise _wrong(f"the body is {_NAMES[type(content)]}; it must be an object with '{required}'")
     for name in content:
         if name not in known:
             raise _wrong(f"unknown field {_shown(name)}{did_you_mean(name[:_SHOWN], known)}")
@@ -257,7 +257,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant
 def _fault(text: object, most: int) -> tuple[str, str] | None:
     """Say with its code what is wrong with a text; None where nothing is."""
     if type(text) is not str:
-        return "invalid_request", f"is {_kind(text)}; it must be a string"
+        return "invalid_request", f"is {_NAMES[type(text)]}; it must be a string"
     if len(text) > most:
         return "text_too_long", f"has {len(text):,} characters; it may have {most:,}"
     if text.isascii():
@@ -272,14 +272,10 @@ def _fault(text: object, most: int) -> tuple[str, str] | None:
 
 def _threshold(value: object) -> float:
     if type(value) is not float and type(value) is not int:
-        raise _wrong(f"'abstain_below' is {_kind(value)}; it must be a number from 0 to 1")
+        raise _wrong(f"'abstain_below' is {_NAMES[type(value)]}; it must be a number from 0 to 1")
     if not 0 <= value <= 1:
         raise _wrong("'abstain_below' must be a probability, from 0 to 1")
     return float(value)
-
-
-def _kind(value: object) -> str:
-    return _NAMES[type(value)]
 
 
 def _shown(name: str) -> str:

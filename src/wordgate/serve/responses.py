@@ -1,6 +1,6 @@
 """Responses: errors, which all have the same form, and the files of the page."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,7 +64,7 @@ _PAGE_HEADERS: Headers = [
 
 @dataclass(frozen=True)
 class Response:
-    """What is sent back.
+    """A response.
 
     Attributes:
         status: The status.
@@ -124,12 +124,10 @@ def to_http_bytes(refusal: HTTPError) -> bytes:
 
 def pages(folder: Path = PAGE_FOLDER) -> dict[str, Response]:
     """Read the page: its answers by their paths, ``/`` and ``/page/...``."""
-    return dict(_pages(folder))
-
-
-def _pages(folder: Path) -> Iterator[tuple[str, Response]]:
+    answers = {}
     for file in sorted(folder.rglob("*")):
         if file.suffix in _TYPES and file.is_file():
-            response = Response(200, file.read_bytes(), _PAGE_HEADERS, _TYPES[file.suffix])
             name = file.relative_to(folder).as_posix()
-            yield ("/" if name == "index.html" else f"/page/{name}"), response
+            path = "/" if name == "index.html" else f"/page/{name}"
+            answers[path] = Response(200, file.read_bytes(), _PAGE_HEADERS, _TYPES[file.suffix])
+    return answers

@@ -152,8 +152,11 @@ def check_folder(
         raise BundleError(f"{path} exists; choose another --out, or replace it with --overwrite")
     if os.path.lexists(place):
         check_replaceable(place)
+    working_folder = temporary_path(place)
     try:
-        _try(temporary_path(place))
+        with suppress(FileExistsError):  # where one is, one can be made
+            working_folder.mkdir(mode=0o700)
+            working_folder.rmdir()
     except OSError as error:
         raise BundleError(f"the {what} can't be written to {path}: {error.strerror}") from error
 
@@ -188,13 +191,6 @@ def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
         raise BundleError(f"the {what} could not be written to {path}: {error.strerror}") from error
 
 
-def _try(working_folder: Path) -> None:
-    """See that a folder can be made; where one is, it could."""
-    with suppress(FileExistsError):
-        working_folder.mkdir(mode=0o700)
-        working_folder.rmdir()
-
-
 @contextmanager
 def _working_folder(path: Path) -> Iterator[Path]:
     """Make a folder beside `path` that is gone in the end, and give `path` back what it took."""
@@ -208,14 +204,11 @@ def _working_folder(path: Path) -> Iterator[Path]:
 
 
 def _clear(path: Path) -> None:
-    """Take the working_folder away, of this run or of one that was killed, if it is one."""
+    """Take the working folder away, of this run or of one that was killed, if it is one."""
     _restore_old(path)
-    working_folder = temporary_path(path)
-    if working_folder.is_dir() and {entry.name for entry in working_folder.iterdir()} <= {
-        _NEW,
-        _OLD,
-    }:
-        shutil.rmtree(working_folder, ignore_errors=True)
+    folder = temporary_path(path)
+    if folder.is_dir() and {entry.name for entry in folder.iterdir()} <= {_NEW, _OLD}:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _restore_old(path: Path) -> None:
@@ -234,14 +227,7 @@ def _swap_in(fresh: Path, path: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two names in one step, so that there is no instant without either.
-
-    Returns:
-        False where the system or the file system doesn't know how.
-
-    Raises:
-        OSError: The disk refuses.
-    """
+    """Exchange two names in one step; False where the system doesn't know how."""
     import ctypes
 
     library: Any = ctypes.CDLL(None, use_errno=True) if sys.platform != "win32" else None

@@ -28,14 +28,14 @@ CORRUPT_FILE_ERRORS = (
     TypeError,
     ValueError,
 )
-"""What is raised over kept values of the wrong type or shape."""
+"""Errors that stored values of the wrong type or shape raise."""
 WORDS, VECTORS = "words", "word vectors"
 """Digests of what follows from the rest: how the texts are read, and the vectors found for them."""
 LAYOUT = 5
 """Of files that keep resumable work; those of another one are refused."""
 REMEDY = "begin anew with --overwrite"
 METADATA = "wordgate"
-"""What the content is called in a file's metadata."""
+"""The key of the content in a file's metadata."""
 _LONGEST_SHOWN = 40  # characters of a value; what is longer is a digest or a list
 _LONGEST_LISTING = 1000
 
@@ -44,7 +44,7 @@ FactsT = TypeVar("FactsT", bound=BaseModel)
 
 @dataclass(frozen=True)
 class RunFingerprint:
-    """What a training, a fold of a comparison or a scoring is, and what it runs on.
+    """The identity of a training, a fold of a comparison or a scoring, and its environment.
 
     Attributes:
         config: What decides the result: data, settings, seed. Another one is another run.
@@ -106,17 +106,6 @@ def digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> st
         summed.update(f"{name} {array.dtype} {array.shape}".encode())
         summed.update(np.ascontiguousarray(array).data)
     return summed.hexdigest()
-
-
-def check_digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """See that the digest in a file's metadata is that of what it holds.
-
-    Raises:
-        KeyError: There is none.
-        ValueError: It is another.
-    """
-    if content["digest"] != digest(content, arrays):
-        raise ValueError("its digest is another: a byte of it has changed")
 
 
 def read_facts(form: type[FactsT], facts: object) -> FactsT:
@@ -192,6 +181,8 @@ def read_resumable(
             arrays = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
             content = _content(kept)
         layout = content.get("layout")
+        if layout == LAYOUT and content["digest"] != digest(content, arrays):
+            raise ValueError("its digest is another: a byte of it has changed")
     except OSError as error:
         raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
     except (SafetensorError, *CORRUPT_FILE_ERRORS) as error:
@@ -200,10 +191,6 @@ def read_resumable(
         raise BundleError(
             f"{file} is of layout {layout!r:.80}, and this wordgate reads {LAYOUT}; {remedy}"
         )
-    try:
-        check_digest(content, arrays)
-    except CORRUPT_FILE_ERRORS as error:
-        raise damaged(file, error, remedy) from error
     return content, arrays
 
 

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.evaluation.metrics import Epoch, macro_f1
+from wordgate.runtime.cpu import prefetch
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
-from wordgate.runtime.parallel import prefetch
 from wordgate.runtime.progress import ProgressBar
 from wordgate.training.checkpoint import Checkpoint, TrainingState
 from wordgate.training.fitting import TIME_LIMIT, RunContext

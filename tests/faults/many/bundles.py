@@ -299,7 +299,7 @@ class Training:
 def signed_again(whole, part, chance):
     """Break a part of the facts of a file of arrays, or the arrays, and make the digest right."""
     content, arrays = kept_facts(whole), load_arrays(whole)
-    if chance.random() < 0.65:
+    if not arrays or chance.random() < 0.65:
         content[part] = json_of(broken_json(json.dumps(content[part]), chance))
         if chance.random() < 0.2:
             content = json_of(broken_json(json.dumps(content), chance))
@@ -396,13 +396,13 @@ def kept_facts(whole):
 
 
 class Scoring:
-    """A scoring's note, resumed with bytes changed."""
+    """A scoring's state, resumed with bytes changed."""
 
     def __init__(self, bundle, folder):
         from wordgate.runtime.progress import Silent
-        from wordgate.scoring import keeping, scoring
+        from wordgate.scoring import partial_output, scoring
 
-        self.bundle, self.keeping, self.silent = bundle, keeping, Silent()
+        self.bundle, self.silent = bundle, Silent()
         predictor = scoring.load(bundle)
         scoring.load = lambda *_, **__: predictor
         self.source, self.out = folder / "in.csv", folder / "out.csv"
@@ -410,15 +410,15 @@ class Scoring:
         self.source.write_text("\n".join(["id,text", *lines]))
         self.kept = Path(f"{self.out}.checkpoint")
         self.states = []
-        real = keeping.Kept.note
+        real = partial_output.PartialOutput.save
 
         def note(own, *arguments):
             real(own, *arguments)
             self.states.append({f.name: f.read_bytes() for f in self.kept.iterdir()})
 
-        keeping.Kept.note = note
+        partial_output.PartialOutput.save = note
         self.score()
-        keeping.Kept.note = real
+        partial_output.PartialOutput.save = real
         self.result = self.out.read_bytes()
 
     def score(self, **options):
@@ -438,25 +438,21 @@ class Scoring:
         for name, content in state.items():
             (self.kept / name).write_bytes(content)
         signed = chance.random() < 0.6
-        whole = state["note.json"]
-        content = (broken_json if signed else broken_bytes)(whole, chance)
-        note = json_of(content)
-        if signed and isinstance(note, dict):
-            with contextlib.suppress(RecursionError):
-                note["digest"] = digest(note, {})
-                content = json.dumps(note).encode()
-        (self.kept / "note.json").write_bytes(content)
+        whole = state["state.safetensors"]
+        content = signed_again(whole, "state", chance) if signed else broken_bytes(whole, chance)
+        (self.kept / "state.safetensors").write_bytes(content)
         try:
             self.score(resume=True)
         except WordgateError as error:
             check_sentence(error)
             there = self.out.read_bytes() if self.out.exists() else None
             assert there == old, "a refusal has changed what stood there"
-            return "note: refused"
-        unchanged = signed or json_of(content) == json_of(whole)
-        assert unchanged, "a note with a changed byte was gone on with"
+            return "state: refused"
+        # What safetensors passes over is no change: white space after the header.
+        unchanged = signed or kept_facts(content) == kept_facts(whole)
+        assert unchanged, "a state with a changed byte was gone on with"
         assert signed or self.out.read_bytes() == self.result, "the result is another"
-        return "note: read"
+        return "state: read"
 
 
 class Vectors:

@@ -1,9 +1,9 @@
-"""From a source to a reader whose columns are known, with all that was inferred said."""
+"""The input of a scoring: a source whose text columns are known, and the names of what is added."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from wordgate.bundle.config import Config
@@ -11,14 +11,15 @@ from wordgate.data import Choice, ColumnError, Columns
 from wordgate.data.columns import Flag, as_flag, names_among
 from wordgate.data.roles import choose_roles
 from wordgate.errors import DataError
-from wordgate.scoring.writing import added_names, without_collisions
 from wordgate.tables import OpenTable, Records, open_source, open_table
 from wordgate.tables.jsonl import JsonlReader, keys_among
 
+_PREFIX = "predicted_"
+
 
 @dataclass(frozen=True)
-class Asked:
-    """What the user asked for.
+class InputOptions:
+    """Options of reading the input.
 
     Attributes:
         text: The columns of the text; None to infer them.
@@ -32,13 +33,13 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedInput:
     """A source that is ready to be read.
 
     Attributes:
         table: Its records.
         text: The columns of the text.
-        lines: What was inferred.
+        lines: Sentences on what was inferred.
     """
 
     table: OpenTable
@@ -71,38 +72,34 @@ class Opened:
 
 
 def open_input(
-    source: str | os.PathLike[str], config: Config, asked: Asked, form: str | None
-) -> Opened:
+    source: str | os.PathLike[str], config: Config, options: InputOptions, form: str | None
+) -> OpenedInput:
     """Open a source and find the columns that a model reads.
 
     Args:
         source: A path, or ``-`` for standard input.
         config: The model's.
-        asked: What the user asked for.
+        options: How it is to be read.
         form: The result's format, where it is another than the source's.
 
     Raises:
-        DataError: The source can't be read as asked.
+        DataError: The source can't be read as options.
     """
-    flag = as_flag(asked.text)
+    flag = as_flag(options.text)
     names = names_among([flag if flag is not None else config.columns().get("text", ())])
     found = open_source(source, _enough(names, form))
-    table = open_table(found, encoding=asked.encoding, given=names, batch=asked.batch)
+    table = open_table(found, encoding=options.encoding, given=names, batch=options.batch)
     records = table.reader.sample()
-    text = choose_text(records, config, flag, found.name)
+    text = _choose_text(records, config, flag, found.name)
     if isinstance(table.reader, JsonlReader):
         converts = form not in (None, "jsonl")
         keys = table.all_keys() if converts and found.path is not None else []
         table.reader.know(keys, closed=converts)
-    return Opened(table, text, [*table.form().lines(), text.line()])
+    return OpenedInput(table, text, [*table.form().lines(), text.line()])
 
 
-def choose_text(records: Records, config: Config, flag: Flag | None, name: str) -> Choice:
-    """Choose the columns of the text: as asked, else by their names in training, else inferred.
-
-    Raises:
-        DataError: A flag names no column, or none stands out.
-    """
+def _choose_text(records: Records, config: Config, flag: Flag | None, name: str) -> Choice:
+    """Choose the columns of the text: as asked, else by their names in training, else inferred."""
     trained = config.columns().get("text", ())
     given, reason = flag, None
     if given is None and (len(trained) > 1 or set(trained) & set(records.names or ())):
@@ -120,7 +117,7 @@ def choose_text(records: Records, config: Config, flag: Flag | None, name: str) 
 
 
 def _enough(columns: Collection[str], form: str | None) -> Callable[[bytes], bool]:
-    """Say how much of a pipe tells what it holds.
+    """Give a test of whether the head of a pipe tells what it holds.
 
     Two lines do where the first of them has the names of the text's columns, as the user or the
     training gave them; one of JSON does, unless its keys are to become columns.
@@ -136,3 +133,68 @@ def _enough(columns: Collection[str], form: str | None) -> Callable[[bytes], boo
         return len(others) == 2
 
     return enough
+
+
+def own_names(names: Sequence[str] | None, width: int) -> list[str]:
+    """Give each column a name of its own.
+
+    Args:
+        names: The names there are, some perhaps empty or twice; None without a header.
+        width: How many columns there are.
+
+    Returns:
+        The names; ``column_3`` where there was none, ``text_2`` where one stood before.
+    """
+    chosen: list[str] = []
+    taken: set[str] = set()
+    next_numbers: dict[str, int] = {}  # where to go on, or many equal names would take for ever
+    for number in range(width):
+        name = (names[number] if names else "") or f"column_{number + 1}"
+        chosen.append(_numbered(name, taken, next_numbers))
+        taken.add(_folded(chosen[-1]))
+    return chosen
+
+
+def added_names(labels: Iterable[str]) -> list[str]:
+    """Name the columns that a model adds, if nothing is in their way.
+
+    Returns:
+        ``label``, ``probability``, one for each label, and ``error``.
+    """
+    return ["label", "probability", *(f"probability_{label}" for label in labels), "error"]
+
+
+def without_collisions(wanted: Sequence[str], there: Iterable[str]) -> list[str]:
+    """Give other names to columns whose names are taken, in whatever case.
+
+    Args:
+        wanted: The names of new columns.
+        there: Names that are taken.
+
+    Returns:
+        The names, in order: ``predicted_label`` where ``label`` is taken, then ``label_2``.
+    """
+    taken, chosen = {_folded(name) for name in there}, []
+    for name in wanted:
+        free = name
+        if _folded(free) in taken:
+            free = _PREFIX + name
+        if _folded(free) in taken:
+            free = _numbered(name, taken)
+        taken.add(_folded(free))
+        chosen.append(free)
+    return chosen
+
+
+def _numbered(name: str, taken: set[str], next_numbers: dict[str, int] | None = None) -> str:
+    """Give the name, or the name with the first number from 2 that is free."""
+    counted = {} if next_numbers is None else next_numbers
+    free, key = name, _folded(name)
+    while _folded(free) in taken:
+        number = counted.get(key, 2)
+        free, counted[key] = f"{name}_{number}", number + 1
+    return free
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()

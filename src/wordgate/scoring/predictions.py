@@ -1,4 +1,4 @@
-"""The texts of a batch, and what a model says of them."""
+"""The texts of a batch, and a model's predictions for them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ EMPTY_TEXT = "the text is empty"
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Answers on the records of a batch that can be scored, in order.
+class BatchPredictions:
+    """Predictions for the records of a batch that can be scored, in order.
 
     Attributes:
         labels: The most probable label's place among the model's labels; `ABSTAINED` where it is
@@ -37,12 +37,12 @@ class Answers:
 
     @property
     def abstained(self) -> int:
-        """How many texts have no label."""
+        """The number of texts without a label."""
         return self.labels.count(ABSTAINED)
 
 
 @dataclass(frozen=True)
-class Texts:
+class BatchTexts:
     """Records of a batch with those set apart that can't be scored.
 
     Attributes:
@@ -63,7 +63,7 @@ class Texts:
         return len(self.batch)
 
 
-def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> Texts:
+def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> BatchTexts:
     """Take the texts of a batch that can be scored.
 
     Args:
@@ -82,7 +82,7 @@ def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> Texts:
     *fronts, bodies = (batch.column(column.number - 1) for column in columns)
     texts = [body for body in bodies if body and not body.isspace()]
     if not (fronts or errors) and len(texts) == len(batch):  # as nearly always
-        return Texts(batch, texts, errors, raws)
+        return BatchTexts(batch, texts, errors, raws)
     texts = []
     for place, body in enumerate(bodies):
         if place in errors:
@@ -93,11 +93,11 @@ def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> Texts:
             errors[place] = EMPTY_TEXT
         else:
             texts.append(joined((front[place] for front in fronts), body))
-    return Texts(batch, texts, errors, raws)
+    return BatchTexts(batch, texts, errors, raws)
 
 
-def answers(predictor: Predictor, texts: list[str], abstain_below: float) -> Answers:
-    """Ask a model for texts.
+def predict_batch(predictor: Predictor, texts: list[str], abstain_below: float) -> BatchPredictions:
+    """Predict texts.
 
     Args:
         predictor: The model.
@@ -105,8 +105,8 @@ def answers(predictor: Predictor, texts: list[str], abstain_below: float) -> Ans
         abstain_below: Give no label where the most probable one is less probable than this.
     """
     if not texts:
-        return Answers([], np.empty((0, len(predictor.labels))))
+        return BatchPredictions([], np.empty((0, len(predictor.labels))))
     proba = predictor.predict_proba(texts)
     labels = proba.argmax(axis=1)
     labels[proba.max(axis=1) < abstain_below] = ABSTAINED
-    return Answers(labels.tolist(), proba)
+    return BatchPredictions(labels.tolist(), proba)

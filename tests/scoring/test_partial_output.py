@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import json
 import os
 import signal
 import subprocess
@@ -15,8 +14,8 @@ import wordgate
 from wordgate.errors import BundleError, DataError
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Silent
-from wordgate.scoring import keeping, scoring
-from wordgate.storage.resumable import digest
+from wordgate.scoring import partial_output, scoring
+from wordgate.storage.resumable import read_resumable, write_resumable
 
 ROWS = 400
 OUTS = ["out.csv", "out.tsv", "out.jsonl", "out.csv.gz"]
@@ -34,7 +33,7 @@ def stopped(score, monkeypatch):
     """Score, but fail when the rows have been written so many times."""
 
     def run(*files, after, **options):
-        written = keeping.Kept.write
+        written = partial_output.PartialOutput.write
         calls = iter(range(after))
 
         def write(kept, content):
@@ -43,7 +42,7 @@ def stopped(score, monkeypatch):
             written(kept, content)
 
         with monkeypatch.context() as patched:
-            patched.setattr(keeping.Kept, "write", write)
+            patched.setattr(partial_output.PartialOutput, "write", write)
             with pytest.raises(DataError, match=r"^stopped$"):
                 score(*files, checkpoint_seconds=0.0, batch=20, **options)
 
@@ -87,7 +86,7 @@ def test_blank_lines_between_do_not_move_what_follows(score, write, here, stoppe
 
 def test_a_half_written_note_that_a_kill_left_is_no_failure(score, messy, here, stopped):
     stopped(messy, "out.csv", after=9)
-    (here / "out.csv.checkpoint" / ".note.json.new").write_text('{"layout"')
+    (here / "out.csv.checkpoint" / ".state.safetensors.new").write_bytes(b"9")
     assert score(messy, "out.csv", batch=20, resume=True, checkpoint_seconds=600.0).rows == ROWS
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
 
@@ -144,7 +143,7 @@ def test_what_computes_is_noted(family, kernel, packages, monkeypatch):
     monkeypatch.setattr(scoring, "installed_versions", lambda *names: dict.fromkeys(names, "1"))
     model = SimpleNamespace(config=SimpleNamespace(family=family), n_threads=3)
     always = ["python", "threads", "processor", "numpy", "regex"]
-    engine = scoring._engine(model, kernel)
+    engine = scoring._environment(model, kernel)
     assert list(engine) == always + packages
     assert engine["threads"] == "3"
 
@@ -160,7 +159,7 @@ def test_another_number_of_threads_than_then_is_told_of(messy, lstm_model, here,
     score(threads=2)
     whole = (here / "out.csv").read_bytes()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(keeping.Kept, "close", stop)
+        patched.setattr(partial_output.PartialOutput, "close", stop)
         with pytest.raises(DataError, match=r"^stopped$"):
             score(threads=3, overwrite=True)
     score(threads=1, resume=True)
@@ -174,24 +173,33 @@ def test_rows_that_were_lost_are_noticed(score, messy, here, stopped):
     (here / "out.csv.checkpoint" / "rows").write_bytes(b"")
     with pytest.raises(BundleError, match=r"^out\.csv\.checkpoint is damaged \(0 bytes where "):
         score(messy, "out.csv", resume=True, batch=20)
-    (here / "out.csv.checkpoint" / "note.json").write_text("{}")
-    with pytest.raises(BundleError, match=r"is damaged \('layout'\); begin anew with --overwrite$"):
+    (here / "out.csv.checkpoint" / "state.safetensors").write_text("{}")
+    with pytest.raises(BundleError, match=r"is damaged \(.+\); begin anew with --overwrite$"):
         score(messy, "out.csv", resume=True, batch=20)
 
 
-def test_a_note_that_was_changed_is_not_believed(score, messy, here, stopped):
+def test_a_state_that_was_changed_is_not_believed(score, messy, here, stopped):
     stopped(messy, "out.csv", after=9)
-    file = here / "out.csv.checkpoint" / "note.json"
-    note = json.loads(file.read_text())
-    file.write_text(json.dumps({**note, "position": note["position"] + 20}))
+    file = here / "out.csv.checkpoint" / "state.safetensors"
+    whole, (content, _) = file.read_bytes(), read_resumable(file)
+    position = f'\\"position\\": {content["state"]["position"]}'.encode()
+    assert position in whole
+    file.write_bytes(whole.replace(position, position[:-1] + b"1"))
     message = r"is damaged \(its digest is another: a byte of it has changed\); begin anew with"
     with pytest.raises(BundleError, match=message):
         score(messy, "out.csv", batch=20, resume=True)
-    for change in ({"position": -1}, {"length": 1e9}, {"position": float("inf")}):
-        changed = {**note, **change}
-        file.write_text(json.dumps({**changed, "digest": digest(changed, {})}))
-        with pytest.raises(BundleError, match=r"is damaged \(its numbers are \["):
+    state = content["state"]
+    for name, value in (("position", -1), ("length", 1e9), ("position", float("inf"))):
+        write_resumable(file, {**content, "state": {**state, name: value}}, {})
+        with pytest.raises(BundleError, match=rf"is damaged \({name}: Input should be "):
             score(messy, "out.csv", batch=20, resume=True)
+    counts = {**state["counts"], "scored": state["counts"]["scored"] + 1}
+    write_resumable(file, {**content, "state": {**state, "counts": counts}}, {})
+    with pytest.raises(BundleError, match=r"is damaged \(its counts are rows="):
+        score(messy, "out.csv", batch=20, resume=True)
+    write_resumable(file, {**content, "layout": 4}, {})
+    with pytest.raises(BundleError, match=r"state\.safetensors is of layout 4, and this wordgate"):
+        score(messy, "out.csv", batch=20, resume=True)
 
 
 @pytest.fixture
@@ -202,7 +210,7 @@ def victim(here):
     return here / "victim.txt"
 
 
-@pytest.mark.parametrize("name", ["rows", "note.json", ".note.json.new", "begun"])
+@pytest.mark.parametrize("name", ["rows", "state.safetensors", ".state.safetensors.new", "begun"])
 def test_a_link_that_waits_beside_the_result_is_not_followed(score, messy, here, victim, name):
     (here / "out.csv.checkpoint" / name).symlink_to("../victim.txt")
     before = victim.stat()
@@ -219,7 +227,7 @@ def test_a_link_that_leads_nowhere_makes_no_file_there(score, messy, here):
     assert sorted(file.name for file in here.iterdir()) == ["in.csv", "out.csv"]
 
 
-@pytest.mark.parametrize("name", ["rows", "note.json"])
+@pytest.mark.parametrize("name", ["rows", "state.safetensors"])
 def test_a_link_is_not_gone_on_with(score, messy, here, stopped, name):
     stopped(messy, "out.csv", after=9)
     kept = here / "out.csv.checkpoint" / name
@@ -234,10 +242,12 @@ def test_a_link_is_not_gone_on_with(score, messy, here, stopped, name):
 
 def test_the_folder_is_on_the_disk_before_its_first_row(score, messy, here, monkeypatch):
     done = []
-    synced, written = keeping.sync_folder, keeping.Kept.write
-    monkeypatch.setattr(keeping, "sync_folder", lambda at: (done.append(at), synced(at)))
+    synced, written = partial_output.sync_folder, partial_output.PartialOutput.write
+    monkeypatch.setattr(partial_output, "sync_folder", lambda at: (done.append(at), synced(at)))
     monkeypatch.setattr(
-        keeping.Kept, "write", lambda kept, rows: (done.append("rows"), written(kept, rows))
+        partial_output.PartialOutput,
+        "write",
+        lambda kept, rows: (done.append("rows"), written(kept, rows)),
     )
     score(messy, here / "out.csv")
     assert here in done[: done.index("rows")]
@@ -275,7 +285,7 @@ def moved(score, messy, here, monkeypatch):
             raise Killed
 
         with monkeypatch.context() as patched:
-            patched.setattr(keeping.Kept, "clear", clear)
+            patched.setattr(partial_output.PartialOutput, "clear", clear)
             with pytest.raises(Killed):
                 score(messy, out, batch=20)
 
@@ -294,16 +304,16 @@ def test_a_result_in_its_place_is_whole_for_the_same_command_alone(score, messy,
 
 
 @pytest.mark.parametrize(
-    ("note", "why"), [(b"{}", r"'layout'"), (b"garbage", r"Expecting value.*"), (None, "its rows")]
+    ("state", "why"), [(b"{}", r".*header"), (b"garbage", r".*header"), (None, "its rows")]
 )
 def test_a_result_of_others_is_not_whole_by_what_lies_beside_it(
-    score, messy, here, moved, note, why
+    score, messy, here, moved, state, why
 ):
     moved("out.csv")
     (here / "out.csv").write_text("theirs")
-    if note is not None:
-        (here / "out.csv.checkpoint" / "note.json").write_bytes(note)
-    with pytest.raises(BundleError, match=rf"^out\.csv\.checkpoint is damaged \({why}"):
+    if state is not None:
+        (here / "out.csv.checkpoint" / "state.safetensors").write_bytes(state)
+    with pytest.raises(BundleError, match=rf"^out\.csv\.checkpoint\S* is damaged \({why}"):
         score(messy, "out.csv", batch=20, resume=True)
     assert (here / "out.csv").read_text() == "theirs"
 
@@ -425,7 +435,7 @@ SUICIDE = (
     + """
 import os, pathlib, signal, sys
 import wordgate.scoring.scoring as scoring
-import wordgate.scoring.keeping as keeping
+import wordgate.scoring.partial_output as partial_output
 from wordgate.runtime.progress import Silent
 
 bundle, source, out = sys.argv[1:4]
@@ -445,7 +455,7 @@ def run(step):
     child = os.fork()
     if not child:
         left = [step]
-        for owner, names in ((os, ["fsync"]), (keeping.Kept, ["write"]),
+        for owner, names in ((os, ["fsync"]), (partial_output.PartialOutput, ["write"]),
                              (pathlib.Path, ["replace", "unlink", "mkdir", "touch", "rmdir"])):
             for name in names:
                 setattr(owner, name, mortal(getattr(owner, name), left))
@@ -492,6 +502,6 @@ def test_an_interruption_is_noted_and_gone_on_with(messy, count_model, here, sco
     )
     with pytest.raises(KeyboardInterrupt, match=message):
         wordgate.score(count_model.folder, messy, "out.csv", batch=24, progress=Interrupting())
-    note = json.loads((here / "out.csv.checkpoint" / "note.json").read_text())
-    assert note["counts"]["rows"] == 20
+    content, _ = read_resumable(here / "out.csv.checkpoint" / "state.safetensors")
+    assert content["state"]["counts"]["rows"] == 20
     assert score(messy, "out.csv", batch=24, resume=True).rows == ROWS

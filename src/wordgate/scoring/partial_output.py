@@ -1,0 +1,354 @@
+"""A partial output beside its destination, so that a kill costs seconds, not hours.
+
+Beside ``scored.csv`` that is a folder, ``scored.csv.checkpoint``, with the rows written so far and
+a state that says how far they are good. The rows are forced to the disk before the state is, and
+the state is replaced as a whole: whatever was written after it is cut off when the work goes on.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wordgate.errors import BundleError, SettingsError
+from wordgate.storage.files import remove, resolve_link, sync_folder
+from wordgate.storage.resumable import (
+    CORRUPT_FILE_ERRORS,
+    RunFingerprint,
+    damaged,
+    read_facts,
+    read_resumable,
+    write_resumable,
+)
+from wordgate.tables.source import STANDARD
+
+_ROWS, _STATE, _BEGUN = "rows", "state.safetensors", "begun"
+# A state that took t seconds is followed by the next after fifty times t: a cost of 2 %.
+_SHARE = 50.0
+_FIRST_ERRORS = 5
+_MOST_SHOWN = 1000  # characters of each
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Counts(BaseModel):
+    """The records that were scored so far.
+
+    Attributes:
+        rows: Records read, those with errors included.
+        scored: Records that have probabilities.
+        abstained: Those of them that have no label.
+        errors: Records that could not be scored.
+        first_errors: The first of them: the row's number and why.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    rows: Count = 0
+    scored: Count = 0
+    abstained: Count = 0
+    errors: Count = 0
+    first_errors: list[tuple[int, str]] = Field(default_factory=list)
+
+    def add(self, rows: int, abstained: int, errors: Mapping[int, str]) -> None:
+        """Count a batch."""
+        room = _FIRST_ERRORS - len(self.first_errors)
+        first = sorted(errors)[:room] if room else ()
+        self.first_errors += [(self.rows + i + 1, errors[i][:_MOST_SHOWN]) for i in first]
+        self.rows += rows
+        self.scored += rows - len(errors)
+        self.abstained += abstained
+        self.errors += len(errors)
+
+
+class ScoringState(BaseModel):
+    """The state of a scoring between two batches.
+
+    Attributes:
+        position: Where the source's next batch begins.
+        length: Bytes of the result so far.
+        counts: The records of these bytes.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    position: Count
+    length: Count
+    counts: Counts
+
+
+class PartialOutput:
+    """A result that is not whole yet.
+
+    Args:
+        out: Where the result is to stand.
+        every: Seconds between two states at least; 0 for a state after every batch.
+    """
+
+    def __init__(self, out: Path, every: float):
+        self.out = out
+        self.folder = Path(f"{out}.checkpoint")
+        self.rows = self.folder / _ROWS
+        self.state = self.folder / _STATE
+        self._begun = self.folder / _BEGUN
+        self._every = every
+        self._due = 0.0
+        self._stream: BinaryIO | None = None
+        self._claimed = False
+
+    def __enter__(self) -> "PartialOutput":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        with suppress(OSError):  # it keeps something, or is gone
+            if not self.exists() and (self._claimed or self._stream is not None):
+                self.rows.unlink(missing_ok=True)
+                self._begun.unlink(missing_ok=True)
+            self.folder.rmdir()
+
+    def exists(self) -> bool:
+        """Tell whether an interrupted scoring left something to go on with."""
+        return self.state.exists()
+
+    def is_complete(
+        self, bundle_file: Path, source: str | Path, *, resume: bool, overwrite: bool
+    ) -> bool:
+        """Tell whether nothing is left to do, and refuse what must not be done.
+
+        Args:
+            bundle_file: A file of the model that is as old as it is.
+            source: The input.
+            resume: Whether to go on with what is there.
+            overwrite: Whether to replace what is there.
+
+        Raises:
+            BundleError: Nothing can be written there, or something stands there and nothing said
+                what is to become of it.
+            SettingsError: The result is the input.
+        """
+        self._check_place(source)
+        if self.exists():
+            if not resume and not overwrite:
+                raise BundleError(
+                    f"a scoring into {self.out} was interrupted and left {self.folder}: go on with"
+                    " it by --resume, or begin anew with --overwrite"
+                )
+            return False
+        if overwrite and self.out.exists():
+            self._claim()
+        if not self.out.exists() or self._begun.exists():
+            return False
+        if not resume:
+            raise BundleError(
+                f"{self.out} exists; choose another file, or replace it with --overwrite"
+            )
+        for file in (Path(source).expanduser(), bundle_file):
+            if file.exists() and file.stat().st_mtime_ns > self.out.stat().st_mtime_ns:
+                raise BundleError(
+                    f"{self.out} is whole, and older than {file}: score anew with --overwrite"
+                )
+        return True
+
+    def _check_place(self, source: str | Path) -> None:
+        out = self.out
+        if not out.parent.is_dir():
+            raise BundleError(f"there is no folder '{out.parent}' to write '{out.name}' into")
+        if out.is_dir():
+            raise BundleError(f"{out} is a folder: name a file")
+        if self.folder.is_symlink():
+            raise BundleError(
+                f"{self.folder}, where the work is to be kept, is a link: take it away"
+            )
+        with suppress(OSError):  # there is no result yet, or no input
+            if out.samefile(source):
+                raise SettingsError(f"{out} is the input: write the result to another file")
+
+    def _claim(self) -> None:
+        """Note that what stands in the result's place is not it."""
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            if self._begun.is_symlink():
+                self._begun.unlink()
+            self._claimed |= not self._begun.exists()
+            self._begun.touch()
+            sync_folder(self.folder.parent)
+        except OSError as error:
+            raise _unwritten(self.folder, error) from error
+
+    def begin(self, heading: bytes, fingerprint: RunFingerprint | None) -> None:
+        """Begin anew, whatever was kept.
+
+        Args:
+            heading: What stands before the first row.
+            fingerprint: What the scoring is; None where nothing can be gone on with.
+
+        Raises:
+            BundleError: The disk refuses.
+        """
+        self._claim()
+        try:
+            self.state.unlink(missing_ok=True)
+            sync_folder(self.folder)
+            self.rows.unlink(missing_ok=True)  # it may be a link to who knows where
+            self._stream = self.rows.open("xb", buffering=0)
+        except OSError as error:
+            raise _unwritten(self.folder, error) from error
+        self.write(heading)
+        if fingerprint is not None:
+            self.save(fingerprint, 0, Counts())
+
+    def resume(self, state: ScoringState) -> None:
+        """Go on where the state says.
+
+        Raises:
+            BundleError: What is kept is damaged.
+        """
+        try:
+            self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
+            there = os.fstat(self._stream.fileno()).st_size
+            if there < state.length:
+                why = f"{there:,} bytes where {state.length:,} were written"
+                raise damaged(self.folder, why)
+            self._stream.truncate(state.length)
+            self._stream.seek(state.length)
+        except FileNotFoundError as error:
+            raise damaged(self.folder, f"its {_ROWS} are gone") from error
+        except OSError as error:
+            raise _unwritten(self.rows, error) from error
+        self._due = time.monotonic() + self._every
+
+    def write(self, content: bytes) -> None:
+        """Add to the result.
+
+        Raises:
+            BundleError: The disk refuses.
+        """
+        assert self._stream is not None  # noqa: S101 - begin and resume open it
+        view = memoryview(content)
+        try:
+            while view:
+                view = view[self._stream.write(view) or 0 :]
+        except OSError as error:
+            raise _unwritten(self.rows, error) from error
+
+    def is_due(self) -> bool:
+        """Tell whether it is time to save again."""
+        return time.monotonic() >= self._due
+
+    def save(self, fingerprint: RunFingerprint, position: int, counts: Counts) -> None:
+        """Save how far the result has come; all that was written before is on the disk then.
+
+        Raises:
+            BundleError: The disk refuses; the state before stays good.
+        """
+        assert self._stream is not None  # noqa: S101
+        started = time.monotonic()
+        state = ScoringState(position=position, length=self._stream.tell(), counts=counts)
+        try:
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise _unwritten(self.rows, error) from error
+        write_resumable(self.state, {**fingerprint.facts(), "state": state.model_dump()}, {})
+        ended = time.monotonic()
+        self._due = ended + (max(self._every, _SHARE * (ended - started)) if self._every else 0.0)
+
+    def close(self) -> None:
+        """Force all that was written to the disk, and be done with writing.
+
+        Raises:
+            BundleError: The disk refuses.
+        """
+        if self._stream is None:
+            return
+        try:
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+        except OSError as error:
+            raise _unwritten(self.rows, error) from error
+
+    def clear(self) -> None:
+        """Take away what is kept, now that the result is in its place.
+
+        The state goes last: with the rows gone, it tells that nothing is left to do.
+        """
+        for file in (self.rows, self._begun, self.state):
+            remove(file)
+            sync_folder(self.folder)
+        self.folder.rmdir()
+
+    def load(self, fingerprint: RunFingerprint) -> tuple[ScoringState, list[str]]:
+        """Read how far the result has come.
+
+        Args:
+            fingerprint: What the scoring is that is to go on.
+
+        Returns:
+            The state, and warnings: what differs between then and now and may move the result a
+            little.
+
+        Raises:
+            BundleError: What is kept is of another work, or damaged.
+        """
+        for file in (self.state, self.rows):
+            if file.is_symlink():
+                raise damaged(self.folder, f"{file.name} is a link")
+        if not self.state.is_file():  # a pipe would be waited for
+            raise damaged(self.folder, f"{_STATE} is no file")
+        content, _ = read_resumable(self.state)
+        try:
+            return _checked_state(content), fingerprint.check(content, "scoring", self.folder)
+        except CORRUPT_FILE_ERRORS as error:
+            raise damaged(self.state, error) from error
+
+
+def destination(out: str) -> Path:
+    """Give the file that a result is written to: where a link leads, so that the link stays.
+
+    Args:
+        out: As the user named it.
+
+    Raises:
+        BundleError: There is something else than a file or a folder.
+    """
+    path = Path(out).expanduser()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise BundleError(f"{path} is not a file; name one, or - for standard output")
+    return resolve_link(path)
+
+
+def check_effect(source: str, out: str, *, resume: bool, overwrite: bool) -> None:
+    """Refuse options about an earlier result that have no effect.
+
+    Raises:
+        SettingsError: There are such.
+    """
+    if resume and overwrite:
+        raise SettingsError("--resume goes on and --overwrite begins anew: give one of them")
+    if out == STANDARD and (resume or overwrite):
+        name = "--resume" if resume else "--overwrite"
+        raise SettingsError(f"{name} has no effect on standard output: name a file")
+    if resume and source == STANDARD:
+        raise SettingsError("--resume has no effect on standard input, which comes only once")
+
+
+def _checked_state(content: Mapping[str, Any]) -> ScoringState:
+    state = read_facts(ScoringState, content["state"])
+    counts = state.counts
+    if counts.scored + counts.errors != counts.rows or counts.abstained > counts.scored:
+        raise ValueError(f"its counts are {counts}")
+    return state
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file, but no link to another, and without waiting for the other end of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+
+
+def _unwritten(path: Path, error: OSError) -> BundleError:
+    return BundleError(f"{path} can't be written: {error.strerror or error}")
