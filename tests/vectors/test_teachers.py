@@ -12,8 +12,7 @@ import pytest
 import wordgate
 from wordgate.errors import DataError, MissingExtraError
 from wordgate.runtime.progress import Silent
-from wordgate.vectors.distilling import distill_words
-from wordgate.vectors.teachers import load_teacher, locate_teacher
+from wordgate.vectors.distilling import distill_words, load_teacher, locate_teacher
 
 
 @pytest.fixture

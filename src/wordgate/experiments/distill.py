@@ -17,8 +17,13 @@ from wordgate.runtime.parallel import limited_blas
 from wordgate.runtime.progress import Console, Progress
 from wordgate.storage.files import check_file
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
-from wordgate.vectors.distilling import WordVectors, distill_words
-from wordgate.vectors.teachers import SentenceTeacher, load_teacher, locate_teacher
+from wordgate.vectors.distilling import (
+    SentenceTeacher,
+    WordVectors,
+    distill_words,
+    load_teacher,
+    locate_teacher,
+)
 from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import format_by_name, write_vectors
 

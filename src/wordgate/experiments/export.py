@@ -88,7 +88,7 @@ def export_onnx(
     check_file(out, overwrite=overwrite)
     config = folder.config()
     check_family(config.family)  # before the model is loaded: a transformer takes torch and time
-    model = cast(Exportable, folder.model(config, threads=threads))
+    model = cast("Exportable", folder.model(config, threads=threads))
     with limited_blas(n_threads):
         rows = None if data is None else labelled_rows(bundle, config, data, **reading)
         with atomic_output(out) as aside:

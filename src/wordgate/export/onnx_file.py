@@ -11,8 +11,7 @@ import regex
 
 from wordgate.bundle.config import Config
 from wordgate.errors import SettingsError
-from wordgate.export.families import average_logits, lstm_logits
-from wordgate.export.graph import Graph
+from wordgate.export.graph import Graph, average_logits, lstm_logits
 from wordgate.families import FAMILIES
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel

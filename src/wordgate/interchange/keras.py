@@ -15,9 +15,8 @@ from wordgate.bundle.writing import Bundle, check_destination, write_bundle
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, SettingsError
 from wordgate.interchange.hdf5 import ArrayFile
-from wordgate.interchange.keras_archive import open_keras
 from wordgate.interchange.keras_config import LARGEST, KerasNetwork, parse_config
-from wordgate.interchange.keras_tokenizer import read_vocabulary
+from wordgate.interchange.keras_files import open_keras, read_vocabulary
 from wordgate.models.lstm import LSTMModel
 from wordgate.models.lstm_network import Direction, Floats, Network
 from wordgate.prediction.predictor import Predictor

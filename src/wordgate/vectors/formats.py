@@ -11,10 +11,15 @@ from collections import Counter
 from pathlib import Path
 
 from wordgate.errors import DataError
-from wordgate.vectors.byte_stream import ByteStream, open_stream
 from wordgate.vectors.safetensors_format import LENGTH_BYTES, SafetensorsFile
 from wordgate.vectors.text_format import TextFile
-from wordgate.vectors.vector_file import VectorFile, check_header, check_room
+from wordgate.vectors.vector_file import (
+    ByteStream,
+    VectorFile,
+    check_header,
+    check_room,
+    open_stream,
+)
 from wordgate.vectors.word2vec_format import Word2VecFile
 
 FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.vectors.byte_stream import ByteStream, open_stream
 from wordgate.vectors.vector_file import (
     MAX_WORD_BYTES,
+    ByteStream,
     VectorBatch,
     check_finite,
+    open_stream,
     take_first,
     too_few,
     too_many,

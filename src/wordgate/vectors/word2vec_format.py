@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.vectors.byte_stream import open_stream
 from wordgate.vectors.vector_file import (
     MAX_WORD_BYTES,
     VectorBatch,
     check_finite,
+    open_stream,
     too_few,
     too_many,
 )
