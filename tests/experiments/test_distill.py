@@ -146,7 +146,7 @@ def no_work(monkeypatch):
         raise AssertionError("work was begun")
 
     monkeypatch.setattr("wordgate.experiments.distill.read_table", fail)
-    monkeypatch.setattr("wordgate.experiments.distill.locate_teacher", fail)
+    monkeypatch.setattr("wordgate.experiments.distill.locate_model", fail)
 
 
 @pytest.mark.usefixtures("no_work")

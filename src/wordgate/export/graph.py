@@ -20,7 +20,7 @@ from wordgate.errors import SettingsError
 from wordgate.models.int8 import quantize
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto, TensorProto
+    from onnx import NodeProto, TensorProto
 
 
 from dataclasses import replace
@@ -71,11 +71,11 @@ class Graph:
         """Add whole numbers, int64 [n]: axes, shapes."""
         return self.array("numbers", np.array(values, np.int64))
 
-    def lengths_as(self, dtype: type[np.generic]) -> str:
-        """Give the lengths in another type, [batch]."""
+    def cast(self, values: str, dtype: type[np.generic]) -> str:
+        """Give values in another type."""
         from onnx import helper
 
-        return self.add("Cast", "lengths", to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+        return self.add("Cast", values, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def column(self, values: str) -> str:
         """Turn [batch] into [batch, 1]."""
@@ -90,13 +90,11 @@ class Graph:
             rows: float32 [vocabulary, dim].
             int8: Quantize the table.
         """
-        from onnx import TensorProto
-
         if not int8:
             return self.add("Gather", self.array(name, rows), ids)
         whole, scales = quantize(rows)
         found = self.add("Gather", self.array(name, whole), ids)
-        found = self.add("Cast", found, to=TensorProto.FLOAT)
+        found = self.cast(found, np.float32)
         scale = self.add("Gather", self.array(f"{name}_scales", scales[:, None]), ids)
         return self.add("Mul", found, scale)
 
@@ -111,17 +109,14 @@ class Graph:
         Raises:
             SettingsError: The file would be larger than ONNX allows.
         """
+        from onnx import TensorProto, helper
+
         size = sum(len(array.raw_data) for array in self._arrays)
         if size > LARGEST:
             raise SettingsError(
                 f"the model has {size / 1e9:.1f} GB of numbers, and an ONNX file in one piece holds"
                 " less than 2; --int8 takes a quarter"
             )
-        return bytes(self._model(logits, classes, metadata).SerializeToString())
-
-    def _model(self, logits: str, classes: int, metadata: Mapping[str, str]) -> ModelProto:
-        from onnx import TensorProto, helper
-
         log_proba = self.add("LogSoftmax", logits, axis=1)
         self._nodes.append(helper.make_node("Identity", [log_proba], ["log_probabilities"]))
         self._nodes.append(helper.make_node("Exp", [log_proba], ["probabilities"]))
@@ -145,7 +140,7 @@ class Graph:
         model = helper.make_model(graph, producer_name="wordgate", opset_imports=opsets)
         model.ir_version = IR_VERSION
         helper.set_model_props(model, dict(metadata))
-        return model
+        return bytes(model.SerializeToString())
 
     def _safe_ids(self) -> tuple[str, str]:
         """Pad a batch without any step to one, and blank out what lies beyond the lengths."""
@@ -211,11 +206,9 @@ def balance_scales(network: Network) -> Network:
 
 
 def _states(graph: Graph, directions: tuple[Direction, ...], vectors: str, *, int8: bool) -> str:
-    """Add the recurrence over vectors, [time, batch, embedding].
+    """Add the recurrence over vectors, [time, batch, embedding]: [time, directions, batch, hidden].
 
-    Returns:
-        The name of the states, [time, directions, batch, hidden]. The states after each text's
-        last step, [directions, batch, hidden], go by that name and ``_1``.
+    The states after each text's last step, [directions, batch, hidden], go by that name and ``_1``.
     """
     hidden = directions[0].hidden_weights.shape[1]
     attributes = {
@@ -226,7 +219,7 @@ def _states(graph: Graph, directions: tuple[Direction, ...], vectors: str, *, in
     biases = np.concatenate([biases, np.zeros_like(biases)], axis=1)
     # A length of 0 is left to chance by runtimes: such texts read one word that is then forgotten.
     one = graph.array("one", np.int32(1))
-    lengths = graph.add("Max", graph.lengths_as(np.int32), one)
+    lengths = graph.add("Max", graph.cast("lengths", np.int32), one)
     inputs = [_reordered(d.input_weights) for d in directions]
     recurrent = [_reordered(d.hidden_weights) for d in directions]
     bias = graph.array("lstm_bias", biases)
@@ -252,12 +245,7 @@ def _reordered(gates: Floats) -> Floats:
 
 
 def _quantized_weights(graph: Graph, weights: list[Floats]) -> tuple[str, str, str]:
-    """Add weights of the directions in 8 bits, with a scale for each gate of each hidden unit.
-
-    Returns:
-        The names of the weights, int8 [directions, numbers, 4 * hidden], of their scales and of
-        their zeros, [directions, 4 * hidden].
-    """
+    """Add weights in 8 bits, with a scale and a zero for each gate of each hidden unit."""
     pairs = [quantize(own, SAFE_WEIGHT) for own in weights]
     numbers: NDArray[np.int8] = np.stack([numbers.T for numbers, _ in pairs])
     scales = np.stack([scales for _, scales in pairs])
@@ -276,33 +264,40 @@ def _features(graph: Graph, network: Network, states: str) -> str:
     by_text = graph.add("Transpose", joined, perm=[2, 0, 1, 3])
     features = graph.add("Reshape", by_text, graph.numbers(0, network.output_weights.shape[1]))
     has_words = graph.add("Min", "lengths", graph.array("one", np.int64(1)))
-    return graph.add("Mul", features, graph.column(_floats(graph, has_words)))
+    return graph.add("Mul", features, graph.column(graph.cast(has_words, np.float32)))
 
 
 def _pooled(graph: Graph, name: str, states: str) -> str:
     """Pool the states over a text's steps: float32 [directions, batch, hidden]."""
     if name == "last":
         return f"{states}_1"
-    inside = _floats(graph, graph.add("Transpose", graph.inside, perm=[1, 0]))
+    inside = graph.cast(graph.add("Transpose", graph.inside, perm=[1, 0]), np.float32)
     inside = graph.add("Unsqueeze", inside, graph.numbers(1, 3))  # [time, 1, batch, 1]
     if name == "max":
         beyond = graph.add("Sub", inside, graph.array("one", np.float32(1.0)))
         penalty = graph.add("Mul", beyond, graph.array("far", _FAR))
         return graph.add("ReduceMax", graph.add("Add", states, penalty), axes=[0], keepdims=0)
     summed = graph.add("ReduceSum", graph.add("Mul", states, inside), graph.numbers(0), keepdims=0)
-    steps = graph.add("Max", graph.lengths_as(np.float32), graph.array("one", np.float32(1.0)))
+    steps = graph.add("Max", graph.cast("lengths", np.float32), graph.array("one", np.float32(1.0)))
     return graph.add("Div", summed, graph.column(steps))
-
-
-def _floats(graph: Graph, values: str) -> str:
-    from onnx import TensorProto
-
-    return graph.add("Cast", values, to=TensorProto.FLOAT)
 
 
 def average_logits(graph: Graph, model: AverageModel, temperature: float, *, int8: bool) -> str:
     """Add an averaging model: float32 [batch, classes], divided by the temperature."""
-    means = _means(graph, model.rows, model.weights, int8=int8)
+    own = graph.add("Gather", graph.array("weights", without_padding(model.weights)), graph.ids)
+    totals = graph.add("ReduceSum", own, graph.numbers(1), keepdims=1)
+    if int8:
+        numbers, scales = quantize(without_padding(model.rows))
+        scale = graph.add("Gather", graph.array("rows_scales", scales), graph.ids)
+        found = graph.add("Gather", graph.array("rows", numbers), graph.ids)
+        found, shares = graph.cast(found, np.float32), graph.add("Mul", own, scale)
+    else:
+        found, shares = graph.add("Gather", graph.array("rows", model.rows), graph.ids), own
+    shares = graph.add("Unsqueeze", shares, graph.numbers(1))  # [batch, 1, time]
+    sums = graph.add("Squeeze", graph.add("MatMul", shares, found), graph.numbers(1))
+    none = graph.add("Equal", totals, graph.array("zero", np.float32(0.0)))
+    one = graph.array("one", np.float32(1.0))  # of a text without words
+    means = graph.add("Div", sums, graph.add("Where", none, one, totals))
     features = graph.add("Add", means, graph.array("bias", model.bias))
     if model.output is not None:
         hidden = graph.add("Relu", features)
@@ -310,24 +305,3 @@ def average_logits(graph: Graph, model: AverageModel, temperature: float, *, int
         bias = graph.array("output_bias", model.output.bias)
         features = graph.add("Gemm", hidden, weights, bias)
     return graph.add("Div", features, graph.array("temperature", np.float32(temperature)))
-
-
-def _means(graph: Graph, rows: Floats, weights: Floats, *, int8: bool) -> str:
-    """Average the rows of each text's words, float32 [batch, features]; zeros for none."""
-    from onnx import TensorProto
-
-    own = graph.add("Gather", graph.array("weights", without_padding(weights)), graph.ids)
-    totals = graph.add("ReduceSum", own, graph.numbers(1), keepdims=1)
-    if int8:
-        numbers, scales = quantize(without_padding(rows))
-        scale = graph.add("Gather", graph.array("rows_scales", scales), graph.ids)
-        found = graph.add("Gather", graph.array("rows", numbers), graph.ids)
-        found, shares = graph.add("Cast", found, to=TensorProto.FLOAT), graph.add("Mul", own, scale)
-    else:
-        found, shares = graph.add("Gather", graph.array("rows", rows), graph.ids), own
-    shares = graph.add("Unsqueeze", shares, graph.numbers(1))  # [batch, 1, time]
-    sums = graph.add("Squeeze", graph.add("MatMul", shares, found), graph.numbers(1))
-    none = graph.add("Equal", totals, graph.array("zero", np.float32(0.0)))
-    return graph.add(
-        "Div", sums, graph.add("Where", none, graph.array("one", np.float32(1.0)), totals)
-    )

@@ -82,24 +82,20 @@ def import_keras(
         "training_texts": "unknown",
         "notes": _notes(encoder, sizes),
     }
-    config = _config(names, data, archive.version)
+    config = Config(
+        family="lstm",
+        labels=names,
+        seed=0,
+        recipe="import-keras",
+        settings={},
+        data=data,
+        environment={"keras": archive.version},
+    )
     ours = LSTMModel(encoder, network)
     if out is not None:
         bundle = Bundle(config, ours, metrics=None, fingerprints=Fingerprints.of([], None))
         write_bundle(bundle, out, overwrite=overwrite)
     return Predictor(ours, config)
-
-
-def _config(labels: tuple[str, ...], data: dict[str, object], version: str) -> Config:
-    return Config(
-        family="lstm",
-        labels=labels,
-        seed=0,
-        recipe="import-keras",
-        settings={},
-        data=data,
-        environment={"keras": version},
-    )
 
 
 @contextmanager
@@ -162,11 +158,9 @@ def _encoder(
 
 
 def _network(arrays: ArrayFile, sizes: KerasNetwork, words: int) -> Network:
-    """Read the weights and turn them as ours lie.
-
-    Keras 3 files them by a layer's class, not by its name (``_save_container_state`` in its
-    ``saving/saving_lib.py``).
-    """
+    """Read the weights and turn them as ours lie."""
+    # Keras 3 files them by a layer's class, not by its name (``_save_container_state`` in its
+    # ``saving/saving_lib.py``).
     gates = 4 * sizes.hidden
     embedding = arrays.read("layers/embedding/vars/0", (sizes.words, sizes.embedding), rows=words)
     cell, dense = "layers/lstm/cell/vars", "layers/dense/vars"

@@ -88,7 +88,11 @@ class Layer:
 
 def read_layer(entry: Any, number: int) -> Layer:
     """Read one layer's description, and refuse what can't be computed here."""
-    name = _name(entry, number)
+    match entry:
+        case {"config": {"name": str(name)}}:
+            pass
+        case _:
+            name = str(number)
     where = f"layer '{shown(name, 60)}'"
     kind, config = own_class(entry, where), fields_of(entry, where)
     nodes = entry.get("inbound_nodes")
@@ -97,14 +101,6 @@ def read_layer(entry: Any, number: int) -> Layer:
         raise BundleError(f"{layer} is of a class that can't be imported; {READ}")
     _check_fields(layer)
     return layer
-
-
-def _name(entry: Any, number: int) -> str:
-    """Give the name of a layer, or its number where it has none."""
-    match entry:
-        case {"config": {"name": str(name)}}:
-            return name
-    return str(number)
 
 
 def own_class(entry: Any, where: str) -> str:

@@ -7,6 +7,7 @@ into the bytes that are there.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -116,14 +117,9 @@ def _version(metadata: Mapping[str, Any]) -> str:
 
 def _object(archive: zipfile.ZipFile, name: str) -> Mapping[str, Any]:
     """Read a member that holds a JSON object."""
-    with tempfile.SpooledTemporaryFile(max_size=LIMITS[name] + 1) as file:
-        _copy(archive, name, file)
-        file.seek(0)
-        content = file.read()
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{name} in it is not JSON ({shown(str(error), 200)})") from error
+    content = io.BytesIO()
+    _copy(archive, name, content)
+    value = _parsed(content.getvalue(), f"{name} in it")
     if not isinstance(value, dict):
         raise BundleError(f"{name} in it is not a JSON object but {brief(value)}")
     return value
@@ -192,7 +188,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
     Raises:
         BundleError: It is no such file, or its tokenizer cuts texts in another way.
     """
-    config = _config(_json(path))
+    config = _tokenizer_config(path)
     for field, expected in _DEFAULTS.items():
         if config.get(field) != expected:
             raise BundleError(
@@ -213,22 +209,16 @@ def read_vocabulary(path: Path) -> Vocabulary:
     )
 
 
-def _json(path: Path) -> Any:
+def _tokenizer_config(path: Path) -> Mapping[str, Any]:
     if not os.path.isfile(path):  # which takes a path too long for the system, too
         raise BundleError("there is no such file")
     if path.stat().st_size > LARGEST_FILE:
         raise BundleError(f"the file has more than {LARGEST_FILE:,} bytes, which are not read")
     try:
-        content = path.read_bytes()
+        raw = path.read_bytes()
     except OSError as error:
         raise BundleError(f"the file can't be read: {error.strerror}") from error
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"the file is not JSON ({shown(str(error), 200)}); {WRITE}") from error
-
-
-def _config(content: Any) -> Mapping[str, Any]:
+    content = _parsed(raw, "the file", f"; {WRITE}")
     config = content.get("config") if isinstance(content, dict) else None
     if not isinstance(config, dict) or content.get("class_name") != "Tokenizer":
         raise BundleError(f"the file does not hold Keras' legacy Tokenizer; {WRITE}")
@@ -238,12 +228,8 @@ def _config(content: Any) -> Mapping[str, Any]:
 def _words(config: Mapping[str, Any]) -> list[str]:
     """Give all words in the order of their indices, which must be 1, 2, 3 and so on."""
     index = config.get("word_index")
-    try:
-        index = json.loads(index) if isinstance(index, str) else index
-    except (ValueError, RecursionError) as error:
-        raise BundleError(
-            f"the tokenizer's word_index is not JSON ({shown(str(error), 200)})"
-        ) from error
+    if isinstance(index, str):
+        index = _parsed(index, "the tokenizer's word_index")
     if not isinstance(index, dict) or not all(type(number) is int for number in index.values()):
         raise BundleError("the tokenizer's word_index must give each word a whole number")
     words = sorted(index, key=index.__getitem__)
@@ -259,3 +245,10 @@ def _words(config: Mapping[str, Any]) -> list[str]:
                 " can write"
             )
     return words
+
+
+def _parsed(content: str | bytes, what: str, remedy: str = "") -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{what} is not JSON ({shown(str(error), 200)}){remedy}") from error

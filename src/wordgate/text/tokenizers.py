@@ -185,11 +185,9 @@ class MessagesTokenizer:
 
 
 def _remember(piece: str) -> list[str]:
-    """Cut what stands between white space, and keep it: most texts are made of the same pieces.
-
-    No token, and nothing that decides on one, reaches over white space, but for ``<br />`` and what
-    an entity such as ``&nbsp;`` stands for.
-    """
+    """Cut what stands between white space, and keep it: most texts are made of the same pieces."""
+    # No token, and nothing that decides on one, reaches over white space, but for ``<br />`` and
+    # what an entity such as ``&nbsp;`` stands for.
     if len(_REMEMBERED) >= _MOST_REMEMBERED:
         _REMEMBERED.clear()
     tokens = _REMEMBERED[piece] = _tokens(piece)
@@ -198,20 +196,21 @@ def _remember(piece: str) -> list[str]:
 
 def _tokens(text: str) -> list[str]:
     if "&" in text:
-        text = _ENTITY.sub(_unescape, text)
+        text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
     text = text.lower()
     if not text.isascii():
         text = _unify(text)
-    text = _name_classes(text)
+    if "<" in text:
+        text = _SPACED_TAG.sub(_CLOSED_TAG, text)
+    if "@" in text and "." in text:
+        text = _EMAIL.sub(_SPACED_EMAIL, text)
+    if "://" in text or "www." in text or _LINK_HINT.search(text):
+        text = _LINK.sub(_SPACED_URL, text)
     if _REPEATED.search(text):
         text = _STRETCHED.sub(_SHORTENED, text)
     pattern = _ASCII_TOKEN if text.isascii() else _TOKEN
     tokens: list[str] = pattern.findall(text)
     return tokens
-
-
-def _unescape(entity: re.Match[str]) -> str:
-    return html.unescape(entity.group())
 
 
 def _unify(text: str) -> str:
@@ -220,17 +219,6 @@ def _unify(text: str) -> str:
     for fancy, plain in _TYPOGRAPHY:
         text = text.replace(fancy, plain)
     return unicodedata.normalize("NFC", _MARKS_TOO_MANY.sub(r"\1", text))
-
-
-def _name_classes(text: str) -> str:
-    """Put a class token in place of each link and e-mail address; close up ``<br />``."""
-    if "<" in text:
-        text = _SPACED_TAG.sub(_CLOSED_TAG, text)
-    if "@" in text and "." in text:
-        text = _EMAIL.sub(_SPACED_EMAIL, text)
-    if "://" in text or "www." in text or _LINK_HINT.search(text):
-        text = _LINK.sub(_SPACED_URL, text)
-    return text
 
 
 _KERAS_FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
@@ -277,7 +265,7 @@ class KerasTokenizer:
         )
 
 
-_TOKENIZERS: dict[str, Tokenizer] = {
+TOKENIZERS: dict[str, Tokenizer] = {
     tokenizer.name: tokenizer for tokenizer in (MessagesTokenizer(), KerasTokenizer())
 }
 
@@ -294,6 +282,6 @@ def get_tokenizer(name: str) -> Tokenizer:
     Raises:
         SettingsError: There is none of that name.
     """
-    if name not in _TOKENIZERS:
-        raise SettingsError(f"no tokenizer '{name}'{did_you_mean(name, _TOKENIZERS)}")
-    return _TOKENIZERS[name]
+    if name not in TOKENIZERS:
+        raise SettingsError(f"no tokenizer '{name}'{did_you_mean(name, TOKENIZERS)}")
+    return TOKENIZERS[name]

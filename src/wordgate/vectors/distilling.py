@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError, SettingsError
-from wordgate.hub import Role, locate_model, quiet_loading, unloadable
+from wordgate.hub import Role, quiet_loading, unloadable
 from wordgate.runtime.progress import Progress
 from wordgate.text.subwords import whole_words
 
@@ -44,6 +44,20 @@ class WordOutputs:
 
     means: NDArray[np.float32]
     known: NDArray[np.bool_]
+
+    @classmethod
+    def pooled(cls, outputs: NDArray[np.float32], counted: NDArray[np.bool_]) -> WordOutputs:
+        """Average the outputs of each word's subwords.
+
+        Args:
+            outputs: float32 [n, time, hidden_size], one of each subword.
+            counted: bool [n, time], False for subwords that have no part in it: those that frame a
+                text, as ``[CLS]`` does, stand for whatever the teacher doesn't know, or pad.
+        """
+        subwords = counted.sum(axis=1)
+        summed = np.einsum("nth,nt->nh", outputs, counted.astype(np.float32))
+        means = summed / np.maximum(subwords, 1).astype(np.float32)[:, None]
+        return cls(means, subwords > 0)
 
 
 class WordEncoder(Protocol):
@@ -94,7 +108,11 @@ def distill_words(
         SettingsError: The size is below 1, or above what teacher and words can give.
         DataError: There are fewer than two words, or the teacher gives numbers that are no use.
     """
-    _check_size(dim, teacher)
+    if dim is not None and not 1 <= dim <= teacher.hidden_size:  # before the work, not after it
+        raise SettingsError(
+            f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
+            f" {teacher.hidden_size} numbers: give 1 to {teacher.hidden_size}"
+        )
     outputs = _ask(words, teacher, progress)
     known = np.flatnonzero(outputs.known).tolist()
     most = min(teacher.hidden_size, len(known) - 1)
@@ -117,15 +135,6 @@ def distill_words(
         unknown=[words[i] for i in np.flatnonzero(~outputs.known).tolist()],
         variance=variance,
     )
-
-
-def _check_size(dim: int | None, teacher: WordEncoder) -> None:
-    """Refuse before the work what would be refused after it."""
-    if dim is not None and not 1 <= dim <= teacher.hidden_size:
-        raise SettingsError(
-            f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
-            f" {teacher.hidden_size} numbers: give 1 to {teacher.hidden_size}"
-        )
 
 
 def _ask(words: Sequence[str], teacher: WordEncoder, progress: Progress) -> WordOutputs:
@@ -153,15 +162,7 @@ def _ask(words: Sequence[str], teacher: WordEncoder, progress: Progress) -> Word
 
 
 def _principal_components(rows: NDArray[np.float32], dim: int) -> tuple[NDArray[np.float32], float]:
-    """Keep the directions of most variance.
-
-    Args:
-        rows: float32 [n, hidden_size].
-        dim: How many directions.
-
-    Returns:
-        float32 [n, dim] of root mean square `SPREAD`, and the share of the variance kept.
-    """
+    """Keep the directions of most variance: float32 [n, dim], and the share of it that is kept."""
     centre = rows.mean(axis=0, dtype=np.float64)
     covariance = sum(block.T @ block for block in _centred(rows, centre)) / len(rows)
     variances, directions = np.linalg.eigh(covariance)
@@ -196,10 +197,12 @@ class SentenceTeacher:
     """
 
     def __init__(self, name: str, model: Any):
+        from transformers import PreTrainedTokenizerBase
+
         self.name = name
         self._model = model
-        self._tokenizer = _tokenizer(model)
-        if self._tokenizer is None:
+        self._tokenizer: Any = getattr(model[0], "tokenizer", None)
+        if not isinstance(self._tokenizer, PreTrainedTokenizerBase):
             raise _no_transformer(name)
         self._special = np.array(self._tokenizer.all_special_ids)
         self.hidden_size = self._ask(["word"])[1].shape[2]
@@ -209,16 +212,9 @@ class SentenceTeacher:
         return [len(ids) for ids in self._tokenizer(list(words))["input_ids"]]
 
     def outputs(self, words: Sequence[str]) -> WordOutputs:
-        """Pass each word through the teacher alone, and average the outputs of its subwords.
-
-        Subwords that frame a text, as ``[CLS]`` does, have no part in it, nor have those that
-        stand for whatever the teacher doesn't know.
-        """
+        """Pass each word through the teacher alone, and average the outputs of its subwords."""
         counted, outputs = self._ask(words)
-        subwords = counted.sum(axis=1)
-        summed = np.einsum("wpo,wp->wo", outputs, counted.astype(np.float32))
-        means = summed / np.maximum(subwords, 1)[:, None]
-        return WordOutputs(means.astype(np.float32), subwords > 0)
+        return WordOutputs.pooled(outputs, counted)
 
     def own_words(self) -> list[str]:
         """Name the whole words of the teacher's vocabulary, in its order."""
@@ -245,29 +241,11 @@ class SentenceTeacher:
         return (there == 1) & ~np.isin(ids, self._special), outputs
 
 
-def locate_teacher(name: str | Path) -> Path:
-    """Turn what the user wrote into the folder of a sentence-transformer.
-
-    A folder wins over a name. ``OWNER/NAME`` is a model of the Hugging Face hub, unless there is a
-    folder OWNER here; the hub keeps it in its own cache.
-
-    Args:
-        name: A folder; ``minilm``; or a model of the hub.
-
-    Returns:
-        The folder; it looks like a sentence-transformer, and its weights are no pickle.
-
-    Raises:
-        DataError: There is none, or the hub can't be reached.
-    """
-    return locate_model(name, TEACHER)
-
-
 def load_teacher(folder: Path, name: str, *, precision: str = "float32") -> SentenceTeacher:
     """Load a sentence-transformer from a folder, without pickles, code of its own or the network.
 
     Args:
-        folder: Where it lies, as `locate_teacher` gives it.
+        folder: Where it lies, as `locate_model` gives it.
         name: What the user calls it.
         precision: What it computes in, ``float32`` or ``bfloat16``.
 
@@ -291,14 +269,6 @@ def load_teacher(folder: Path, name: str, *, precision: str = "float32") -> Sent
     except Exception as error:
         raise unloadable(name, TEACHER, error) from error
     return SentenceTeacher(name, model)
-
-
-def _tokenizer(model: Any) -> Any:
-    """Give the tokenizer of a transformer; None for a model of another kind."""
-    from transformers import PreTrainedTokenizerBase
-
-    tokenizer = getattr(model[0], "tokenizer", None)
-    return tokenizer if isinstance(tokenizer, PreTrainedTokenizerBase) else None
 
 
 def _no_transformer(name: str) -> DataError:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +24,20 @@ from wordgate.runtime.progress import Progress
 from wordgate.storage.files import atomic_write
 from wordgate.storage.tensors import write_arrays
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.source import missing_file
+from wordgate.tables.source import is_file, missing_file
 from wordgate.text.tokenizers import Tokenizer
 from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.lookup import RULES, LookupResult, Spelling, lookup_words, spellings
 from wordgate.vectors.vector_file import VectorFile
+
+CACHED_FROM_SECONDS = 0.2
+"""Seconds of reading from which on a result is cached for the next run."""
+CACHE_HOME_VARIABLE = "WORDGATE_CACHE_HOME"
+LARGEST_CACHE = 2_000_000_000
+"""Bytes; what was not used for longest goes first."""
+
+_LAYOUT = 1  # raise it with every change of the form, or of how a word is spelled
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +49,6 @@ class NamedVectors(KaggleFile):
     """
 
     gigabytes: float
-
-    def remark(self) -> str:
-        """Say what fetching them means."""
-        return (
-            f"{self.name}: {self.gigabytes:g} GB come through kagglehub ({self.file} of the Kaggle"
-            f" data set {self.kaggle}), unless its cache has them"
-        )
 
 
 NAMED_VECTORS = {
@@ -99,40 +101,24 @@ def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -
         names = ", ".join(NAMED_VECTORS)
         raise DataError(f"the name of the word vectors is empty: give a file or one of {names}")
     path = Path(name).expanduser()
-    if _stands(path, Path.exists) and not _stands(path, Path.is_dir):
+    is_folder = is_file(path) and path.is_dir()
+    if is_file(path) and not is_folder:
         return path
     if name in NAMED_VECTORS:
         named = NAMED_VECTORS[name]
-        return fetch(named, given_as="--vectors", remark=named.remark(), progress=progress)
-    raise DataError(_not_found(name, path))
-
-
-def _not_found(name: str, path: Path) -> str:
-    if _stands(path, Path.is_dir):
-        return f"'{path}' is a folder; give the file of word vectors in it"
+        remark = (
+            f"{name}: {named.gigabytes:g} GB come through kagglehub ({named.file} of the Kaggle"
+            f" data set {named.kaggle}), unless its cache has them"
+        )
+        return fetch(named, given_as="--vectors", remark=remark, progress=progress)
+    if is_folder:
+        raise DataError(f"'{path}' is a folder; give the file of word vectors in it")
     missing = missing_file(path)
     hint = near_miss(name, list(NAMED_VECTORS))
     if path.suffix or len(path.parts) > 1 or ("did you mean" in missing and not hint):
-        return missing
-    return f"no file or word vectors '{name}'{hint or did_you_mean(name, NAMED_VECTORS)}"
-
-
-def _stands(path: Path, kind: Callable[[Path], bool]) -> bool:
-    """Tell whether a path is of a kind; one that no system can hold is of none."""
-    try:
-        return kind(path)
-    except (OSError, ValueError):
-        return False
-
-
-CACHED_FROM_SECONDS = 0.2
-"""Seconds of reading from which on a result is cached for the next run."""
-CACHE_HOME_VARIABLE = "WORDGATE_CACHE_HOME"
-LARGEST_CACHE = 2_000_000_000
-"""Bytes; what was not used for longest goes first."""
-
-_LAYOUT = 1  # raise it with every change of the form, or of how a word is spelled
-_DIGEST = "sha256"
+        raise DataError(missing)
+    hint = hint or did_you_mean(name, NAMED_VECTORS)
+    raise DataError(f"no file or word vectors '{name}'{hint}")
 
 
 @dataclass(frozen=True)
@@ -185,7 +171,11 @@ class PretrainedVectors:
         progress.say(f"Looking {len(words):,} words up in {self.file.path}.")
         found = lookup_words(self.file, words, spelling)
         if time.monotonic() - started >= CACHED_FROM_SECONDS:
-            self._keep(key, found, progress)
+            try:
+                folder = _write_cache(key, found)
+                progress.say(f"The vectors found are kept for the next run in {folder}.")
+            except OSError as error:
+                progress.say(f"The vectors found could not be kept for the next run: {error}")
         return found
 
     def more_words(
@@ -222,15 +212,6 @@ class PretrainedVectors:
                     return list(more)
         return list(more)
 
-    @staticmethod
-    def _keep(key: str, found: LookupResult, progress: Progress) -> None:
-        try:
-            folder = _write_cache(key, found)
-        except OSError as error:
-            progress.say(f"The vectors found could not be kept for the next run: {error}")
-            return
-        progress.say(f"The vectors found are kept for the next run in {folder}.")
-
 
 def cache_folder() -> Path:
     """Give the folder of cached lookups; it may be emptied at any time."""
@@ -239,11 +220,7 @@ def cache_folder() -> Path:
 
 
 def _cache_key(file: Path, words: Sequence[str], spelling: str) -> str:
-    """Name a lookup by all that decides its result: the file as it is, the words, the rules.
-
-    Raises:
-        OSError: There is no such file.
-    """
+    """Name a lookup by all that decides its result: the file as it is, the words, the rules."""
     facts = file.stat()
     file_as_it_is = [str(file.resolve()), facts.st_size, facts.st_mtime_ns]
     file_as_it_is += [facts.st_ctime_ns, facts.st_ino]  # which no copying keeps
@@ -270,14 +247,7 @@ def _read_cache(key: str) -> LookupResult | None:
 
 
 def _write_cache(key: str, found: LookupResult) -> Path:
-    """Cache a result; if the cache is too large, what was not used for longest goes.
-
-    Returns:
-        The folder it is kept in.
-
-    Raises:
-        OSError: The disk refuses.
-    """
+    """Cache a result, and give the folder; of too large a cache the longest unused goes."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     known, rules = found.vectors[found.known], found.rules
@@ -306,7 +276,11 @@ def _fit(known: NDArray[np.float32], rules: NDArray[np.int8]) -> bool:
 
 def _shrink(folder: Path) -> None:
     files = []
-    for file in filter(_is_ours, folder.iterdir()):
+    # A kill leaves the hidden ones.
+    ours = re.compile(r"[0-9a-f]{64}\.safetensors|\.[0-9a-f]{64}\.safetensors\.new")
+    for file in folder.iterdir():
+        if ours.fullmatch(file.name) is None:
+            continue
         with suppress(FileNotFoundError):  # another process shrinks, too
             facts = file.stat()
             files.append((facts.st_mtime_ns, facts.st_size, file))
@@ -315,8 +289,3 @@ def _shrink(folder: Path) -> None:
         total += size
         if total > LARGEST_CACHE:
             file.unlink(missing_ok=True)
-
-
-def _is_ours(file: Path) -> bool:
-    ours = r"[0-9a-f]{64}\.safetensors"
-    return re.fullmatch(rf"{ours}|\.{ours}\.new", file.name) is not None  # a kill leaves the latter

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from itertools import compress
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,27 +138,29 @@ class VectorBatch:
     vectors: NDArray[np.float32]
 
 
-class VectorFile(Protocol):
+class VectorFile(ABC):
     """A file of word vectors whose format is known; reading it begins anew with every pass.
 
     Attributes:
         path: Where it lies.
         format: One of `wordgate.vectors.formats.FORMATS`.
         compressed: Whether it is gzipped.
+        count: Rows that the header declares; None where the format has no header.
         dim: Dimensions of a vector.
         share_read: How much of the file the pass under way has read, from 0 to 1.
     """
 
-    path: Path
     format: str
-    compressed: bool
-    dim: int
-    share_read: float
 
-    @property
-    def count(self) -> int | None:
-        """Rows that the header declares; None where the format has no header."""
+    def __init__(
+        self, path: Path, *, count: int | None, dim: int, compressed: bool = False, header: int = 0
+    ):
+        """Take over what recognising the file found; `header` is the bytes of its first line."""
+        self.path, self.compressed, self.count, self.dim = path, compressed, count, dim
+        self.share_read = 0.0
+        self._header = header
 
+    @abstractmethod
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words in one pass over the whole file.
 
@@ -173,6 +175,7 @@ class VectorFile(Protocol):
             DataError: The file is damaged, or a wanted vector is not finite.
         """
 
+    @abstractmethod
     def batches(self) -> Iterator[VectorBatch]:
         """Read all rows, some at a time.
 
@@ -183,6 +186,7 @@ class VectorFile(Protocol):
             DataError: The file is damaged, or a number is not finite.
         """
 
+    @abstractmethod
     def words(self) -> Iterator[list[bytes]]:
         """Read the words alone, some at a time, in the file's order.
 
@@ -192,14 +196,14 @@ class VectorFile(Protocol):
 
     def rows(self) -> int:
         """Give the rows the header declares; where there is none, count them in a pass."""
+        return sum(map(len, self.words())) if self.count is None else self.count
 
 
 def take_first(left: set[bytes], words: Sequence[bytes]) -> list[int]:
-    """Take words out of those still looked for; give the place where each first stands.
+    """Take the words of a file, in its order, out of those still looked for.
 
-    Args:
-        left: The words still looked for; those found are taken out.
-        words: Words of a file, in its order.
+    Returns:
+        The place where each word that was found first stands.
     """
     here = left.intersection(words)
     left -= here
@@ -249,26 +253,6 @@ def check_header(path: Path, count: int, dim: int) -> None:
         )
     if count < 1:
         raise DataError(f"'{path}' declares {count:,} rows: there is no vector in it")
-
-
-def check_room(path: Path, count: int, dim: int, *, needed: int, there: int) -> None:
-    """Refuse a header that declares more than the file's bytes can hold.
-
-    Args:
-        path: The file, for the message.
-        count: Rows declared.
-        dim: Dimensions of a vector.
-        needed: The fewest bytes that so many rows take.
-        there: The file's bytes.
-
-    Raises:
-        DataError: There are fewer than needed.
-    """
-    if needed > there:
-        raise DataError(
-            f"'{path}' declares {count:,} rows of {dim:,} dimensions, at least {needed:,} bytes,"
-            f" and has {there:,}: it was cut off, or its header is damaged; fetch it again"
-        )
 
 
 def too_few(path: Path, declared: int, found: int, position: int) -> DataError:
