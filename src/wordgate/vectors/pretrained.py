@@ -237,7 +237,12 @@ def _read_cache(key: str) -> LookupResult | None:
             known, rules = stored.get_tensor("vectors"), stored.get_tensor("rules")
     except (OSError, SafetensorError, AttributeError, TypeError):  # types that numpy lacks
         return None
-    if metadata.get(_DIGEST) != _digest(known, rules) or not _fit(known, rules):
+    if (
+        metadata.get(_DIGEST) != _digest(known, rules)  # which can be made for any other arrays
+        or (known.dtype.name, known.ndim) != ("float32", 2)
+        or (rules.dtype.name, rules.ndim) != ("int8", 1)
+        or len(known) != np.count_nonzero(rules >= 0)
+    ):
         return None
     with suppress(OSError):  # of another user, perhaps
         os.utime(file)
@@ -263,15 +268,6 @@ def _digest(known: NDArray[np.float32], rules: NDArray[np.int8]) -> str:
     content.update(np.ascontiguousarray(known).data)
     content.update(rules.data)
     return content.hexdigest()
-
-
-def _fit(known: NDArray[np.float32], rules: NDArray[np.int8]) -> bool:
-    """Tell whether these are the arrays of a result; a digest can be made for any others."""
-    return (
-        (known.dtype.name, known.ndim) == ("float32", 2)
-        and (rules.dtype.name, rules.ndim) == ("int8", 1)
-        and len(known) == np.count_nonzero(rules >= 0)
-    )
 
 
 def _shrink(folder: Path) -> None:
