@@ -210,7 +210,8 @@ def _sequential(described: Sequence[Any]) -> list[Layer]:
 
 def _functional(described: Sequence[Any], fields: Mapping[str, Any]) -> list[Layer]:
     """Bring a Functional model's layers into their order, from the output back to the input."""
-    masks, entries = [], []
+    masks: list[Any] = []
+    entries: list[Any] = []
     for entry in described:  # NotEqual is the operation by which Keras computes a mask
         is_mask = isinstance(entry, dict) and entry.get("class_name") == "NotEqual"
         (masks if is_mask else entries).append(entry)
