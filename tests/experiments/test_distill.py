@@ -10,8 +10,7 @@ import wordgate
 from wordgate.errors import DataError, SettingsError, WordgateError
 from wordgate.experiments.distill import distill
 from wordgate.runtime.progress import Silent
-from wordgate.vectors.distilling import SPREAD
-from wordgate.vectors.teachers import SentenceTeacher
+from wordgate.vectors.distilling import SPREAD, SentenceTeacher
 
 ROWS = [
     ("pos", "good lamp, good kettle"),
@@ -147,7 +146,7 @@ def no_work(monkeypatch):
         raise AssertionError("work was begun")
 
     monkeypatch.setattr("wordgate.experiments.distill.read_table", fail)
-    monkeypatch.setattr("wordgate.experiments.distill.locate_teacher", fail)
+    monkeypatch.setattr("wordgate.experiments.distill.locate_model", fail)
 
 
 @pytest.mark.usefixtures("no_work")

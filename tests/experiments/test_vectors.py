@@ -214,7 +214,7 @@ def test_texts_without_a_common_word_still_have_the_table_s(reviews, vectors, tm
 
 
 def test_nothing_is_fetched_for_a_training_that_can_t_be(reviews, lstm_model, monkeypatch):
-    monkeypatch.setattr("wordgate.vectors.named.fetch", None)
+    monkeypatch.setattr("wordgate.vectors.pretrained.fetch", None)
     with pytest.raises(BundleError, match="exists"):
         wordgate.train(reviews, out=lstm_model.folder, vectors="googlenews", progress=Silent())
     with pytest.raises(DataError, match="no file"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import BundleError
-from wordgate.export.parity import RowsJudged, check_made_up, check_rows
+from wordgate.export.parity import RowAccuracy, check_made_up, check_rows
 from wordgate.text.encoder import EncodedTexts
 
 VOCABULARY = 1000
@@ -157,8 +157,8 @@ def judged(n_rows, n_wrong):
 
 
 def test_rows_count_what_both_get_right():
-    assert judged(2000, 0) == RowsJudged(n=2000, ours=2000, exported=2000)
-    assert judged(2000, 6) == RowsJudged(n=2000, ours=2000, exported=1994)
+    assert judged(2000, 0) == RowAccuracy(n=2000, ours=2000, exported=2000)
+    assert judged(2000, 6) == RowAccuracy(n=2000, ours=2000, exported=1994)
 
 
 def test_more_than_0_3_points_of_accuracy_are_refused():

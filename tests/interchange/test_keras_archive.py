@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 import wordgate
-from wordgate.interchange import keras_archive
+from wordgate.interchange import keras_files
 
 RESAVE = "load it in Keras 3 and save it with model.save('model.keras')"
 
@@ -137,7 +137,7 @@ def test_a_directory_that_leads_nowhere_is_damage(refusal, rewritten):
 
 
 def test_the_limit_holds_for_what_is_unpacked(refusal, rewritten, monkeypatch):
-    monkeypatch.setitem(keras_archive.LIMITS, "model.weights.h5", 10_000)
+    monkeypatch.setitem(keras_files.LIMITS, "model.weights.h5", 10_000)
     assert refusal(rewritten({})).endswith(" bytes; more than 10,000 are not read")
 
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from wordgate.errors import BundleError
-from wordgate.interchange.keras_tokenizer import read_vocabulary
+from wordgate.interchange.keras_files import read_vocabulary
 
 WRITE = "write it with: open('tokenizer.json', 'w').write(tokenizer.to_json())"
 DEFAULT_FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
@@ -102,5 +102,5 @@ def test_files_of_another_kind(tmp_path, monkeypatch):
     for content in ("[]", "{}", '{"class_name": "Tokenizer"}', '{"config": {}}'):
         file.write_text(content)
         assert refusal(file) == f"the file does not hold Keras' legacy Tokenizer; {WRITE}"
-    monkeypatch.setattr("wordgate.interchange.keras_tokenizer.LARGEST_FILE", 10)
+    monkeypatch.setattr("wordgate.interchange.keras_files.LARGEST_FILE", 10)
     assert refusal(file) == "the file has more than 10 bytes, which are not read"

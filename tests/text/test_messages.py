@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wordgate.text import messages
+from wordgate.text import tokenizers
 from wordgate.text.tokenizers import get_tokenizer
 
 tokenize = get_tokenizer("messages")
-DOCUMENTED = re.findall(r"^``(.+?)`` +``(.+?)``$", messages.__doc__, re.MULTILINE)
+DOCUMENTED = re.findall(r"^``(.+?)`` +``(.+?)``$", tokenizers.__doc__, re.MULTILINE)
 
 # Any string at all, and strings of the pieces that the rules are about.
 PIECES = [
@@ -174,19 +174,19 @@ def test_any_text_gives_tokens_that_stay_as_they_are(text):
 )
 def test_the_fast_pattern_for_ascii_gives_what_the_full_one_gives(text):
     plain = "".join(character for character in text.lower() if character.isascii())
-    assert messages._ASCII_TOKEN.findall(plain) == messages._TOKEN.findall(plain)
+    assert tokenizers._ASCII_TOKEN.findall(plain) == tokenizers._TOKEN.findall(plain)
 
 
 @settings(max_examples=1000, deadline=None)
 @given(st.one_of(ANY_TEXT, st.lists(st.sampled_from([*PIECES, " ", "\u2028"])).map("".join)))
 def test_a_text_cut_at_white_space_gives_what_the_whole_gives(text):
-    assert tokenize(text) == messages._tokens(text)
+    assert tokenize(text) == tokenizers._tokens(text)
 
 
 def test_what_is_remembered_has_a_limit(monkeypatch):
-    monkeypatch.setattr(messages, "_MOST_REMEMBERED", 3)
-    monkeypatch.setattr(messages, "_REMEMBERED", {})
+    monkeypatch.setattr(tokenizers, "_MOST_REMEMBERED", 3)
+    monkeypatch.setattr(tokenizers, "_REMEMBERED", {})
     assert tokenize("a b c d e a") == ["a", "b", "c", "d", "e", "a"]
-    assert len(messages._REMEMBERED) <= 3
-    tokenize("x" * messages._SHORT + "y")
-    assert not any(len(piece) > 3 for piece in messages._REMEMBERED)
+    assert len(tokenizers._REMEMBERED) <= 3
+    tokenize("x" * tokenizers._SHORT + "y")
+    assert not any(len(piece) > 3 for piece in tokenizers._REMEMBERED)

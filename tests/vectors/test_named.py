@@ -7,7 +7,7 @@ import pytest
 
 from wordgate.errors import DataError, MissingExtraError
 from wordgate.runtime.progress import Silent
-from wordgate.vectors.named import NAMED_VECTORS, locate_vectors
+from wordgate.vectors.pretrained import NAMED_VECTORS, locate_vectors
 
 SLUG = "leadbest/googlenewsvectorsnegative300"
 FILE = "GoogleNews-vectors-negative300.bin"

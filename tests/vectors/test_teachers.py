@@ -11,9 +11,13 @@ import pytest
 
 import wordgate
 from wordgate.errors import DataError, MissingExtraError
+from wordgate.hub import locate_model
 from wordgate.runtime.progress import Silent
-from wordgate.vectors.distilling import distill_words
-from wordgate.vectors.teachers import load_teacher, locate_teacher
+from wordgate.vectors.distilling import TEACHER, distill_words, load_teacher
+
+
+def locate_teacher(name):
+    return locate_model(name, TEACHER)
 
 
 @pytest.fixture

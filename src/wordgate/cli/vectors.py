@@ -41,7 +41,7 @@ def info(file: str, *, as_json: bool) -> None:
     """Describe the word vectors in FILE: format, rows, size, spread, words."""
     from wordgate.runtime.progress import Console
     from wordgate.vectors.formats import open_vectors
-    from wordgate.vectors.named import locate_vectors
+    from wordgate.vectors.pretrained import locate_vectors
     from wordgate.vectors.summary import summarize
 
     opened = open_vectors(locate_vectors(file, Console()))
@@ -74,7 +74,7 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     from wordgate.runtime.progress import Console
     from wordgate.storage.files import check_file
     from wordgate.vectors.formats import open_vectors
-    from wordgate.vectors.named import locate_vectors
+    from wordgate.vectors.pretrained import locate_vectors
     from wordgate.vectors.writing import format_by_name, write_vectors
 
     format_ = format_ or format_by_name(target)

@@ -11,13 +11,19 @@ from typing_extensions import Unpack
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
 from wordgate.experiments.reading import ReadingOptions
+from wordgate.hub import locate_model
 from wordgate.runtime.cpu import choose_threads, limited_blas, torch_threads, wait_asleep
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress
 from wordgate.storage.files import check_file
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
-from wordgate.vectors.distilling import WordVectors, distill_words
-from wordgate.vectors.teachers import SentenceTeacher, load_teacher, locate_teacher
+from wordgate.vectors.distilling import (
+    TEACHER,
+    SentenceTeacher,
+    WordVectors,
+    distill_words,
+    load_teacher,
+)
 from wordgate.vectors.vector_file import VectorBatch
 from wordgate.vectors.writing import format_by_name, write_vectors
 
@@ -99,7 +105,7 @@ def distill(
     check_file(out, overwrite=overwrite)
     require_extra("distill", "distilling word vectors")
     cut = get_tokenizer(tokenizer)
-    folder = locate_teacher(teacher)
+    folder = locate_model(teacher, TEACHER)
     words = _words(_read(data, reading, progress), cut, progress)
     progress.say(f"words: {len(words):,} different ones; loading the teacher")
     wait_asleep()

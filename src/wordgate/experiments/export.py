@@ -16,7 +16,7 @@ from wordgate.evaluation.calibration import apply_temperature
 from wordgate.experiments.evaluate import LabelledRows, labelled_rows
 from wordgate.experiments.reading import ReadingOptions
 from wordgate.export.onnx_file import Exportable, check_family, onnx_bytes
-from wordgate.export.parity import Agreement, RowsJudged, Session, check_made_up, check_rows
+from wordgate.export.parity import Agreement, RowAccuracy, Session, check_made_up, check_rows
 from wordgate.prediction.predictor import checked_texts
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
@@ -39,7 +39,7 @@ class Exported:
     out: Path
     size: int
     agreement: Agreement
-    rows: RowsJudged | None
+    rows: RowAccuracy | None
     reading: ReadReport | None
 
 
@@ -87,7 +87,7 @@ def export_onnx(
     check_file(out, overwrite=overwrite)
     config = folder.config()
     check_family(config.family)  # before the model is loaded: a transformer takes torch and time
-    model = cast(Exportable, folder.model(config, threads=threads))
+    model = cast("Exportable", folder.model(config, threads=threads))
     with limited_blas(n_threads):
         rows = None if data is None else labelled_rows(bundle, config, data, **reading)
         with atomic_output(out) as aside:
@@ -114,7 +114,7 @@ def _compared(
     rows: LabelledRows | None,
     *,
     int8: bool,
-) -> tuple[Agreement, RowsJudged | None]:
+) -> tuple[Agreement, RowAccuracy | None]:
     """Compare what was written with the model; raise where they are too far apart."""
 
     def ours(texts: EncodedTexts) -> NDArray[np.float64]:

@@ -11,8 +11,7 @@ import regex
 
 from wordgate.bundle.config import Config
 from wordgate.errors import SettingsError
-from wordgate.export.families import average_logits, lstm_logits
-from wordgate.export.graph import Graph
+from wordgate.export.graph import Graph, average_logits, lstm_logits
 from wordgate.families import FAMILIES
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel
@@ -105,14 +104,11 @@ def plain(pattern: str) -> str:
     return str(_PART.sub(lambda part: _spelled_out(part.group()), pattern))
 
 
-def _spelled_out(part: str) -> str:
-    needed = part.startswith("\\p") or (part.startswith("[") and ("\\p" in part or "--" in part))
-    return _characters(part) if needed else part
-
-
 @cache
-def _characters(part: str) -> str:
-    """List the characters that a set of one has, as ranges."""
+def _spelled_out(part: str) -> str:
+    """List the characters of a property, or of a set with one or a difference, as ranges."""
+    if not part.startswith(("\\p", "[")) or ("\\p" not in part and "--" not in part):
+        return part
     runs = regex.findall(f"{part}+", _every_character(), regex.V1)
     return f"[{''.join(_range(run[0], run[-1]) for run in runs)}]"
 

@@ -107,7 +107,7 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class RowsJudged:
+class RowAccuracy:
     """How many labelled rows the model and the file get right.
 
     Attributes:
@@ -141,17 +141,36 @@ def check_made_up(
     for batch in _made_up(vocabulary):
         expected.append(ours(batch))
         found.append(_run(session, batch, classes=expected[-1].shape[1]))
-        if not int8:
-            _check_float32(expected[-1], found[-1])
-    agreement = _agreement(np.concatenate(expected), np.concatenate(found))
-    if int8:
-        _check_int8(agreement)
+        largest = _apart(expected[-1], found[-1]).max()
+        if not int8 and largest > FLOAT32_TOLERANCE:
+            raise BundleError(
+                f"not written: in a batch of {len(batch)}, a probability by ONNX Runtime is"
+                f" {largest:.2g} away from ours, and {FLOAT32_TOLERANCE:.0e} is allowed"
+            )
+    ours_all, found_all = np.concatenate(expected), np.concatenate(found)
+    apart = _apart(ours_all, found_all)
+    chosen = ours_all[np.arange(len(ours_all)), found_all.argmax(axis=1)]
+    agreement = Agreement(
+        n=len(ours_all),
+        largest=float(apart.max()),
+        mean=float(apart.mean()),
+        expected_loss=float((ours_all.max(axis=1) - chosen).mean()),
+    )
+    for what, found_apart, allowed in (
+        ("probabilities are in the mean", agreement.mean, MEAN_TOLERANCE),
+        ("accuracy, if ours are true, is", agreement.expected_loss, ACCURACY_TOLERANCE),
+    ):
+        if int8 and found_apart > allowed:
+            raise BundleError(
+                f"not written: with int8, on made-up texts, {what} {found_apart:.2g} away from"
+                f" ours, and {allowed} is allowed; leave out --int8"
+            )
     return agreement
 
 
 def check_rows(
     session: Session, texts: EncodedTexts, targets: NDArray[np.int64], ours: Probabilities
-) -> RowsJudged:
+) -> RowAccuracy:
     """Compare the accuracy on labelled texts, in batches of up to 256 texts.
 
     Of so few rows that one is more than 0.3 points, one may be lost or won.
@@ -170,46 +189,14 @@ def check_rows(
     for batch in bucketed(texts, batch_size=LARGEST_BATCH, rng=None):
         answers = session.probabilities(batch.ids, batch.lengths).argmax(axis=1)
         exported += int((answers == targets[batch.rows]).sum())
-    judged = RowsJudged(len(texts), int(right), exported)
-    if abs(judged.exported - judged.ours) > max(1.0, ACCURACY_TOLERANCE * judged.n):
+    rows = RowAccuracy(len(texts), int(right), exported)
+    if abs(rows.exported - rows.ours) > max(1.0, ACCURACY_TOLERANCE * rows.n):
         raise BundleError(
-            f"not written: with int8 the accuracy on {judged.n:,} rows is"
-            f" {judged.exported / judged.n:.4f} instead of {judged.ours / judged.n:.4f}, and"
+            f"not written: with int8 the accuracy on {rows.n:,} rows is"
+            f" {rows.exported / rows.n:.4f} instead of {rows.ours / rows.n:.4f}, and"
             f" {ACCURACY_TOLERANCE} is allowed; leave out --int8"
         )
-    return judged
-
-
-def _check_float32(expected: NDArray[np.float64], found: Floats) -> None:
-    largest = _apart(expected, found).max()
-    if largest > FLOAT32_TOLERANCE:
-        raise BundleError(
-            f"not written: in a batch of {len(found)}, a probability by ONNX Runtime is"
-            f" {largest:.2g} away from ours, and {FLOAT32_TOLERANCE:.0e} is allowed"
-        )
-
-
-def _check_int8(agreement: Agreement) -> None:
-    for what, apart, allowed in (
-        ("probabilities are in the mean", agreement.mean, MEAN_TOLERANCE),
-        ("accuracy, if ours are true, is", agreement.expected_loss, ACCURACY_TOLERANCE),
-    ):
-        if apart > allowed:
-            raise BundleError(
-                f"not written: with int8, on made-up texts, {what} {apart:.2g} away from ours,"
-                f" and {allowed} is allowed; leave out --int8"
-            )
-
-
-def _agreement(expected: NDArray[np.float64], found: Floats) -> Agreement:
-    apart = _apart(expected, found)
-    chosen = expected[np.arange(len(expected)), found.argmax(axis=1)]
-    return Agreement(
-        n=len(expected),
-        largest=float(apart.max()),
-        mean=float(apart.mean()),
-        expected_loss=float((expected.max(axis=1) - chosen).mean()),
-    )
+    return rows
 
 
 def _apart(expected: NDArray[np.float64], found: Floats) -> NDArray[np.float64]:

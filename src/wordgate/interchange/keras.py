@@ -15,9 +15,8 @@ from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, SettingsError
 from wordgate.interchange.hdf5 import ArrayFile
-from wordgate.interchange.keras_archive import open_keras
 from wordgate.interchange.keras_config import LARGEST, KerasNetwork, parse_config
-from wordgate.interchange.keras_tokenizer import read_vocabulary
+from wordgate.interchange.keras_files import open_keras, read_vocabulary
 from wordgate.models.base import Floats
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_forward import Direction
@@ -84,24 +83,20 @@ def import_keras(
         "training_texts": "unknown",
         "notes": _notes(encoder, sizes),
     }
-    config = _config(names, data, archive.version)
+    config = Config(
+        family="lstm",
+        labels=names,
+        seed=0,
+        recipe="import-keras",
+        settings={},
+        data=data,
+        environment={"keras": archive.version},
+    )
     ours = LSTMModel(encoder, network)
     if out is not None:
         bundle = Bundle(config, ours, metrics=None, fingerprints=Fingerprints.of([], None))
         write_bundle(bundle, out, overwrite=overwrite)
     return Predictor(ours, config)
-
-
-def _config(labels: tuple[str, ...], data: dict[str, object], version: str) -> Config:
-    return Config(
-        family="lstm",
-        labels=labels,
-        seed=0,
-        recipe="import-keras",
-        settings={},
-        data=data,
-        environment={"keras": version},
-    )
 
 
 @contextmanager
@@ -164,11 +159,9 @@ def _encoder(
 
 
 def _network(arrays: ArrayFile, sizes: KerasNetwork, words: int) -> Network:
-    """Read the weights and turn them as ours lie.
-
-    Keras 3 files them by a layer's class, not by its name (``_save_container_state`` in its
-    ``saving/saving_lib.py``).
-    """
+    """Read the weights and turn them as ours lie."""
+    # Keras 3 files them by a layer's class, not by its name (``_save_container_state`` in its
+    # ``saving/saving_lib.py``).
     gates = 4 * sizes.hidden
     embedding = arrays.read("layers/embedding/vars/0", (sizes.words, sizes.embedding), rows=words)
     cell, dense = "layers/lstm/cell/vars", "layers/dense/vars"

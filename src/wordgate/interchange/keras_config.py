@@ -86,11 +86,15 @@ class Layer:
         return value
 
 
-def read_layer(entry: Any, number: int) -> Layer:
+def _read_layer(entry: Any, number: int) -> Layer:
     """Read one layer's description, and refuse what can't be computed here."""
-    name = _name(entry, number)
+    match entry:
+        case {"config": {"name": str(name)}}:
+            pass
+        case _:
+            name = str(number)
     where = f"layer '{shown(name, 60)}'"
-    kind, config = own_class(entry, where), fields_of(entry, where)
+    kind, config = _class_and_fields(entry, where)
     nodes = entry.get("inbound_nodes")
     layer = Layer(kind, name, config, nodes if isinstance(nodes, list) else [])
     if kind not in _FIXED:
@@ -99,16 +103,8 @@ def read_layer(entry: Any, number: int) -> Layer:
     return layer
 
 
-def _name(entry: Any, number: int) -> str:
-    """Give the name of a layer, or its number where it has none."""
-    match entry:
-        case {"config": {"name": str(name)}}:
-            return name
-    return str(number)
-
-
-def own_class(entry: Any, where: str) -> str:
-    """Give the class that an entry names, and refuse classes that are not Keras' own."""
+def _class_and_fields(entry: Any, where: str) -> tuple[str, Mapping[str, Any]]:
+    """Read the class and the fields of a layer or model; refuse classes that aren't Keras' own."""
     if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
         raise BundleError(f"{where} has no class_name")
     kind: str = entry["class_name"]
@@ -119,15 +115,10 @@ def own_class(entry: Any, where: str) -> str:
         raise BundleError(
             f"{where} is of the custom class {shown(str(name), 60)}, whose code is not run; {READ}"
         )
-    return shown(kind, 60)
-
-
-def fields_of(entry: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """Give the fields of a layer or model."""
-    config = entry.get("config")
-    if not isinstance(config, dict):
+    fields = entry.get("config")
+    if not isinstance(fields, dict):
         raise BundleError(f"{where} has no config")
-    return config
+    return shown(kind, 60), fields
 
 
 def _check_fields(layer: Layer) -> None:
@@ -149,7 +140,7 @@ def _check_fields(layer: Layer) -> None:
             )
 
 
-def policy_of(layer: Layer) -> str:
+def _policy_of(layer: Layer) -> str:
     """Give a layer's dtype policy, and refuse those whose weights are not float32."""
     found = layer.config.get("dtype", "float32")
     name = found
@@ -201,7 +192,7 @@ def parse_config(config: Mapping[str, Any]) -> KerasNetwork:
     Raises:
         BundleError: The model is of another shape; the message names the layer and the value.
     """
-    kind, fields = own_class(config, "the model"), fields_of(config, "the model")
+    kind, fields = _class_and_fields(config, "the model")
     if kind not in MODELS:
         raise BundleError(
             f"the model is a {kind}; only Sequential and Functional models can be imported"
@@ -214,13 +205,17 @@ def parse_config(config: Mapping[str, Any]) -> KerasNetwork:
 
 
 def _sequential(described: Sequence[Any]) -> list[Layer]:
-    return [read_layer(entry, number) for number, entry in enumerate(described, start=1)]
+    return [_read_layer(entry, number) for number, entry in enumerate(described, start=1)]
 
 
 def _functional(described: Sequence[Any], fields: Mapping[str, Any]) -> list[Layer]:
     """Bring a Functional model's layers into their order, from the output back to the input."""
-    masks = [entry for entry in described if _is_operation(entry)]
-    others = _sequential([entry for entry in described if not _is_operation(entry)])
+    masks: list[Any] = []
+    entries: list[Any] = []
+    for entry in described:  # NotEqual is the operation by which Keras computes a mask
+        is_mask = isinstance(entry, dict) and entry.get("class_name") == "NotEqual"
+        (masks if is_mask else entries).append(entry)
+    others = _sequential(entries)
     layers = {layer.name: layer for layer in others}
     first, last = (_end(fields, name) for name in ("input_layers", "output_layers"))
     chain: list[Layer] = []
@@ -235,11 +230,6 @@ def _functional(described: Sequence[Any], fields: Mapping[str, Any]) -> list[Lay
         stray = next((layer for layer in others if layer not in chain), "the model")
         raise BundleError(f"{stray} is not part of one chain from the input to the output")
     return chain
-
-
-def _is_operation(entry: Any) -> bool:
-    """Tell whether an entry is the operation by which Keras computes the Embedding's mask."""
-    return isinstance(entry, dict) and entry.get("class_name") == "NotEqual"
 
 
 def _mask_name(entry: Mapping[str, Any], first: str) -> str:
@@ -317,7 +307,7 @@ def _network(chain: Sequence[Layer]) -> KerasNetwork:
         lstm_bias=lstm.flag("use_bias"),
         output_bias=dense.flag("use_bias"),
         length=_length([*inputs, embedding]),
-        policies=frozenset(policy_of(layer) for layer in rest),
+        policies=frozenset(_policy_of(layer) for layer in rest),
     )
 
 

@@ -28,8 +28,6 @@ REPLACE = (0.1, 0.5)
 JOIN = (0.3, 0.7)
 _LONGEST = 2000
 """Characters of a text that are varied: locating tokens is slow, and teachers read no more."""
-
-
 _COSINES_AT_ONCE = 2**24  # 64 MB
 
 
@@ -50,8 +48,7 @@ class _Segments:
     def text(self, chosen: Sequence[int], replaced: Mapping[int, str]) -> str:
         """Join some of the tokens, by their positions, with words in place of some of them.
 
-        Between two that were neighbours stands what did before; between others the longest of the
-        gaps that lay between them, so that words apart are apart.
+        Between others than neighbours stands the longest of the gaps that lay between them.
         """
         parts = []
         for place, i in enumerate(chosen):

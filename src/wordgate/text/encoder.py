@@ -3,7 +3,7 @@
 Shapes: ``n`` texts, ``total`` tokens of all of them together, laid end to end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordgate.errors import BundleError, DataError, SettingsError, did_you_mean
-from wordgate.text.tokenizers import Tokenizer, get_tokenizer
+from wordgate.text.tokenizers import TOKENIZERS, Tokenizer, get_tokenizer
 from wordgate.text.vocabulary import PADDING, UNKNOWN, Vocabulary
 
 Truncate = Literal["end", "front"]
@@ -27,13 +27,11 @@ class EncodedTexts:
         ids: int32 [total], each text's ids after those of the text before; none is padding.
         offsets: int64 [n + 1], text i is ``ids[offsets[i]:offsets[i + 1]]``; it may be empty.
         n_truncated: How many of the texts lost tokens to the length limit.
-        n_unknown: How many tokens the vocabulary didn't know, before any truncation.
     """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     n_truncated: int = 0
-    n_unknown: int = 0
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 1 or self.offsets.ndim != 1 or len(self.offsets) == 0:
@@ -73,8 +71,8 @@ class EncodedTexts:
             indices: Positions of texts, int [m], or bool [n]; one may be taken twice.
 
         Returns:
-            Those texts. How many tokens were lost or unknown is known only for all texts that were
-            encoded together, so the counts of a selection are 0.
+            Those texts. How many lost tokens is known only for all texts that were encoded
+            together, so that the count of a selection is 0.
         """
         rows = np.arange(len(self))[np.asarray(indices)]
         lengths = self.lengths[rows]
@@ -173,7 +171,7 @@ class TextEncoder:
             texts: The texts; one without any token becomes an empty row.
 
         Returns:
-            Their ids, with how much was truncated and unknown.
+            Their ids, and how many texts were truncated.
 
         Raises:
             DataError: Something among the texts is not a string.
@@ -185,16 +183,16 @@ class TextEncoder:
         lengths = np.fromiter(map(len, token_lists), dtype=np.int64, count=len(token_lists))
         ids = np.fromiter(lookup, dtype=np.int32, count=int(lengths.sum()))
         missing = ids == PADDING
-        n_unknown = int(np.count_nonzero(missing))
         if self.vocabulary.unknown is not None:
             ids[missing] = self.vocabulary.unknown
-        elif n_unknown:
-            ids, lengths = ids[~missing], _count_kept(~missing, lengths)
+        elif missing.any():
+            kept_before = _offsets((~missing).astype(np.int64))
+            ids, lengths = ids[~missing], np.diff(kept_before[_offsets(lengths)])
         n_truncated = int(np.count_nonzero(lengths > self.max_tokens))
         if n_truncated:
             ids = ids[_within_limit(lengths, self.max_tokens, self.truncate)]
             lengths = np.minimum(lengths, self.max_tokens)
-        return EncodedTexts(ids, _offsets(lengths), n_truncated, n_unknown)
+        return EncodedTexts(ids, _offsets(lengths), n_truncated)
 
     def state(self) -> dict[str, Any]:
         """All that ``from_state`` needs, in types that JSON has."""
@@ -247,12 +245,6 @@ def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     return offsets
 
 
-def _count_kept(kept: NDArray[np.bool_], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many tokens of each text are kept: int64 [n], from kept: bool [total]."""
-    running = _offsets(kept.astype(np.int64))
-    return np.diff(running[_offsets(lengths)])
-
-
 def _within_limit(
     lengths: NDArray[np.int64], max_tokens: int, truncate: Truncate
 ) -> NDArray[np.bool_]:
@@ -267,47 +259,30 @@ def _within_limit(
 
 def _check_state(state: Mapping[str, Any]) -> None:
     """Refuse a state by the first field that is not as it must be."""
-    allowed = {
-        "tokenizer": "the name of a tokenizer",
-        "max_tokens": "a whole number of at least 1",
-        "truncate": "'end' or 'front'",
-        "unknown": f"{UNKNOWN} or null",
-        "words": "a list of distinct, non-empty strings",
-    }
-    for field in (*allowed, *state):
+    for field in (*_STATE, *state):
         if field not in state:
             raise BundleError(f"the text encoder has no field '{field}': the bundle is not whole")
-        if field not in allowed:
+        if field not in _STATE:
             raise BundleError(
                 f"the text encoder has a field '{field}' that this version of wordgate doesn't know"
             )
-    for field, what in allowed.items():
-        if not _field_is_valid(field, state[field]):
+    for field, (allowed, is_allowed) in _STATE.items():
+        if not is_allowed(state[field]):
             shown = f"{state[field]!r:.80}"
-            raise BundleError(f"the text encoder's field '{field}' must be {what}, not {shown}")
+            raise BundleError(f"the text encoder's field '{field}' must be {allowed}, not {shown}")
 
 
-def _field_is_valid(field: str, value: Any) -> bool:
-    match field:
-        case "tokenizer":
-            return isinstance(value, str) and _is_tokenizer(value)
-        case "max_tokens":
-            return type(value) is int and value >= 1
-        case "truncate":
-            return value in _TRUNCATE
-        case "unknown":
-            return value is None or (type(value) is int and value == UNKNOWN)
-        case _:
-            return (
-                isinstance(value, list)
-                and all(isinstance(word, str) and word for word in value)
-                and len(set(value)) == len(value)
-            )
-
-
-def _is_tokenizer(name: str) -> bool:
-    try:
-        get_tokenizer(name)
-    except SettingsError:
-        return False
-    return True
+_STATE: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "tokenizer": ("the name of a tokenizer", lambda v: isinstance(v, str) and v in TOKENIZERS),
+    "max_tokens": ("a whole number of at least 1", lambda v: type(v) is int and v >= 1),
+    "truncate": ("'end' or 'front'", lambda v: v in _TRUNCATE),
+    "unknown": (f"{UNKNOWN} or null", lambda v: v is None or (type(v) is int and v == UNKNOWN)),
+    "words": (
+        "a list of distinct, non-empty strings",
+        lambda v: (
+            isinstance(v, list)
+            and all(isinstance(word, str) and word for word in v)
+            and len(set(v)) == len(v)
+        ),
+    ),
+}

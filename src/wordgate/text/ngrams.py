@@ -117,11 +117,8 @@ class NgramVectorizer:
         Returns:
             Their ids, int64 [total], and how many of them each text has, int64 [n].
         """
-        return (
-            self._known_words(texts) if self.analyzer == "words" else self._known_characters(texts)
-        )
-
-    def _known_words(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if self.analyzer == "characters":
+            return self._known_characters(texts)
         ids = self._ids
         found = [
             [ids[one] for one in word_ngrams(text, self.ngram_range) if one in ids]

@@ -1,4 +1,4 @@
-"""Tokenizers as data, and tokens with their offsets in the text."""
+"""Normalizers: tokenizers as data, and tokens with their offsets in the text."""
 
 import html
 import re
@@ -121,54 +121,37 @@ def _replaced(traced: _Traced, pattern: Any, made_of: Callable[[Any], str]) -> _
     """Put something in place of each match."""
     if pattern.search(traced.text) is None:
         return traced
-    parts, starts, ends = [], [], []
+    parts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
     done = 0
     for match in pattern.finditer(traced.text):
         first, end = match.span()
         parts += [traced.text[done:first], replacement := made_of(match)]
-        starts += traced.starts[done:first]
-        ends += traced.ends[done:first]
-        _add_replacement(starts, ends, match.group(), replacement, traced.starts[first:end],
-                         traced.ends[first:end])  # fmt: skip
+        # Those characters at its beginning that the match begins with, too, are themselves; the
+        # others were made of all the rest. So the three "o" left of "soooooo" are the first, the
+        # second and all others.
+        own, same = match.group(), 0
+        while same < min(len(own), len(replacement)) and own[same] == replacement[same]:
+            same += 1
+        n_made = len(replacement) - same
+        rest = min(first + same, end - 1)
+        starts += traced.starts[done : first + same] + n_made * [traced.starts[rest]]
+        ends += traced.ends[done : first + same] + n_made * [traced.ends[end - 1]]
+        # What is left out, such as an emoji's selector, goes to the character before it.
+        if ends and (replacement or ends[-1] == traced.starts[first]):
+            ends[-1] = traced.ends[end - 1]
         done = end
     parts.append(traced.text[done:])
     return _Traced("".join(parts), starts + traced.starts[done:], ends + traced.ends[done:])
 
 
-def _add_replacement(
-    starts: list[int],
-    ends: list[int],
-    match: str,
-    replacement: str,
-    own_starts: list[int],
-    own_ends: list[int],
-) -> None:
-    """Say what the characters of a replacement were made of.
-
-    Those at its beginning that the match begins with, too, are themselves; the others were made of
-    all the rest. So the three "o" left of "soooooo" are the first, the second and all others. What
-    is left out, such as an emoji's selector, goes to the character before it.
-    """
-    same = 0
-    while same < min(len(match), len(replacement)) and match[same] == replacement[same]:
-        same += 1
-    n_made = len(replacement) - same
-    starts += own_starts[:same] + n_made * [own_starts[min(same, len(match) - 1)]]
-    ends += own_ends[:same] + n_made * [own_ends[-1]]
-    if ends and (replacement or ends[-1] == own_starts[0]):
-        ends[-1] = own_ends[-1]
-
-
 def _lowered(traced: _Traced) -> _Traced:
-    lengths = [len(character.lower()) for character in traced.text]
     lowered = traced.text.lower()  # a sigma's form depends on its neighbours, not its length
-    if len(lowered) == len(lengths):
+    if len(lowered) == len(traced.text):
         return traced._replace(text=lowered)
-    return _Traced(lowered, _repeated(traced.starts, lengths), _repeated(traced.ends, lengths))
-
-
-def _repeated(offsets: list[int], lengths: list[int]) -> list[int]:
-    return [offset for offset, n in zip(offsets, lengths, strict=True) for _ in range(n)]
+    origins = [i for i, character in enumerate(traced.text) for _ in character.lower()]
+    return _Traced(lowered, [traced.starts[i] for i in origins], [traced.ends[i] for i in origins])
 
 
 # Nothing composes or changes places over the border of two such pieces: what composes with the

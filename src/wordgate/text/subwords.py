@@ -201,11 +201,7 @@ def whole_words(
 
 @contextmanager
 def _usable_tokenizer() -> Iterator[None]:
-    """Say in one sentence what the library tokenizers has against a tokenizer.
-
-    Raises:
-        BundleError: It can't be used.
-    """
+    """Raise what the library tokenizers has against a tokenizer as a BundleError."""
     try:
         yield
     except BaseException as error:

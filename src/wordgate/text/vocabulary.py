@@ -85,7 +85,12 @@ class Vocabulary:
             SettingsError: A number is below 1, or ``ties`` is unknown.
             ValueError: There are not as many groups as texts.
         """
-        _check_settings(min_count, min_groups, max_words, ties)
+        numbers = {"min_count": min_count, "min_groups": min_groups, "max_words": max_words}
+        for name, value in numbers.items():
+            if value is not None and value < 1:
+                raise SettingsError(f"{name} must be at least 1, not {value}")
+        if ties not in ("word", "first"):
+            raise SettingsError(f"ties must be 'word' or 'first', not '{ties}'")
         token_lists = list(token_lists)
         counts = Counter(chain.from_iterable(token_lists))
         if min_groups > 1:
@@ -97,15 +102,6 @@ class Vocabulary:
             kept.sort()
         kept.sort(key=counts.__getitem__, reverse=True)  # stable: ties stay as they are
         return cls(words=tuple(kept[:max_words]), unknown=UNKNOWN if unknown else None)
-
-
-def _check_settings(min_count: int, min_groups: int, max_words: int | None, ties: str) -> None:
-    numbers = {"min_count": min_count, "min_groups": min_groups, "max_words": max_words}
-    for name, value in numbers.items():
-        if value is not None and value < 1:
-            raise SettingsError(f"{name} must be at least 1, not {value}")
-    if ties not in ("word", "first"):
-        raise SettingsError(f"ties must be 'word' or 'first', not '{ties}'")
 
 
 def _count_groups(

@@ -153,10 +153,8 @@ class EncoderWords:
         for batch in bucketed(encoded, batch_size=len(words), rng=None, round_to=1):
             outputs = self._network.outputs(batch.ids, batch.lengths)
             inside: NDArray[np.bool_] = np.arange(batch.ids.shape[1]) < batch.lengths[:, None]
-            counted = (inside & ~np.isin(batch.ids, special)).astype(np.float32)
-            summed = np.einsum("wpo,wp->wo", outputs, counted)
-            means[batch.rows] = summed / np.maximum(counted.sum(axis=1), 1.0)[:, None]
-            known[batch.rows] = counted.any(axis=1)
+            pooled = WordOutputs.pooled(outputs, inside & ~np.isin(batch.ids, special))
+            means[batch.rows], known[batch.rows] = pooled.means, pooled.known
         return WordOutputs(means, known)
 
     def own_words(self) -> list[str]:

@@ -5,6 +5,9 @@ of them together are centred and turned to their principal components, of which 
 Nothing enters but the words themselves: no sentence that they stand in, no label. A row held out
 for test can leave no trace but that its words exist.
 
+A teacher is a sentence-transformer, loaded without pickles; everything of torch happens inside
+sentence-transformers, which only distilling needs.
+
 Shapes: n words, hidden_size dimensions of the teacher's outputs, dim dimensions of a vector.
 """
 
@@ -12,13 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError, SettingsError
+from wordgate.hub import Role, quiet_loading, unloadable
 from wordgate.runtime.progress import Progress
+from wordgate.text.subwords import whole_words
 
 DEFAULT_DIM = 300
 SPREAD = 0.1  # the root mean square of all numbers of the vectors
@@ -38,6 +44,20 @@ class WordOutputs:
 
     means: NDArray[np.float32]
     known: NDArray[np.bool_]
+
+    @classmethod
+    def pooled(cls, outputs: NDArray[np.float32], counted: NDArray[np.bool_]) -> WordOutputs:
+        """Average the outputs of each word's subwords.
+
+        Args:
+            outputs: float32 [n, time, hidden_size], one of each subword.
+            counted: bool [n, time], False for subwords that have no part in it: those that frame a
+                text, as ``[CLS]`` does, stand for whatever the teacher doesn't know, or pad.
+        """
+        subwords = counted.sum(axis=1)
+        summed = np.einsum("nth,nt->nh", outputs, counted.astype(np.float32))
+        means = summed / np.maximum(subwords, 1).astype(np.float32)[:, None]
+        return cls(means, subwords > 0)
 
 
 class WordEncoder(Protocol):
@@ -88,7 +108,11 @@ def distill_words(
         SettingsError: The size is below 1, or above what teacher and words can give.
         DataError: There are fewer than two words, or the teacher gives numbers that are no use.
     """
-    _check_size(dim, teacher)
+    if dim is not None and not 1 <= dim <= teacher.hidden_size:  # before the work, not after it
+        raise SettingsError(
+            f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
+            f" {teacher.hidden_size} numbers: give 1 to {teacher.hidden_size}"
+        )
     outputs = _ask(words, teacher, progress)
     known = np.flatnonzero(outputs.known).tolist()
     most = min(teacher.hidden_size, len(known) - 1)
@@ -111,15 +135,6 @@ def distill_words(
         unknown=[words[i] for i in np.flatnonzero(~outputs.known).tolist()],
         variance=variance,
     )
-
-
-def _check_size(dim: int | None, teacher: WordEncoder) -> None:
-    """Refuse before the work what would be refused after it."""
-    if dim is not None and not 1 <= dim <= teacher.hidden_size:
-        raise SettingsError(
-            f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
-            f" {teacher.hidden_size} numbers: give 1 to {teacher.hidden_size}"
-        )
 
 
 def _ask(words: Sequence[str], teacher: WordEncoder, progress: Progress) -> WordOutputs:
@@ -147,15 +162,7 @@ def _ask(words: Sequence[str], teacher: WordEncoder, progress: Progress) -> Word
 
 
 def _principal_components(rows: NDArray[np.float32], dim: int) -> tuple[NDArray[np.float32], float]:
-    """Keep the directions of most variance.
-
-    Args:
-        rows: float32 [n, hidden_size].
-        dim: How many directions.
-
-    Returns:
-        float32 [n, dim] of root mean square `SPREAD`, and the share of the variance kept.
-    """
+    """Keep the directions of most variance: float32 [n, dim], and the share of it that is kept."""
     centre = rows.mean(axis=0, dtype=np.float64)
     covariance = sum(block.T @ block for block in _centred(rows, centre)) / len(rows)
     variances, directions = np.linalg.eigh(covariance)
@@ -175,3 +182,96 @@ def _centred(
     """Give the rows less their centre, float64 [m, hidden_size], a block at a time."""
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         yield rows[start : start + _ROWS_AT_ONCE] - centre
+
+
+TEACHER = Role("teacher", "sentence-transformer", "--teacher ", ("modules.json", "config.json"))
+"""What a teacher is called in messages, and what its folder is known by."""
+
+
+class SentenceTeacher:
+    """A sentence-transformer that is asked for what it makes of single words.
+
+    Attributes:
+        name: What the user calls it.
+        hidden_size: Numbers of each output.
+    """
+
+    def __init__(self, name: str, model: Any):
+        from transformers import PreTrainedTokenizerBase
+
+        self.name = name
+        self._model = model
+        self._tokenizer: Any = getattr(model[0], "tokenizer", None)
+        if not isinstance(self._tokenizer, PreTrainedTokenizerBase):
+            raise _no_transformer(name)
+        self._special = np.array(self._tokenizer.all_special_ids)
+        self.hidden_size = self._ask(["word"])[1].shape[2]
+
+    def count_subwords(self, words: Sequence[str]) -> list[int]:
+        """Count the subwords that each word is cut into, those that frame it included."""
+        return [len(ids) for ids in self._tokenizer(list(words))["input_ids"]]
+
+    def outputs(self, words: Sequence[str]) -> WordOutputs:
+        """Pass each word through the teacher alone, and average the outputs of its subwords."""
+        counted, outputs = self._ask(words)
+        return WordOutputs.pooled(outputs, counted)
+
+    def own_words(self) -> list[str]:
+        """Name the whole words of the teacher's vocabulary, in its order."""
+        return whole_words(
+            self._tokenizer.get_vocab(),
+            set(self._tokenizer.all_special_tokens),
+            lambda token: self._tokenizer.convert_tokens_to_string([token]),
+        )
+
+    def _ask(self, words: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Give which subwords count, bool [words, time]; and float32 [words, time, hidden_size]."""
+        rows = self._model.encode(
+            list(words),
+            prompt="",  # a model's own prompt is for sentences
+            batch_size=len(words),
+            output_value=None,
+            show_progress_bar=False,
+        )
+        if "token_embeddings" not in rows[0]:
+            raise _no_transformer(self.name)
+        ids = np.stack([row["input_ids"].cpu().numpy() for row in rows])
+        there = np.stack([row["attention_mask"].cpu().numpy() for row in rows])
+        outputs = np.stack([row["token_embeddings"].float().cpu().numpy() for row in rows])
+        return (there == 1) & ~np.isin(ids, self._special), outputs
+
+
+def load_teacher(folder: Path, name: str, *, precision: str = "float32") -> SentenceTeacher:
+    """Load a sentence-transformer from a folder, without pickles, code of its own or the network.
+
+    Args:
+        folder: Where it lies, as `locate_model` gives it.
+        name: What the user calls it.
+        precision: What it computes in, ``float32`` or ``bfloat16``.
+
+    Returns:
+        The teacher, on the graphics card if there is one.
+
+    Raises:
+        DataError: It can't be loaded, or it is no transformer.
+    """
+    # The libraries below raise whatever their parsers and their checks raise.
+    try:
+        with quiet_loading():
+            from sentence_transformers import SentenceTransformer
+
+            model = SentenceTransformer(
+                str(folder),
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True, "dtype": precision},
+            )
+    except Exception as error:
+        raise unloadable(name, TEACHER, error) from error
+    return SentenceTeacher(name, model)
+
+
+def _no_transformer(name: str) -> DataError:
+    return DataError(
+        f"the teacher '{name}' gives no output for each subword of a word: it must be a transformer"
+    )

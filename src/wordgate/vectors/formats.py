@@ -11,10 +11,14 @@ from collections import Counter
 from pathlib import Path
 
 from wordgate.errors import DataError
-from wordgate.vectors.byte_stream import ByteStream, open_stream
 from wordgate.vectors.safetensors_format import LENGTH_BYTES, SafetensorsFile
 from wordgate.vectors.text_format import TextFile
-from wordgate.vectors.vector_file import VectorFile, check_header, check_room
+from wordgate.vectors.vector_file import (
+    ByteStream,
+    VectorFile,
+    check_header,
+    open_stream,
+)
 from wordgate.vectors.word2vec_format import Word2VecFile
 
 FORMATS = ("word2vec", "word2vec-text", "glove", "safetensors")
@@ -38,11 +42,10 @@ _AS_WORD2VEC = (
 )
 _PICKLE = f"a pickle, which could run code; if it is gensim's own format: {_AS_WORD2VEC}"
 _UNPACK = "unpack it, or use gzip"
-_FASTTEXT_MAGIC = (793_712_314).to_bytes(4, "little")
 _KNOWN = [
     *((b"\x80%c" % protocol, _PICKLE) for protocol in range(2, 6)),
     (b"\x93NUMPY", f"a numpy array, as gensim's own format keeps beside a pickle: {_AS_WORD2VEC}"),
-    (_FASTTEXT_MAGIC, "a model in fastText's own binary format: give the .vec file beside it"),
+    (b"\xba\x16\x4f\x2f", "a model in fastText's own binary format: give the .vec file beside it"),
     (b"PK\x03\x04", "a zip archive: unpack it, and give the file of vectors in it"),
     (b"PK\x05\x06", "an empty zip archive: fetch it again"),
     (b"\x89HDF", "an HDF5 file: save the vectors as word2vec or text"),
@@ -78,17 +81,13 @@ def open_vectors(path: str | Path) -> VectorFile:
         start = source.read_fully(_LOOKED_AT)
         _refuse_foreign(path, start)
         if start[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{" and b"\0" in start[:LENGTH_BYTES]:
-            return _table(source)
+            if source.compressed:
+                raise DataError(f"'{path}' is a gzipped safetensors file: unpack it first")
+            return SafetensorsFile(path)
         header = _HEADER.match(start)
         if header is None:
             return _without_header(source, start)
         return _with_header(source, start, header)
-
-
-def _table(source: ByteStream) -> VectorFile:
-    if source.compressed:
-        raise DataError(f"'{source.path}' is a gzipped safetensors file: unpack it first")
-    return SafetensorsFile(source.path)
 
 
 def _with_header(source: ByteStream, start: bytes, header: re.Match[bytes]) -> VectorFile:
@@ -100,13 +99,16 @@ def _with_header(source: ByteStream, start: bytes, header: re.Match[bytes]) -> V
     if not source.compressed:
         fewest = 2 * dim + 1 if as_text else 4 * dim + 1  # bytes a row takes at the least
         needed = header.end() + count * fewest - as_text  # whose last break may be missing
-        check_room(path, count, dim, needed=needed, there=source.length)
-    if not as_text:
-        return Word2VecFile(
-            path, compressed=source.compressed, header=header.end(), count=count, dim=dim
-        )
-    _refuse_tabs(path, lines[0])
-    return TextFile(path, compressed=source.compressed, header=header.end(), count=count, dim=dim)
+        if needed > source.length:
+            raise DataError(
+                f"'{path}' declares {count:,} rows of {dim:,} dimensions, at least {needed:,}"
+                f" bytes, and has {source.length:,}: it was cut off, or its header is damaged;"
+                " fetch it again"
+            )
+    kind = TextFile if as_text else Word2VecFile
+    if as_text:
+        _refuse_tabs(path, lines[0])
+    return kind(path, compressed=source.compressed, header=header.end(), count=count, dim=dim)
 
 
 def _without_header(source: ByteStream, start: bytes) -> VectorFile:
@@ -128,7 +130,7 @@ def _without_header(source: ByteStream, start: bytes) -> VectorFile:
     if dim == 0:
         raise DataError(f"'{path}' is in no format of word vectors that is known; {_HINT}")
     check_header(path, len(lines), dim)
-    return TextFile(path, compressed=source.compressed, header=0, count=None, dim=dim)
+    return TextFile(path, compressed=source.compressed, count=None, dim=dim)
 
 
 def _numbers_at_end(line: bytes) -> int:
@@ -140,10 +142,8 @@ def _numbers_at_end(line: bytes) -> int:
 
 
 def _mostly_numbers(line: bytes, dim: int) -> bool:
-    """Tell text from binary: half of the fields after the word are numbers, or more.
-
-    One is not enough where there should be more: a binary row may spell one and a line's end.
-    """
+    """Tell text from binary: half of the fields after the word are numbers, or more."""
+    # One is not enough where there should be more: a binary row may spell one and a line's end.
     fields = line.rstrip(b" \r").replace(b"\t", b" ").split(b" ")[1:]
     numbers = sum(map(_is_number, fields))
     return numbers >= min(dim, 2) and 2 * numbers >= len(fields)
@@ -163,15 +163,7 @@ def _refuse_tabs(path: Path, line: bytes) -> None:
 
 
 def _refuse_foreign(path: Path, start: bytes) -> None:
-    """Refuse what is known by its first bytes to be no word vectors.
-
-    Args:
-        path: The file, for the message.
-        start: Its first bytes, unpacked.
-
-    Raises:
-        DataError: With what the file is and what to do.
-    """
+    """Refuse what is known by its first bytes, unpacked, to be no word vectors."""
     if not start:
         raise DataError(f"'{path}' is empty: fetch it again")
     for magic, what in _KNOWN:

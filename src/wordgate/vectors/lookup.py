@@ -61,7 +61,11 @@ def lookup_words(table: VectorFile, words: Sequence[str], spelling: Spelling) ->
     Raises:
         DataError: The table's file is broken.
     """
-    wanted = _wanted(words, spelling)
+    wanted: dict[bytes, list[tuple[int, int, int]]] = {}  # by spelling: word, rank, rule
+    for place, own in enumerate(words):
+        for rank, (spelled_so, name) in enumerate(spellings(own, spelling).items()):
+            key = spelled_so.encode(errors="surrogatepass")
+            wanted.setdefault(key, []).append((place, rank, RULES.index(name)))
     found = LookupResult(
         vectors=np.zeros((len(words), table.dim), np.float32),
         rules=np.full(len(words), -1, np.int8),
@@ -103,16 +107,6 @@ def _bases(word: str) -> Iterator[tuple[str, str]]:
             yield "hashtag", rest
     yield "stretched", _STRETCHED.sub(r"\1\1", word)
     yield "stretched", _STRETCHED.sub(r"\1", word)
-
-
-def _wanted(words: Sequence[str], spelling: Spelling) -> dict[bytes, list[tuple[int, int, int]]]:
-    """Say for each spelling which words it stands for: places of (word, rank, rule)."""
-    wanted: dict[bytes, list[tuple[int, int, int]]] = {}
-    for place, word in enumerate(words):
-        for rank, (spelled, rule) in enumerate(spellings(word, spelling).items()):
-            key = spelled.encode(errors="surrogatepass")
-            wanted.setdefault(key, []).append((place, rank, RULES.index(rule)))
-    return wanted
 
 
 class TokenCount(BaseModel, frozen=True, extra="forbid"):

@@ -1,4 +1,6 @@
-"""Pretrained word vectors: opened early, looked up in one pass, and cached for the next run."""
+"""Pretrained word vectors: found by file or name, looked up in one pass, results cached."""
+
+from __future__ import annotations
 
 import hashlib
 import json
@@ -16,14 +18,16 @@ import platformdirs
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from wordgate.data.named import KaggleFile, fetch
+from wordgate.errors import DataError, did_you_mean, near_miss
 from wordgate.runtime.progress import Progress
 from wordgate.storage.files import atomic_write
 from wordgate.storage.tensors import write_arrays
 from wordgate.tables.encoding import without_surrogates
+from wordgate.tables.source import is_file, missing_file
 from wordgate.text.tokenizers import Tokenizer
 from wordgate.vectors.formats import open_vectors
 from wordgate.vectors.lookup import RULES, LookupResult, Spelling, lookup_words, spellings
-from wordgate.vectors.named import locate_vectors
 from wordgate.vectors.vector_file import VectorFile
 
 CACHED_FROM_SECONDS = 0.2
@@ -34,6 +38,87 @@ LARGEST_CACHE = 2_000_000_000
 
 _LAYOUT = 1  # raise it with every change of the form, or of how a word is spelled
 _DIGEST = "sha256"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedVectors(KaggleFile):
+    """Public word vectors that have a name of their own.
+
+    Attributes:
+        gigabytes: How large the file is, unpacked.
+    """
+
+    gigabytes: float
+
+
+NAMED_VECTORS = {
+    named.name: named
+    for named in (
+        NamedVectors(  # 3 million words and phrases of news, 300 numbers each, case-sensitive
+            name="googlenews",
+            kaggle="leadbest/googlenewsvectorsnegative300",
+            file="GoogleNews-vectors-negative300.bin",
+            gigabytes=3.6,
+        ),
+        NamedVectors(  # 2.2 million words of web pages, 300 numbers each, case-sensitive
+            name="glove",
+            kaggle="takuok/glove840b300dtxt",
+            file="glove.840B.300d.txt",
+            gigabytes=5.6,
+        ),
+        NamedVectors(  # 1.2 million words of tweets, 100 numbers each, lower-cased
+            name="glove-twitter",
+            kaggle="bertcarremans/glovetwitter27b100dtxt",
+            file="glove.twitter.27B.100d.txt",
+            gigabytes=1.0,
+        ),
+        NamedVectors(  # 2 million words of web pages, 300 numbers each, case-sensitive
+            name="fasttext",
+            kaggle="yekenot/fasttext-crawl-300d-2m",
+            file="crawl-300d-2M.vec",
+            gigabytes=4.5,
+        ),
+    )
+}
+
+
+def locate_vectors(name_or_path: str | Path, progress: Progress | None = None) -> Path:
+    """Turn what the user wrote into the path of a file of vectors; a file wins over a name.
+
+    Args:
+        name_or_path: A file, or one of `NAMED_VECTORS`.
+        progress: Where to say how large a download is before it begins.
+
+    Returns:
+        The path of a file that is there; what it holds is not looked at.
+
+    Raises:
+        DataError: There is no such file and no such name, or Kaggle can't be reached.
+        MissingExtraError: The file has to be fetched, and kagglehub isn't installed.
+    """
+    name = str(name_or_path)
+    if not name.strip():
+        names = ", ".join(NAMED_VECTORS)
+        raise DataError(f"the name of the word vectors is empty: give a file or one of {names}")
+    path = Path(name).expanduser()
+    is_folder = is_file(path) and path.is_dir()
+    if is_file(path) and not is_folder:
+        return path
+    if name in NAMED_VECTORS:
+        named = NAMED_VECTORS[name]
+        remark = (
+            f"{name}: {named.gigabytes:g} GB come through kagglehub ({named.file} of the Kaggle"
+            f" data set {named.kaggle}), unless its cache has them"
+        )
+        return fetch(named, given_as="--vectors", remark=remark, progress=progress)
+    if is_folder:
+        raise DataError(f"'{path}' is a folder; give the file of word vectors in it")
+    missing = missing_file(path)
+    hint = near_miss(name, list(NAMED_VECTORS))
+    if path.suffix or len(path.parts) > 1 or ("did you mean" in missing and not hint):
+        raise DataError(missing)
+    hint = hint or did_you_mean(name, NAMED_VECTORS)
+    raise DataError(f"no file or word vectors '{name}'{hint}")
 
 
 @dataclass(frozen=True)
@@ -50,7 +135,7 @@ class PretrainedVectors:
     called: str | None = None
 
     @classmethod
-    def open(cls, vectors: str | Path, progress: Progress) -> "PretrainedVectors":
+    def open(cls, vectors: str | Path, progress: Progress) -> PretrainedVectors:
         """Find word vectors by file or by name, and see what kind they are; nothing more is read.
 
         Raises:
@@ -86,7 +171,11 @@ class PretrainedVectors:
         progress.say(f"Looking {len(words):,} words up in {self.file.path}.")
         found = lookup_words(self.file, words, spelling)
         if time.monotonic() - started >= CACHED_FROM_SECONDS:
-            self._keep(key, found, progress)
+            try:
+                folder = _write_cache(key, found)
+                progress.say(f"The vectors found are kept for the next run in {folder}.")
+            except OSError as error:
+                progress.say(f"The vectors found could not be kept for the next run: {error}")
         return found
 
     def more_words(
@@ -123,15 +212,6 @@ class PretrainedVectors:
                     return list(more)
         return list(more)
 
-    @staticmethod
-    def _keep(key: str, found: LookupResult, progress: Progress) -> None:
-        try:
-            folder = _write_cache(key, found)
-        except OSError as error:
-            progress.say(f"The vectors found could not be kept for the next run: {error}")
-            return
-        progress.say(f"The vectors found are kept for the next run in {folder}.")
-
 
 def cache_folder() -> Path:
     """Give the folder of cached lookups; it may be emptied at any time."""
@@ -140,11 +220,7 @@ def cache_folder() -> Path:
 
 
 def _cache_key(file: Path, words: Sequence[str], spelling: str) -> str:
-    """Name a lookup by all that decides its result: the file as it is, the words, the rules.
-
-    Raises:
-        OSError: There is no such file.
-    """
+    """Name a lookup by all that decides its result: the file as it is, the words, the rules."""
     facts = file.stat()
     file_as_it_is = [str(file.resolve()), facts.st_size, facts.st_mtime_ns]
     file_as_it_is += [facts.st_ctime_ns, facts.st_ino]  # which no copying keeps
@@ -161,7 +237,12 @@ def _read_cache(key: str) -> LookupResult | None:
             known, rules = stored.get_tensor("vectors"), stored.get_tensor("rules")
     except (OSError, SafetensorError, AttributeError, TypeError):  # types that numpy lacks
         return None
-    if metadata.get(_DIGEST) != _digest(known, rules) or not _fit(known, rules):
+    if (
+        metadata.get(_DIGEST) != _digest(known, rules)  # which can be made for any other arrays
+        or (known.dtype.name, known.ndim) != ("float32", 2)
+        or (rules.dtype.name, rules.ndim) != ("int8", 1)
+        or len(known) != np.count_nonzero(rules >= 0)
+    ):
         return None
     with suppress(OSError):  # of another user, perhaps
         os.utime(file)
@@ -171,14 +252,7 @@ def _read_cache(key: str) -> LookupResult | None:
 
 
 def _write_cache(key: str, found: LookupResult) -> Path:
-    """Cache a result; if the cache is too large, what was not used for longest goes.
-
-    Returns:
-        The folder it is kept in.
-
-    Raises:
-        OSError: The disk refuses.
-    """
+    """Cache a result, and give the folder; of too large a cache the longest unused goes."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     known, rules = found.vectors[found.known], found.rules
@@ -196,18 +270,13 @@ def _digest(known: NDArray[np.float32], rules: NDArray[np.int8]) -> str:
     return content.hexdigest()
 
 
-def _fit(known: NDArray[np.float32], rules: NDArray[np.int8]) -> bool:
-    """Tell whether these are the arrays of a result; a digest can be made for any others."""
-    return (
-        (known.dtype.name, known.ndim) == ("float32", 2)
-        and (rules.dtype.name, rules.ndim) == ("int8", 1)
-        and len(known) == np.count_nonzero(rules >= 0)
-    )
-
-
 def _shrink(folder: Path) -> None:
     files = []
-    for file in filter(_is_ours, folder.iterdir()):
+    # A kill leaves the hidden ones.
+    ours = re.compile(r"[0-9a-f]{64}\.safetensors|\.[0-9a-f]{64}\.safetensors\.new")
+    for file in folder.iterdir():
+        if ours.fullmatch(file.name) is None:
+            continue
         with suppress(FileNotFoundError):  # another process shrinks, too
             facts = file.stat()
             files.append((facts.st_mtime_ns, facts.st_size, file))
@@ -216,8 +285,3 @@ def _shrink(folder: Path) -> None:
         total += size
         if total > LARGEST_CACHE:
             file.unlink(missing_ok=True)
-
-
-def _is_ours(file: Path) -> bool:
-    ours = r"[0-9a-f]{64}\.safetensors"
-    return re.fullmatch(rf"{ours}|\.{ours}\.new", file.name) is not None  # a kill leaves the latter

@@ -19,6 +19,7 @@ from wordgate.errors import DataError
 from wordgate.vectors.vector_file import (
     MAX_WORD_BYTES,
     VectorBatch,
+    VectorFile,
     check_finite,
     check_header,
     take_first,
@@ -31,11 +32,11 @@ _WORDS_AT_ONCE = 2**14
 _NUMBERS_AT_ONCE = 2**20
 
 
-class SafetensorsFile:
-    """A safetensors file, see `wordgate.vectors.vector_file.VectorFile`."""
+class SafetensorsFile(VectorFile):
+    """A safetensors file, see `VectorFile`."""
 
     format = "safetensors"
-    compressed = False
+    count: int
 
     def __init__(self, path: Path):
         """Look into the file's header.
@@ -43,11 +44,10 @@ class SafetensorsFile:
         Raises:
             DataError: The header is damaged, or the file is another kind of safetensors file.
         """
-        self.path = path
-        self.share_read = 0.0
         _check_length(path)
         with _opened(path) as file:
-            self.count, self.dim, self._letters = _checked(path, file)
+            count, dim, self._letters = _checked(path, file)
+        super().__init__(path, count=count, dim=dim)
 
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words, see `VectorFile`."""
@@ -70,10 +70,6 @@ class SafetensorsFile:
         with _opened(self.path) as file:
             for _, words in self._words(file, _WORDS_AT_ONCE):
                 yield words
-
-    def rows(self) -> int:
-        """Give the rows of the table."""
-        return self.count
 
     def _words(self, file: Any, at_once: int) -> Iterator[tuple[int, list[bytes]]]:
         """Walk the words, some at a time, each time with the row of the first, from 0."""
@@ -116,15 +112,10 @@ class SafetensorsFile:
     def _first_byte(self, row: int) -> int:
         """Give the place of a vector in the file; the library keeps it to itself."""
         with self.path.open("rb") as file:
-            length = header_length(file.read(LENGTH_BYTES))
+            length = int.from_bytes(file.read(LENGTH_BYTES), "little")
             entry = json.loads(file.read(length))["vectors"]
         start, end = entry["data_offsets"]
         return int(LENGTH_BYTES + length + start + (end - start) // self.count * row)
-
-
-def header_length(start: bytes) -> int:
-    """Give the length of the header that a safetensors file of these first bytes has."""
-    return int.from_bytes(start[:LENGTH_BYTES], "little")
 
 
 def _check_length(path: Path) -> None:
@@ -132,7 +123,7 @@ def _check_length(path: Path) -> None:
     try:
         there = path.stat().st_size - LENGTH_BYTES
         with path.open("rb") as file:
-            declared = header_length(file.read(LENGTH_BYTES))
+            declared = int.from_bytes(file.read(LENGTH_BYTES), "little")
     except OSError as error:
         raise DataError(f"can't read '{path}': {error.strerror or error}") from error
     if declared > min(there, LONGEST_HEADER):

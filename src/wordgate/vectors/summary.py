@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,80 +47,50 @@ class VectorSummary:
     first_words: list[str]
 
 
-@dataclass
-class _Sums:
-    rows: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    norms: float = 0.0
-    upper_case: int = 0
-    with_spaces: int = 0
-    not_utf8: int = 0
-    first_words: list[str] = field(default_factory=list)
-    hashes: list[NDArray[np.int64]] = field(default_factory=list)
-
-    def add(self, block: VectorBatch) -> None:
-        """Count the rows of a block in."""
-        words, n = block.words, len(block.words)
-        vectors = block.vectors.astype(np.float64)
-        squares = np.einsum("ij,ij->i", vectors, vectors)
-        self.rows += n
-        self.total += float(vectors.sum())
-        self.squares += float(squares.sum())
-        self.norms += float(np.sqrt(squares).sum())
-        self.hashes.append(np.fromiter(map(hash, words), np.int64, n))
-        self.with_spaces += sum(b" " in word for word in words)
-        for word in words:
-            text = _text(word)
-            self.not_utf8 += text is None
-            self.upper_case += text is not None and any(map(str.isupper, text))
-        if len(self.first_words) < _FIRST_WORDS:
-            shown = [word.decode("utf-8", "backslashreplace") for word in words[:_FIRST_WORDS]]
-            self.first_words = [*self.first_words, *shown][:_FIRST_WORDS]
-
-    def distinct(self) -> int:
-        """Count words that differ, by hashes of 64 bits."""
-        return len(np.unique(np.concatenate(self.hashes)))
-
-
 def summarize(
     file: VectorFile, watched: Callable[[Iterable[VectorBatch]], Iterable[VectorBatch]] = iter
 ) -> VectorSummary:
-    """Read a whole file and tell what is in it.
+    """Read a whole file and describe it.
 
     Args:
         file: The file.
         watched: Passes on the blocks that are read, for instance to show progress.
 
-    Returns:
-        What it holds.
-
     Raises:
         DataError: The file is damaged.
     """
-    sums = _Sums()
+    rows = upper_case = with_spaces = not_utf8 = 0
+    total = squared = norms = 0.0
+    first_words: list[str] = []
+    hashes: list[NDArray[np.int64]] = []  # of 64 bits: words that differ are counted by them
     for block in watched(file.batches()):
-        sums.add(block)
-    numbers = sums.rows * file.dim
-    mean = sums.total / numbers
+        vectors = block.vectors.astype(np.float64)
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        rows += len(block.words)
+        total += float(vectors.sum())
+        squared += float(squares.sum())
+        norms += float(np.sqrt(squares).sum())
+        hashes.append(np.fromiter(map(hash, block.words), np.int64, len(block.words)))
+        for word in block.words:
+            with_spaces += b" " in word
+            if len(first_words) < _FIRST_WORDS:
+                first_words.append(word.decode("utf-8", "backslashreplace"))
+            try:
+                upper_case += any(map(str.isupper, word.decode("utf-8")))
+            except UnicodeDecodeError:
+                not_utf8 += 1
+    mean = total / (rows * file.dim)
     return VectorSummary(
         format=file.format,
         compressed=file.compressed,
         declared=file.count,
-        rows=sums.rows,
+        rows=rows,
         size=file.dim,
-        standard_deviation=math.sqrt(max(0.0, sums.squares / numbers - mean**2)),
-        mean_norm=sums.norms / sums.rows,
-        upper_case=sums.upper_case / sums.rows,
-        duplicates=sums.rows - sums.distinct(),
-        with_spaces=sums.with_spaces,
-        not_utf8=sums.not_utf8,
-        first_words=sums.first_words,
+        standard_deviation=math.sqrt(max(0.0, squared / (rows * file.dim) - mean**2)),
+        mean_norm=norms / rows,
+        upper_case=upper_case / rows,
+        duplicates=rows - len(np.unique(np.concatenate(hashes))),
+        with_spaces=with_spaces,
+        not_utf8=not_utf8,
+        first_words=first_words,
     )
-
-
-def _text(word: bytes) -> str | None:
-    try:
-        return word.decode("utf-8")
-    except UnicodeDecodeError:
-        return None

@@ -9,18 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.vectors.byte_stream import ByteStream, open_stream
 from wordgate.vectors.vector_file import (
     MAX_WORD_BYTES,
+    ByteStream,
     VectorBatch,
+    VectorFile,
     check_finite,
+    open_stream,
     take_first,
     too_few,
     too_many,
@@ -34,15 +35,13 @@ _SPACE, _BREAK, _RETURN = b" \n\r"
 _STRAY_NUMBER = re.compile(rb"[-+]?\d*\.\d{3,}(?:[eE][-+]?\d+)?|[-+]?\d+(?:\.\d+)?[eE][-+]?\d+")
 
 
-class TextFile:
-    """A text file, see `wordgate.vectors.vector_file.VectorFile`."""
+class TextFile(VectorFile):
+    """A text file, see `VectorFile`."""
 
-    def __init__(self, path: Path, *, compressed: bool, header: int, count: int | None, dim: int):
-        """Take over what recognising the file found; `header` is the bytes of its first line."""
-        self.path, self.compressed, self.count, self.dim = path, compressed, count, dim
-        self.format = "glove" if count is None else "word2vec-text"
-        self.share_read = 0.0
-        self._header = header
+    @property
+    def format(self) -> str:  # type: ignore[override]
+        """One of `wordgate.vectors.formats.FORMATS`."""
+        return "glove" if self.count is None else "word2vec-text"
 
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words, see `VectorFile`."""
@@ -60,12 +59,6 @@ class TextFile:
         """Read the words alone, see `VectorFile`."""
         for stretch in self._stretches():
             yield stretch.words
-
-    def rows(self) -> int:
-        """Give the rows the header declares; where there is none, count them in a pass."""
-        if self.count is not None:
-            return self.count
-        return sum(len(stretch.words) for stretch in self._stretches())
 
     def _vectors(self, stretch: _Stretch, picked: Collection[int]) -> NDArray[np.float32]:
         """Parse the numbers of some lines, float32 [len(picked), dim]."""
@@ -155,7 +148,7 @@ class TextFile:
 
     def _with_unusual(self, stretch: _Stretch, unusual: NDArray[np.int64]) -> _Stretch:
         """Look at lines with words that hold spaces; refuse those with too many or few numbers."""
-        last = _last_line(stretch.block)
+        last = len(stretch.block.rstrip(b" \r\n"))  # where the last line that is not empty ends
         for i in map(int, unusual):
             start = int(stretch.starts[i])
             line = stretch.block[start : int(stretch.ends[i])].rstrip(b" \r")
@@ -256,18 +249,9 @@ def has_stray_number(word: bytes) -> bool:
     return bool(space) and _STRAY_NUMBER.fullmatch(last) is not None
 
 
-def _last_line(block: bytes) -> int:
-    """Give the place after the last line that is not empty."""
-    return len(block.rstrip(b" \r\n"))
-
-
 def _parsed(text: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Parse numbers that are separated by single spaces.
-
-    Raises:
-        ValueError: One is no plain decimal number (Python's float also takes ``nan`` and ``1_0``),
-            or there are not as many as the shape asks for.
-    """
+    """Parse numbers that are separated by single spaces; raise ValueError if one is none."""
+    # Python's float also takes ``nan`` and ``1_0``.
     if text.translate(None, _IN_NUMBERS):
         raise ValueError
     numbers = list(map(float, text.split(b" ")))

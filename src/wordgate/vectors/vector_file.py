@@ -1,17 +1,125 @@
-"""The interface of files of word vectors, and the checks that all formats share."""
+"""Files of word vectors: their bytes, plain or gzipped, their interface, checks of all formats."""
 
 from __future__ import annotations
 
+import gzip
+import os
+import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from itertools import compress
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
+from wordgate.tables.source import GZIP_MAGIC, check_unpacked, is_file, missing_file
+
+
+class ByteStream:
+    """The bytes of a file, unpacked where it is gzipped.
+
+    Attributes:
+        path: The file.
+        length: Its bytes on the disk.
+        position: How many bytes were given out so far, unpacked.
+        compressed: Whether they come out of gzip.
+    """
+
+    def __init__(self, path: Path, file: FileIO):
+        self.path = path
+        self.length = os.fstat(file.fileno()).st_size
+        self.position = 0
+        self.compressed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        file.seek(0)
+        self._file = file
+        self._read_some = (
+            gzip.GzipFile(fileobj=file).readinto1 if self.compressed else file.readinto
+        )
+
+    @property
+    def share_read(self) -> float:
+        """How much of the file was read, from 0 to 1."""
+        return min(1.0, self._file.tell() / self.length) if self.length else 1.0
+
+    def readinto(self, room: memoryview) -> int:
+        """Fill a buffer; return how much, which is less only at the end.
+
+        Raises:
+            DataError: The file can't be read, or its gzip data are damaged.
+        """
+        filled = 0
+        while filled < len(room) and (n := self._checked_read(room[filled:])):
+            filled += n
+            self.position += n
+            if self.compressed:
+                check_unpacked(self.position, self.length, str(self.path))
+        return filled
+
+    def read_fully(self, n: int) -> bytes:
+        """Give `n` bytes, or all there are where they are fewer.
+
+        Raises:
+            DataError: As `readinto`.
+        """
+        content = bytearray(n)
+        return bytes(content[: self.readinto(memoryview(content))])
+
+    def _checked_read(self, room: memoryview) -> int:
+        """Read once; what goes wrong becomes a sentence."""
+        unpacked = f"after {self.position:,} bytes unpacked"
+        try:
+            return self._read_some(room) or 0
+        except EOFError as error:
+            raise DataError(
+                f"'{self.path}' stops within its gzip data ({unpacked}): it was cut off; fetch it"
+                " again"
+            ) from error
+        except (gzip.BadGzipFile, zlib.error) as error:
+            if str(error).startswith("Not a gzipped file"):
+                raise DataError(
+                    f"'{self.path}' has something else after its gzip data ({unpacked}): fetch it"
+                    " again"
+                ) from error
+            raise DataError(
+                f"'{self.path}' is a damaged gzip file ({error}, {unpacked}): fetch it again"
+            ) from error
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
+
+@contextmanager
+def open_stream(path: Path) -> Iterator[ByteStream]:
+    """Open a file for one pass; gzip is known by its first bytes.
+
+    Raises:
+        DataError: It is missing, a folder, or can't be read.
+    """
+    if not is_file(path):
+        raise DataError(missing_file(path))
+    if path.is_dir():
+        raise DataError(f"'{path}' is a folder; give the file of word vectors in it")
+    if not path.is_file():
+        raise DataError(f"'{path}' is no regular file; it has to be read more than once")
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with file:
+        try:
+            stream = ByteStream(path, file)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        yield stream
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"can't read '{path}': {error.strerror or error}")
+
 
 MAX_DIM = 65_536  # dimensions of a vector; real ones have 25 to 4,096
 MAX_WORD_BYTES = 10_000  # bytes; a longer one means that the file is not read where it should be
@@ -30,27 +138,29 @@ class VectorBatch:
     vectors: NDArray[np.float32]
 
 
-class VectorFile(Protocol):
+class VectorFile(ABC):
     """A file of word vectors whose format is known; reading it begins anew with every pass.
 
     Attributes:
         path: Where it lies.
         format: One of `wordgate.vectors.formats.FORMATS`.
         compressed: Whether it is gzipped.
+        count: Rows that the header declares; None where the format has no header.
         dim: Dimensions of a vector.
         share_read: How much of the file the pass under way has read, from 0 to 1.
     """
 
-    path: Path
     format: str
-    compressed: bool
-    dim: int
-    share_read: float
 
-    @property
-    def count(self) -> int | None:
-        """Rows that the header declares; None where the format has no header."""
+    def __init__(
+        self, path: Path, *, count: int | None, dim: int, compressed: bool = False, header: int = 0
+    ):
+        """Take over what recognising the file found; `header` is the bytes of its first line."""
+        self.path, self.compressed, self.count, self.dim = path, compressed, count, dim
+        self.share_read = 0.0
+        self._header = header
 
+    @abstractmethod
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words in one pass over the whole file.
 
@@ -65,6 +175,7 @@ class VectorFile(Protocol):
             DataError: The file is damaged, or a wanted vector is not finite.
         """
 
+    @abstractmethod
     def batches(self) -> Iterator[VectorBatch]:
         """Read all rows, some at a time.
 
@@ -75,6 +186,7 @@ class VectorFile(Protocol):
             DataError: The file is damaged, or a number is not finite.
         """
 
+    @abstractmethod
     def words(self) -> Iterator[list[bytes]]:
         """Read the words alone, some at a time, in the file's order.
 
@@ -84,14 +196,14 @@ class VectorFile(Protocol):
 
     def rows(self) -> int:
         """Give the rows the header declares; where there is none, count them in a pass."""
+        return sum(map(len, self.words())) if self.count is None else self.count
 
 
 def take_first(left: set[bytes], words: Sequence[bytes]) -> list[int]:
-    """Take words out of those still looked for; give the place where each first stands.
+    """Take the words of a file, in its order, out of those still looked for.
 
-    Args:
-        left: The words still looked for; those found are taken out.
-        words: Words of a file, in its order.
+    Returns:
+        The place where each word that was found first stands.
     """
     here = left.intersection(words)
     left -= here
@@ -141,26 +253,6 @@ def check_header(path: Path, count: int, dim: int) -> None:
         )
     if count < 1:
         raise DataError(f"'{path}' declares {count:,} rows: there is no vector in it")
-
-
-def check_room(path: Path, count: int, dim: int, *, needed: int, there: int) -> None:
-    """Refuse a header that declares more than the file's bytes can hold.
-
-    Args:
-        path: The file, for the message.
-        count: Rows declared.
-        dim: Dimensions of a vector.
-        needed: The fewest bytes that so many rows take.
-        there: The file's bytes.
-
-    Raises:
-        DataError: There are fewer than needed.
-    """
-    if needed > there:
-        raise DataError(
-            f"'{path}' declares {count:,} rows of {dim:,} dimensions, at least {needed:,} bytes,"
-            f" and has {there:,}: it was cut off, or its header is damaged; fetch it again"
-        )
 
 
 def too_few(path: Path, declared: int, found: int, position: int) -> DataError:

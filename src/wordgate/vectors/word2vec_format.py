@@ -10,18 +10,18 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
-from wordgate.vectors.byte_stream import open_stream
 from wordgate.vectors.vector_file import (
     MAX_WORD_BYTES,
     VectorBatch,
+    VectorFile,
     check_finite,
+    open_stream,
     too_few,
     too_many,
 )
@@ -38,16 +38,11 @@ _Run: TypeAlias = "tuple[tuple[bytes, ...], re.Match[bytes], int, int]"
 _Finder: TypeAlias = Callable[[bytearray, int, int], "re.Match[bytes] | None"]
 
 
-class Word2VecFile:
-    """A binary file, see `wordgate.vectors.vector_file.VectorFile`."""
+class Word2VecFile(VectorFile):
+    """A binary file, see `VectorFile`."""
 
     format = "word2vec"
-
-    def __init__(self, path: Path, *, compressed: bool, header: int, count: int, dim: int):
-        """Take over what recognising the file found; `header` is the bytes of its first line."""
-        self.path, self.compressed, self.count, self.dim = path, compressed, count, dim
-        self.share_read = 0.0
-        self._header = header
+    count: int
 
     def wanted(self, words: Collection[bytes]) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
         """Read the vectors of some words, see `VectorFile`."""
@@ -79,16 +74,10 @@ class Word2VecFile:
         for words, *_ in self._runs():
             yield list(words)
 
-    def rows(self) -> int:
-        """Give the rows the header declares."""
-        return self.count
-
     def _runs(self) -> Iterator[_Run]:
-        """Walk the file in runs of whole rows; each is valid until the next is asked for.
-
-        Runs are of one length, so rows at the buffer's end wait for more; the last rows of the file
-        come one by one, and so do those where the buffer is full of less than a run.
-        """
+        """Walk the file in runs of whole rows; each is valid until the next is asked for."""
+        # Runs are of one length, so rows at the buffer's end wait for more; the last rows of the
+        # file come one by one, and so do those where the buffer is full of less than a run.
         longest = MAX_WORD_BYTES + 1 + 4 * self.dim
         at_once = max(1, min(_AT_ONCE, _ROOM // (4 * self.dim)))
         many, one = _finder(self.dim, at_once), _finder(self.dim, 1)
@@ -116,9 +105,14 @@ class Word2VecFile:
                     used = found.end()
                 held = end - used
                 if held > max(room, longest):
-                    raise self._no_row(row, position + used)
+                    if row >= self.count:
+                        raise too_many(self.path, self.count, position + used)
+                    raise self._no_word(row, position + used)
                 buffer[:held] = buffer[used:end]
-            self._check_end(bytes(buffer[:held]), row, source.position)
+            if row < self.count:
+                raise too_few(self.path, self.count, row, source.position)
+            if bytes(buffer[:held]).strip(b"\r\n"):
+                raise too_many(self.path, self.count, source.position - held)
 
     def _check(
         self, words: tuple[bytes, ...], found: re.Match[bytes], row: int, position: int
@@ -129,19 +123,6 @@ class Word2VecFile:
         for i, word in enumerate(words):
             if len(word) > MAX_WORD_BYTES:
                 raise self._no_word(row + i, position + found.start(i + 1))
-
-    def _check_end(self, rest: bytes, row: int, position: int) -> None:
-        """Refuse a file that ends within a row, or after more than its rows."""
-        if row < self.count:
-            raise too_few(self.path, self.count, row, position)
-        if rest.strip(b"\r\n"):
-            raise too_many(self.path, self.count, position - len(rest))
-
-    def _no_row(self, row: int, position: int) -> DataError:
-        """Say what is wrong with more bytes than any row has."""
-        if row >= self.count:
-            return too_many(self.path, self.count, position)
-        return self._no_word(row, position)
 
     def _no_word(self, row: int, position: int) -> DataError:
         return DataError(
@@ -200,10 +181,8 @@ def _matches(
 
 
 def _finder(dim: int, rows: int) -> _Finder:
-    """Make what finds the words of so many rows that follow one another.
-
-    A regular expression takes the steps from word to word in C: in a loop of Python they would take
-    twice the time of all else.
-    """
+    """Make what finds the words of so many rows that follow one another."""
+    # A regular expression takes the steps from word to word in C: in a loop of Python they would
+    # take twice the time of all else.
     row = rb"([^ ]*%b) .{%d}%b" % (_WHOLE, 4 * dim, _WHOLE)
     return re.compile(row * rows, re.DOTALL).match

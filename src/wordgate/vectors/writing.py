@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from io import BufferedIOBase
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO
 
 import numpy as np
 
@@ -76,7 +75,10 @@ def write_vectors(
         if format == "safetensors":
             _write_table(file, rows, count, dim)
             return
-        with _packed(file, compress=path.name.lower().endswith(".gz")) as stream:
+        packed: AbstractContextManager[BinaryIO | gzip.GzipFile] = nullcontext(file)
+        if path.name.lower().endswith(".gz"):  # the same rows give the same bytes
+            packed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0)
+        with packed as stream:
             if format != "glove":
                 stream.write(b"%d %d\n" % (count, dim))
             encode = _binary if format == "word2vec" else _text
@@ -161,16 +163,6 @@ def _shown(word: bytes) -> str:
     return brief(word.decode("utf-8", "backslashreplace"))
 
 
-@contextmanager
-def _packed(file: BufferedIOBase, *, compress: bool) -> Iterator[BufferedIOBase]:
-    """Give a stream that writes to a file, through gzip if asked; the same rows, the same bytes."""
-    if not compress:
-        yield file
-        return
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as stream:
-        yield cast("BufferedIOBase", stream)
-
-
 def _binary(block: VectorBatch) -> bytes:
     """Lay rows out as gensim does: no line break after a vector."""
     vectors = np.ascontiguousarray(block.vectors, "<f4")
@@ -189,13 +181,9 @@ def _text(block: VectorBatch) -> bytes:
     return b"".join(lines)
 
 
-def _write_table(
-    file: BufferedIOBase, batches: Iterable[VectorBatch], count: int, dim: int
-) -> None:
-    """Write a safetensors file: vectors as they come, word ends, words, and the header last.
-
-    Nothing is set aside for `count` rows, which may be what the header of a damaged file claims.
-    """
+def _write_table(file: BinaryIO, batches: Iterable[VectorBatch], count: int, dim: int) -> None:
+    """Write a safetensors file: vectors as they come, word ends, words, and the header last."""
+    # Nothing is set aside for `count` rows, which may be what the header of a damaged file claims.
     ends, letters = bytearray(), bytearray()
     file.seek(_HEADER_ROOM)
     for block in batches:

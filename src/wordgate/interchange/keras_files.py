@@ -1,9 +1,13 @@
-"""A `.keras` file, opened without trusting it: a zip of two JSON files and one HDF5 file.
+"""The files that Keras writes, read without trusting them: a `.keras` archive, a tokenizer's JSON.
 
-Nothing is unpacked by a name that the file gives. No member may claim more than its limit, or more
-than deflate could honestly have packed into the bytes that are there.
+A `.keras` file is a zip of two JSON files and one HDF5 file. Nothing is unpacked by a name that the
+file gives. No member may claim more than its limit, or more than deflate could honestly have packed
+into the bytes that are there.
 """
 
+from __future__ import annotations
+
+import io
 import json
 import os
 import re
@@ -19,6 +23,8 @@ from typing import IO, Any
 from wordgate.errors import BundleError
 from wordgate.interchange.hdf5 import SIGNATURE
 from wordgate.runtime.display import brief, shown
+from wordgate.tables.encoding import without_surrogates
+from wordgate.text.vocabulary import UNKNOWN, Vocabulary
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 LIMITS = {METADATA: 2**20, CONFIG: 2**24, WEIGHTS: 2**33}
@@ -111,14 +117,9 @@ def _version(metadata: Mapping[str, Any]) -> str:
 
 def _object(archive: zipfile.ZipFile, name: str) -> Mapping[str, Any]:
     """Read a member that holds a JSON object."""
-    with tempfile.SpooledTemporaryFile(max_size=LIMITS[name] + 1) as file:
-        _copy(archive, name, file)
-        file.seek(0)
-        content = file.read()
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{name} in it is not JSON ({shown(str(error), 200)})") from error
+    content = io.BytesIO()
+    _copy(archive, name, content)
+    value = _parsed(content.getvalue(), f"{name} in it")
     if not isinstance(value, dict):
         raise BundleError(f"{name} in it is not a JSON object but {brief(value)}")
     return value
@@ -161,3 +162,93 @@ def _checked(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
             " ones, as a zip bomb does"
         )
     return info
+
+
+LARGEST_FILE = 2**29
+WRITE = "write it with: open('tokenizer.json', 'w').write(tokenizer.to_json())"
+# What wordgate's tokenizer `keras` does; the defaults of Keras' own.
+_DEFAULTS = {
+    "filters": '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n',
+    "lower": True,
+    "split": " ",
+    "char_level": False,
+}
+
+
+def read_vocabulary(path: Path) -> Vocabulary:
+    """Read the words that a tokenizer gives ids to, and the fate of all others.
+
+    Args:
+        path: The file that holds what ``to_json()`` gave.
+
+    Returns:
+        The words by their ids. Unknown words have the id 1 if there is an ``oov_token``, and none
+        if there isn't: then Keras drops them.
+
+    Raises:
+        BundleError: It is no such file, or its tokenizer cuts texts in another way.
+    """
+    config = _tokenizer_config(path)
+    for field, expected in _DEFAULTS.items():
+        if config.get(field) != expected:
+            raise BundleError(
+                f"the tokenizer has {field}={config.get(field)!r}; only Keras' default"
+                f" {field}={expected!r} can be imported"
+            )
+    words = _words(config)
+    oov, limit = config.get("oov_token"), config.get("num_words")
+    if oov is not None and (not isinstance(oov, str) or words[:1] != [oov]):
+        raise BundleError(f"the tokenizer's oov_token {brief(oov)} does not have the index 1")
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise BundleError(
+            f"the tokenizer has num_words={brief(limit)}; it must be a whole number from 1, or none"
+        )
+    known = words if limit is None else words[: limit - 1]  # Keras keeps ids below num_words
+    return Vocabulary(
+        words=tuple(known if oov is None else known[1:]), unknown=None if oov is None else UNKNOWN
+    )
+
+
+def _tokenizer_config(path: Path) -> Mapping[str, Any]:
+    if not os.path.isfile(path):  # which takes a path too long for the system, too
+        raise BundleError("there is no such file")
+    if path.stat().st_size > LARGEST_FILE:
+        raise BundleError(f"the file has more than {LARGEST_FILE:,} bytes, which are not read")
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"the file can't be read: {error.strerror}") from error
+    content = _parsed(raw, "the file", f"; {WRITE}")
+    config = content.get("config") if isinstance(content, dict) else None
+    if not isinstance(config, dict) or content.get("class_name") != "Tokenizer":
+        raise BundleError(f"the file does not hold Keras' legacy Tokenizer; {WRITE}")
+    return config
+
+
+def _words(config: Mapping[str, Any]) -> list[str]:
+    """Give all words in the order of their indices, which must be 1, 2, 3 and so on."""
+    index = config.get("word_index")
+    if isinstance(index, str):
+        index = _parsed(index, "the tokenizer's word_index")
+    if not isinstance(index, dict) or not all(type(number) is int for number in index.values()):
+        raise BundleError("the tokenizer's word_index must give each word a whole number")
+    words = sorted(index, key=index.__getitem__)
+    for expected, word in enumerate(words, start=1):
+        if index[word] != expected:
+            raise BundleError(
+                f"the tokenizer's word_index must count 1, 2, 3 and so on, but {brief(word)} has"
+                f" {index[word]} where {expected} belongs"
+            )
+        if not word or without_surrogates(word) != word:
+            raise BundleError(
+                f"the tokenizer's word {brief(word)} can't be kept: a word is a text that UTF-8"
+                " can write"
+            )
+    return words
+
+
+def _parsed(content: str | bytes, what: str, remedy: str = "") -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{what} is not JSON ({shown(str(error), 200)}){remedy}") from error
