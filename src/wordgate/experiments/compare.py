@@ -31,11 +31,12 @@ from wordgate.experiments.resolving import (
     as_names,
     check_n_folds,
     choose_recipe,
-    given_options,
+    refuse_idle_sizes,
     refuse_idle_split,
     refuse_unread,
     resolve_settings,
     resolve_vectors,
+    with_options,
 )
 from wordgate.experiments.resuming import (
     ResultStore,
@@ -60,7 +61,7 @@ from wordgate.report.comparison import comparison_page, recommend
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress
-from wordgate.settings import checked_seed, flat_overrides
+from wordgate.settings import checked_seed
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
 from wordgate.training.families import check_device, check_family, check_pretrained
@@ -141,14 +142,14 @@ def compare(
     progress = Console() if progress is None else progress
     seed, n_threads = checked_seed(seed), choose_threads(threads)
     families, left_out = _families(models, vectors, taught=teacher is not None)
-    overrides = {**flat_overrides(settings), **given_options(test_size=test_size)}
+    overrides = with_options(settings, test_size=test_size)
     recipe = choose_recipe(recipe, None)
     own = tuple(dict.fromkeys(map(family_of, families)))
     taught, common = None, overrides
     if TAUGHT_LSTM in families:
         refuse_unread(overrides, (*own, "transformer"))
-        named = given_options(**{"teacher.models": as_names(teacher)})
-        read = {**_read_by(overrides, ("lstm", "transformer")), **named}
+        own_settings = _read_by(overrides, ("lstm", "transformer"))
+        read = with_options(own_settings, **{"teacher.models": as_names(teacher)})
         taught = resolve_settings(TAUGHT_LSTM, read, vectors, families=["lstm"])
         common = _read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
@@ -178,6 +179,7 @@ def compare(
     if taught is not None and pretrained is not None:
         taught = taught.with_vectors_of(pretrained.dim)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
+    refuse_idle_sizes(overrides, sources.table.parts, grouped=kinds == (GROUPED,))
     copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
     context = RunContext(seed, progress, device, threads)
     config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)

@@ -33,10 +33,11 @@ from wordgate.experiments.resolving import (
     as_names,
     check_folds,
     choose_recipe,
-    given_options,
+    refuse_idle_sizes,
     refuse_idle_split,
     resolve_settings,
     resolve_vectors,
+    with_options,
 )
 from wordgate.experiments.resuming import (
     checkpoint_config,
@@ -58,7 +59,7 @@ from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.progress import Console, Progress
-from wordgate.settings import Settings, checked_seed, flat_overrides
+from wordgate.settings import Settings, checked_seed
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
@@ -182,10 +183,8 @@ def train(
         raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
     progress = Console() if progress is None else progress
     files = as_names(unlabelled) or ()
-    named = given_options(
-        **{"split": split, "test_size": test_size, "teacher.models": as_names(teacher)}
-    )
-    overrides = {**flat_overrides(settings), **named}
+    named = {"split": split, "test_size": test_size, "teacher.models": as_names(teacher)}
+    overrides = with_options(settings, **named)
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
@@ -216,6 +215,7 @@ def train(
         **reading,
     )
     progress.say("\n".join(sources.lines()))
+    refuse_idle_sizes(overrides, sources.table.parts, grouped=chosen.split == "grouped")
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)

@@ -163,5 +163,6 @@ def run_config(
         "labels": str(n_classes),
         **others,
         "seed": str(seed),
+        "settings that were set": " ".join(sorted(settings.set_by_user)) or "none",
         **{name: str(value) for name, value in settings.flat().items()},
     }

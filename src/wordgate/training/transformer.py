@@ -144,8 +144,9 @@ def draw_texts(
 def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int:
     """Say how many texts of each group an epoch reads.
 
-    As many as the settings say, doubled as long as the updates would be too few and there are
-    others: the many texts of a few groups, such as authors, are no copies of each other.
+    As many as the settings say; unless a user set them, doubled as long as the updates would be too
+    few and there are others: the many texts of a few groups, such as authors, are no copies of each
+    other.
 
     Args:
         groups: int64 [n], each text's group by number.
@@ -155,13 +156,15 @@ def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int
     updates = math.ceil(settings.transformer.min_updates / settings.transformer.epochs)
     wanted = updates * settings.transformer.batch_size
     per_group = settings.transformer.texts_per_group or int(sizes.max())
+    if "transformer.texts_per_group" in settings.set_by_user:
+        return per_group
     while per_group < sizes.max() and np.minimum(sizes, per_group).sum() < wanted:
         per_group *= 2
     return per_group
 
 
 def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> TrainingPlan:
-    """Fit the epochs to the data: small data is passed more often, up to a limit.
+    """Fit the epochs to the data: small data is passed more often, unless a user set them.
 
     Args:
         groups: int64 [n], each text's group by number.
@@ -171,10 +174,14 @@ def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> 
     sizes = np.unique(groups, return_counts=True)[1]
     n_texts = int(np.minimum(sizes, per_group).sum())
     updates = math.ceil(n_texts / settings.transformer.batch_size)
-    wanted = min(math.ceil(settings.transformer.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
-    return TrainingPlan(
-        settings.transformer.batch_size, max(settings.transformer.epochs, wanted), updates
-    )
+    own, is_set = settings.transformer, settings.set_by_user
+    epochs = own.epochs
+    if "transformer.epochs" not in is_set:
+        wanted = math.ceil(own.min_updates / updates)
+        if "transformer.min_updates" not in is_set:
+            wanted = min(wanted, MOST_EPOCHS_FOR_SMALL_DATA)
+        epochs = max(epochs, wanted)
+    return TrainingPlan(own.batch_size, epochs, updates)
 
 
 @dataclass(frozen=True)
