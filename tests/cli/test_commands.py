@@ -31,7 +31,7 @@ def test_train_prints_the_result_and_tells_the_rest(trained, tmp_path):
     assert ended.code == 0
     assert ended.out.startswith("             precision    recall  f1-score   support\n")
     assert "\nOf 60 test rows 0 (0.0%) have their group in train, " in ended.out
-    assert f'\nSaved in {tmp_path}/m. Try: wordgate predict {tmp_path}/m "a text"\n' in ended.out
+    assert f"\nSaved in {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n" in ended.out
     assert ended.err.startswith("read ")
     assert "\nTo beat: 0.500 by the most frequent label alone, " in ended.err
 
@@ -274,7 +274,7 @@ def test_a_model_of_several_columns_says_how_its_texts_are_written(wordgate, top
     ended = wordgate("train", topics, "--text", "topic,text", "--model", "count", "--out", folder)
     assert "\ntext: columns 2 'topic' and 4 'text' (as given)\n" in ended.err
     assert "\n  row 1: r000 [bad] topic 0 | We " in ended.err
-    assert ended.out.endswith(f'Try: wordgate predict {folder} "topic | text"\n')
+    assert ended.out.endswith(f"Try: wordgate predict {folder} 'topic | text'\n")
     assert "\ntexts: written as topic | text\n" in wordgate("info", folder).out
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "- text: topic, text\n" in card

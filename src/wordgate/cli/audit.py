@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import json_option, reading_options
+from wordgate.cli.options import FILE_NAME, json_option, reading_options
 from wordgate.cli.streams import print_json, remark
 
 
 @click.command()
-@click.argument("data")
+@click.argument("data", type=FILE_NAME)
 @reading_options
 @json_option
-@click.option("--html", metavar="FILE", help="Write the audit as a web page, too.")
+@click.option("--html", type=FILE_NAME, metavar="FILE", help="Write the audit as a web page, too.")
 def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None:
     """Look for copies in DATA, and measure what a random split of it would leak.
 

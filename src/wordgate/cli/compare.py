@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli.options import (
+    FILE_NAME,
     json_option,
     learning_options,
     overwrite_option,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     short_help="Compare every family of models on the same splits.",
     epilog="Named data sets: twitter-entity-sentiment",
 )
-@click.argument("data")
+@click.argument("data", type=FILE_NAME)
 @click.option(
     "--models",
     metavar="FAMILY,...",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
+    type=FILE_NAME,
     metavar="FOLDER",
     default="wordgate-comparison",
     show_default=True,

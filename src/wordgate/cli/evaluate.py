@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import json_option, kernel_option, reading_options, threads_option
+from wordgate.cli.options import (
+    FILE_NAME,
+    json_option,
+    kernel_option,
+    reading_options,
+    threads_option,
+)
 from wordgate.cli.streams import print_json, remark, warn_of_changes
 
 if TYPE_CHECKING:
@@ -13,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Evaluate a model on a file.")
-@click.argument("bundle")
-@click.argument("data")
+@click.argument("bundle", type=FILE_NAME)
+@click.argument("data", type=FILE_NAME)
 @reading_options
 @kernel_option
 @threads_option

@@ -4,20 +4,22 @@ from typing import Literal
 
 import click
 
-from wordgate.cli.options import overwrite_option
-from wordgate.cli.streams import remark
+from wordgate.cli.options import FILE_NAME, overwrite_option
+from wordgate.cli.streams import command, remark
 
 
 @click.command("import-keras", short_help="Take over a trained Keras model.")
-@click.argument("model", metavar="MODEL.keras")
-@click.argument("tokenizer", metavar="TOKENIZER.json")
+@click.argument("model", type=FILE_NAME, metavar="MODEL.keras")
+@click.argument("tokenizer", type=FILE_NAME, metavar="TOKENIZER.json")
 @click.option(
     "--labels",
     metavar="A,B,...",
     required=True,
     help="The labels in the order of the model's outputs; scikit-learn's LabelEncoder sorts them.",
 )
-@click.option("--out", metavar="FOLDER", required=True, help="Where to write the model.")
+@click.option(
+    "--out", type=FILE_NAME, metavar="FOLDER", required=True, help="Where to write the model."
+)
 @overwrite_option
 @click.option(
     "--max-tokens",
@@ -62,4 +64,4 @@ def import_keras(
     )
     for note in imported.config.notes():
         remark(one_line(f"Note: {note}."))
-    click.echo(f'Saved in {out}. Try: wordgate predict {out} "a text"')
+    click.echo(f"Saved in {out}. Try: {command('predict', out, 'a text')}")

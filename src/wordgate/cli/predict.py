@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from wordgate.cli.options import abstain_option, json_option, kernel_option, threads_option
+from wordgate.cli.options import (
+    FILE_NAME,
+    abstain_option,
+    json_option,
+    kernel_option,
+    threads_option,
+)
 from wordgate.cli.streams import print_json, remark, warn_of_changes
 from wordgate.runtime.display import one_line
 
@@ -24,7 +30,7 @@ class _PredictedText(TypedDict):
 
 
 @click.command(short_help="Label texts.")
-@click.argument("bundle")
+@click.argument("bundle", type=FILE_NAME)
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @json_option
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object a text.")

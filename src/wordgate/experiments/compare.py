@@ -140,6 +140,7 @@ def compare(
     """
     require_extra("train", "comparing models")
     progress = Console() if progress is None else progress
+    out = None if out is None else Path(out).expanduser()
     seed, n_threads = checked_seed(seed), choose_threads(threads)
     families, left_out = _families(models, vectors, taught=teacher is not None)
     overrides = with_options(settings, test_size=test_size)

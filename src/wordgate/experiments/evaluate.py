@@ -1,5 +1,7 @@
 """Evaluating a saved model on a file, and finding which of its rows the model knows already."""
 
+import shlex
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from wordgate.data.dataset import Dataset
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
-from wordgate.experiments.metrics import Evaluator
+from wordgate.experiments.metrics import Evaluator, scores_in_short
 from wordgate.experiments.reading import ReadingOptions
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load
@@ -24,6 +26,7 @@ from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 
 MOSTLY = 0.5
+_MOST_LISTED = 20  # labels, in a message
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,11 @@ class Evaluation:
     seen: Seen | None
     reading: ReadReport
     predictor: Predictor
+
+    def __repr__(self) -> str:
+        """Name the scores: all that it holds is too much for a line."""
+        known = "unknown" if self.seen is None else f"{self.seen.rows:,}"
+        return f"Evaluation({scores_in_short(self.scores)}, seen_in_training={known})"
 
 
 @dataclass(frozen=True)
@@ -215,8 +223,17 @@ def _dataset(table: Table, labels: tuple[str, ...]) -> Dataset:
     given = table.labels or []
     unknown = sorted(set(given) - set(labels))
     if unknown:
-        counted = ", ".join(f"'{label}' ({given.count(label):,} rows)" for label in unknown)
-        flags = " ".join(f"--drop-label '{label}'" for label in unknown)
+        counts = Counter(given)
+        counted = ", ".join(f"'{one}' ({counts[one]:,} rows)" for one in unknown[:_MOST_LISTED])
+        if len(unknown) > _MOST_LISTED:
+            counted += f" and {len(unknown) - _MOST_LISTED:,} more"
+        if len(unknown) == len(counts):
+            raise DataError(
+                f"the model knows none of the labels of this data: {counted}; it knows"
+                f" {', '.join(labels):.200}. Name the column of the labels with --label, or write"
+                " the model's labels into it"
+            )
+        flags = " ".join(f"--drop-label {shlex.quote(label)}" for label in unknown)
         raise DataError(
             f"labels the model doesn't know: {counted}{did_you_mean(unknown[0], labels)}\n"
             f"To leave such rows out: {flags}"

@@ -24,6 +24,7 @@ from wordgate.experiments.metrics import (
     cross_validate,
     evaluate_baselines,
     predictions,
+    scores_in_short,
     split_facts,
     teacher_facts,
     vector_facts,
@@ -58,6 +59,7 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.display import brief
 from wordgate.runtime.progress import Console, Progress
 from wordgate.settings import Settings, checked_seed
 from wordgate.split.audit import audit_table
@@ -82,6 +84,13 @@ class Training:
     metrics: Metrics
     bundle: Bundle
     remarks: Sequence[str]
+
+    def __repr__(self) -> str:
+        """Name the model and its score: all that it holds is too much for a line."""
+        return (
+            f"Training({self.bundle.config.family}, {scores_in_short(self.metrics)},"
+            f" labels={brief(list(self.predictor.labels))})"
+        )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the bundle.
@@ -177,6 +186,7 @@ def train(
         KeyboardInterrupt: The training was interrupted; its checkpoint stands beside `out`.
     """
     clock = Clock(max_minutes=max_minutes, resumed=resume)
+    out = None if out is None else Path(out).expanduser()
     n_threads = choose_threads(threads)
     refuse_idle_split(split, valid, test, split_column)
     if test_size is not None and test is not None:

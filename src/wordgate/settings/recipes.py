@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wordgate.errors import SettingsError, did_you_mean
+from wordgate.errors import SettingsError, address_message, did_you_mean
 from wordgate.settings.schema import Settings, flattened, setting_fields
 
 if sys.version_info >= (3, 11):
@@ -160,13 +160,15 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
     name = str(recipe)
     if name in recipe_names():
         return _own(name)
+    if (address := address_message(name)) is not None:
+        raise SettingsError(address)
     if not name.endswith(".toml"):
         raise SettingsError(
             f"no recipe '{name}'"
             + did_you_mean(name, [*recipe_names(), "the path of a .toml file of your own"])
         )
     try:
-        return _parsed(Path(recipe).read_bytes(), name)
+        return _parsed(Path(recipe).expanduser().read_bytes(), name)
     except OSError as error:
         raise SettingsError(f"the recipe '{name}' can't be read: {error.strerror}") from error
 
