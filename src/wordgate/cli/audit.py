@@ -22,11 +22,12 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     """
     from wordgate.experiments.audit import audit as run_audit
     from wordgate.report.audit import audit_page, format_audit
+    from wordgate.runtime.progress import Console
     from wordgate.storage.files import atomic_output, check_file
 
     if html is not None:
         check_file(Path(html), overwrite=True)
-    found = run_audit(data, **reading)
+    found = run_audit(data, progress=Console(), **reading)
     remark("\n".join(found.reading.lines()))
     if html is not None:
         with atomic_output(Path(html)) as aside:

@@ -138,6 +138,10 @@ class _LiveComparison(Console):
     @contextmanager
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
         """Show the progress of the model at work in a line below the results."""
+        if self._running is None:
+            with super().bar(total, done) as bar:
+                yield bar
+            return
         self._total, self._done = total, done
         yield self
         self._status = ""
@@ -148,6 +152,11 @@ class _LiveComparison(Console):
         self._done += 1
         share = "" if self._total is None else f"  {self._done / max(1, self._total):.0%}"
         self._status = label + share
+        self._draw()
+
+    def tick(self, label: str) -> None:
+        """Say what is being done, without a unit of work more."""
+        self._status = label
         self._draw()
 
     def _draw(self) -> None:

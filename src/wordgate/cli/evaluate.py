@@ -40,8 +40,11 @@ def evaluate(
     model that was imported this is unknown, and reported as such.
     """
     from wordgate.experiments.evaluate import evaluate as run_evaluation
+    from wordgate.runtime.progress import Console
 
-    evaluation = run_evaluation(bundle, data, kernel=kernel, threads=threads, **reading)
+    evaluation = run_evaluation(
+        bundle, data, kernel=kernel, threads=threads, progress=Console(), **reading
+    )
     warn_of_changes(bundle, evaluation.predictor.changed_files)
     remark("\n".join(evaluation.reading.lines()))
     if not as_json:

@@ -26,7 +26,7 @@ from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.experiments.metrics import predictions
-from wordgate.experiments.reading import ReadingOptions, read_parts
+from wordgate.experiments.reading import ReadingOptions, called, read_parts
 from wordgate.experiments.resolving import (
     as_names,
     check_n_folds,
@@ -60,7 +60,7 @@ from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page, recommend
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.progress import Console, Progress
+from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
@@ -165,14 +165,15 @@ def compare(
     _check_out(out, overwrite=overwrite, resume=resume)
     found = [check_pretrained(family, chosen) for family in own]
     transformer = next((folder for folder in found if folder is not None), None)
-    sources = read_parts(
-        data,
-        valid=valid,
-        test=test,
-        split_column=split_column,
-        empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
-        **reading,
-    )
+    with stage(progress, f"Reading {called(data)}"):
+        sources = read_parts(
+            data,
+            valid=valid,
+            test=test,
+            split_column=split_column,
+            empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
+            **reading,
+        )
     progress.say("\n".join([*sources.lines(), *left_out]))
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
@@ -181,10 +182,12 @@ def compare(
         taught = taught.with_vectors_of(pretrained.dim)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     refuse_idle_sizes(overrides, sources.table.parts, grouped=kinds == (GROUPED,))
-    copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
+    with stage(progress, f"Looking for near copies among {len(sources.table):,} texts"):
+        copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
     context = RunContext(seed, progress, device, threads)
     config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
-    schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
+    with stage(progress, "Splitting"):
+        schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
     store = ResultStore(None if out is None else checkpoint_path(out), progress)
     if not resume:
         store.clear()
@@ -212,9 +215,10 @@ def compare(
         recommendation = recommend(comparison, last.evaluator.test.groups)
         comparison = replace(comparison, recommendation=recommendation)
         if out is not None:
-            analyses = _analyses(comparison, sources.table, last, texts=not no_texts)
-            audit = sections(audit_table(sources.table, copies))
-            page = comparison_page(comparison, analyses, audit)
+            with stage(progress, "Writing the report"):
+                analyses = _analyses(comparison, sources.table, last, texts=not no_texts)
+                audit = sections(audit_table(sources.table, copies))
+                page = comparison_page(comparison, analyses, audit)
             check_folder(
                 Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable
             )

@@ -19,11 +19,12 @@ from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
 from wordgate.experiments.metrics import Evaluator, scores_in_short
-from wordgate.experiments.reading import ReadingOptions
+from wordgate.experiments.reading import ReadingOptions, called
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.progress import Progress, Silent, stage
 
 MOSTLY = 0.5
 _MOST_LISTED = 20  # labels, in a message
@@ -97,6 +98,7 @@ def evaluate(
     *,
     kernel: str = NUMPY,
     threads: int | None = None,
+    progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Evaluation:
     """Evaluate a model on labelled texts.
@@ -109,6 +111,7 @@ def evaluate(
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
         kernel: What computes an LSTM, as for `wordgate.load`: what it loses is measured, too.
         threads: In how many threads to compute, as for `wordgate.load`.
+        progress: Where it is shown what is being done; None for nowhere.
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
@@ -119,14 +122,18 @@ def evaluate(
     """
     require_extra("train", "evaluating a model")
     predictor = load(bundle, kernel=kernel, threads=threads)
+    progress = progress or Silent()
     with limited_blas(choose_threads(threads)):
-        rows = labelled_rows(bundle, predictor.config, data, **reading)
+        with stage(progress, f"Reading {called(data)}, and looking for rows known from training"):
+            rows = labelled_rows(bundle, predictor.config, data, **reading)
         evaluator = Evaluator(rows.dataset, predictor.labels, predictor.config.seed)
-        log_proba = predictor.log_proba(rows.dataset.texts)
-        scores = evaluator.scores(log_proba)
+        with stage(progress, f"Predicting {len(rows.dataset):,} texts"):
+            log_proba = predictor.log_proba(rows.dataset.texts)
         known, seen, unseen = rows.known, rows.seen, None
-        if known is not None and seen is not None and 0 < seen.rows < seen.n:
-            unseen = evaluator.part(~known).scores(log_proba[~known])
+        with stage(progress, "Evaluating, with groups resampled for intervals"):
+            scores = evaluator.scores(log_proba)
+            if known is not None and seen is not None and 0 < seen.rows < seen.n:
+                unseen = evaluator.part(~known).scores(log_proba[~known])
     return Evaluation(scores, unseen, seen, rows.reading, predictor)
 
 

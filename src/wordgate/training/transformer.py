@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from wordgate.models.transformer import TransformerModel
 from wordgate.models.transformer_network import TransformerNetwork, preserve_rng_state
+from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
@@ -58,12 +59,14 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
     data.check_not_empty("a transformer", "the best epoch")
     choose_device(context.device)
     own, threads = settings.transformer, context.threads
-    encoder, network = pretrained_transformer(
-        own.model, data.n_classes, own.max_tokens, context.seed
-    )
-    encoded, encoded_valid = (
-        encoder.encode(part.texts, threads=threads) for part in (data.train, data.valid)
-    )
+    with stage(context.progress, f"Loading {own.model}"):
+        encoder, network = pretrained_transformer(
+            own.model, data.n_classes, own.max_tokens, context.seed
+        )
+    with stage(context.progress, f"Tokenizing {len(data.train) + len(data.valid):,} texts"):
+        encoded, encoded_valid = (
+            encoder.encode(part.texts, threads=threads) for part in (data.train, data.valid)
+        )
 
     def start(_: int) -> Candidate[TransformerNetwork]:
         texts = EncodedData(encoded, encoded_valid, data)
@@ -93,6 +96,7 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
         best.best_epoch,
         [*truncated, *trained.remarks],
         trained.earlier_seconds,
+        trained.earlier_wall_seconds,
         trained.engine,
     )
 
