@@ -161,7 +161,9 @@ class _LogBar:
     def advance(self, label: str) -> None:
         self._done += 1
         known = self._total is not None
-        reached = f"{self._done / max(1, self._total or 0):.0%}" if known else f"{self._done:,} done"
+        reached = (
+            f"{self._done / max(1, self._total or 0):.0%}" if known else f"{self._done:,} done"
+        )
         self.tick(f"{label}: {reached}")
 
     def tick(self, label: str) -> None:
