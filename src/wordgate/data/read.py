@@ -11,7 +11,7 @@ from typing import Any
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
-from wordgate.data.table import ReadReport, Table, own_group
+from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
 from wordgate.errors import DataError, did_you_mean, near_miss
 from wordgate.runtime.display import shown
 from wordgate.tables import (
@@ -26,6 +26,7 @@ from wordgate.tables import (
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.source import is_file, missing_file
 from wordgate.tables.typed import read_frame
+from wordgate.tables.values import is_empty
 
 _TIDY_SHARE_MALFORMED = 0.05
 _PREVIEW_ROWS = 3
@@ -72,7 +73,8 @@ def read_table(
         limit: Keep only this many rows, the first ones.
         split_column: A column that names train, valid or test, if there is one.
         labelled: False for texts to predict: a label column may be missing, labels may be empty.
-        empty_text_as: What stands for an empty text; None to drop such rows.
+        empty_text_as: What stands for an empty text, and white space alone is then a text; None to
+            leave out both.
         min_labels: How many different labels must remain where ``labelled``.
         drop_if_there: True where labels to drop may be absent without a remark, as in a
             further file of the same data.
@@ -203,7 +205,7 @@ def _keep_rows(
     labels = None if labels is None else [None if v is None else v.strip() for v in labels]
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
     dropped = {f"label '{label}'": 0 for label in drop_labels}
-    dropped.update({"empty label": 0, "empty text": 0})
+    dropped.update({"empty label": 0, EMPTY: 0, WHITE_SPACE: 0})
     malformed = records.malformed.copy()
     kept: list[int] = []
     unwanted = frozenset(drop_labels)
@@ -216,8 +218,8 @@ def _keep_rows(
             dropped[f"label '{label}'"] += 1
         elif not label and labelled:
             dropped["empty label"] += 1
-        elif not text and empty_text_as is None:
-            dropped["empty text"] += 1
+        elif empty_text_as is None and is_empty(text):
+            dropped[WHITE_SPACE if text else EMPTY] += 1
         else:
             kept.append(i)
     dropped = {reason: count for reason, count in dropped.items() if count}

@@ -13,6 +13,9 @@ _MALFORMED_SHOWN = 5
 _MALFORMED_IN_JSON = 100
 _PREVIEW_WIDTH = 72
 
+EMPTY, WHITE_SPACE = "empty text", "text of white space alone"
+"""Why rows without a text are left out."""
+
 
 @dataclass(frozen=True)
 class TableRow:

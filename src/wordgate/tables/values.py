@@ -47,14 +47,18 @@ def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
     """
     listed = [texts] if isinstance(texts, str) else checked_column(texts, "texts")
     for position, text in enumerate(listed, 1):
-        if not isinstance(text, str) or (not may_be_empty and is_empty(text)):
-            raise DataError(f"text {position:,} of {len(listed):,} {_fault(text)}")
+        if not isinstance(text, str):
+            fault = f"is {brief(text)} ({type(text).__name__}), not a string"
+        elif may_be_empty or not is_empty(text):
+            continue
+        else:
+            fault = empty_fault(text)
+        raise DataError(f"text {position:,} of {len(listed):,} {fault}")
     return [without_surrogates(text) for text in listed]
 
 
-def _fault(text: Any) -> str:
-    if not isinstance(text, str):
-        return f"is {brief(text)} ({type(text).__name__}), not a string"
+def empty_fault(text: str) -> str:
+    """Say what is wrong with a text that `is_empty`, to follow its name in a sentence."""
     what = "holds nothing but white space" if text else "is empty"
     return f"{what}, so it can't have a label: leave it out"
 
