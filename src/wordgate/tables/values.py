@@ -109,14 +109,19 @@ def checked_column(values: Any, what: str) -> list[Any]:
     if isinstance(values, str | bytes | set | frozenset) or not isinstance(values, Iterable):
         order = ", which has no order" if isinstance(values, set | frozenset) else ""
         raise DataError(f"a list of {what} is needed, not {brief(values)}{order}")
-    shape = getattr(values, "shape", ())
+    return _items(values, what)
+
+
+def _items(values: Any, what: str) -> list[Any]:
+    """Make a list of an iterable, which may be an array of none, one or two dimensions."""
+    shape = getattr(values, "shape", (1,))
+    if shape == ():
+        return [values.item()]
     if len(shape) > 1:
         if len(shape) != 2 or shape[1] != 1:
             lengths = " x ".join(map(str, shape))
             raise DataError(f"a column of {what} is needed, not an array of {lengths} values")
         values = values[:, 0]
-    elif hasattr(values, "ndim") and values.ndim == 0:
-        return [values.item()]
     to_list = getattr(values, "to_pylist", None)  # whose items are Python's own, unlike Arrow's
     return list(values if to_list is None else to_list())
 
