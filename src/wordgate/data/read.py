@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
+from wordgate.data.labels import alike_labels, join_labels, label_key
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
 from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
@@ -205,17 +206,18 @@ def _keep_rows(
     labels = None if labels is None else [None if v is None else v.strip() for v in labels]
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
     dropped = {f"label '{label}'": 0 for label in drop_labels}
+    unwanted = {label_key(label): label for label in drop_labels}
+    to_drop = {label: unwanted.get(label_key(label)) for label in set(labels or ()) if label}
     dropped.update({"empty label": 0, EMPTY: 0, WHITE_SPACE: 0})
     malformed = records.malformed.copy()
     kept: list[int] = []
-    unwanted = frozenset(drop_labels)
     for i, text in enumerate(loaded.column(chosen, "text") or ()):
         label = "" if labels is None else labels[i]
         if text is None or (label is None and labelled):
             missing = chosen["text" if text is None else "label"].name
             malformed.append(Malformed(records.lines[i], f"no key '{missing}'"))
-        elif label in unwanted:
-            dropped[f"label '{label}'"] += 1
+        elif label and to_drop[label] is not None:
+            dropped[f"label '{to_drop[label]}'"] += 1
         elif not label and labelled:
             dropped["empty label"] += 1
         elif empty_text_as is None and is_empty(text):
@@ -241,8 +243,9 @@ def _check_drop_labels(
         raise DataError(f"no label can be dropped: {source} has no label column")
     there = sorted({label for label in labels if label})
     warnings = []
+    keys = set(map(label_key, there))
     for wanted in drop_labels:
-        if wanted in there:
+        if label_key(wanted) in keys:
             continue
         hint = near_miss(wanted, there)
         if hint:
@@ -275,11 +278,13 @@ def _table(
     named_groups, group_warnings = _groups(groups, places, records.rows)
     rows = [records.rows[i] for i in places]
     kept_parts = _parts(parts, places, records, loaded.called)
-    kept_labels = None if labels is None else [(labels[i] or "").strip() for i in places]
+    kept_labels, label_warnings = None, list[str]()
+    if labels is not None:
+        kept_labels, label_warnings = join_labels([(labels[i] or "").strip() for i in places])
     _check_labels(kept_labels or [], min_labels, loaded.called, len(rows), chosen)
     malformed = sorted(kept.malformed, key=lambda m: m.line)
     warnings = [*loaded.warnings, *kept.warnings, *text_warnings, *group_warnings]
-    warnings += _oddities(bodies, kept_labels or [])
+    warnings += label_warnings + _oddities(bodies, kept_labels or [])
     if len(malformed) > _TIDY_SHARE_MALFORMED * records.n_read:
         share = len(malformed) / records.n_read
         warnings.append(f"{share:.0%} of the records are malformed: check their quotes and fields")
@@ -372,14 +377,7 @@ def _oddities(bodies: list[str], labels: list[str]) -> list[str]:
     if blank:
         warnings.append(f"{blank:,} texts hold nothing but white space; they are kept")
     distinct = sorted(set(labels))
-    by_lower: dict[str, list[str]] = {}
-    for label in distinct:
-        by_lower.setdefault(label.lower(), []).append(label)
-    warnings += [
-        f"the labels {' and '.join(map(repr, same))} differ in case only; they count as different"
-        for same in by_lower.values()
-        if len(same) > 1
-    ]
+    warnings += alike_labels(distinct)
     if len(distinct) > max(20, len(bodies) // 2):
         warnings.append(f"{len(distinct):,} labels on {len(bodies):,} rows: is this the label?")
     return warnings

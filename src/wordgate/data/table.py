@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 from wordgate.data.columns import Choice
+from wordgate.data.labels import match_labels
 from wordgate.runtime.display import shown
 from wordgate.tables import Malformed, SourceFormat
 
@@ -137,6 +138,14 @@ class Table:
             return None
         pairs = zip(self.groups, self.rows, strict=True)
         return ["" if group == own_group(row) else group for group, row in pairs]
+
+    def with_labels_of(self, known: Iterable[str]) -> Table:
+        """Give the labels the names of known ones that are the same, and say so in `reading`."""
+        if self.labels is None:
+            return self
+        labels, remarks = match_labels(self.labels, known)
+        warnings = [*self.reading.warnings, *remarks]
+        return replace(self, labels=labels, reading=replace(self.reading, warnings=warnings))
 
     def select(self, indices: Iterable[int]) -> Table:
         """Take some rows, in the order asked.

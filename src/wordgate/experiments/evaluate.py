@@ -143,6 +143,7 @@ def labelled_rows(
     column = config.columns().get("group")
     if table.groups is None and reading.get("group") is None and column is not None:
         table = _with_groups_of_training(table, data, reading, column[0], prints, near)
+    table = table.with_labels_of(config.labels)
     dataset = _dataset(table, config.labels)
     if not config.knows_training():
         return LabelledRows(dataset, None, None, table.reading)

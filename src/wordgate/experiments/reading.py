@@ -99,7 +99,7 @@ def read_parts(
     table = read_table(data, split_column=split_column, empty_text_as=empty_text_as, **options)
     files = {"valid": valid, "test": test}
     others = {
-        part: _read_like(table, file, empty_text_as, options)
+        part: _read_like(table, file, empty_text_as, options).with_labels_of(table.labels or ())
         for part, file in files.items()
         if file is not None
     }

@@ -114,7 +114,7 @@ def checked_column(values: Any, what: str) -> list[Any]:
 
 def _items(values: Any, what: str) -> list[Any]:
     """Make a list of an iterable, which may be an array of none, one or two dimensions."""
-    shape = getattr(values, "shape", (1,))
+    shape: tuple[int, ...] = getattr(values, "shape", (1,))
     if shape == ():
         return [values.item()]
     if len(shape) > 1:
