@@ -13,6 +13,7 @@ from wordgate.cli.main import exit_code
 from wordgate.data import read_table
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.evaluation.calibration import apply_temperature
+from wordgate.experiments.reading import limit_rows
 from wordgate.prediction import explanation
 from wordgate.split.splits import grouped_split, random_split
 from wordgate.tables.encoding import without_surrogates
@@ -100,7 +101,8 @@ def read(source: Any, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         WordgateError: It is refused.
     """
-    table = read_table(source, **options)
+    limit = options.pop("limit", None)
+    table = limit_rows(read_table(source, **options), limit, seed=0)
     reading = table.reading
     columns = {
         "texts": table.texts, "bodies": table.bodies, "labels": table.labels,

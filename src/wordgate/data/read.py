@@ -30,7 +30,6 @@ from wordgate.tables.typed import read_frame
 from wordgate.tables.values import is_empty
 
 _TIDY_SHARE_MALFORMED = 0.05
-_PREVIEW_ROWS = 3
 
 _PARTS = {
     "train": "train",
@@ -52,7 +51,6 @@ def read_table(
     group: str | int | None = None,
     drop_labels: Sequence[str] = (),
     encoding: str | None = None,
-    limit: int | None = None,
     split_column: str | int | None = None,
     labelled: bool = True,
     empty_text_as: str | None = None,
@@ -71,7 +69,6 @@ def read_table(
         group: The column whose equal values must stay together, likewise; ``"none"`` for none.
         drop_labels: Labels whose rows are left out.
         encoding: How the file's bytes are read; None to find out.
-        limit: Keep only this many rows, the first ones.
         split_column: A column that names train, valid or test, if there is one.
         labelled: False for texts to predict: a label column may be missing, labels may be empty.
         empty_text_as: What stands for an empty text, and white space alone is then a text; None to
@@ -89,8 +86,6 @@ def read_table(
             train, valid and test.
         MissingExtraError: A named data set needs fetching and kagglehub isn't installed.
     """
-    if limit is not None and limit < 1:
-        raise DataError(f"the limit is {limit}: keep at least 1 row")
     given = {
         "text": as_flag(text),
         "label": _flag(label),
@@ -111,7 +106,6 @@ def read_table(
         drop_labels,
         labelled=labelled,
         empty_text_as=empty_text_as,
-        limit=limit,
         drop_if_there=drop_if_there,
     )
     return _table(loaded, chosen, kept, empty_text_as or "", min_labels if labelled else 0)
@@ -198,7 +192,6 @@ def _keep_rows(
     *,
     labelled: bool,
     empty_text_as: str | None,
-    limit: int | None,
     drop_if_there: bool,
 ) -> _Kept:
     """Leave out what can't be used; a row is counted once, by the first reason."""
@@ -225,9 +218,6 @@ def _keep_rows(
         else:
             kept.append(i)
     dropped = {reason: count for reason, count in dropped.items() if count}
-    if limit is not None and len(kept) > limit:
-        dropped[f"beyond the limit of {limit:,}"] = len(kept) - limit
-        kept = kept[:limit]
     if not kept:
         raise DataError(_nothing_left(loaded, dropped, malformed))
     return _Kept(kept, dropped, malformed, warnings)
@@ -299,9 +289,7 @@ def _table(
         preview=[],
     )
     table = Table(texts, bodies, kept_labels, named_groups, rows, kept_parts, reading)
-    for i in range(min(_PREVIEW_ROWS, len(rows))):
-        reading.preview.append(replace(table.row(i), text=shown(texts[i], 200)))
-    return table
+    return replace(table, reading=replace(reading, preview=table.preview()))
 
 
 def _texts(

@@ -12,6 +12,8 @@ from wordgate.tables import Malformed, SourceFormat
 
 _MALFORMED_SHOWN = 5
 _MALFORMED_IN_JSON = 100
+_PREVIEW_ROWS = 3
+_PREVIEW_CHARACTERS = 200
 _PREVIEW_WIDTH = 72
 
 EMPTY, WHITE_SPACE = "empty text", "text of white space alone"
@@ -131,6 +133,11 @@ class Table:
             label=None if self.labels is None else self.labels[index],
             group=None if self.groups is None else self.groups[index],
         )
+
+    def preview(self) -> list[TableRow]:
+        """Give the first few rows, their texts cut."""
+        rows = map(self.row, range(min(_PREVIEW_ROWS, len(self))))
+        return [replace(row, text=shown(row.text, _PREVIEW_CHARACTERS)) for row in rows]
 
     def named_groups(self) -> list[str] | None:
         """The groups as the source names them: empty where a row has none but itself."""

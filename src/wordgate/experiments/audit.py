@@ -7,7 +7,7 @@ from typing_extensions import Unpack
 from wordgate.data import read_table
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError
-from wordgate.experiments.reading import ReadingOptions
+from wordgate.experiments.reading import ReadingOptions, limit_rows, without_limit
 from wordgate.runtime.packages import require_extra
 from wordgate.split.audit import Audit, audit_table
 
@@ -28,8 +28,10 @@ def audit(data: Any, **reading: Unpack[ReadingOptions]) -> Audit:
         MissingExtraError: The extra `train` is not installed.
     """
     require_extra("train", "auditing a data set")
+    options, limit = without_limit(reading)
     try:
-        table = read_table(data, **reading)
+        table = read_table(data, **options)
     except DataError:
-        table = read_table(data, **reading, labelled=False)
+        table = read_table(data, **options, labelled=False)
+    table = limit_rows(table, limit, seed=0)
     return audit_table(table, find_near_duplicates(table.bodies, table.groups))
