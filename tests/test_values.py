@@ -126,7 +126,8 @@ def test_what_is_no_column_of_labels_is_refused(labels):
             call(TEXTS, labels)
 
 
-MISSING = [None, float("nan"), pd.NaT, pd.NA, np.datetime64("NaT"), decimal.Decimal("nan"),
+MISSING = ["nan", "NaN", "None", "<NA>", "NaT", "null", "NULL",
+           None, float("nan"), pd.NaT, pd.NA, np.datetime64("NaT"), decimal.Decimal("nan"),
            decimal.Decimal("snan"), "", " \t"]  # fmt: skip
 
 
@@ -147,6 +148,29 @@ def test_rows_of_a_frame_without_a_group_are_each_their_own(frame, missing):
     groups = np.array([missing] * 20 + [f"g{i}" for i in range(20)], object)
     data = frame({"text": TEXTS, "label": LABELS, "id": groups})
     assert len(set(read_table(data, group="id").groups)) == 40
+
+
+@pytest.mark.parametrize("missing", ["", " ", "NaN", "nan", "None", "NULL", "null", "<NA>", "NaT"])
+def test_rows_of_a_file_without_a_group_are_each_their_own(tmp_path, missing):
+    rows = [(text, LABELS[i], missing if i < 20 else f"g{i}") for i, text in enumerate(TEXTS)]
+    frame = pd.DataFrame(rows, columns=["text", "label", "id"])
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    frame.to_parquet(tmp_path / "a.parquet")
+    for name in ("a.csv", "a.jsonl", "a.parquet"):
+        table = read_table(tmp_path / name, group="id")
+        assert len(set(table.groups)) == 40
+        assert table.reading.warnings == ["20 rows have no group: each is a group of its own"]
+
+
+@pytest.mark.parametrize("missing", ["null", "NaN"])
+def test_a_missing_group_of_json_is_no_group(tmp_path, missing):
+    lines = [
+        f'{{"text": "{text}", "label": "{LABELS[i]}", "id": {missing if i < 20 else i}}}\n'
+        for i, text in enumerate(TEXTS)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(lines))
+    assert len(set(read_table(tmp_path / "a.jsonl", group="id").groups)) == 40
 
 
 def test_an_estimator_holds_out_few_of_the_rows_without_a_group():

@@ -97,7 +97,7 @@ def test_a_row_without_a_group_is_a_group_of_its_own(write):
     assert len(set(table.groups)) == 3
     assert table.groups[0] == table.groups[3] == "7"
     assert table.reading.warnings == [
-        "2 rows have an empty group: each is a group of its own",
+        "2 rows have no group: each is a group of its own",
     ]
 
 

@@ -27,7 +27,7 @@ from wordgate.tables import (
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.source import is_file, missing_file
 from wordgate.tables.typed import read_frame
-from wordgate.tables.values import is_empty
+from wordgate.tables.values import group_name, is_empty
 
 _TIDY_SHARE_MALFORMED = 0.05
 
@@ -316,12 +316,12 @@ def _groups(
     """Give each row its group; a row without one is a group of its own."""
     if column is None:
         return None, []
-    names = [(column[i] or "").strip() for i in kept]
+    names = [group_name(column[i]) for i in kept]
     groups = [name or own_group(numbers[i]) for name, i in zip(names, kept, strict=True)]
     alone = names.count("")
     if not alone:
         return groups, []
-    return groups, [f"{alone:,} rows have an empty group: each is a group of its own"]
+    return groups, [f"{alone:,} rows have no group: each is a group of its own"]
 
 
 def _parts(

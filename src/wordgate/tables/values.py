@@ -13,6 +13,7 @@ from wordgate.tables.encoding import without_surrogates
 
 EMPTY_TEXT = "the text is empty"
 
+_MISSING_WORDS = frozenset(("nan", "NaN", "NAN", "NaT", "<NA>", "None", "null", "NULL"))
 _NAMES_SHOWN = 5
 
 
@@ -30,6 +31,12 @@ def is_missing(value: Any) -> bool:
         return value is None or bool(value != value)
     except (TypeError, ValueError, ArithmeticError):  # pandas.NA, several values, a signalling NaN
         return True
+
+
+def group_name(group: Any) -> str:
+    """Name a group: "" where it is missing or blank, or a word that stands for a missing one."""
+    name = "" if is_missing(group) else str(group).strip()
+    return "" if name in _MISSING_WORDS else name
 
 
 def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
@@ -71,7 +78,7 @@ def checked_groups(groups: Any, n_texts: int) -> list[str] | None:
         n_texts: How many there must be.
 
     Returns:
-        Strings, an empty one where the group is missing or blank; None for None.
+        Their names by `group_name`; None for None.
 
     Raises:
         DataError: It is no column, or one of another length.
@@ -81,7 +88,7 @@ def checked_groups(groups: Any, n_texts: int) -> list[str] | None:
     listed = checked_column(groups, "groups")
     if len(listed) != n_texts:
         raise DataError(f"there are {n_texts:,} texts but {len(listed):,} groups")
-    return ["" if is_missing(group) else str(group).strip() for group in listed]
+    return list(map(group_name, listed))
 
 
 def checked_column(values: Any, what: str) -> list[Any]:
