@@ -249,10 +249,10 @@ def test_named_settings_beat_the_others(data):
         (["a", "b"], ["x", float("nan")], "label 2 of 2 is nan, which is no label"),
         (["a", "b"], ["x", pandas.NA], "label 2 of 2 is <NA>, which is no label"),
         (["a", "b"], [["x", "y"], ["z", "x"]], "one label for each text is needed, not ['x', 'y']"),
-        (["a", "b"], None, "a label for each text is needed, not None"),
+        (["a", "b"], None, "a list of labels is needed, not None"),
         (["a", None], ["x", "y"], "text 2 of 2 is None (NoneType), not a string"),
-        ("ab", ["x", "y"], "a list of texts is needed, not a single string; write [text]"),
-        (pandas.DataFrame({"t": ["a"]}), ["x"], "a column of texts is needed, not a whole data"),
+        ("ab", ["x", "y"], "there are 1 texts but 2 labels"),
+        (["a", " "], ["x", "y"], "text 2 of 2 holds nothing but white space, so it can't have a"),
         (["a", "b"], ["x", "y"], "2 rows with 2 labels can't be split"),
     ],
 )

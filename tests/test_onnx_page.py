@@ -26,6 +26,7 @@ TINY = {
 TEXTS = [
     "We love this lamp number 7 &amp; the kettle!!!!!",
     "",
+    "  ",
     "HATE https://t.co/x1 @bob, mail me@example.com or not ’tis",
     "👍🏽 我爱 caf\u0065\u0301 :-) <br /> #1 \ufeff regret",
     "unheard-of words alone",
@@ -68,7 +69,9 @@ def test_it_gives_the_labels_and_probabilities_of_the_bundle(bundle, tmp_path):
     )  # fmt: skip
     predictor = wordgate.load(bundle)
     answers = [line.split("\t") for line in done.stdout.splitlines()]
-    assert [label for label, *_ in answers] == predictor.predict(TEXTS)
-    found = [float(probability) for _, probability, *_ in answers]
-    assert found == pytest.approx(predictor.predict_proba(TEXTS).max(axis=1), abs=1e-5)
+    asked = [text for text in TEXTS if text.strip()]
+    assert [label for label, *_ in answers if label] == predictor.predict(asked)
+    found = [float(probability) for _, probability, *_ in answers if probability]
+    assert found == pytest.approx(predictor.predict_proba(asked).max(axis=1), abs=1e-5)
+    assert [bool(label) for label, *_ in answers] == [text in asked for text in TEXTS]
     assert [text for *_, text in answers] == [text.rstrip() for text in TEXTS]

@@ -1,5 +1,6 @@
 """A scikit-learn estimator over wordgate's models."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
+from wordgate.data.labels import alike_labels
 from wordgate.dedup.fingerprints import Fingerprints
+from wordgate.dedup.keys import group_keys
 from wordgate.errors import DataError, SettingsError
 from wordgate.experiments.reading import Unlabelled
 from wordgate.experiments.resolving import (
@@ -24,12 +27,13 @@ from wordgate.experiments.resolving import (
 from wordgate.experiments.splits import hold_out
 from wordgate.experiments.students import fit_model, teacher_config, vectors_of
 from wordgate.families import FAMILIES
-from wordgate.prediction.predictor import Predictor, checked_texts
+from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import checked_seed, flat_overrides, setting_fields
 from wordgate.tables.encoding import without_surrogates
+from wordgate.tables.values import checked_column, checked_groups, checked_texts, is_missing
 from wordgate.training.families import check_family
 from wordgate.training.fitting import FitData, RunContext
 
@@ -113,15 +117,17 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         X: Iterable[str],  # noqa: N803
         y: Iterable[Any],
-        groups: Sequence[Any] | None = None,
+        groups: Iterable[Any] | None = None,
         unlabelled: Iterable[str] | None = None,
     ) -> "WordgateClassifier":
         """Fit the model.
 
         Args:
-            X: The texts: a list, an array, a pandas or polars Series.
-            y: Their labels, of any type that can be sorted.
-            groups: Groups whose rows must not be parted between training and validation.
+            X: The texts: a list, an array, a pandas or polars Series, or a frame, data set or
+                mapping of one column. None may be empty.
+            y: Their labels, of any type that can be sorted, in any of these forms.
+            groups: Groups whose rows must not be parted between training and validation, likewise.
+                A row whose group is missing or blank is a group of its own, with its exact copies.
             unlabelled: Texts without labels, for the teacher to label.
 
         Returns:
@@ -135,12 +141,14 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts = checked_texts(X)
         classes, targets = _numbered(y, len(texts))
         names = [without_surrogates(str(label)) for label in classes]
+        for remark in alike_labels(names):
+            warnings.warn(remark, stacklevel=2)
         seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
         progress: Progress = Console() if self.verbose else Silent()
         check_family(self.model)
         recipe = choose_recipe(self.recipe, self.teacher)
         settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
-        more = None if unlabelled is None else checked_texts(unlabelled)
+        more = None if unlabelled is None else checked_texts(unlabelled, may_be_empty=True)
         teaching = teacher_config(
             settings if FAMILIES[self.model].can_be_taught else None,
             self.teaching_minutes,
@@ -151,8 +159,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if more:
                 teaching = replace(teaching, unlabelled=Unlabelled.beside(texts, None, more))
         settings, vectors = resolve_vectors(self.vectors, settings, progress)
-        keys = None if groups is None else [str(group) for group in groups]
-        dataset = Dataset(texts, targets, keys)
+        named = checked_groups(groups, len(texts))
+        dataset = Dataset(texts, targets, None if named is None else group_keys(texts, named))
         vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
         parts = hold_out(dataset, names, settings.valid_size, seed)
         fit_data = FitData(*parts, names, vocabulary_of, vectors)
@@ -178,11 +186,15 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.predictor_ = Predictor(fitted.model, config)
         self.history_ = list(fitted.history)
         self.coverage_ = fitted.coverage
-        self._bundle = Bundle(config, fitted.model, None, Fingerprints.of(texts, keys))
+        self._bundle = Bundle(config, fitted.model, None, Fingerprints.of(texts, named))
         return self
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
-        """Give each text its most probable label, as an array [n] of the labels' own type."""
+        """Give each text its most probable label, as an array [n] of the labels' own type.
+
+        Args:
+            X: The texts, in any form that `fit` takes; a single string is one text.
+        """
         best = self.predict_log_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
 
@@ -228,13 +240,11 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Give the distinct labels, sorted, and the number of each text's label, int64 [n]."""
-    if not isinstance(y, Iterable):
-        raise DataError(f"a label for each text is needed, not {y!r}")
-    labels = list(y)
+    labels = checked_column(y, "labels")
     if len(labels) != n_texts:
         raise DataError(f"there are {n_texts:,} texts but {len(labels):,} labels")
     for position, label in enumerate(labels):
-        if _is_missing(label):
+        if is_missing(label):
             raise DataError(f"label {position + 1} of {n_texts} is {label!r}, which is no label")
     column = np.asarray(labels)
     if column.ndim != 1:
@@ -247,11 +257,3 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
         shown = f"; all are {classes[0]!r}" if len(classes) else ""
         raise DataError(f"a classifier needs two labels or more{shown}")
     return classes, targets.astype(np.int64)
-
-
-def _is_missing(label: Any) -> bool:
-    """Recognise a missing value, which differs from itself."""
-    try:
-        return label is None or bool(label != label)
-    except (TypeError, ValueError):  # pandas.NA, or a row of several labels
-        return True

@@ -167,7 +167,7 @@ def test_predict_answers_every_line_of_standard_input(wordgate, count_model):
 
 
 def test_predict_gives_the_same_by_line_json_and_jsonl(wordgate, count_model):
-    texts = ["We love it", "", 'a "quoted" 😀']
+    texts = ["We love it", "!", 'a "quoted" 😀']
     probabilities = package.load(count_model.folder).predict_proba(texts)
     expected = [
         {
@@ -182,6 +182,26 @@ def test_predict_gives_the_same_by_line_json_and_jsonl(wordgate, count_model):
     whole = wordgate("predict", count_model.folder, "--json", *texts).out
     assert json.loads(whole) == {"predictions": expected}
     assert json.loads(wordgate("predict", count_model.folder, "--json").out) == {"predictions": []}
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\u3000\r"])
+def test_predict_gives_an_empty_text_no_label_and_answers_the_others(wordgate, count_model, text):
+    texts = ("We love it", text, "We hate it")
+    alone = wordgate("predict", count_model.folder, "--jsonl", *texts[::2]).out.splitlines()
+    expected = {"text": text, "label": None, "probabilities": {}, "error": "the text is empty"}
+    for given in ({}, {"stdin": "\n".join(texts).encode()}):
+        arguments = () if given else texts
+        ended = wordgate("predict", count_model.folder, "--jsonl", *arguments, **given)
+        lines = ended.out.splitlines()
+        assert [lines[0], lines[2]] == alone
+        found = json.loads(lines[1])
+        assert found == {**expected, "text": found["text"]}
+    line = wordgate("predict", count_model.folder, text).out
+    assert line.startswith("–  the text is empty\t")
+    ended = wordgate("explain", count_model.folder, text)
+    what = "holds nothing but white space" if text else "is empty"
+    message = f"wordgate: text 1 of 1 {what}, so it can't have a label: leave it out\n"
+    assert (ended.code, ended.err) == (1, message)
 
 
 def test_predict_keeps_a_text_on_its_line(wordgate, count_model):

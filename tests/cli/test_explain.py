@@ -87,10 +87,10 @@ def test_other_families_say_that_beginnings_are_predicted(wordgate, count_model)
 
 
 def test_a_text_without_words_is_told(explained):
-    out = explained(" ").out
+    out = explained("\u200b").out
     assert out.splitlines()[1:] == [
         "",
-        "Note: The text has nothing in it: the verdict is the model's on no words at all.",
+        "Note: The text has no words: the verdict is the model's on no words at all.",
     ]
 
 

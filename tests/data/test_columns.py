@@ -156,11 +156,10 @@ def test_an_empty_text_that_is_kept_keeps_its_topic(write):
     assert table.texts[2] == "Nvidia | nan"
 
 
-def test_white_space_under_a_topic_is_worth_the_same_warning(write):
-    path = write("a.csv", "topic,text,label\na,  ,good\nb,c d,bad\n")
-    assert read_table(path, text="topic,text").reading.warnings == [
-        "1 texts hold nothing but white space; they are kept"
-    ]
+def test_white_space_under_a_topic_is_no_text_either(write):
+    path = write("a.csv", "topic,text,label\na,  ,good\nb,c d,bad\ne,f,good\n")
+    table = read_table(path, text="topic,text")
+    assert (table.texts, table.rows) == (["b | c d", "e | f"], [2, 3])
 
 
 def test_a_record_without_the_key_of_a_topic_stands_without_it(write):

@@ -86,17 +86,6 @@ def test_a_label_to_drop_that_is_absent_is_a_warning(reviews):
     ]
 
 
-def test_a_limit_keeps_the_first_rows_and_says_so(write):
-    path = write("a.csv", "text,label\n,bad\na b,good\nc d,bad\ne f,bad\ng h,good\n")
-    table = read_table(path, limit=2)
-    assert (table.texts, table.rows) == (["a b", "c d"], [2, 3])
-    assert (
-        "rows: 5 read, 2 kept; dropped 1 (empty text), 2 (beyond the limit of 2)"
-        in table.reading.lines()
-    )
-    assert message(path, limit=0) == "the limit is 0: keep at least 1 row"
-
-
 def test_a_damaged_gzip_is_one_sentence(write):
     whole = gzip.compress(b"text,label\nI liked it,good\n" * 50)
     assert message(write("a.csv.gz", whole[:-9])) == (

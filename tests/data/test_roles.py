@@ -97,7 +97,7 @@ def test_a_row_without_a_group_is_a_group_of_its_own(write):
     assert len(set(table.groups)) == 3
     assert table.groups[0] == table.groups[3] == "7"
     assert table.reading.warnings == [
-        "2 rows have an empty group: each is a group of its own",
+        "2 rows have no group: each is a group of its own",
     ]
 
 
@@ -142,3 +142,67 @@ def test_another_value_in_the_split_column_is_refused(write):
     assert str(error.value) == (
         "the split column of 'a.csv' holds 'holdout' in row 2; it may hold train, valid and test"
     )
+
+
+def many_classes(names, *columns, count=505):
+    """A text a row and further columns: each a function of the row's number."""
+    return csv_of(
+        [(f"some words of row {i}", *(of(i) for of in columns)) for i in range(count)],
+        header=["text", *names],
+    )
+
+
+def class_of(n, name="class"):
+    return lambda i: f"{name} {i % n}"
+
+
+@pytest.mark.parametrize("name", ["label", "Labels", "target", "class", "CATEGORY", "intent"])
+@pytest.mark.parametrize("of", [class_of(101), class_of(150), class_of(400), lambda i: i % 120,
+                                lambda i: f"{i % 130}.0",
+                                class_of(12, "of more words than a class most often has")],
+                         ids=["101", "150", "rare", "numbers", "floats", "long"])  # fmt: skip
+def test_a_column_that_is_named_so_is_the_label_however_many_classes(write, name, of):
+    for further in ([], [("lang", lambda i: "de" if i % 3 else "en")],
+                    [("price", lambda i: i / 7), ("shop", class_of(4))]):  # fmt: skip
+        names = [name, *(called for called, _ in further)]
+        columns = [of, *(column for _, column in further)]
+        table = read_table(write("a.csv", many_classes(names, *columns)))
+        assert table.reading.choice("label").name == name
+        assert table.reading.choice("text").name == "text"
+
+
+@pytest.mark.parametrize(
+    ("names", "columns", "label"),
+    [
+        (["emotion", "lang"], [class_of(150), class_of(2)], "emotion"),
+        (["product_category", "lang"], [class_of(150), class_of(2)], "product_category"),
+        (["product_category", "verdict"], [class_of(150), lambda i: ("pos", "neg")[i % 2]],
+         "verdict"),
+        (["label", "sentiment"], [class_of(101), class_of(3)], "label"),
+        (["target", "sentiment"], [class_of(101), class_of(3)], "sentiment"),
+        (["target", "sentiment"], [lambda i: i / 7, class_of(3)], "sentiment"),
+        (["score", "shop"], [lambda i: i * 31 % 211, class_of(4)], "shop"),
+        (["target", "shop"], [lambda i: i / 7, class_of(4)], "shop"),
+        (["label", "sentiment"], [lambda i: f"note of row {i}", class_of(3)], "sentiment"),
+    ],
+)  # fmt: skip
+def test_columns_of_few_values_go_before_and_measures_last(write, names, columns, label):
+    table = read_table(write("a.csv", many_classes(names, *columns)))
+    assert table.reading.choice("label").name == label
+
+
+@pytest.mark.parametrize("name", ["label", "target", "score"])
+def test_a_measure_is_no_label_unless_asked_for(write, name):
+    path = write("a.csv", many_classes([name], lambda i: i / 7))
+    with pytest.raises(DataError) as error:
+        read_table(path)
+    assert f"column 2 '{name}' holds 505 different numbers, which measure rather" in str(
+        error.value
+    )
+    assert len(read_table(path, label=name)) == 505
+
+
+def test_two_named_columns_of_many_classes_are_a_question(write):
+    path = write("a.csv", many_classes(["class", "intent"], class_of(150), class_of(120, "intent")))
+    with pytest.raises(DataError, match="'class' and column 3 'intent' both could be"):
+        read_table(path)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from wordgate.data import read_table
 
@@ -46,10 +47,16 @@ def test_the_preview_shows_rows_and_no_control_characters(write):
     ]
 
 
-def test_white_space_is_a_text_but_worth_a_warning(write):
-    table = read_table(write("a.csv", "text,label\na b,good\n ,bad\nc d,bad\n"))
-    assert table.texts == ["a b", " ", "c d"]
-    assert table.reading.warnings == ["1 texts hold nothing but white space; they are kept"]
+@pytest.mark.parametrize("blank", [" ", "\t", "\u3000\u2028", "\xa0\x85"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_white_space_is_no_text_unless_a_recipe_keeps_empty_ones(write, blank, labelled):
+    path = write("a.csv", f'text;label\na b;good\n"{blank}";bad\n;bad\nc d;bad\n')
+    table = read_table(path, text="text", labelled=labelled)
+    assert (table.texts, table.rows) == (["a b", "c d"], [1, 4])
+    assert table.reading.dropped == {"empty text": 1, "text of white space alone": 1}
+    kept = read_table(path, text="text", labelled=labelled, empty_text_as="nan")
+    assert kept.texts == ["a b", blank, "nan", "c d"]
+    assert kept.reading.warnings == ["1 texts hold nothing but white space; they are kept"]
 
 
 def test_importing_the_station_imports_no_heavy_package():

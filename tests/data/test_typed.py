@@ -80,11 +80,9 @@ def test_a_frame_that_pandas_numbered_takes_its_own_names():
     assert read_table(frame, text=1, label=0).texts == ["I liked it", "I left early"]
 
 
-def test_a_lazy_frame_and_a_list_are_refused():
+def test_a_lazy_frame_is_refused():
     with pytest.raises(DataError, match=r"^this data frame is lazy: collect\(\) it first$"):
         read_table(pl.LazyFrame(COLUMNS))
-    with pytest.raises(DataError, match=r"^can't read a list: give the path of a file"):
-        read_table(["a", "b"])
 
 
 def test_an_encoding_has_no_effect_on_a_frame():

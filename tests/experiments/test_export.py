@@ -43,7 +43,7 @@ def test_the_file_answers_as_the_bundle_does(lstm_model, tmp_path, int8):
     assert (exported.out, exported.size) == (out, out.stat().st_size)
     predictor, session = wordgate.load(lstm_model.folder), Session(out, threads=1)
     assert json.loads(session.metadata["labels"]) == list(predictor.labels)
-    texts = ["We love this lamp", "", "hate hate hate"]
+    texts = ["We love this lamp", "lamp", "hate hate hate"]
     words = json.loads(session.metadata["tokenizer"])["words"]
     ids_of = {word: number for number, word in enumerate(words, 2)}
     rows = [[ids_of.get(word, 1) for word in text.lower().split()] for text in texts]

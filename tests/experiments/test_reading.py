@@ -1,3 +1,7 @@
+from collections import Counter
+
+import numpy as np
+import pandas as pd
 import pytest
 
 import wordgate
@@ -136,6 +140,111 @@ def test_a_limit_holds_for_each_file(make_file, parts):
     train, _, test = parts
     split = count(make_file(train), test=make_file(test, "test.csv"), limit=20).metrics.split
     assert (split.n_train + split.n_valid, split.n_test) == (20, 20)
+
+
+def sorted_rows(shares=(0.5, 0.3, 0.15, 0.05), n=2000):
+    """A file sorted by label, with groups of one to five rows; most groups have one label."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(
+        [f"label{i}" for i in range(len(shares))], (np.array(shares) * n).astype(int)
+    )
+    sizes = rng.integers(1, 6, n)
+    groups = np.repeat(np.arange(n), sizes)[: len(labels)]
+    texts = [f"text {i} of {' '.join(f'w{k}' for k in rng.integers(0, 999, 6))}" for i in range(n)]
+    return pd.DataFrame({"text": texts, "label": labels, "id": [f"g{g}" for g in groups]})
+
+
+def kept_of(data, limit, **options):
+    table = read_parts(data, limit=limit, **options).table
+    assert len(table) <= limit
+    assert table.rows == sorted(table.rows)
+    return table
+
+
+@pytest.mark.parametrize("limit", [60, 200, 777, 1999])
+def test_a_limit_samples_whole_groups_of_every_label_by_the_seed(limit):
+    data = sorted_rows()
+    table = kept_of(data, limit)
+    assert len(table) >= 0.95 * limit
+    sizes = data["id"].value_counts()
+    assert all(sizes[group] == n for group, n in Counter(table.groups).items())
+    for label, count in data["label"].value_counts().items():
+        assert table.labels.count(label) == pytest.approx(count * limit / 2000, abs=10)
+    assert kept_of(data, limit).rows == table.rows
+    assert kept_of(data, limit, seed=1).rows != table.rows
+    shuffled = data.sample(frac=1, random_state=0)
+    assert sorted(kept_of(shuffled, limit).texts) == sorted(table.texts)
+    account = (
+        f"{2000 - len(table):,} (beyond the limit of {limit:,}: it keeps whole groups, sampled"
+    )
+    assert account + " with seed 0)" in "\n".join(read_parts(data, limit=limit).lines())
+
+
+def test_a_limit_above_the_rows_changes_nothing():
+    data = sorted_rows()
+    for limit in (2000, 9999):
+        assert kept_of(data, limit).texts == data["text"].tolist()
+        assert read_parts(data, limit=limit).table.reading.dropped == {}
+
+
+def test_without_groups_copies_stay_together():
+    data = sorted_rows().drop(columns="id")
+    data["text"] = [f"text {i // 4} of some words" for i in range(2000)]
+    table = kept_of(data, 500)
+    assert set(Counter(table.texts).values()) == {4}
+    assert len(table) == 500
+    assert "it keeps copies together" in next(iter(table.reading.dropped))
+
+
+@pytest.mark.parametrize("n_labels", [3, 101, 400])
+def test_a_limit_keeps_every_label_where_it_can(n_labels):
+    labels = [f"label{i % n_labels if i % 7 else 0}" for i in range(2000)]
+    data = sorted_rows().assign(label=labels)
+    for limit in (n_labels * 2, 900):
+        assert len(set(kept_of(data, limit).labels)) == n_labels
+    if n_labels > 3:
+        table = kept_of(data, 50)
+        assert len(set(table.labels)) > 20
+        assert table.reading.warnings == ["the limit of 50 rows is too low to keep every label"]
+
+
+@pytest.mark.parametrize("size", [40, 250, 1000])
+def test_groups_too_large_for_a_limit_are_sampled_by_row(size):
+    data = sorted_rows().assign(id=[f"g{i // size}" for i in range(2000)])
+    table = kept_of(data, 60, group="id")
+    assert len(table) == 60
+    assert len(set(table.labels)) == 4
+    assert len(set(table.groups)) >= min(10, 2000 // size)
+    assert "single rows, its groups being too large" in next(iter(table.reading.dropped))
+
+
+def test_a_limit_keeps_every_part_in_proportion():
+    data = sorted_rows().assign(part=["train", "train", "valid", "test"] * 500)
+    table = kept_of(data, 400, split_column="part", group="none")
+    counts = Counter(zip(table.parts, table.labels, strict=True))
+    assert len(counts) == 12
+    assert Counter(table.parts)["train"] == pytest.approx(200, abs=5)
+
+
+def test_a_limited_test_file_meets_the_groups_of_a_limited_training_file():
+    data = sorted_rows()
+    table = kept_of(data, 600)
+    assert (
+        read_parts(data, test=data, limit=300).table.groups[:300]
+        == (read_parts(data, test=data, limit=300).table.groups[300:])
+    )
+    assert set(kept_of(data, 100).groups) & set(table.groups)
+
+
+def test_every_command_that_reads_takes_a_limit(tmp_path):
+    data = sorted_rows()
+    trained = wordgate.train(data, model="count", limit=400, out=tmp_path / "m", progress=Silent())
+    assert len(trained.predictor.labels) == 4
+    assert trained.bundle.config.data["n_kept"] <= 400
+    assert wordgate.evaluate(tmp_path / "m", data, limit=300).scores.n == pytest.approx(300, abs=9)
+    assert wordgate.audit(data, limit=300).n_rows == pytest.approx(300, abs=9)
+    with pytest.raises(DataError, match="the limit is 0: keep at least 1 row"):
+        wordgate.audit(data, limit=0)
 
 
 def with_topics(rows):

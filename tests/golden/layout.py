@@ -12,7 +12,11 @@ from typing import Any
 from wordgate.cli.main import exit_code
 from wordgate.data import read_table
 from wordgate.dedup.near_duplicates import find_near_duplicates
+from wordgate.evaluation.calibration import apply_temperature
+from wordgate.experiments.reading import limit_rows
+from wordgate.prediction import explanation
 from wordgate.split.splits import grouped_split, random_split
+from wordgate.tables.encoding import without_surrogates
 from wordgate.vectors import pretrained
 
 LSTM = {
@@ -97,7 +101,8 @@ def read(source: Any, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         WordgateError: It is refused.
     """
-    table = read_table(source, **options)
+    limit = options.pop("limit", None)
+    table = limit_rows(read_table(source, **options), limit, seed=0)
     reading = table.reading
     columns = {
         "texts": table.texts, "bodies": table.bodies, "labels": table.labels,
@@ -153,3 +158,16 @@ def split(kind: str, *columns: Any, **options: Any) -> dict[str, Any]:
         "reason": found.reason,
         "warnings": list(found.warnings),
     }
+
+
+def log_proba(predictor, texts):
+    """Give a model's log-probabilities, those of empty texts included, which it gives no label."""
+    texts = [without_surrogates(text) for text in texts]
+    return apply_temperature(predictor._model.log_proba(texts), predictor.config.temperature)
+
+
+def explain(predictor, text):
+    """Explain a text, an empty one included."""
+    temperature = predictor.config.temperature
+    text = without_surrogates(text)
+    return explanation.explain(predictor._model, predictor.labels, temperature, text)

@@ -151,8 +151,9 @@ def _train(name):
     predictor = wordgate.load(out)
     texts = [*layout.read(data, labelled=False)[0]["texts"][:N_PROBED], *ODD]
     facts.put("labels", list(predictor.labels))
-    facts.put("log_proba", predictor.log_proba(texts).round(6).tolist())
-    facts.put("abstaining", predictor.predict(texts, abstain_below=0.6))
+    facts.put("log_proba", layout.log_proba(predictor, texts).round(6).tolist())
+    full = [text for text in texts if text.strip()]
+    facts.put("abstaining", predictor.predict(full, abstain_below=0.6))
     step = max(1, N_PROBED // (N_EXPLAINED - len(ODD)))
     facts.put("explanations", [_explanation(predictor, text) for text in
                                [*texts[:N_PROBED:step], *ODD][:N_EXPLAINED]])  # fmt: skip
@@ -168,7 +169,7 @@ def _train(name):
 
 
 def _explanation(predictor, text):
-    found = predictor.explain(text).to_json()
+    found = layout.explain(predictor, text).to_json()
     return _rounded({**found, "text": digest(found["text"].encode(errors="surrogatepass"))})
 
 

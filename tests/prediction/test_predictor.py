@@ -8,13 +8,6 @@ import pytest
 import wordgate
 from wordgate.errors import DataError, SettingsError
 
-
-def refusal(model, texts):
-    with pytest.raises(DataError) as caught:
-        model.predict(texts)
-    return str(caught.value)
-
-
 FAMILIES = ("count", "logreg", "mlp", "lstm")
 
 
@@ -37,7 +30,7 @@ def test_probabilities_follow_the_labels_and_sum_to_one(model):
 
 
 def test_the_label_is_the_most_probable_one(model):
-    texts = ["We love this lamp", "We hate it", ""]
+    texts = ["We love this lamp", "We hate it", "!"]
     best = model.predict_proba(texts).argmax(axis=1)
     assert model.predict(texts) == [model.labels[i] for i in best]
 
@@ -85,28 +78,20 @@ def test_no_texts_give_no_answers(model):
 
 
 def test_odd_texts_are_answered(model):
-    texts = ["", " \n\t", "\0", "\ud83d", "😀" * 500, "مرحبا", "word " * 5000, "x" * 100_000]
+    texts = ["\u200b", "!", "\0", "\ud83d", "😀" * 500, "مرحبا", "word " * 5000, "x" * 100_000]
     assert np.isfinite(model.log_proba(texts)).all()
 
 
-def test_what_is_no_column_of_texts_is_refused(model):
-    import pandas
-    import polars
-
-    frame = pandas.DataFrame({"text": ["a"]})
-    assert refusal(model, "a text") == (
-        "a list of texts is needed, not a single string; write [text]"
-    )
-    assert refusal(model, frame) == (
-        "a column of texts is needed, not a whole data frame; write frame['text']"
-    )
-    assert refusal(model, polars.DataFrame({"text": ["a"]})).startswith("a column of texts is")
-    assert refusal(model, None) == "a list of texts is needed, not None"
-    assert refusal(model, ["a", None]) == "text 2 of 2 is None (NoneType), not a string"
-    assert refusal(model, pandas.Series(["a", float("nan")])) == (
-        "text 2 of 2 is nan (float), not a string"
-    )
-    assert refusal(model, [b"a"]) == "text 1 of 1 is b'a' (bytes), not a string"
+@pytest.mark.parametrize("text", ["", " \n\t", "\u2028", "\x1c\u3000"])
+def test_an_empty_text_is_refused_by_its_place(model, text):
+    what = "holds nothing but white space" if text else "is empty"
+    message = f"text 2 of 2 {what}, so it can't have a label: leave it out"
+    for ask in (model.predict, model.predict_proba, model.log_proba):
+        with pytest.raises(DataError) as caught:
+            ask(["We love it", text])
+        assert str(caught.value) == message
+    with pytest.raises(DataError, match=r"^text 1 of 1 (is empty|holds nothing)"):
+        model.explain(text)
 
 
 def test_a_loaded_model_tells_what_it_is_worth(count_training):
@@ -120,7 +105,7 @@ def test_a_loaded_model_tells_what_it_is_worth(count_training):
 def test_a_loaded_model_predicts_as_it_did_in_training(family, training_of):
     trained = training_of(family)
     model = wordgate.load(trained.folder)
-    texts = ["We love this lamp", "We hate it", "", "unheard of", "the or the"]
+    texts = ["We love this lamp", "We hate it", "!", "unheard of", "the or the"]
     expected = trained.training.predictor.predict_proba(texts)
     assert np.array_equal(model.predict_proba(texts), expected)
     assert model.config.family == trained.training.bundle.model.family == family

@@ -58,7 +58,7 @@ def test_the_key_is_asked_for_only_where_there_is_one(described):
 
 
 CALLS = [
-    ("POST", "/v1/predict", b'{"texts": ["we love it", ""]}', AS_JSON, 200),
+    ("POST", "/v1/predict", b'{"texts": ["we love it", "!"]}', AS_JSON, 200),
     ("POST", "/v1/predict", b'{"texts": ["we love it"], "abstain_below": 1}', AS_JSON, 200),
     ("POST", "/v1/predict", b"{", AS_JSON, 400),
     ("POST", "/v1/predict", b"{}", {}, 401),
@@ -66,7 +66,7 @@ CALLS = [
     ("POST", "/v1/predict", b"{}", {**AS_JSON, "content_type": "text/plain"}, 415),
     ("POST", "/v1/predict", b'{"texts": ["a", "b", "c", "d"]}', AS_JSON, 422),
     ("POST", "/v1/explain", b'{"text": "we love it, unheard-of"}', AS_JSON, 200),
-    ("POST", "/v1/explain", b'{"text": ""}', AS_JSON, 200),
+    ("POST", "/v1/explain", b'{"text": ""}', AS_JSON, 422),
     ("POST", "/v1/explain", b'{"text": 5}', AS_JSON, 422),
     ("GET", "/v1/model", b"", AS_JSON, 200),
     ("GET", "/v1/model", b"", {}, 401),

@@ -12,7 +12,12 @@ import pytest
 
 import wordgate
 
-TEXTS = ["We love this lamp number 7", "", "we hate the kettle 😀 from the cellar", "praise " * 300]
+TEXTS = [
+    "We love this lamp number 7",
+    "!",
+    "we hate the kettle 😀 from the cellar",
+    "praise " * 300,
+]
 
 
 def talk(server, *parts, pause=0.0):

@@ -57,6 +57,13 @@ REFUSED = {
     b'{"texts": ["a"], "abstain_below": "0.5"}': (
         "invalid_request", "'abstain_below' is a string; it must be a number from 0 to 1",
     ),
+    b'{"texts": ["a", ""]}': (
+        "invalid_request", "text 2 of 2 is empty, so it can't have a label: leave it out",
+    ),
+    b'{"texts": [" \\n", "a"]}': (
+        "invalid_request",
+        "text 1 of 2 holds nothing but white space, so it can't have a label: leave it out",
+    ),
     b'{"texts": ["a"], "abstain_below": true}': (
         "invalid_request", "'abstain_below' is a boolean; it must be a number from 0 to 1",
     ),
@@ -75,7 +82,7 @@ def test_what_is_no_request_is_refused_and_the_reason_told(body):
 
 
 def test_every_string_of_characters_is_a_text():
-    texts = ["", "a\0b", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")]
+    texts = ["\u200b", "a\0b", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")]
     for escaped in (True, False):
         body = json.dumps({"texts": texts, "abstain_below": 1}, ensure_ascii=escaped).encode()
         request = predict_request(body, LIMITS)
@@ -89,6 +96,8 @@ def test_lengths_count_characters_not_bytes():
 
 def test_a_text_to_explain_may_be_shorter():
     assert explain_request(b'{"text": "abcd"}', LIMITS) == "abcd"
+    with pytest.raises(HTTPError, match="'text' is empty, so it can't have a label: leave it out"):
+        explain_request(b'{"text": ""}', LIMITS)
     with pytest.raises(HTTPError, match="'text' has 5 characters; it may have 4"):
         explain_request(b'{"text": "abcde"}', LIMITS)
     with pytest.raises(HTTPError, match="unknown field \"texts\"; did you mean 'text'"):

@@ -80,7 +80,9 @@ def test_what_can_not_be_dealt_is_refused(rows):
         GroupedSplit(1)
     with pytest.raises(DataError, match="2 groups can't be assigned to 5 folds: ask for fewer"):
         list(GroupedSplit(5).split(texts[:6], labels[:6], groups[:6]))
-    with pytest.raises(DataError, match="compares texts, but row 0 is a ndarray"):
+    with pytest.raises(
+        DataError, match="a column of texts is needed, not an array of 4 x 2 values"
+    ):
         list(GroupedSplit(5).split(np.zeros((4, 2))))
     with pytest.raises(DataError, match="there are 300 texts but 2 labels"):
         list(GroupedSplit(5).split(texts, labels[:2]))

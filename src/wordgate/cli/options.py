@@ -53,7 +53,12 @@ _row_options = stack(
         help="Leave out the rows of this label; may be repeated.",
     ),
     click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1252."),
-    click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Read only N rows."),
+    click.option(
+        "--limit",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Keep N rows at most: whole groups, sampled by the seed, each label in proportion.",
+    ),
 )
 reading_options = stack(_text_option, _label_option, _group_option, _row_options)
 ungrouped_reading_options = stack(_text_option, _label_option, _row_options)

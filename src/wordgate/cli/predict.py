@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 LINES_AT_ONCE = 8192
 
 
-class _PredictedText(TypedDict):
+class _Prediction(TypedDict):
     text: str
     label: str | None
     probabilities: dict[str, float]
+
+
+class _PredictedText(_Prediction, total=False):
+    error: str
 
 
 @click.command(short_help="Label texts.")
@@ -53,7 +57,8 @@ def predict(
 
     Prints a line a text: the labels with their probabilities, the most probable first, and after
     a tab the text. Where the model abstains the line begins with a dash, in JSON the label is null.
-    A model of several columns takes them in one TEXT, in the form that 'wordgate
+    So it is for a text that is empty or white space alone, which has no probabilities; JSON has an
+    'error' for it. A model of several columns takes them in one TEXT, in the form that 'wordgate
     info' shows, such as 'entity | text'.
     """
     from wordgate.prediction.predictor import check_abstain, load
@@ -96,9 +101,18 @@ def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
 def _answers(
     predictor: "Predictor", chunks: Iterable[list[str]], abstain_below: float
 ) -> Iterator[list[_PredictedText]]:
+    from wordgate.tables.values import EMPTY_TEXT, is_empty
+
     for texts in chunks:
         chunk: list[_PredictedText] = []
-        for text, row in zip(texts, predictor.predict_proba(texts), strict=True):
+        rows = iter(predictor.predict_proba([text for text in texts if not is_empty(text)]))
+        for text in texts:
+            if is_empty(text):
+                chunk.append(
+                    {"text": text, "label": None, "probabilities": {}, "error": EMPTY_TEXT}
+                )
+                continue
+            row = next(rows)
             label = predictor.labels[int(row.argmax())] if row.max() >= abstain_below else None
             probabilities = dict(zip(predictor.labels, row.tolist(), strict=True))
             chunk.append({"text": text, "label": label, "probabilities": probabilities})
@@ -110,5 +124,6 @@ def _line(answer: _PredictedText) -> str:
 
     likely_first = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
     shares = "  ".join(f"{one_line(label)} {share:.3f}" for label, share in likely_first)
+    shares = answer.get("error", shares)
     abstained = f"{UNDEFINED}  " if answer["label"] is None else ""
     return f"{abstained}{shares}\t{one_line(answer['text'])}"

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
+from wordgate.data.labels import alike_labels, join_labels, label_key
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
-from wordgate.data.table import ReadReport, Table, own_group
+from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
 from wordgate.errors import DataError, address_message, did_you_mean, near_miss
 from wordgate.runtime.display import shown
 from wordgate.tables import (
@@ -26,9 +27,9 @@ from wordgate.tables import (
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.source import is_file, missing_file
 from wordgate.tables.typed import read_frame
+from wordgate.tables.values import group_name, is_empty
 
 _TIDY_SHARE_MALFORMED = 0.05
-_PREVIEW_ROWS = 3
 
 _PARTS = {
     "train": "train",
@@ -50,7 +51,6 @@ def read_table(
     group: str | int | None = None,
     drop_labels: Sequence[str] = (),
     encoding: str | None = None,
-    limit: int | None = None,
     split_column: str | int | None = None,
     labelled: bool = True,
     empty_text_as: str | None = None,
@@ -69,10 +69,10 @@ def read_table(
         group: The column whose equal values must stay together, likewise; ``"none"`` for none.
         drop_labels: Labels whose rows are left out.
         encoding: How the file's bytes are read; None to find out.
-        limit: Keep only this many rows, the first ones.
         split_column: A column that names train, valid or test, if there is one.
         labelled: False for texts to predict: a label column may be missing, labels may be empty.
-        empty_text_as: What stands for an empty text; None to drop such rows.
+        empty_text_as: What stands for an empty text, and white space alone is then a text; None to
+            leave out both.
         min_labels: How many different labels must remain where ``labelled``.
         drop_if_there: True where labels to drop may be absent without a remark, as in a
             further file of the same data.
@@ -86,8 +86,6 @@ def read_table(
             train, valid and test.
         MissingExtraError: A named data set needs fetching and kagglehub isn't installed.
     """
-    if limit is not None and limit < 1:
-        raise DataError(f"the limit is {limit}: keep at least 1 row")
     given = {
         "text": as_flag(text),
         "label": _flag(label),
@@ -108,7 +106,6 @@ def read_table(
         drop_labels,
         labelled=labelled,
         empty_text_as=empty_text_as,
-        limit=limit,
         drop_if_there=drop_if_there,
     )
     return _table(loaded, chosen, kept, empty_text_as or "", min_labels if labelled else 0)
@@ -197,7 +194,6 @@ def _keep_rows(
     *,
     labelled: bool,
     empty_text_as: str | None,
-    limit: int | None,
     drop_if_there: bool,
 ) -> _Kept:
     """Leave out what can't be used; a row is counted once, by the first reason."""
@@ -205,27 +201,25 @@ def _keep_rows(
     labels = None if labels is None else [None if v is None else v.strip() for v in labels]
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
     dropped = {f"label '{label}'": 0 for label in drop_labels}
-    dropped.update({"empty label": 0, "empty text": 0})
+    unwanted = {label_key(label): label for label in drop_labels}
+    to_drop = {label: unwanted.get(label_key(label)) for label in set(labels or ()) if label}
+    dropped.update({"empty label": 0, EMPTY: 0, WHITE_SPACE: 0})
     malformed = records.malformed.copy()
     kept: list[int] = []
-    unwanted = frozenset(drop_labels)
     for i, text in enumerate(loaded.column(chosen, "text") or ()):
         label = "" if labels is None else labels[i]
         if text is None or (label is None and labelled):
             missing = chosen["text" if text is None else "label"].name
             malformed.append(Malformed(records.lines[i], f"no key '{missing}'"))
-        elif label in unwanted:
-            dropped[f"label '{label}'"] += 1
+        elif label and to_drop[label] is not None:
+            dropped[f"label '{to_drop[label]}'"] += 1
         elif not label and labelled:
             dropped["empty label"] += 1
-        elif not text and empty_text_as is None:
-            dropped["empty text"] += 1
+        elif empty_text_as is None and is_empty(text):
+            dropped[WHITE_SPACE if text else EMPTY] += 1
         else:
             kept.append(i)
     dropped = {reason: count for reason, count in dropped.items() if count}
-    if limit is not None and len(kept) > limit:
-        dropped[f"beyond the limit of {limit:,}"] = len(kept) - limit
-        kept = kept[:limit]
     if not kept:
         raise DataError(_nothing_left(loaded, dropped, malformed))
     return _Kept(kept, dropped, malformed, warnings)
@@ -241,8 +235,9 @@ def _check_drop_labels(
         raise DataError(f"no label can be dropped: {source} has no label column")
     there = sorted({label for label in labels if label})
     warnings = []
+    keys = set(map(label_key, there))
     for wanted in drop_labels:
-        if wanted in there:
+        if label_key(wanted) in keys:
             continue
         hint = near_miss(wanted, there)
         if hint:
@@ -275,11 +270,13 @@ def _table(
     named_groups, group_warnings = _groups(groups, places, records.rows)
     rows = [records.rows[i] for i in places]
     kept_parts = _parts(parts, places, records, loaded.called)
-    kept_labels = None if labels is None else [(labels[i] or "").strip() for i in places]
+    kept_labels, label_warnings = None, list[str]()
+    if labels is not None:
+        kept_labels, label_warnings = join_labels([(labels[i] or "").strip() for i in places])
     _check_labels(kept_labels or [], min_labels, loaded.called, len(rows), chosen)
     malformed = sorted(kept.malformed, key=lambda m: m.line)
     warnings = [*loaded.warnings, *kept.warnings, *text_warnings, *group_warnings]
-    warnings += _oddities(bodies, kept_labels or [])
+    warnings += label_warnings + _oddities(bodies, kept_labels or [])
     if len(malformed) > _TIDY_SHARE_MALFORMED * records.n_read:
         share = len(malformed) / records.n_read
         warnings.append(f"{share:.0%} of the records are malformed: check their quotes and fields")
@@ -294,9 +291,7 @@ def _table(
         preview=[],
     )
     table = Table(texts, bodies, kept_labels, named_groups, rows, kept_parts, reading)
-    for i in range(min(_PREVIEW_ROWS, len(rows))):
-        reading.preview.append(replace(table.row(i), text=shown(texts[i], 200)))
-    return table
+    return replace(table, reading=replace(reading, preview=table.preview()))
 
 
 def _texts(
@@ -323,12 +318,12 @@ def _groups(
     """Give each row its group; a row without one is a group of its own."""
     if column is None:
         return None, []
-    names = [(column[i] or "").strip() for i in kept]
+    names = [group_name(column[i]) for i in kept]
     groups = [name or own_group(numbers[i]) for name, i in zip(names, kept, strict=True)]
     alone = names.count("")
     if not alone:
         return groups, []
-    return groups, [f"{alone:,} rows have an empty group: each is a group of its own"]
+    return groups, [f"{alone:,} rows have no group: each is a group of its own"]
 
 
 def _parts(
@@ -372,14 +367,7 @@ def _oddities(bodies: list[str], labels: list[str]) -> list[str]:
     if blank:
         warnings.append(f"{blank:,} texts hold nothing but white space; they are kept")
     distinct = sorted(set(labels))
-    by_lower: dict[str, list[str]] = {}
-    for label in distinct:
-        by_lower.setdefault(label.lower(), []).append(label)
-    warnings += [
-        f"the labels {' and '.join(map(repr, same))} differ in case only; they count as different"
-        for same in by_lower.values()
-        if len(same) > 1
-    ]
+    warnings += alike_labels(distinct)
     if len(distinct) > max(20, len(bodies) // 2):
         warnings.append(f"{len(distinct):,} labels on {len(bodies):,} rows: is this the label?")
     return warnings

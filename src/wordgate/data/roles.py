@@ -17,6 +17,7 @@ from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.tables import Records
 from wordgate.tables.header import (
+    CLASS_NAMES,
     GROUP_NAMES,
     LABEL_NAMES,
     LABEL_VALUES,
@@ -193,26 +194,59 @@ def _text_score(column: _Profile) -> float:
 
 
 def _infer_label(free: list[_Profile]) -> Choice | str:
-    """Find the label column; where none stands out, return why as a clause."""
+    """Find the label column; where none stands out, return why as a clause.
+
+    A name decides before a shape does. Among named columns one of few values goes first; without
+    such a one, a name of classes decides however many there are, unless they are measures.
+    """
     if not free:
         return "there is no other column"
-    candidates = [column for column in free if _could_be_label(column)]
-    ranked = [(rank(column.name, LABEL_NAMES), column) for column in candidates]
+    few = [column for column in free if _could_be_label(column)]
+    named = [c for c in free if c.cells and c not in few and rank(c.name, LABEL_NAMES) is not None]
+    many = [column for column in named if not _is_measure(column)]
+    outright = [column for column in many if _says_label(column) and _repeats(column)]
+    classes = [column for column in many if _is_called(column, CLASS_NAMES)]
+    spoken = [column for column in few if len(_spoken_labels(column)) > 1]
+    found = _label_by_name([*few, *outright]) or _label_by_name(classes)
+    if found is None and len(spoken) == 1:
+        return _choice("label", spoken[0], _label_figures(spoken[0]))
+    found = found or _label_by_name(many) or _label_by_shape(few, alone=len(free) == 1)
+    if isinstance(found, str) and named and not (many or few):
+        figures = f"{named[0].distinct:,} different numbers"
+        return f"{named[0].called} holds {figures}, which measure rather than name classes"
+    return found
+
+
+def _label_by_name(columns: list[_Profile]) -> Choice | str | None:
+    ranked = [(rank(column.name, LABEL_NAMES), column) for column in columns]
     named = [(place, column) for place, column in ranked if place is not None]
+    if not named:
+        return None
     named.sort(key=lambda pair: pair[0])
     # "label" says it outright; between "sentiment" and "category" only the user can choose.
-    if named and (len(named) == 1 or named[0][0] < 2):
-        best = named[0][1]
+    best = named[0][1]
+    if len(named) == 1 or _says_label(best):
         return _choice("label", best, f"by its name; {_label_figures(best)}")
-    if named:
-        return f"{named[0][1].called} and {named[1][1].called} both could be"
-    return _label_by_shape(candidates, alone=len(free) == 1)
+    return f"{best.called} and {named[1][1].called} both could be"
+
+
+def _says_label(column: _Profile) -> bool:
+    return _is_called(column, LABEL_NAMES[:2])
+
+
+def _is_called(column: _Profile, names: tuple[str, ...]) -> bool:
+    return (column.name or "").strip().lower() in names
+
+
+def _is_measure(column: _Profile) -> bool:
+    """Tell whether many numbers rather measure than name: fractions, or those of a score."""
+    return column.numeric and not (
+        _is_called(column, CLASS_NAMES)
+        and all(float(cell).is_integer() for cell in column.sample if is_number(cell))
+    )
 
 
 def _label_by_shape(candidates: list[_Profile], *, alone: bool) -> Choice | str:
-    spoken = [c for c in candidates if len(_spoken_labels(c)) > 1]
-    if len(spoken) == 1:
-        return _choice("label", spoken[0], _label_figures(spoken[0]))
     if alone and candidates:
         return _choice(
             "label", candidates[0], f"the only other column; {_label_figures(candidates[0])}"

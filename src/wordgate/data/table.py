@@ -6,12 +6,18 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 from wordgate.data.columns import Choice
+from wordgate.data.labels import match_labels
 from wordgate.runtime.display import shown
 from wordgate.tables import Malformed, SourceFormat
 
 _MALFORMED_SHOWN = 5
 _MALFORMED_IN_JSON = 100
+_PREVIEW_ROWS = 3
+_PREVIEW_CHARACTERS = 200
 _PREVIEW_WIDTH = 72
+
+EMPTY, WHITE_SPACE = "empty text", "text of white space alone"
+"""Why rows without a text are left out."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +134,25 @@ class Table:
             group=None if self.groups is None else self.groups[index],
         )
 
+    def preview(self) -> list[TableRow]:
+        """Give the first few rows, their texts cut."""
+        rows = map(self.row, range(min(_PREVIEW_ROWS, len(self))))
+        return [replace(row, text=shown(row.text, _PREVIEW_CHARACTERS)) for row in rows]
+
     def named_groups(self) -> list[str] | None:
         """The groups as the source names them: empty where a row has none but itself."""
         if self.groups is None:
             return None
         pairs = zip(self.groups, self.rows, strict=True)
         return ["" if group == own_group(row) else group for group, row in pairs]
+
+    def with_labels_of(self, known: Iterable[str]) -> Table:
+        """Give the labels the names of known ones that are the same, and say so in `reading`."""
+        if self.labels is None:
+            return self
+        labels, remarks = match_labels(self.labels, known)
+        warnings = [*self.reading.warnings, *remarks]
+        return replace(self, labels=labels, reading=replace(self.reading, warnings=warnings))
 
     def select(self, indices: Iterable[int]) -> Table:
         """Take some rows, in the order asked.

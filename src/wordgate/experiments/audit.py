@@ -7,7 +7,7 @@ from typing_extensions import Unpack
 from wordgate.data import read_table
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError
-from wordgate.experiments.reading import ReadingOptions, called
+from wordgate.experiments.reading import ReadingOptions, called, limit_rows, without_limit
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.split.audit import Audit, audit_table
@@ -33,11 +33,13 @@ def audit(
     """
     require_extra("train", "auditing a data set")
     progress = progress or Silent()
+    options, limit = without_limit(reading)
     with stage(progress, f"Reading {called(data)}"):
         try:
-            table = read_table(data, **reading)
+            table = read_table(data, **options)
         except DataError:
-            table = read_table(data, **reading, labelled=False)
+            table = read_table(data, **options, labelled=False)
+    table = limit_rows(table, limit, seed=0)
     with stage(progress, f"Looking for near copies among {len(table):,} texts"):
         copies = find_near_duplicates(table.bodies, table.groups)
     with stage(progress, "Measuring what splits would leak"):

@@ -172,6 +172,7 @@ def compare(
             test=test,
             split_column=split_column,
             empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
+            seed=seed,
             **reading,
         )
     progress.say("\n".join([*sources.lines(), *left_out]))

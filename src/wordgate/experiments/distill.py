@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
-from wordgate.experiments.reading import ReadingOptions
+from wordgate.experiments.reading import ReadingOptions, limit_rows, without_limit
 from wordgate.hub import locate_model
 from wordgate.runtime.cpu import choose_threads, limited_blas, torch_threads, wait_asleep
 from wordgate.runtime.packages import require_extra
@@ -132,9 +132,9 @@ def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Ta
     sources = data if isinstance(data, list | tuple) else [data]
     if not sources:
         raise DataError("there is no data: give a file at least")
-    options: ReadingOptions = {**reading, "group": "none"}
+    options, limit = without_limit({**reading, "group": "none"})
     for source in sources:
-        table = read_table(source, **options, labelled=False)
+        table = limit_rows(read_table(source, **options, labelled=False), limit, seed=0)
         progress.say("\n".join(table.reading.lines()))
         yield table
 

@@ -19,7 +19,13 @@ from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
 from wordgate.experiments.metrics import Evaluator, scores_in_short
-from wordgate.experiments.reading import ReadingOptions, called
+from wordgate.experiments.reading import (
+    ReadingOptions,
+    TableOptions,
+    called,
+    limit_rows,
+    without_limit,
+)
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load
 from wordgate.runtime.cpu import choose_threads, limited_blas
@@ -153,18 +159,19 @@ def labelled_rows(
         DataError: The data can't be read, or has a label that the model doesn't know.
     """
     prints = BundleFolder.open(bundle).fingerprints()
-    table, reading = _read(data, config, reading)
-    near = prints.near_copies(table.bodies)
+    options, limit = without_limit(reading)
+    table, options = _read(data, config, options)
     column = config.columns().get("group")
-    if table.groups is None and reading.get("group") is None and column is not None:
-        table = _with_groups_of_training(table, data, reading, column[0], prints, near)
+    if table.groups is None and options.get("group") is None and column is not None:
+        table = _with_groups_of_training(table, data, options, column[0], prints)
+    table = limit_rows(table, limit, config.seed).with_labels_of(config.labels)
     dataset = _dataset(table, config.labels)
     if not config.knows_training():
         return LabelledRows(dataset, None, None, table.reading)
-    return LabelledRows(dataset, *_look_up(table, prints, near), table.reading)
+    return LabelledRows(dataset, *_look_up(table, prints), table.reading)
 
 
-def _read(data: Any, config: Config, reading: ReadingOptions) -> tuple[Table, ReadingOptions]:
+def _read(data: Any, config: Config, reading: TableOptions) -> tuple[Table, TableOptions]:
     """Read a table, and give the options it was read by.
 
     Where several columns were the text in training and none is named, the same are read.
@@ -198,10 +205,9 @@ def _with_reasons(table: Table, reasons: Mapping[str, str]) -> Table:
 def _with_groups_of_training(
     table: Table,
     data: Any,
-    reading: ReadingOptions,
+    reading: TableOptions,
     column: str,
     prints: Fingerprints,
-    near: NDArray[np.bool_],
 ) -> Table:
     """Try the column that held the groups in training, where no column looks like groups.
 
@@ -218,8 +224,10 @@ def _with_groups_of_training(
     known = prints.seen_groups(grouped.named_groups() or [])
     if grouped.texts != table.texts or not known.any():
         return table
-    if known.mean() < MOSTLY and near[known].mean() < MOSTLY:
-        return table
+    if known.mean() < MOSTLY:
+        bodies = [table.bodies[row] for row in np.flatnonzero(known)]
+        if prints.near_copies(bodies).mean() < MOSTLY:
+            return table
     reason = f"the groups of {known.sum():,} of {len(grouped):,} rows stood in training"
     reasons = {choice.role: choice.reason for choice in table.reading.columns if not choice.given}
     return _with_reasons(grouped, {**reasons, "group": reason})
@@ -249,9 +257,8 @@ def _dataset(table: Table, labels: tuple[str, ...]) -> Dataset:
     return Dataset(table.texts, targets, table.groups)
 
 
-def _look_up(
-    table: Table, prints: Fingerprints, near: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], Seen]:
+def _look_up(table: Table, prints: Fingerprints) -> tuple[NDArray[np.bool_], Seen]:
+    near = prints.near_copies(table.bodies)
     texts = prints.seen_texts(table.bodies)
     named = table.named_groups()
     groups = None if named is None else prints.seen_groups(named)

@@ -17,10 +17,10 @@ from wordgate.experiments.evaluate import LabelledRows, labelled_rows
 from wordgate.experiments.reading import ReadingOptions
 from wordgate.export.onnx_file import Exportable, check_family, onnx_bytes
 from wordgate.export.parity import Agreement, RowAccuracy, Session, check_made_up, check_rows
-from wordgate.prediction.predictor import checked_texts
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.storage.files import atomic_output, check_file
+from wordgate.tables.values import checked_texts
 from wordgate.text.encoder import EncodedTexts
 
 

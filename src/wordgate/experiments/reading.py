@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,19 @@ from typing_extensions import Unpack
 from wordgate.data import Columns, ReadReport, Table, read_table
 from wordgate.data.dataset import Dataset
 from wordgate.data.table import own_group
-from wordgate.dedup.keys import normalized
+from wordgate.dedup.keys import Factorized, group_keys, hash_strings, normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, SettingsError
 from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress
+from wordgate.split.assignment import GroupTable
+from wordgate.split.sampling import sample_groups
+
+_FEW_GROUPS = 10  # a sample of fewer could hardly be split
 
 
-class ReadingOptions(TypedDict, total=False):
-    """Options of reading labelled texts; whatever is left out is inferred and reported.
+class TableOptions(TypedDict, total=False):
+    """Options of reading a table; whatever is left out is inferred and reported.
 
     Attributes:
         text: The column of the texts, by name or number. Several, in a list or with commas
@@ -31,7 +35,6 @@ class ReadingOptions(TypedDict, total=False):
         group: The column of the groups; ``none`` for no groups.
         drop_labels: Labels whose rows are left out.
         encoding: The file's encoding.
-        limit: Read only so many rows.
     """
 
     text: Columns | None
@@ -39,7 +42,22 @@ class ReadingOptions(TypedDict, total=False):
     group: str | None
     drop_labels: Sequence[str]
     encoding: str | None
+
+
+class ReadingOptions(TableOptions, total=False):
+    """Options of reading labelled texts: those of `TableOptions`, and how many to keep.
+
+    Attributes:
+        limit: Keep so many rows at most: see `limit_rows`.
+    """
+
     limit: int | None
+
+
+def without_limit(options: ReadingOptions) -> tuple[TableOptions, int | None]:
+    """Give the options of reading a table, and the limit that holds for its rows."""
+    rest = {name: value for name, value in options.items() if name != "limit"}
+    return cast(TableOptions, rest), options.get("limit")
 
 
 @dataclass(frozen=True)
@@ -84,6 +102,7 @@ def read_parts(
     test: str | Path | None = None,
     split_column: str | None = None,
     empty_text_as: str | None = None,
+    seed: int = 0,
     **options: Unpack[ReadingOptions],
 ) -> Sources:
     """Read a source, and further files that are its validation and test.
@@ -97,6 +116,7 @@ def read_parts(
         test: A file for test.
         split_column: A column of the source that names the parts.
         empty_text_as: What stands for an empty text; None to leave such rows out.
+        seed: What a limit samples by.
         **options: How to read all of them.
 
     Raises:
@@ -105,13 +125,16 @@ def read_parts(
     """
     if split_column is not None and (valid is not None or test is not None):
         raise SettingsError("--split-column names the parts already; leave out --valid and --test")
-    table = read_table(data, split_column=split_column, empty_text_as=empty_text_as, **options)
+    like, limit = without_limit(options)
+    table = read_table(data, split_column=split_column, empty_text_as=empty_text_as, **like)
     files = {"valid": valid, "test": test}
     others = {
-        part: _read_like(table, file, empty_text_as, options)
+        part: _read_like(table, file, empty_text_as, like).with_labels_of(table.labels or ())
         for part, file in files.items()
         if file is not None
     }
+    table = limit_rows(table, limit, seed)
+    others = {part: limit_rows(other, limit, seed) for part, other in others.items()}
     if not others:
         return Sources(table, {})
     joined = _joined({"train": table, **others})
@@ -119,7 +142,7 @@ def read_parts(
 
 
 def _read_like(
-    table: Table, file: str | Path, empty_text_as: str | None, options: ReadingOptions
+    table: Table, file: str | Path, empty_text_as: str | None, options: TableOptions
 ) -> Table:
     """Read a file by the columns of a table; it may lack a group column that was inferred."""
     like = options.copy()
@@ -138,6 +161,63 @@ def _read_like(
             raise
         like["group"] = "none"
         return read()
+
+
+def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
+    """Sample rows of a table: whole groups, each label and each part in proportion.
+
+    Which rows they are depends on the names of the groups and the seed, not on the rows' order, so
+    that a group which stands in two files is in the samples of both or of none, most of the time.
+    Where the groups are so large that whole ones would not do, single rows are sampled.
+
+    Args:
+        table: The rows.
+        limit: How many to keep at most; None for all.
+        seed: Another seed, other rows.
+
+    Returns:
+        The rows, in their order; `reading` accounts for the others.
+
+    Raises:
+        DataError: The limit is less than 1.
+    """
+    if limit is not None and limit < 1:
+        raise DataError(f"the limit is {limit}: keep at least 1 row")
+    if limit is None or len(table) <= limit:
+        return table
+    strata = Factorized.of([*map(repr, zip(*_strata(table), strict=True))])
+    group = Factorized.of(group_keys(table.bodies, table.groups))
+
+    def sample(codes: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.bool_]:
+        rank = hash_strings(names, key=f"limit {seed}")
+        return sample_groups(GroupTable.of(codes, strata.codes, rank), limit)[codes]
+
+    def n_strata(rows: NDArray[np.bool_]) -> int:
+        return len(np.unique(strata.codes[rows]))
+
+    kept = sample(group.codes, group.names)
+    what = "whole groups" if table.groups is not None else "copies together"
+    too_few = len(np.unique(group.codes[kept])) < min(_FEW_GROUPS, limit, len(group.names))
+    if too_few or 2 * kept.sum() < limit or n_strata(kept) < min(limit, len(strata.names)):
+        kept = sample(np.arange(len(table)), table.bodies)
+        what = "single rows, its groups being too large"
+    reason = f"beyond the limit of {limit:,}: it keeps {what}, sampled with seed {seed}"
+    warnings = table.reading.warnings
+    if n_strata(kept) < len(strata.names):
+        warnings = [*warnings, f"the limit of {limit:,} rows is too low to keep every label"]
+    reading = replace(
+        table.reading,
+        n_kept=int(kept.sum()),
+        dropped={**table.reading.dropped, reason: int((~kept).sum())},
+        warnings=warnings,
+    )
+    chosen = table.select(np.flatnonzero(kept))
+    return replace(chosen, reading=replace(reading, preview=chosen.preview()))
+
+
+def _strata(table: Table) -> list[Sequence[str]]:
+    nothing = [""] * len(table)
+    return [table.labels or nothing, table.parts or nothing]
 
 
 def column_flag(table: Table, role: str) -> str:

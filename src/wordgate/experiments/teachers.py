@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.data.dataset import Dataset
+from wordgate.data.labels import match_labels
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
@@ -125,12 +126,13 @@ class SavedModel:
         Raises:
             SettingsError: Its labels are others.
         """
-        if set(labels) != set(self.labels):
+        known, _ = match_labels(self.labels, labels)
+        if sorted(labels) != sorted(known):
             raise SettingsError(
                 f"the teacher '{self.name}' knows the labels {_listed(self.labels)}, and the data"
                 f" has {_listed(labels)}: a teacher must know the same"
             )
-        columns = tuple(self.labels.index(label) for label in labels)
+        columns = tuple(known.index(label) for label in labels)
         return ModelTeacher(self.name, self.model, self.temperature, columns)
 
     def check_unseen(self, test: Dataset, train: Fingerprints) -> None:

@@ -324,7 +324,7 @@ def explain(model: Model, labels: Sequence[str], temperature: float, text: str) 
         course_means=_COURSE_MEANS[shown.kind],
         start=by_label(after[0]),
         words=tuple(words),
-        remarks=tuple(_remarks(parsed, text)),
+        remarks=tuple(_remarks(parsed)),
     )
 
 
@@ -358,11 +358,10 @@ def _states(parsed: TokenizedText | RawText) -> _Trajectory | None:
     )
 
 
-def _remarks(parsed: TokenizedText | RawText, text: str) -> Iterator[str]:
+def _remarks(parsed: TokenizedText | RawText) -> Iterator[str]:
     words = parsed.words
     if not words:
-        what = "no words" if text.strip() else "nothing in it"
-        yield f"The text has {what}: the verdict is the model's on no words at all."
+        yield "The text has no words: the verdict is the model's on no words at all."
         return
     if parsed.n_read < parsed.n_words:
         which = "last" if parsed.from_end else "first"

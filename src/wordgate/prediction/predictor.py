@@ -17,7 +17,7 @@ from wordgate.models.lstm import with_kernel
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.explanation import Explanation, explain
 from wordgate.runtime.display import brief
-from wordgate.tables.encoding import without_surrogates
+from wordgate.tables.values import checked_texts
 
 
 class Predictor:
@@ -61,14 +61,15 @@ class Predictor:
     def predict(
         self, texts: Iterable[str], *, abstain_below: float = 0.0
     ) -> list[str] | list[str | None]:
-        """Give each text its most probable label.
+        """Give each text its most probable label, in a list; of a single string, one of one.
 
         Args:
-            texts: Strings: a list, an array, a pandas or polars Series.
+            texts: One string, or a column of them: a list, an array, a pandas or polars Series, a
+                frame, data set or mapping of one column.
             abstain_below: Give None instead where the label's probability is below this.
 
         Raises:
-            DataError: `texts` is a single string, or holds something else than strings.
+            DataError: `texts` holds something else than strings, or an empty text.
             SettingsError: `abstain_below` is no probability.
         """
         check_abstain(abstain_below)
@@ -81,13 +82,14 @@ class Predictor:
         """Give the probability of each label for each text.
 
         Args:
-            texts: Strings: a list, an array, a pandas or polars Series.
+            texts: One string, or a column of them: a list, an array, a pandas or polars Series, a
+                frame, data set or mapping of one column.
 
         Returns:
             float64 [n, classes]; the columns follow `labels`, each row sums to 1.
 
         Raises:
-            DataError: `texts` is a single string, or holds something else than strings.
+            DataError: `texts` holds something else than strings, or an empty text.
         """
         return np.exp(self.log_proba(texts))
 
@@ -101,11 +103,11 @@ class Predictor:
             The verdict after every word, and each word's effect. In a notebook it shows itself.
 
         Raises:
-            DataError: `text` is no string.
+            DataError: `text` is no string, or an empty one.
         """
         if not isinstance(text, str):
             raise DataError(f"explain takes one text, not {text!r:.80} ({type(text).__name__})")
-        text = without_surrogates(text)
+        [text] = checked_texts(text)
         return explain(self._model, self.labels, self.config.temperature, text)
 
     def log_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
@@ -152,29 +154,3 @@ def load(path: str | Path, *, kernel: str = NUMPY, threads: int | None = None) -
     metrics = None if "metrics.json" in changed else folder.metrics()
     model = folder.model(config, threads=threads)
     return Predictor(with_kernel(model, kernel), config, metrics, changed)
-
-
-def checked_texts(texts: Iterable[str]) -> list[str]:
-    """Make a list of the texts, and see that they are strings that can be written down again.
-
-    Returns:
-        The texts. Lone surrogates, which no encoding can write, are replaced as in files.
-
-    Raises:
-        DataError: `texts` is a single string, a data frame or no list at all, or holds something
-            else than strings.
-    """
-    if isinstance(texts, str):
-        raise DataError("a list of texts is needed, not a single string; write [text]")
-    if hasattr(texts, "columns"):
-        raise DataError("a column of texts is needed, not a whole data frame; write frame['text']")
-    if not isinstance(texts, Iterable):
-        raise DataError(f"a list of texts is needed, not {texts!r}")
-    listed = list(texts)
-    for position, text in enumerate(listed):
-        if not isinstance(text, str):
-            raise DataError(
-                f"text {position + 1} of {len(listed)} is {text!r} ({type(text).__name__}),"
-                " not a string"
-            )
-    return [without_surrogates(text) for text in listed]

@@ -99,7 +99,7 @@ def _texts_section(audit: Audit) -> Section:
         f"{audit.n_rows:,} rows. Words in a text: median {lengths.median:.0f},"
         f" nine of ten at most {lengths.percentile_90:.0f},"
         f" 99 of a hundred at most {lengths.percentile_99:.0f}, longest {lengths.longest:,}.",
-        f"Empty texts: {lengths.empty:,} (left out); nothing but white space: {lengths.blank:,}.",
+        f"Left out: {lengths.empty:,} empty texts, {lengths.blank:,} of white space alone.",
         f"Fewer than five words: {_of(lengths.short, audit.n_rows)}; only exact copies of such"
         " short texts can be detected.",
     ]

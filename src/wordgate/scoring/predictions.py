@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from wordgate.data.columns import Column, joined
 from wordgate.prediction.predictor import Predictor
 from wordgate.tables import Batch, Reader
+from wordgate.tables.values import EMPTY_TEXT, is_empty
 
 ABSTAINED = -1
-EMPTY_TEXT = "the text is empty"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> BatchTe
             errors[place] = f"{before}{why}: {raws[place]}"
             raws[place] = reader.blank
     *fronts, bodies = (batch.column(column.number - 1) for column in columns)
-    texts = [body for body in bodies if body and not body.isspace()]
+    texts = [body for body in bodies if body is not None and not is_empty(body)]
     if not (fronts or errors) and len(texts) == len(batch):  # as nearly always
         return BatchTexts(batch, texts, errors, raws)
     texts = []
@@ -89,7 +89,7 @@ def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> BatchTe
             continue
         if body is None:
             errors[place] = f"no key '{columns[-1].name}'"
-        elif not body.strip():
+        elif is_empty(body):
             errors[place] = EMPTY_TEXT
         else:
             texts.append(joined((front[place] for front in fronts), body))

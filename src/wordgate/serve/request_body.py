@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from wordgate.errors import did_you_mean
 from wordgate.serve.limits import Limits
 from wordgate.serve.responses import ClientGoneError, HTTPError, overloaded
+from wordgate.tables.values import empty_fault, is_empty
 
 _SHOWN = 60
 _NAMES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean",
@@ -258,6 +259,8 @@ def _fault(text: object, most: int) -> tuple[str, str] | None:
     """Say with its code what is wrong with a text; None where nothing is."""
     if type(text) is not str:
         return "invalid_request", f"is {_NAMES[type(text)]}; it must be a string"
+    if is_empty(text):
+        return "invalid_request", empty_fault(text)
     if len(text) > most:
         return "text_too_long", f"has {len(text):,} characters; it may have {most:,}"
     if text.isascii():

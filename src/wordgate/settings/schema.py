@@ -429,8 +429,8 @@ class Settings(SettingsTable):
         " does, as well as groups allow"
     )
     empty_texts: Literal["drop", "nan"] = Field(
-        description="rows without a text are left out, or kept as the word `nan`, as pandas'"
-        " `astype(str)` keeps them"
+        description="rows whose text is empty or white space alone are left out, or kept: an empty"
+        " one as the word `nan`, as pandas' `astype(str)` keeps it"
     )
     calibration: Literal["temperature", "none"] = Field(
         description="probabilities are tempered by one number that suits the validation rows (Guo"

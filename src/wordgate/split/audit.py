@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.data import ReadReport, Table
+from wordgate.data.table import EMPTY, WHITE_SPACE
 from wordgate.dedup.keys import Factorized
 from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.dedup.shingles import MIN_WORDS
@@ -32,9 +33,9 @@ class Lengths:
         percentile_99: 99 of a hundred have.
         longest: All have.
         empty: Rows left out because their text is empty.
-        blank: Rows whose text is nothing but white space.
-        short: Rows of fewer than five words, the blank ones included: too short to tell whether
-            one copies another, unless they are equal.
+        blank: Rows left out because their text is nothing but white space.
+        short: Rows of fewer than five words: too short to tell whether one copies another, unless
+            they are equal.
     """
 
     median: float
@@ -267,8 +268,8 @@ def _lengths(table: Table, copies: NearDuplicates) -> Lengths:
         percentile_90=ninety,
         percentile_99=ninety_nine,
         longest=int(words.max()),
-        empty=table.reading.dropped.get("empty text", 0),
-        blank=sum(not body.strip() for body in table.bodies),
+        empty=table.reading.dropped.get(EMPTY, 0),
+        blank=table.reading.dropped.get(WHITE_SPACE, 0),
         short=int((words < MIN_WORDS).sum()),
     )
 

@@ -12,6 +12,7 @@ from wordgate.dedup.keys import Factorized, group_keys, hash_strings
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
 from wordgate.split.assignment import GroupTable, check_lengths
+from wordgate.tables.values import checked_column, checked_groups, checked_texts
 
 
 class GroupedSplit:
@@ -53,9 +54,10 @@ class GroupedSplit:
         """Split the rows into folds.
 
         Args:
-            X: The texts.
-            y: Their labels; None to stratify by nothing.
-            groups: Their groups, of any type; None: copies are the groups.
+            X: The texts: a list, an array, a Series, or a frame, data set or mapping of one column.
+            y: Their labels, likewise; None to stratify by nothing.
+            groups: Their groups, of any type, likewise; None: copies are the groups. A row whose
+                group is missing or blank is a group of its own, with its exact copies.
 
         Yields:
             Positions int64 of the rows to learn from and of those to test on; each row is
@@ -65,10 +67,10 @@ class GroupedSplit:
             DataError: `X` does not hold texts, the columns differ in length, or there are fewer
                 groups than folds.
         """
-        texts = _texts(X)
-        labels = [""] * len(texts) if y is None else [str(label) for label in y]
-        names = None if groups is None else [str(group) for group in groups]
-        check_lengths(len(texts), labels=labels, groups=names)
+        texts = checked_texts(X, may_be_empty=True)
+        labels = [""] * len(texts) if y is None else list(map(str, checked_column(y, "labels")))
+        names = checked_groups(groups, len(texts))
+        check_lengths(len(texts), labels=labels)
         keys = group_keys(texts, names)
         if self.join_copies:
             keys = find_near_duplicates(texts, names).joined.groups
@@ -146,15 +148,3 @@ def random_folds(
         names.append(f"{stood[row]} {row[1]} {row[0]}")  # equal rows are set apart by a number
         stood[row] += 1
     return grouped_folds(names, labels, n_folds, seed=seed)
-
-
-def _texts(X: Any) -> list[str]:  # noqa: N803
-    """Check that there is one string a row."""
-    texts = list(X)
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(
-                f"GroupedSplit compares texts, but row {row} is a {type(text).__name__}: give it a"
-                " list of strings, or one column of a frame"
-            )
-    return texts

@@ -16,6 +16,8 @@ LABEL_NAMES = (
     "label", "labels", "sentiment", "target", "class", "category", "polarity", "emotion",
     "intent", "rating", "stars", "score", "y",
 )  # fmt: skip
+CLASS_NAMES = ("label", "labels", "target", "class", "category", "intent")
+"""Names of labels that hold classes, however many; those of others may also measure."""
 # In this order: what says "group" outright, what identifies a thing, who wrote it.
 GROUP_NAMES = (
     "group", "groups", "id", "ids", "uid", "uuid", "guid", "no", "number", "thread",

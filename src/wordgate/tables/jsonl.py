@@ -267,7 +267,7 @@ def _cell(value: object) -> Cell:
     """Make a cell of a JSON value: lists and objects stay JSON, null is empty."""
     if isinstance(value, str):
         return without_surrogates(value)
-    if value is None:
+    if value is None or value != value:  # NaN, which Python's own JSON writes for a missing value
         return ""
     if value is _MISSING:
         return None

@@ -17,6 +17,7 @@ from wordgate.runtime.packages import require_extra
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.records import Batch, Cell, Reader, Records, gathered
 from wordgate.tables.source import Source, most_unpacked
+from wordgate.tables.values import columns_by_name, is_missing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -178,19 +179,21 @@ def read_frame(frame: Any) -> tuple[Records, str]:
     """Read a data frame of pandas, polars or another library that narwhals knows.
 
     Args:
-        frame: The frame.
+        frame: The frame; or another table: a mapping of columns, a data set whose columns can be
+            asked for by name, a list of mappings; or a column of texts alone.
 
     Returns:
         Its rows by column, missing values empty; and what to call it.
 
     Raises:
-        DataError: It is no data frame, or one that is still lazy.
+        DataError: It is no table, or one that is still lazy.
         MissingExtraError: The extra `train` is not installed.
     """
     require_extra("train", "reading a data frame")
     import narwhals as nw
     from narwhals.exceptions import NarwhalsError
 
+    called = f"a {type(frame).__module__.partition('.')[0]} DataFrame"
     try:
         known = nw.from_native(frame)
         if isinstance(known, nw.LazyFrame):
@@ -198,15 +201,18 @@ def read_frame(frame: Any) -> tuple[Records, str]:
         names = [str(name) for name in known.columns]
         columns = [_series(known.get_column(name)) for name in known.columns]
     except (TypeError, NarwhalsError) as error:
-        raise DataError(
-            f"can't read a {type(frame).__name__}: give the path of a file, the name of a data "
-            f"set, or a pandas or polars DataFrame with one name a column"
-        ) from error
-    library = type(frame).__module__.partition(".")[0]
+        found = columns_by_name(frame)
+        if found is None:
+            raise DataError(
+                f"can't read a {type(frame).__name__}: give the path of a file, the name of a data "
+                f"set, or a pandas or polars DataFrame with one name a column"
+            ) from error
+        called, names = f"a {type(frame).__name__}", list(found)
+        columns = [["" if is_missing(v) else _cell(v) for v in column] for column in found.values()]
     numbers = list(range(1, len(columns[0]) + 1 if columns else 1))
     stripped = [name.strip() for name in names]
     records = Records(stripped, columns, numbers, lines=numbers, n_read=len(numbers))
-    return records, f"a {library} DataFrame"
+    return records, called
 
 
 def _series(series: Any) -> list[Cell]:

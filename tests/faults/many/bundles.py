@@ -28,7 +28,7 @@ from wordgate.errors import WordgateError
 from wordgate.settings import load_settings
 from wordgate.storage.resumable import digest
 
-TEXTS = ["We love this lamp", "We hate it!", "", "kettle " * 60, "😀 w1 w2"]
+TEXTS = ["We love this lamp", "We hate it!", "!", "kettle " * 60, "😀 w1 w2"]
 SIGNED = (*READ_BY_PREDICTION, "metrics.json", "fingerprints.safetensors", "manifest.json")
 
 DEEP = "[" * 3000 + "]" * 3000

@@ -5,6 +5,7 @@ line in `Asked.ways`.
 """
 
 import asyncio
+import contextlib
 import csv
 import json
 import random
@@ -15,6 +16,7 @@ import parts
 
 import wordgate
 from wordgate.data import read_table
+from wordgate.errors import DataError
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import scoring
 from wordgate.serve.access import Access
@@ -94,10 +96,9 @@ class Asked:
 
     def one_by_one(self, bundle, texts):
         """Ask for some texts alone; the others stand as the model gives them together."""
-        model = self.models[bundle]
-        proba = model.predict_proba(texts)
+        proba = predicted(self.models[bundle], texts)
         for place in range(0, len(texts), 50):
-            proba[place] = model.predict_proba([texts[place]])[0]
+            proba[place] = predicted(self.models[bundle], [texts[place]])[0]
         return proba
 
     def scored(self, bundle, texts, form):
@@ -111,8 +112,20 @@ class Asked:
         return np.array([numbers or [np.nan, np.nan] for numbers in answers])
 
 
+def predicted(model, texts):
+    """Predict what isn't blank; what is has no answer, and is refused where it is asked about."""
+    proba = np.full((len(texts), len(model.labels)), np.nan)
+    there = np.array([bool(text.strip()) for text in texts])
+    proba[there] = model.predict_proba([text for text in texts if text.strip()])
+    for text in [text for text in texts if not text.strip()][:1]:
+        with contextlib.suppress(DataError):
+            model.predict_proba([text])
+            raise AssertionError(f"no refusal of {text!a}")
+    return proba
+
+
 async def served(model, texts):
-    """Ask the server's application; half of a surrogate pair it refuses."""
+    """Ask the server's application; half of a surrogate pair it refuses, and what is blank."""
     app = Application(model, Limits(max_text_length=LONG), Access())
     app.batcher.start()
     try:
@@ -120,9 +133,14 @@ async def served(model, texts):
         halves = [text for text in texts if without_surrogates(text).count(LOST) > text.count(LOST)]
         for text in halves[:1]:
             assert (await posted(app, [text]))[0] == 422, f"no refusal of {text!a}"
-        status, answer = await posted(app, clean)
+        there = np.array([bool(text.strip()) for text in clean])
+        for text in [text for text in clean if not text.strip()][:1]:
+            assert (await posted(app, [text]))[0] == 422, f"no refusal of {text!a}"
+        status, answer = await posted(app, [text for text in clean if text.strip()])
         assert status == 200, answer
-        return np.array([[*row["probabilities"].values()] for row in answer["predictions"]])
+        proba = np.full((len(texts), len(model.labels)), np.nan)
+        proba[there] = [[*row["probabilities"].values()] for row in answer["predictions"]]
+        return proba
     finally:
         app.batcher.close()
 
@@ -216,13 +234,14 @@ def prepare(folder, arguments):
         check_ids(clean)
         check_table(folder, texts)
         bundle = chance.choice(arguments)
-        expected = asked.models[bundle].predict_proba(texts)
-        assert np.isfinite(expected).all()
+        expected = predicted(asked.models[bundle], texts)
         blank = np.array([not text.strip() for text in clean])
+        assert (np.isfinite(expected).all(axis=1) != blank).all()
         for way, ask in asked.ways.items():
             found = ask(bundle, texts)
             there = np.isfinite(found).all(axis=1)
-            assert (there | blank).all(), f"{way}: no answer to {texts[np.argmin(there | blank)]!a}"
+            odd = there == blank
+            assert not odd.any(), f"{way}: no answer, or one too many, to {texts[odd.argmax()]!a}"
             differing = there & (np.abs(found - expected) > NEAR).any(axis=1)
             assert not differing.any(), f"{way}: another answer to {texts[differing.argmax()]!a}"
         return "the same in all ways"

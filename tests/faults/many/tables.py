@@ -279,7 +279,7 @@ def odd_value(chance):
 
 
 def shown_value(value):
-    if value is None:
+    if value is None or value != value:
         return ""
     if isinstance(value, dict | list):
         return json.dumps(value)
@@ -346,7 +346,7 @@ def heads(made, reading):
 
 
 def is_usable(row, made):
-    if row.malformed or row.text == "":
+    if row.malformed or (row.text is not None and not row.text.strip()):
         return False
     return not made.flags.get("labelled", True) or bool((row.label or "").strip())
 

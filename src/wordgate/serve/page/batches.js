@@ -19,8 +19,9 @@ export async function askMany(texts, limits, { signal, answered, waiting, from =
   let at = from;
   while (at < texts.length) {
     signal.throwIfAborted();
-    if (longer(texts[at], most)) {
-      answered(at, { trouble: "too long for this server" });
+    const trouble = troubleOf(texts[at], most);
+    if (trouble) {
+      answered(at, { trouble });
       at += 1;
       continue;
     }
@@ -46,12 +47,18 @@ async function askSome(texts, from, to, told) {
   return undefined;
 }
 
+/** Say why a text can't be answered, whatever the model; "" where it can. */
+function troubleOf(text, most) {
+  if (text.trim() === "") return "the text is empty";
+  return longer(text, most) ? "too long for this server" : "";
+}
+
 function chunkEnd(texts, from, limits, most) {
   const fewest = Math.min(MOST_AT_ONCE, limits?.max_texts ?? MOST_AT_ONCE);
   const room = (limits?.max_body_bytes ?? Infinity) - ROOM;
   let bytes = 0;
   let end = from;
-  while (end < texts.length && end - from < fewest && !longer(texts[end], most)) {
+  while (end < texts.length && end - from < fewest && !troubleOf(texts[end], most)) {
     bytes += BYTES.encode(JSON.stringify(texts[end])).length + 1;
     if (bytes > room && end > from) break;
     end += 1;

@@ -1,0 +1,196 @@
+"""Columns handed over in Python: lists, arrays, Series, tables of one column, mappings.
+
+Every call that takes texts, labels or groups takes them through this module, so that the same
+object means the same everywhere.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from wordgate.errors import DataError
+from wordgate.runtime.display import brief, shown
+from wordgate.tables.encoding import without_surrogates
+
+EMPTY_TEXT = "the text is empty"
+
+_MISSING_WORDS = frozenset(("nan", "NaN", "NAN", "NaT", "<NA>", "None", "null", "NULL"))
+_NAMES_SHOWN = 5
+
+
+def is_empty(text: str) -> bool:
+    """Tell whether a text holds nothing but white space: it is never given a label.
+
+    The one rule of training, evaluation and every way to predict.
+    """
+    return not text or text.isspace()
+
+
+def is_missing(value: Any) -> bool:
+    """Recognise a missing value: None, NaN, NaT, NA, and whatever else differs from itself."""
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError, ArithmeticError):  # pandas.NA, several values, a signalling NaN
+        return True
+
+
+def group_name(group: Any) -> str:
+    """Name a group: "" where it is missing or blank, or a word that stands for a missing one."""
+    name = "" if is_missing(group) else str(group).strip()
+    return "" if name in _MISSING_WORDS else name
+
+
+def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
+    """Make a list of texts, and see that each can be read and written down again.
+
+    Args:
+        texts: One string, which is one text, or whatever `checked_column` takes.
+        may_be_empty: Whether empty ones are taken: for what gives no text a label.
+
+    Returns:
+        The texts. Lone surrogates, which no encoding can write, are replaced as in files.
+
+    Raises:
+        DataError: It is no column, or holds something else than strings, or a text is empty.
+    """
+    listed = [texts] if isinstance(texts, str) else checked_column(texts, "texts")
+    for position, text in enumerate(listed, 1):
+        if not isinstance(text, str):
+            fault = f"is {brief(text)} ({type(text).__name__}), not a string"
+        elif may_be_empty or not is_empty(text):
+            continue
+        else:
+            fault = empty_fault(text)
+        raise DataError(f"text {position:,} of {len(listed):,} {fault}")
+    return [without_surrogates(text) for text in listed]
+
+
+def empty_fault(text: str) -> str:
+    """Say what is wrong with a text that `is_empty`, to follow its name in a sentence."""
+    what = "holds nothing but white space" if text else "is empty"
+    return f"{what}, so it can't have a label: leave it out"
+
+
+def checked_groups(groups: Any, n_texts: int) -> list[str] | None:
+    """Name the group of each text.
+
+    Args:
+        groups: None, or whatever `checked_column` takes.
+        n_texts: How many there must be.
+
+    Returns:
+        Their names by `group_name`; None for None.
+
+    Raises:
+        DataError: It is no column, or one of another length.
+    """
+    if groups is None:
+        return None
+    listed = checked_column(groups, "groups")
+    if len(listed) != n_texts:
+        raise DataError(f"there are {n_texts:,} texts but {len(listed):,} groups")
+    return list(map(group_name, listed))
+
+
+def checked_column(values: Any, what: str) -> list[Any]:
+    """Make a list of a column.
+
+    Args:
+        values: A list or another iterable; an array of one dimension, or of two with one column; a
+            pandas, polars or Arrow column; or a data frame, data set or mapping that has
+            one column.
+        what: What it is to hold, in the plural, for messages.
+
+    Raises:
+        DataError: It is something else.
+    """
+    if hasattr(values, "collect"):
+        raise DataError("this data frame is lazy: collect() it first")
+    names = column_names(values)
+    if names is not None:
+        if len(names) != 1:
+            raise DataError(
+                f"a column of {what} is needed, not the {len(names):,} columns of a"
+                f" {type(values).__name__}{_listed(names)}: give one of them, such as data['text']"
+            )
+        return checked_column(values[names[0]], what)
+    if isinstance(values, str | bytes | set | frozenset) or not isinstance(values, Iterable):
+        order = ", which has no order" if isinstance(values, set | frozenset) else ""
+        raise DataError(f"a list of {what} is needed, not {brief(values)}{order}")
+    return _items(values, what)
+
+
+def _items(values: Any, what: str) -> list[Any]:
+    """Make a list of an iterable, which may be an array of none, one or two dimensions."""
+    shape: tuple[int, ...] = getattr(values, "shape", (1,))
+    if shape == ():
+        return [values.item()]
+    if len(shape) > 1:
+        if len(shape) != 2 or shape[1] != 1:
+            lengths = " x ".join(map(str, shape))
+            raise DataError(f"a column of {what} is needed, not an array of {lengths} values")
+        values = values[:, 0]
+    to_list = getattr(values, "to_pylist", None)  # whose items are Python's own, unlike Arrow's
+    return list(values if to_list is None else to_list())
+
+
+def column_names(values: Any) -> list[Any] | None:
+    """Name the columns of a data frame, data set or mapping; None for anything else."""
+    if isinstance(values, Mapping):
+        return list(values)
+    for attribute in ("column_names", "columns"):
+        names = getattr(values, attribute, None)
+        if names is not None and not callable(names):
+            return list(names)
+    return None
+
+
+def columns_by_name(data: Any) -> dict[str, list[Any]] | None:
+    """Take the columns of a mapping, a data set, a list of records, or a column of texts.
+
+    Args:
+        data: What has columns that can be asked for by name; a list of mappings, whose keys are
+            the columns; or a column, which is called ``text``.
+
+    Returns:
+        Lists of one length, None where a record lacks a key; None if it is nothing of that.
+
+    Raises:
+        DataError: It holds several tables, or columns of different lengths.
+    """
+    names = column_names(data)
+    if names is not None:
+        return _columns(data, names)
+    if isinstance(data, str | bytes | set | frozenset) or not isinstance(data, Iterable):
+        return None
+    records = checked_column(data, "rows")
+    if records and all(isinstance(record, Mapping) for record in records):
+        keys = dict.fromkeys(str(key) for record in records for key in record)
+        by_key = [{str(key): value for key, value in record.items()} for record in records]
+        return {key: [record.get(key) for record in by_key] for key in keys}
+    if records and all(isinstance(record, str) or is_missing(record) for record in records):
+        return {"text": records}
+    return None
+
+
+def _columns(data: Any, names: list[Any]) -> dict[str, list[Any]]:
+    columns = {}
+    for name in names:
+        column = data[name]
+        if column_names(column) is not None:
+            raise DataError(
+                f"this {type(data).__name__} holds {len(names):,} tables{_listed(names)}:"
+                f" give one of them, such as data[{names[0]!r}]"
+            )
+        columns[str(name)] = checked_column(column, "values")
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{shown(name, 30)} {length:,}" for name, length in lengths.items())
+        raise DataError(f"the columns have different lengths: {listed}")
+    return columns
+
+
+def _listed(names: list[Any]) -> str:
+    if not names:
+        return ""
+    more = ", ..." if len(names) > _NAMES_SHOWN else ""
+    return f" ({', '.join(shown(str(name), 30) for name in names[:_NAMES_SHOWN])}{more})"

@@ -1,0 +1,152 @@
+"""Labels that are the same count as one, and what only looks alike is told."""
+
+import unicodedata
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import wordgate
+from wordgate import DataError, SettingsError, WordgateClassifier
+from wordgate.data import read_table
+from wordgate.data.labels import alike_labels, join_labels, match_labels
+from wordgate.experiments.teachers import SavedModel
+from wordgate.runtime.progress import Silent
+
+NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+HANGUL = [unicodedata.normalize(form, "좋음") for form in ("NFC", "NFD")]
+
+
+def rows_of(good, bad="0", n=60):
+    """Texts whose labels alternate; what is good is spelled in each of some ways in turn."""
+    return [
+        (f"a {'fine' if i % 2 else 'broken'} lamp {i}", good[i // 2 % len(good)] if i % 2 else bad)
+        for i in range(n)
+    ]
+
+
+def write_rows(write, name, rows):
+    return write(name, "text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+
+
+SAME = [
+    (["1", "1.0"], "1", "the labels '1' and '1.0' are the same: they count as '1'"),
+    (["-1.0", "-1"], "-1", "the labels '-1' and '-1.0' are the same: they count as '-1'"),
+    ([NFD, NFC], NFC, f"the label {NFC!r} stands in several Unicode forms: they count as one"),
+    (HANGUL, HANGUL[0],
+     f"the label {HANGUL[0]!r} stands in several Unicode forms: they count as one"),
+    (["\u212b", "\xc5", "A\u030a"], "\xc5",
+     "the label '\xc5' stands in several Unicode forms: they count as one"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("forms", "name", "remark"), SAME)
+def test_labels_that_are_the_same_are_joined_and_it_is_told(write, forms, name, remark):
+    table = read_table(write_rows(write, "a.csv", rows_of(forms, "bad")))
+    assert set(table.labels) == {name, "bad"}
+    assert table.reading.warnings == [remark]
+    frame = pd.DataFrame(rows_of(forms, "bad"), columns=["text", "label"])
+    assert read_table(frame).labels == table.labels
+    for form in forms:
+        kept = read_table("a.csv", drop_labels=[form], min_labels=1)
+        assert set(kept.labels) == {"bad"}
+        assert kept.reading.dropped == {f"label '{form}'": 30}
+
+
+@pytest.mark.parametrize(("forms", "name", "remark"), SAME)
+def test_a_label_that_stands_in_one_form_keeps_it(write, forms, name, remark):
+    for form in forms:
+        table = read_table(write_rows(write, "a.csv", rows_of([form], "bad")))
+        assert set(table.labels) == {form, "bad"}
+        assert table.reading.warnings == []
+
+
+@pytest.mark.parametrize(("forms", "name", "remark"), SAME)
+def test_the_forms_of_training_hold_for_evaluation_and_test_files(write, forms, name, remark):
+    train = write_rows(write, "train.csv", rows_of(forms[:1], "bad"))
+    test = write_rows(write, "test.csv", rows_of(forms[1:], "bad")[:20])
+    training = wordgate.train(train, model="count", test=test, out="model", progress=Silent())
+    assert set(training.predictor.labels) == {forms[0], "bad"}
+    assert training.metrics.n == 20
+    evaluation = wordgate.evaluate("model", test)
+    assert evaluation.scores.n == 20
+    told = evaluation.reading.warnings
+    assert told
+    assert all("count as" in remark for remark in told)
+    assert training.bundle.config.data["others"]["test"]["warnings"] == told
+
+
+ALIKE = [
+    (["ok", "OK"], "the labels 'OK' and 'ok' differ in case only; they count as different"),
+    (["1.1", "1.10"], "the labels '1.1' and '1.10' differ in how a number is written only; they"),
+    (["01", "1"], "the labels '01' and '1' differ in how a number is written only; they count as"),
+    (["1e3", "1000.0", "1000.00"], "the labels '1000.0' and '1000.00' and '1e3' differ in how a"),
+    (["not ok", "not  ok"], "the labels 'not  ok' and 'not ok' differ in case, spaces or the form"),
+    (["not ok", "not\xa0ok"], "the labels 'not ok' and 'not\\xa0ok' differ in case, spaces or"),
+    (["ok", "o\u200bk"], "the labels 'ok' and 'o\\u200bk' differ in case, spaces or the form of"),
+    (["ok", "\uff4f\uff4b"], "the labels 'ok' and '\uff4f\uff4b' differ in case, spaces or the"),
+    (["ﬁne", "fine"], "the labels 'fine' and 'ﬁne' differ in case, spaces or the form of charact"),
+]
+
+
+@pytest.mark.parametrize(("forms", "remark"), ALIKE)
+def test_labels_that_look_alike_count_as_different_and_it_is_told(write, forms, remark):
+    table = read_table(write_rows(write, "a.csv", rows_of(forms, "bad")))
+    assert set(table.labels) == {*forms, "bad"}
+    assert len(table.reading.warnings) == 1
+    assert table.reading.warnings[0].startswith(remark)
+
+
+@pytest.mark.parametrize("labels", [["1", "2", "10"], ["1.5", "15"], ["a", "à"], ["-1", "1"],
+                                    ["9" * 5000, "8" * 5000], ["1e999999", "1"]])  # fmt: skip
+def test_other_labels_are_left_alone(labels):
+    assert join_labels(labels) == (labels, [])
+    assert alike_labels(labels) == []
+
+
+def test_a_label_that_could_be_two_known_ones_is_neither():
+    assert match_labels(["1"], ["1.0", "2"]) == (
+        ["1.0"], ["the labels '1' and '1.0' are the same: they count as '1.0'"],
+    )  # fmt: skip
+    assert match_labels([NFD], [NFC, NFD]) == ([NFD], [])
+    assert match_labels(["A\u030a"], ["\u212b", "\xc5"]) == (["A\u030a"], [])
+
+
+def test_a_label_that_the_model_lacks_is_still_refused(write):
+    train = write_rows(write, "train.csv", rows_of(["1"]))
+    wordgate.train(train, model="count", out="model", progress=Silent())
+    other = write_rows(write, "other.csv", rows_of(["1.00"]))
+    with pytest.raises(DataError, match=r"^labels the model doesn't know: '1\.00'"):
+        wordgate.evaluate("model", other)
+
+
+@pytest.mark.parametrize(("forms", "remark"), [*ALIKE, (["1", "1.0"], "the labels '1' and '1.0'"),
+                                               ([NFC, NFD], "the labels ")])  # fmt: skip
+def test_an_estimator_keeps_its_labels_apart_and_warns(forms, remark):
+    """Scikit-learn compares its answers with the labels as they are."""
+    texts, labels = zip(*rows_of(forms, "bad"), strict=True)
+    with pytest.warns(UserWarning, match=r"count as different$") as caught:
+        classifier = WordgateClassifier(model="count").fit(texts, labels)
+    assert str(caught[0].message).startswith(remark)
+    assert classifier.classes_.tolist() == sorted({*forms, "bad"})
+
+
+def test_numbers_that_are_equal_are_one_class_of_an_estimator():
+    texts, _ = zip(*rows_of(["1"]), strict=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for labels in (
+            [i % 2 for i in range(60)],
+            np.arange(60) % 2,
+            [float(i % 2) for i in range(60)],
+            [1.0 if i % 4 == 1 else i % 2 for i in range(60)],
+        ):
+            assert WordgateClassifier(model="count").fit(texts, labels).classes_.tolist() == [0, 1]
+
+
+def test_a_teacher_knows_the_same_labels_in_another_form():
+    saved = SavedModel("m", ("0.0", NFD, "b"), None, 1.0, None)
+    assert saved.teacher(("b", "0", NFC)).columns == (2, 0, 1)
+    with pytest.raises(SettingsError, match="a teacher must know the same"):
+        saved.teacher(("b", "0.00", NFC))

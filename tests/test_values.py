@@ -1,0 +1,237 @@
+"""Columns handed over in Python mean the same in every call."""
+
+import decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import wordgate
+from wordgate import DataError, GroupedSplit, WordgateClassifier
+from wordgate.data import read_table
+from wordgate.experiments.audit import audit
+from wordgate.tables.values import checked_column, checked_groups, checked_texts
+
+TEXTS = [f"a {'fine' if i % 2 else 'broken'} lamp {i}" for i in range(40)]
+LABELS = ["ok" if i % 2 else "no" for i in range(40)]
+
+
+class HubDataset:
+    """Columns by name and rows by number, as the package `datasets` has them."""
+
+    def __init__(self, columns):
+        self.columns_by_name = columns
+        self.column_names = list(columns)
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            return self.columns_by_name[key]
+        return {name: column[key] for name, column in self.columns_by_name.items()}
+
+    def __iter__(self):
+        return map(self.__getitem__, range(len(next(iter(self.columns_by_name.values())))))
+
+
+FORMS = {
+    "list": list,
+    "tuple": tuple,
+    "iterator": iter,
+    "array": np.array,
+    "array of objects": lambda values: np.array(values, object),
+    "array of one column": lambda values: np.array(values)[:, None],
+    "pandas Series": pd.Series,
+    "pandas categories": lambda values: pd.Series(values, dtype="category"),
+    "pandas Index": pd.Index,
+    "pandas frame": lambda values: pd.DataFrame({"any": values}),
+    "pandas frame of its own names": lambda values: pd.DataFrame(values),
+    "polars Series": pl.Series,
+    "polars frame": lambda values: pl.DataFrame({"any": values}),
+    "Arrow array": pa.array,
+    "Arrow table": lambda values: pa.table({"any": values}),
+    "mapping": lambda values: {"any": values},
+    "mapping of an array": lambda values: {0: np.array(values)},
+    "data set": lambda values: HubDataset({"any": values}),
+    "data sets of one part": lambda values: {"train": HubDataset({"any": values})},
+}
+forms = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+
+
+@forms
+def test_a_column_is_its_values_in_any_form(form):
+    assert checked_texts(form(TEXTS)) == TEXTS
+    assert checked_groups(form(LABELS), 40) == LABELS
+    assert checked_column(form(list(range(9))), "labels") == list(range(9))
+
+
+@forms
+def test_predictor_estimator_and_folds_take_any_form(form, count_model):
+    predictor = wordgate.load(count_model.folder)
+    expected = predictor.predict(TEXTS)
+    assert predictor.predict(form(TEXTS)) == expected
+    folds = [test.tolist() for _, test in GroupedSplit(4).split(TEXTS, LABELS, TEXTS)]
+    found = GroupedSplit(4).split(form(TEXTS), form(LABELS), form(TEXTS))
+    assert [test.tolist() for _, test in found] == folds
+    fitted = WordgateClassifier(model="count").fit(TEXTS, LABELS, TEXTS).predict_proba(TEXTS)
+    classifier = WordgateClassifier(model="count").fit(form(TEXTS), form(LABELS), form(TEXTS))
+    assert (classifier.predict_proba(form(TEXTS)) == fitted).all()
+
+
+def test_one_string_is_one_text(count_model):
+    predictor = wordgate.load(count_model.folder)
+    text = "We love this lamp"
+    assert predictor.predict(text) == predictor.predict([text]) == ["good"]
+    assert (predictor.predict_proba(np.array(text)) == predictor.predict_proba([text])).all()
+    classifier = WordgateClassifier(model="count").fit(TEXTS, LABELS)
+    assert classifier.predict("a fine lamp").tolist() == ["ok"]
+    assert classifier.predict_proba("a fine lamp").shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (None, "a list of texts is needed, not None"),
+        (7, "a list of texts is needed, not 7"),
+        (b"abc", "a list of texts is needed, not b'abc'"),
+        ({"a"}, "a list of texts is needed, not {'a'}, which has no order"),
+        (np.array([["a", "b"]] * 3), "a column of texts is needed, not an array of 3 x 2 values"),
+        (
+            {"text": ["a"], "label": ["b"]},
+            "a column of texts is needed, not the 2 columns of a dict (text, label): give one of"
+            " them, such as data['text']",
+        ),
+        (
+            pd.DataFrame({"text": ["a"], "label": ["b"]}),
+            "a column of texts is needed, not the 2 columns of a DataFrame (text, label): give one"
+            " of them, such as data['text']",
+        ),
+        ({}, "a column of texts is needed, not the 0 columns of a dict: give one of them, such as"),
+        (HubDataset({"text": ["a"], "label": [0]}), "a column of texts is needed, not the 2 colum"),
+        ([{"text": "a"}], "text 1 of 1 is {'text': 'a'} (dict), not a string"),
+        (["a", None], "text 2 of 2 is None (NoneType), not a string"),
+        (pl.LazyFrame({"text": ["a"]}), "this data frame is lazy: collect() it first"),
+    ],
+)
+def test_what_is_no_column_of_texts_is_refused_by_name(values, message):
+    with pytest.raises(DataError) as caught:
+        checked_texts(values)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("labels", ["ok", b"ok", {"a": LABELS, "b": LABELS}, 3])
+def test_what_is_no_column_of_labels_is_refused(labels):
+    for call in (WordgateClassifier(model="count").fit, lambda *a: list(GroupedSplit(4).split(*a))):
+        with pytest.raises(DataError, match=r"^a (list|column) of labels is needed, not "):
+            call(TEXTS, labels)
+
+
+MISSING = ["nan", "NaN", "None", "<NA>", "NaT", "null", "NULL",
+           None, float("nan"), pd.NaT, pd.NA, np.datetime64("NaT"), decimal.Decimal("nan"),
+           decimal.Decimal("snan"), "", " \t"]  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", MISSING, ids=repr)
+def test_rows_without_a_group_are_each_their_own(missing):
+    groups = [missing] * 20 + list(range(20))
+    assert checked_groups(groups, 40) == [""] * 20 + list(map(str, range(20)))
+    for joined in (False, True):
+        words = [" ".join(f"w{i * 7 % 41}x{k}" for k in range(6)) for i in range(40)]
+        splitter = GroupedSplit(4, join_copies=joined)
+        sizes = [len(test) for _, test in splitter.split(words, LABELS, groups)]
+        assert sizes == [10] * 4
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NaT, pd.NA, " "], ids=repr)
+@pytest.mark.parametrize("frame", [pd.DataFrame, dict, HubDataset])
+def test_rows_of_a_frame_without_a_group_are_each_their_own(frame, missing):
+    groups = np.array([missing] * 20 + [f"g{i}" for i in range(20)], object)
+    data = frame({"text": TEXTS, "label": LABELS, "id": groups})
+    assert len(set(read_table(data, group="id").groups)) == 40
+
+
+@pytest.mark.parametrize("missing", ["", " ", "NaN", "nan", "None", "NULL", "null", "<NA>", "NaT"])
+def test_rows_of_a_file_without_a_group_are_each_their_own(tmp_path, missing):
+    rows = [(text, LABELS[i], missing if i < 20 else f"g{i}") for i, text in enumerate(TEXTS)]
+    frame = pd.DataFrame(rows, columns=["text", "label", "id"])
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    frame.to_parquet(tmp_path / "a.parquet")
+    for name in ("a.csv", "a.jsonl", "a.parquet"):
+        table = read_table(tmp_path / name, group="id")
+        assert len(set(table.groups)) == 40
+        assert table.reading.warnings == ["20 rows have no group: each is a group of its own"]
+
+
+@pytest.mark.parametrize("missing", ["null", "NaN"])
+def test_a_missing_group_of_json_is_no_group(tmp_path, missing):
+    lines = [
+        f'{{"text": "{text}", "label": "{LABELS[i]}", "id": {missing if i < 20 else i}}}\n'
+        for i, text in enumerate(TEXTS)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(lines))
+    assert len(set(read_table(tmp_path / "a.jsonl", group="id").groups)) == 40
+
+
+def test_an_estimator_holds_out_few_of_the_rows_without_a_group():
+    """As one group, the 20 would all be held out or all be learned."""
+    classifier = WordgateClassifier(model="count")
+    by_none = classifier.fit(TEXTS, LABELS, [None] * 40).predict_proba(TEXTS)
+    by_copies = classifier.fit(TEXTS, LABELS).predict_proba(TEXTS)
+    assert (by_none == by_copies).all()
+    assert classifier.fit(TEXTS, LABELS, [None] * 40)._bundle.fingerprints.groups.size == 0
+
+
+TABLES = {
+    "mapping": dict,
+    "mapping of arrays": lambda columns: {name: np.array(c) for name, c in columns.items()},
+    "data set": HubDataset,
+    "records": lambda columns: [
+        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    ],
+    "Arrow table": pa.table,
+    "polars frame": pl.DataFrame,
+}
+
+
+@pytest.mark.parametrize("form", TABLES.values(), ids=TABLES)
+def test_a_table_is_the_same_in_any_form(form):
+    columns = {"text": TEXTS, "label": LABELS}
+    expected = read_table(pd.DataFrame(columns))
+    table = read_table(form(columns))
+    assert (table.texts, table.labels) == (expected.texts, expected.labels)
+
+
+def test_records_may_lack_keys():
+    table = read_table(
+        [{"text": "a b", "label": "x"}, {"text": "c d", "label": "y"}, {"text": "e"}]
+    )
+    assert (len(table), table.reading.dropped) == (2, {"empty label": 1})
+
+
+@pytest.mark.parametrize("form", [list, pd.Series, pl.Series, np.array])
+def test_texts_alone_can_be_audited(form):
+    assert audit(form([*TEXTS, TEXTS[0]])).duplicates.exact_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            {"train": HubDataset({"text": ["a"]}), "test": HubDataset({"text": ["b"]})},
+            "this dict holds 2 tables (train, test): give one of them, such as data['train']",
+        ),
+        (
+            {"text": ["a", "b"], "label": ["x"]},
+            "the columns have different lengths: text 2, label 1",
+        ),
+        ({"text": "a", "label": "b"}, "a list of values is needed, not 'a'"),
+        ([1, 2], "can't read a list: give the path of a file"),
+        ([], "can't read a list: give the path of a file"),
+        (TEXTS, "can't tell which column of 'a list' holds the label: there is no other column."),
+    ],
+)
+def test_what_is_no_table_is_refused(data, message):
+    with pytest.raises(DataError) as caught:
+        read_table(data)
+    assert str(caught.value).startswith(message)
