@@ -12,7 +12,7 @@ from wordgate.vectors.lookup import VocabularyCoverage
 
 
 class Baseline(BaseModel, frozen=True, extra="forbid"):
-    """A simple model fitted and evaluated on the same split."""
+    """A model to beat, fitted and evaluated on the same split."""
 
     accuracy: float
     macro_f1: float | None
@@ -21,10 +21,18 @@ class Baseline(BaseModel, frozen=True, extra="forbid"):
 
 
 class Baselines(BaseModel, frozen=True, extra="forbid"):
-    """Simple models that any other must beat."""
+    """Models that any other must beat."""
 
     majority: Baseline = Field(description="always the most frequent training label")
-    count: Baseline = Field(description="counts of 1 to 3 words with logistic regression")
+    count: Baseline = Field(
+        description="the family count as it ships, fitted on the same rows by the same recipe; of a"
+        " model of that family itself, its own scores"
+    )
+
+    def to_beat(self, family: str) -> list[tuple[str, Baseline]]:
+        """Name the models that one of a family has to beat, the best first."""
+        others = [] if family == "count" else [("count", self.count)]
+        return [*others, ("most frequent label", self.majority)]
 
 
 class SplitFacts(BaseModel, frozen=True, extra="forbid"):
@@ -118,7 +126,12 @@ class Metrics(Scores):
 
     schema_version: Literal[1] = 1
     baselines: Baselines
-    difference_to_count: PairedDifference
+    difference_to_count: PairedDifference = Field(
+        description="to the family count, on the same rows; 0 of a model of that family itself"
+    )
+    difference_to_majority: PairedDifference | None = Field(
+        default=None, description="to the most frequent training label; null in older models"
+    )
     split: SplitFacts
     folds: CrossValidation | None = Field(
         default=None, description="cross-validation beside the ordinary split, if it was asked for"
@@ -142,6 +155,12 @@ class Metrics(Scores):
     remarks: list[str] = Field(
         description="what a user should know about this run: truncated texts, an early end"
     )
+
+    def difference_to_baseline(self, family: str) -> tuple[str, PairedDifference | None]:
+        """Name the best model that one of a family has to beat, and give the difference to it."""
+        if family == "count":
+            return "the most frequent label", self.difference_to_majority
+        return "the family count", self.difference_to_count
 
     def sentences(self, *names: Literal["calibration", "vectors", "teacher"]) -> list[str]:
         """Say some of these results in a sentence each, leaving out those that there are not."""

@@ -17,12 +17,20 @@ from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import TemperatureScaling, apply_temperature
 from wordgate.evaluation.error_analysis import analyse_errors, count_words
+from wordgate.evaluation.metrics import Scores
 from wordgate.evaluation.selective_prediction import coverage_curve
+from wordgate.experiments.baselines import (
+    BASELINE,
+    CountBaseline,
+    baselines_of,
+    clear_baseline,
+    fit_baseline,
+    majority_log_proba,
+)
 from wordgate.experiments.fitting import Calibrated, Clock, peak_memory_mb
 from wordgate.experiments.metrics import (
     Evaluator,
     cross_validate,
-    evaluate_baselines,
     predictions,
     split_facts,
     teacher_facts,
@@ -39,6 +47,7 @@ from wordgate.experiments.resolving import (
     resolve_vectors,
 )
 from wordgate.experiments.resuming import (
+    baseline_path,
     checkpoint_config,
     checkpoint_path,
     clear_teacher_cache,
@@ -62,7 +71,7 @@ from wordgate.settings import Settings, checked_seed, flat_overrides
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
-from wordgate.training.fitting import RunContext
+from wordgate.training.fitting import CheckpointConfig, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
 
@@ -103,6 +112,7 @@ class Plan:
     folds: int | None = None
     no_texts: bool = False
     teaching: TeacherConfig | None = None
+    baseline: CheckpointConfig | None = None
 
 
 def train(
@@ -200,6 +210,10 @@ def train(
         # Complete if it was killed between writing the model and removing the checkpoint.
         overwrite = is_complete(Path(out), checkpoint_path(out))
     checkpoint = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
+    # Kept beside the training, which would fit it anew on every resumption.
+    kept = (
+        None if out is None or checkpoint is None else CheckpointConfig(baseline_path(out), resume)
+    )
     seed = checked_seed(seed)
     check_device(model, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
@@ -220,13 +234,15 @@ def train(
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     context = RunContext(seed, progress, device, threads, checkpoint=checkpoint)
-    plan = Plan(model, str(recipe), chosen, context, pretrained, folds, no_texts, teaching)
+    plan = Plan(model, str(recipe), chosen, context, pretrained, folds, no_texts, teaching, kept)
     with limited_blas(n_threads):
         training = _train_on_table(sources.table, sources.facts(), plan, clock)
     if out is not None:
         training.save(out, overwrite=overwrite)
     if checkpoint is not None:
         remove(checkpoint.file)
+    if kept is not None:
+        clear_baseline(kept)
     if teaching is not None and teaching.folder is not None:
         clear_teacher_cache(teaching.folder)
     return training
@@ -241,21 +257,20 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
     progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
     facts, found = split_facts(splits), audit_table(table, splits.copies)
     evaluator = Evaluator(splits.test, splits.labels, seed)
-    baselines, count_log_proba = evaluate_baselines(splits.train, evaluator)
-    progress.say(
-        f"To beat: {baselines.majority.accuracy:.3f} by the most frequent label alone,"
-        f" {baselines.count.accuracy:.3f} by word counts with logistic regression"
-        f" ({baselines.count.train_seconds:.0f} s)."
-    )
     deadline = clock.fitting_deadline(len(splits.valid) + len(splits.test))
     context, fit_data = replace(plan.context, deadline=deadline), splits.fit_data(plan.vectors)
+    majority = majority_log_proba(splits.train, evaluator)
+    baseline = _fit_baseline(splits, evaluator.scores(majority), plan, context)
     calibrated, taught = fit_model(
         plan.model, fit_data, splits.test, settings, plan.teaching, context
     )
     fitted = calibrated.fitted
+    remarks = [*(baseline.remarks if baseline else ()), *fitted.remarks]
     uncalibrated = fitted.model.log_proba(splits.test.texts)
     log_proba = apply_temperature(uncalibrated, calibrated.temperature)
     scores = evaluator.scores(log_proba)
+    # A model of the family count is itself what others have to beat.
+    baseline = baseline or CountBaseline(log_proba, scores, calibrated.seconds)
     scaling = TemperatureScaling.of(uncalibrated, splits.test.targets, calibrated.temperature)
     coverage = coverage_curve(log_proba, splits.test.targets)
     folds, by_folds = _cross_validate(table, splits, plan)
@@ -263,8 +278,11 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
     metrics = Metrics.model_validate(
         {
             **dict(scores),
-            "baselines": baselines,
-            "difference_to_count": evaluator.paired_difference(log_proba, count_log_proba),
+            "baselines": baselines_of(
+                evaluator.scores(majority), baseline.scores, baseline.train_seconds
+            ),
+            "difference_to_count": evaluator.paired_difference(log_proba, baseline.log_proba),
+            "difference_to_majority": evaluator.paired_difference(log_proba, majority),
             "split": facts,
             "folds": folds,
             "calibration": scaling,
@@ -277,7 +295,7 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
             "epochs": len(fitted.history),
             "best_epoch": fitted.best_epoch,
             "history": list(fitted.history),
-            "remarks": list(fitted.remarks),
+            "remarks": remarks,
         }
     )
     config = Config(
@@ -314,7 +332,23 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
     prints = Fingerprints.of(known.bodies, known.groups)
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
-    return Training(predictor, metrics, bundle, (*splits.split.warnings, *fitted.remarks))
+    return Training(predictor, metrics, bundle, (*splits.split.warnings, *remarks))
+
+
+def _fit_baseline(
+    splits: DataSplits, majority: Scores, plan: Plan, context: RunContext
+) -> CountBaseline | None:
+    """Fit what the model has to beat, and say it; None for a model of that very family."""
+    to_beat = f"To beat: {majority.accuracy:.3f} by the most frequent label alone"
+    if plan.model == BASELINE:
+        context.progress.say(f"{to_beat}.")
+        return None
+    baseline = fit_baseline(splits, plan.settings, context, plan.baseline)
+    context.progress.say(
+        f"{to_beat}, {baseline.scores.accuracy:.3f} by the family count"
+        f" ({baseline.train_seconds:.0f} s)."
+    )
+    return baseline
 
 
 def _cross_validate(
