@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Unpack
 
-from wordgate.bundle.config import Config
+from wordgate.bundle.config import SKETCHED, Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, ReadReport, Table, read_table
 from wordgate.data.dataset import Dataset
-from wordgate.dedup.fingerprints import Fingerprints
+from wordgate.dedup.fingerprints import Fingerprints, NearCopies
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
 from wordgate.experiments.metrics import Evaluator
@@ -28,19 +28,27 @@ MOSTLY = 0.5
 
 @dataclass(frozen=True)
 class Seen:
-    """Counts of test rows that had a part in the model's training.
+    """Counts of test rows that the model knows from its training.
 
     Attributes:
         n: Test rows.
-        texts: Rows whose text stood in training, word for word but for case and spaces.
-        near_copies: Rows whose text is a near copy of one in training, exact ones included.
-        groups: Rows whose group stood in training; None if the file or the model has no groups.
+        texts: Rows whose text stood in training or validation, word for word but for case and
+            spaces.
+        near_copies: Rows whose text is a near copy of one in training, exact ones included; as
+            training counted them where they are its test rows, else estimated. None for a model of
+            an older wordgate, which can't tell.
+        estimated: Those of them that are estimated.
+        false_alarms: How many of the estimated ones are to be expected to be none.
+        groups: Rows whose group stood in training or validation; None if the file or the model has
+            no groups.
         rows: Rows that are any of these.
     """
 
     n: int
     texts: int
-    near_copies: int
+    near_copies: int | None
+    estimated: int
+    false_alarms: float
     groups: int | None
     rows: int
 
@@ -142,11 +150,12 @@ def labelled_rows(
     near = prints.near_copies(table.bodies)
     column = config.columns().get("group")
     if table.groups is None and reading.get("group") is None and column is not None:
-        table = _with_groups_of_training(table, data, reading, column[0], prints, near)
+        table = _with_groups_of_training(table, data, reading, column[0], prints, near.found)
     dataset = _dataset(table, config.labels)
     if not config.knows_training():
         return LabelledRows(dataset, None, None, table.reading)
-    return LabelledRows(dataset, *_look_up(table, prints, near), table.reading)
+    sketched = config.schema_version >= SKETCHED
+    return LabelledRows(dataset, *_look_up(table, prints, near, sketched=sketched), table.reading)
 
 
 def _read(data: Any, config: Config, reading: ReadingOptions) -> tuple[Table, ReadingOptions]:
@@ -226,16 +235,20 @@ def _dataset(table: Table, labels: tuple[str, ...]) -> Dataset:
 
 
 def _look_up(
-    table: Table, prints: Fingerprints, near: NDArray[np.bool_]
+    table: Table, prints: Fingerprints, near: NearCopies, *, sketched: bool
 ) -> tuple[NDArray[np.bool_], Seen]:
     texts = prints.seen_texts(table.bodies)
     named = table.named_groups()
     groups = None if named is None else prints.seen_groups(named)
-    known = near if groups is None else near | groups
+    known = near.found | texts
+    if groups is not None:
+        known |= groups
     seen = Seen(
         n=len(table.texts),
         texts=int(texts.sum()),
-        near_copies=int(near.sum()),
+        near_copies=int((near.found | texts).sum()) if sketched else None,
+        estimated=int(near.estimated.sum()),
+        false_alarms=near.false_alarms,
         groups=None if groups is None else int(groups.sum()),
         rows=int(known.sum()),
     )

@@ -145,9 +145,9 @@ class SavedModel:
         Raises:
             SettingsError: It was, as far as the fingerprints tell.
         """
-        own = train.near_copies(test.texts)
+        own = train.near_copies(test.texts).found
         exact = self.fingerprints.seen_texts(test.texts) & ~own
-        near = self.fingerprints.near_copies(test.texts) & ~own
+        near = self.fingerprints.near_copies(test.texts).found & ~own
         if not exact.any() and near.sum() <= FALSE_ALARMS * len(near):
             return
         raise SettingsError(

@@ -326,13 +326,26 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
         seed=seed,
     )
     page = model_page(config, metrics, analysis, sections(found))
-    # Prints of every row that had a part in the model, validation included. The groups are those
-    # that the data names, which other files may name, too.
-    known = table.select([*splits.split.train, *splits.split.valid])
-    prints = Fingerprints.of(known.bodies, known.groups)
+    prints = _fingerprints(table, splits)
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
     return Training(predictor, metrics, bundle, (*splits.split.warnings, *remarks))
+
+
+def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
+    """Take the fingerprints of every row that had a part in the model, and of the test rows.
+
+    The groups are those that the data names, which other files may name, too.
+    """
+    split = splits.split
+    train, valid, test = map(table.select, (split.train, split.valid, split.test))
+    return Fingerprints.of(
+        train.bodies,
+        None if table.groups is None else [*(train.groups or ()), *(valid.groups or ())],
+        valid=valid.bodies,
+        test=test.bodies,
+        copies=splits.copies.has_duplicate_in(split.test, split.train),
+    )
 
 
 def _fit_baseline(
