@@ -211,13 +211,15 @@ def test_changed_files_are_warned_of_on_standard_error(wordgate, count_model, co
 def test_evaluate_says_first_what_was_seen(wordgate, count_model):
     ended = wordgate("evaluate", count_model.folder, count_model.data)
     assert ended.code == 0
-    assert ended.out.startswith("All 300 rows had a part in the model's training (240 by their ")
+    assert ended.out.startswith(
+        "250 of these 300 rows are known from the model's training (240 word for word, "
+    )
     assert ended.err.startswith("read ")
     result = json.loads(wordgate("evaluate", count_model.folder, count_model.data, "--json").out)
     assert result["seen"]["groups"] == 240
     assert result["scores"]["n"] == 300
     assert set(result["scores"]) < set(count_model.metrics.model_dump())
-    assert result["unseen"] is None
+    assert result["unseen"]["n"] == 50
 
 
 def test_info_shows_the_card(wordgate, lstm_model):

@@ -46,6 +46,20 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
     n_test_groups: int
     leaked_by_group: int = Field(description="test rows whose group also stands in train")
     near_duplicates_in_train: int = Field(description="test rows with a near copy in train")
+    known_in_train: int | None = Field(
+        default=None, description="test rows whose very text, or own group of the data, is in train"
+    )
+    similar_in_train: int | None = Field(
+        default=None,
+        description="the other test rows with a near copy in train, or a row of a joined group",
+    )
+    similar_with_label: int | None = Field(
+        default=None, description="those of them that bear the label of most of these train rows"
+    )
+    templated: bool = Field(
+        default=False,
+        description="whether similar rows bear the same label little more often than by chance",
+    )
     reason: str
     warnings: list[str]
 
@@ -54,7 +68,19 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         by_group, by_copy = self.leaked_by_group, self.near_duplicates_in_train
         return (
             f"Of {self.n_test:,} test rows {by_group:,} ({by_group / self.n_test:.1%}) have their"
-            f" group in train, {by_copy:,} ({by_copy / self.n_test:.1%}) have a near copy there."
+            f" group in train, {by_copy:,} ({by_copy / self.n_test:.1%}) have a near copy there"
+            f"{self._labels()}."
+        )
+
+    def _labels(self) -> str:
+        """Say how many similar rows agree in label."""
+        if not self.similar_in_train or self.similar_with_label is None:
+            return ""
+        return (
+            f"; of {self.similar_in_train:,} that are similar to train rows, but not the same text"
+            f" or group, {self.similar_with_label:,}"
+            f" ({self.similar_with_label / self.similar_in_train:.1%}) bear the label of most of"
+            " these"
         )
 
 

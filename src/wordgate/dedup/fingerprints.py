@@ -208,7 +208,7 @@ class Fingerprints:
         """Tell which rows' groups stood in training; a row without a group was in none."""
         return _among(hash_strings(groups, key="group"), self.groups)
 
-    def near_copies(self, texts: Sequence[str]) -> NearCopies:
+    def near_copies(self, texts: Sequence[str], *, verified: bool = True) -> NearCopies:
         """Tell which texts are exact or near copies of training texts.
 
         The work grows with the texts times the training texts: 1,000 against 50,000 take about
@@ -217,10 +217,14 @@ class Fingerprints:
         Args:
             texts: The texts asked about. Those of fewer than five words have exact copies only;
                 exact copies of validation texts, and no more than that, are found by `seen_texts`.
+            verified: Whether to take the verified answer for texts that were tested in training.
         """
         hashed = _hashed(texts)
-        found = _among(hashed, self.texts) | _among(hashed, self.tested_copies)
-        answered = found | _among(hashed, self.tested) | _among(hashed, self.valid_texts)
+        found = _among(hashed, self.texts)
+        answered = found | _among(hashed, self.valid_texts)
+        if verified:
+            found = found | _among(hashed, self.tested_copies)
+            answered |= found | _among(hashed, self.tested)
         asked = np.flatnonzero(~answered)
         similarity = self._similarity([texts[row] for row in asked.tolist()])
         alike = similarity >= _ALIKE

@@ -105,7 +105,7 @@ def predictions(
 def split_facts(splits: DataSplits) -> SplitFacts:
     """Gather what is known of the split, near copies between its parts included."""
     split = splits.split
-    near = splits.copies.has_duplicate_in(split.test, split.train)
+    copies, agreement = splits.copies, splits.agreement
     return SplitFacts(
         kind=split.kind,
         seed=split.seed,
@@ -114,7 +114,11 @@ def split_facts(splits: DataSplits) -> SplitFacts:
         n_test=len(split.test),
         n_test_groups=split.n_test_groups,
         leaked_by_group=split.leaked_by_group,
-        near_duplicates_in_train=int(near.sum()),
+        near_duplicates_in_train=int(copies.has_duplicate_in(split.test, split.train).sum()),
+        known_in_train=int(copies.has_own_in(split.test, split.train).sum()),
+        similar_in_train=agreement.rows,
+        similar_with_label=agreement.agreeing,
+        templated=agreement.is_templated,
         reason=split.reason,
         warnings=list(split.warnings),
     )

@@ -91,13 +91,22 @@ def difference_sentence(family: str, metrics: Metrics) -> str:
 
 def leak_warning(split: SplitFacts) -> str:
     """Write how many test rows the model could know from training, and what scores then are."""
-    if split.leaked_by_group == 0:
-        return split.leakage()
+    known = split.leaked_by_group if split.known_in_train is None else split.known_in_train
     remedy = {
         "random": "; --split grouped tells what the model is worth on unseen groups",
         "given": "; take these rows out of train to learn what the model is worth on unseen groups",
     }.get(split.kind, "")
-    return f"LEAK: {split.leakage()} So these scores are partly memory{remedy}."
+    if split.templated:
+        memory = f" On the {known:,} of the same text or group they are memory{remedy}."
+        return (
+            f"{'LEAK: ' if known else ''}{split.leakage()}{memory if known else ''} The similar"
+            " rows look like texts made from templates, which are no memory: they bear other labels"
+            " as well."
+        )
+    if split.leaked_by_group == 0:
+        return split.leakage()
+    worth = "are" if known else "may be"
+    return f"LEAK: {split.leakage()} So these scores {worth} partly memory{remedy}."
 
 
 def classification_report(scores: Scores) -> str:
