@@ -46,6 +46,7 @@ NEAR = 0.5  # a pair of texts from here on is called a near copy
 JOINED = 0.43  # groups whose texts are this alike on average are joined
 _MOST_OF_ROWS = 0.003  # no joined group is larger than this share of the rows...
 _MOST_AT_LEAST = 12  # ...or this many rows, where that is more...
+_ENOUGH = 10  # similar rows from which their labels tell something
 _MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must still be split
 
 
@@ -87,8 +88,11 @@ class LabelAgreement:
         """Tell whether likeness says little about labels, as that of texts of one template does.
 
         It does if they agree less than halfway from chance to always (Cohen's kappa below 0.5).
+        Few rows tell nothing.
         """
-        return self.rows > 0 and self.agreeing - self.by_chance < 0.5 * (self.rows - self.by_chance)
+        return self.rows >= _ENOUGH and self.agreeing - self.by_chance < 0.5 * (
+            self.rows - self.by_chance
+        )
 
 
 @dataclass(frozen=True)
