@@ -8,9 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct, hash_strings, normalized, remix
-from wordgate.dedup.near_duplicates import NEAR
-from wordgate.dedup.shingles import BITS, MIN_WORDS, Shingles, shingle
-from wordgate.dedup.similarity import UNSHARED, waiting_times
+from wordgate.dedup.shingles import (
+    BITS,
+    MIN_WORDS,
+    NEAR,
+    UNSHARED,
+    Shingles,
+    shingle,
+    waiting_times,
+)
 from wordgate.errors import BundleError
 
 _MINIMA = 64  # of words, and as many of character shingles

@@ -35,14 +35,13 @@ from numpy.typing import NDArray
 
 from wordgate.dedup.clustering import average_linkage
 from wordgate.dedup.keys import Factorized, distinct_pairs, group_keys, normalized
-from wordgate.dedup.shingles import MIN_WORDS
+from wordgate.dedup.shingles import MIN_WORDS, NEAR
 from wordgate.dedup.similarity import ShingledTexts, row_dots
 from wordgate.runtime.packages import require_extra
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-NEAR = 0.5  # a pair of texts from here on is called a near copy
 JOINED = 0.43  # groups whose texts are this alike on average are joined
 _MOST_OF_ROWS = 0.003  # no joined group is larger than this share of the rows...
 _MOST_AT_LEAST = 12  # ...or this many rows, where that is more...
