@@ -71,7 +71,7 @@ FAMILIES = {
             "counts",
             "training on word counts",
             ("count",),
-            fit="training.count:fit_tuned_count",
+            fit="training.count:fit_count",
             load="models.count:CountModel.from_state",
             cpu_alone=True,
             packages=("scipy",),

@@ -1,4 +1,6 @@
 import csv
+import hashlib
+import json
 
 import pytest
 
@@ -30,11 +32,13 @@ def strangers(n):
 def test_rows_of_the_training_are_counted_first(count_model):
     evaluation = wordgate.evaluate(count_model.folder, count_model.data)
     assert (evaluation.seen.n, evaluation.seen.texts, evaluation.seen.groups) == (300, 240, 240)
-    assert evaluation.seen.rows == 300
-    assert evaluation.unseen is None
+    near = count_model.metrics.split.near_duplicates_in_train
+    assert evaluation.seen.near_copies == evaluation.seen.rows == 240 + near
+    assert evaluation.unseen.n == 60 - near
     assert first_line(evaluation) == (
-        "All 300 rows had a part in the model's training (240 by their text, 300 by it or a near"
-        " copy of it, 240 by their group): on them a score is memory."
+        f"{240 + near} of these 300 rows are known from the model's training (240 word for word,"
+        f" {near} more by a near copy, 240 by their group): on them a score is memory, unless near"
+        " copies share no more than a template."
     )
 
 
@@ -42,24 +46,80 @@ def test_unseen_rows_say_so(count_model, make_file):
     evaluation = wordgate.evaluate(count_model.folder, make_file(strangers(40)))
     assert evaluation.seen.rows == 0
     assert evaluation.unseen is None
-    assert first_line(evaluation) == "None of these 40 rows had a part in the model's training."
+    assert first_line(evaluation) == "None of these 40 rows is known from the model's training."
 
 
 def test_unseen_rows_are_scored_apart(count_model, make_file, make_rows):
     evaluation = wordgate.evaluate(count_model.folder, make_file([*make_rows(), *strangers(40)]))
     alone = wordgate.evaluate(count_model.folder, make_file(strangers(40), "alone.csv"))
-    assert evaluation.seen.rows == 300
-    assert evaluation.unseen.model_dump(exclude={"intervals"}) == (
-        alone.scores.model_dump(exclude={"intervals"})
-    )
-    assert first_line(evaluation).startswith("300 of these 340 rows had a part in the model's")
+    known = evaluation.seen.rows
+    assert 240 <= known <= 300
+    n_unseen = 340 - known
+    assert evaluation.unseen.n == n_unseen >= alone.scores.n
+    assert first_line(evaluation).startswith(f"{known} of these 340 rows are known from the")
     assert (
         format_evaluation(evaluation)
         .splitlines()[-1]
         .startswith(
-            f"On the 40 unseen rows alone: accuracy {alone.scores.accuracy:.3f}, 95 % interval "
+            f"On the {n_unseen} unseen rows alone: accuracy {evaluation.unseen.accuracy:.3f}, 95 %"
+            " interval "
         )
     )
+
+
+def copied_rows(rows, every):
+    """Change a word in some rows."""
+    return [(f"c{g}", label, f"{text} indeed") for g, label, text in rows[::every]]
+
+
+@pytest.mark.parametrize("every", [3, 7])
+def test_training_and_evaluation_count_the_same_near_copies(make_file, make_rows, tmp_path, every):
+    rows = make_rows()
+    train = make_file(rows[:200], "train.csv")
+    test = make_file([*copied_rows(rows[:200], every), *rows[200:], *strangers(20)], "test.csv")
+    folder = tmp_path / "m"
+    training = wordgate.train(train, test=test, out=folder, model="count", progress=Silent())
+    seen = wordgate.evaluate(folder, test, group="none").seen
+    assert seen.near_copies == training.metrics.split.near_duplicates_in_train > 0
+    assert (seen.estimated, seen.false_alarms) == (0, 0.0)
+
+
+def test_near_copies_in_another_file_are_estimates_with_false_alarms(
+    make_file, make_rows, tmp_path
+):
+    rows = make_rows()
+    folder = tmp_path / "m"
+    wordgate.train(make_file(rows), out=folder, model="count", progress=Silent())
+    words = ["sometimes the {} of my {} is kept by a neighbour who has a {}".format(*w)
+             for w in [("boat", "uncle", "garage"), ("horn", "sister", "cellar")]]  # fmt: skip
+    others = [(f"o{i}", "good", text) for i, text in enumerate(words)]
+    file = make_file([*copied_rows(rows, 10), *others, *strangers(20)], "judged.csv")
+    evaluation = wordgate.evaluate(folder, file, group="none")
+    seen = evaluation.seen
+    assert seen.near_copies >= seen.estimated >= 20
+    assert 0 < seen.false_alarms < 5
+    doubt = f"are estimated and {seen.false_alarms:.1f} to be expected to be false alarms)"
+    assert f", of which {seen.estimated} {doubt}" in first_line(evaluation)
+
+
+def test_a_model_of_an_older_layout_says_that_near_copies_are_unknown(count_model, copied):
+    folder = copied(count_model)
+    rewrite(folder, "config.json", lambda config: {**config, "schema_version": 2})
+    evaluation = wordgate.evaluate(folder, count_model.data)
+    assert evaluation.seen.near_copies is None
+    assert first_line(evaluation).endswith(
+        " Near copies can't be told: the model was written by an older wordgate."
+    )
+
+
+def rewrite(folder, name, change):
+    """Change a JSON file of a bundle, and its entry in the manifest."""
+    content = json.dumps(change(json.loads((folder / name).read_text("utf-8")))).encode()
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    digest = hashlib.sha256(content).hexdigest()
+    manifest["files"][name] = {"bytes": len(content), "sha256": digest}
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
 
 
 def test_scores_are_those_of_the_training_where_the_rows_are_its_test_rows(
@@ -166,7 +226,7 @@ def test_the_kaggle_validation_file_is_known_from_training(
     evaluation = wordgate.evaluate(folder, valid)
     assert evaluation.seen.n == len(judged) > 50
     assert evaluation.seen.groups > 0.7 * len(judged)
-    assert " by their group): on them a score is memory." in first_line(evaluation)
+    assert " by their group): on them a score is memory" in first_line(evaluation)
 
 
 @pytest.fixture
@@ -195,7 +255,7 @@ def test_texts_of_the_training_are_known_under_another_topic(trained_on_topics, 
     moved = [(f"x{i}", "elsewhere", *row[2:]) for i, row in enumerate(rows)]
     file = make_file(moved, "judged.csv", header=("id", "topic", "label", "text"))
     seen = wordgate.evaluate(folder, file, group="none").seen
-    assert (seen.texts, seen.near_copies) == (240, 300)
+    assert seen.texts == 240 <= seen.near_copies == seen.rows
     assert wordgate.evaluate(folder, file, text="text", group="none").seen == seen
 
 

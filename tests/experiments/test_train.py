@@ -109,7 +109,9 @@ def test_the_order_of_the_rows_changes_nothing(make_file, make_rows, count_model
     metrics, expected = shuffled.metrics, count_model.metrics
     assert metrics.confusion == expected.confusion
     assert metrics.split.reason == expected.split.reason
-    assert metrics.baselines.count.log_loss == pytest.approx(expected.baselines.count.log_loss)
+    assert metrics.baselines.count.log_loss == pytest.approx(
+        expected.baselines.count.log_loss, abs=1e-3
+    )
     # Sums over the rows are in float32 and in their order, and the solver ends after some steps,
     # not at an optimum: the last digits of the probabilities differ, and no answer does.
     texts = [text for _, _, text in rows]

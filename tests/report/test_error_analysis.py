@@ -40,6 +40,12 @@ def test_slices_hold_every_row(make_analysis):
     assert [one.name for one in analysis.by_unseen] == ["over 25 %"]
 
 
+def test_scripts_without_spaces_have_a_word_a_character():
+    words = count_words(["我们 ok昨天", "ดีมาก", "😀 fine"], ["昨天我 fine"])
+    assert words.n_words.tolist() == [5, 4, 1]
+    assert words.unseen.tolist() == [0.4, 1.0, 0.0]
+
+
 def test_words_are_counted_and_new_ones_told():
     words = count_words(["The LAMP is new", "", "don't!", "lamp lamp"], ["the lamp", "IS it? don"])
     assert words.n_words.tolist() == [4, 0, 2, 2]

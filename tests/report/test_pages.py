@@ -97,7 +97,8 @@ def test_it_says_what_counts(make_report):
     text = _Page(report.page()).text
     assert f"{report.metrics.accuracy:.3f}" in text
     assert (
-        "+2.0 points against word counts on the same rows (95 % interval -1.0 to +5.0, p < 0.001)"
+        "+2.0 points against the family count on the same rows (95 % interval -1.0 to +5.0,"
+        " p < 0.001)"
     ) in text
     assert "Grouped by column 'id'." in text
     assert "A remark on the split." in text

@@ -9,7 +9,12 @@ from wordgate.bundle.metrics import Metrics
 
 def model_card(config: Config, metrics: Metrics | None) -> str:
     """Tell in Markdown what the model is, what it was trained on, and how it scores."""
-    sections = [_heading(config), _evaluation(metrics), _data(config, metrics), _use(config)]
+    sections = [
+        _heading(config),
+        _evaluation(config, metrics),
+        _data(config, metrics),
+        _use(config),
+    ]
     return "\n".join(sections)
 
 
@@ -21,7 +26,7 @@ def _heading(config: Config) -> str:
     )
 
 
-def _evaluation(metrics: Metrics | None) -> str:
+def _evaluation(config: Config, metrics: Metrics | None) -> str:
     if metrics is None:
         return "## Evaluation\n\nIt has not been evaluated on test rows.\n"
     interval = metrics.intervals.accuracy
@@ -30,8 +35,10 @@ def _evaluation(metrics: Metrics | None) -> str:
         ("95 % interval", f"{_share(interval.low)} to {_share(interval.high)}"),
         ("macro F1", _share(metrics.macro_f1)),
         ("log loss", f"{metrics.log_loss:.3f}"),
-        ("word counts + logistic regression", _share(metrics.baselines.count.accuracy)),
-        ("always the most frequent label", _share(metrics.baselines.majority.accuracy)),
+        *(
+            (f"accuracy of {name}", _share(one.accuracy))
+            for name, one in metrics.baselines.to_beat(config.family)
+        ),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     return (

@@ -8,8 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from wordgate.data.columns import form
 from wordgate.runtime.packages import installed_versions
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Of the bundle's whole layout. Raise it with every change that an older wordgate can't read."""
+
+
+SKETCHED = 3
+"""The first layout whose fingerprints tell near copies."""
 
 
 class Config(BaseModel):

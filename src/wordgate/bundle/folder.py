@@ -40,7 +40,7 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as dump_arrays
 
 from wordgate.bundle.card import model_card
-from wordgate.bundle.config import SCHEMA_VERSION, Config
+from wordgate.bundle.config import SCHEMA_VERSION, SKETCHED, Config
 from wordgate.bundle.metrics import Metrics
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError, address_message
@@ -162,7 +162,7 @@ class BundleFolder:
             raise BundleError(f"{file} is damaged: {_first_fault(error)}") from error
 
     def fingerprints(self) -> Fingerprints:
-        """Read the hashes of what the model was trained on.
+        """Read the hashes of what the model was trained on; an older layout has no near copies.
 
         Raises:
             BundleError: The file is missing, truncated, altered or damaged.
@@ -170,7 +170,8 @@ class BundleFolder:
         name = "fingerprints.safetensors"
         arrays = self._arrays(name)
         try:
-            return Fingerprints.from_arrays(arrays)
+            older = self.config().schema_version < SKETCHED
+            return Fingerprints.from_older(arrays) if older else Fingerprints.from_arrays(arrays)
         except BundleError as error:
             raise BundleError(f"{self.path / name} is damaged: {error}") from error
 

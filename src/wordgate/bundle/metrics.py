@@ -12,7 +12,7 @@ from wordgate.vectors.lookup import VocabularyCoverage
 
 
 class Baseline(BaseModel, frozen=True, extra="forbid"):
-    """A simple model fitted and evaluated on the same split."""
+    """A model to beat, fitted and evaluated on the same split."""
 
     accuracy: float
     macro_f1: float | None
@@ -21,10 +21,18 @@ class Baseline(BaseModel, frozen=True, extra="forbid"):
 
 
 class Baselines(BaseModel, frozen=True, extra="forbid"):
-    """Simple models that any other must beat."""
+    """Models that any other must beat."""
 
     majority: Baseline = Field(description="always the most frequent training label")
-    count: Baseline = Field(description="counts of 1 to 3 words with logistic regression")
+    count: Baseline = Field(
+        description="the family count as it ships, fitted on the same rows by the same recipe; of a"
+        " model of that family itself, its own scores"
+    )
+
+    def to_beat(self, family: str) -> list[tuple[str, Baseline]]:
+        """Name the models that one of a family has to beat, the best first."""
+        others = [] if family == "count" else [("count", self.count)]
+        return [*others, ("most frequent label", self.majority)]
 
 
 class SplitFacts(BaseModel, frozen=True, extra="forbid"):
@@ -38,6 +46,20 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
     n_test_groups: int
     leaked_by_group: int = Field(description="test rows whose group also stands in train")
     near_duplicates_in_train: int = Field(description="test rows with a near copy in train")
+    known_in_train: int | None = Field(
+        default=None, description="test rows whose very text, or own group of the data, is in train"
+    )
+    similar_in_train: int | None = Field(
+        default=None,
+        description="the other test rows with a near copy in train, or a row of a joined group",
+    )
+    similar_with_label: int | None = Field(
+        default=None, description="those of them that bear the label of most of these train rows"
+    )
+    templated: bool = Field(
+        default=False,
+        description="whether similar rows bear the same label little more often than by chance",
+    )
     reason: str
     warnings: list[str]
 
@@ -46,7 +68,19 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         by_group, by_copy = self.leaked_by_group, self.near_duplicates_in_train
         return (
             f"Of {self.n_test:,} test rows {by_group:,} ({by_group / self.n_test:.1%}) have their"
-            f" group in train, {by_copy:,} ({by_copy / self.n_test:.1%}) have a near copy there."
+            f" group in train, {by_copy:,} ({by_copy / self.n_test:.1%}) have a near copy there"
+            f"{self._labels()}."
+        )
+
+    def _labels(self) -> str:
+        """Say how many similar rows agree in label."""
+        if not self.similar_in_train or self.similar_with_label is None:
+            return ""
+        return (
+            f"; of {self.similar_in_train:,} that are similar to train rows, but not the same text"
+            f" or group, {self.similar_with_label:,}"
+            f" ({self.similar_with_label / self.similar_in_train:.1%}) bear the label of most of"
+            " these"
         )
 
 
@@ -118,7 +152,12 @@ class Metrics(Scores):
 
     schema_version: Literal[1] = 1
     baselines: Baselines
-    difference_to_count: PairedDifference
+    difference_to_count: PairedDifference = Field(
+        description="to the family count, on the same rows; 0 of a model of that family itself"
+    )
+    difference_to_majority: PairedDifference | None = Field(
+        default=None, description="to the most frequent training label; null in older models"
+    )
     split: SplitFacts
     folds: CrossValidation | None = Field(
         default=None, description="cross-validation beside the ordinary split, if it was asked for"
@@ -142,6 +181,12 @@ class Metrics(Scores):
     remarks: list[str] = Field(
         description="what a user should know about this run: truncated texts, an early end"
     )
+
+    def difference_to_baseline(self, family: str) -> tuple[str, PairedDifference | None]:
+        """Name the best model that one of a family has to beat, and give the difference to it."""
+        if family == "count":
+            return "the most frequent label", self.difference_to_majority
+        return "the family count", self.difference_to_count
 
     def sentences(self, *names: Literal["calibration", "vectors", "teacher"]) -> list[str]:
         """Say some of these results in a sentence each, leaving out those that there are not."""

@@ -36,8 +36,9 @@ def evaluate(
 ) -> None:
     """Evaluate the model in BUNDLE on the labelled texts of DATA.
 
-    Rows that had a part in the model's training are counted first: on them a score is memory. For a
-    model that was imported this is unknown, and reported as such.
+    Rows that the model knows from its training are counted first: on them a score may be memory.
+    Near copies are estimated, with the false alarms to expect, but for the rows that tested the
+    model when it was trained. For a model that was imported this is unknown, and reported as such.
     """
     from wordgate.experiments.evaluate import evaluate as run_evaluation
     from wordgate.runtime.progress import Console
@@ -86,13 +87,30 @@ def _memory(seen: "Seen | None") -> str:
             "It can't be told which of these rows had a part in the model's training, since the"
             " model was imported without its training texts: on such rows a score is memory."
         )
+    unknown = (
+        ""
+        if seen.near_copies is not None
+        else (" Near copies can't be told: the model was written by an older wordgate.")
+    )
     if seen.rows == 0:
-        return f"None of these {seen.n:,} rows had a part in the model's training."
-    ways = [f"{seen.texts:,} by their text", f"{seen.near_copies:,} by it or a near copy of it"]
+        return f"None of these {seen.n:,} rows is known from the model's training.{unknown}"
+    ways = [f"{seen.texts:,} word for word"]
+    if seen.near_copies is not None:
+        ways.append(f"{seen.near_copies - seen.texts:,} more by a near copy{_doubt(seen)}")
     if seen.groups is not None:
         ways.append(f"{seen.groups:,} by their group")
     rows = f"All {seen.n:,}" if seen.rows == seen.n else f"{seen.rows:,} of these {seen.n:,}"
+    worth = "on them a score is memory"
+    if seen.rows > max(seen.texts, seen.groups or 0):
+        worth += ", unless near copies share no more than a template"
+    return f"{rows} rows are known from the model's training ({', '.join(ways)}): {worth}.{unknown}"
+
+
+def _doubt(seen: "Seen") -> str:
+    """Write how many near copies are an estimate, and how many of these may be none."""
+    if not seen.estimated:
+        return ""
     return (
-        f"{rows} rows had a part in the model's training ({', '.join(ways)}):"
-        " on them a score is memory."
+        f", of which {seen.estimated:,} are estimated and {seen.false_alarms:.1f} to be expected to"
+        " be false alarms"
     )

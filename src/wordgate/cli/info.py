@@ -78,7 +78,7 @@ def _evaluation(config: "Config", metrics: "Metrics") -> list[str]:
         "",
         *text.scores_beside_baselines(config.family, metrics).splitlines(),
         "",
-        text.verdict(config.family, metrics.difference_to_count),
+        text.verdict(config.family, metrics),
         *metrics.sentences("teacher", "vectors"),
         *text.calibration_sentences(metrics),
         text.costs(metrics),

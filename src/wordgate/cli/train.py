@@ -53,7 +53,7 @@ def _format_training(training: "Training") -> str:
     from wordgate.report import text
 
     metrics, family = training.metrics, training.bundle.config.family
-    verdict = text.verdict(family, metrics.difference_to_count)
+    verdict = text.verdict(family, metrics)
     parts = [
         text.classification_report(metrics),
         text.confusion_table(metrics),

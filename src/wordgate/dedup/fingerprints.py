@@ -1,52 +1,165 @@
 """Fingerprints of training texts: enough to recognize them again, not to read them."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct, hash_strings, normalized, remix
-from wordgate.dedup.shingles import MIN_WORDS, Shingles, shingle
+from wordgate.dedup.shingles import (
+    BITS,
+    MIN_WORDS,
+    NEAR,
+    UNSHARED,
+    Shingles,
+    shingle,
+    waiting_times,
+)
 from wordgate.errors import BundleError
 
-_MINIMA = 12  # of words, and as many of character shingles
-_ALIKE = 14  # minima of 24 that agree between a text and its near copy
-_AT_ONCE = 4096  # training sketches compared at once: bounds the memory
+_MINIMA = 64  # of words, and as many of character shingles
+_WIDTH = _MINIMA + 4  # bytes of a sketch: a minimum of each kind a byte, and the two masses
+_ERROR = 0.05  # standard error of an estimated similarity
+_ALIKE = NEAR + _ERROR  # estimated similarity of what is called a near copy
+_RARE = 1000  # features of fewer texts than this part of all share one weight
+_STEP = 64.0  # weights are kept as multiples of 1 / 64
+_WEIGHT_BITS = 10
+_FIRST = 12  # bytes that are compared with those of all training texts
+_MAY_BE = 6  # minima of 24 in them that agree between a text and what it may copy
+_AT_ONCE, _ASKED_AT_ONCE = 4096, 256  # sketches compared at once: bounds the memory
 _NIBBLES = 16  # values of one minimum: four bits are kept of each
 
 
 @dataclass(frozen=True)
-class Fingerprints:
-    """Hashes of training texts and groups; 20 bytes a text and 8 a group at most.
-
-    A near copy is noticed by a sketch of 24 minima of four bits (b-bit minwise hashing; Li and
-    König, WWW 2010), 12 of words and 12 of character shingles. Against 43,535 Kaggle tweets it
-    notices 0.88 of other rows of their ids (0.05 are exact copies; of the last and most distorted
-    row of each id 0.81). It flags 0.057 of the rows of unseen ids, of which 0.020 without a
-    verified near copy, and 0.003 of movie reviews. More training texts raise more false alarms.
+class NearCopies:
+    """Which texts are exact or near copies of training texts.
 
     Attributes:
-        texts: uint64 [texts], sorted: BLAKE2b of each distinct normalized text.
-        groups: uint64 [groups], sorted: BLAKE2b of each group's name.
-        sketches: uint8 [long texts, 12]: two minima a byte, of texts of five words or more.
+        found: bool [texts]: those that are, or are estimated to be.
+        estimated: bool [texts]: those of them that only sketches tell.
+        false_alarms: How many of the estimated ones are to be expected to be none.
+    """
+
+    found: NDArray[np.bool_]
+    estimated: NDArray[np.bool_]
+    false_alarms: float
+
+
+@dataclass(frozen=True)
+class FeatureWeights:
+    """Inverse document frequencies among training texts, as `ShingledTexts` weighs features.
+
+    Attributes:
+        common: uint32 [features], sorted: the number of each feature of at least two texts and a
+            thousandth of all, and its weight in the last ten bits.
+        rare: What the others weigh on average, and one that no text has.
+    """
+
+    common: NDArray[np.uint32]
+    rare: float
+
+    @classmethod
+    def of(cls, shingles: Shingles) -> "FeatureWeights":
+        """Weigh the features of training texts."""
+        n_texts = max(1, len(shingles.starts) - 1)
+        counts = np.bincount(shingles.features, minlength=1)
+        common = np.flatnonzero(counts >= max(2, n_texts // _RARE))
+        weights = _quantized(np.log(n_texts / counts[common]) + 0.1)
+        rare = np.setdiff1d(np.flatnonzero(counts), common)
+        of_rare = (
+            np.average(np.log(n_texts / counts[rare]), weights=counts[rare]) if len(rare) else 0
+        )
+        packed = (common.astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | weights.astype(np.uint32)
+        return cls(packed, float(np.float32(max(float(of_rare), math.log(2)) + 0.1)))
+
+    def __call__(self, features: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Give the weight of each feature, float32."""
+        weights = np.full(len(features), self.rare, np.float32)
+        if len(self.common):
+            numbers = self.common >> np.uint32(_WEIGHT_BITS)
+            place = np.minimum(np.searchsorted(numbers, features), len(numbers) - 1)
+            known = numbers[place] == features
+            last = self.common[place[known]] & np.uint32((1 << _WEIGHT_BITS) - 1)
+            weights[known] = last.astype(np.float32) / np.float32(_STEP)
+        return weights
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """Hashes of training texts and groups, and sketches that recognize near copies.
+
+    A sketch holds 64 minima of a text's words and as many of its character shingles, four bits of
+    each (b-bit minwise hashing; Li and König, WWW 2010), drawn by the features' weights, so that
+    words which all texts share count for little (consistent weighted sampling). Together with the
+    features' masses it estimates the similarity that near duplicates are verified by (`similarity`)
+    with a standard error of about 0.05. What is called a near copy is estimated at 0.55 or more,
+    where 0.5 makes one. Of the rows that were tested when the model was trained the verified answer
+    is kept.
+
+    They take 76 bytes a training text of five words or more, 8 of a shorter one, a validation or
+    test text or a group, and 4 for each word or shingle that many texts share.
+
+    Attributes:
+        texts: uint64 [texts], sorted: BLAKE2b of each distinct normalized training text.
+        valid_texts: uint64 [texts], sorted: the same of the validation texts.
+        groups: uint64 [groups], sorted: BLAKE2b of the names of the groups of both.
+        tested: uint64 [texts], sorted: the test texts.
+        tested_copies: uint64 [texts], sorted: those of them with an exact or near copy in training.
+        sketches: uint8 [long texts, 68]: two minima a byte, and the square roots of the masses of
+            words and shingles, float16 each, of training texts of five words or more.
+        common_words: uint32 [features]: `FeatureWeights.common` of words.
+        common_grams: uint32 [features]: the same of character shingles.
+        scale: float32 [3]: `FeatureWeights.rare` of both, and the logarithm of the number of texts.
     """
 
     texts: NDArray[np.uint64]
+    valid_texts: NDArray[np.uint64]
     groups: NDArray[np.uint64]
+    tested: NDArray[np.uint64]
+    tested_copies: NDArray[np.uint64]
     sketches: NDArray[np.uint8]
+    common_words: NDArray[np.uint32]
+    common_grams: NDArray[np.uint32]
+    scale: NDArray[np.float32]
 
     @classmethod
-    def of(cls, texts: Sequence[str], groups: Sequence[str] | None) -> "Fingerprints":
-        """Take the fingerprints of training texts and of their groups, if there are any."""
+    def of(
+        cls,
+        texts: Sequence[str],
+        groups: Sequence[str] | None,
+        *,
+        valid: Sequence[str] = (),
+        test: Sequence[str] = (),
+        copies: NDArray[np.bool_] | None = None,
+    ) -> "Fingerprints":
+        """Take the fingerprints of the texts that a model was trained and tested on.
+
+        Args:
+            texts: The training texts.
+            groups: The groups of training and validation texts, if there are any.
+            valid: The validation texts.
+            test: The test texts.
+            copies: bool [test], which of them have an exact or near copy among the training texts.
+        """
         names = sorted({normalized(text) for text in texts})
-        named = sorted({group for group in groups if group}) if groups is not None else []
-        sketches, long_enough = _sketches(names)
+        words, grams, n_words = shingle(names)
+        weigh = FeatureWeights.of(words), FeatureWeights.of(grams)
+        log_n = math.log(max(2, len(names)))
+        sketches = _sketches((words, grams), weigh)[n_words >= MIN_WORDS]
+        hashed = _hashed(test)
         return cls(
-            texts=distinct(hash_strings(names, key="text")),
-            groups=distinct(hash_strings(named, key="group")),
+            texts=distinct(_hashed(names)),
+            valid_texts=distinct(_hashed(valid)),
+            groups=distinct(hash_strings(sorted({g for g in groups or () if g}), key="group")),
+            tested=distinct(hashed),
+            tested_copies=distinct(hashed[[] if copies is None else copies]),
             # Sorted, so that the order tells nothing about the texts' order.
-            sketches=np.unique(sketches[long_enough], axis=0),
+            sketches=np.unique(sketches, axis=0),
+            common_words=weigh[0].common,
+            common_grams=weigh[1].common,
+            scale=np.array([weigh[0].rare, weigh[1].rare, log_n], np.float32),
         )
 
     @classmethod
@@ -65,90 +178,187 @@ class Fingerprints:
                     f"the fingerprints' array '{name}' is {array.dtype} {list(array.shape)}; "
                     f"it must be {np.dtype(dtype)} [n{''.join(f', {size}' for size in shape)}]"
                 )
-        return cls(**{name: np.asarray(arrays[name]) for name in _SCHEMA})
+        found = cls(**{name: np.asarray(arrays[name]) for name in _SCHEMA})
+        if len(found.scale) != 3 or not np.all(found.scale > 0):
+            raise BundleError(
+                f"the fingerprints' array 'scale' is {found.scale.tolist()}; it must hold three"
+                " numbers above 0"
+            )
+        return found
+
+    @classmethod
+    def from_older(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Fingerprints":
+        """Take what an older layout has: exact copies and groups, but no near copies.
+
+        Raises:
+            BundleError: An array is missing or of another type or shape.
+        """
+        empty = cls.of([], None).arrays()
+        for name in ("texts", "groups"):
+            del empty[name]
+        return cls.from_arrays({**arrays, **empty})
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the arrays to keep, by name."""
-        return {"texts": self.texts, "groups": self.groups, "sketches": self.sketches}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def seen_texts(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """Tell which texts are exact copies of training texts, but for case and white space."""
-        return _among(hash_strings(map(normalized, texts), key="text"), self.texts)
+        """Tell which texts are exact copies of training or validation texts.
+
+        Case and white space apart.
+        """
+        hashed = _hashed(texts)
+        return _among(hashed, self.texts) | _among(hashed, self.valid_texts)
 
     def seen_groups(self, groups: Sequence[str]) -> NDArray[np.bool_]:
         """Tell which rows' groups stood in training; a row without a group was in none."""
         return _among(hash_strings(groups, key="group"), self.groups)
 
-    def near_copies(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+    def near_copies(self, texts: Sequence[str], *, verified: bool = True) -> NearCopies:
         """Tell which texts are exact or near copies of training texts.
 
         The work grows with the texts times the training texts: 1,000 against 50,000 take about
-        a second.
+        two seconds.
 
         Args:
-            texts: The texts asked about. Those of fewer than five words have exact copies only.
-
-        Returns:
-            bool [texts].
+            texts: The texts asked about. Those of fewer than five words have exact copies only;
+                exact copies of validation texts, and no more than that, are found by `seen_texts`.
+            verified: Whether to take the verified answer for texts that were tested in training.
         """
-        near = self.seen_texts(texts)
-        sketches, long_enough = _sketches(texts)
-        asked = np.flatnonzero(long_enough & ~near)
-        for block in _blocks(len(asked)):
-            part = asked[block]
-            near[part] = self._most_agreeing(sketches[part]) >= _ALIKE
-        return near
+        hashed = _hashed(texts)
+        found = _among(hashed, self.texts)
+        answered = found | _among(hashed, self.valid_texts)
+        if verified:
+            found = found | _among(hashed, self.tested_copies)
+            answered |= found | _among(hashed, self.tested)
+        asked = np.flatnonzero(~answered)
+        similarity = self._similarity([texts[row] for row in asked.tolist()])
+        alike = similarity >= _ALIKE
+        estimated = np.zeros(len(texts), dtype=np.bool_)
+        estimated[asked[alike]] = True
+        doubts = (NEAR - similarity[alike]) / (_ERROR * math.sqrt(2))
+        false_alarms = sum(0.5 * (1 + math.erf(doubt)) for doubt in doubts.tolist())
+        return NearCopies(found | estimated, estimated, false_alarms)
 
-    def _most_agreeing(self, sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Count the minima that agree with the most alike training text, float32 [sketches]."""
-        asked = _one_hot(sketches).T
-        most = np.zeros(len(sketches), dtype=np.float32)
-        for block in _blocks(len(self.sketches)):
-            # Agreements are counted by a matrix product of 0s and 1s: the fastest way on a CPU.
-            np.maximum(most, (_one_hot(self.sketches[block]) @ asked).max(axis=0), out=most)
+    def _similarity(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Estimate how similar the most similar training text is, float32 [texts]."""
+        words, grams, n_words = shingle(texts)
+        most = np.zeros(len(texts), dtype=np.float32)
+        if not len(self.sketches) or not len(texts):
+            return most
+        weigh = (
+            FeatureWeights(self.common_words, float(self.scale[0])),
+            FeatureWeights(self.common_grams, float(self.scale[1])),
+        )
+        sketches = _sketches((words, grams), weigh)
+        long_enough = np.flatnonzero(n_words >= MIN_WORDS)
+        for block in _blocks(len(self.sketches), _AT_ONCE):
+            known = self.sketches[block]
+            one_hot = _one_hot(known[:, :_FIRST])
+            for part in _blocks(len(long_enough), _ASKED_AT_ONCE):
+                rows = long_enough[part]
+                # Agreements are counted by a matrix product of 0s and 1s: the fastest way on a CPU.
+                agreeing = one_hot @ _one_hot(sketches[rows, :_FIRST]).T
+                ones, others = np.nonzero(agreeing >= _MAY_BE)
+                found = _estimated(known[ones], sketches[rows[others]], float(self.scale[2]))
+                np.maximum.at(most, rows[others], found)
         return most
 
 
 _SCHEMA: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "texts": (np.uint64, ()),
+    "valid_texts": (np.uint64, ()),
     "groups": (np.uint64, ()),
-    "sketches": (np.uint8, (12,)),
+    "tested": (np.uint64, ()),
+    "tested_copies": (np.uint64, ()),
+    "sketches": (np.uint8, (_WIDTH,)),
+    "common_words": (np.uint32, ()),
+    "common_grams": (np.uint32, ()),
+    "scale": (np.float32, ()),
 }
 
 
-def _sketches(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Sketch texts, uint8 [texts, 12]; tell which have five words or more, bool [texts]."""
-    words, grams, n_words = shingle(texts)
-    rows = np.concatenate([_minima(words), _minima(grams)])
-    nibbles = (rows >> np.uint64(60)).astype(np.uint8).T
-    packed: NDArray[np.uint8] = (nibbles[:, ::2] << np.uint8(4)) | nibbles[:, 1::2]
-    return packed, n_words >= MIN_WORDS
+def _quantized(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(np.round(weights * _STEP), 1, (1 << _WEIGHT_BITS) - 1)
 
 
-def _minima(shingles: Shingles) -> NDArray[np.uint64]:
-    """Choose features that stand for each of N texts, uint64 [12, N]; 0 for one without features.
+def _hashed(texts: Sequence[str]) -> NDArray[np.uint64]:
+    return hash_strings(map(normalized, texts), key="text")
 
-    Two texts agree in one with the probability of the Jaccard similarity of their features.
+
+def _sketches(
+    kinds: tuple[Shingles, Shingles], weigh: tuple[FeatureWeights, FeatureWeights]
+) -> NDArray[np.uint8]:
+    """Sketch the words and the character shingles of N texts, uint8 [N, 68]."""
+    (words, word_mass), (grams, gram_mass) = (
+        _minima(shingles, weights) for shingles, weights in zip(kinds, weigh, strict=True)
+    )
+    roots = np.sqrt(np.stack([word_mass, gram_mass], axis=1))  # float16 ends at 65,504
+    masses = roots.astype("<f2").view(np.uint8)
+    return np.concatenate([(words << np.uint8(4)) | grams, masses], axis=1)
+
+
+def _minima(
+    shingles: Shingles, weigh: FeatureWeights
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Choose features that stand for each of N texts: four bits of each; and the texts' masses.
+
+    Two texts agree in one with the probability of the weighted Jaccard similarity of their
+    features. The feature is taken, not its waiting time: of that the last bit may differ from
+    processor to processor.
+
+    Returns:
+        uint8 [N, 64], 0 for a text without features; float64 [N].
     """
+    n_texts = len(shingles.starts) - 1
     filled = np.flatnonzero(np.diff(shingles.starts) > 0)
-    chosen = np.zeros((_MINIMA, len(shingles.starts) - 1), dtype=np.uint64)
-    features = shingles.features.astype(np.uint64)
-    for draw in range(_MINIMA if len(filled) else 0):
-        mixed = remix(features ^ (np.uint64(draw + 1) << np.uint64(40)))
-        # Mixed again: the smallest of many has leading zeros.
-        chosen[draw, filled] = remix(np.minimum.reduceat(mixed, shingles.starts[filled]))
-    return chosen
+    chosen = np.zeros((n_texts, _MINIMA), dtype=np.uint8)
+    mass = np.zeros(n_texts)
+    if not len(filled):
+        return chosen, mass
+    used, numbers = np.unique(shingles.features, return_inverse=True)
+    weights, starts = weigh(used.astype(np.int64)), shingles.starts[filled]
+    mass[filled] = np.add.reduceat(weights[numbers].astype(np.float64), starts)
+    features = used.astype(np.uint64)
+    for draw in range(_MINIMA):
+        waiting = waiting_times(used.astype(np.int64), weights, draw).view(np.uint32)
+        ranked = (waiting.astype(np.uint64) << np.uint64(BITS)) | features
+        first = np.minimum.reduceat(ranked[numbers], starts) & np.uint64((1 << BITS) - 1)
+        # Mixed once more than waiting times are: of the shortest of many the bits are known.
+        mixed = remix(remix(first ^ (np.uint64(draw + 1) << np.uint64(40))))
+        chosen[filled, draw] = (mixed >> np.uint64(60)).astype(np.uint8)
+    return chosen, mass
+
+
+def _estimated(
+    ones: NDArray[np.uint8], others: NDArray[np.uint8], log_n: float
+) -> NDArray[np.float32]:
+    """Estimate the similarity of the texts of sketches, pair by pair, float32 [pairs]."""
+    differing = ones[:, :_MINIMA] ^ others[:, :_MINIMA]
+    masses = [
+        np.ascontiguousarray(one[:, _MINIMA:]).view("<f2").astype(np.float32) ** 2
+        for one in (ones, others)
+    ]
+    cosines = np.zeros(len(ones), dtype=np.float32)
+    for kind, bits in enumerate((0xF0, 0x0F)):
+        agreeing = (differing & np.uint8(bits) == 0).mean(axis=1, dtype=np.float32)
+        jaccard = np.clip((agreeing - 1 / _NIBBLES) / (1 - 1 / _NIBBLES), 0, 1)
+        one, other = masses[0][:, kind], masses[1][:, kind]
+        shared = jaccard / (1 + jaccard) * (one + other)
+        cosines += np.minimum(shared / np.sqrt(np.maximum(one * other, 1e-6)), 1)
+    own = [mass[:, 0] / (mass[:, 0] + UNSHARED * log_n) for mass in masses]
+    return np.asarray(np.sqrt(own[0] * own[1]) * cosines / 2, np.float32)
 
 
 def _one_hot(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Spread sketches to float32 [sketches, 24 * 16], one 1 for each minimum."""
+    """Spread sketches, uint8 [n, bytes], to float32 [n, bytes * 32], one 1 for each minimum."""
     nibbles = np.concatenate([sketches >> 4, sketches & 15], axis=1)
     spread: NDArray[np.float32] = np.eye(_NIBBLES, dtype=np.float32)[nibbles]
     return spread.reshape(len(sketches), -1)
 
 
-def _blocks(length: int) -> Iterator[slice]:
-    return (slice(start, start + _AT_ONCE) for start in range(0, length, _AT_ONCE))
+def _blocks(length: int, size: int) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, length, size))
 
 
 def _among(hashes: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -35,17 +35,17 @@ from numpy.typing import NDArray
 
 from wordgate.dedup.clustering import average_linkage
 from wordgate.dedup.keys import Factorized, distinct_pairs, group_keys, normalized
-from wordgate.dedup.shingles import MIN_WORDS
+from wordgate.dedup.shingles import MIN_WORDS, NEAR
 from wordgate.dedup.similarity import ShingledTexts, row_dots
 from wordgate.runtime.packages import require_extra
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-NEAR = 0.5  # a pair of texts from here on is called a near copy
 JOINED = 0.43  # groups whose texts are this alike on average are joined
 _MOST_OF_ROWS = 0.003  # no joined group is larger than this share of the rows...
 _MOST_AT_LEAST = 12  # ...or this many rows, where that is more...
+_ENOUGH = 10  # similar rows from which their labels tell something
 _MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must still be split
 
 
@@ -66,6 +66,32 @@ class MergedGroups:
     n_apart: int
     largest: int
     largest_joined: int
+
+
+@dataclass(frozen=True)
+class LabelAgreement:
+    """How many rows bear the label of what they are similar to.
+
+    Attributes:
+        rows: Rows that are similar to others.
+        agreeing: Those of them that bear the label of most of these.
+        by_chance: How many would, if likeness had nothing to do with labels.
+    """
+
+    rows: int
+    agreeing: int
+    by_chance: float
+
+    @property
+    def is_templated(self) -> bool:
+        """Tell whether likeness says little about labels, as that of texts of one template does.
+
+        It does if they agree less than halfway from chance to always (Cohen's kappa below 0.5).
+        Few rows tell nothing.
+        """
+        return self.rows >= _ENOUGH and self.agreeing - self.by_chance < 0.5 * (
+            self.rows - self.by_chance
+        )
 
 
 @dataclass(frozen=True)
@@ -110,6 +136,54 @@ class NearDuplicates:
         copied[first[there[second]]] = True
         copied[second[there[first]]] = True
         return copied[self.text[rows]]
+
+    def has_own_in(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which rows have their very text, or a row of their own group, among others.
+
+        Args and result are those of `has_duplicate_in`.
+        """
+        known = np.zeros(len(rows), dtype=np.bool_)
+        for codes in (self.text, Factorized.of(self.keys).codes):
+            known |= np.isin(codes[rows], codes[others])
+        return known
+
+    def label_agreement(
+        self, rows: NDArray[np.int64], others: NDArray[np.int64], targets: NDArray[np.int64]
+    ) -> LabelAgreement:
+        """Count the rows that are only similar to others, and those that bear their label.
+
+        Similar are near copies and the rows of a joined group; a row whose very text or own group
+        is among the others is more than that, and left out.
+
+        Args:
+            rows: int64 [n], the rows asked about.
+            others: int64 [m], the rows that they may be similar to.
+            targets: int64 [R], the label of every row.
+        """
+        from scipy import sparse
+
+        group = Factorized.of(self.joined.groups).codes
+        n_texts, n_groups = len(self.n_words), int(group.max(initial=0)) + 1
+        n_labels, ones = int(targets.max(initial=0)) + 1, np.ones(len(others))
+
+        def borne(codes: NDArray[np.int64], n: int) -> sparse.csr_matrix:
+            return sparse.csr_matrix((ones, (codes[others], targets[others])), (n, n_labels))
+
+        ends = np.concatenate([self.pairs, self.pairs[:, ::-1]])
+        near = sparse.csr_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), (n_texts, n_texts))
+        rows = rows[~self.has_own_in(rows, others)]
+        labels = (near @ borne(self.text, n_texts))[self.text[rows]] + borne(group, n_groups)[
+            group[rows]
+        ]
+        n_similar = np.asarray(labels.sum(axis=1)).ravel()
+        same = np.asarray(labels[np.arange(len(rows)), targets[rows]]).ravel()
+        shares = np.bincount(targets[others], minlength=n_labels) / max(1, len(others))
+        similar = n_similar > 0
+        return LabelAgreement(
+            rows=int(similar.sum()),
+            agreeing=int((2 * same > n_similar)[similar].sum()),
+            by_chance=float(shares[targets[rows[similar]]].sum()),
+        )
 
     def sentence(self) -> str:
         """Summarize what was joined, and what stays apart."""

@@ -13,6 +13,8 @@ MIN_WORDS = 5  # shorter texts are alike by chance
 GRAM = 4  # characters of a shingle, the space between words included
 BITS = 22  # features are numbers below 2**22: the few that collide do no harm
 CHUNK = 20_000  # texts shingled at once: bounds the memory
+NEAR = 0.5  # a pair of texts from here on is called a near copy
+UNSHARED = 0.5  # of the rarest word's weight: what each text has that no other shares
 _OUTSIDE, _WORD, _ALONE = 0, 1, 2  # what a character is: between words, in one, or one by itself
 # Scripts written without spaces between words: each character counts as a word.
 _SPACELESS = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0xA4CF),
@@ -141,3 +143,13 @@ def _joined(parts: Sequence[Shingles]) -> Shingles:
         np.concatenate([part.features for part in parts]),
         np.concatenate([*starts, offsets[-1:]]).astype(np.int64),
     )
+
+
+def waiting_times(
+    features: NDArray[np.int64], rate: NDArray[np.float32], draw: int
+) -> NDArray[np.float32]:
+    """Draw each feature's exponential waiting time from a hash of itself, float32 [features]."""
+    mixed = remix(features.astype(np.uint64) ^ (np.uint64(draw + 1) << np.uint64(40)))
+    uniform = ((mixed >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) / np.float32(1 << 24)
+    waiting: NDArray[np.float32] = -np.log(uniform) / rate
+    return waiting

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct, remix
-from wordgate.dedup.shingles import BITS, MIN_WORDS, Shingles, shingle
+from wordgate.dedup.shingles import BITS, MIN_WORDS, UNSHARED, Shingles, shingle, waiting_times
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _WORD_BANDS, _GRAM_BANDS = 30, 8
 _ROWS = 3  # minima that must all agree for two texts to share a bucket
 _NEIGHBOURS = 3  # texts looked at on either side within a bucket: keeps the work linear
-_UNSHARED = 0.5  # of the rarest word's weight: what each text has that no other shares
 _AT_ONCE = 50_000  # pairs compared at once: bounds the memory
 
 
@@ -53,7 +52,7 @@ class ShingledTexts:
         word_rows, word_mass = _unit_rows(words, word_weights)
         gram_rows, _ = _unit_rows(grams, gram_weights)
         rarest_word = np.log(max(2, len(texts)))
-        own = word_mass / (word_mass + _UNSHARED * rarest_word)
+        own = word_mass / (word_mass + UNSHARED * rarest_word)
         scale = sparse.diags(np.sqrt(own / 2).astype(np.float32))
         return cls((scale @ sparse.hstack([word_rows, gram_rows])).tocsr(), n_words, bands)
 
@@ -130,7 +129,7 @@ def _band_keys(
     for band in range(n_bands):
         bucket = np.zeros(len(filled), dtype=np.uint64)
         for row in range(_ROWS + 1):
-            waiting = _waiting_times(used, rate, band * (_ROWS + 1) + row)
+            waiting = waiting_times(used, rate, band * (_ROWS + 1) + row)
             minimum = np.minimum.reduceat(waiting[numbers], starts).view(np.uint32)
             if row < _ROWS:
                 bucket = remix(bucket ^ minimum)
@@ -158,13 +157,3 @@ def _neighbours(
             ones.append(inside[same])
             others.append(order[at[inside[same]]])
         yield np.concatenate(ones), np.concatenate(others)
-
-
-def _waiting_times(
-    features: NDArray[np.int64], rate: NDArray[np.float32], draw: int
-) -> NDArray[np.float32]:
-    """Draw each feature's exponential waiting time from a hash of itself, float32 [features]."""
-    mixed = remix(features.astype(np.uint64) ^ (np.uint64(draw + 1) << np.uint64(40)))
-    uniform = ((mixed >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) / np.float32(1 << 24)
-    waiting: NDArray[np.float32] = -np.log(uniform) / rate
-    return waiting

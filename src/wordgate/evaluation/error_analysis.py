@@ -1,11 +1,11 @@
 """Error analysis on test rows: mistakes, accuracy in slices, labels that are probably wrong."""
 
-import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import regex
 from numpy.typing import NDArray
 
 from wordgate.errors import DataError
@@ -13,13 +13,14 @@ from wordgate.evaluation.calibration import Calibration
 from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group, ratio
 from wordgate.evaluation.metrics import ClassIntervals, Scores, class_intervals
 from wordgate.evaluation.selective_prediction import CoveragePoint
+from wordgate.text.tokenizers import SPACELESS
 
 MOST_ROWS = 15
 LONGEST_TEXT = 400
 MIN_LABELLED_ROWS = 20
 _UNSEEN_BINS = ("none", "up to 10 %", "10 to 25 %", "over 25 %")
 _UNSEEN_EDGES = (0.0, 0.10, 0.25)
-_WORD = re.compile(r"\w+")
+_WORD = regex.compile(rf"[\w--[{SPACELESS}]]+|[{SPACELESS}]\p{{M}}*", regex.V1)
 
 
 @dataclass(frozen=True)
@@ -307,8 +308,8 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
 def count_words(texts: Sequence[str], training: Iterable[str]) -> WordCounts:
     r"""Count each text's words, and the share of them that stands in no training text.
 
-    A word is a lower-cased run of ``\w``, whatever the tokenizer of the model takes for one, so
-    that models can be compared.
+    A word is a lower-cased run of ``\w``, or a character of a script without spaces, whatever the
+    tokenizer of the model takes for one, so that models can be compared.
 
     Args:
         texts: The texts to count, n of them.

@@ -13,6 +13,7 @@ sorted by their counts, so neither the order of the rows nor the groups' names c
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -44,6 +45,18 @@ class PairedDifference(BaseModel, frozen=True, extra="forbid"):
     high: float | None = Field(description="upper end of it; null for a single group")
     p_value: float | None = Field(description="two-sided, of an exact randomisation test")
     method: str
+
+    @property
+    def proven(self) -> Literal["better", "worse"] | None:
+        """Say whether the first model is better or worse by more than chance; None: it is open.
+
+        Both the p-value and the interval must say so: near the border one of them alone may.
+        """
+        if self.p_value is None or self.low is None or self.high is None:
+            return None
+        if self.p_value >= 1 - LEVEL:
+            return None
+        return "better" if self.low > 0 else "worse" if self.high < 0 else None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Unpack
 
-from wordgate.bundle.config import Config
+from wordgate.bundle.config import SKETCHED, Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, ReadReport, Table, read_table
 from wordgate.data.dataset import Dataset
@@ -38,19 +38,27 @@ _MOST_LISTED = 20  # labels, in a message
 
 @dataclass(frozen=True)
 class Seen:
-    """Counts of test rows that had a part in the model's training.
+    """Counts of test rows that the model knows from its training.
 
     Attributes:
         n: Test rows.
-        texts: Rows whose text stood in training, word for word but for case and spaces.
-        near_copies: Rows whose text is a near copy of one in training, exact ones included.
-        groups: Rows whose group stood in training; None if the file or the model has no groups.
+        texts: Rows whose text stood in training or validation, word for word but for case and
+            spaces.
+        near_copies: Rows whose text is a near copy of one in training, exact ones included; as
+            training counted them where they are its test rows, else estimated. None for a model of
+            an older wordgate, which can't tell.
+        estimated: Those of them that are estimated.
+        false_alarms: How many of the estimated ones are to be expected to be none.
+        groups: Rows whose group stood in training or validation; None if the file or the model has
+            no groups.
         rows: Rows that are any of these.
     """
 
     n: int
     texts: int
-    near_copies: int
+    near_copies: int | None
+    estimated: int
+    false_alarms: float
     groups: int | None
     rows: int
 
@@ -168,7 +176,8 @@ def labelled_rows(
     dataset = _dataset(table, config.labels)
     if not config.knows_training():
         return LabelledRows(dataset, None, None, table.reading)
-    return LabelledRows(dataset, *_look_up(table, prints), table.reading)
+    sketched = config.schema_version >= SKETCHED
+    return LabelledRows(dataset, *_look_up(table, prints, sketched=sketched), table.reading)
 
 
 def _read(data: Any, config: Config, reading: TableOptions) -> tuple[Table, TableOptions]:
@@ -226,7 +235,7 @@ def _with_groups_of_training(
         return table
     if known.mean() < MOSTLY:
         bodies = [table.bodies[row] for row in np.flatnonzero(known)]
-        if prints.near_copies(bodies).mean() < MOSTLY:
+        if prints.near_copies(bodies).found.mean() < MOSTLY:
             return table
     reason = f"the groups of {known.sum():,} of {len(grouped):,} rows stood in training"
     reasons = {choice.role: choice.reason for choice in table.reading.columns if not choice.given}
@@ -257,16 +266,22 @@ def _dataset(table: Table, labels: tuple[str, ...]) -> Dataset:
     return Dataset(table.texts, targets, table.groups)
 
 
-def _look_up(table: Table, prints: Fingerprints) -> tuple[NDArray[np.bool_], Seen]:
+def _look_up(
+    table: Table, prints: Fingerprints, *, sketched: bool
+) -> tuple[NDArray[np.bool_], Seen]:
     near = prints.near_copies(table.bodies)
     texts = prints.seen_texts(table.bodies)
     named = table.named_groups()
     groups = None if named is None else prints.seen_groups(named)
-    known = near if groups is None else near | groups
+    known = near.found | texts
+    if groups is not None:
+        known |= groups
     seen = Seen(
         n=len(table.texts),
         texts=int(texts.sum()),
-        near_copies=int(near.sum()),
+        near_copies=int((near.found | texts).sum()) if sketched else None,
+        estimated=int(near.estimated.sum()),
+        false_alarms=near.false_alarms,
         groups=None if groups is None else int(groups.sum()),
         rows=int(known.sum()),
     )

@@ -1,6 +1,5 @@
 """From a fitted model to `metrics.json`: scores, baselines, facts on split, vectors and teacher."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -8,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.bundle.metrics import (
-    Baseline,
-    Baselines,
     CrossValidation,
     FoldScores,
     SplitFacts,
@@ -24,7 +21,6 @@ from wordgate.evaluation.metrics import Scores, evaluate
 from wordgate.experiments.fitting import Calibrated
 from wordgate.experiments.splits import DataSplits, Fold
 from wordgate.experiments.students import DistillationResult
-from wordgate.training.count import fit_count
 from wordgate.training.fitting import RunContext
 from wordgate.vectors.lookup import VocabularyCoverage
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -71,39 +67,6 @@ def scores_in_short(scores: Scores) -> str:
     return f"accuracy={scores.accuracy:.3f}, macro_f1={f1}, n={scores.n}"
 
 
-def evaluate_baselines(
-    train: Dataset, evaluator: Evaluator
-) -> tuple[Baselines, NDArray[np.float64]]:
-    """Fit and evaluate the majority class and word counts with logistic regression.
-
-    Returns:
-        Their scores, and the log-probabilities of the word counts, float64 [n, classes].
-    """
-
-    def evaluated(log_proba: NDArray[np.float64], seconds: float) -> Baseline:
-        scores = evaluator.scores(log_proba)
-        return Baseline(
-            accuracy=scores.accuracy,
-            macro_f1=scores.macro_f1,
-            log_loss=scores.log_loss,
-            train_seconds=seconds,
-        )
-
-    n_classes = len(evaluator.labels)
-    started = time.monotonic()
-    shares = (np.bincount(train.targets, minlength=n_classes) + 1.0) / (len(train) + n_classes)
-    majority = np.tile(np.log(shares), (len(evaluator.test), 1))
-    majority_seconds = time.monotonic() - started
-    started = time.monotonic()
-    count_model = fit_count(train, n_classes)
-    count_seconds = time.monotonic() - started
-    count = count_model.log_proba(evaluator.test.texts)
-    both = Baselines(
-        majority=evaluated(majority, majority_seconds), count=evaluated(count, count_seconds)
-    )
-    return both, count
-
-
 def teacher_facts(
     evaluator: Evaluator, log_proba: NDArray[np.float64], taught: DistillationResult
 ) -> TeacherFacts:
@@ -148,7 +111,7 @@ def predictions(
 def split_facts(splits: DataSplits) -> SplitFacts:
     """Gather what is known of the split, near copies between its parts included."""
     split = splits.split
-    near = splits.copies.has_duplicate_in(split.test, split.train)
+    copies, agreement = splits.copies, splits.agreement
     return SplitFacts(
         kind=split.kind,
         seed=split.seed,
@@ -157,7 +120,11 @@ def split_facts(splits: DataSplits) -> SplitFacts:
         n_test=len(split.test),
         n_test_groups=split.n_test_groups,
         leaked_by_group=split.leaked_by_group,
-        near_duplicates_in_train=int(near.sum()),
+        near_duplicates_in_train=int(copies.has_duplicate_in(split.test, split.train).sum()),
+        known_in_train=int(copies.has_own_in(split.test, split.train).sum()),
+        similar_in_train=agreement.rows,
+        similar_with_label=agreement.agreeing,
+        templated=agreement.is_templated,
         reason=split.reason,
         warnings=list(split.warnings),
     )

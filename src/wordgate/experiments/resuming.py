@@ -75,12 +75,13 @@ def checkpoint_config(
         raise SettingsError("to resume a training, say by `out` which one")
     if out is None or not FAMILIES[family].can_resume:
         return None
-    file = kept = checkpoint_path(out)
+    file, folders = checkpoint_path(out), {"baseline": baseline_path(out)}
     check_place(file, "training", folder=False)
     if FAMILIES[family].can_be_taught:
-        taught = teaching_path(out)
-        check_place(taught, "teaching", folder=True)
-        kept = taught if taught.exists() and not file.exists() else file
+        folders["teaching"] = teaching_path(out)
+    for what, folder in folders.items():
+        check_place(folder, what, folder=True)
+    kept = next((one for one in (file, *folders.values()) if one.exists()), file)
     check_resume(Path(out), kept, "training", resume=resume, overwrite=overwrite)
     return CheckpointConfig(file, resume and file.exists())
 
@@ -93,6 +94,11 @@ def checkpoint_path(out: str | Path) -> Path:
 def teaching_path(out: str | Path) -> Path:
     """Name where teachers and their answers are kept: ``model`` has ``model.teaching``."""
     return Path(f"{Path(out)}.teaching")
+
+
+def baseline_path(out: str | Path) -> Path:
+    """Name where a training keeps what it has to beat: ``model`` has ``model.baseline``."""
+    return Path(f"{Path(out)}.baseline")
 
 
 def is_complete(model: Path, kept: Path) -> bool:
@@ -204,10 +210,12 @@ class ResultStore:
     Args:
         folder: The folder of the files, made with the first one; None to keep nothing.
         progress: Where differences between then and now are reported, each once.
+        what: What the results are of, as messages say it.
     """
 
-    def __init__(self, folder: Path | None, progress: Progress):
+    def __init__(self, folder: Path | None, progress: Progress, what: str = "comparison"):
         self.folder = folder
+        self._what = what
         self._progress = progress
         self._reported: set[str] = set()
 
@@ -244,7 +252,7 @@ class ResultStore:
             result = _validated(arrays[_ARRAY], content["result"], shape)
         except CORRUPT_FILE_ERRORS as error:
             raise damaged(file, error, _REMEDY) from error
-        for warning in fingerprint.check(content, "comparison", self.folder):
+        for warning in fingerprint.check(content, self._what, self.folder):
             if warning not in self._reported:
                 self._progress.say(warning)
             self._reported.add(warning)

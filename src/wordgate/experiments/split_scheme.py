@@ -189,7 +189,8 @@ def _fold_result(
         replace(config.context, device=config.device_of(family)),
     )
     result = _tested(calibrated, fold.test.texts)
-    store.save(name, result, fingerprint)
+    if time.monotonic() < config.context.deadline:  # a fit cut short is none to go on with
+        store.save(name, result, fingerprint)
     teacher = None if taught is None else _teacher_as_model(taught, config)
     if teacher is not None:
         name = _name(scheme.kind, "transformer", number)

@@ -9,10 +9,15 @@ from numpy.typing import NDArray
 
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset
-from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
+from wordgate.dedup.near_duplicates import (
+    LabelAgreement,
+    NearDuplicates,
+    find_near_duplicates,
+)
 from wordgate.errors import DataError
 from wordgate.settings import Settings
 from wordgate.split.folds import grouped_folds, random_folds
+from wordgate.split.leakage import MEMORY, TEMPLATES
 from wordgate.split.splits import Split, given_split, grouped_split, random_split
 from wordgate.training.fitting import FitData
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -50,11 +55,13 @@ class DataSplits(Fold):
     Attributes:
         split: Positions of the rows in the table, and how they were split.
         copies: The near duplicates. The groups of all sets have them joined.
+        agreement: How many test rows are similar to train rows, and bear their label.
         all_rows: All rows of the table as one data set.
     """
 
     split: Split
     copies: NearDuplicates
+    agreement: LabelAgreement
     all_rows: Dataset
 
 
@@ -86,11 +93,15 @@ def split_table(
     numbers = {label: number for number, label in enumerate(labels)}
     targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
     everything = Dataset(table.texts, targets, copies.joined.groups)
+    agreement = copies.label_agreement(split.test, split.train, targets)
+    if agreement.is_templated and agreement.rows > copies.has_own_in(split.test, split.train).sum():
+        warnings = tuple(line.replace(MEMORY, TEMPLATES) for line in split.warnings)
+        split = replace(split, warnings=warnings)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
     _check_labels(labels, train)
     vocabulary_of = everything if settings.text.vocabulary_from == "all" else None
     return DataSplits(
-        labels, train, valid, test, split.test, vocabulary_of, split, copies, everything
+        labels, train, valid, test, split.test, vocabulary_of, split, copies, agreement, everything
     )
 
 

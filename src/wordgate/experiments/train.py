@@ -18,12 +18,20 @@ from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import TemperatureScaling, apply_temperature
 from wordgate.evaluation.error_analysis import analyse_errors, count_words
+from wordgate.evaluation.metrics import Scores
 from wordgate.evaluation.selective_prediction import coverage_curve
+from wordgate.experiments.baselines import (
+    BASELINE,
+    CountBaseline,
+    baselines_of,
+    clear_baseline,
+    fit_baseline,
+    majority_log_proba,
+)
 from wordgate.experiments.fitting import Calibrated, Clock, peak_memory_mb
 from wordgate.experiments.metrics import (
     Evaluator,
     cross_validate,
-    evaluate_baselines,
     predictions,
     scores_in_short,
     split_facts,
@@ -42,6 +50,7 @@ from wordgate.experiments.resolving import (
     with_options,
 )
 from wordgate.experiments.resuming import (
+    baseline_path,
     checkpoint_config,
     checkpoint_path,
     clear_teacher_cache,
@@ -66,7 +75,7 @@ from wordgate.settings import Settings, checked_seed
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
-from wordgate.training.fitting import RunContext
+from wordgate.training.fitting import CheckpointConfig, RunContext
 from wordgate.vectors.pretrained import PretrainedVectors
 
 
@@ -114,6 +123,7 @@ class Plan:
     folds: int | None = None
     no_texts: bool = False
     teaching: TeacherConfig | None = None
+    baseline: CheckpointConfig | None = None
 
 
 def train(
@@ -210,6 +220,10 @@ def train(
         # Complete if it was killed between writing the model and removing the checkpoint.
         overwrite = is_complete(Path(out), checkpoint_path(out))
     checkpoint = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
+    # Kept beside the training, which would fit it anew on every resumption.
+    kept = (
+        None if out is None or checkpoint is None else CheckpointConfig(baseline_path(out), resume)
+    )
     seed = checked_seed(seed)
     check_device(model, device)
     parts_given = any(part is not None for part in (valid, test, split_column))
@@ -235,7 +249,7 @@ def train(
     context = RunContext(
         seed, progress, device, threads, checkpoint=checkpoint, started=clock.started
     )
-    plan = Plan(model, str(recipe), chosen, context, pretrained, folds, no_texts, teaching)
+    plan = Plan(model, str(recipe), chosen, context, pretrained, folds, no_texts, teaching, kept)
     with limited_blas(n_threads):
         training = _train_on_table(sources.table, sources.facts(), plan, clock)
     if out is not None:
@@ -243,6 +257,8 @@ def train(
             training.save(out, overwrite=overwrite)
     if checkpoint is not None:
         remove(checkpoint.file)
+    if kept is not None:
+        clear_baseline(kept)
     if teaching is not None and teaching.folder is not None:
         clear_teacher_cache(teaching.folder)
     return training
@@ -262,25 +278,18 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
     with stage(progress, "Auditing the split"):
         facts, found = split_facts(splits), audit_table(table, splits.copies)
         words = count_words(splits.test.texts, splits.train.texts)
-        # Prints of every row that had a part in the model, validation included. The groups are
-        # those that the data names, which other files may name, too.
-        known = table.select([*splits.split.train, *splits.split.valid])
-        prints = Fingerprints.of(known.bodies, known.groups)
+        prints = _fingerprints(table, splits)
     evaluator = Evaluator(splits.test, splits.labels, seed)
-    with stage(progress, "Fitting the baseline: word counts with logistic regression"):
-        baselines, count_log_proba = evaluate_baselines(splits.train, evaluator)
-    progress.say(
-        f"To beat: {baselines.majority.accuracy:.3f} by the most frequent label alone,"
-        f" {baselines.count.accuracy:.3f} by word counts with logistic regression"
-        f" ({baselines.count.train_seconds:.0f} s)."
-    )
     n_predicted = len(splits.valid) + len(splits.test)
     deadline, fit_data = clock.fitting_deadline(n_predicted), splits.fit_data(plan.vectors)
     context = replace(plan.context, deadline=deadline, predicted_after=n_predicted)
+    majority = majority_log_proba(splits.train, evaluator)
+    baseline = _fit_baseline(splits, evaluator.scores(majority), plan, context)
     calibrated, taught = fit_model(
         plan.model, fit_data, splits.test, settings, plan.teaching, context
     )
     fitted = calibrated.fitted
+    remarks = [*(baseline.remarks if baseline else ()), *fitted.remarks]
     with stage(progress, f"Predicting {len(splits.test):,} test texts"):
         uncalibrated = fitted.model.log_proba(splits.test.texts)
     with stage(progress, "Evaluating, with groups resampled for intervals"):
@@ -288,6 +297,8 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
         scores = evaluator.scores(log_proba)
         scaling = TemperatureScaling.of(uncalibrated, splits.test.targets, calibrated.temperature)
         coverage = coverage_curve(log_proba, splits.test.targets)
+    # A model of the family count is itself what others have to beat.
+    baseline = baseline or CountBaseline(log_proba, scores, calibrated.seconds)
     folds, by_folds = _cross_validate(table, splits, plan)
     vectors = vectors_of(plan.vectors, taught)
     config = Config(
@@ -320,8 +331,11 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
     metrics = Metrics.model_validate(
         {
             **dict(scores),
-            "baselines": baselines,
-            "difference_to_count": evaluator.paired_difference(log_proba, count_log_proba),
+            "baselines": baselines_of(
+                evaluator.scores(majority), baseline.scores, baseline.train_seconds
+            ),
+            "difference_to_count": evaluator.paired_difference(log_proba, baseline.log_proba),
+            "difference_to_majority": evaluator.paired_difference(log_proba, majority),
             "split": facts,
             "folds": folds,
             "calibration": scaling,
@@ -334,13 +348,45 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
             "epochs": len(fitted.history),
             "best_epoch": fitted.best_epoch,
             "history": list(fitted.history),
-            "remarks": list(fitted.remarks),
+            "remarks": remarks,
         }
     )
     page = model_page(config, metrics, analysis, sections(found))
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
-    return Training(predictor, metrics, bundle, (*splits.split.warnings, *fitted.remarks))
+    return Training(predictor, metrics, bundle, (*splits.split.warnings, *remarks))
+
+
+def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
+    """Take the fingerprints of every row that had a part in the model, and of the test rows.
+
+    The groups are those that the data names, which other files may name, too.
+    """
+    split = splits.split
+    train, valid, test = map(table.select, (split.train, split.valid, split.test))
+    return Fingerprints.of(
+        train.bodies,
+        None if table.groups is None else [*(train.groups or ()), *(valid.groups or ())],
+        valid=valid.bodies,
+        test=test.bodies,
+        copies=splits.copies.has_duplicate_in(split.test, split.train),
+    )
+
+
+def _fit_baseline(
+    splits: DataSplits, majority: Scores, plan: Plan, context: RunContext
+) -> CountBaseline | None:
+    """Fit what the model has to beat, and say it; None for a model of that very family."""
+    to_beat = f"To beat: {majority.accuracy:.3f} by the most frequent label alone"
+    if plan.model == BASELINE:
+        context.progress.say(f"{to_beat}.")
+        return None
+    baseline = fit_baseline(splits, plan.settings, context, plan.baseline)
+    context.progress.say(
+        f"{to_beat}, {baseline.scores.accuracy:.3f} by the family count"
+        f" ({baseline.train_seconds:.0f} s)."
+    )
+    return baseline
 
 
 def _cross_validate(

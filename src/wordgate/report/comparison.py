@@ -21,8 +21,6 @@ from wordgate.report.text import (
 )
 
 HEADER = ("accuracy", "95 % interval", "macro F1", "95 % interval", "train s", "texts/s", "MB")
-_SIGNIFICANT = 0.05
-"""A difference is taken for real if its p-value is below this."""
 
 
 def comparison_page(
@@ -232,15 +230,12 @@ def recommend(comparison: Comparison, groups: Sequence[str] | None) -> Recommend
         for result in results
     }
     chosen = next(
-        result for result in results if result is best or not _is_worse(against_best[result.family])
+        result
+        for result in results
+        if result is best or against_best[result.family].proven != "worse"
     )
     use = _use(chosen, best, results, against_best[chosen.family])
     return Recommendation(chosen.family, (use, _caution(comparison, chosen, best)))
-
-
-def _is_worse(difference: PairedDifference) -> bool:
-    p_value = difference.p_value
-    return difference.difference < 0 and p_value is not None and p_value < _SIGNIFICANT
 
 
 def _use(

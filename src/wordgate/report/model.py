@@ -25,10 +25,9 @@ from wordgate.report.charts import (
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     UNDEFINED,
+    difference_sentence,
     family_name,
-    format_evidence,
     format_interval,
-    format_points,
     format_share,
     leak_warning,
     source_name,
@@ -52,11 +51,11 @@ def model_page(
     Returns:
         The page: no script, nothing fetched, every text of the data escaped.
     """
-    difference = metrics.difference_to_count
+    _, difference = metrics.difference_to_baseline(config.family)
     return render(
         "model.html.j2",
         title=f"{family_name(config.family)} on {source_name(str(config.data.get('source')))}",
-        verdict=verdict(config.family, difference),
+        verdict=verdict(config.family, metrics),
         sentences=[
             leak_warning(metrics.split),
             *metrics.split.warnings,
@@ -65,29 +64,20 @@ def model_page(
         ],
         metrics=metrics,
         headline=_headline(metrics),
-        score=_accuracy_figure(metrics),
-        scores=_scores_table(metrics),
-        difference=f"{format_points(difference)} points against word counts on the same rows"
-        f" ({format_evidence(difference)}).",
+        score=_accuracy_figure(config.family, metrics),
+        scores=_scores_table(config.family, metrics),
+        difference=difference_sentence(config.family, metrics),
         split=_split_section(metrics.split),
         section=model_section(analysis, metrics.history, metrics.best_epoch),
         audit=audit,
         methods=[
             metrics.split.reason,
             f"Interval of accuracy: {metrics.intervals.accuracy.method}.",
-            f"Difference to word counts: {difference.method}.",
+            *([] if difference is None else [f"Difference: {difference.method}."]),
             f"Recipe {config.recipe}, seed {config.seed}.",
         ],
         versions=list(config.environment.items()),
     )
-
-
-def _baselines(metrics: Metrics) -> list[tuple[str, Baseline]]:
-    both = metrics.baselines
-    return [
-        ("word counts + logistic regression", both.count),
-        ("always the most frequent label", both.majority),
-    ]
 
 
 def _headline(metrics: Metrics) -> list[tuple[str, str, str]]:
@@ -102,8 +92,8 @@ def _headline(metrics: Metrics) -> list[tuple[str, str, str]]:
     ]
 
 
-def _accuracy_figure(metrics: Metrics) -> Figure:
-    interval, baselines = metrics.intervals.accuracy, _baselines(metrics)
+def _accuracy_figure(family: str, metrics: Metrics) -> Figure:
+    interval, baselines = metrics.intervals.accuracy, metrics.baselines.to_beat(family)
     own = Estimate.of(metrics.accuracy, interval)
     rows = [Dots("this model", [own])]
     rows += [Dots(name, [Estimate(one.accuracy)]) for name, one in baselines]
@@ -126,8 +116,11 @@ def _interval(interval: Interval) -> str:
     return "no interval" if interval.low is None else f"95 %: {format_interval(interval)}"
 
 
-def _scores_table(metrics: Metrics) -> PageTable:
-    named: list[tuple[str, Metrics | Baseline]] = [("this model", metrics), *_baselines(metrics)]
+def _scores_table(family: str, metrics: Metrics) -> PageTable:
+    named: list[tuple[str, Metrics | Baseline]] = [
+        ("this model", metrics),
+        *metrics.baselines.to_beat(family),
+    ]
     rows = [
         (name, *map(format_share, (one.accuracy, one.macro_f1, one.log_loss)))
         for name, one in named

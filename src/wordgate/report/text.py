@@ -64,28 +64,49 @@ def family_name(family: str) -> str:
     return FAMILIES[family].title if family in FAMILIES else family
 
 
-def verdict(family: str, difference: PairedDifference) -> str:
-    """Write bluntly whether the model is worth more than the baseline's plain word counts."""
+def verdict(family: str, metrics: Metrics) -> str:
+    """Write bluntly whether a model is worth more than the best that it has to beat."""
     name = family_name(family)
+    baseline, difference = metrics.difference_to_baseline(family)
+    if difference is None:  # an older wordgate measured none
+        return f"How the {name} model compares with {baseline} was not measured."
     facts = f"{format_points(difference)} points, {format_evidence(difference)}"
-    if difference.low is not None and difference.low > 0:
-        return f"The {name} model beats word counts: {facts}."
-    if difference.high is not None and difference.high < 0:
+    if difference.proven == "better":
+        return f"The {name} model beats {baseline}: {facts}."
+    if difference.proven == "worse":
         remedy = "" if family == "count" else ": use --model count"
-        return f"The {name} model is WORSE than word counts ({facts}){remedy}."
-    remedy = "." if family == "count" else ": --model count is as good, and simpler."
-    return f"The {name} model does NOT beat word counts by more than chance ({facts}){remedy}"
+        return f"The {name} model is WORSE than {baseline} ({facts}){remedy}."
+    remedy = "" if family == "count" else ": --model count is simpler"
+    return f"The {name} model does NOT beat {baseline} by more than chance ({facts}){remedy}."
+
+
+def difference_sentence(family: str, metrics: Metrics) -> str:
+    """Write how far a model is from the best that it has to beat."""
+    baseline, difference = metrics.difference_to_baseline(family)
+    if difference is None:
+        return f"The difference to {baseline} was not measured."
+    points, evidence = format_points(difference), format_evidence(difference)
+    return f"{points} points against {baseline} on the same rows ({evidence})."
 
 
 def leak_warning(split: SplitFacts) -> str:
     """Write how many test rows the model could know from training, and what scores then are."""
-    if split.leaked_by_group == 0:
-        return split.leakage()
+    known = split.leaked_by_group if split.known_in_train is None else split.known_in_train
     remedy = {
         "random": "; --split grouped tells what the model is worth on unseen groups",
         "given": "; take these rows out of train to learn what the model is worth on unseen groups",
     }.get(split.kind, "")
-    return f"LEAK: {split.leakage()} So these scores are partly memory{remedy}."
+    if split.templated:
+        memory = f" On the {known:,} of the same text or group they are memory{remedy}."
+        return (
+            f"{'LEAK: ' if known else ''}{split.leakage()}{memory if known else ''} The similar"
+            " rows look like texts made from templates, which are no memory: they bear other labels"
+            " as well."
+        )
+    if split.leaked_by_group == 0:
+        return split.leakage()
+    worth = "are" if known else "may be"
+    return f"LEAK: {split.leakage()} So these scores {worth} partly memory{remedy}."
 
 
 def classification_report(scores: Scores) -> str:
@@ -133,12 +154,11 @@ def confusion_table(scores: Scores) -> str:
 def scores_beside_baselines(family: str, metrics: Metrics) -> str:
     """Lay out a model's scores below those of its baselines and of its teacher."""
     rows: list[tuple[str, Baseline | TeacherFacts | Metrics]] = [
-        ("most frequent label", metrics.baselines.majority),
-        ("word counts + logistic regression", metrics.baselines.count),
-        (f"this model ({family_name(family)})", metrics),
+        *reversed(metrics.baselines.to_beat(family)),
     ]
     if (teacher := metrics.teacher) is not None:
-        rows.insert(2, (f"its teacher ({one_line(teacher.name):.19})", teacher))
+        rows.append((f"its teacher ({one_line(teacher.name):.19})", teacher))
+    rows.append((f"this model ({family_name(family)})", metrics))
     header = ("accuracy", "macro F1", "log loss")
     lines = [f"{'on the test rows':<34}" + "".join(f"{name:>10}" for name in header)]
     for name, one in rows:

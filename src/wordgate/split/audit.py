@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wordgate.data import ReadReport, Table
 from wordgate.data.table import EMPTY, WHITE_SPACE
 from wordgate.dedup.keys import Factorized
-from wordgate.dedup.near_duplicates import NearDuplicates
+from wordgate.dedup.near_duplicates import LabelAgreement, NearDuplicates
 from wordgate.dedup.shingles import MIN_WORDS
 from wordgate.split.leakage import stands_in
 from wordgate.split.pairs import Pair, example_pairs
@@ -202,17 +202,18 @@ class Audit:
 def audit_table(table: Table, copies: NearDuplicates) -> Audit:
     """Audit rows that were read, and whose copies were found, before."""
     leaks, groups = _leaks(table, copies), _groups(table, copies)
+    labels, duplicates, conflicts = _labels(table), _duplicates(copies), _conflicts(table, copies)
     return Audit(
         reading=table.reading,
         n_rows=len(table),
         lengths=_lengths(table, copies),
-        labels=_labels(table),
-        duplicates=_duplicates(copies),
-        conflicts=_conflicts(table, copies),
+        labels=labels,
+        duplicates=duplicates,
+        conflicts=conflicts,
         groups=groups,
         leaks=leaks,
         pairs=example_pairs(table, copies),
-        advice=_advice(leaks, groups),
+        advice=_advice(leaks, groups, templated=_is_templated(labels, duplicates, conflicts)),
     )
 
 
@@ -335,15 +336,26 @@ def _sizes(groups: list[str]) -> GroupSizes:
     return GroupSizes(len(sizes), float(np.median(sizes)), max(sizes))
 
 
-def _advice(leaks: list[MeasuredLeakage], groups: Groups) -> SplitAdvice:
+def _is_templated(
+    labels: list[LabelShare] | None, duplicates: Duplicates, conflicts: Conflicts | None
+) -> bool:
+    """Tell whether near copies agree in label little more often than by chance."""
+    n_pairs = duplicates.near_pairs
+    if labels is None or conflicts is None or not n_pairs:
+        return False
+    by_chance = n_pairs * sum(one.share**2 for one in labels)
+    return LabelAgreement(n_pairs, n_pairs - conflicts.near_pairs, by_chance).is_templated
+
+
+def _advice(leaks: list[MeasuredLeakage], groups: Groups, *, templated: bool) -> SplitAdvice:
     if not leaks:
         return SplitAdvice(
             "grouped", ["There are too few rows to split: none has a second to test on."]
         )
     at_random, by_own, joined = leaks
     if joined.problem:
-        return SplitAdvice("random", [joined.problem, _random_leak(at_random)])
-    reasons = [_random_leak(at_random)]
+        return SplitAdvice("random", [joined.problem, _random_leak(at_random, templated=templated)])
+    reasons = [_random_leak(at_random, templated=templated)]
     if at_random.known < _NOTABLE:
         reasons.append("The split by groups costs nothing and stays the default.")
         return SplitAdvice("grouped", reasons)
@@ -365,7 +377,7 @@ def _advice(leaks: list[MeasuredLeakage], groups: Groups) -> SplitAdvice:
     return SplitAdvice("grouped", reasons)
 
 
-def _random_leak(at_random: MeasuredLeakage) -> str:
+def _random_leak(at_random: MeasuredLeakage, *, templated: bool) -> str:
     share = f"{at_random.known:.1%} of the test rows"
     if at_random.known < _NOTABLE:
         return f"Hardly anything repeats: a random split would leak only {share}."
@@ -373,6 +385,13 @@ def _random_leak(at_random: MeasuredLeakage) -> str:
     ways = [f"{at_random.by_copy:.1%} have an exact or near copy in train"]
     if at_random.by_group is not None:
         ways.insert(0, f"{at_random.by_group:.1%} have another row of their group in train")
+    facts = max(at_random.by_exact_copy, at_random.by_group or 0.0)
+    if templated and facts < at_random.known * _MOSTLY:
+        return (
+            f"After a random split {share} have something alike in training ({', '.join(ways)})."
+            " But near copies bear other labels about as often as chance would have it: they look"
+            " like texts made from templates, which are no memory."
+        )
     return (
         f"After a random split a model would know {share} from training ({', '.join(ways)}):"
         f" its score would be {worth}."

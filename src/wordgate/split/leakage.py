@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 _FEW_TEST_GROUPS = 100  # below this an accuracy is uncertain by about 10 points either way
 _FEW_ROWS = 10  # a label with fewer rows than this is named in a warning
 _MOST_NAMED = 5  # labels named in one warning
+MEMORY = "the test score measures memory as well as skill"
+"""What a leak means, where groups are what the data says, or copies that bear the same label."""
+TEMPLATES = "they look like texts made from templates, since near copies bear other labels as well"
+"""What it means where near copies, joined to groups, agree in label little more than by chance."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def leakage_warnings(leak: SplitLeakage, parts: SplitParts, kind: str) -> list[s
     warnings = []
     if leak.test_rows_in_train:
         leaked = leak.sentence(leak.test_rows_in_train, n_test)
-        warnings.append(f"{leaked}: the test score measures memory as well as skill.")
+        warnings.append(f"{leaked}: {MEMORY}.")
     if given and leak.valid_rows_in_train:
         leaked = leak.sentence(leak.valid_rows_in_train, n_valid, "validation")
         warnings.append(f"{leaked}: training may stop too late.")

@@ -52,7 +52,7 @@ from wordgate.text.normalizer import Normalizer, NormalizerStep
 URL = "<url>"
 EMAIL = "<email>"
 
-_SPACELESS = (
+SPACELESS = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\u30FC\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # U+30FC: Common
 )
 
@@ -94,9 +94,9 @@ _TOKEN = regex.compile(
         (
             _EMOJI,
             # A character of a word may not start with a mark or joiner that hangs on nothing.
-            r"(?![\p{M}\u200C\u200D])" + _word(rf"[\w--[{_SPACELESS}]]"),
+            r"(?![\p{M}\u200C\u200D])" + _word(rf"[\w--[{SPACELESS}]]"),
             # Grapheme clusters of these scripts; \X would take quadratic time on flags.
-            rf"[{_SPACELESS}][\p{{M}}\u0E33\u0EB3]*",
+            rf"[{SPACELESS}][\p{{M}}\u0E33\u0EB3]*",
             r"¯\\_\([\u30C4\u30C3]\)_/¯",
             _SIGNS,
             r"[\p{P}\p{S}]",

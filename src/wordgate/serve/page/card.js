@@ -29,7 +29,7 @@ export function showLede(model) {
 /** Fill the card. */
 export function showCard(model) {
   fill(find("card"),
-    model.scores ? worth(model.scores) : el("p", {}, "Nobody has judged this model: there is no honest score to show."),
+    model.scores ? worth(model.scores, model.family) : el("p", {}, "Nobody has judged this model: there is no honest score to show."),
     el("dl", { class: "facts" }, facts(model).map(([name, told]) => el("div", {}, el("dt", {}, name), el("dd", {}, told)))),
     warnings(model));
 }
@@ -45,7 +45,7 @@ function listed(labels) {
 
 export const isLeaked = (scores) => scores.leaked_by_group > 0;
 
-function worth(scores) {
+function worth(scores, family) {
   const on = [counted(scores.n_test ?? 0, "test text"),
     scores.n_test_groups ? `of ${counted(scores.n_test_groups, isLeaked(scores) ? "group" : "unseen group")}` : ""].join(" ");
   const interval = scores.low === null || scores.low === undefined ? "" : `95 % interval: ${exactly(scores.low)} to ${exactly(scores.high)}`;
@@ -56,12 +56,12 @@ function worth(scores) {
       el("p", { class: "soft" }, `of ${on}`),
       el("p", { class: "soft" }, interval),
       isLeaked(scores) ? el("p", { class: "trouble flatters" }, flatters(scores)) : null),
-    rulers(scores));
+    rulers(scores, family));
 }
 
 /** The accuracy with its interval, beside the baselines, on one scale. */
-function rulers(scores) {
-  const rows = [["this model", scores.accuracy, scores.low, scores.high], ...baselines(scores)];
+function rulers(scores, family) {
+  const rows = [["this model", scores.accuracy, scores.low, scores.high], ...baselines(scores, family)];
   const least = Math.min(...rows.flatMap(([, value, low]) => [value, low ?? value]));
   const from = Math.max(0, Math.floor(10 * least - 0.5) / 10);
   const at = (value) => `${(100 * (value - from)) / (1 - from)}%`;
@@ -75,8 +75,9 @@ function rulers(scores) {
     el("span", { class: "ruler-ends" }, el("span", {}, percent(from)), el("span", {}, "accuracy"), el("span", {}, percent(1))), el("span", {})));
 }
 
-function baselines(scores) {
-  return [["word counts", scores.baseline_accuracy], ["always the commonest", scores.majority_accuracy]]
+/** What it has to beat: the family count, but for a model of that very family. */
+function baselines(scores, family) {
+  return [["count", family === "count" ? null : scores.baseline_accuracy], ["always the commonest", scores.majority_accuracy]]
     .filter(([, value]) => Number.isFinite(value));
 }
 

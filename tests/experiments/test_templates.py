@@ -1,0 +1,103 @@
+"""Texts made from templates are similar, and no memory where likeness says little about labels."""
+
+import random
+
+import pytest
+
+import wordgate
+from wordgate.report.audit import format_audit
+from wordgate.report.text import leak_warning
+from wordgate.runtime.progress import Silent
+
+THINGS = ["card", "payment", "transfer", "refund", "account", "pension", "fee", "statement"]
+TEMPLATES = [
+    "Why was my {} declined at the store in {} on the {}th of this month",
+    "Can you please tell me how my {} can be tracked from {} on the {}th",
+    "I would like to know what happened to my {} while I was in {} on the {}th",
+]
+CITIES = ["Oslo", "Rome", "Lima", "Cairo", "Delhi", "Quito", "Perth"]
+
+
+def written(rng):
+    template = rng.choice(TEMPLATES)
+    return template.format(rng.choice(THINGS), rng.choice(CITIES), rng.randrange(10**6))
+
+
+def two_labels(rng):
+    return written(rng), rng.choice(["ok", "no"])
+
+
+def many_labels(rng):
+    return written(rng), f"intent {rng.randrange(20)}"
+
+
+def rare_label(rng):
+    return written(rng), rng.choice(["ham", "ham", "ham", "ham", "spam"])
+
+
+def rows(make, n, seed):
+    rng = random.Random(seed)
+    return [(f"{seed}-{i}", label, text) for i, (text, label) in enumerate(make(rng)
+            for _ in range(n))]  # fmt: skip
+
+
+def trained(make_file, train, test, **options):
+    files = make_file(train, "train.csv"), make_file(test, "test.csv")
+    return wordgate.train(
+        files[0], test=files[1], model="count", group="none", progress=Silent(), **options
+    )
+
+
+@pytest.mark.parametrize("make", [two_labels, many_labels, rare_label])
+def test_templates_are_not_called_memory(make_file, make):
+    training = trained(make_file, rows(make, 400, 0), rows(make, 120, 1))
+    split = training.metrics.split
+    assert split.similar_in_train > 60
+    assert split.known_in_train == 0
+    assert split.templated
+    text = leak_warning(split)
+    assert text.endswith(
+        f"; of {split.similar_in_train} that are similar to train rows, but not the same text or"
+        f" group, {split.similar_with_label}"
+        f" ({split.similar_with_label / split.similar_in_train:.1%}) bear the label of most of"
+        " these. The similar rows look like texts made from templates, which are no memory: they"
+        " bear other labels as well."
+    )
+    told = " ".join([text, *training.remarks])
+    assert "LEAK" not in told
+    assert "measures memory" not in told
+
+
+def test_exact_copies_among_templates_are_a_leak_of_so_many_rows(make_file):
+    train, test = rows(two_labels, 400, 0), rows(two_labels, 120, 1)
+    test += [(f"c{i}", label, text.upper()) for i, (_, label, text) in enumerate(train[:7])]
+    split = trained(make_file, train, test, valid=make_file(rows(two_labels, 50, 2), "v.csv"))
+    split = split.metrics.split
+    assert (split.known_in_train, split.templated) == (7, True)
+    text = leak_warning(split)
+    assert text.startswith("LEAK: Of 127 test rows ")
+    assert " On the 7 of the same text or group they are memory; take these rows out" in text
+
+
+def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
+    train = make_rows()
+    test = [(f"c{g}", label, f"{text} indeed") for g, label, text in train[::3]]
+    training = trained(make_file, train, test)
+    split = training.metrics.split
+    assert not split.templated
+    assert split.similar_with_label > 0.9 * split.similar_in_train > 50
+    assert leak_warning(split).startswith("LEAK: Of 100 test rows ")
+    assert "So these scores may be partly memory; take these" in leak_warning(split)
+    assert any("the test score measures memory" in remark for remark in training.remarks)
+
+
+@pytest.mark.parametrize("make", [two_labels, many_labels, rare_label])
+def test_an_audit_calls_templates_no_memory(make_file, make):
+    told = " ".join(format_audit(wordgate.audit(make_file(rows(make, 400, 0)))).split())
+    assert "they look like texts made from templates, which are no memory" in told
+    assert "its score would be" not in told
+
+
+def test_an_audit_calls_copies_memory(reviews):
+    told = " ".join(format_audit(wordgate.audit(reviews)).split())
+    assert "its score would be mostly memory" in told
