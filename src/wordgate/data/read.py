@@ -11,6 +11,7 @@ from typing import Any
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
+from wordgate.data.structured import refuse_structured, why_structured
 from wordgate.data.table import ReadReport, Table, own_group
 from wordgate.errors import DataError, did_you_mean, near_miss
 from wordgate.runtime.display import shown
@@ -19,6 +20,7 @@ from wordgate.tables import (
     Malformed,
     Records,
     SourceFormat,
+    StructuredCell,
     gathered,
     open_source,
     open_table,
@@ -102,6 +104,8 @@ def read_table(
         labelled=labelled,
         source=loaded.called,
     )
+    for role in ("text", "label") if labelled else ("text",):
+        refuse_structured(loaded.records, chosen[role], loaded.called)
     kept = _keep_rows(
         loaded,
         chosen,
@@ -155,7 +159,7 @@ def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:
     return _Loaded(
         replace(opened.form(), source=called),
         records,
-        () if opened.encoding is None else opened.encoding.warnings,
+        () if opened.encoding is None else opened.encoding.remarks,
         {} if named is None else named.roles,
     )
 
@@ -200,7 +204,7 @@ def _keep_rows(
 ) -> _Kept:
     """Leave out what can't be used; a row is counted once, by the first reason."""
     records, labels = loaded.records, loaded.column(chosen, "label")
-    labels = None if labels is None else [None if v is None else v.strip() for v in labels]
+    labels = None if labels is None else list(map(_stripped, labels))
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
     dropped = {f"label '{label}'": 0 for label in drop_labels}
     dropped.update({"empty label": 0, "empty text": 0})
@@ -212,6 +216,8 @@ def _keep_rows(
         if text is None or (label is None and labelled):
             missing = chosen["text" if text is None else "label"].name
             malformed.append(Malformed(records.lines[i], f"no key '{missing}'"))
+        elif why := why_structured(text, "text") or (labelled and why_structured(label, "label")):
+            malformed.append(Malformed(records.lines[i], why))
         elif label in unwanted:
             dropped[f"label '{label}'"] += 1
         elif not label and labelled:
@@ -227,6 +233,10 @@ def _keep_rows(
     if not kept:
         raise DataError(_nothing_left(loaded, dropped, malformed))
     return _Kept(kept, dropped, malformed, warnings)
+
+
+def _stripped(label: Cell) -> Cell:
+    return label if label is None or isinstance(label, StructuredCell) else label.strip()
 
 
 def _check_drop_labels(

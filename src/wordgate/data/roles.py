@@ -15,7 +15,7 @@ from functools import cached_property
 from wordgate.data.columns import Choice, Column, Flag, given_columns
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.tables import Records
+from wordgate.tables import Records, StructuredCell
 from wordgate.tables.header import (
     GROUP_NAMES,
     LABEL_NAMES,
@@ -64,6 +64,11 @@ class _Profile:
     @cached_property
     def numeric(self) -> bool:
         return bool(self.sample) and sum(map(is_number, self.sample)) >= _MOSTLY * len(self.sample)
+
+    @cached_property
+    def structured(self) -> bool:
+        """Whether cells are lists or objects, which no text or label is."""
+        return any(isinstance(cell, StructuredCell) for cell in self.sample)
 
     @cached_property
     def words(self) -> float:
@@ -176,7 +181,8 @@ def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> C
     if not candidates:
         raise _undecided("text", "none holds words", columns, source)
     named = [column for column in candidates if rank(column.name, TEXT_NAMES) is not None]
-    ranked = sorted(named or candidates, key=_text_score, reverse=True)
+    plain = [column for column in candidates if not column.structured]
+    ranked = sorted(named or plain or candidates, key=_text_score, reverse=True)
     best, others = ranked[0], ranked[1:]
     figures = f"{best.words:.1f} words on average, {best.distinct:,} distinct values"
     if named:
@@ -206,7 +212,8 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
         return _choice("label", best, f"by its name; {_label_figures(best)}")
     if named:
         return f"{named[0][1].called} and {named[1][1].called} both could be"
-    return _label_by_shape(candidates, alone=len(free) == 1)
+    plain = [column for column in candidates if not column.structured]
+    return _label_by_shape(plain or candidates, alone=len(free) == 1)
 
 
 def _label_by_shape(candidates: list[_Profile], *, alone: bool) -> Choice | str:
