@@ -11,7 +11,7 @@ from typing import Any
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
-from wordgate.data.structured import refuse_structured, why_structured
+from wordgate.data.structured import has_structured, refuse_structured, why_structured
 from wordgate.data.table import ReadReport, Table, own_group
 from wordgate.errors import DataError, did_you_mean, near_miss
 from wordgate.runtime.display import shown
@@ -205,18 +205,20 @@ def _keep_rows(
     """Leave out what can't be used; a row is counted once, by the first reason."""
     records, labels = loaded.records, loaded.column(chosen, "label")
     labels = None if labels is None else list(map(_stripped, labels))
+    texts = loaded.column(chosen, "text") or ()
+    is_structured = has_structured(texts) or has_structured(labels or ())
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
     dropped = {f"label '{label}'": 0 for label in drop_labels}
     dropped.update({"empty label": 0, "empty text": 0})
     malformed = records.malformed.copy()
     kept: list[int] = []
     unwanted = frozenset(drop_labels)
-    for i, text in enumerate(loaded.column(chosen, "text") or ()):
+    for i, text in enumerate(texts):
         label = "" if labels is None else labels[i]
         if text is None or (label is None and labelled):
             missing = chosen["text" if text is None else "label"].name
             malformed.append(Malformed(records.lines[i], f"no key '{missing}'"))
-        elif why := why_structured(text, "text") or (labelled and why_structured(label, "label")):
+        elif is_structured and (why := _why_structured(text, label, labelled=labelled)):
             malformed.append(Malformed(records.lines[i], why))
         elif label in unwanted:
             dropped[f"label '{label}'"] += 1
@@ -233,6 +235,10 @@ def _keep_rows(
     if not kept:
         raise DataError(_nothing_left(loaded, dropped, malformed))
     return _Kept(kept, dropped, malformed, warnings)
+
+
+def _why_structured(text: Cell, label: Cell, *, labelled: bool) -> str | None:
+    return why_structured(text, "text") or (why_structured(label, "label") if labelled else None)
 
 
 def _stripped(label: Cell) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from wordgate.data.columns import Choice
 from wordgate.errors import DataError
@@ -55,16 +55,24 @@ def why_structured(cell: Cell, role: str) -> str | None:
     return f"the {role} is {cell.kind}: {shown(cell, 60)}"
 
 
+def has_structured(cells: Iterable[Cell]) -> bool:
+    """Tell whether any cell is a list or an object."""
+    return StructuredCell in set(map(type, cells))
+
+
 def _first_structured(cells: Sequence[Cell], role: str) -> int | None:
     """Find the first list or object of a column, where most of its cells are such."""
-    filled = [place for place, cell in enumerate(cells) if cell and cell.strip()]
-    structured = [place for place in filled if isinstance(cells[place], StructuredCell)]
-    if structured:
-        return structured[0] if len(structured) > _MOSTLY * len(filled) else None
+    if has_structured(cells):
+        structured = [i for i, cell in enumerate(cells) if isinstance(cell, StructuredCell)]
+        return structured[0] if len(structured) > _MOSTLY * sum(map(bool, cells)) else None
+    filled = (place for place, cell in enumerate(cells) if cell and cell.strip())
     opening = ("[", "{", "(") if role == "label" else ("[",)
-    if len(filled) >= _FEWEST and all(_is_source(cells[place] or "", opening) for place in filled):
-        return filled[0]
-    return None
+    places = []
+    for place in filled:
+        if not _is_source(cells[place] or "", opening):
+            return None
+        places.append(place)
+    return places[0] if len(places) >= _FEWEST else None
 
 
 def _is_source(cell: str, opening: tuple[str, ...]) -> bool:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.data.columns import Column, joined
-from wordgate.data.structured import why_structured
+from wordgate.data.structured import has_structured, why_structured
 from wordgate.prediction.predictor import Predictor
-from wordgate.tables import Batch, Reader, StructuredCell
+from wordgate.tables import Batch, Reader
 
 ABSTAINED = -1
 EMPTY_TEXT = "the text is empty"
@@ -82,7 +82,7 @@ def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> BatchTe
             raws[place] = reader.blank
     *fronts, bodies = (batch.column(column.number - 1) for column in columns)
     for cells in (*fronts, bodies):
-        if any(isinstance(cell, StructuredCell) for cell in cells):
+        if has_structured(cells):
             whys = ((place, why_structured(cell, "text")) for place, cell in enumerate(cells))
             errors = {place: why for place, why in whys if why} | errors
     texts = [body for body in bodies if body and not body.isspace()]

@@ -223,6 +223,8 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if isinstance(value, list | tuple | dict | set | frozenset) or getattr(value, "shape", ()):
+    if isinstance(value, list | tuple | dict | set | frozenset) or bool(
+        getattr(value, "shape", None)
+    ):
         return StructuredCell(without_surrogates(str(value)))
     return without_surrogates(str(value))
