@@ -370,12 +370,11 @@ def _are_characters(lines: Sequence[str], dialect: Dialect, profile: Profile) ->
             quoted += any(cell.startswith('"') for cell in raw.split(dialect.delimiter))
         elif not _has_stray_quote(record):
             return False
-        elif any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in record):
-            quoted += 1
-        else:  # unless the file may have been cut in it
+        elif not any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in record):
+            # Unless the file may have been cut in it.
             is_last = place + 1 == len(parsed.records) and not raw.endswith(("\n", "\r"))
             stray += not is_last and (profile.width == len(record) == 1 or profile.fits(record))
-    return 0 < stray >= quoted
+    return stray > quoted
 
 
 def _needs_quotes(raw: str, record: Sequence[str], dialect: Dialect) -> bool:
