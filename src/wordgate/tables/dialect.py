@@ -154,12 +154,16 @@ def parse(
     parsed = Parsed()
     with _fields_of_any_length():
         while (start := parsed.n_lines) < len(lines):
-            if not _parse_from(start, lines, dialect, profile, parsed) and not to_end:
+            is_closed = _parse_from(start, lines, dialect, profile, parsed)
+            if not is_closed and not to_end:
                 break
-            if (place := parsed.n_lines) < len(lines):
-                parsed.alone.append(len(parsed.records))
-                parsed.records.append(by_itself(lines[place], dialect))
-                parsed.ends.append(place + 1)
+            # What is opened after a quote that is never closed is not closed either.
+            place = parsed.n_lines
+            for line in lines[place : place + 1 if is_closed else None]:
+                if '"' in line:
+                    parsed.alone.append(len(parsed.records))
+                parsed.records.append(by_itself(line, dialect) if line.strip("\r\n") else [])
+                parsed.ends.append(parsed.n_lines + 1)
     return parsed
 
 
