@@ -300,3 +300,11 @@ def test_it_is_quiet_unless_asked(data, tiny, capfd):
     told = capfd.readouterr()
     assert told.out == ""
     assert "\nepoch 2/2 " in told.err
+
+
+@pytest.mark.parametrize(
+    "label", [["ok"], ["ok", "fine"], ("ok",), {"v": "ok"}, {"ok"}], ids=str
+)  # fmt: skip
+def test_lists_and_objects_are_no_labels(label):
+    with pytest.raises(DataError, match=r"^one label for each text is needed, as a word"):
+        WordgateClassifier(model="count").fit(["a b", "c d", "e f"], ["no", label, "no"])
