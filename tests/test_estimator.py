@@ -248,7 +248,11 @@ def test_named_settings_beat_the_others(data):
         (["a", "b", "c"], ["x", None, "y"], "label 2 of 3 is None, which is no label"),
         (["a", "b"], ["x", float("nan")], "label 2 of 2 is nan, which is no label"),
         (["a", "b"], ["x", pandas.NA], "label 2 of 2 is <NA>, which is no label"),
-        (["a", "b"], [["x", "y"], ["z", "x"]], "one label for each text is needed, not ['x', 'y']"),
+        (
+            ["a", "b"],
+            [["x", "y"], ["z", "x"]],
+            "one label for each text is needed, as a word or a number; label 1",
+        ),
         (["a", "b"], None, "a label for each text is needed, not None"),
         (["a", None], ["x", "y"], "text 2 of 2 is None (NoneType), not a string"),
         ("ab", ["x", "y"], "a list of texts is needed, not a single string; write [text]"),
