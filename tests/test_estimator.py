@@ -248,7 +248,11 @@ def test_named_settings_beat_the_others(data):
         (["a", "b", "c"], ["x", None, "y"], "label 2 of 3 is None, which is no label"),
         (["a", "b"], ["x", float("nan")], "label 2 of 2 is nan, which is no label"),
         (["a", "b"], ["x", pandas.NA], "label 2 of 2 is <NA>, which is no label"),
-        (["a", "b"], [["x", "y"], ["z", "x"]], "one label for each text is needed, not ['x', 'y']"),
+        (
+            ["a", "b"],
+            [["x", "y"], ["z", "x"]],
+            "one label for each text is needed, as a word or a number; label 1",
+        ),
         (["a", "b"], None, "a list of labels is needed, not None"),
         (["a", None], ["x", "y"], "text 2 of 2 is None (NoneType), not a string"),
         ("ab", ["x", "y"], "there are 1 texts but 2 labels"),
@@ -300,3 +304,11 @@ def test_it_is_quiet_unless_asked(data, tiny, capfd):
     told = capfd.readouterr()
     assert told.out == ""
     assert "\nepoch 2/2 " in told.err
+
+
+@pytest.mark.parametrize(
+    "label", [["ok"], ["ok", "fine"], ("ok",), {"v": "ok"}, {"ok"}], ids=str
+)  # fmt: skip
+def test_lists_and_objects_are_no_labels(label):
+    with pytest.raises(DataError, match=r"^one label for each text is needed, as a word"):
+        WordgateClassifier(model="count").fit(["a b", "c d", "e f"], ["no", label, "no"])

@@ -246,6 +246,11 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
     for position, label in enumerate(labels):
         if is_missing(label):
             raise DataError(f"label {position + 1} of {n_texts} is {label!r}, which is no label")
+        if isinstance(label, list | tuple | dict | set | frozenset):
+            raise DataError(
+                f"one label for each text is needed, as a word or a number; label {position + 1} of"
+                f" {n_texts} is {label!r}"
+            )
     column = np.asarray(labels)
     if column.ndim != 1:
         raise DataError(f"one label for each text is needed, not {labels[0]!r}")

@@ -88,3 +88,19 @@ def test_one_array_says_what_to_write_instead(write):
     with pytest.raises(DataError) as error:
         read_table(write("a.json", json.dumps([GOOD, BAD])))
     assert str(error.value) == ("'a.json' is one JSON array: write one object a line (JSON Lines)")
+
+
+@pytest.mark.parametrize("word", ["NaN", "null", '""'])
+@pytest.mark.parametrize("key", ["text", "label"])
+def test_nan_is_empty_as_in_frames(write, key, word):
+    lines = [f'{{"text": "a lamp {i}", "label": "{"ok" if i % 2 else "no"}"}}' for i in range(8)]
+    other = "text" if key == "label" else "label"
+    lines[3] = f'{{"{key}": {word}, "{other}": "ok"}}'
+    table = read_table(write("a.jsonl", "\n".join(lines)))
+    assert (len(table), table.reading.dropped) == (7, {f"empty {key}": 1})
+    assert set(table.labels) == {"ok", "no"}
+
+
+def test_the_word_nan_is_a_label(write):
+    lines = [json.dumps({"text": f"a lamp {i}", "label": ["nan", "no"][i % 2]}) for i in range(8)]
+    assert set(read_table(write("a.jsonl", "\n".join(lines))).labels) == {"nan", "no"}

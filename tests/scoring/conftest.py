@@ -18,7 +18,7 @@ def here(tmp_path, monkeypatch):
 def score(here, count_model):
     """Score a file of the folder with a model of the labels 'bad' and 'good'."""
     return lambda *files, **options: wordgate.score(
-        count_model.folder, *files, progress=Silent(), **options
+        count_model.folder, *files, **{"progress": Silent(), **options}
     )
 
 

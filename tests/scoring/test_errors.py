@@ -38,12 +38,12 @@ def test_a_record_of_another_width_stands_in_its_error(score, write, records):
     assert scored.first_errors[0] == (2, "4 fields instead of 3: 2,We, hate it,b")
 
 
-def test_a_quote_that_is_never_closed_costs_one_line(score, write, records):
+def test_a_quote_that_is_never_closed_is_a_character_where_nothing_is_quoted(score, write, records):
     write("in.csv", 'id,text\n1,We love it\n2,"We hate\n3,We love\n4,We hate\n')
     score("in.csv", "out.csv")
     assert [row[:3] + row[-1:] for row in records("out.csv")[1:]] == [
         ["1", "We love it", "good", ""],
-        ["", "", "", 'a quote is opened and never closed: 2,"We hate'],
+        ["2", '"We hate', "bad", ""],
         ["3", "We love", "good", ""],
         ["4", "We hate", "bad", ""],
     ]

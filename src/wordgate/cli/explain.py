@@ -54,13 +54,16 @@ def explain(bundle: str, text: str, *, threads: int | None, as_json: bool) -> No
 
 
 def _from_standard_input() -> str:
-    from wordgate.tables.encoding import BYTE_ORDER_MARK
+    from wordgate.tables.encoding import BYTE_ORDER_MARK, NOT_UTF8, is_utf8
 
     if sys.stdin is None:  # closed by the caller
         raise click.UsageError("TEXT is '-', and standard input is closed.")
     if sys.stdin.isatty():
         remark("One text, over as many lines as you like; end with Ctrl-D.")
-    text = sys.stdin.buffer.read().decode("utf-8", "replace").removeprefix(BYTE_ORDER_MARK)
+    raw = sys.stdin.buffer.read()
+    if not is_utf8(raw):
+        remark(NOT_UTF8)
+    text = raw.decode("utf-8", "replace").removeprefix(BYTE_ORDER_MARK)
     return text.rstrip("\r\n")
 
 

@@ -80,7 +80,7 @@ def predict(
 
 def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
     """Give the texts in chunks: of standard input, the lines that have come so far."""
-    from wordgate.tables.encoding import BYTE_ORDER_MARK, without_surrogates
+    from wordgate.tables.encoding import BYTE_ORDER_MARK, NOT_UTF8, is_utf8, without_surrogates
     from wordgate.tables.source import arriving_lines
 
     if texts:
@@ -91,7 +91,11 @@ def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
     if sys.stdin.isatty():
         written = "" if form is None else f", written as {one_line(form)}"
         remark(f"One text a line{written}; end with Ctrl-D.")
+    is_warned = False
     for number, lines in enumerate(arriving_lines(sys.stdin.buffer, LINES_AT_ONCE)):
+        if not (is_warned or all(map(is_utf8, lines))):
+            is_warned = True
+            remark(NOT_UTF8)
         chunk = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
         if number == 0:
             chunk[0] = chunk[0].removeprefix(BYTE_ORDER_MARK)

@@ -12,6 +12,7 @@ from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
 from wordgate.data.labels import alike_labels, join_labels, label_key
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
+from wordgate.data.structured import has_structured, refuse_structured, why_structured
 from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
 from wordgate.errors import DataError, address_message, did_you_mean, near_miss
 from wordgate.runtime.display import shown
@@ -20,6 +21,7 @@ from wordgate.tables import (
     Malformed,
     Records,
     SourceFormat,
+    StructuredCell,
     gathered,
     open_source,
     open_table,
@@ -100,6 +102,8 @@ def read_table(
         labelled=labelled,
         source=loaded.called,
     )
+    for role in ("text", "label") if labelled else ("text",):
+        refuse_structured(loaded.records, chosen[role], loaded.called)
     kept = _keep_rows(
         loaded,
         chosen,
@@ -152,7 +156,7 @@ def _load(source: Any, encoding: str | None, given: Collection[str]) -> _Loaded:
     return _Loaded(
         replace(opened.form(), source=called),
         records,
-        () if opened.encoding is None else opened.encoding.warnings,
+        () if opened.encoding is None else opened.encoding.remarks,
         {} if named is None else named.roles,
     )
 
@@ -198,7 +202,9 @@ def _keep_rows(
 ) -> _Kept:
     """Leave out what can't be used; a row is counted once, by the first reason."""
     records, labels = loaded.records, loaded.column(chosen, "label")
-    labels = None if labels is None else [None if v is None else v.strip() for v in labels]
+    labels = None if labels is None else list(map(_stripped, labels))
+    texts = loaded.column(chosen, "text") or ()
+    is_structured = has_structured(texts) or has_structured(labels or ())
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
     dropped = {f"label '{label}'": 0 for label in drop_labels}
     unwanted = {label_key(label): label for label in drop_labels}
@@ -206,11 +212,13 @@ def _keep_rows(
     dropped.update({"empty label": 0, EMPTY: 0, WHITE_SPACE: 0})
     malformed = records.malformed.copy()
     kept: list[int] = []
-    for i, text in enumerate(loaded.column(chosen, "text") or ()):
+    for i, text in enumerate(texts):
         label = "" if labels is None else labels[i]
         if text is None or (label is None and labelled):
             missing = chosen["text" if text is None else "label"].name
             malformed.append(Malformed(records.lines[i], f"no key '{missing}'"))
+        elif is_structured and (why := _why_structured(text, label, labelled=labelled)):
+            malformed.append(Malformed(records.lines[i], why))
         elif label and to_drop[label] is not None:
             dropped[f"label '{to_drop[label]}'"] += 1
         elif not label and labelled:
@@ -223,6 +231,14 @@ def _keep_rows(
     if not kept:
         raise DataError(_nothing_left(loaded, dropped, malformed))
     return _Kept(kept, dropped, malformed, warnings)
+
+
+def _why_structured(text: Cell, label: Cell, *, labelled: bool) -> str | None:
+    return why_structured(text, "text") or (why_structured(label, "label") if labelled else None)
+
+
+def _stripped(label: Cell) -> Cell:
+    return label if label is None or isinstance(label, StructuredCell) else label.strip()
 
 
 def _check_drop_labels(

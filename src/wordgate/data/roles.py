@@ -15,7 +15,7 @@ from functools import cached_property
 from wordgate.data.columns import Choice, Column, Flag, given_columns
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.tables import Records
+from wordgate.tables import Records, StructuredCell
 from wordgate.tables.header import (
     CLASS_NAMES,
     GROUP_NAMES,
@@ -65,6 +65,11 @@ class _Profile:
     @cached_property
     def numeric(self) -> bool:
         return bool(self.sample) and sum(map(is_number, self.sample)) >= _MOSTLY * len(self.sample)
+
+    @cached_property
+    def structured(self) -> bool:
+        """Whether cells are lists or objects, which no text or label is."""
+        return any(isinstance(cell, StructuredCell) for cell in self.sample)
 
     @cached_property
     def words(self) -> float:
@@ -177,7 +182,8 @@ def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> C
     if not candidates:
         raise _undecided("text", "none holds words", columns, source)
     named = [column for column in candidates if rank(column.name, TEXT_NAMES) is not None]
-    ranked = sorted(named or candidates, key=_text_score, reverse=True)
+    plain = [column for column in candidates if not column.structured]
+    ranked = sorted(named or plain or candidates, key=_text_score, reverse=True)
     best, others = ranked[0], ranked[1:]
     figures = f"{best.words:.1f} words on average, {best.distinct:,} distinct values"
     if named:
@@ -210,7 +216,8 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
     found = _label_by_name([*few, *outright]) or _label_by_name(classes)
     if found is None and len(spoken) == 1:
         return _choice("label", spoken[0], _label_figures(spoken[0]))
-    found = found or _label_by_name(many) or _label_by_shape(few, alone=len(free) == 1)
+    plain = [column for column in few if not column.structured]
+    found = found or _label_by_name(many) or _label_by_shape(plain or few, alone=len(free) == 1)
     if isinstance(found, str) and named and not (many or few):
         figures = f"{named[0].distinct:,} different numbers"
         return f"{named[0].called} holds {figures}, which measure rather than name classes"

@@ -10,6 +10,7 @@ from wordgate.bundle.config import Config
 from wordgate.data import Choice, ColumnError, Columns
 from wordgate.data.columns import Flag, as_flag, names_among
 from wordgate.data.roles import choose_roles
+from wordgate.data.structured import refuse_structured
 from wordgate.errors import DataError
 from wordgate.tables import OpenTable, Records, open_source, open_table
 from wordgate.tables.jsonl import JsonlReader, keys_among
@@ -91,11 +92,14 @@ def open_input(
     table = open_table(found, encoding=options.encoding, given=names, batch=options.batch)
     records = table.reader.sample()
     text = _choose_text(records, config, flag, found.name)
+    refuse_structured(records, text, f"'{found.name}'")
     if isinstance(table.reader, JsonlReader):
         converts = form not in (None, "jsonl")
         keys = table.all_keys() if converts and found.path is not None else []
         table.reader.know(keys, closed=converts)
-    return OpenedInput(table, text, [*table.form().lines(), text.line()])
+    doubts = [] if table.encoding is None else [table.encoding.doubt]
+    warnings = [f"warning: {doubt}" for doubt in filter(None, doubts)]
+    return OpenedInput(table, text, [*table.form().lines(), *warnings, text.line()])
 
 
 def _choose_text(records: Records, config: Config, flag: Flag | None, name: str) -> Choice:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.data.columns import Column, joined
+from wordgate.data.structured import has_structured, why_structured
 from wordgate.prediction.predictor import Predictor
 from wordgate.tables import Batch, Reader
 from wordgate.tables.values import EMPTY_TEXT, is_empty
@@ -80,6 +81,10 @@ def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> BatchTe
             errors[place] = f"{before}{why}: {raws[place]}"
             raws[place] = reader.blank
     *fronts, bodies = (batch.column(column.number - 1) for column in columns)
+    for cells in (*fronts, bodies):
+        if has_structured(cells):
+            whys = ((place, why_structured(cell, "text")) for place, cell in enumerate(cells))
+            errors = {place: why for place, why in whys if why} | errors
     texts = [body for body in bodies if body is not None and not is_empty(body)]
     if not (fronts or errors) and len(texts) == len(batch):  # as nearly always
         return BatchTexts(batch, texts, errors, raws)

@@ -109,8 +109,9 @@ class Writer(ABC):
 class DelimitedWriter(Writer):
     """Writes CSV and its kin.
 
-    Where the source is such a file with the same delimiter, a record stays as it stood, to the
-    byte but for its encoding, and the new cells follow it.
+    Where the source is such a file with the same delimiter and the usual quotes, a record stays as
+    it stood, to the byte but for its encoding, and the new cells follow it. One with a stray quote
+    is written with quotes around that cell, or the quote would eat the next lines.
 
     Args:
         reader: Where the records come from.
@@ -134,7 +135,8 @@ class DelimitedWriter(Writer):
         self._delimiter = delimiter
         self._escapes = escape_formulas
         self._special = re.compile(f'["\r\n{re.escape(delimiter)}]')
-        self._keeps = reader.delimiter == delimiter and not escape_formulas
+        is_usual = reader.delimiter == delimiter and not reader.quoting
+        self._keeps = is_usual and not escape_formulas
         end = reader.end_of_line
         self._scored = f"{delimiter}%s%s{delimiter}{end}"
         self._failed = f"{delimiter * (3 + len(labels))}%s{end}"

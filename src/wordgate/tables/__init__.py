@@ -6,7 +6,15 @@ A table goes through the modules of this folder in this order: ``source`` (bytes
 """
 
 from wordgate.tables.opening import OpenTable, SourceFormat, open_table
-from wordgate.tables.records import Batch, Cell, Malformed, Reader, Records, gathered
+from wordgate.tables.records import (
+    Batch,
+    Cell,
+    Malformed,
+    Reader,
+    Records,
+    StructuredCell,
+    gathered,
+)
 from wordgate.tables.source import Source, open_source
 
 __all__ = [
@@ -18,6 +26,7 @@ __all__ = [
     "Records",
     "Source",
     "SourceFormat",
+    "StructuredCell",
     "gathered",
     "open_source",
     "open_table",

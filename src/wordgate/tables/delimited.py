@@ -2,50 +2,56 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import NamedTuple
 
 from wordgate.errors import DataError
+from wordgate.runtime.display import shown
 from wordgate.tables.characters import (
     SHOWN_OF_LARGE,
+    WINDOW,
     Characters,
     TextReader,
     Window,
     too_long,
 )
+from wordgate.tables.dialect import (
+    ESCAPED,
+    NO_DELIMITER,
+    infer_dialect,
+    mask_escapes,
+    parse,
+    separator_line,
+    written,
+)
 from wordgate.tables.encoding import is_writable, misfits, spelled_out
-from wordgate.tables.header import infer_header
+from wordgate.tables.header import infer_header, known_names, n_before_header, resembles_header
 from wordgate.tables.records import Batch, Cell
 
-# Stands after the last line that is parsed: swallowed, it tells that a quote is still open.
-_SENTINEL = "end"
-# The unit separator stands for "no delimiter": a file of one column, commas included.
-_NO_DELIMITER = "\x1f"
-# The first wins a tie: a tab hardly ever stands in a text, a comma often.
-_CANDIDATES = ("\t", ",", ";", "|")
-_SAMPLE_CHARACTERS = 65_536
-_SAMPLE_RECORDS = 200
+_MOSTLY = 0.9
 _HEADER_RECORDS = 5_000
-# The largest value that fits a C long everywhere.
-_LARGEST_FIELD = 2**31 - 1
 # Before, Python's csv module stops at NUL.
 _NUL_IS_READ = sys.version_info >= (3, 11)
 
 
 @dataclass
 class DelimitedBatch(Batch):
-    """Records of a CSV file, as lists of cells; those of a rejected one are whatever there is."""
+    """Records of a CSV file, as lists of cells; those of a rejected one are whatever there is.
+
+    Attributes:
+        records: Their cells.
+        alone: The places of those with a stray quote, which no other reader would read alike.
+    """
 
     raws: list[str]
     records: list[list[str]] = field(default_factory=list)
     width: int = 0
+    alone: set[int] = field(default_factory=set)
 
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells."""
@@ -61,6 +67,7 @@ class DelimitedBatch(Batch):
     def select(self, kept: Sequence[int]) -> None:
         """Keep some of the records."""
         self.rejected = {i: self.rejected[k] for i, k in enumerate(kept) if k in self.rejected}
+        self.alone = {i for i, k in enumerate(kept) if k in self.alone}
         self.records = [self.records[i] for i in kept]
         self.raws = [self.raws[i] for i in kept]
         self.lines = [self.lines[i] for i in kept]
@@ -102,11 +109,16 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         self._keeps_blank = characters.bounded
         beginning = characters.beginning()
         self.marked = characters.marked
-        self._dialect = _infer_delimiter(_readable(beginning)[0])
-        self.delimiter = None if self._dialect == _NO_DELIMITER else self._dialect
-        self.form = "tsv" if self._dialect == "\t" else "csv"
-        first_line = io.StringIO(beginning[:_SAMPLE_CHARACTERS], newline="").readline()
+        self._dialect, self._profile = infer_dialect(
+            _readable(beginning), is_whole=characters.ended
+        )
+        self._delimiter = self._dialect.delimiter
+        self.delimiter = None if self._delimiter == NO_DELIMITER else self._delimiter
+        self.quoting = self._dialect.line()
+        self.form = "tsv" if self._delimiter == "\t" else "csv"
+        first_line = io.StringIO(beginning[:WINDOW], newline="").readline()
         self.end_of_line = "\r\n" if first_line.endswith("\r\n") else "\n"
+        self._ends_empty = False  # whether each record ends with a delimiter that the header lacks
         self.width = 0  # until it is known
         self.names = None
         is_cut = characters.bounded and not characters.ended
@@ -130,20 +142,94 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         """Find the number of columns, and take the header out, where there is one."""
         if not records:
             raise self._no_records("whole record")
-        first, widths = records[0], Counter(map(len, records))
-        self.width = max(widths, key=lambda width: (widths[width], width))
-        self.blank = self._dialect * (self.width - 1)
+        widths = Counter(map(len, records))
+        n_before, named = 0, self._named_width(records)
+        self.width = max(widths, key=lambda width: (widths[width], width == named, width))
+        if header is None:
+            n_before = self._n_before(records, given)
+        first, *others = records[n_before:]
+        self.blank = self._delimiter * (self.width - 1)
         self.header, self.header_reason = header, "known of this data set"
+        if header is None:
+            uniform = [r for r in others[:_HEADER_RECORDS] if len(r) == self.width]
+            first = self._fitted(first, uniform, given, n_before)
         if header is None and len(first) != self.width:
             self.header = False
             self.header_reason = "the first record has another number of fields than most"
         elif header is None:
-            uniform = [record for record in records[:_HEADER_RECORDS] if len(record) == self.width]
-            self.header, self.header_reason = infer_header(first, uniform[1:], given)
+            self.header, self.header_reason = infer_header(first, uniform, given)
+        if not self.header:
+            n_before = 1 if self._separator_comes_first() else 0
+        skipped = [self._without_first() for _ in range(n_before)]
+        if skipped:
+            lines = ", ".join(repr(spelled_out(shown(line, 40))[0]) for line in skipped)
+            what = "1 line" if len(skipped) == 1 else f"{len(skipped)} lines"
+            self.header_reason += f"; left out before it: {what}, {lines}"
         if self.header:
             # A header cell may be empty: pandas writes its index under no name.
             self.names = [spelled_out(cell.strip())[0] for cell in first]
-            self.heading = spelled_out(self._without_first())[0]
+            self.heading = self._fitted_heading(spelled_out(self._without_first())[0])
+
+    def _named_width(self, records: Sequence[list[str]]) -> int:
+        """Give the number of fields that the names of a header promise; 0 without known names."""
+        first, *others = records
+        if not known_names(first):
+            return 0
+        count = len(first) - (not first[-1].strip())
+        further = [record[-1].strip() for record in others if len(record) == count + 1]
+        return count + bool(further and not any(further))
+
+    def _n_before(self, records: Sequence[list[str]], given: Collection[str]) -> int:
+        """Count the records that stand before the header."""
+        n_named = 1 if self._separator_comes_first() else 0
+        return n_named + n_before_header(records[n_named:], self.width, given)
+
+    def _separator_comes_first(self) -> bool:
+        raws = (batch.raws[place] for batch in self._ahead for place in islice(batch.whole(), 1))
+        return separator_line(next(raws, "")) is not None
+
+    def _fitted(
+        self,
+        first: list[str],
+        others: Sequence[list[str]],
+        given: Collection[str],
+        place: int,
+    ) -> list[str]:
+        """Fit a header to records that end with a delimiter, or lack the one that it ends with.
+
+        Raises:
+            DataError: It names columns, but not those of the records.
+        """
+        count = len(first)
+        if count == self.width or not others:
+            return first
+        fitted = first
+        n_closed = sum(not record[-1].strip() for record in others if record)
+        if count == self.width - 1 and n_closed >= _MOSTLY * len(others):
+            fitted = [*first, ""]
+        elif count == self.width + 1 and not first[-1].strip():
+            fitted = first[:-1]
+        if len(fitted) == self.width and infer_header(fitted, others, given)[0]:
+            self._ends_empty = count < self.width
+            return fitted
+        if not resembles_header(first, others, given):
+            return first
+        fields = "1 field" if count == 1 else f"{count} fields"
+        line = [batch.lines[i] for batch in self._ahead for i in batch.whole()][place]
+        raise DataError(
+            f"'{self.name}', line {line}: the header has {fields}"
+            f" ({', '.join(shown(cell.strip(), 40) for cell in first)}), but most records have"
+            f" {self.width}: name each column once, and put quotes around each cell that holds"
+            f" {self._delimiter!r}"
+        )
+
+    def _fitted_heading(self, heading: str) -> str:
+        """Give the header as it stood with as many fields as the records."""
+        if self._ends_empty:
+            return heading + self._delimiter
+        is_longer = heading.count(self._delimiter) >= self.width
+        ends = is_longer and heading.rstrip(" ").endswith(self._delimiter)
+        return heading.rstrip(" ")[:-1] if ends else heading
 
     def _without_first(self) -> str:
         """Take out the first whole record, and the blank lines before; give it as it stood."""
@@ -187,54 +273,62 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         return _Taken(DelimitedBatch([""] * count, lines, records=[[]] * count), length, n_lines)
 
     def _records(self, text: str, most_lines: int) -> _Taken:
-        text, nul = _readable(text)
         lines = list(islice(io.StringIO(text, newline=""), most_lines))
-        records: list[list[str]] = []
-        ends: list[int] = []
-        with _fields_of_any_length():
-            reader = csv.reader(chain(lines, (_SENTINEL,)), delimiter=self._dialect)
-            try:
-                for record in reader:
-                    records.append(record)
-                    ends.append(reader.line_num)
-            except csv.Error as error:
-                line = self._line + reader.line_num - 1
-                raise DataError(f"'{self.name}', line {line}: {error}") from error
-        records.pop()  # the sentinel, or what swallowed it
-        ends.pop()
-        last = ends[-1] if ends else 0
+        readable, nul = self._parseable(lines)
+        parsed = parse(readable, self._dialect, self._profile)
+        last = parsed.n_lines
         looked_at = sum(map(len, lines))
         length = looked_at if last == len(lines) else sum(map(len, lines[:last]))
-        if last == len(records):  # a line a record
+        if last == len(parsed.records):  # a line a record
             numbers: Sequence[int] = range(self._line, self._line + last)
             raws = [line.rstrip("\r\n") for line in lines[:last]]
         else:
-            places = [slice(*place) for place in zip([0, *ends], ends, strict=False)]
+            places = [slice(*place) for place in zip([0, *parsed.ends], parsed.ends, strict=False)]
             numbers = [self._line + place.start for place in places]
             raws = ["".join(lines[place]).rstrip("\r\n") for place in places]
-        batch = _with_nul(DelimitedBatch(raws, numbers, records=records), nul)
+        cells = self._cells(parsed.records, nul)
+        batch = DelimitedBatch(raws, numbers, records=cells, alone=set(parsed.alone))
         return _Taken(batch, length, last, looked_at)
 
     def _given_up(self, text: str, *, ended: bool) -> _Taken:
         """Pass over a line whose quote is stray, and go on after it, line by line."""
         # Whatever quote is opened later in the text, and not closed on its line, is stray, too:
         # the first would have been closed in the same place.
-        text, nul = _readable(text)
         lines = list(islice(io.StringIO(text, newline=""), self._batch))
+        readable, nul = self._parseable(lines)
         raws = [line.rstrip("\r\n") for line in lines]
         batch = DelimitedBatch(raws, range(self._line, self._line + len(lines)))
         length = 0
         for place, line in enumerate(lines):
-            with _fields_of_any_length():
-                record, *others = csv.reader((line, _SENTINEL), delimiter=self._dialect)
-            if not others:  # the quote has swallowed the sentinel
-                record = []
+            parsed = parse([readable[place]], self._dialect, self._profile)
+            if parsed.alone:
+                batch.alone.add(place)
+            if not parsed.records:
                 left = self._characters.largest - length
                 within = "never closed" if ended else f"not closed in {left:,} characters"
                 batch.rejected[place] = f"a quote is opened and {within}"
-            batch.records.append(record)
+            batch.records += self._cells(parsed.records, nul) or [[]]
             length += len(line)
-        return _Taken(_with_nul(batch, nul), length, len(lines))
+        return _Taken(batch, length, len(lines))
+
+    def _parseable(self, lines: list[str]) -> tuple[list[str], str | None]:
+        """Put stand-ins for what the csv module would not read as it is meant; tell NUL's."""
+        if self._dialect.escapes:
+            lines = [mask_escapes(line) for line in lines]
+        if _NUL_IS_READ or not any("\0" in line for line in lines):
+            return lines, None
+        nul = _stand_in("".join(lines))
+        return [line.replace("\0", nul) for line in lines], nul
+
+    def _cells(self, records: list[list[str]], nul: str | None) -> list[list[str]]:
+        """Put what they stand for in the place of the stand-ins."""
+        meant = {stand_in: escaped[1] for escaped, stand_in in ESCAPED.items()}
+        if nul is not None:
+            meant[nul] = "\0"
+        if not (self._dialect.escapes or nul):
+            return records
+        table = str.maketrans(meant)
+        return [[cell.translate(table) for cell in record] for record in records]
 
     def _too_long(self) -> _Taken:
         start = self._characters.pending[:SHOWN_OF_LARGE]
@@ -253,11 +347,23 @@ class DelimitedReader(TextReader[DelimitedBatch]):
                 batch.select([i for i, r in enumerate(batch.records) if r or i in batch.rejected])
         if self._characters.bounded and not is_writable("".join(batch.raws)):
             self._spell_out(batch)
+        if self._ends_empty:
+            self._reject_further_fields(batch)
         if not {self.width}.issuperset(map(len, batch.records)):
             for place, record in enumerate(batch.records):
                 if (count := len(record)) != self.width:
                     fields = "1 field" if count == 1 else f"{count} fields"
                     batch.rejected.setdefault(place, f"{fields} instead of {self.width}")
+
+        for place in batch.alone.difference(batch.rejected):
+            batch.raws[place] = written(batch.records[place], self._delimiter)
+
+    def _reject_further_fields(self, batch: DelimitedBatch) -> None:
+        """Reject records with more fields than the header names, which is no empty one."""
+        for place, record in enumerate(batch.records):
+            if len(record) == self.width and record[-1].strip():
+                why = f"{self.width} fields instead of {self.width - 1} and an empty one"
+                batch.rejected.setdefault(place, why)
 
     def _spell_out(self, batch: DelimitedBatch) -> None:
         for place, raw in enumerate(batch.raws):
@@ -267,48 +373,11 @@ class DelimitedReader(TextReader[DelimitedBatch]):
                 batch.misfits[place] = misfits(count, self._encoding)
 
 
-def _infer_delimiter(text: str) -> str:
-    """Find the delimiter that cuts the first records into equally many fields."""
-    sample, whole = text[:_SAMPLE_CHARACTERS], len(text) <= _SAMPLE_CHARACTERS
-    best, best_share = _NO_DELIMITER, 0.0
-    for delimiter in _CANDIDATES:
-        with _fields_of_any_length():
-            reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-            widths = [len(record) for record in islice(reader, _SAMPLE_RECORDS + 1) if record]
-        if not whole:
-            widths = widths[:-1]  # the last record may be cut short by the end of the sample
-        if not widths:
-            continue
-        width, count = Counter(widths).most_common(1)[0]
-        share = round(count / len(widths), 2)
-        # Commas also stand in plain sentences, but hardly equally many in each.
-        if width < 2 or (share < 0.9 and (widths[0] != width or share < 0.3)):
-            continue
-        if share > best_share:
-            best, best_share = delimiter, share
-    return best
+def _readable(text: str) -> str:
+    """Put a stand-in for NUL where this Python's csv module can't read it."""
+    return text if _NUL_IS_READ else text.replace("\0", _stand_in(text))
 
 
-def _readable(text: str) -> tuple[str, str | None]:
-    """Put a stand-in for NUL where this Python's csv module can't read it; give it, too."""
-    if _NUL_IS_READ or "\0" not in text:
-        return text, None
-    stand_in = next((chr(c) for c in range(0xFDD0, 0xFDF0) if chr(c) not in text), "\ufffd")
-    return text.replace("\0", stand_in), stand_in
-
-
-def _with_nul(batch: DelimitedBatch, nul: str | None) -> DelimitedBatch:
-    if nul is not None:
-        batch.records = [[cell.replace(nul, "\0") for cell in record] for record in batch.records]
-        batch.raws = [raw.replace(nul, "\0") for raw in batch.raws]
-    return batch
-
-
-@contextmanager
-def _fields_of_any_length() -> Iterator[None]:
-    """Lift the csv module's limit of 131,072 characters a field, and put it back."""
-    before = csv.field_size_limit(_LARGEST_FIELD)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
+def _stand_in(text: str) -> str:
+    """Give a character that a text doesn't hold."""
+    return next((chr(c) for c in range(0xFDD0, 0xFDF0) if chr(c) not in text), "\ufffd")

@@ -6,9 +6,10 @@ import codecs
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wordgate.errors import DataError, near_miss
+from wordgate.tables.detection import guess_encoding, lines_to_tell
 from wordgate.tables.source import Source
 
 _COMMON = ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1", "shift_jis", "gb18030"]
@@ -20,6 +21,10 @@ _LEAVE_OUT = "; leave --encoding out to have it found"
 # More broken places than this to a line, and the file is of an encoding that nobody named.
 _FEW = 0.01
 
+NOT_UTF8 = (
+    "wordgate: warning: standard input is not UTF-8: what doesn't fit was read as \ufffd;"
+    " convert it first, or score a file with --encoding"
+)
 BYTE_ORDER_MARK = "\ufeff"
 # Stands for a broken byte sequence: U+FFFD stands in many files as a character of its own.
 _BROKEN = "\ud800"
@@ -55,6 +60,7 @@ class Encoding:
         reason: Why this encoding.
         asked: Whether the user named it.
         warnings: What is lost where bytes that don't fit are replaced.
+        doubt: What to do if it is another, where it is a guess.
     """
 
     codec: str
@@ -62,6 +68,12 @@ class Encoding:
     reason: str
     asked: bool = False
     warnings: tuple[str, ...] = ()
+    doubt: str = ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know before trusting the letters."""
+        return (*filter(None, [self.doubt]), *self.warnings)
 
 
 class Decoder:
@@ -116,7 +128,7 @@ class Decoder:
 
 
 def find_encoding(source: Source, asked: str | None) -> Encoding:
-    """Find how bytes are read: as asked; else by their mark, UTF-8 where it fits, else cp1252.
+    """Find how bytes are read: as asked; else by their mark, UTF-8 where it fits, else a guess.
 
     Of a file all bytes are looked at, of a pipe those that have come. Bytes that don't fit are no
     error here, as long as they are few.
@@ -155,6 +167,15 @@ def without_surrogates(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def is_utf8(raw: bytes) -> bool:
+    """Tell whether bytes are UTF-8."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def is_writable(text: str) -> bool:
@@ -221,20 +242,39 @@ def _refuse_binary(raw: bytes, name: str) -> None:
 
 
 def _not_quite_utf8(source: Source, where: str) -> Encoding:
-    """Choose between UTF-8 with a few broken bytes and cp1252."""
+    """Choose between UTF-8 with a few broken bytes and a guess."""
     # One broken byte in a UTF-8 file must not turn every emoji of it into cp1252 letters:
-    # sequences of several bytes that are valid UTF-8 hardly ever stand in cp1252 text.
-    counts = _counted(_looked_at(source))
-    is_utf8 = counts.valid >= 10 * counts.broken
-    if not is_utf8 and counts.not_cp1252 is None:
-        return Encoding("cp1252", "cp1252", where)
-    if is_utf8 or counts.broken <= _FEW * counts.lines:
-        warning = f"{counts.broken:,} broken byte sequences were read as \ufffd ({where})"
-        reason = f"it fits but for {counts.broken:,} places"
-        return Encoding("utf-8", "UTF-8", reason, warnings=(warning,))
+    # sequences of several bytes that are valid UTF-8 hardly ever stand in text of one byte each.
+    counts = _counted(_looked_at(source), "utf-8")
+    is_few = counts.broken <= _FEW * counts.lines
+    if counts.valid >= 10 * counts.broken or (is_few and counts.not_cp1252):
+        return _replacing("utf-8", "UTF-8", counts, where)
+    codec = guess_encoding(lines_to_tell(_looked_at(source)))
+    if codec is not None and codec != "cp1252":
+        other = _counted(_looked_at(source), codec)
+        if not other.broken:
+            return Encoding(codec, codec, where, doubt=_doubt(codec))
+        if other.broken <= _FEW * other.lines:
+            return replace(_replacing(codec, codec, other, where), doubt=_doubt(codec))
+    if counts.not_cp1252 is None:
+        return Encoding("cp1252", "cp1252", where, doubt=_doubt("cp1252"))
     raise DataError(
         f"'{source.name}' is neither UTF-8 nor cp1252 ({where}; {counts.not_cp1252} is not cp1252):"
         " name its --encoding, latin-1 for one"
+    )
+
+
+def _replacing(codec: str, name: str, counts: _Counts, where: str) -> Encoding:
+    """Take an encoding that a few bytes don't fit."""
+    warning = f"{counts.broken:,} broken byte sequences were read as \ufffd ({where})"
+    reason = f"it fits but for {counts.broken:,} places"
+    return Encoding(codec, name, reason, warnings=(warning,))
+
+
+def _doubt(codec: str) -> str:
+    return (
+        f"the encoding {codec} is a guess, since the bytes are not UTF-8: where letters look wrong,"
+        " name the right one with --encoding"
     )
 
 
@@ -267,14 +307,14 @@ def _byte_at(byte: int, place: int) -> str:
 
 @dataclass
 class _Counts:
-    valid: int = 0  # sequences of several bytes that are UTF-8
+    valid: int = 0  # characters beside ASCII
     broken: int = 0  # sequences that are not
     lines: int = 0
     not_cp1252: str | None = None  # the first byte that isn't cp1252 either, and where
 
 
-def _counted(blocks: Iterator[bytes]) -> _Counts:
-    decoder, counts, passed = codecs.getincrementaldecoder("utf-8")(_BROKEN_AS_ONE), _Counts(), 0
+def _counted(blocks: Iterator[bytes], codec: str) -> _Counts:
+    decoder, counts, passed = codecs.getincrementaldecoder(codec)(_BROKEN_AS_ONE), _Counts(), 0
     for block in blocks:
         text = decoder.decode(block)
         broken = text.count(_BROKEN)

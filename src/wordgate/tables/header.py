@@ -70,6 +70,8 @@ def rank(name: str | None, known: tuple[str, ...]) -> int | None:
 _NAME_WORDS = 8
 _NAME_CHARACTERS = 60
 _SAMPLE = 2_000
+_MOST_BEFORE = 20  # records before a header
+_MOST_TITLES = 2  # of them that have as many fields as it
 
 
 def infer_header(
@@ -102,6 +104,54 @@ def infer_header(
     )
 
 
+def n_before_header(records: Sequence[Sequence[str]], width: int, given: Collection[str]) -> int:
+    """Count the first records that stand before a header: comments, titles, empty cells.
+
+    Args:
+        records: The first of a file, of any width.
+        width: The width of most.
+        given: Column names that the user's flags mention.
+
+    Returns:
+        0 where the first record is the header, or none is found below it.
+    """
+    others = 0  # before it that look like records
+    for place, record in enumerate(records[: _MOST_BEFORE + 1]):
+        names = known_names(record)
+        if len(record) == width and (len(names) >= 2 or any(c.strip() in given for c in record)):
+            return place
+        is_marked = record[0].startswith("#") and (len(record) != width or not names)
+        if is_marked or 0 < len(record) < width or not any(cell.strip() for cell in record):
+            continue
+        uniform = [other for other in records[place + 1 :] if len(other) == width]
+        is_plain = any(len(other) == width for other in records[:place])
+        if place and not others and len(record) == width and not (is_plain and not names):
+            return place if infer_header(record, uniform, given)[0] else 0
+        others += 1
+        if others > _MOST_TITLES:
+            break
+    return 0
+
+
+def resembles_header(
+    cells: Sequence[str], others: Sequence[Sequence[str]], given: Collection[str]
+) -> bool:
+    """Tell whether a record names columns, though the others have another width.
+
+    Args:
+        cells: The record.
+        others: The others.
+        given: Column names that the user's flags mention.
+    """
+    stripped = [cell.strip() for cell in cells]
+    if _long_cell(stripped) or any(map(is_number, stripped)):
+        return False
+    if known_names(stripped) or not set(given).isdisjoint(stripped):
+        return True
+    values = {cell.strip() for record in others[:_SAMPLE] for cell in record}
+    return len(cells) > 1 and all(stripped) and values.isdisjoint(stripped)
+
+
 def _numbers_below(
     cells: list[str], below: list[list[str]], *, first_is_number: bool
 ) -> tuple[bool, str] | None:
@@ -125,8 +175,13 @@ def _long_cell(cells: list[str]) -> tuple[bool, str] | None:
     return None
 
 
+def known_names(cells: Sequence[str]) -> list[str]:
+    """Give the cells that are known names of columns."""
+    return [cell.strip() for cell in cells if cell.strip().lower() in KNOWN_NAMES]
+
+
 def _known_names(cells: list[str], least: int) -> tuple[bool, str] | None:
-    known = [cell for cell in cells if cell.lower() in KNOWN_NAMES]
+    known = known_names(cells)
     if len(known) < least:
         return None
     return True, f"the first record names columns: {', '.join(known)}"

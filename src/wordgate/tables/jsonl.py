@@ -12,7 +12,7 @@ from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.tables.characters import SHOWN_OF_LARGE, Characters, TextReader, Window, too_long
 from wordgate.tables.encoding import is_writable, misfits, spelled_out, without_surrogates
-from wordgate.tables.records import Batch, Cell
+from wordgate.tables.records import Batch, Cell, StructuredCell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +43,7 @@ class JsonlBatch(Batch):
         return len(self.columns)
 
     def column(self, index: int) -> list[Cell]:
-        """Give a column's cells; None where a record lacks the key, "" where it is null."""
+        """Give a column's cells; None where a record lacks the key, "" where it is null or NaN."""
         values = self._values(index, _MISSING)
         if self.plain:
             return [value if isinstance(value, str) else _cell(value) for value in values]
@@ -53,7 +53,7 @@ class JsonlBatch(Batch):
         """Give the columns: a key's values as strings, since they need not be of one type."""
         import pyarrow as pa
 
-        columns = ([None if value is None else _cell(value) for value in self._values(i, None)]
+        columns = ([None if _is_null(value) else _cell(value) for value in self._values(i, None)]
                    for i in range(self.width))  # fmt: skip
         return pa.table([pa.array(cells, pa.string()) for cells in columns], names=list(names))
 
@@ -264,13 +264,18 @@ def _flat(found: Object) -> Object | str:
 
 
 def _cell(value: object) -> Cell:
-    """Make a cell of a JSON value: lists and objects stay JSON, null is empty."""
+    """Make a cell of a JSON value: lists and objects stay JSON, null and NaN are empty."""
     if isinstance(value, str):
         return without_surrogates(value)
-    if value is None or value != value:  # NaN, which Python's own JSON writes for a missing value
+    if _is_null(value):
         return ""
     if value is _MISSING:
         return None
     if isinstance(value, dict | list):
-        return without_surrogates(json.dumps(value, ensure_ascii=False))
+        return StructuredCell(without_surrogates(json.dumps(value, ensure_ascii=False)))
     return str(value)
+
+
+def _is_null(value: object) -> bool:
+    """Tell whether a value is missing: null, or NaN, as pandas writes what it misses."""
+    return value is None or (isinstance(value, float) and value != value)

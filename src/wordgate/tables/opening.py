@@ -31,6 +31,7 @@ class SourceFormat:
         encoding: How its bytes were read, or None where there was nothing to decode.
         encoding_reason: Why that encoding.
         delimiter: What separates fields; None for a single column or another format.
+        quoting: What is unusual about quotes and spaces in it, as a clause.
         header: Whether the first record names the columns; None for another format.
         header_reason: Why so.
     """
@@ -41,6 +42,7 @@ class SourceFormat:
     encoding: str | None = None
     encoding_reason: str = ""
     delimiter: str | None = None
+    quoting: str = ""
     header: bool | None = None
     header_reason: str = ""
 
@@ -54,6 +56,8 @@ class SourceFormat:
         if self.delimiter is not None:
             name = _DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))
             details.append(f"fields separated by {name}")
+        if self.quoting:
+            details.append(self.quoting)
         lines = [f"read {self.source}: {', '.join(details)}"]
         if self.header is not None:
             lines.append(f"header: {'yes' if self.header else 'none'} ({self.header_reason})")
@@ -83,6 +87,7 @@ class OpenTable:
             encoding=None if self.encoding is None else self.encoding.name,
             encoding_reason="" if self.encoding is None else self.encoding.reason,
             delimiter=self.reader.delimiter,
+            quoting=self.reader.quoting,
             header=self.reader.header,
             header_reason=self.reader.header_reason,
         )

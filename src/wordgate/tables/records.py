@@ -17,6 +17,17 @@ Cell = str | None
 """A cell as read; "" where it is empty, None where the record lacks the key altogether."""
 
 
+class StructuredCell(str):
+    """A list or an object as JSON or Python writes it: data of a column, but no text or label."""
+
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        """Call it a list or an object."""
+        return "an object" if self.startswith("{") else "a list"
+
+
 @dataclass(frozen=True)
 class Malformed:
     """A record that could not be read: the line it starts on and what is wrong with it."""
@@ -84,6 +95,7 @@ class Reader(ABC):
         blank: A record without cells, as it would stand.
         marked: Whether the source began with a byte-order mark.
         delimiter: What separates fields; None for a single column or another format.
+        quoting: What is unusual about quotes and spaces, as a clause; empty where nothing is.
         header: Whether the first record names the columns; None for another format.
         header_reason: Why so.
         heading: The header as it stood, without the end of its line; None where there is none.
@@ -96,6 +108,7 @@ class Reader(ABC):
     blank: str
     marked = False
     delimiter: str | None = None
+    quoting = ""
     header: bool | None = None
     header_reason = ""
     heading: str | None = None

@@ -255,8 +255,9 @@ def _piped(stream: BinaryIO, name: str, enough: Callable[[bytes], bool] | None) 
         head = b"".join(blocks)
     else:
         head = _gathered(blocks, lambda head: len(head) >= _HEAD or enough(head))
+    is_whole = enough is None or (len(head) < _HEAD and not enough(head))
     _refuse_foreign(head, name)
-    return Source(name, None, head, compressed, None, is_whole=enough is None, _rest=blocks)
+    return Source(name, None, head, compressed, None, is_whole=is_whole, _rest=blocks)
 
 
 def _gathered(blocks: Iterator[bytes], enough: Callable[[bytes], bool]) -> bytes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from wordgate.errors import DataError
 from wordgate.runtime.packages import require_extra
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.records import Batch, Cell, Reader, Records, gathered
+from wordgate.tables.records import Batch, Cell, Reader, Records, StructuredCell, gathered
 from wordgate.tables.source import Source, most_unpacked
 from wordgate.tables.values import columns_by_name, is_missing
 
@@ -229,4 +229,8 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if isinstance(value, list | tuple | dict | set | frozenset) or bool(
+        getattr(value, "shape", None)
+    ):
+        return StructuredCell(without_surrogates(str(value)))
     return without_surrogates(str(value))

@@ -1,0 +1,145 @@
+"""Detection of the encoding of bytes that are not UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+SAMPLE = 1 << 14
+"""Bytes of lines that are not plain ASCII, which tell the encoding."""
+
+# Confidences of other Latin encodings than cp1252, below which it is kept: they differ in few
+# letters, and short texts tell little.
+_LEAST_LATIN = 0.09
+_MORE_THAN_CP1252 = 1.5
+_LEAST_OTHER = 0.03
+# Of the letters beside ASCII letters, in encodings of another alphabet: hardly any words mix them.
+_MOST_MIXED = 0.1
+_IN_WORDS = 0.7  # of these letters, at least
+_WORD = re.compile(r"[^\W\d_A-Za-z]{2,}")
+_MIXED = re.compile(r"[A-Za-z][^\W\d_A-Za-z]|[^\W\d_A-Za-z][A-Za-z]")
+_C1_CONTROL = re.compile("[\x80-\x9f]")
+_LATIN = re.compile(r"cp125\d|iso8859-\d+")
+
+
+@dataclass(frozen=True)
+class Guess:
+    """An encoding that a text may have.
+
+    Attributes:
+        codec: Its name for Python.
+        confidence: 0 to 1; only to be compared with others of the same bytes.
+    """
+
+    codec: str
+    confidence: float
+
+
+def lines_to_tell(blocks: Iterable[bytes]) -> bytes:
+    """Collect the first lines that are not plain ASCII, up to `SAMPLE` bytes."""
+    found: list[bytes] = []
+    size, rest = 0, b""
+    for block in blocks:
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            if size < SAMPLE and not line.isascii():
+                found.append(line[:SAMPLE])
+                size += len(line)
+        if size >= SAMPLE:
+            return b"\n".join(found)
+        rest = rest[:SAMPLE]
+    return b"\n".join([*found, rest])
+
+
+def guess_encoding(sample: bytes) -> str | None:
+    """Guess the encoding of lines that are not UTF-8; None where no encoding is likely.
+
+    Args:
+        sample: Lines that are not plain ASCII.
+
+    Returns:
+        The encoding's name for Python; ``"cp1252"`` where no other is much more likely.
+    """
+    codec = _likeliest(sample)
+    if codec not in (None, "cp1252"):
+        return codec
+    # A broken character speaks against every encoding of several bytes, but not in both halves.
+    lines = sample.split(b"\n")
+    for half in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):
+        found = _likeliest(b"\n".join(half))
+        if found is not None and not _is_of_one_byte(found):
+            return found
+    return codec
+
+
+def _likeliest(sample: bytes) -> str | None:
+    guesses = list(_plausible(sample)) if sample else []
+    cp1252 = next((guess.confidence for guess in guesses if guess.codec == "cp1252"), None)
+    for guess in guesses:
+        if guess.codec == "cp1252" or not _is_likely(guess, sample, cp1252 or 0.0):
+            continue
+        if cp1252 is not None and _decoded(sample, guess.codec) == _decoded(sample, "cp1252"):
+            break
+        return guess.codec
+    return None if cp1252 is None else "cp1252"
+
+
+def _is_likely(guess: Guess, sample: bytes, cp1252: float) -> bool:
+    if guess.confidence < _MORE_THAN_CP1252 * cp1252:
+        return False
+    if _is_latin(_decoded(sample, guess.codec) or ""):
+        known = _LATIN.fullmatch(guess.codec) is not None
+        return known and guess.confidence >= _LEAST_LATIN
+    return guess.confidence >= _LEAST_OTHER
+
+
+def _plausible(sample: bytes) -> Iterator[Guess]:
+    """Give the encodings that decode the sample to a text, the likeliest first."""
+    import chardet
+
+    seen = set()
+    for found in chardet.detect_all(sample, ignore_threshold=True):
+        try:
+            codec = codecs.lookup(str(found["encoding"])).name
+        except LookupError:
+            continue
+        text = _decoded(sample, codec)
+        if codec in seen or text is None or _C1_CONTROL.search(text):
+            continue
+        if not _has_words(text, codec):
+            continue
+        seen.add(codec)
+        yield Guess(codec, float(found["confidence"]))
+
+
+def _decoded(sample: bytes, codec: str) -> str | None:
+    try:  # the last character may be cut
+        return codecs.getincrementaldecoder(codec)().decode(sample)
+    except (UnicodeError, LookupError):
+        return None
+
+
+def _is_latin(text: str) -> bool:
+    """Tell whether the letters beside ASCII are Latin ones."""
+    letters = [c for c in text if not c.isascii() and c.isalpha()]
+    latin = sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
+    return 2 * latin >= len(letters)
+
+
+def _has_words(text: str, codec: str) -> bool:
+    """Tell whether letters beside ASCII make words, and hardly any word mixes two alphabets.
+
+    Encodings of several bytes are left alone: Chinese and the like may stand beside ASCII.
+    """
+    if not _is_of_one_byte(codec) or _is_latin(text):
+        return True
+    letters = sum(not c.isascii() and c.isalpha() for c in text)
+    in_words = sum(map(len, _WORD.findall(text)))
+    return in_words > _IN_WORDS * letters and len(_MIXED.findall(text)) <= _MOST_MIXED * letters
+
+
+def _is_of_one_byte(codec: str) -> bool:
+    return len(bytes(range(256)).decode(codec, "replace")) == 256

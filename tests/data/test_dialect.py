@@ -1,0 +1,149 @@
+"""CSV files as people and programs really write them: stray quotes, other widths, titles."""
+
+import pytest
+
+from wordgate.data import read_table
+from wordgate.errors import DataError
+
+ROWS = [(f"a {'fine' if i % 2 else 'broken'} lamp {i}", "ok" if i % 2 else "no") for i in range(16)]
+
+
+def rows(form):
+    return "".join(form.format(text=text, label=label) + "\n" for text, label in ROWS)
+
+
+def account(table):
+    reading = table.reading
+    return reading.n_read, reading.n_kept, [m.line for m in reading.malformed]
+
+
+STRAY = [
+    ("\t", '"fine then, said the boss', '"call now" to win'),
+    ("\t", '"fine then', "call now: the end of what nobody began\""),
+    ("\t", '"fine then', '"never closed either'),
+    ("|", '"fine then', '"Oh," he said'),
+    (";", '"fine then', 'they call it "fine"'),
+    (",", '"fine then', 'call now"'),
+    (",", '"fine" then', '""what?"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("label_first", [True, False])
+@pytest.mark.parametrize(("delimiter", "first", "second"), STRAY)
+def test_quotes_that_enclose_no_field_eat_no_line(write, delimiter, first, second, label_first):
+    lines = [[text, label] for text, label in ROWS * 2]
+    lines[2][0], lines[17][0] = first, second
+    cells = [line[::-1] if label_first else line for line in lines]
+    table = read_table(write("a.csv", "".join(delimiter.join(line) + "\n" for line in cells)))
+    assert table.texts == [text for text, _ in lines]
+    assert table.labels == [label for _, label in lines]
+    assert table.reading.quoting == "quotes are characters"
+
+
+def test_a_stray_quote_costs_nothing_where_other_fields_are_quoted(write):
+    content = 'text,label\n"well, yes",ok\n' + rows("{text},{label}") + '"a" and "b",no\n'
+    table = read_table(write("a.csv", content + '"so, so",ok\n'))
+    assert table.texts[-2:] == ['"a" and "b"', "so, so"]
+    assert account(table) == (19, 19, [])
+
+
+def test_a_quote_that_joins_whole_records_is_stray_where_other_fields_are_quoted(write):
+    content = 'label,text\nok,"well, yes"\nno,"oh dear\n' + rows("{label},{text}") + 'ok,said"\n'
+    table = read_table(write("a.csv", content))
+    assert [*table.texts[:2], table.texts[-1]] == ["well, yes", '"oh dear', 'said"']
+    assert account(table) == (19, 19, [])
+
+
+@pytest.mark.parametrize("text", ["Dear all\nYours, Bob", "one\n\ntwo", 'a, b\nok, "yes"\nno, c'])
+def test_quoted_texts_of_several_lines_stay_whole(write, text):
+    quoted = '"' + text.replace('"', '""') + '"'
+    content = "label,text\n" + rows("{label},{text}") + f"ok,{quoted}\n"
+    assert read_table(write("a.csv", content)).texts[-1] == text
+
+
+def test_a_file_that_breaks_off_in_a_quoted_text_gives_no_cut_text(write):
+    table = read_table(write("a.csv", "text,label\n" + rows("{text},{label}") + '"I went, no'))
+    assert account(table) == (17, 16, [18])
+    assert table.reading.malformed[0].why == "a quote is opened and never closed"
+
+
+@pytest.mark.parametrize(
+    ("head", "form", "text"),
+    [
+        ("label, text", '{label}, "{text}, bought"', "a broken lamp 0, bought"),
+        ("label; text", '{label}; "{text}; bought"', "a broken lamp 0; bought"),
+        ("label , text", '{label} , "{text}, bought" ', "a broken lamp 0, bought"),
+        ("text,label", '"{text} said \\"wow, 1\\"",{label}', 'a broken lamp 0 said "wow, 1"'),
+        ("text,label", '"{text} \\"\nand, more",{label}', 'a broken lamp 0 "\nand, more'),
+        ("text,label", '"{text} 5\\"",{label}', 'a broken lamp 0 5"'),
+        ("text;label", '"C:\\\\d; \\"{text}\\"";{label}', 'C:\\d; "a broken lamp 0"'),
+        ("text,label", '"{text} C:\\",{label}', "a broken lamp 0 C:\\"),
+        ("text,label", '"{text}",{label},', "a broken lamp 0"),
+        ("text;label", "{text};{label};", "a broken lamp 0"),
+        ("text,label,", "{text},{label},", "a broken lamp 0"),
+        ("text,label,", "{text},{label}", "a broken lamp 0"),
+    ],
+)
+def test_spaces_backslashes_and_last_delimiters_are_understood(write, head, form, text):
+    table = read_table(write("a.csv", f"{head}\n{rows(form)}"))
+    assert table.texts[0] == text
+    assert table.labels == [label for _, label in ROWS]
+    assert (table.reading.header, account(table)) == (True, (16, 16, []))
+
+
+@pytest.mark.parametrize(
+    ("head", "form", "said"),
+    [
+        ("text,label", "{text}, yes,{label}", "2 fields (text, label), but most records have 3"),
+        ("Satz,Sinn", "{text}, yes,{label}", "2 fields (Satz, Sinn), but most records have 3"),
+        ("text\tlabel", "1\t{text}\t{label}", "2 fields (text, label), but most records have 3"),
+        ("text,label,x", "{text},{label}", "3 fields (text, label, x), but most records have 2"),
+        ("text", "{text}, yes", "1 field (text), but most records have 2"),
+    ],
+)
+def test_a_header_of_another_width_than_the_records_is_refused(write, head, form, said):
+    with pytest.raises(DataError) as error:
+        read_table(write("a.csv", f"{head}\n{rows(form)}"), labelled=False)
+    assert str(error.value).startswith(f"'a.csv', line 1: the header has {said}: name each column")
+
+
+def test_a_field_behind_an_empty_one_is_no_part_of_a_text(write):
+    table = read_table(write("a.csv", "text,label\n" + rows("{text},{label},") + "well, yes,ok\n"))
+    assert account(table) == (17, 16, [18])
+
+
+@pytest.mark.parametrize(
+    ("before", "head"),
+    [
+        ("sep=;\n# export 3\n", "text;label"),
+        ("sep=;\r\n", "text;label"),
+        ('"SEP=;"\n', "text;label"),
+        ("\ufeffsep=;\n", "text;label"),
+        ("# export 3\n\n", "text;label"),
+        ("# exported; by Bob\n", "text;label"),
+        ("# export 3\n", "Satz;Sinn"),
+        ("Survey results\n\nof 2026\n", "text;label"),
+        ("Survey results;\n;\n", "text;label"),
+        ("Results; 2026\n", "text;label"),
+        ("".join(f"# line {i}\n" for i in range(15)), "text;label"),
+    ],
+)
+def test_lines_before_the_header_are_left_out_and_said(write, before, head):
+    table = read_table(write("a.csv", f"{before}{head}\n{rows('{text};{label}')}"))
+    assert (table.texts, sorted(set(table.labels))) == ([text for text, _ in ROWS], ["no", "ok"])
+    assert account(table) == (16, 16, [])
+    assert "; left out before it: " in table.reading.header_reason
+
+
+@pytest.mark.parametrize(
+    "first", ["#text,label", "#love this,ok", "# a lamp, no"], ids=["header", "tweet", "comment"]
+)
+def test_a_hash_begins_a_header_or_a_record_too(write, first):
+    table = read_table(write("a.csv", f"{first}\n{rows('{text},{label}')}"), text=1, label=2)
+    assert table.reading.n_read == (16 if first == "#text,label" else 17)
+    assert "left out" not in table.reading.header_reason
+
+
+def test_a_named_delimiter_without_a_header_is_no_record(write):
+    table = read_table(write("a.csv", "sep=;\n" + rows("{text};{label}")))
+    assert (account(table), table.reading.header) == ((16, 16, []), False)

@@ -1,0 +1,91 @@
+"""Lists and objects are no texts and no labels."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from wordgate.data import read_table
+from wordgate.errors import DataError
+
+TEXTS = [f"a {'fine' if i % 2 else 'broken'} lamp {i}" for i in range(16)]
+LABELS = ["ok" if i % 2 else "no" for i in range(16)]
+LISTS = [[label] for label in LABELS]
+OBJECTS = [{"v": label} for label in LABELS]
+
+
+def jsonl(write, texts, labels):
+    lines = [json.dumps({"text": t, "label": y}) for t, y in zip(texts, labels, strict=True)]
+    return write("a.jsonl", "\n".join(lines))
+
+
+def in_parquet(write, texts, labels):
+    name = write("a.parquet", "")
+    parquet.write_table(pa.table({"text": texts, "label": labels}), name)
+    return name
+
+
+SOURCES = {
+    "JSON Lines": jsonl,
+    "Parquet": in_parquet,
+    "pandas": lambda _, texts, labels: pd.DataFrame({"text": texts, "label": labels}),
+    "polars": lambda _, texts, labels: pl.DataFrame({"text": texts, "label": labels}),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("labels", "kind"), [(LISTS, "lists"), (OBJECTS, "objects")], ids=["lists", "objects"]
+)
+def test_labels_that_are_lists_or_objects_are_refused_by_name(write, source, labels, kind):
+    with pytest.raises(DataError) as error:
+        read_table(SOURCES[source](write, TEXTS, labels))
+    assert "column 2 'label' of " in str(error.value)
+    assert f"the label, holds {kind}, such as " in str(error.value)
+    assert "several labels for a text are not supported yet" in str(error.value)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_texts_that_are_lists_of_words_are_refused_by_name(write, source):
+    with pytest.raises(
+        DataError, match=r"the text, holds lists, .*: write each text as one string"
+    ):
+        read_table(SOURCES[source](write, [text.split() for text in TEXTS], LABELS))
+
+
+@pytest.mark.parametrize("label", [["ok"], ("ok",), {"ok"}, np.array(["ok"])])
+def test_cells_of_frames_may_be_of_any_kind(label):
+    with pytest.raises(DataError, match="the label, holds"):
+        read_table(pd.DataFrame({"text": TEXTS, "label": [label] * 16}))
+
+
+@pytest.mark.parametrize("label", ["\"['ok']\"", '"[""ok""]"', '"[2, 27]"', "[0 1]", "{'v': 1}"])
+def test_lists_written_as_python_or_numpy_writes_them_are_refused(write, label):
+    content = "text,label\n" + "".join(f"{text},{label}\n" for text in TEXTS)
+    with pytest.raises(DataError, match=r"column 2 'label' of 'a\.csv', the label, holds"):
+        read_table(write("a.csv", content))
+
+
+def test_labels_in_brackets_and_texts_that_hold_json_are_strings(write):
+    content = "".join(f'"{{""n"": {i}}}",[{label}]\n' for i, label in enumerate(LABELS))
+    table = read_table(write("a.csv", "text,label\n" + content))
+    assert (table.texts[0], table.labels[0]) == ('{"n": 0}', "[no]")
+
+
+def test_a_few_lists_among_words_are_left_out_by_line(write):
+    labels = [[label] if i in (3, 8) else label for i, label in enumerate(LABELS)]
+    table = read_table(jsonl(write, TEXTS, labels))
+    assert [(m.line, m.why) for m in table.reading.malformed] == [
+        (4, 'the label is a list: ["ok"]'), (9, 'the label is a list: ["no"]'),
+    ]  # fmt: skip
+    assert len(table) == 14
+
+
+def test_a_longer_column_of_lists_is_not_taken_for_the_text(write):
+    rows = zip(TEXTS, LABELS, strict=True)
+    lines = [json.dumps({"a": text.split() * 9, "b": text, "c": y}) for text, y in rows]
+    assert read_table(write("a.jsonl", "\n".join(lines))).texts == TEXTS

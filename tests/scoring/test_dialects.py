@@ -1,0 +1,100 @@
+"""Scoring reads files as training does, from a path and from a pipe, and writes plain CSV."""
+
+import io
+import json
+import sys
+
+import pytest
+
+ROWS = [(f"We {'love' if i % 2 else 'hate'} lamp {i}", i) for i in range(16)]
+LABELS = ["good" if i % 2 else "bad" for i in range(16)]
+
+
+def rows(form):
+    return "".join(form.format(text=text, i=i) + "\n" for text, i in ROWS)
+
+
+CASES = {
+    "stray quotes": ("", rows('{i}\t"{text}').replace('\t"', "\t", 2)),
+    "stray quote in a file of quotes": (
+        "id,text\n",
+        rows('{i},"{text}, really"') + '17,"oh, dear"\n' + '18,"a" and "b"\n',
+    ),
+    "spaces": ("id, text\n", rows('{i}, "{text}, really"')),
+    "backslashes": ("id,text\n", rows('{i},"{text}, \\"really\\""')),
+    "last delimiters": ("id,text\n", rows('{i},"{text}",')),
+    "last delimiter of the header": ("id,text,\n", rows('{i},"{text}"')),
+    "a comment": ("# export 3\nid,text\n", rows("{i},{text}")),
+    "a named delimiter": ("sep=;\n# export 3\nid;text\n", rows("{i};{text}")),
+}
+
+
+@pytest.fixture
+def stream(monkeypatch, score):
+    """Score bytes that come through standard input, line by line."""
+
+    def _stream(raw, **options):
+        class Slow(io.BytesIO):
+            def read1(self, size=-1):
+                return self.readline()
+
+        out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Slow(raw))))
+        sys.stdin = type("Stdin", (), {"buffer": Slow(raw)})()
+        monkeypatch.setattr(sys, "stdout", out)
+        scored = score(to="jsonl", **options)
+        return scored, [json.loads(line) for line in out.buffer.getvalue().decode().splitlines()]
+
+    return _stream
+
+
+@pytest.mark.parametrize("way", ["path", "pipe"])
+@pytest.mark.parametrize("case", CASES)
+def test_every_line_is_scored_once(score, write, objects, stream, case, way):
+    raw = "".join(CASES[case])
+    options = {"text": "2"} if case == "stray quotes" else {}
+    if way == "path":
+        scored = score(write("in.csv", raw), "out.jsonl", **options)
+        found = objects("out.jsonl")
+    else:
+        scored, found = stream(raw.encode(), **options)
+    assert (scored.rows, scored.errors) == (len(CASES[case][1].splitlines()), 0)
+    assert [row["label"] for row in found[:16]] == LABELS
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_result_is_csv_that_every_reader_reads_alike(score, write, records, objects, case):
+    options = {"text": "2"} if case == "stray quotes" else {}
+    name = write("in.csv", "".join(CASES[case]))
+    score(name, "out.csv", **options)
+    score(name, "out.jsonl", **options)
+    delimiter = {"stray quotes": ",", "a named delimiter": ";"}.get(case, ",")
+    found = records("out.csv", delimiter=delimiter)[bool(CASES[case][0]) :]
+    texts = [list(row.values())[1] for row in objects("out.jsonl")]
+    assert [row[1] for row in found] == texts
+    assert len({len(row) for row in found}) == 1
+
+
+def test_a_list_for_a_text_is_an_error_of_its_record(score, write, objects):
+    lines = [json.dumps({"text": text}) for text, _ in ROWS] + ['{"text": ["We", "love"]}']
+    scored = score(write("in.jsonl", "\n".join([*lines, '{"text": NaN}'])), "out.jsonl")
+    assert [row["error"] for row in objects("out.jsonl")][-2:] == [
+        'the text is a list: ["We", "love"]',
+        "the text is empty",
+    ]
+    assert scored.errors == 2
+
+
+@pytest.mark.parametrize("way", ["path", "pipe"])
+def test_an_encoding_is_guessed_and_the_guess_is_said(
+    score, write, objects, stream, listening, way
+):
+    texts = [f"хорошая лампа номер {i}" for i in range(16)]
+    raw = ("text\n" + "".join(f"{text}\n" for text in texts)).encode("koi8-r")
+    if way == "path":
+        score(write("in.csv", raw), "out.jsonl", progress=listening)
+        found = objects("out.jsonl")
+    else:
+        found = stream(raw, progress=listening)[1]
+    assert [row["text"] for row in found] == texts
+    assert any("is a guess, since the bytes are not UTF-8" in line for line in listening.lines)
