@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli.options import json_option, kernel_option, reading_options, threads_option
-from wordgate.cli.streams import print_json, remark, warn_of_changes
+from wordgate.cli.streams import print_json, remark, warn_of_changes, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.evaluate import Evaluation, Seen
@@ -39,7 +39,7 @@ def evaluate(
     warn_of_changes(bundle, evaluation.predictor.changed_files)
     remark("\n".join(evaluation.reading.lines()))
     if not as_json:
-        click.echo(format_evaluation(evaluation))
+        write_result(format_evaluation(evaluation))
         return
     seen, unseen = evaluation.seen, evaluation.unseen
     print_json(

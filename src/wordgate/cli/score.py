@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli.options import abstain_option, json_option, kernel_option, threads_option
-from wordgate.cli.streams import print_json
+from wordgate.cli.streams import argument_text, print_json, remark, write_result
 
 if TYPE_CHECKING:
     from wordgate.scoring.scoring import Scored
@@ -20,6 +20,7 @@ _ERROR_WIDTH = 200
 @click.argument("out", metavar="[OUT]", default="-")
 @click.option(
     "--text",
+    type=argument_text,
     metavar="COLUMN",
     help="Column of the texts: a name or a number; several, such as entity,text, are joined."
     "  [default: as in training, or inferred]",
@@ -69,8 +70,9 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
     if as_json:
         print_json(asdict(scored))
     else:
+        write = remark if out == STANDARD else write_result
         for line in _lines(scored, out):
-            click.echo(line, err=out == STANDARD)
+            write(line)
 
 
 def _lines(scored: "Scored", out: str) -> list[str]:

@@ -105,7 +105,7 @@ def read_table(
     kept = _keep_rows(
         loaded,
         chosen,
-        drop_labels,
+        list(map(without_surrogates, drop_labels)),
         labelled=labelled,
         empty_text_as=empty_text_as,
         limit=limit,

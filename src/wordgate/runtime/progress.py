@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from wordgate.runtime.display import encodable
+
 
 class ProgressBar(Protocol):
     """A live bar."""
@@ -55,7 +57,7 @@ class Console:
             def _check_buffer(self) -> None:  # all that rich writes goes through here
                 try:
                     super()._check_buffer()
-                except OSError:
+                except (OSError, ValueError):  # of a stream that is closed
                     self.quiet = True
 
             def on_broken_pipe(self) -> None:
@@ -68,7 +70,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """Write lines that stay, above the bar if there is one."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(encodable(text, self._console.encoding), markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
