@@ -16,17 +16,19 @@ HEAD = """\
 Every setting of a training, and its value in each recipe. Single settings are changed with
 `--set NAME=VALUE`, such as `--set lstm.hidden_size=64`, or with `settings={"NAME": VALUE}` in
 Python. A recipe of your own is a `.toml` file, `--recipe mine.toml`; what comes before the point of
-a name is the table that it stands in. It names all settings, or extends a recipe and names those
-that differ:
+a name is the table that it stands in. It names the settings that are to differ from those of
+`default`, or of the recipe that it extends:
 
 ```toml
-extends = "default"
+extends = "taught"
 
 [lstm]
 hidden_size = 64
 ```
 
-The families of models that read a setting are named; for others it is refused.
+The families of models that read a setting are named; for others it is refused, as it is where other
+settings or options leave it without effect. What you set is taken as it is: only what you don't set
+adapts to the size of the data, as described.
 
 """
 

@@ -1,7 +1,10 @@
 """Errors that a user can mend: each is one clear message."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>.*)", re.DOTALL)
 
 
 class WordgateError(Exception):
@@ -27,6 +30,21 @@ class MissingExtraError(WordgateError, ImportError):
         super().__init__(
             f"{purpose} needs the extra '{extra}': pip install 'wordgate[{extra}]'",
         )
+
+
+def address_message(name: object) -> str | None:
+    """Give the message that a name is an address on the web, or None where it is none.
+
+    Args:
+        name: What the user wrote, or a path made of it, which has lost a slash.
+    """
+    found = _ADDRESS.fullmatch(str(name))
+    if found is None:
+        return None
+    return (
+        f"'{found['scheme']}://{found['rest']:.200}' is an address, and wordgate reads what lies on"
+        " this computer: download it first, and name the file or folder"
+    )
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.dedup.fingerprints import Fingerprints
-from wordgate.errors import DataError
+from wordgate.errors import DataError, SettingsError
 from wordgate.experiments.reading import Unlabelled
 from wordgate.experiments.resolving import (
     as_names,
@@ -37,6 +37,9 @@ require_extra("train", "WordgateClassifier")
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
 from sklearn.utils.validation import check_is_fitted  # noqa: E402
 
+_OF_FILES = {"split", "test_size", "stratify", "empty_texts"}
+"""The settings that say how a file is read and split."""
+
 
 class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A text classifier that reads word order, for scikit-learn's tools.
@@ -53,7 +56,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         teacher: What teaches an LSTM or MLP: a transformer to fine-tune first (a folder,
             ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list of several.
         teaching_minutes: How long fitting the teacher and labelling may take; None for no limit.
-        hidden_size: Beats the recipe's, like those that follow; None leaves it.
+        hidden_size: Beats the recipe's and that of `settings`, like those that follow; None leaves
+            it.
         embedding_size: Size of the word vectors; not with `vectors`, which have their own.
         learning_rate: Adam's rate at its highest.
         epochs: Passes over the training texts.
@@ -214,7 +218,12 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for name in ("hidden_size", "embedding_size", "learning_rate", "epochs"):
             own = f"{self.model}.{name}"
             named[own if own in fields else f"lstm.{name}"] = getattr(self, name)
-        return {**flat_overrides(self.settings), **given_options(**named)}
+        overrides = {**flat_overrides(self.settings), **given_options(**named)}
+        for name in _OF_FILES & overrides.keys():
+            raise SettingsError(
+                f"{name} has no effect on WordgateClassifier, which is given its rows: leave it out"
+            )
+        return overrides
 
 
 def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wordgate.errors import DataError, near_miss
+from wordgate.errors import DataError, address_message, near_miss
 from wordgate.runtime.display import shown
 
 MINILM = "minilm"
@@ -162,6 +162,8 @@ def _unfetched(name: str, role: Role, error: Exception) -> DataError:
 
 
 def _no_folder(called: str, path: Path, role: Role) -> str:
+    if (address := address_message(called)) is not None:
+        return address
     parent, missing = path.parent, f"no folder '{called}' to take as the {role.name}"
     if not parent.is_dir():
         return f"{missing}: there is no folder '{parent}'"

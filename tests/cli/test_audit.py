@@ -46,7 +46,8 @@ def test_a_terminal_shows_subjects_pairs_and_advice(file, capsys):
     assert "[-wet-] {+dry+} friday" in out or "[-long-] {+short+} stay" in out
     assert "Use --split grouped, which is the default." in out
     assert "\x1b" not in out
-    assert err.startswith(f"read {file}")
+    assert err.startswith(f"Reading {file} ...\n")
+    assert f"\nread {file}" in err
 
 
 def test_json_is_one_object(file, capsys):

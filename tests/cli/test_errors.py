@@ -70,7 +70,10 @@ CALLS = {
     ),
     "evaluate NEW DATA": (1, "there is no model at "),
     "evaluate MODEL no.csv": (1, "no file 'no.csv'"),
-    "evaluate MODEL DATA --label id": (1, "labels the model doesn't know: 'r000' (5 rows), "),
+    "evaluate MODEL DATA --label id": (
+        1,
+        "the model knows none of the labels of this data: 'r000' (5 rows), ",
+    ),
     "info FOLDER": (1, " is not a wordgate model: it has no manifest.json"),
     "demo --out DATA": (1, " exists and is not a folder; choose another --out"),
     "demo --out FOLDER": (1, " exists and is no earlier demo; choose another --out"),

@@ -139,7 +139,7 @@ def test_labels_the_model_does_not_know_are_refused(count_model, make_file):
     file = make_file(rows)
     assert refusal(count_model.folder, file) == (
         "labels the model doesn't know: 'goood' (1 rows), 'ugly' (2 rows); did you mean 'good'?\n"
-        "To leave such rows out: --drop-label 'goood' --drop-label 'ugly'"
+        "To leave such rows out: --drop-label goood --drop-label ugly"
     )
     evaluation = wordgate.evaluate(count_model.folder, file, drop_labels=["goood", "ugly"])
     assert evaluation.scores.n == 40

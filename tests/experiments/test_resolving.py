@@ -165,8 +165,21 @@ def test_what_the_second_lstm_is_to_be_is_refused_where_there_is_none():
     )
 
 
+@pytest.mark.parametrize("family", ["lstm", "mlp"])
+def test_who_drops_unknown_words_need_not_set_word_dropout(family):
+    changes = {"text.unknown_words": "drop"}
+    settings = resolve_settings("default", changes, "words.bin", families=[family])
+    assert settings.lstm.word_dropout == settings.lstm.lighter_word_dropout == 0
+    with pytest.raises(SettingsError, match="drop there is none; set"):
+        load_settings("default", {**changes, "lstm.word_dropout": 0.1})
+
+
 def test_word_dropout_of_the_second_lstm_needs_the_unknown_word():
-    changes = {"text.unknown_words": "drop", "lstm.word_dropout": 0, "lstm.lighter_candidate": True}
+    changes = {
+        "text.unknown_words": "drop",
+        "lstm.lighter_word_dropout": 0.1,
+        "lstm.lighter_candidate": True,
+    }
     assert refusal(changes, "lstm").splitlines()[1:] == [
         "  lstm.lighter_word_dropout replaces words by the unknown word, and with"
         " text.unknown_words=drop there is none; set lstm.lighter_word_dropout=0 or"

@@ -267,10 +267,28 @@ def test_numpy_integers_are_seeds(reviews):
     assert count(reviews, seed=np.int64(3)).bundle.config.seed == 3
 
 
+STAGES = (
+    "Reading ", "Looking for near copies among 300 texts", "Splitting", "Auditing the split",
+    "Fitting the baseline", "Calibrating on ", "Predicting 60 test texts", "Evaluating", "Writing ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("family", ["count", "lstm"])
+def test_each_stage_is_named_as_it_begins(tmp_path, reviews, ways, family):
+    told = Told()
+    wordgate.train(reviews, out=tmp_path / "m", model=family, progress=told, **ways[family])
+    named = [line for line in told.lines if line.endswith(" ...") and not line.startswith("  ")]
+    found = [stage for line in named for stage in STAGES if line.startswith(stage)]
+    assert list(dict.fromkeys(found)) == list(STAGES)
+    own = {"count": "Finding n-grams ...", "lstm": "Reading the words of "}
+    assert any(line.startswith(own[family]) for line in named)
+
+
 def test_what_was_inferred_is_told(reviews):
     told = Told()
     wordgate.train(reviews, model="count", progress=told)
-    assert told.lines[0] == f"read {reviews}: CSV, UTF-8 (it fits), fields separated by comma"
+    assert told.lines[0] == f"Reading {reviews} ..."
+    assert told.lines[1] == f"read {reviews}: CSV, UTF-8 (it fits), fields separated by comma"
     assert any(line.startswith("group: column 1 'id' (by its name; 60 ") for line in told.lines)
     assert any(line.startswith("To beat: 0.500 by the most frequent label") for line in told.lines)
 

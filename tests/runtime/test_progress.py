@@ -1,10 +1,13 @@
 """What a user is told on the way: in a log file, in a terminal, or nothing."""
 
 import io
+from threading import Event
+from threading import enumerate as enumerate_threads
 
 import pytest
 
-from wordgate.runtime.progress import Console, Silent
+from wordgate.runtime import progress as module
+from wordgate.runtime.progress import Console, Silent, beating, stage
 
 
 @pytest.fixture
@@ -46,6 +49,77 @@ def test_in_a_log_file_a_bar_writes_nothing(log_file, capsys):
         console.say("epoch 1/2")
         bar.advance("epoch 2")
     assert capsys.readouterr().err == "epoch 1/2\n"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time that passes where a test says so."""
+
+    class Clock:
+        now = 0.0
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.mark.parametrize(
+    ("total", "lines"),
+    [(100, ["  epoch 1: 3%", "  epoch 1: 6%"]), (None, ["  epoch 1: 3 done", "  epoch 1: 6 done"])],
+)
+def test_in_a_log_file_a_line_tells_of_a_bar_where_nothing_else_was_said(
+    log_file, capsys, clock, total, lines
+):
+    console = Console()
+    with console.bar(total) as bar:
+        for _ in range(7):
+            clock.now += 0.9
+            bar.advance("epoch 1")
+    assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_what_was_said_is_no_silence(log_file, capsys, clock):
+    console = Console()
+    with console.bar(9) as bar:
+        for number in range(5):
+            clock.now += 1.5
+            console.say(f"line {number}")
+            bar.advance("epoch 1")
+    assert "epoch 1" not in capsys.readouterr().err
+
+
+def test_a_stage_is_named_and_tells_that_it_goes_on(log_file, capsys, monkeypatch):
+    monkeypatch.setattr(module, "_SILENCE", 0.02)
+    monkeypatch.setattr(module, "_BEAT", 0.01)
+    console, seen = Console(), Event()
+    real = console.say
+    monkeypatch.setattr(console, "say", lambda text: (real(text), "  Read" in text and seen.set()))
+    with stage(console, "Reading rows.csv"):
+        assert seen.wait(30)
+    first, second, *_ = capsys.readouterr().err.splitlines()
+    assert first == "Reading rows.csv ..."
+    assert second == "  Reading rows.csv: 0 s"
+
+
+def test_a_stage_that_fails_ends_its_thread(log_file):
+    with pytest.raises(ValueError, match="broken"), stage(Console(), "Reading"):
+        raise ValueError("broken")
+    assert not [thread for thread in enumerate_threads() if thread.name == "wordgate-progress"]
+
+
+def test_a_stage_shows_itself_in_a_terminal(terminal, capsys):
+    with stage(Console(), "Splitting"):
+        pass
+    assert "Splitting ..." in capsys.readouterr().err
+
+
+def test_a_silent_stage_is_silent(capsys):
+    with stage(Silent(), "Reading"), Silent().bar(3) as bar, beating(bar, "more"):
+        bar.advance("x")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_in_a_terminal_a_bar_moves_and_lines_stay_above_it(terminal, capsys):

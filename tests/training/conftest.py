@@ -120,8 +120,9 @@ def dotted(name):
 
 
 def make_settings(**changes):
+    """Settings as a recipe would have them: none is one that a user has set."""
     named = {dotted(name): value for name, value in changes.items()}
-    return load_settings("default", {**SMALL, **named})
+    return load_settings("default", {**SMALL, **named}).with_user_settings(())
 
 
 def make_examples(n, seed=0):

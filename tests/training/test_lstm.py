@@ -147,7 +147,8 @@ def test_validation_ends_a_training_without_a_planned_end(examples, fit_model, c
     )
     assert (fitted.best_epoch, len(fitted.history), fitted.remarks) == (1, epochs, [])
     most = changes.get("lstm.epochs", 12)
-    start, first, *_ = recorder.lines
+    words, start, first, *_ = recorder.lines
+    assert words == "Reading the words of 200 texts ..."
     assert f" words, at most {most} epochs of 25 updates " in start
     assert re.fullmatch(r"epoch +1    .* \(best so far\)", first)
     assert recorder.labels[0] == f"epoch 1 of at most {most}"
@@ -309,7 +310,7 @@ def test_a_user_sees_the_plan_and_a_line_an_epoch(examples, fit_model, monkeypat
     Clock(monkeypatch, judging=0.0)
     recorder = Recorder()
     fitted = fit_model(examples(100), progress=recorder, epochs=2)
-    start, *lines = recorder.lines
+    _, start, *lines = recorder.lines
     assert re.fullmatch(
         r"Training on cpu, (1 thread|\d+ threads), float32: 32 words, 2 epochs of 20 updates with 5"
         r" texts each\.",

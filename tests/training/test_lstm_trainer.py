@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from wordgate.runtime.progress import Silent
+from wordgate.settings import load_settings
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.training import recurrent
@@ -98,6 +99,34 @@ def test_the_least_number_of_updates_is_made_whatever_the_most_is(settings):
         "lstm.max_updates": 100,
     }
     assert make_plan(640 * 2, settings(**changes)).epochs == 10
+
+
+@pytest.mark.parametrize("n_texts", [5, 50, 1000, 100_000])
+@pytest.mark.parametrize("epochs", [1, 2, 7, 60])
+def test_epochs_that_a_user_sets_are_all_there_are(n_texts, epochs):
+    """Whatever the least and the most updates of the recipe, or of the user, are."""
+    for others in ({}, {"lstm.min_updates": 5000}, {"lstm.patience": 9}):
+        settings = load_settings("default", {"lstm.epochs": epochs, **others})
+        assert make_plan(n_texts, settings).epochs == epochs
+    least = {"lstm.max_updates": 1, "lstm.epochs": epochs}
+    assert make_plan(n_texts, load_settings("default", least)).epochs == 1
+
+
+@pytest.mark.parametrize("n_texts", [30, 400, 3000])
+@pytest.mark.parametrize("size", [1, 16, 64, 512])
+def test_a_batch_size_that_a_user_sets_is_kept(n_texts, size):
+    settings = load_settings("default", {"lstm.batch_size": size})
+    assert make_plan(n_texts, settings).batch_size == size
+
+
+def test_updates_that_a_user_sets_have_no_limits_of_a_recipe():
+    def updates(**changes):
+        changes = {f"lstm.{name}": value for name, value in changes.items()}
+        return make_plan(640, load_settings("default", changes)).updates
+
+    assert updates(min_updates=2000) == 2000
+    assert updates(max_updates=20) == 20
+    assert updates(max_updates=100, min_updates=0) == 100
 
 
 def test_the_same_seed_begins_with_the_same_weights_and_another_with_others(started):

@@ -11,6 +11,7 @@ import pytest
 
 from wordgate.errors import DataError, MissingExtraError
 from wordgate.runtime.progress import Silent
+from wordgate.settings import load_settings
 from wordgate.training.families import check_family, engine_of, fit
 
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
@@ -158,6 +159,17 @@ def test_small_data_is_passed_more_often(settings):
     assert epochs(32, transformer_min_updates=9) == 5
     assert epochs(32, transformer_min_updates=1000) == 20
     assert epochs(320, transformer_min_updates=9) == 2
+
+
+def test_what_a_user_sets_stays_whatever_the_size_of_the_data():
+    groups = np.arange(200) // 50
+    for epochs, texts in ((1, 1), (2, 3), (30, 50)):
+        changes = {"transformer.epochs": epochs, "transformer.texts_per_group": texts}
+        chosen = load_settings("default", changes)
+        assert choose_texts_per_group(groups, chosen) == texts
+        assert make_plan(groups, texts, chosen).epochs == epochs
+    more = load_settings("default", {"transformer.min_updates": 100})
+    assert make_plan(np.arange(32), 1, more).updates == 100
 
 
 def test_the_deadline_ends_it_with_what_there_is(examples, fine_tune):

@@ -43,7 +43,7 @@ from wordgate.bundle.card import model_card
 from wordgate.bundle.config import SCHEMA_VERSION, Config
 from wordgate.bundle.metrics import Metrics
 from wordgate.dedup.fingerprints import Fingerprints
-from wordgate.errors import BundleError, WordgateError
+from wordgate.errors import BundleError, WordgateError, address_message
 from wordgate.models.base import Model
 from wordgate.models.families import model_from_state
 from wordgate.runtime.cpu import choose_threads
@@ -78,9 +78,10 @@ class BundleFolder:
         Raises:
             BundleError: There is no bundle, or its manifest is damaged.
         """
-        path = Path(path)
+        name, path = path, Path(path).expanduser()
         if not os.path.exists(path):  # which takes a path too long for the system, too
-            raise BundleError(f"there is no model at {shown(str(path), 200)}")
+            missing = f"there is no model at {shown(str(path), 200)}"
+            raise BundleError(address_message(name) or missing)
         if not path.is_dir():
             raise BundleError(f"{path} is not a wordgate model, which is a folder")
         manifest = path / MANIFEST
@@ -259,7 +260,8 @@ def check_destination(path: str | Path, *, overwrite: bool) -> None:
         BundleError: There is something at `path` that may not be replaced, or nothing can be
             written there.
     """
-    check_folder(Path(path), "model", overwrite=overwrite, check_replaceable=_check_replaceable)
+    path = Path(path).expanduser()
+    check_folder(path, "model", overwrite=overwrite, check_replaceable=_check_replaceable)
 
 
 def write_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -> None:
@@ -274,7 +276,7 @@ def write_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -
         BundleError: There is something at `path` that may not be replaced, or the disk refuses.
     """
     check_destination(path, overwrite=overwrite)
-    write_folder(Path(path), "model", _contents(bundle))
+    write_folder(Path(path).expanduser(), "model", _contents(bundle))
 
 
 def _leads_out(file: Path) -> bool:

@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import json_option, reading_options
+from wordgate.cli.options import FILE_NAME, json_option, reading_options
 from wordgate.cli.streams import print_json, remark, write_result
 
 
 @click.command()
-@click.argument("data")
+@click.argument("data", type=FILE_NAME)
 @reading_options
 @json_option
-@click.option("--html", metavar="FILE", help="Write the audit as a web page, too.")
+@click.option("--html", type=FILE_NAME, metavar="FILE", help="Write the audit as a web page, too.")
 def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None:
     """Look for copies in DATA, and measure what a random split of it would leak.
 
@@ -22,11 +22,12 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     """
     from wordgate.experiments.audit import audit as run_audit
     from wordgate.report.audit import audit_page, format_audit
+    from wordgate.runtime.progress import Console
     from wordgate.storage.files import atomic_output, check_file
 
     if html is not None:
         check_file(Path(html), overwrite=True)
-    found = run_audit(data, **reading)
+    found = run_audit(data, progress=Console(), **reading)
     remark("\n".join(found.reading.lines()))
     if html is not None:
         with atomic_output(Path(html)) as aside:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli.options import (
+    FILE_NAME,
     json_option,
     learning_options,
     overwrite_option,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     short_help="Compare every family of models on the same splits.",
     epilog="Named data sets: twitter-entity-sentiment",
 )
-@click.argument("data")
+@click.argument("data", type=FILE_NAME)
 @click.option(
     "--models",
     metavar="FAMILY,...",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
+    type=FILE_NAME,
     metavar="FOLDER",
     default="wordgate-comparison",
     show_default=True,
@@ -136,6 +138,10 @@ class _LiveComparison(Console):
     @contextmanager
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
         """Show the progress of the model at work in a line below the results."""
+        if self._running is None:
+            with super().bar(total, done) as bar:
+                yield bar
+            return
         self._total, self._done = total, done
         yield self
         self._status = ""
@@ -146,6 +152,11 @@ class _LiveComparison(Console):
         self._done += 1
         share = "" if self._total is None else f"  {self._done / max(1, self._total):.0%}"
         self._status = label + share
+        self._draw()
+
+    def tick(self, label: str) -> None:
+        """Say what is being done, without a unit of work more."""
+        self._status = label
         self._draw()
 
     def _draw(self) -> None:

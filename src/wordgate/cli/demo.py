@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import json_option, seed_option, threads_option
-from wordgate.cli.streams import print_json, write_result
+from wordgate.cli.options import FILE_NAME, json_option, seed_option, threads_option
+from wordgate.cli.streams import command, print_json, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.demo import Demo
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 @click.command(short_help="See in a minute what reading word order is worth.")
 @click.option(
     "--out",
+    type=FILE_NAME,
     metavar="FOLDER",
     default="wordgate-demo",
     show_default=True,
@@ -55,8 +56,8 @@ def _format_demo(outcome: "Demo") -> str:
             "Its verdict changes as a sentence goes on:",
             *(_growing(stages) for stages in outcome.growing),
             f"Saved: {outcome.folder}/corpus.csv and {outcome.folder}/model. Try:\n"
-            f'  wordgate predict {outcome.folder}/model "{outcome.growing[0][0][0]}"\n'
-            f"  wordgate train {outcome.folder}/corpus.csv --out mine",
+            f"  {command('predict', f'{outcome.folder}/model', outcome.growing[0][0][0])}\n"
+            f"  {command('train', f'{outcome.folder}/corpus.csv', '--out', 'mine')}",
         ]
     )
 

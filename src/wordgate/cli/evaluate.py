@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import json_option, kernel_option, reading_options, threads_option
+from wordgate.cli.options import (
+    FILE_NAME,
+    json_option,
+    kernel_option,
+    reading_options,
+    threads_option,
+)
 from wordgate.cli.streams import print_json, remark, warn_of_changes, write_result
 
 if TYPE_CHECKING:
@@ -13,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Evaluate a model on a file.")
-@click.argument("bundle")
-@click.argument("data")
+@click.argument("bundle", type=FILE_NAME)
+@click.argument("data", type=FILE_NAME)
 @reading_options
 @kernel_option
 @threads_option
@@ -34,8 +40,11 @@ def evaluate(
     model that was imported this is unknown, and reported as such.
     """
     from wordgate.experiments.evaluate import evaluate as run_evaluation
+    from wordgate.runtime.progress import Console
 
-    evaluation = run_evaluation(bundle, data, kernel=kernel, threads=threads, **reading)
+    evaluation = run_evaluation(
+        bundle, data, kernel=kernel, threads=threads, progress=Console(), **reading
+    )
     warn_of_changes(bundle, evaluation.predictor.changed_files)
     remark("\n".join(evaluation.reading.lines()))
     if not as_json:

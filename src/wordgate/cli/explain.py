@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import json_option, threads_option
+from wordgate.cli.options import FILE_NAME, json_option, threads_option
 from wordgate.cli.streams import argument_text, print_json, remark, warn_of_changes
 from wordgate.runtime.display import one_line
 
@@ -28,7 +28,7 @@ _LONGEST_WORD = 24
 
 
 @click.command(short_help="Explain a text's label, word by word.")
-@click.argument("bundle")
+@click.argument("bundle", type=FILE_NAME)
 @click.argument("text", type=argument_text)
 @threads_option
 @json_option

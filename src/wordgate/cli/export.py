@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import json_option, overwrite_option, reading_options, threads_option
+from wordgate.cli.options import (
+    FILE_NAME,
+    json_option,
+    overwrite_option,
+    reading_options,
+    threads_option,
+)
 from wordgate.cli.streams import print_json, remark, write_result
 
 if TYPE_CHECKING:
@@ -13,8 +19,14 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Write a model as an ONNX file.")
-@click.argument("bundle")
-@click.option("--out", metavar="FILE", required=True, help="The file to write, such as m.onnx.")
+@click.argument("bundle", type=FILE_NAME)
+@click.option(
+    "--out",
+    type=FILE_NAME,
+    metavar="FILE",
+    required=True,
+    help="The file to write, such as m.onnx.",
+)
 @overwrite_option
 @click.option(
     "--int8",
@@ -23,6 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--data",
+    type=FILE_NAME,
     metavar="DATA",
     help="With --int8: a file of labelled texts, on which the accuracy must not differ by more than"
     " 0.3 points. Rows that had a part in training don't count.",

@@ -4,13 +4,13 @@ from typing import Literal
 
 import click
 
-from wordgate.cli.options import overwrite_option
-from wordgate.cli.streams import argument_text, remark, write_result
+from wordgate.cli.options import FILE_NAME, overwrite_option
+from wordgate.cli.streams import argument_text, command, remark, write_result
 
 
 @click.command("import-keras", short_help="Take over a trained Keras model.")
-@click.argument("model", metavar="MODEL.keras")
-@click.argument("tokenizer", metavar="TOKENIZER.json")
+@click.argument("model", type=FILE_NAME, metavar="MODEL.keras")
+@click.argument("tokenizer", type=FILE_NAME, metavar="TOKENIZER.json")
 @click.option(
     "--labels",
     type=argument_text,
@@ -18,7 +18,9 @@ from wordgate.cli.streams import argument_text, remark, write_result
     required=True,
     help="The labels in the order of the model's outputs; scikit-learn's LabelEncoder sorts them.",
 )
-@click.option("--out", metavar="FOLDER", required=True, help="Where to write the model.")
+@click.option(
+    "--out", type=FILE_NAME, metavar="FOLDER", required=True, help="Where to write the model."
+)
 @overwrite_option
 @click.option(
     "--max-tokens",
@@ -63,4 +65,4 @@ def import_keras(
     )
     for note in imported.config.notes():
         remark(one_line(f"Note: {note}."))
-    write_result(f'Saved in {out}. Try: wordgate predict {out} "a text"')
+    write_result(f"Saved in {out}. Try: {command('predict', out, 'a text')}")

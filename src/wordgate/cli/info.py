@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import json_option
+from wordgate.cli.options import FILE_NAME, json_option
 from wordgate.cli.streams import print_json, warn_of_changes, write_result
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Describe a model and its scores.")
-@click.argument("bundle")
+@click.argument("bundle", type=FILE_NAME)
 @json_option
 def info(bundle: str, *, as_json: bool) -> None:
     """Describe the model in BUNDLE: data, split, scores, settings, sizes."""

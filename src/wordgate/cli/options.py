@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,6 +10,16 @@ from wordgate.cli.streams import argument_text
 from wordgate.runtime.cpu import MOST_THREADS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _FileName(click.types.StringParamType):
+    """The name of a file or folder, or another name; a ~ is the user's home, as in a shell."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        return os.path.expanduser(value)
+
+
+FILE_NAME = _FileName()
 
 
 def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -85,6 +96,7 @@ def split_option(default: str) -> Callable[[Command], Command]:
 learning_options = stack(
     click.option(
         "--recipe",
+        type=FILE_NAME,
         metavar="NAME",
         help="Settings: default; taught, for students of a teacher; notebook, the tutorial's, whose"
         " vectors are --vectors googlenews; notebook-fast, its network on a better schedule; or a"
@@ -99,6 +111,7 @@ learning_options = stack(
     ),
     click.option(
         "--vectors",
+        type=FILE_NAME,
         metavar="FILE",
         help="Pretrained word vectors to begin with: a word2vec, fastText or GloVe file; or"
         " googlenews, glove, glove-twitter or fasttext, which are fetched. 'wordgate vectors"
@@ -107,8 +120,8 @@ learning_options = stack(
     click.option(
         "--test-size", metavar="SHARE", type=float, help="Share of the rows in the test set."
     ),
-    click.option("--valid", metavar="FILE", help="A separate file for validation."),
-    click.option("--test", metavar="FILE", help="A separate file for testing."),
+    click.option("--valid", type=FILE_NAME, metavar="FILE", help="A separate file for validation."),
+    click.option("--test", type=FILE_NAME, metavar="FILE", help="A separate file for testing."),
     click.option(
         "--split-column",
         type=argument_text,
@@ -132,6 +145,7 @@ learning_options = stack(
 teaching_options = stack(
     click.option(
         "--teacher",
+        type=FILE_NAME,
         metavar="NAME",
         multiple=True,
         help="Train an LSTM or MLP on a larger model's predictions for your texts and variations of"
@@ -140,6 +154,7 @@ teaching_options = stack(
     ),
     click.option(
         "--unlabelled",
+        type=FILE_NAME,
         metavar="FILE",
         multiple=True,
         help="Texts without labels for the teacher to label; may be repeated.",
@@ -153,7 +168,13 @@ teaching_options = stack(
 )
 
 training_options = stack(
-    click.option("--out", metavar="FOLDER", required=True, help="Where to write the model."),
+    click.option(
+        "--out",
+        type=FILE_NAME,
+        metavar="FOLDER",
+        required=True,
+        help="Where to write the model.",
+    ),
     click.option(
         "--overwrite",
         is_flag=True,

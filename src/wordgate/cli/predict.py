@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from wordgate.cli.options import abstain_option, json_option, kernel_option, threads_option
+from wordgate.cli.options import (
+    FILE_NAME,
+    abstain_option,
+    json_option,
+    kernel_option,
+    threads_option,
+)
 from wordgate.cli.streams import (
     argument_text,
     print_json,
@@ -30,7 +36,7 @@ class _PredictedText(TypedDict):
 
 
 @click.command(short_help="Label texts.")
-@click.argument("bundle")
+@click.argument("bundle", type=FILE_NAME)
 @click.argument("texts", nargs=-1, type=argument_text, metavar="[TEXT]...")
 @json_option
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object a text.")

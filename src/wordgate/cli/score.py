@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import abstain_option, json_option, kernel_option, threads_option
+from wordgate.cli.options import (
+    FILE_NAME,
+    abstain_option,
+    json_option,
+    kernel_option,
+    threads_option,
+)
 from wordgate.cli.streams import argument_text, print_json, remark, write_result
 
 if TYPE_CHECKING:
@@ -15,9 +21,9 @@ _ERROR_WIDTH = 200
 
 
 @click.command(short_help="Label the texts of a file of any size.")
-@click.argument("bundle")
-@click.argument("source", metavar="[IN]", default="-")
-@click.argument("out", metavar="[OUT]", default="-")
+@click.argument("bundle", type=FILE_NAME)
+@click.argument("source", type=FILE_NAME, metavar="[IN]", default="-")
+@click.argument("out", type=FILE_NAME, metavar="[OUT]", default="-")
 @click.option(
     "--text",
     type=argument_text,

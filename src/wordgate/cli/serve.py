@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from wordgate.cli.options import kernel_option, stack, threads_option
+from wordgate.cli.options import FILE_NAME, kernel_option, stack, threads_option
 from wordgate.cli.streams import remark, warn_of_changes
 from wordgate.serve.limits import Limits, flag
 
@@ -26,7 +26,7 @@ _limit_options = stack(
 
 
 @click.command(short_help="Answer over HTTP, with a page.")
-@click.argument("bundle")
+@click.argument("bundle", type=FILE_NAME)
 @click.option(
     "--host",
     default="127.0.0.1",

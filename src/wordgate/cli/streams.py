@@ -11,6 +11,7 @@ import io
 import json
 import os
 import select
+import shlex
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -150,6 +151,11 @@ def warn_of_changes(bundle: str, names: Iterable[str]) -> None:
             f"wordgate: warning: {bundle}/{name} was changed or lost; predictions don't depend on"
             " it"
         )
+
+
+def command(*words: str) -> str:
+    """Write one of our commands as a shell takes it."""
+    return shlex.join(["wordgate", *words])
 
 
 def print_json(result: object) -> None:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import json_option, reading_options, training_options
-from wordgate.cli.streams import print_json, write_result
+from wordgate.cli.options import FILE_NAME, json_option, reading_options, training_options
+from wordgate.cli.streams import command, print_json, write_result
 
 if TYPE_CHECKING:
     from wordgate.bundle.metrics import CrossValidation
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     short_help="Train a classifier, evaluate it and save it.",
     epilog="Named data sets: twitter-entity-sentiment",
 )
-@click.argument("data")
+@click.argument("data", type=FILE_NAME)
 @reading_options
 @training_options
 @click.option(
@@ -46,7 +46,7 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
     if training.metrics.folds is not None:
         write_result(f"\n{_format_folds(training.metrics.folds)}")
     text = one_line(training.predictor.config.text_form() or "a text")
-    write_result(f'\nSaved in {options["out"]}. Try: wordgate predict {options["out"]} "{text}"')
+    write_result(f"\nSaved in {options['out']}. Try: {command('predict', options['out'], text)}")
 
 
 def _format_training(training: "Training") -> str:

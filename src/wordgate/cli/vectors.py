@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli.options import (
+    FILE_NAME,
     json_option,
     overwrite_option,
     threads_option,
@@ -35,7 +36,7 @@ def vectors() -> None:
 
 
 @vectors.command(short_help="Describe a file of word vectors.")
-@click.argument("file")
+@click.argument("file", type=FILE_NAME)
 @json_option
 def info(file: str, *, as_json: bool) -> None:
     """Describe the word vectors in FILE: format, rows, size, spread, words."""
@@ -53,8 +54,8 @@ def info(file: str, *, as_json: bool) -> None:
 
 
 @vectors.command(short_help="Write word vectors in another format.")
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT")
+@click.argument("source", type=FILE_NAME, metavar="IN")
+@click.argument("target", type=FILE_NAME, metavar="OUT")
 @click.option(
     "--to",
     "format_",
@@ -126,6 +127,7 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
 @vectors.command(short_help="Make vectors for your words out of a sentence-transformer.")
 @click.option(
     "--teacher",
+    type=FILE_NAME,
     metavar="TEACHER",
     required=True,
     help="The folder of a sentence-transformer; OWNER/NAME on the Hugging Face hub; or minilm, the"
@@ -133,12 +135,15 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
 )
 @click.option(
     "--data",
+    type=FILE_NAME,
     metavar="DATA",
     multiple=True,
     required=True,
     help="Texts whose words to take, as 'wordgate train' takes them; may be repeated.",
 )
-@click.option("--out", metavar="FILE.bin", required=True, help="Where to write the vectors.")
+@click.option(
+    "--out", type=FILE_NAME, metavar="FILE.bin", required=True, help="Where to write the vectors."
+)
 @overwrite_option
 @click.option(
     "--size",

@@ -12,7 +12,7 @@ from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
 from wordgate.data.table import ReadReport, Table, own_group
-from wordgate.errors import DataError, did_you_mean, near_miss
+from wordgate.errors import DataError, address_message, did_you_mean, near_miss
 from wordgate.runtime.display import shown
 from wordgate.tables import (
     Cell,
@@ -169,6 +169,8 @@ def _locate(source: str) -> tuple[Path, NamedSet | None]:
         return path, None
     if source in NAMED_SETS:
         return fetch(NAMED_SETS[source], given_as="DATA"), NAMED_SETS[source]
+    if (address := address_message(source)) is not None:
+        raise DataError(address)
     message = missing_file(path)
     hint = near_miss(source, list(NAMED_SETS))
     if path.suffix or len(path.parts) > 1 or ("did you mean" in message and not hint):

@@ -140,6 +140,11 @@ class Comparison:
     recommendation: Recommendation | None = None
     environment: Mapping[str, str] | None = None
 
+    def __repr__(self) -> str:
+        """Name each result's accuracy: all that it holds is too much for a line."""
+        scores = [f"{r.family} ({r.kind}) {r.scores.accuracy:.3f}" for r in self.results]
+        return f"Comparison({', '.join(scores)})"
+
     def result(self, family: str, kind: str) -> ModelResult | None:
         """Find a family's result on a kind of split; None where it has not been run yet."""
         found = (one for one in self.results if (one.family, one.kind) == (family, kind))

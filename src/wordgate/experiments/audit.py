@@ -7,17 +7,21 @@ from typing_extensions import Unpack
 from wordgate.data import read_table
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError
-from wordgate.experiments.reading import ReadingOptions
+from wordgate.experiments.reading import ReadingOptions, called
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.split.audit import Audit, audit_table
 
 
-def audit(data: Any, **reading: Unpack[ReadingOptions]) -> Audit:
+def audit(
+    data: Any, *, progress: Progress | None = None, **reading: Unpack[ReadingOptions]
+) -> Audit:
     """Look for copies, conflicts and leaks in labelled texts.
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
             or polars frame. Where no labels are found, the rest is audited.
+        progress: Where it is shown what is being done; None for nowhere.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
@@ -28,8 +32,13 @@ def audit(data: Any, **reading: Unpack[ReadingOptions]) -> Audit:
         MissingExtraError: The extra `train` is not installed.
     """
     require_extra("train", "auditing a data set")
-    try:
-        table = read_table(data, **reading)
-    except DataError:
-        table = read_table(data, **reading, labelled=False)
-    return audit_table(table, find_near_duplicates(table.bodies, table.groups))
+    progress = progress or Silent()
+    with stage(progress, f"Reading {called(data)}"):
+        try:
+            table = read_table(data, **reading)
+        except DataError:
+            table = read_table(data, **reading, labelled=False)
+    with stage(progress, f"Looking for near copies among {len(table):,} texts"):
+        copies = find_near_duplicates(table.bodies, table.groups)
+    with stage(progress, "Measuring what splits would leak"):
+        return audit_table(table, copies)

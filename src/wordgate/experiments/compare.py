@@ -26,16 +26,17 @@ from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.experiments.metrics import predictions
-from wordgate.experiments.reading import ReadingOptions, read_parts
+from wordgate.experiments.reading import ReadingOptions, called, read_parts
 from wordgate.experiments.resolving import (
     as_names,
     check_n_folds,
     choose_recipe,
-    given_options,
+    refuse_idle_sizes,
     refuse_idle_split,
     refuse_unread,
     resolve_settings,
     resolve_vectors,
+    with_options,
 )
 from wordgate.experiments.resuming import (
     ResultStore,
@@ -59,8 +60,8 @@ from wordgate.report.audit import sections
 from wordgate.report.comparison import comparison_page, recommend
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.progress import Console, Progress
-from wordgate.settings import checked_seed, flat_overrides
+from wordgate.runtime.progress import Console, Progress, stage
+from wordgate.settings import checked_seed
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
 from wordgate.tables.encoding import without_surrogates
@@ -140,16 +141,17 @@ def compare(
     """
     require_extra("train", "comparing models")
     progress = Console() if progress is None else progress
+    out = None if out is None else Path(out).expanduser()
     seed, n_threads = checked_seed(seed), choose_threads(threads)
     families, left_out = _families(models, vectors, taught=teacher is not None)
-    overrides = {**flat_overrides(settings), **given_options(test_size=test_size)}
+    overrides = with_options(settings, test_size=test_size)
     recipe = choose_recipe(recipe, None)
     own = tuple(dict.fromkeys(map(family_of, families)))
     taught, common = None, overrides
     if TAUGHT_LSTM in families:
         refuse_unread(overrides, (*own, "transformer"))
-        named = given_options(**{"teacher.models": as_names(teacher)})
-        read = {**_read_by(overrides, ("lstm", "transformer")), **named}
+        own_settings = _read_by(overrides, ("lstm", "transformer"))
+        read = with_options(own_settings, **{"teacher.models": as_names(teacher)})
         taught = resolve_settings(TAUGHT_LSTM, read, vectors, families=["lstm"])
         common = _read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
@@ -164,14 +166,15 @@ def compare(
     _check_out(out, overwrite=overwrite, resume=resume)
     found = [check_pretrained(family, chosen) for family in own]
     transformer = next((folder for folder in found if folder is not None), None)
-    sources = read_parts(
-        data,
-        valid=valid,
-        test=test,
-        split_column=split_column,
-        empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
-        **reading,
-    )
+    with stage(progress, f"Reading {called(data)}"):
+        sources = read_parts(
+            data,
+            valid=valid,
+            test=test,
+            split_column=split_column,
+            empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
+            **reading,
+        )
     progress.say("\n".join([*sources.lines(), *left_out]))
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
@@ -179,10 +182,13 @@ def compare(
     if taught is not None and pretrained is not None:
         taught = taught.with_vectors_of(pretrained.dim)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
-    copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
+    refuse_idle_sizes(overrides, sources.table.parts, grouped=kinds == (GROUPED,))
+    with stage(progress, f"Looking for near copies among {len(sources.table):,} texts"):
+        copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
     context = RunContext(seed, progress, device, threads)
     config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
-    schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
+    with stage(progress, "Splitting"):
+        schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
     store = ResultStore(None if out is None else checkpoint_path(out), progress)
     if not resume:
         store.clear()
@@ -210,9 +216,10 @@ def compare(
         recommendation = recommend(comparison, last.evaluator.test.groups)
         comparison = replace(comparison, recommendation=recommendation)
         if out is not None:
-            analyses = _analyses(comparison, sources.table, last, texts=not no_texts)
-            audit = sections(audit_table(sources.table, copies))
-            page = comparison_page(comparison, analyses, audit)
+            with stage(progress, "Writing the report"):
+                analyses = _analyses(comparison, sources.table, last, texts=not no_texts)
+                audit = sections(audit_table(sources.table, copies))
+                page = comparison_page(comparison, analyses, audit)
             check_folder(
                 Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable
             )

@@ -1,5 +1,7 @@
 """Evaluating a saved model on a file, and finding which of its rows the model knows already."""
 
+import shlex
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +18,16 @@ from wordgate.data.dataset import Dataset
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.metrics import Scores
-from wordgate.experiments.metrics import Evaluator
-from wordgate.experiments.reading import ReadingOptions
+from wordgate.experiments.metrics import Evaluator, scores_in_short
+from wordgate.experiments.reading import ReadingOptions, called
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.progress import Progress, Silent, stage
 
 MOSTLY = 0.5
+_MOST_LISTED = 20  # labels, in a message
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,11 @@ class Evaluation:
     reading: ReadReport
     predictor: Predictor
 
+    def __repr__(self) -> str:
+        """Name the scores: all that it holds is too much for a line."""
+        known = "unknown" if self.seen is None else f"{self.seen.rows:,}"
+        return f"Evaluation({scores_in_short(self.scores)}, seen_in_training={known})"
+
 
 @dataclass(frozen=True)
 class LabelledRows:
@@ -89,6 +98,7 @@ def evaluate(
     *,
     kernel: str = NUMPY,
     threads: int | None = None,
+    progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Evaluation:
     """Evaluate a model on labelled texts.
@@ -101,6 +111,7 @@ def evaluate(
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
         kernel: What computes an LSTM, as for `wordgate.load`: what it loses is measured, too.
         threads: In how many threads to compute, as for `wordgate.load`.
+        progress: Where it is shown what is being done; None for nowhere.
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
@@ -111,14 +122,18 @@ def evaluate(
     """
     require_extra("train", "evaluating a model")
     predictor = load(bundle, kernel=kernel, threads=threads)
+    progress = progress or Silent()
     with limited_blas(choose_threads(threads)):
-        rows = labelled_rows(bundle, predictor.config, data, **reading)
+        with stage(progress, f"Reading {called(data)}, and looking for rows known from training"):
+            rows = labelled_rows(bundle, predictor.config, data, **reading)
         evaluator = Evaluator(rows.dataset, predictor.labels, predictor.config.seed)
-        log_proba = predictor.log_proba(rows.dataset.texts)
-        scores = evaluator.scores(log_proba)
+        with stage(progress, f"Predicting {len(rows.dataset):,} texts"):
+            log_proba = predictor.log_proba(rows.dataset.texts)
         known, seen, unseen = rows.known, rows.seen, None
-        if known is not None and seen is not None and 0 < seen.rows < seen.n:
-            unseen = evaluator.part(~known).scores(log_proba[~known])
+        with stage(progress, "Evaluating, with groups resampled for intervals"):
+            scores = evaluator.scores(log_proba)
+            if known is not None and seen is not None and 0 < seen.rows < seen.n:
+                unseen = evaluator.part(~known).scores(log_proba[~known])
     return Evaluation(scores, unseen, seen, rows.reading, predictor)
 
 
@@ -215,8 +230,17 @@ def _dataset(table: Table, labels: tuple[str, ...]) -> Dataset:
     given = table.labels or []
     unknown = sorted(set(given) - set(labels))
     if unknown:
-        counted = ", ".join(f"'{label}' ({given.count(label):,} rows)" for label in unknown)
-        flags = " ".join(f"--drop-label '{label}'" for label in unknown)
+        counts = Counter(given)
+        counted = ", ".join(f"'{one}' ({counts[one]:,} rows)" for one in unknown[:_MOST_LISTED])
+        if len(unknown) > _MOST_LISTED:
+            counted += f" and {len(unknown) - _MOST_LISTED:,} more"
+        if len(unknown) == len(counts):
+            raise DataError(
+                f"the model knows none of the labels of this data: {counted}; it knows"
+                f" {', '.join(labels):.200}. Name the column of the labels with --label, or write"
+                " the model's labels into it"
+            )
+        flags = " ".join(f"--drop-label {shlex.quote(label)}" for label in unknown)
         raise DataError(
             f"labels the model doesn't know: {counted}{did_you_mean(unknown[0], labels)}\n"
             f"To leave such rows out: {flags}"

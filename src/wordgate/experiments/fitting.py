@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature, fit_temperature
+from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.training.families import fit
 from wordgate.training.fitting import FitData, Fitted, RunContext
@@ -98,5 +99,6 @@ def fit_calibrated(
     temperature = 1.0
     if settings.calibration == "temperature":
         valid = data.valid
-        temperature = fit_temperature(fitted.model.log_proba(valid.texts), valid.targets)
+        with stage(context.progress, f"Calibrating on {len(valid):,} validation texts"):
+            temperature = fit_temperature(fitted.model.log_proba(valid.texts), valid.targets)
     return Calibrated(fitted, temperature, seconds)

@@ -65,6 +65,12 @@ class Evaluator:
         return paired_difference(*correct, self.test.groups, seed=self.seed)
 
 
+def scores_in_short(scores: Scores) -> str:
+    """Write the scores that a line has room for."""
+    f1 = "None" if scores.macro_f1 is None else f"{scores.macro_f1:.3f}"
+    return f"accuracy={scores.accuracy:.3f}, macro_f1={f1}, n={scores.n}"
+
+
 def evaluate_baselines(
     train: Dataset, evaluator: Evaluator
 ) -> tuple[Baselines, NDArray[np.float64]]:

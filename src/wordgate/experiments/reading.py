@@ -1,5 +1,6 @@
 """Reading the data of an experiment: labelled rows of one source or several, and texts without."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from wordgate.data.table import own_group
 from wordgate.dedup.keys import normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, SettingsError
+from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress
 
 
@@ -66,6 +68,13 @@ class Sources:
         for reading in (facts, *readings.values()):
             del reading["preview"]
         return {**facts, "others": readings} if readings else facts
+
+
+def called(data: Any) -> str:
+    """Say what data is before it is read: the name of a file or a data set, or of its type."""
+    if isinstance(data, str | os.PathLike):
+        return shown(os.fspath(data), 200)
+    return f"a {type(data).__name__}"
 
 
 def read_parts(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.errors import SettingsError
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
@@ -21,6 +22,7 @@ _IN_PLACE = {
     " lstm.vectors_drawn_learning_rate",
 }
 """Settings to use where there are pretrained vectors."""
+_FINE_TUNED = "a transformer to fine-tune"
 
 
 def as_names(value: Sequence[str | Path] | str | Path | None) -> tuple[str, ...] | None:
@@ -64,7 +66,11 @@ def resolve_settings(
             raise SettingsError(f"{setting} has no effect without a teacher: give one by --teacher")
     _check_vectors(families, vectors, taught=taught)
     _check_candidates(settings, overrides)
-    if vectors is None and not taught:
+    _refuse_idle(settings, overrides, vectors=vectors is not None)
+    teachers = _families_of_teachers(settings) if taught else set()
+    if taught:
+        _refuse_unread_by_teachers(overrides, teachers, families)
+    if vectors is None and not teachers & {_FINE_TUNED, "transformer"}:
         for setting in overrides:
             if setting.startswith(("vectors.", "lstm.vectors_")) and setting != "vectors.stored":
                 raise SettingsError(
@@ -99,6 +105,137 @@ def _check_candidates(settings: Settings, overrides: Mapping[str, object]) -> No
                 f"{setting} has no effect with lstm.lighter_candidate=false: leave it out, or set"
                 " lstm.lighter_candidate=true"
             )
+
+
+def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors: bool) -> None:
+    """Refuse settings that others leave without effect.
+
+    Args:
+        settings: All settings.
+        overrides: Those that the user set singly.
+        vectors: Whether there are pretrained word vectors.
+    """
+    lstm, transformer, is_set = settings.lstm, settings.transformer, settings.set_by_user
+    open_end = lstm.schedule == "warm-constant"
+    keeps_last = (lstm.epoch_score == "last", "with lstm.epoch_score=last, which keeps the last")
+    idle = {
+        "lstm.patience": keeps_last,
+        "lstm.patience_updates": keeps_last,
+        "lstm.epoch_ties": keeps_last,
+        "lstm.warmup": (
+            lstm.schedule == "constant" or (open_end and not lstm.min_updates),
+            f"with lstm.schedule={lstm.schedule}"
+            + (" and lstm.min_updates=0, of which it is a share" if open_end else ""),
+        ),
+        "lstm.min_updates": (
+            lstm.min_updates > 0 and not open_end and is_set >= {"lstm.epochs", "lstm.batch_size"},
+            "with lstm.epochs and lstm.batch_size, which it would adapt",
+        ),
+        "lstm.dropout_masks": (
+            not lstm.recurrent_dropout and (not lstm.input_dropout or lstm.dropout_masks == "gate"),
+            "without lstm.recurrent_dropout"
+            + ("" if lstm.input_dropout else " and lstm.input_dropout"),
+        ),
+        "lstm.embedding_scale": (
+            vectors and not lstm.vectors_extra_size,
+            "with --vectors and lstm.vectors_extra_size=0",
+        ),
+        "transformer.min_updates": (
+            transformer.min_updates > 0
+            and is_set >= {"transformer.epochs", "transformer.texts_per_group"},
+            "with transformer.epochs and transformer.texts_per_group, which it would adapt",
+        ),
+    }
+    for setting, (is_idle, why) in idle.items():
+        if is_idle and setting in overrides:
+            raise SettingsError(f"{setting} has no effect {why}: leave it out")
+    if {"lstm.min_updates", "lstm.max_updates"} <= is_set and (
+        0 < lstm.max_updates < lstm.min_updates
+    ):
+        raise SettingsError(
+            f"lstm.max_updates={lstm.max_updates} is below lstm.min_updates={lstm.min_updates}:"
+            " leave one of them out"
+        )
+
+
+def _families_of_teachers(settings: Settings) -> set[str]:
+    """Name the families of the teachers that are saved models, and `_FINE_TUNED` for others."""
+    folders = {name: Path(name).expanduser() for name in settings.teacher.models}
+    return {
+        BundleFolder.open(folder).config().family if (folder / MANIFEST).is_file() else _FINE_TUNED
+        for folder in folders.values()
+    }
+
+
+def _refuse_unread_by_teachers(
+    overrides: Mapping[str, object], teachers: set[str], families: Sequence[str]
+) -> None:
+    """Refuse settings of a transformer that no teacher and none of the families reads."""
+    if "transformer" in families:
+        return
+    read = {"transformer.precision"} if "transformer" in teachers else set()
+    for setting in overrides:
+        if setting == "transformer.model":
+            raise SettingsError(
+                f"{setting} has no effect on a teacher, which --teacher names: leave it out"
+            )
+        if (
+            setting.startswith("transformer.")
+            and _FINE_TUNED not in teachers
+            and setting not in read
+        ):
+            raise SettingsError(f"{setting} has no effect on a saved teacher: leave it out")
+
+
+def refuse_idle_sizes(
+    overrides: Mapping[str, object], parts: Sequence[str] | None, *, grouped: bool
+) -> None:
+    """Refuse settings about a split that the data names itself, or that does so in any case.
+
+    Args:
+        overrides: The settings that the user set.
+        parts: The part of each row; None where the data names none.
+        grouped: Whether only whole groups are split.
+
+    Raises:
+        SettingsError: There is one.
+    """
+    named = set(parts or ())
+    idle = {
+        "split": bool(named),
+        "stratify": bool(named),
+        "test_size": "test" in named,
+        "valid_size": "valid" in named,
+    }
+    for setting, is_idle in idle.items():
+        if is_idle and setting in overrides:
+            listed = ", ".join(part for part in ("train", "valid", "test") if part in named)
+            raise SettingsError(
+                f"{setting} has no effect, since the data names its parts ({listed}): leave it out"
+            )
+    if grouped and "stratify" in overrides:
+        raise SettingsError(
+            "stratify has no effect with split=grouped, which always does: leave it out"
+        )
+
+
+def with_options(settings: Mapping[str, object] | None, **options: object) -> dict[str, object]:
+    """Lay options that stand for a setting over single settings.
+
+    Args:
+        settings: Single settings, by dotted names or in tables.
+        **options: Options by the names of their settings; None for those that were not given.
+
+    Raises:
+        SettingsError: One is given in both ways.
+    """
+    singly, given = flat_overrides(settings), given_options(**options)
+    for name in given:
+        if name in singly:
+            raise SettingsError(
+                f"{name} is set twice, as a setting and by an option of its own: leave one out"
+            )
+    return {**singly, **given}
 
 
 def given_options(**options: object) -> dict[str, object]:

@@ -315,12 +315,19 @@ class TeacherCache:
     Attributes:
         path: The folder.
         fingerprint: What the teaching is of: data, settings, seed; and what it runs on.
+        started: The `time.monotonic()` at which the command began.
         keeps: Whether teachers and answers are written to it; the word vectors are in any case.
+        earlier_seconds: What teaching took in commands that were interrupted.
+        earlier_wall_seconds: What these commands took.
     """
 
     path: Path
     fingerprint: RunFingerprint
+    started: float = field(default_factory=time.monotonic)
     keeps: bool = True
+    earlier_seconds: float = 0.0
+    earlier_wall_seconds: float = 0.0
+    _opened: float = field(default_factory=time.monotonic)
     _kept: float = field(default_factory=time.monotonic)
 
     def teacher(self, number: int) -> tuple[Model, float] | None:
@@ -383,7 +390,12 @@ class TeacherCache:
             self._kept = time.monotonic()
 
     def _write(self, name: str, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-        content = {"facts": facts, **self.fingerprint.facts()}
+        now = time.monotonic()
+        spent = {
+            "seconds": self.earlier_seconds + now - self._opened,
+            "wall_seconds": self.earlier_wall_seconds + now - self.started,
+        }
+        content = {"facts": facts, "spent": spent, **self.fingerprint.facts()}
         write_resumable(self.path / name, content, arrays)
 
     def _read(self, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
@@ -393,6 +405,10 @@ class TeacherCache:
         content, arrays = read_resumable(file)
         try:
             self.fingerprint.check(content, "teaching", self.path)
+            spent = content["spent"]
+            before = self.earlier_seconds, self.earlier_wall_seconds
+            now = float(spent["seconds"]), float(spent["wall_seconds"])
+            self.earlier_seconds, self.earlier_wall_seconds = map(max, before, now)
             return dict(content["facts"]), arrays
         except CORRUPT_FILE_ERRORS as error:
             raise damaged(file, error) from error

@@ -243,6 +243,7 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
         "data": "".join(part.digest() for part in (fold.train, fold.valid, fold.test)),
         VECTORS: "none" if vectors is None else _as_it_is(vectors.file.path),
         "seed": str(config.context.seed),
+        "settings that were set": " ".join(sorted(settings.set_by_user & read.keys())) or "none",
         **{name: str(value) for name, value in read.items()},
     }
     if family == "transformer" and config.transformer is not None:

@@ -1,5 +1,6 @@
 """Training, validation and test rows of a table: one split, or the folds of a cross-validation."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -140,8 +141,16 @@ def _check_labels(labels: tuple[str, ...], train: Dataset) -> None:
     if missing:
         raise DataError(
             f"no training row has the label '{missing[0]}', which stands in validation or test;"
-            f" give it training rows, or leave it out with --drop-label '{missing[0]}'"
+            f" give it training rows{_or_leave_out(missing, labels)}"
         )
+
+
+def _or_leave_out(unwanted: Sequence[str], labels: Sequence[str]) -> str:
+    """Go on with the advice to leave labels out, if two others are left to tell apart."""
+    if len(labels) - len(unwanted) < 2:
+        return ""
+    flags = " ".join(f"--drop-label {shlex.quote(label)}" for label in unwanted)
+    return f", or leave it out with {flags}"
 
 
 def make_folds(
@@ -189,5 +198,5 @@ def _check_folds(
         if len(np.unique(numbers[targets == target])) == 1:
             raise DataError(
                 f"all rows of label '{label}' are in one fold, so the model that is tested there"
-                f" can't learn it; give it more groups, or leave it out with --drop-label '{label}'"
+                f" can't learn it; give it more groups{_or_leave_out([label], labels)}"
             )

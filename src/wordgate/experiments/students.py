@@ -235,10 +235,11 @@ def fit_model(
     }
     parts = (data.train, data.valid, test)
     work = run_config(parts, data.n_classes, settings, context.seed, others)
-    with _opened(teaching, RunFingerprint(work)) as folder:
-        fitting = replace(context, deadline=started + FITTING_SHARE * (limit - started))
-        fitted = fit_teachers(teaching.saved, data, test, settings, folder, fitting)
-        teachers = [each.labelling(settings, context.device) for each in fitted]
+    with _opened(teaching, RunFingerprint(work), context.started) as folder:
+        until = started + FITTING_SHARE * (limit - started)
+        fitting = replace(context, deadline=until, predicted_after=0)
+        own_teachers = fit_teachers(teaching.saved, data, test, settings, folder, fitting)
+        teachers = [each.labelling(settings, context.device) for each in own_teachers]
         own, texts = None, [*data.train.texts, *unlabelled]
         if vectors is None:
             own = distilled_vectors(teachers, texts, settings, folder, context)
@@ -254,15 +255,20 @@ def fit_model(
             transfer=transfer,
             asked=answered(answers["transfer"]),
             n_left_out=len(teaching.unlabelled or ()) - len(unlabelled),
-            seconds=time.monotonic() - started,
+            seconds=folder.earlier_seconds + time.monotonic() - started,
             vectors=own,
-            fine_tuned={each.name: each.fine_tuned for each in fitted if each.fine_tuned},
+            fine_tuned={each.name: each.fine_tuned for each in own_teachers if each.fine_tuned},
         )
         progress.say(taught.sentence())
         learned = transfer.dataset(data.train, answers["transfer"], settings.teacher.weight)
         taught_data = replace(data, train=learned, vectors=vectors)
         calibrated = fit_calibrated(family, taught_data, settings, context)
-    fitted_own = replace(calibrated.fitted, settings=calibrated.fitted.settings or settings)
+    fitted = calibrated.fitted
+    fitted_own = replace(
+        fitted,
+        settings=fitted.settings or settings,
+        earlier_wall_seconds=max(fitted.earlier_wall_seconds, folder.earlier_wall_seconds),
+    )
     seconds = calibrated.seconds + taught.seconds
     return replace(calibrated, fitted=fitted_own, seconds=seconds), taught
 
@@ -277,13 +283,15 @@ def _digest(texts: Sequence[str]) -> str:
 
 
 @contextmanager
-def _opened(teaching: TeacherConfig, fingerprint: RunFingerprint) -> Iterator[TeacherCache]:
-    """Open the folder of a teaching, or one that goes with it."""
+def _opened(
+    teaching: TeacherConfig, fingerprint: RunFingerprint, started: float
+) -> Iterator[TeacherCache]:
+    """Open the folder of a teaching, or one that goes with it; the command began at `started`."""
     if teaching.folder is None:
         with tempfile.TemporaryDirectory(prefix="wordgate-") as path:
-            yield TeacherCache(Path(path), fingerprint, keeps=False)
+            yield TeacherCache(Path(path), fingerprint, started, keeps=False)
         return
-    folder = TeacherCache(teaching.folder, fingerprint)
+    folder = TeacherCache(teaching.folder, fingerprint, started)
     if not teaching.resume:
         clear_teacher_cache(folder.path)
     try:

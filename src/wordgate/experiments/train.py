@@ -14,6 +14,7 @@ from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.bundle.metrics import CrossValidation, Metrics
 from wordgate.data import Table
 from wordgate.dedup.fingerprints import Fingerprints
+from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import TemperatureScaling, apply_temperature
 from wordgate.evaluation.error_analysis import analyse_errors, count_words
@@ -24,19 +25,21 @@ from wordgate.experiments.metrics import (
     cross_validate,
     evaluate_baselines,
     predictions,
+    scores_in_short,
     split_facts,
     teacher_facts,
     vector_facts,
 )
-from wordgate.experiments.reading import ReadingOptions, read_parts
+from wordgate.experiments.reading import ReadingOptions, called, read_parts
 from wordgate.experiments.resolving import (
     as_names,
     check_folds,
     choose_recipe,
-    given_options,
+    refuse_idle_sizes,
     refuse_idle_split,
     resolve_settings,
     resolve_vectors,
+    with_options,
 )
 from wordgate.experiments.resuming import (
     checkpoint_config,
@@ -57,8 +60,9 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.runtime.cpu import choose_threads, limited_blas
-from wordgate.runtime.progress import Console, Progress
-from wordgate.settings import Settings, checked_seed, flat_overrides
+from wordgate.runtime.display import brief
+from wordgate.runtime.progress import Console, Progress, stage
+from wordgate.settings import Settings, checked_seed
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
@@ -81,6 +85,13 @@ class Training:
     metrics: Metrics
     bundle: Bundle
     remarks: Sequence[str]
+
+    def __repr__(self) -> str:
+        """Name the model and its score: all that it holds is too much for a line."""
+        return (
+            f"Training({self.bundle.config.family}, {scores_in_short(self.metrics)},"
+            f" labels={brief(list(self.predictor.labels))})"
+        )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the bundle.
@@ -176,16 +187,15 @@ def train(
         KeyboardInterrupt: The training was interrupted; its checkpoint stands beside `out`.
     """
     clock = Clock(max_minutes=max_minutes, resumed=resume)
+    out = None if out is None else Path(out).expanduser()
     n_threads = choose_threads(threads)
     refuse_idle_split(split, valid, test, split_column)
     if test_size is not None and test is not None:
         raise SettingsError(f"--test-size {test_size} has no effect with --test: leave it out")
     progress = Console() if progress is None else progress
     files = as_names(unlabelled) or ()
-    named = given_options(
-        **{"split": split, "test_size": test_size, "teacher.models": as_names(teacher)}
-    )
-    overrides = {**flat_overrides(settings), **named}
+    named = {"split": split, "test_size": test_size, "teacher.models": as_names(teacher)}
+    overrides = with_options(settings, **named)
     check_family(model)
     recipe = choose_recipe(recipe, teacher)
     chosen = resolve_settings(recipe, overrides, vectors, families=[model])
@@ -207,24 +217,29 @@ def train(
     if out is not None:
         check_destination(out, overwrite=overwrite)
     check_pretrained(model, chosen)
-    sources = read_parts(
-        data,
-        valid=valid,
-        test=test,
-        split_column=split_column,
-        empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
-        **reading,
-    )
+    with stage(progress, f"Reading {called(data)}"):
+        sources = read_parts(
+            data,
+            valid=valid,
+            test=test,
+            split_column=split_column,
+            empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
+            **reading,
+        )
     progress.say("\n".join(sources.lines()))
+    refuse_idle_sizes(overrides, sources.table.parts, grouped=chosen.split == "grouped")
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
-    context = RunContext(seed, progress, device, threads, checkpoint=checkpoint)
+    context = RunContext(
+        seed, progress, device, threads, checkpoint=checkpoint, started=clock.started
+    )
     plan = Plan(model, str(recipe), chosen, context, pretrained, folds, no_texts, teaching)
     with limited_blas(n_threads):
         training = _train_on_table(sources.table, sources.facts(), plan, clock)
     if out is not None:
-        training.save(out, overwrite=overwrite)
+        with stage(progress, f"Writing {out}"):
+            training.save(out, overwrite=overwrite)
     if checkpoint is not None:
         remove(checkpoint.file)
     if teaching is not None and teaching.folder is not None:
@@ -235,51 +250,45 @@ def train(
 def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clock) -> Training:
     """Split, fit the baselines and the model, and evaluate them; `data` goes into `config.json`."""
     seed, progress, settings = plan.context.seed, plan.context.progress, plan.settings
-    splits = split_table(table, settings, seed)
+    with stage(progress, f"Looking for near copies among {len(table):,} texts"):
+        copies = find_near_duplicates(table.bodies, table.groups)
+    with stage(progress, "Splitting"):
+        splits = split_table(table, settings, seed, copies)
     if plan.teaching is not None:
         plan.teaching.check_labels(splits.labels)
     progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
-    facts, found = split_facts(splits), audit_table(table, splits.copies)
+    # All that needs no model comes before it, so that the time limit knows what it took.
+    with stage(progress, "Auditing the split"):
+        facts, found = split_facts(splits), audit_table(table, splits.copies)
+        words = count_words(splits.test.texts, splits.train.texts)
+        # Prints of every row that had a part in the model, validation included. The groups are
+        # those that the data names, which other files may name, too.
+        known = table.select([*splits.split.train, *splits.split.valid])
+        prints = Fingerprints.of(known.bodies, known.groups)
     evaluator = Evaluator(splits.test, splits.labels, seed)
-    baselines, count_log_proba = evaluate_baselines(splits.train, evaluator)
+    with stage(progress, "Fitting the baseline: word counts with logistic regression"):
+        baselines, count_log_proba = evaluate_baselines(splits.train, evaluator)
     progress.say(
         f"To beat: {baselines.majority.accuracy:.3f} by the most frequent label alone,"
         f" {baselines.count.accuracy:.3f} by word counts with logistic regression"
         f" ({baselines.count.train_seconds:.0f} s)."
     )
-    deadline = clock.fitting_deadline(len(splits.valid) + len(splits.test))
-    context, fit_data = replace(plan.context, deadline=deadline), splits.fit_data(plan.vectors)
+    n_predicted = len(splits.valid) + len(splits.test)
+    deadline, fit_data = clock.fitting_deadline(n_predicted), splits.fit_data(plan.vectors)
+    context = replace(plan.context, deadline=deadline, predicted_after=n_predicted)
     calibrated, taught = fit_model(
         plan.model, fit_data, splits.test, settings, plan.teaching, context
     )
     fitted = calibrated.fitted
-    uncalibrated = fitted.model.log_proba(splits.test.texts)
-    log_proba = apply_temperature(uncalibrated, calibrated.temperature)
-    scores = evaluator.scores(log_proba)
-    scaling = TemperatureScaling.of(uncalibrated, splits.test.targets, calibrated.temperature)
-    coverage = coverage_curve(log_proba, splits.test.targets)
+    with stage(progress, f"Predicting {len(splits.test):,} test texts"):
+        uncalibrated = fitted.model.log_proba(splits.test.texts)
+    with stage(progress, "Evaluating, with groups resampled for intervals"):
+        log_proba = apply_temperature(uncalibrated, calibrated.temperature)
+        scores = evaluator.scores(log_proba)
+        scaling = TemperatureScaling.of(uncalibrated, splits.test.targets, calibrated.temperature)
+        coverage = coverage_curve(log_proba, splits.test.targets)
     folds, by_folds = _cross_validate(table, splits, plan)
     vectors = vectors_of(plan.vectors, taught)
-    metrics = Metrics.model_validate(
-        {
-            **dict(scores),
-            "baselines": baselines,
-            "difference_to_count": evaluator.paired_difference(log_proba, count_log_proba),
-            "split": facts,
-            "folds": folds,
-            "calibration": scaling,
-            "coverage": coverage,
-            "vectors": vector_facts(vectors, fitted.coverage),
-            "teacher": None if taught is None else teacher_facts(evaluator, log_proba, taught),
-            "train_seconds": calibrated.seconds,
-            "wall_seconds": clock.elapsed(),
-            "peak_memory_mb": peak_memory_mb(),
-            "epochs": len(fitted.history),
-            "best_epoch": fitted.best_epoch,
-            "history": list(fitted.history),
-            "remarks": list(fitted.remarks),
-        }
-    )
     config = Config(
         family=plan.model,
         labels=splits.labels,
@@ -298,7 +307,7 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
     analysis = analyse_errors(
         scores,
         predictions(table, splits.test, splits.rows, log_proba),
-        count_words(splits.test.texts, splits.train.texts),
+        words,
         temperature=scaling.temperature,
         before=scaling.before,
         after=scaling.after,
@@ -307,11 +316,27 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
         texts=not plan.no_texts,
         seed=seed,
     )
+    metrics = Metrics.model_validate(
+        {
+            **dict(scores),
+            "baselines": baselines,
+            "difference_to_count": evaluator.paired_difference(log_proba, count_log_proba),
+            "split": facts,
+            "folds": folds,
+            "calibration": scaling,
+            "coverage": coverage,
+            "vectors": vector_facts(vectors, fitted.coverage),
+            "teacher": None if taught is None else teacher_facts(evaluator, log_proba, taught),
+            "train_seconds": calibrated.seconds,
+            "wall_seconds": clock.elapsed() + fitted.earlier_wall_seconds,
+            "peak_memory_mb": peak_memory_mb(),
+            "epochs": len(fitted.history),
+            "best_epoch": fitted.best_epoch,
+            "history": list(fitted.history),
+            "remarks": list(fitted.remarks),
+        }
+    )
     page = model_page(config, metrics, analysis, sections(found))
-    # Prints of every row that had a part in the model, validation included. The groups are those
-    # that the data names, which other files may name, too.
-    known = table.select([*splits.split.train, *splits.split.valid])
-    prints = Fingerprints.of(known.bodies, known.groups)
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
     return Training(predictor, metrics, bundle, (*splits.split.warnings, *fitted.remarks))

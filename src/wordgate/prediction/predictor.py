@@ -16,6 +16,7 @@ from wordgate.models.base import Model
 from wordgate.models.lstm import with_kernel
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.explanation import Explanation, explain
+from wordgate.runtime.display import brief
 from wordgate.tables.encoding import without_surrogates
 
 
@@ -41,6 +42,10 @@ class Predictor:
         self.config = config
         self.metrics = metrics
         self.changed_files = tuple(changed_files)
+
+    def __repr__(self) -> str:
+        """Name the family and the labels."""
+        return f"Predictor({self.config.family}, {brief(list(self.labels))})"
 
     @property
     def n_threads(self) -> int:

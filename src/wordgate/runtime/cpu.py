@@ -5,6 +5,7 @@ import operator
 import os
 import platform
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -58,6 +59,9 @@ def choose_threads(threads: int | None = None, *, at_most: int | None = None) ->
 def torch_threads(torch: ModuleType, threads: int | None) -> Iterator[int]:
     """Let torch compute in so many threads for the time being; more than cores slow it down.
 
+    In a process that was forked from one with torch it computes in one: the threads of OpenMP are
+    not there any more, and work that is handed to them would wait for ever.
+
     Args:
         torch: The module; it is handed in, since most predict without it.
         threads: As for `choose_threads`. A lower number that was set by `torch.set_num_threads`
@@ -67,10 +71,18 @@ def torch_threads(torch: ModuleType, threads: int | None) -> Iterator[int]:
         The number of threads.
 
     Raises:
-        SettingsError: That is no number of threads.
+        SettingsError: That is no number of threads; or several are asked for in a forked process.
     """
     before = torch.get_num_threads()
     chosen = choose_threads(threads, at_most=before)
+    if chosen > 1 and _was_forked:
+        if threads is not None:
+            raise SettingsError(
+                f"threads is {threads}, and torch computes in one alone in a process that was"
+                " forked from one that has used it: give threads=1, or begin processes by"
+                " multiprocessing.get_context('spawn')"
+            )
+        chosen = before = 1
     torch.set_num_threads(chosen)
     try:
         yield chosen
@@ -277,6 +289,19 @@ class SingleThreadedBLAS:
 
 
 SINGLE_THREADED_BLAS = SingleThreadedBLAS()
+_was_forked = False
+"""Whether this process was forked from one that had imported torch."""
+
+
+def _after_fork() -> None:
+    """Note in a child that threads of its parent are missing, with what they held."""
+    global _was_forked
+    _was_forked = "torch" in sys.modules
+    SINGLE_THREADED_BLAS.__init__()  # type: ignore[misc]
+
+
+if hasattr(os, "register_at_fork"):  # there is none on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def processor() -> str:

@@ -1,14 +1,21 @@
 """Progress display: lines that stay, and one live bar.
 
-In a terminal and in a notebook the bar moves; in a log file only the lines are written.
+In a terminal and in a notebook the bar moves; in a log file a line tells of it where nothing else
+was said for a while.
 """
 
 import importlib.util
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from threading import Event, Thread
 from typing import Protocol
 
 from wordgate.runtime.display import encodable
+
+_SILENCE, _LONGEST_SILENCE = 2.0, 30.0
+"""Seconds without a line in a log: at first, and after minutes."""
+_BEAT = 1.0
 
 
 class ProgressBar(Protocol):
@@ -63,6 +70,7 @@ class Console:
             def on_broken_pipe(self) -> None:
                 self.quiet = True  # rich would end the program
 
+        self.said = time.monotonic()
         self._console = Unread(stderr=True, highlight=False, emoji=False)
         self._live = self._console.is_terminal
         if self._console.is_jupyter:  # where rich moves things by widgets
@@ -70,13 +78,14 @@ class Console:
 
     def say(self, text: str) -> None:
         """Write lines that stay, above the bar if there is one."""
+        self.said = time.monotonic()
         self._console.print(encodable(text, self._console.encoding), markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
         """Show a bar where something can move, with the time left where that can be told."""
         if not self._live:
-            yield _NoBar()
+            yield _LogBar(self, total, done)
             return
         from rich.progress import (
             BarColumn,
@@ -98,7 +107,45 @@ class Console:
             ]
         with Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task("", total=total, completed=done)
-            yield _RichBar(lambda label: progress.update(task, advance=1, description=label))
+            yield _RichBar(
+                lambda label: progress.update(task, advance=1, description=label),
+                lambda label: progress.update(task, description=label),
+            )
+
+
+@contextmanager
+def stage(progress: Progress, name: str) -> Iterator[None]:
+    """Name a stage as it begins; while it lasts, show that it goes on.
+
+    Args:
+        progress: Where that is shown; no bar of its own may be shown meanwhile.
+        name: What is done, as in "Reading tweets.csv".
+    """
+    progress.say(f"{name} ...")
+    with progress.bar(None) as bar, beating(bar, name):
+        yield
+
+
+@contextmanager
+def beating(bar: ProgressBar, name: str) -> Iterator[None]:
+    """Show every second on a bar how long something takes that counts no units of work."""
+    tick: Callable[[str], None] | None = getattr(bar, "tick", None)
+    if tick is None:
+        yield
+        return
+    done, started = Event(), time.monotonic()
+
+    def beat() -> None:
+        while not done.wait(_BEAT):
+            tick(f"{name}: {time.monotonic() - started:.0f} s")
+
+    thread = Thread(target=beat, daemon=True, name="wordgate-progress")
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 class _NoBar:
@@ -106,6 +153,30 @@ class _NoBar:
         pass
 
 
+class _LogBar:
+    """A bar in a log file: a line where nothing was said for a while."""
+
+    def __init__(self, console: Console, total: int | None, done: int):
+        self._console, self._total, self._done = console, total, done
+        self._started = time.monotonic()
+
+    def advance(self, label: str) -> None:
+        self._done += 1
+        known = self._total is not None
+        reached = (
+            f"{self._done / max(1, self._total or 0):.0%}" if known else f"{self._done:,} done"
+        )
+        self.tick(f"{label}: {reached}")
+
+    def tick(self, label: str) -> None:
+        """Say what is being done, without a unit of work more."""
+        now = time.monotonic()
+        silence = min(_LONGEST_SILENCE, max(_SILENCE, (now - self._started) / 5))
+        if now - max(self._console.said, self._started) >= silence:
+            self._console.say(f"  {label}")
+
+
 class _RichBar:
-    def __init__(self, advance: Callable[[str], None]):
+    def __init__(self, advance: Callable[[str], None], tick: Callable[[str], None]):
         self.advance = advance
+        self.tick = tick

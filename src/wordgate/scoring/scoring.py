@@ -39,6 +39,8 @@ from wordgate.tables.typed import ParquetReader
 BATCH = 8192
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 _STEPS = 1000  # of the bar
+_OF_NO_FORMAT = ("", ".txt", ".dat", ".data", ".out", ".tmp", ".new", ".bak")
+"""Endings that tell no format: a result of such a name has the input's."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def score(
         raise SettingsError(f"batch is {batch}: it must be at least 1")
     if to is not None and to not in FORMATS:
         raise SettingsError(f"no format '{to}'; there are: {', '.join(FORMATS)}")
-    form = to or (None if out == STANDARD else format_of(out))
+    form = to or (None if out == STANDARD else _form_by_name(out, source))
     kept = None if out == STANDARD else PartialOutput(destination(out), checkpoint_seconds)
     check_effect(source, out, resume=resume, overwrite=overwrite)
     with kept or nullcontext():
@@ -202,6 +204,27 @@ def score(
         if kept is None:
             return _to_standard_output(work)
         return _to_file(work, kept, progress, resume=resume)
+
+
+def _form_by_name(out: str, source: str) -> str | None:
+    """Give the format that the ending of a result tells; None to take the input's.
+
+    Raises:
+        SettingsError: It tells one that can't be written.
+    """
+    form, ending = format_of(out), _ending(out)
+    if form is None and ending not in (_ending(source), *_OF_NO_FORMAT):
+        raise SettingsError(
+            f"'{out}' ends in {ending}, and what can be written is"
+            f" {', '.join(f'.{one}' for one in FORMATS)}, gzipped or not: name OUT so, or give the"
+            " format by --to"
+        )
+    return form
+
+
+def _ending(name: str) -> str:
+    path = Path(name)
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
 def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wordgate.errors import SettingsError, did_you_mean
+from wordgate.errors import SettingsError, address_message, did_you_mean
 from wordgate.settings.schema import Settings, flattened, setting_fields
 
 if sys.version_info >= (3, 11):
@@ -21,6 +21,8 @@ else:
 LARGEST_SEED = 2**32 - 1
 EXTENDS = "extends"
 """The key that names the recipe whose settings a recipe has but for its own."""
+_BASE = "default"
+"""The recipe that a recipe of one's own extends where it names none."""
 
 _NEEDED = {
     "bool_parsing": "true or false",
@@ -66,12 +68,15 @@ def recipe_names() -> list[str]:
 def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> Settings:
     """Read a recipe and lay single settings over it.
 
-    A setting in which the two LSTM candidates of a recipe would differ leaves one, unless a setting
-    of the second one is given, too; `lstm.epochs` leaves no `lstm.max_updates`.
+    What a user sets, singly or in a recipe of their own, adapts to no data. So a setting in which
+    the two LSTM candidates of a recipe would differ leaves one, unless a setting of the second one
+    is set, too; `lstm.epochs` leaves no `lstm.max_updates`, `lstm.patience` no
+    `lstm.patience_updates`, and without an unknown word there is no `lstm.word_dropout`.
 
     Args:
-        recipe: A name from `recipe_names()`, or the path of a ``.toml`` file like theirs. A recipe
-            may extend one of `recipe_names()`: ``extends = "default"``.
+        recipe: A name from `recipe_names()`, or the path of a ``.toml`` file like theirs. It has
+            the settings of the recipe that it extends, ``extends = "taught"``, but for its own; of
+            ``default`` where it names none.
         overrides: Settings that beat the recipe's, by dotted names such as ``lstm.hidden_size`` or
             in nested tables. Values may be strings, as typed.
 
@@ -81,16 +86,36 @@ def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = N
     Raises:
         SettingsError: The recipe is unknown, or settings are; all faults are reported at once.
     """
-    given = flat_overrides(overrides)
-    if SET_BY_CANDIDATE & given.keys() and not any(n.startswith("lstm.lighter_") for n in given):
-        given["lstm.lighter_candidate"] = False
-    if "lstm.epochs" in given:
-        given.setdefault("lstm.max_updates", 0)
-    values = _read_recipe(recipe)
-    base = values.pop(EXTENDS, None)
+    values, inherited = _read_recipe(recipe), {}
+    is_own = str(recipe) not in recipe_names()
+    base = values.pop(EXTENDS, _BASE if is_own else None)
     if base is not None:
-        values = {**_base(base, recipe), **values}
-    return _validated({**values, **given}, recipe)
+        inherited = _base(base, recipe)
+    given = flat_overrides(overrides)
+    if is_own:
+        given = {**_set_in(values, inherited), **given}
+    names = given.keys()
+    implied: dict[str, object] = {}
+    if SET_BY_CANDIDATE & names and not any(name.startswith("lstm.lighter_") for name in names):
+        implied["lstm.lighter_candidate"] = False
+    if "lstm.epochs" in names:
+        implied["lstm.max_updates"] = 0
+    if "lstm.patience" in names:
+        implied["lstm.patience_updates"] = 0
+    if str(given.get("text.unknown_words")).strip() == "drop":
+        implied |= {"lstm.word_dropout": 0.0, "lstm.lighter_word_dropout": 0.0}
+    settings = _validated({**inherited, **values, **implied, **given}, recipe)
+    return settings.with_user_settings(names)
+
+
+def _set_in(values: dict[str, Any], inherited: Mapping[str, Any]) -> dict[str, object]:
+    """Give the settings that a recipe of a user's own sets: all, or what it changed in a whole one.
+
+    A copy of a recipe, with every setting in it, does what that recipe does.
+    """
+    if not setting_fields().keys() <= values.keys():
+        return dict(values)
+    return {name: value for name, value in values.items() if value != inherited[name]}
 
 
 def flat_overrides(overrides: Mapping[str, object] | None) -> dict[str, object]:
@@ -135,13 +160,15 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
     name = str(recipe)
     if name in recipe_names():
         return _own(name)
+    if (address := address_message(name)) is not None:
+        raise SettingsError(address)
     if not name.endswith(".toml"):
         raise SettingsError(
             f"no recipe '{name}'"
             + did_you_mean(name, [*recipe_names(), "the path of a .toml file of your own"])
         )
     try:
-        return _parsed(Path(recipe).read_bytes(), name)
+        return _parsed(Path(recipe).expanduser().read_bytes(), name)
     except OSError as error:
         raise SettingsError(f"the recipe '{name}' can't be read: {error.strerror}") from error
 
@@ -178,15 +205,12 @@ def _parsed(content: bytes, name: str) -> dict[str, Any]:
 def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
     fields = setting_fields()
     unknown = [name for name in values if name not in fields]
-    missing = [name for name in fields if name not in values]
     faults = [f"  no setting '{name:.{_MOST_SHOWN}}'{_suggested(name, fields)}" for name in unknown]
-    faults += [f"  {name} is missing" for name in missing]
     known = {name: value for name, value in values.items() if name in fields}
     try:
         settings = Settings.model_validate(_nested(known))
     except ValidationError as error:
-        found = (_fault(detail) for detail in error.errors() if detail["type"] != "missing")
-        faults += dict.fromkeys(found)
+        faults += dict.fromkeys(map(_fault, error.errors()))
     else:
         if not faults:
             return settings

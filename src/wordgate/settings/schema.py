@@ -1,9 +1,9 @@
 """The settings of a training: one table of them for each family, and those that all share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -239,11 +239,13 @@ class LSTMSettings(SettingsTable):
     epochs: Annotated[int, Field(ge=1)] = Field(description="passes over the training texts")
     min_updates: Annotated[int, Field(ge=0)] = Field(
         description="small data takes smaller batches and is passed more often than `epochs` to"
-        " make so many updates; 0 changes neither"
+        " make so many updates, unless `batch_size` or `epochs` is set, too; up to 40 times where"
+        " this is a recipe's; 0 changes neither"
     )
     max_updates: Annotated[int, Field(ge=0)] = Field(
         description="large data is passed less often than `epochs`, so that no more than about so"
-        " many updates are made, but four times at the least; 0 for no limit"
+        " many updates are made; where this is a recipe's, `min_updates` and four passes at the"
+        " least, and it counts no more where `epochs` is set; 0 for no limit"
     )
     learning_rate: Annotated[float, Field(gt=0.0)] = Field(
         description="Adam's rate, at its highest"
@@ -267,11 +269,12 @@ class LSTMSettings(SettingsTable):
     )
     patience: Annotated[int, Field(ge=1)] = Field(
         description="stop after so many epochs without a better validation score (`epoch_score`),"
-        " counted from the end of the warm-up; for `warm-constant` at the least after `min_updates`"
+        " counted from the end of the warm-up; for `warm-constant` at the least after"
+        " `min_updates`, unless patience alone is set"
     )
     patience_updates: Annotated[int, Field(ge=0)] = Field(
         description="small data makes few updates an epoch: stop only after so many updates without"
-        " a better validation score, too; 0 for `patience` alone"
+        " a better validation score, too; 0, as where `patience` alone is set, for `patience` alone"
     )
     epoch_score: Literal["accuracy", "accuracy+macro-f1", "last"] = Field(
         description="the epoch that is kept is that of the highest validation `accuracy`, or of the"
@@ -345,13 +348,14 @@ class TransformerSettings(SettingsTable):
     )
     texts_per_group: Annotated[int, Field(ge=0)] = Field(
         description="an epoch reads so many texts of each group, others each time: copies of a text"
-        " teach little that is new; more where `min_updates` wants more; 0 for all"
+        " teach little that is new; more where `min_updates` wants more and this is not set; 0 for"
+        " all"
     )
     batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
     epochs: Annotated[int, Field(ge=1)] = Field(description="passes over the training texts")
     min_updates: Annotated[int, Field(ge=0)] = Field(
-        description="small data is passed more often than `epochs` to make so many"
-        " updates, up to 20 times; 0 changes nothing"
+        description="small data is passed more often than `epochs` to make so many updates, unless"
+        " `epochs` is set, too; up to 20 times where this is a recipe's; 0 changes nothing"
     )
     learning_rate: Annotated[float, Field(gt=0.0)] = Field(
         description="AdamW's rate, at its highest"
@@ -441,6 +445,18 @@ class Settings(SettingsTable):
     lstm: LSTMSettings
     transformer: TransformerSettings
     teacher: TeacherSettings
+    _set_by_user: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @property
+    def set_by_user(self) -> frozenset[str]:
+        """The settings that a user set, by their dotted names: these adapt to no data."""
+        return self._set_by_user
+
+    def with_user_settings(self, names: Iterable[str]) -> "Settings":
+        """Note which settings a user set, by their dotted names."""
+        copy = self.model_copy()
+        copy._set_by_user = frozenset(names)
+        return copy
 
     def updated(self, changes: Mapping[str, object]) -> "Settings":
         """Give a copy in which settings, by their dotted names, have other values.

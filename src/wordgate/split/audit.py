@@ -182,6 +182,10 @@ class Audit:
     pairs: list[Pair]
     advice: SplitAdvice
 
+    def __repr__(self) -> str:
+        """Name the advice: all that was found is too much for a line."""
+        return f"Audit({self.n_rows:,} rows, split={self.advice.split!r})"
+
     def facts(self) -> dict[str, object]:
         """Give all that was found as plain JSON values, without any text of the data."""
         facts = {name: value for name, value in asdict(self).items() if name != "reading"}

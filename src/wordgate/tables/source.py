@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from wordgate.errors import DataError, near_miss
+from wordgate.errors import DataError, address_message, near_miss
 
 STANDARD = "-"
 """Stands for standard input or output."""
@@ -194,6 +194,8 @@ def is_file(path: Path) -> bool:
 
 def missing_file(path: Path) -> str:
     """Give the message that a file is missing, with the one of its folder probably meant."""
+    if (address := address_message(path)) is not None:
+        return address
     message = f"no file '{path}'"
     folder = path.parent
     if not is_file(folder):

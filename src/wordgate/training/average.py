@@ -178,7 +178,12 @@ def fit_mlp(data: FitData, settings: Settings, context: RunContext) -> Fitted:
             )
         )
     fitted = _fitted(fits, trained.remarks, known, data, settings)
-    return replace(fitted, engine=trained.engine, earlier_seconds=trained.earlier_seconds)
+    return replace(
+        fitted,
+        engine=trained.engine,
+        earlier_seconds=trained.earlier_seconds,
+        earlier_wall_seconds=trained.earlier_wall_seconds,
+    )
 
 
 def _begin(

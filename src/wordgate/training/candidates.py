@@ -48,6 +48,7 @@ class Trained(Generic[SnapshotT]):
         early_stopping: What chose their best epochs, and chooses between them.
         remarks: Why the last training ended, if it was before its end.
         earlier_seconds: What fitting had taken before it was interrupted and resumed.
+        earlier_wall_seconds: What the commands before had taken.
         engine: What computed.
     """
 
@@ -56,6 +57,7 @@ class Trained(Generic[SnapshotT]):
     remarks: Sequence[str]
     earlier_seconds: float
     engine: Mapping[str, str]
+    earlier_wall_seconds: float = 0.0
 
     def choose(self) -> int:
         """Give the position of the candidate whose best epoch is the best; the first of equals."""
@@ -92,7 +94,7 @@ def train_candidates(
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
-    started, earlier_seconds = time.perf_counter(), 0.0
+    started, earlier_seconds, earlier_wall_seconds = time.perf_counter(), 0.0, 0.0
     kept, position, config = context.checkpoint, 0, {}
     resuming = kept is not None and kept.resume
     if kept is not None:
@@ -105,6 +107,7 @@ def train_candidates(
         state = TrainingState(candidate.trainer, position=position, earlier=done)
         if done:
             state.seconds = earlier_seconds + time.perf_counter() - started
+            state.wall_seconds = earlier_wall_seconds
         checkpoint = None
         if kept is not None:
             fingerprint = RunFingerprint(config, candidate.trainer.engine())
@@ -116,6 +119,7 @@ def train_candidates(
         if resuming:
             context.progress.say("\n".join(loop.load_checkpoint()))
             earlier_seconds, resuming = state.seconds, False
+            earlier_wall_seconds = state.wall_seconds
         remarks = loop.run()
         done = [*state.earlier, state.candidate()]
         out_of_time = loop.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks)
@@ -124,4 +128,11 @@ def train_candidates(
         position += 1
     late = [f"{TIME_LIMIT}left no time for {name}." for name in names[len(done) :]]
     engine = candidate.trainer.engine()
-    return Trained(done, candidate.early_stopping, [*remarks, *late], earlier_seconds, engine)
+    return Trained(
+        done,
+        candidate.early_stopping,
+        [*remarks, *late],
+        earlier_seconds,
+        engine,
+        earlier_wall_seconds,
+    )

@@ -90,6 +90,7 @@ class TrainingState(Generic[SnapshotT]):
         improved_epoch: The number of the last one that had a better score.
         best: The network after the best epoch; None if there is none.
         seconds: What fitting has taken, interrupted runs included.
+        wall_seconds: What the commands have taken, those that were interrupted included.
         position: Which of several candidates is trained, from 0.
         earlier: What the candidates before this one came to.
     """
@@ -103,6 +104,7 @@ class TrainingState(Generic[SnapshotT]):
     improved_epoch: int = 0
     best: SnapshotT | None = None
     seconds: float = 0.0
+    wall_seconds: float = 0.0
     position: int = 0
     earlier: list[TrainedCandidate[SnapshotT]] = field(default_factory=list)
 
@@ -146,6 +148,7 @@ class TrainingState(Generic[SnapshotT]):
             "best_epoch": self.best_epoch,
             "improved_epoch": self.improved_epoch,
             "seconds": self.seconds,
+            "wall_seconds": self.wall_seconds,
             "updates": self.trainer.updates,
             "earlier": [
                 {
@@ -174,6 +177,7 @@ class TrainingState(Generic[SnapshotT]):
         self.trainer.restore(arrays, kept.updates)
         self.epoch, self.batch, self.running = kept.epoch, kept.batch, kept.running
         self.history, self.seconds = kept.history, kept.seconds
+        self.wall_seconds = kept.wall_seconds
         self.best_epoch, self.improved_epoch = kept.best_epoch, kept.improved_epoch
         self.best = None
         if kept.best_epoch:
@@ -221,6 +225,7 @@ class _StateFacts(BaseModel):
     best_epoch: NonNegativeInt
     improved_epoch: NonNegativeInt
     seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    wall_seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
     updates: NonNegativeInt
     earlier: list[_CandidateFacts]
 

@@ -10,6 +10,7 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError
 from wordgate.models.count import ABSENT_LOGIT, CountModel
 from wordgate.runtime.cpu import single_thread_environment
+from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.text.ngrams import Analyzer, NgramVectorizer, SparseRows, text_chunks, word_ngrams
 from wordgate.training.fitting import FitData, Fitted, RunContext
@@ -85,14 +86,16 @@ def fit_tuned_count(data: FitData, settings: Settings, context: RunContext) -> F
     """
     data.check_not_empty("word counts", "the strength of regularisation")
     train, valid = data.train, data.valid
-    vectorizers = _vectorizers(train.texts, settings)
+    with stage(context.progress, "Finding n-grams"):
+        vectorizers = _vectorizers(train.texts, settings)
     sizes = " and ".join(
         f"{len(vectorizer):,} n-grams of {vectorizer.analyzer}" for vectorizer in vectorizers
     )
-    context.progress.say(f"Counting {sizes} in {len(train):,} texts.")
+    with stage(context.progress, f"Counting {sizes} in {len(train):,} texts"):
+        of_train, of_valid = (count_matrix(vectorizers, part.texts) for part in (train, valid))
     choice = search_regularization(
-        (count_matrix(vectorizers, train.texts), train.targets),
-        (count_matrix(vectorizers, valid.texts), valid.targets),
+        (of_train, train.targets),
+        (of_valid, valid.targets),
         data.n_classes,
         settings.count.c,
         progress=context.progress,

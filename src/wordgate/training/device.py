@@ -14,8 +14,15 @@ def choose_device(name: str) -> torch.device:
     """Resolve ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        SettingsError: The name is unknown, or there is no such device.
+        SettingsError: The name is unknown, or there is no such device; or this process was forked
+            from one that has used a GPU, which no other than the CPU survives.
     """
+    if name != "cpu" and torch.cuda._is_in_bad_fork():
+        raise SettingsError(
+            f"device '{name}': this process was forked from one that has used a GPU, where CUDA"
+            " can't go on; begin processes by multiprocessing.get_context('spawn'), or give"
+            " device='cpu'"
+        )
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cpu":

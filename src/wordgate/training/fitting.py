@@ -1,6 +1,7 @@
 """Input and result of fitting, the same for every family."""
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,6 +106,9 @@ class RunContext:
         threads: In how many threads to fit and predict, as for `choose_threads`; families that
             are fitted on the CPU alone take one.
         deadline: The `time.monotonic()` at which fitting must end.
+        predicted_after: How many texts are predicted once fitting has ended, for which it leaves
+            time, too.
+        started: The `time.monotonic()` at which the command began.
         checkpoint: Where to keep the training against an interruption; None for nowhere. Only
             families that can resume are kept; the others are fitted in one piece.
     """
@@ -115,6 +119,8 @@ class RunContext:
     threads: int | None = None
     deadline: float = math.inf
     checkpoint: CheckpointConfig | None = None
+    predicted_after: int = 0
+    started: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,8 @@ class Fitted:
         best_epoch: The number of the best one, from 1; 0 without epochs.
         remarks: What a user should know: truncation, an early end.
         earlier_seconds: What fitting had taken before it was interrupted and resumed.
+        earlier_wall_seconds: What the commands that were interrupted had taken, until the training
+            was kept for the last time.
         engine: What computed: device, precision, threads, processor, versions.
         coverage: How many words had a pretrained vector; None if none were given.
         settings: Those of the LSTM that was chosen; None for other families, which have no choice.
@@ -137,6 +145,7 @@ class Fitted:
     best_epoch: int = 0
     remarks: Sequence[str] = ()
     earlier_seconds: float = 0.0
+    earlier_wall_seconds: float = 0.0
     engine: Mapping[str, str] = field(default_factory=dict)
     coverage: VocabularyCoverage | None = None
     settings: Settings | None = None
@@ -163,5 +172,6 @@ def run_config(
         "labels": str(n_classes),
         **others,
         "seed": str(seed),
+        "settings that were set": " ".join(sorted(settings.set_by_user)) or "none",
         **{name: str(value) for name, value in settings.flat().items()},
     }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from wordgate.models.base import log_softmax
 from wordgate.models.count import ABSENT_LOGIT
-from wordgate.runtime.progress import Progress
+from wordgate.runtime.progress import Progress, beating
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -259,15 +259,16 @@ def search_regularization(
     best: Trial | None = None
     tried: list[float] = []
     started = time.monotonic()
-    for c, linear in fit_path(*train, n_classes, c_values, deadline=deadline):
-        trial = _trial(c, linear, *valid)
-        tried.append(c)
-        best = trial if best is None or trial.beats(best) else best
-        now = time.monotonic()
-        progress.say(_line(trial, now - started, trial is best))
-        if now >= deadline:
-            break
-        started = now
+    with progress.bar(None) as bar, beating(bar, "logistic regression"):
+        for c, linear in fit_path(*train, n_classes, c_values, deadline=deadline):
+            trial = _trial(c, linear, *valid)
+            tried.append(c)
+            best = trial if best is None or trial.beats(best) else best
+            now = time.monotonic()
+            progress.say(_line(trial, now - started, trial is best))
+            if now >= deadline:
+                break
+            started = now
     if best is None:
         raise ValueError("there is no C to try")
     return RegularizationChoice(best, tuple(tried), len(set(c_values)) - len(tried))

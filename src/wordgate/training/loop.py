@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from wordgate.evaluation.metrics import Epoch, macro_f1
 from wordgate.runtime.cpu import prefetch
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
-from wordgate.runtime.progress import ProgressBar
+from wordgate.runtime.progress import ProgressBar, beating
 from wordgate.training.checkpoint import Checkpoint, TrainingState
 from wordgate.training.fitting import TIME_LIMIT, RunContext
 from wordgate.training.protocol import SnapshotT, TrainingPlan
@@ -123,6 +123,9 @@ class TrainingLoop(Generic[SnapshotT]):
         self._evaluation_seconds = len(targets) / EVALUATED_TEXTS_PER_SECOND
         self._is_cut = False
         self._earlier_seconds = state.seconds
+        self._earlier_wall_seconds = state.wall_seconds
+        self._command_started = context.started
+        self._predicted_after = context.predicted_after
         self._started = self._clock = time.perf_counter()
 
     def load_checkpoint(self) -> list[str]:
@@ -135,6 +138,7 @@ class TrainingLoop(Generic[SnapshotT]):
             return []
         warnings = self._checkpoint.restore(self.state)
         self._earlier_seconds = self.state.seconds
+        self._earlier_wall_seconds = self.state.wall_seconds
         plan = self._trainer.plan
         where = (
             f"Resumed from {self._checkpoint.file} after {self._trainer.updates:,} {plan.of}"
@@ -163,13 +167,15 @@ class TrainingLoop(Generic[SnapshotT]):
         ):
             while (end := self._end()) is None:
                 self._run_epoch(bar, interruption)
-                self._end_epoch()
+                with beating(bar, f"validation after epoch {self.state.epoch + 1}"):
+                    self._end_epoch()
             self._stop_if_asked(interruption)
         return end
 
     def is_late(self) -> bool:
-        """Tell whether there is no time left but for validation."""
-        return time.monotonic() > self._deadline - self._evaluation_seconds
+        """Tell whether there is no time left but for validation, and for predicting after it."""
+        passes = 1.0 + self._predicted_after / max(1, len(self._targets))
+        return time.monotonic() > self._deadline - passes * self._evaluation_seconds
 
     def _end(self) -> list[str] | None:
         """Say why the training ends before it was to; nothing if it was to; None to go on."""
@@ -258,6 +264,8 @@ class TrainingLoop(Generic[SnapshotT]):
     def _save(self) -> None:
         if self._checkpoint is not None:
             self.state.seconds = self._earlier_seconds + time.perf_counter() - self._started
+            elapsed = time.monotonic() - self._command_started
+            self.state.wall_seconds = self._earlier_wall_seconds + elapsed
             self._checkpoint.save(self.state)
 
     def _stop_if_asked(self, interruption: Interruption) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from wordgate.models.lstm import LSTMModel, Network
+from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, WORDS
 from wordgate.training.candidates import Candidate, train_candidates
@@ -45,7 +46,8 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     choose_device(context.device)
     coverage, seed = None, context.seed
     if data.vectors is None:
-        encoder, train = fit_vocabulary(data, settings)
+        with stage(context.progress, f"Reading the words of {len(data.train):,} texts"):
+            encoder, train = fit_vocabulary(data, settings)
         first = random_embeddings(encoder.vocabulary, settings, seed)
     else:
         known = fit_vocabulary_with_vectors(data, data.vectors, settings, context.progress)
@@ -90,6 +92,7 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         best.best_epoch,
         [*remarks, *trained.remarks],
         trained.earlier_seconds,
+        trained.earlier_wall_seconds,
         trained.engine,
         coverage,
         chosen,

@@ -45,27 +45,33 @@ SMALLEST_EPOCH = 20
 MOST_EPOCHS_FOR_SMALL_DATA = 40
 FEWEST_EPOCHS_FOR_LARGE_DATA = 4
 GATES = 4
+_PATIENCE = {"lstm.patience", "lstm.patience_updates"}
 
 
 def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
     """Fit batches and epochs to the data.
 
     Small data takes smaller batches and more passes, unless `min_updates` is 0; large data fewer
-    passes, unless `max_updates` is 0.
+    passes, unless `max_updates` is 0. What a user has set stays what it is.
 
     Args:
         n_texts: How many training texts there are.
         settings: The recipe's settings.
     """
-    batch_size = settings.lstm.batch_size
-    if settings.lstm.min_updates:
+    own, is_set = settings.lstm, settings.set_by_user
+    batch_size = own.batch_size
+    if own.min_updates and "lstm.batch_size" not in is_set:
         batch_size = max(1, min(batch_size, n_texts // SMALLEST_EPOCH))
     updates = math.ceil(n_texts / batch_size)
-    wanted = min(math.ceil(settings.lstm.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
-    epochs = max(settings.lstm.epochs, wanted)
-    if settings.lstm.max_updates:
-        most = math.ceil(max(settings.lstm.max_updates, settings.lstm.min_updates) / updates)
-        epochs = min(epochs, max(most, FEWEST_EPOCHS_FOR_LARGE_DATA))
+    least, most = math.ceil(own.min_updates / updates), math.ceil(own.max_updates / updates)
+    epochs = own.epochs
+    if "lstm.epochs" not in is_set:
+        small = math.inf if "lstm.min_updates" in is_set else MOST_EPOCHS_FOR_SMALL_DATA
+        epochs = max(epochs, int(min(least, small)))
+    if own.max_updates and "lstm.max_updates" not in is_set:
+        most = max(most, least, FEWEST_EPOCHS_FOR_LARGE_DATA)
+    if own.max_updates:
+        epochs = min(epochs, most)
     return TrainingPlan(
         batch_size, epochs, updates, open_end=settings.lstm.schedule == "warm-constant"
     )
@@ -152,13 +158,17 @@ class LSTMTrainer:
         """Give the number of epochs after which patience begins to count.
 
         In them the rate rises. Where the end is not planned, patience can't be over before
-        `min_updates` are made.
+        `min_updates` are made, unless a user set patience and left these as they are.
         """
-        if self.settings.lstm.schedule == "constant":
+        settings, is_set = self.settings.lstm, self.settings.set_by_user
+        if settings.schedule == "constant":
             return 0.0
-        if self.plan.open_end:
-            return max(0.0, self._span / self.plan.updates_per_epoch - self.patience)
-        return self.settings.lstm.warmup * self.plan.epochs
+        if not self.plan.open_end:
+            return settings.warmup * self.plan.epochs
+        epochs = self._span / self.plan.updates_per_epoch
+        if _PATIENCE & is_set and "lstm.min_updates" not in is_set:
+            return settings.warmup * epochs
+        return max(0.0, epochs - self.patience)
 
     def engine(self) -> dict[str, str]:
         """Name what computes: it moves the last bits of a result."""
@@ -271,9 +281,11 @@ class LSTMTrainer:
     @property
     def patience(self) -> int:
         """Give the number of epochs without improvement that end the training."""
-        settings = self.settings
-        updates = math.ceil(settings.lstm.patience_updates / self.plan.updates_per_epoch)
-        return max(settings.lstm.patience, updates)
+        settings, is_set = self.settings.lstm, self.settings.set_by_user
+        updates = math.ceil(settings.patience_updates / self.plan.updates_per_epoch)
+        if updates and is_set & _PATIENCE == {"lstm.patience_updates"}:
+            return updates
+        return max(settings.patience, updates)
 
     def _factor(self) -> float:
         progress = self.updates / self._span

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from wordgate.models.transformer import TransformerModel
 from wordgate.models.transformer_network import TransformerNetwork, preserve_rng_state
+from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
@@ -58,12 +59,14 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
     data.check_not_empty("a transformer", "the best epoch")
     choose_device(context.device)
     own, threads = settings.transformer, context.threads
-    encoder, network = pretrained_transformer(
-        own.model, data.n_classes, own.max_tokens, context.seed
-    )
-    encoded, encoded_valid = (
-        encoder.encode(part.texts, threads=threads) for part in (data.train, data.valid)
-    )
+    with stage(context.progress, f"Loading {own.model}"):
+        encoder, network = pretrained_transformer(
+            own.model, data.n_classes, own.max_tokens, context.seed
+        )
+    with stage(context.progress, f"Tokenizing {len(data.train) + len(data.valid):,} texts"):
+        encoded, encoded_valid = (
+            encoder.encode(part.texts, threads=threads) for part in (data.train, data.valid)
+        )
 
     def start(_: int) -> Candidate[TransformerNetwork]:
         texts = EncodedData(encoded, encoded_valid, data)
@@ -93,6 +96,7 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
         best.best_epoch,
         [*truncated, *trained.remarks],
         trained.earlier_seconds,
+        trained.earlier_wall_seconds,
         trained.engine,
     )
 
@@ -144,8 +148,9 @@ def draw_texts(
 def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int:
     """Say how many texts of each group an epoch reads.
 
-    As many as the settings say, doubled as long as the updates would be too few and there are
-    others: the many texts of a few groups, such as authors, are no copies of each other.
+    As many as the settings say; unless a user set them, doubled as long as the updates would be too
+    few and there are others: the many texts of a few groups, such as authors, are no copies of each
+    other.
 
     Args:
         groups: int64 [n], each text's group by number.
@@ -155,13 +160,15 @@ def choose_texts_per_group(groups: NDArray[np.int64], settings: Settings) -> int
     updates = math.ceil(settings.transformer.min_updates / settings.transformer.epochs)
     wanted = updates * settings.transformer.batch_size
     per_group = settings.transformer.texts_per_group or int(sizes.max())
+    if "transformer.texts_per_group" in settings.set_by_user:
+        return per_group
     while per_group < sizes.max() and np.minimum(sizes, per_group).sum() < wanted:
         per_group *= 2
     return per_group
 
 
 def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> TrainingPlan:
-    """Fit the epochs to the data: small data is passed more often, up to a limit.
+    """Fit the epochs to the data: small data is passed more often, unless a user set them.
 
     Args:
         groups: int64 [n], each text's group by number.
@@ -171,10 +178,14 @@ def make_plan(groups: NDArray[np.int64], per_group: int, settings: Settings) -> 
     sizes = np.unique(groups, return_counts=True)[1]
     n_texts = int(np.minimum(sizes, per_group).sum())
     updates = math.ceil(n_texts / settings.transformer.batch_size)
-    wanted = min(math.ceil(settings.transformer.min_updates / updates), MOST_EPOCHS_FOR_SMALL_DATA)
-    return TrainingPlan(
-        settings.transformer.batch_size, max(settings.transformer.epochs, wanted), updates
-    )
+    own, is_set = settings.transformer, settings.set_by_user
+    epochs = own.epochs
+    if "transformer.epochs" not in is_set:
+        wanted = math.ceil(own.min_updates / updates)
+        if "transformer.min_updates" not in is_set:
+            wanted = min(wanted, MOST_EPOCHS_FOR_SMALL_DATA)
+        epochs = max(epochs, wanted)
+    return TrainingPlan(own.batch_size, epochs, updates)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wordgate.errors import DataError
-from wordgate.runtime.progress import Progress
+from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.vocabulary import Vocabulary
@@ -65,13 +65,15 @@ def fit_vocabulary_with_vectors(
     Raises:
         DataError: No word of the training texts has a vector, or the file is broken.
     """
-    encoder, encoded = fit_vocabulary(data, settings)
+    with stage(progress, f"Reading the words of {len(data.train):,} texts"):
+        encoder, encoded = fit_vocabulary(data, settings)
     learned = encoder.vocabulary
     spelling, limit = settings.vectors.spelling, settings.vectors.more_words
-    more = vectors.more_words(encoder.tokenizer, learned.index, limit, spelling)
-    if more:
-        encoder = encoder.extend(more)
-        encoded = encoder.encode(data.train.texts)
+    with stage(progress, f"Looking words up in {vectors.name}"):
+        more = vectors.more_words(encoder.tokenizer, learned.index, limit, spelling)
+        if more:
+            encoder = encoder.extend(more)
+            encoded = encoder.encode(data.train.texts)
     found = vectors.lookup(encoder.vocabulary.words, spelling, progress)
     if not (found.first(len(learned.words)) if learned.words else found).known.any():
         raise DataError(

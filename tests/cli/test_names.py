@@ -1,0 +1,156 @@
+"""Names that a user gives: of files, of addresses, of formats; and names that are given back."""
+
+import shlex
+import subprocess
+import sys
+
+import pandas
+import pytest
+
+import wordgate
+from wordgate.cli.main import exit_code
+from wordgate.cli.options import FILE_NAME
+from wordgate.errors import WordgateError
+from wordgate.runtime.progress import Silent
+
+ADDRESSES = ["https://example.com/data/rows.csv", "http://x.org/m", "s3://bucket/rows.parquet"]
+
+
+def failed(capfd, *arguments):
+    assert exit_code(list(map(str, arguments))) == 1
+    return capfd.readouterr().err
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train {url} --out {new}", "train {rows} --test {url} --out {new}", "audit {url}",
+        "train {rows} --recipe {url} --out {new}", "compare {url} --out {new}",
+        "train {rows} --vectors {url} --out {new}", "predict {url} text", "info {url}",
+        "evaluate {url} {rows}", "evaluate {model} {url}", "score {model} {url} {new}",
+    ],
+)  # fmt: skip
+def test_an_address_is_told_to_be_one(capfd, tmp_path, reviews, count_model, command, address):
+    names = {"url": address, "new": tmp_path / "new", "rows": reviews, "model": count_model.folder}
+    message = failed(capfd, *(word.format(**names) for word in command.split()))
+    assert f"'{address}' is an address, and wordgate reads what lies on this computer" in message
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "XLS", "feather", "html", "pkl", "ods", "csv.zip"])
+def test_a_result_of_a_format_that_is_not_written_is_refused(
+    capfd, tmp_path, reviews, count_model, ending
+):
+    out = tmp_path / f"scored.{ending}"
+    message = failed(capfd, "score", count_model.folder, reviews, out)
+    assert "what can be written is .csv, .tsv, .jsonl, .parquet, gzipped or not" in message
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "to"), [("a.csv.gz", None), ("a", None), ("a.txt", None), ("a.xlsx", "csv")]
+)
+def test_a_result_of_another_name_is_written(tmp_path, reviews, count_model, name, to):
+    out = tmp_path / name
+    scored = wordgate.score(count_model.folder, reviews, out, to=to)
+    assert scored.scored == len(pandas.read_csv(reviews))
+    packed = "gzip" if name.endswith(".gz") else None
+    assert "label" in pandas.read_csv(out, compression=packed).columns
+
+
+def test_a_tilde_is_the_home_in_every_option_of_a_file(monkeypatch):
+    from wordgate.cli.commands import wordgate as commands
+
+    monkeypatch.setenv("HOME", "/home/me")
+    assert FILE_NAME.convert("~/m", None, None) == "/home/me/m"
+    taking = ("bundle", "data", "source", "out", "target", "file", "model", "tokenizer", "html",
+              "valid", "test", "unlabelled", "vectors", "teacher", "recipe")  # fmt: skip
+    groups = [commands, commands.commands["vectors"]]
+    found = [
+        (command.name, parameter.name, parameter.type is FILE_NAME)
+        for group in groups
+        for command in group.commands.values()
+        for parameter in command.params
+        if parameter.name in taking
+        and not (parameter.name == "tokenizer" and command.name == "distill")
+        and (parameter.name != "model" or command.name == "import-keras")
+    ]
+    assert len(found) > 30
+    assert all(is_file for _, _, is_file in found), [one for one in found if not one[2]]
+
+
+def test_a_tilde_is_the_home_in_python_too(monkeypatch, tmp_path, reviews, count_model):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[count]\nwords = 1\n", encoding="utf-8")
+    training = wordgate.train(
+        reviews, out="~/m", model="count", recipe="~/mine.toml", progress=Silent()
+    )
+    assert training.bundle.config.settings["count"]["words"] == 1
+    assert wordgate.load("~/m").predict(["a lamp"])
+    training.save("~/other")
+    assert wordgate.evaluate("~/other", reviews).scores.n
+    assert {entry.name for entry in tmp_path.iterdir()} == {"m", "mine.toml", "other"}
+
+
+def test_a_suggested_command_can_be_given_to_a_shell(capfd, tmp_path, reviews):
+    out = tmp_path / "a model; of 'mine'"
+    arguments = ["train", str(reviews), "--model", "count", "--out", str(out)]
+    assert exit_code(arguments) == 0
+    suggested = capfd.readouterr().out.splitlines()[-1].partition("Try: ")[2]
+    assert exit_code(shlex.split(suggested)[1:]) == 0
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "wordgate", "--version"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("wordgate, version ")
+
+
+@pytest.mark.parametrize("labels", [["yes", "no"], ["0", "1"]])
+def test_no_advice_leaves_no_rows(tmp_path, count_model, labels):
+    file = tmp_path / "rows.csv"
+    rows = [f"a fine lamp {n},{labels[n % 2]}" for n in range(20)]
+    file.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    with pytest.raises(WordgateError) as caught:
+        wordgate.evaluate(count_model.folder, file)
+    message = str(caught.value)
+    assert "the model knows none of the labels of this data" in message
+    assert "bad, good" in message
+    assert "--drop-label" not in message
+
+
+def test_labels_to_leave_out_are_quoted(tmp_path, count_model):
+    file = tmp_path / "rows.csv"
+    rows = [f"a fine lamp {n},{('good', 'bad', 'so so')[n % 3]}" for n in range(30)]
+    file.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    with pytest.raises(WordgateError, match="To leave such rows out: --drop-label 'so so'"):
+        wordgate.evaluate(count_model.folder, file)
+    assert wordgate.evaluate(count_model.folder, file, drop_labels=["so so"]).scores.n == 20
+
+
+def test_advice_of_training_leaves_two_labels(tmp_path):
+    rows = [f"a fine lamp {n},ok,train" for n in range(20)]
+    rows += [f"a broken lamp {n},{label},test" for n in range(9) for label in ("no", "ok")]
+    file = tmp_path / "rows.csv"
+    file.write_text("\n".join(["text,label,part", *rows]), encoding="utf-8")
+    with pytest.raises(WordgateError) as caught:
+        wordgate.train(file, split_column="part", model="count", progress=Silent())
+    assert "no training row has the label 'no'" in str(caught.value)
+    assert "--drop-label" not in str(caught.value)
+
+
+def test_results_are_shown_in_a_line(reviews, count_model):
+    training = wordgate.train(reviews, model="count", progress=Silent())
+    evaluation = wordgate.evaluate(count_model.folder, reviews)
+    audit = wordgate.audit(reviews)
+    predictor = wordgate.load(count_model.folder)
+    for shown, begin in (
+        (repr(training), "Training(count, accuracy="),
+        (repr(evaluation), "Evaluation(accuracy="),
+        (repr(audit), "Audit(300 rows, split='grouped'"),
+        (repr(predictor), "Predictor(count, ['bad', 'good'])"),
+    ):
+        assert shown.startswith(begin)
+        assert len(shown) < 160
+        assert "\n" not in shown

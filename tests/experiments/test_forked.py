@@ -1,0 +1,89 @@
+"""Fitting and predicting in a child that was forked after the same was done in its parent."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs torch")
+if not hasattr(os, "fork"):
+    pytest.skip("there is no fork here", allow_module_level=True)
+
+SCRIPT = """
+import json, multiprocessing, sys
+import wordgate
+from wordgate import WordgateClassifier
+from wordgate.errors import SettingsError
+
+folder, rows, options = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+texts, labels = [row[2] for row in rows], [row[1] for row in rows]
+seconds = 120  # a child that hangs is a failure
+
+
+def fit(threads=None):
+    classifier = WordgateClassifier(threads=threads, **options).fit(texts, labels)
+    proba = classifier.predict_proba(texts).tolist()
+    return proba, classifier.predictor_.config.environment["threads"]
+
+
+def predict(_):
+    return loaded.predict_proba(texts).tolist()
+
+
+def refused(_):
+    try:
+        fit(threads=2)
+    except SettingsError as error:
+        return str(error)
+    return "nothing"
+
+
+first = WordgateClassifier(threads=2, **options).fit(texts, labels)
+import torch
+torch.ones(2000, 2000).sum()  # wakes OpenMP's threads, whatever the family
+torch.ones(500, 500) @ torch.ones(500, 500)
+first.save(folder + "/model", overwrite=True)
+loaded = wordgate.load(folder + "/model")
+told = {"before": loaded.predict_proba(texts).tolist()}
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    told["proba"], told["threads"] = pool.apply_async(fit).get(seconds)
+    told["loaded"] = pool.apply_async(predict, (0,)).get(seconds)
+    told["refused"] = pool.apply_async(refused, (0,)).get(seconds)
+print(json.dumps(told))
+"""
+
+
+def forked(tmp_path, rows, options):
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    arguments = [str(tmp_path), json.dumps(rows), json.dumps(options)]
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        env=environment, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("family", ["count", "logreg", "mlp", "lstm", "transformer"])
+def test_a_forked_child_fits_and_predicts_in_one_thread(
+    tmp_path, family, make_rows, ways, tiny_transformer
+):
+    options = {"model": family}
+    if family == "transformer":
+        options["settings"] = {
+            "transformer.model": str(tiny_transformer), "transformer.epochs": 1,
+            "transformer.max_tokens": 12,
+        }  # fmt: skip
+    else:
+        options |= {name: value for name, value in ways[family].items() if name == "settings"}
+        if "vectors" in ways[family]:
+            options["vectors"] = str(ways[family]["vectors"])
+    told = forked(tmp_path, make_rows(30), options)
+    assert told["threads"] == "1"
+    assert np.allclose(told["loaded"], told["before"], atol=1e-6)
+    assert len(told["proba"]) == len(told["before"])
+    if family in ("lstm", "transformer"):
+        assert told["refused"].startswith("threads is 2, and torch computes in one alone in a")
