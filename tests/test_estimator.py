@@ -312,3 +312,20 @@ def test_it_is_quiet_unless_asked(data, tiny, capfd):
 def test_lists_and_objects_are_no_labels(label):
     with pytest.raises(DataError, match=r"^one label for each text is needed, as a word"):
         WordgateClassifier(model="count").fit(["a b", "c d", "e f"], ["no", label, "no"])
+
+
+def test_labels_that_are_written_alike_are_refused_before_the_fit():
+    texts = ["we love it", "we hate it"] * 10
+    with pytest.raises(DataError) as refused:
+        WordgateClassifier(model="count").fit(texts, ["a\ud83d", "a\ud83e"] * 10)
+    assert "are written alike, as 'a\ufffd': give one of them another name" in str(refused.value)
+
+
+@pytest.mark.parametrize("labels", [(0, 1), (0.5, 1.5), (False, True), ("a\ud83d", "b")])
+def test_labels_of_any_type_are_answered_as_they_were_given(labels, tmp_path):
+    texts = ["we love it so much", "we hate it so much"] * 20
+    fitted = WordgateClassifier(model="count").fit(texts, labels * 20)
+    assert fitted.predict(texts[:2]).tolist() == list(labels)
+    fitted.save(tmp_path / "m")
+    written = [str(label).replace("\ud83d", "\ufffd") for label in labels]
+    assert wordgate.load(tmp_path / "m").predict(texts[:2]) == written

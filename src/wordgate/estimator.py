@@ -140,7 +140,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         texts = checked_texts(X)
         classes, targets = _numbered(y, len(texts))
-        names = [without_surrogates(str(label)) for label in classes]
+        names = _names(classes)
         for remark in alike_labels(names):
             warnings.warn(remark, stacklevel=2)
         seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
@@ -262,3 +262,17 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
         shown = f"; all are {classes[0]!r}" if len(classes) else ""
         raise DataError(f"a classifier needs two labels or more{shown}")
     return classes, targets.astype(np.int64)
+
+
+def _names(classes: NDArray[Any]) -> list[str]:
+    """Name the labels as they are written in a folder and answered over HTTP."""
+    written: dict[str, Any] = {}
+    for label in classes:
+        name = without_surrogates(str(label))
+        if name in written:
+            raise DataError(
+                f"the labels {written[name]!r} and {label!r} are written alike, as '{name}': give"
+                " one of them another name"
+            )
+        written[name] = label
+    return list(written)

@@ -115,7 +115,7 @@ def test_a_label_that_train_has_not_is_refused(make_file, parts):
         count(make_file(train), test=file)
     assert str(caught.value) == (
         "no training row has the label 'ugly', which stands in validation or test;"
-        " give it training rows, or leave it out with --drop-label 'ugly'"
+        " give it training rows, or leave it out with --drop-label ugly"
     )
     assert count(make_file(train), test=file, drop_labels=["ugly"]).metrics.n == len(test)
 

@@ -81,6 +81,13 @@ def test_a_missing_part_is_named(name):
     assert refusal(without=[name]) == f"the model has no part '{name}'; train it again"
 
 
+@pytest.mark.parametrize("name", ["more", "embedding.scales", "output.more", "sideways.bias"])
+def test_a_part_that_nothing_needs_is_named(name):
+    assert refusal(arrays={name: np.zeros(2, np.float32)}) == (
+        f"the model has a part '{name}' that nothing needs; train it again"
+    )
+
+
 def test_a_network_without_directions_is_refused():
     directions = [name for name in made_model().state()[1] if "ward." in name]
     expected = "the model has no part 'forward.input_weights'; train it again"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wordgate.runtime.display import brief, escaped, shown
+from wordgate.runtime.display import brief, encodable, escaped, shown
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,16 @@ def test_a_value_is_written_as_python_does():
 
 def test_what_may_stay_stays():
     assert escaped("a\tb\x07", keep="\t") == "a\tb\\x07"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "written"),
+    [
+        ("é 好 😀", "utf-8", "é 好 😀"),
+        ("é 好 😀", "cp1252", r"é \u597d \U0001f600"),
+        ("é 好", "ascii", r"\xe9 \u597d"),
+        ("a \udcff b", "utf-8", r"a \udcff b"),
+    ],
+)
+def test_what_an_encoding_lacks_is_escaped(text, encoding, written):
+    assert encodable(text, encoding) == written

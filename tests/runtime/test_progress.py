@@ -1,5 +1,6 @@
 """What a user is told on the way: in a log file, in a terminal, or nothing."""
 
+import io
 from threading import Event
 from threading import enumerate as enumerate_threads
 
@@ -164,3 +165,14 @@ def test_silence_tells_nothing(terminal, capsys):
         silent.say("a line")
         bar.advance("half")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_stream_that_lacks_a_character_or_is_closed_ends_no_work(log_file, monkeypatch):
+    log = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", newline="\n")
+    monkeypatch.setattr("sys.stderr", log)
+    console = Console()
+    console.say("label 好, café \udcff 😀")
+    assert log.buffer.getvalue() == rb"label \u597d, caf" + b"\xe9" + rb" \udcff \U0001f600" + b"\n"
+    log.close()
+    console.say("nobody reads this")
+    console.say("nor this")

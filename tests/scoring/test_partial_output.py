@@ -84,6 +84,34 @@ def test_blank_lines_between_do_not_move_what_follows(score, write, here, stoppe
         assert (here / "out.jsonl").read_bytes() == (here / "whole.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_scoring_of_an_older_layout_is_refused_and_loses_nothing(
+    score, messy, here, stopped, resume, is_there
+):
+    older = here / "out.csv.checkpoint"
+    older.mkdir()
+    (older / "note.json").write_text('{"layout": 4}')
+    (older / "rows").write_text("id,text,label\n1,We love it,good\n")
+    if is_there:
+        (here / "out.csv").write_text("an earlier result")
+    kept = {file: file.read_bytes() for file in here.rglob("*") if file.is_file()}
+    with pytest.raises(BundleError) as refused:
+        score(messy, "out.csv", resume=resume)
+    assert str(refused.value) == (
+        "out.csv.checkpoint keeps a scoring in an older layout (note.json), with which this"
+        " wordgate can't go on: finish it with the wordgate that began it, move the folder away, or"
+        " begin anew with --overwrite"
+    )
+    with pytest.raises(BundleError, match=r"^there is no model at nowhere$"):
+        wordgate.score("nowhere", messy, "out.csv", overwrite=True, progress=Silent())
+    assert {file: file.read_bytes() for file in kept} == kept
+    score(messy, "out.csv", overwrite=True, batch=20)
+    score(messy, "whole.csv", batch=20)
+    assert (here / "out.csv").read_bytes() == (here / "whole.csv").read_bytes()
+    assert not older.exists()
+
+
 def test_a_half_written_note_that_a_kill_left_is_no_failure(score, messy, here, stopped):
     stopped(messy, "out.csv", after=9)
     (here / "out.csv.checkpoint" / ".state.safetensors.new").write_bytes(b"9")

@@ -174,7 +174,7 @@ def test_parquet_keeps_its_types(score, here, objects):
     assert found["error"].to_pylist() == [None, "the text is empty", None]
     score("in.parquet", "out.jsonl")
     first, second, _ = objects("out.jsonl")
-    assert (first["day"], first["list"], second["share"]) == ("2020-01-02", [1.5], None)
+    assert (first["day"], first["list"], second["share"]) == ("2020-01-02", [1.5], "NaN")
 
 
 def test_names_that_are_taken_are_left_alone(score, write, records, listening, count_model):

@@ -49,6 +49,7 @@ from wordgate.models.families import model_from_state
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.display import shown
 from wordgate.storage.files import check_folder, write_folder
+from wordgate.tables.encoding import without_surrogates
 
 MANIFEST = "manifest.json"
 READ_BY_PREDICTION = ("config.json", "model.json", "weights.safetensors")
@@ -355,14 +356,14 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
         "model.json": _dump(description),
         "weights.safetensors": dump_arrays(dict(arrays)),
         "fingerprints.safetensors": dump_arrays(bundle.fingerprints.arrays()),
-        "README.md": model_card(bundle.config, bundle.metrics).encode(),
+        "README.md": without_surrogates(model_card(bundle.config, bundle.metrics)).encode(),
     }
     if bundle.metrics is not None:
         contents["metrics.json"] = _dump(bundle.metrics.model_dump(mode="json"))
     if bundle.audit is not None:
         contents["audit.json"] = _dump(bundle.audit)
     if bundle.report is not None:
-        contents["report.html"] = bundle.report.encode(errors="replace")
+        contents["report.html"] = without_surrogates(bundle.report).encode()
     files = {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in sorted(contents.items())
@@ -371,4 +372,4 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
 
 
 def _dump(content: object) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
+    return without_surrogates(json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from wordgate.cli.options import FILE_NAME, json_option, reading_options
-from wordgate.cli.streams import print_json, remark
+from wordgate.cli.streams import print_json, remark, write_result
 
 
 @click.command()
@@ -35,6 +35,6 @@ def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None
     if as_json:
         print_json(found.to_json())
         return
-    click.echo(format_audit(found))
+    write_result(format_audit(found))
     if html is not None:
-        click.echo(f"\nThe same as a web page: {html}")
+        write_result(f"\nThe same as a web page: {html}")

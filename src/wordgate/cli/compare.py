@@ -15,7 +15,7 @@ from wordgate.cli.options import (
     split_option,
     teaching_options,
 )
-from wordgate.cli.streams import print_json
+from wordgate.cli.streams import print_json, write_result
 from wordgate.runtime.display import one_line
 from wordgate.runtime.progress import Console, ProgressBar
 
@@ -90,8 +90,8 @@ def compare(
     if as_json:
         print_json(comparison.to_json())
         return
-    click.echo(format_comparison(comparison))
-    click.echo(f"\nThe same in pictures: {out}/report.html")
+    write_result(format_comparison(comparison))
+    write_result(f"\nThe same in pictures: {out}/report.html")
 
 
 class _LiveComparison(Console):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli.options import FILE_NAME, json_option, seed_option, threads_option
-from wordgate.cli.streams import command, print_json
+from wordgate.cli.streams import command, print_json, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.demo import Demo
@@ -35,7 +35,7 @@ def demo(out: str, *, seed: int, threads: int | None, as_json: bool) -> None:
     if as_json:
         print_json(outcome.training.metrics.model_dump(mode="json"))
     else:
-        click.echo(_format_demo(outcome))
+        write_result(_format_demo(outcome))
 
 
 def _format_demo(outcome: "Demo") -> str:

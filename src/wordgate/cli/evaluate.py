@@ -12,7 +12,7 @@ from wordgate.cli.options import (
     reading_options,
     threads_option,
 )
-from wordgate.cli.streams import print_json, remark, warn_of_changes
+from wordgate.cli.streams import print_json, remark, warn_of_changes, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.evaluate import Evaluation, Seen
@@ -49,7 +49,7 @@ def evaluate(
     warn_of_changes(bundle, evaluation.predictor.changed_files)
     remark("\n".join(evaluation.reading.lines()))
     if not as_json:
-        click.echo(format_evaluation(evaluation))
+        write_result(format_evaluation(evaluation))
         return
     seen, unseen = evaluation.seen, evaluation.unseen
     print_json(

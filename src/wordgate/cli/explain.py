@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli.options import FILE_NAME, json_option, threads_option
-from wordgate.cli.streams import print_json, remark, warn_of_changes
+from wordgate.cli.streams import argument_text, print_json, remark, warn_of_changes
 from wordgate.runtime.display import one_line
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _LONGEST_WORD = 24
 
 @click.command(short_help="Explain a text's label, word by word.")
 @click.argument("bundle", type=FILE_NAME)
-@click.argument("text")
+@click.argument("text", type=argument_text)
 @threads_option
 @json_option
 def explain(bundle: str, text: str, *, threads: int | None, as_json: bool) -> None:

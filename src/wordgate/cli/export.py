@@ -12,7 +12,7 @@ from wordgate.cli.options import (
     reading_options,
     threads_option,
 )
-from wordgate.cli.streams import print_json, remark
+from wordgate.cli.streams import print_json, remark, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.export import Exported
@@ -64,7 +64,7 @@ def export(
     if exported.reading is not None:
         remark("\n".join(exported.reading.lines()))
     if not as_json:
-        click.echo(_format_export(exported, int8=int8))
+        write_result(_format_export(exported, int8=int8))
         return
     print_json(
         {

@@ -5,7 +5,7 @@ from typing import Literal
 import click
 
 from wordgate.cli.options import FILE_NAME, overwrite_option
-from wordgate.cli.streams import command, remark
+from wordgate.cli.streams import argument_text, command, remark, write_result
 
 
 @click.command("import-keras", short_help="Take over a trained Keras model.")
@@ -13,6 +13,7 @@ from wordgate.cli.streams import command, remark
 @click.argument("tokenizer", type=FILE_NAME, metavar="TOKENIZER.json")
 @click.option(
     "--labels",
+    type=argument_text,
     metavar="A,B,...",
     required=True,
     help="The labels in the order of the model's outputs; scikit-learn's LabelEncoder sorts them.",
@@ -64,4 +65,4 @@ def import_keras(
     )
     for note in imported.config.notes():
         remark(one_line(f"Note: {note}."))
-    click.echo(f"Saved in {out}. Try: {command('predict', out, 'a text')}")
+    write_result(f"Saved in {out}. Try: {command('predict', out, 'a text')}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli.options import FILE_NAME, json_option
-from wordgate.cli.streams import print_json, warn_of_changes
+from wordgate.cli.streams import print_json, warn_of_changes, write_result
 
 if TYPE_CHECKING:
     from wordgate.bundle.config import Config
@@ -25,7 +25,7 @@ def info(bundle: str, *, as_json: bool) -> None:
     metrics = None if "metrics.json" in changed else folder.metrics()
     warn_of_changes(bundle, changed)
     if not as_json:
-        click.echo(_format_model(folder, config, metrics))
+        write_result(_format_model(folder, config, metrics))
         return
     print_json(
         {

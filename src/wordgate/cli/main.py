@@ -52,7 +52,7 @@ def exit_code(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
     except click.UsageError as error:
         with suppress(OSError):
-            error.show()
+            error.show(file=sys.stderr)
         return USAGE
     except (KeyboardInterrupt, click.Abort) as interruption:
         why = (interruption.__cause__ or interruption).args  # click raises an Abort of its own

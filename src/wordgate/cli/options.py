@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from wordgate.cli.streams import argument_text
 from wordgate.runtime.cpu import MOST_THREADS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,13 +35,17 @@ def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 _text_option = click.option(
     "--text",
+    type=argument_text,
     metavar="COLUMN",
     help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
     " 'entity | text'; the last is the text itself, in which copies are sought.",
 )
-_label_option = click.option("--label", metavar="COLUMN", help="Column of the labels.")
+_label_option = click.option(
+    "--label", type=argument_text, metavar="COLUMN", help="Column of the labels."
+)
 _group_option = click.option(
     "--group",
+    type=argument_text,
     metavar="COLUMN",
     help="Column of the groups that a fair split keeps together; 'none' for no groups.",
 )
@@ -48,6 +53,7 @@ _row_options = stack(
     click.option(
         "--drop-label",
         "drop_labels",
+        type=argument_text,
         metavar="LABEL",
         multiple=True,
         help="Leave out the rows of this label; may be repeated.",
@@ -121,7 +127,12 @@ learning_options = stack(
     ),
     click.option("--valid", type=FILE_NAME, metavar="FILE", help="A separate file for validation."),
     click.option("--test", type=FILE_NAME, metavar="FILE", help="A separate file for testing."),
-    click.option("--split-column", metavar="COLUMN", help="Column of train, valid or test."),
+    click.option(
+        "--split-column",
+        type=argument_text,
+        metavar="COLUMN",
+        help="Column of train, valid or test.",
+    ),
     seed_option,
     click.option(
         "--device",

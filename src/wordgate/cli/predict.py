@@ -1,6 +1,5 @@
 """`wordgate predict`: labels and probabilities of texts."""
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypedDict
@@ -14,7 +13,14 @@ from wordgate.cli.options import (
     kernel_option,
     threads_option,
 )
-from wordgate.cli.streams import print_json, remark, warn_of_changes
+from wordgate.cli.streams import (
+    argument_text,
+    print_json,
+    remark,
+    to_json,
+    warn_of_changes,
+    write_result,
+)
 from wordgate.runtime.display import one_line
 
 if TYPE_CHECKING:
@@ -35,7 +41,7 @@ class _PredictedText(_Prediction, total=False):
 
 @click.command(short_help="Label texts.")
 @click.argument("bundle", type=FILE_NAME)
-@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.argument("texts", nargs=-1, type=argument_text, metavar="[TEXT]...")
 @json_option
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object a text.")
 @abstain_option
@@ -74,17 +80,16 @@ def predict(
         print_json({"predictions": [answer for chunk in answers for answer in chunk]})
         return
     for chunk in answers:
-        lines = [json.dumps(one, ensure_ascii=False) if as_jsonl else _line(one) for one in chunk]
-        click.echo("\n".join(lines))  # which flushes: a pipe has its answers at once
+        write_result("\n".join(map(to_json if as_jsonl else _line, chunk)))
 
 
 def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
     """Give the texts in chunks: of standard input, the lines that have come so far."""
-    from wordgate.tables.encoding import BYTE_ORDER_MARK, NOT_UTF8, is_utf8, without_surrogates
+    from wordgate.tables.encoding import BYTE_ORDER_MARK, NOT_UTF8, is_utf8
     from wordgate.tables.source import arriving_lines
 
     if texts:
-        yield [without_surrogates(text) for text in texts]
+        yield list(texts)
         return
     if sys.stdin is None:  # closed by the caller
         raise click.UsageError("There is no TEXT, and standard input is closed.")

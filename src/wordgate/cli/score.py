@@ -12,7 +12,7 @@ from wordgate.cli.options import (
     kernel_option,
     threads_option,
 )
-from wordgate.cli.streams import print_json
+from wordgate.cli.streams import argument_text, print_json, remark, write_result
 
 if TYPE_CHECKING:
     from wordgate.scoring.scoring import Scored
@@ -26,6 +26,7 @@ _ERROR_WIDTH = 200
 @click.argument("out", type=FILE_NAME, metavar="[OUT]", default="-")
 @click.option(
     "--text",
+    type=argument_text,
     metavar="COLUMN",
     help="Column of the texts: a name or a number; several, such as entity,text, are joined."
     "  [default: as in training, or inferred]",
@@ -75,8 +76,9 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
     if as_json:
         print_json(asdict(scored))
     else:
+        write = remark if out == STANDARD else write_result
         for line in _lines(scored, out):
-            click.echo(line, err=out == STANDARD)
+            write(line)
 
 
 def _lines(scored: "Scored", out: str) -> list[str]:

@@ -1,8 +1,9 @@
-"""Standard output and standard error, whatever becomes of them while a command runs.
+r"""Standard output and standard error, whatever becomes of them while a command runs.
 
 Python itself ends with the status 120 where it can't flush one of them in the end, and a library's
 warning that nobody reads can end the work. So both are replaced: writing to standard error never
-fails, and writing to standard output fails once, with an `OutputError`.
+fails, and writing to standard output fails once, with an `OutputError`. A character that their
+encoding lacks is escaped: ``\u4f60`` for one, in JSON as JSON has it.
 """
 
 import errno
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _READER_GONE = (errno.EPIPE, errno.ECONNRESET)
+_RAISING = ("strict", "surrogateescape", "surrogatepass")
+"""Ways to treat a character that can't be encoded which raise an error over some; others stay."""
 
 
 class OutputError(Exception):
@@ -56,7 +59,8 @@ class StandardStreams:
         """Give a stream that writes where another did; None where that was closed already."""
         if stream is None:
             return None
-        encoding, errors, line_buffering = stream.encoding, stream.errors, stream.line_buffering
+        encoding, line_buffering = stream.encoding, stream.line_buffering
+        errors = "backslashreplace" if stream.errors in _RAISING else stream.errors
         buffer: Any = stream.detach()
         raw = _RawStream(buffer.detach() if hasattr(buffer, "raw") else buffer, strict=strict)
         self._raws.append(raw)
@@ -120,12 +124,24 @@ class _RawStream(io.RawIOBase):
         return error.errno in _READER_GONE or lost_terminal
 
 
+def write_result(text: str) -> None:
+    """Write a result and the end of its line to standard output, at once.
+
+    Not by click, which would write UTF-8 where the encoding is ASCII.
+    """
+    _write_line(sys.stdout, text)
+
+
 def remark(text: str) -> None:
     """Write a line to standard error; that nobody reads it is no reason to end the work."""
-    import click
-
     with suppress(OSError):
-        click.echo(text, err=True)
+        _write_line(sys.stderr, text)
+
+
+def _write_line(stream: TextIO | None, text: str) -> None:
+    if stream is not None:  # it was closed before
+        stream.write(f"{text}\n")
+        stream.flush()
 
 
 def warn_of_changes(bundle: str, names: Iterable[str]) -> None:
@@ -144,9 +160,33 @@ def command(*words: str) -> str:
 
 def print_json(result: object) -> None:
     """Print a result as one JSON object in one line."""
-    import click
+    write_result(to_json(result))
 
-    click.echo(json.dumps(result, ensure_ascii=False))
+
+def to_json(result: object) -> str:
+    """Write a result as JSON in one line, in ASCII where standard output lacks a character."""
+    written = json.dumps(result, ensure_ascii=False)
+    try:
+        written.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(result)
+    return written
+
+
+def argument_text(argument: str) -> str:
+    """Give a text of the command line; bytes that the locale can't decode are UTF-8, as in files.
+
+    Args:
+        argument: The text as Python has decoded it, such bytes as lone surrogates.
+    """
+    from wordgate.tables.encoding import is_writable, without_surrogates
+
+    if is_writable(argument):
+        return argument
+    try:
+        return os.fsencode(argument).decode("utf-8", "replace")
+    except UnicodeEncodeError:  # no system gives such an argument
+        return without_surrogates(argument)
 
 
 def _open_if_closed(descriptor: int) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wordgate.cli.options import FILE_NAME, json_option, reading_options, training_options
-from wordgate.cli.streams import command, print_json
+from wordgate.cli.streams import command, print_json, write_result
 
 if TYPE_CHECKING:
     from wordgate.bundle.metrics import CrossValidation
@@ -42,11 +42,11 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
     if as_json:
         print_json(training.metrics.model_dump(mode="json"))
         return
-    click.echo(_format_training(training))
+    write_result(_format_training(training))
     if training.metrics.folds is not None:
-        click.echo(f"\n{_format_folds(training.metrics.folds)}")
+        write_result(f"\n{_format_folds(training.metrics.folds)}")
     text = one_line(training.predictor.config.text_form() or "a text")
-    click.echo(f"\nSaved in {options['out']}. Try: {command('predict', options['out'], text)}")
+    write_result(f"\nSaved in {options['out']}. Try: {command('predict', options['out'], text)}")
 
 
 def _format_training(training: "Training") -> str:

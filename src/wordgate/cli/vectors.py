@@ -15,7 +15,7 @@ from wordgate.cli.options import (
     threads_option,
     ungrouped_reading_options,
 )
-from wordgate.cli.streams import print_json
+from wordgate.cli.streams import print_json, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.distill import Distilled
@@ -50,7 +50,7 @@ def info(file: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"file": file, **dataclasses.asdict(summary)})
     else:
-        click.echo(_format_summary(file, summary))
+        write_result(_format_summary(file, summary))
 
 
 @vectors.command(short_help="Write word vectors in another format.")
@@ -88,7 +88,7 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     count = opened.rows()
     batches = _watched(opened, opened.batches(), "converting")
     write_vectors(target, batches, format=format_, count=count, dim=opened.dim)
-    click.echo(f"Wrote {count:,} vectors of {opened.dim:,} numbers to {target} ({format_}).")
+    write_result(f"Wrote {count:,} vectors of {opened.dim:,} numbers to {target} ({format_}).")
 
 
 def _watched(
@@ -179,7 +179,7 @@ def distill(data: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(distilled.to_json())
     else:
-        click.echo(_format_distilled(distilled))
+        write_result(_format_distilled(distilled))
 
 
 def _format_distilled(distilled: "Distilled") -> str:

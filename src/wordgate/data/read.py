@@ -107,7 +107,7 @@ def read_table(
     kept = _keep_rows(
         loaded,
         chosen,
-        drop_labels,
+        list(map(without_surrogates, drop_labels)),
         labelled=labelled,
         empty_text_as=empty_text_as,
         drop_if_there=drop_if_there,

@@ -64,6 +64,7 @@ from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
+from wordgate.tables.encoding import without_surrogates
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import RunContext
 
@@ -359,4 +360,5 @@ def _analyses(
 
 def _contents(comparison: Comparison, page: str) -> dict[str, bytes]:
     facts = json.dumps(comparison.to_json(), ensure_ascii=False, indent=1) + "\n"
-    return {"comparison.json": facts.encode(), "report.html": page.encode()}
+    contents = {"comparison.json": facts, "report.html": page}
+    return {name: without_surrogates(text).encode() for name, text in contents.items()}

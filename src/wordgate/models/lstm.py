@@ -19,6 +19,7 @@ from wordgate.models.base import (
     Floats,
     Model,
     check_arrays,
+    check_needed,
     encoder_of,
     log_softmax,
     required,
@@ -210,6 +211,7 @@ class LSTMModel:
         pooling = _checked_pooling(required(description, "pooling"))
         encoder = encoder_of(description)
         network = Network.from_arrays(arrays, pooling)
+        check_needed(arrays, network.arrays())
         _check_shapes(network, len(encoder.vocabulary))
         return cls(encoder, network)
 

@@ -38,3 +38,8 @@ def escaped(text: str, *, keep: str = "") -> str:
 def one_line(text: str) -> str:
     r"""Keep a text from moving the cursor: line breaks and control characters become ``\x1b``."""
     return escaped(text, keep="\t")
+
+
+def encodable(text: str, encoding: str) -> str:
+    r"""Write characters that an encoding lacks, and lone surrogates, as ``\u4f60``."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, contextmanager
 from threading import Event, Thread
 from typing import Protocol
 
+from wordgate.runtime.display import encodable
+
 _SILENCE, _LONGEST_SILENCE = 2.0, 30.0
 """Seconds without a line in a log: at first, and after minutes."""
 _BEAT = 1.0
@@ -62,7 +64,7 @@ class Console:
             def _check_buffer(self) -> None:  # all that rich writes goes through here
                 try:
                     super()._check_buffer()
-                except OSError:
+                except (OSError, ValueError):  # of a stream that is closed
                     self.quiet = True
 
             def on_broken_pipe(self) -> None:
@@ -77,7 +79,7 @@ class Console:
     def say(self, text: str) -> None:
         """Write lines that stay, above the bar if there is one."""
         self.said = time.monotonic()
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(encodable(text, self._console.encoding), markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:

@@ -14,6 +14,7 @@ from wordgate.data.structured import refuse_structured
 from wordgate.errors import DataError
 from wordgate.tables import OpenTable, Records, open_source, open_table
 from wordgate.tables.jsonl import JsonlReader, keys_among
+from wordgate.tables.typed import ParquetReader
 
 _PREFIX = "predicted_"
 
@@ -58,7 +59,7 @@ class OpenedInput:
             form: The result's format.
         """
         reader, wanted = self.table.reader, added_names(labels)
-        taken = set(reader.names or ())
+        taken = {*(reader.names or ()), *own_names(reader.names, reader.width)}
         chosen = without_collisions(wanted, taken)
         if not isinstance(reader, JsonlReader):
             return chosen
@@ -91,6 +92,8 @@ def open_input(
     found = open_source(source, _enough(names, form))
     table = open_table(found, encoding=options.encoding, given=names, batch=options.batch)
     records = table.reader.sample()
+    if isinstance(table.reader, ParquetReader) and form not in (None, "parquet"):
+        table.reader.refuse_untextual(form)
     text = _choose_text(records, config, flag, found.name)
     refuse_structured(records, text, f"'{found.name}'")
     if isinstance(table.reader, JsonlReader):

@@ -27,6 +27,7 @@ from wordgate.storage.resumable import (
 from wordgate.tables.source import STANDARD
 
 _ROWS, _STATE, _BEGUN = "rows", "state.safetensors", "begun"
+_OLDER_STATE = "note.json"  # which said so in layouts before the fifth
 # A state that took t seconds is followed by the next after fifty times t: a cost of 2 %.
 _SHARE = 50.0
 _FIRST_ERRORS = 5
@@ -95,6 +96,7 @@ class PartialOutput:
         self.rows = self.folder / _ROWS
         self.state = self.folder / _STATE
         self._begun = self.folder / _BEGUN
+        self._older_state = self.folder / _OLDER_STATE
         self._every = every
         self._due = 0.0
         self._stream: BinaryIO | None = None
@@ -107,7 +109,8 @@ class PartialOutput:
         if self._stream is not None:
             self._stream.close()
         with suppress(OSError):  # it keeps something, or is gone
-            if not self.exists() and (self._claimed or self._stream is not None):
+            keeps = self.exists() or self._older_state.exists()
+            if not keeps and (self._claimed or self._stream is not None):
                 self.rows.unlink(missing_ok=True)
                 self._begun.unlink(missing_ok=True)
             self.folder.rmdir()
@@ -133,6 +136,12 @@ class PartialOutput:
             SettingsError: The result is the input.
         """
         self._check_place(source)
+        if not overwrite and not self.exists() and self._older_state.exists():
+            raise BundleError(
+                f"{self.folder} keeps a scoring in an older layout ({_OLDER_STATE}), with which"
+                " this wordgate can't go on: finish it with the wordgate that began it, move the"
+                " folder away, or begin anew with --overwrite"
+            )
         if self.exists():
             if not resume and not overwrite:
                 raise BundleError(
@@ -193,7 +202,8 @@ class PartialOutput:
         """
         self._claim()
         try:
-            self.state.unlink(missing_ok=True)
+            for state in (self.state, self._older_state):
+                state.unlink(missing_ok=True)
             sync_folder(self.folder)
             self.rows.unlink(missing_ok=True)  # it may be a link to who knows where
             self._stream = self.rows.open("xb", buffering=0)

@@ -138,6 +138,7 @@ class DelimitedWriter(Writer):
         is_usual = reader.delimiter == delimiter and not reader.quoting
         self._keeps = is_usual and not escape_formulas
         end = reader.end_of_line
+        self._empty = '""' if reader.has_nulls else ""
         self._scored = f"{delimiter}%s%s{delimiter}{end}"
         self._failed = f"{delimiter * (3 + len(labels))}%s{end}"
         self._labels = [*map(self._cell, labels), ""]  # the last is for ABSTAINED
@@ -158,7 +159,7 @@ class DelimitedWriter(Writer):
         """See `Writer.rows`."""
         before: Iterable[str] = texts.raws or ()
         if not self._keeps:
-            before = map(self._line, texts.batch.cells())
+            before = map(self._record, texts.batch.cells())
         labels = [self._labels[label] for label in predictions.labels]
         numbers = _rows_of_decimals(predictions.with_top(), self._delimiter)
         after = [self._scored % both for both in zip(labels, numbers, strict=True)]
@@ -166,6 +167,11 @@ class DelimitedWriter(Writer):
             failed = {i: self._failed % self._cell(why) for i, why in texts.errors.items()}
             after = _in_order(after, failed, len(texts))
         return "".join([a + b for a, b in zip(before, after, strict=True)]).encode()
+
+    def _record(self, cells: Iterable[str | None]) -> str:
+        """Write a record's cells; where null can be told from an empty string, this is ``""``."""
+        written = ("" if cell is None else self._cell(cell) or self._empty for cell in cells)
+        return self._delimiter.join(written)
 
     def _line(self, cells: Iterable[str]) -> str:
         return self._delimiter.join(map(self._cell, cells))
@@ -226,7 +232,7 @@ class ParquetWriter(Writer):
     def __init__(self, reader: Reader, labels: Sequence[str], added: Sequence[str]):
         import pyarrow as pa
 
-        self._names = own_names(reader.names, reader.width)
+        self._names = reader.typed_names or own_names(reader.names, reader.width)
         there = reader.schema(self._names)
         self._labels = np.array([*labels, None], dtype=object)  # the last is for ABSTAINED
         label, *numbers, error = added

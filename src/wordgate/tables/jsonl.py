@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from wordgate.errors import DataError
@@ -49,12 +50,18 @@ class JsonlBatch(Batch):
             return [value if isinstance(value, str) else _cell(value) for value in values]
         return list(map(_cell, values))
 
+    def cells(self) -> Iterator[Sequence[str | None]]:
+        """Give each record's values as text: strings as they are, all others as they stood."""
+        keys = list(self.columns)
+        for place, raw in enumerate(self.raws):
+            found = {} if place in self.rejected else _as_it_stood(raw)
+            yield [found.get(key) for key in keys]
+
     def table(self, names: Sequence[str]) -> pa.Table:
         """Give the columns: a key's values as strings, since they need not be of one type."""
         import pyarrow as pa
 
-        columns = ([None if _is_null(value) else _cell(value) for value in self._values(i, None)]
-                   for i in range(self.width))  # fmt: skip
+        columns = zip(*self.cells(), strict=True) if len(self) else repeat((), self.width)
         return pa.table([pa.array(cells, pa.string()) for cells in columns], names=list(names))
 
     def _values(self, index: int, missing: object) -> list[object]:
@@ -78,6 +85,7 @@ class JsonlReader(TextReader[JsonlBatch]):
 
     form = "jsonl"
     blank = "{}"
+    has_nulls = True
 
     def __init__(self, characters: Characters, name: str, encoding: str, batch: int | None):
         super().__init__(characters, name, encoding, batch)
@@ -246,6 +254,33 @@ def _parsed(content: str, *, twice: bool = False) -> Object | str:
     if isinstance(value, _Repeating) and not twice:
         return _two_keys(value.names)
     return value if isinstance(value, dict) else "JSON, but no object"
+
+
+def _as_it_stood(raw: str) -> dict[str, str | None]:
+    """Give the values of an object that can be parsed, None for null; see `JsonlBatch.cells`."""
+    found: dict[str, str | None] = {}
+    place = _blanks(raw, 1)
+    while raw[place] != "}":
+        key, end = _scan(raw, place)
+        start = _blanks(raw, _blanks(raw, end) + 1)  # after the colon
+        value, end = _scan(raw, start)
+        if value is not None:
+            value = without_surrogates(value) if isinstance(value, str) else raw[start:end]
+        found[without_surrogates(key.strip())] = value
+        place = _blanks(raw, end)
+        if raw[place] == ",":
+            place = _blanks(raw, place + 1)
+    return found
+
+
+_scan = json.JSONDecoder().raw_decode
+
+
+def _blanks(raw: str, place: int) -> int:
+    """Pass over white space."""
+    while raw[place] in " \t\n\r":
+        place += 1
+    return place
 
 
 def _two_keys(names: Iterable[str]) -> str:

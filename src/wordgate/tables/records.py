@@ -67,9 +67,9 @@ class Batch(ABC):
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells, by its number from 0; None in a record that was rejected."""
 
-    def cells(self) -> Iterator[Sequence[str]]:
-        """Give each record's cells, as many as there are columns."""
-        columns = [[cell or "" for cell in self.column(i)] for i in range(self.width)]
+    def cells(self) -> Iterator[Sequence[str | None]]:
+        """Give each record's cells as they are written, None for null, a cell for each column."""
+        columns = [self.column(i) for i in range(self.width)]
         return zip(*columns, strict=True) if columns else repeat((), len(self))
 
     def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -91,6 +91,8 @@ class Reader(ABC):
     Attributes:
         form: ``"csv"``, ``"tsv"``, ``"jsonl"`` or ``"parquet"``.
         names: The columns' names, or None without a header; in JSON Lines, those met so far.
+        typed_names: They as they stand in a file of typed columns, spaces and doubles included.
+        has_nulls: Whether it tells null from an empty string.
         width: How many columns there are.
         blank: A record without cells, as it would stand.
         marked: Whether the source began with a byte-order mark.
@@ -104,6 +106,8 @@ class Reader(ABC):
 
     form: str
     names: list[str] | None
+    typed_names: list[str] | None = None
+    has_nulls = False
     width: int
     blank: str
     marked = False

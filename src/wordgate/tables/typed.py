@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, time
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wordgate.errors import DataError
+from wordgate.runtime.display import shown
 from wordgate.runtime.packages import require_extra
+from wordgate.tables.arrow import cell_text, finite, holds_bytes, is_known, plain_values
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.records import Batch, Cell, Reader, Records, StructuredCell, gathered
 from wordgate.tables.source import Source, most_unpacked
@@ -42,17 +42,30 @@ class ParquetBatch(Batch):
     def column(self, index: int) -> list[Cell]:
         """Give a column's cells as strings; nulls are empty."""
         with _readable_parquet(self.name):
-            return [_cell(value) for value in self.rows.column(index).to_pylist()]
+            return list(map(_cell, self._values(index)))
+
+    def cells(self) -> Iterator[Sequence[str | None]]:
+        """Give each row's values as text; see `wordgate.tables.arrow`."""
+        columns = (map(cell_text, self._values(index)) for index in range(self.width))
+        return self._rows(columns)
 
     def objects(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Give each row's values by their names."""
-        with _readable_parquet(self.name):
-            rows = self.table(names).to_pylist()
-        return map(_plain, rows)
+        columns = (map(finite, self._values(index, between="T")) for index in range(self.width))
+        return (dict(zip(names, row, strict=True)) for row in self._rows(columns))
 
     def table(self, names: Sequence[str]) -> pa.Table:
         """Give the columns."""
         return self.rows.rename_columns(list(names))
+
+    def _values(self, index: int, *, between: str = " ") -> list[Any]:
+        chunks = self.rows.column(index).chunks
+        return [value for chunk in chunks for value in plain_values(chunk, between=between)]
+
+    def _rows(self, columns: Iterable[Iterable[Any]]) -> Iterator[tuple[Any, ...]]:
+        with _readable_parquet(self.name):
+            held = list(map(list, columns))
+        return zip(*held, strict=True) if held else repeat((), len(self))
 
 
 class ParquetReader(Reader):
@@ -70,6 +83,7 @@ class ParquetReader(Reader):
 
     form = "parquet"
     blank = ""
+    has_nulls = True
 
     def __init__(self, source: Source, batch: int | None):
         require_extra("parquet", "reading a Parquet file")
@@ -92,7 +106,8 @@ class ParquetReader(Reader):
             self._schema = self._file.schema_arrow
         self._check_size(packed, in_memory=batch is None)
         self.n_rows = int(self._file.metadata.num_rows)
-        self.names = [name.strip() for name in self._schema.names]
+        self.typed_names = list(self._schema.names)
+        self.names = [name.strip() for name in self.typed_names]
         self.width = len(self.names)
 
     def sample(self) -> Records:
@@ -130,6 +145,47 @@ class ParquetReader(Reader):
                     table = pa.Table.from_batches([rows])
                     yield ParquetBatch(None, numbers, passed, rows=table, name=self._source.name)
 
+    def refuse_untextual(self, form: str) -> None:
+        """Refuse a column whose values a format of text can't hold, before any is written.
+
+        Args:
+            form: The format.
+
+        Raises:
+            DataError: There is such a column.
+        """
+        import pyarrow as pa
+
+        for number, field in enumerate(self._schema, 1):
+            why = "for whose values there is no rule" if not is_known(field.type) else ""
+            try:
+                if not why:
+                    plain_values(pa.nulls(1, field.type))
+                    if holds_bytes(field.type) and not self._is_utf8(number - 1):
+                        why = "and holds bytes that are no UTF-8"
+            except pa.ArrowException as error:  # an unknown time zone
+                why = f"which can't be written ({error})"
+            if why:
+                raise DataError(
+                    f"column {number} '{shown(field.name, 60)}' of '{self._source.name}' is of type"
+                    f" {shown(str(field.type), 100)}, {why}: {form.upper()} can't hold it; write"
+                    " Parquet, or leave the column out"
+                )
+
+    def _is_utf8(self, index: int) -> bool:
+        """Read a column, and tell whether all bytes in it are UTF-8."""
+        name = self._schema.names[index]
+        alone = [name] if self._schema.names.count(name) == 1 else None
+        try:
+            with _readable_parquet(self._source.name):
+                for rows in self._file.iter_batches(self._batch, columns=alone, use_threads=False):
+                    plain_values(rows.column(name if alone else index), strict=True)
+        except DataError as error:
+            if isinstance(error.__cause__, UnicodeDecodeError):
+                return False
+            raise
+        return True
+
     def _check_size(self, packed: int, *, in_memory: bool) -> None:
         """Refuse a small file that would fill the memory: a value may take hardly a byte."""
         metadata = self._file.metadata
@@ -144,21 +200,6 @@ class ParquetReader(Reader):
             f"'{self._source.name}' claims {claimed} out of {packed:,}, as no table does: write it"
             " as CSV if you trust it"
         )
-
-
-def _plain(value: Any) -> Any:
-    """Make of a typed value what JSON can say; what it can't is a string, and NaN is null."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
 @contextmanager

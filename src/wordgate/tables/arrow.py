@@ -1,0 +1,192 @@
+"""Values of Arrow's types as plain ones, so that none changes on its way into text.
+
+What text can hold follows one rule (docs/formats.md), by which the values can be read back in the
+type that they had.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NO_FRACTION = re.compile(r"\.0+$")
+_SECONDS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def plain_values(array: pa.Array, *, between: str = " ", strict: bool = False) -> list[Any]:
+    """Make of an array's values what JSON has: None, booleans, numbers, strings, lists, objects.
+
+    A float of fewer bits is the number whose shortest digits are its own. NaN and infinities stay
+    floats. A map is a list of pairs.
+
+    Args:
+        array: An array of any type.
+        between: What stands between a date and its time.
+        strict: Whether bytes that are no UTF-8 are an error; else they are replaced.
+
+    Raises:
+        UnicodeDecodeError: There are such bytes.
+        ValueError: A year has more than five digits.
+        pyarrow.ArrowInvalid: A time zone is unknown here.
+    """
+    from pyarrow import types
+
+    def plain(inner: pa.Array) -> list[Any]:
+        return plain_values(inner, between=between, strict=strict)
+
+    kind = array.type
+    if hasattr(array, "storage"):
+        return plain(array.storage)
+    if types.is_dictionary(kind):
+        return plain(array.dictionary_decode())
+    if types.is_struct(kind):
+        return _where_valid(array, _objects(array, plain))
+    if types.is_fixed_size_list(kind):
+        size = kind.list_size
+        values = plain(array.values.slice(array.offset * size, len(array) * size))
+        return _where_valid(array, (values[i * size : (i + 1) * size] for i in range(len(array))))
+    if types.is_map(kind) or types.is_list(kind) or types.is_large_list(kind):
+        return _where_valid(array, _lists(array, plain))
+    if types.is_float16(kind) or types.is_float32(kind):
+        shortest = array.to_numpy(zero_copy_only=False).astype(np.str_).tolist()
+        return _where_valid(array, map(float, shortest))
+    if types.is_temporal(kind):
+        return _where_valid(array, _times(array, between))
+    values = array.to_pylist()
+    if types.is_decimal(kind):
+        return [None if value is None else format(value, "f") for value in values]
+    errors = "strict" if strict else "replace"
+    return [value.decode(errors=errors) if isinstance(value, bytes) else value for value in values]
+
+
+def finite(value: Any) -> Any:
+    """Write NaN and infinities, which JSON lacks, as strings, wherever in a value they stand."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else number(value)
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    return list(map(finite, value)) if isinstance(value, list) else value
+
+
+def cell_text(value: Any) -> str | None:
+    """Write a plain value as the cell of a table; a list or an object as JSON, None as None."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return number(value)
+    return str(value) if isinstance(value, int) else json.dumps(finite(value), ensure_ascii=False)
+
+
+def number(value: float) -> str:
+    """Write a number by its shortest digits; ``NaN``, ``Infinity``, ``-Infinity``."""
+    if math.isfinite(value):
+        return repr(value)
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def is_known(kind: pa.DataType) -> bool:
+    """Tell whether there is a rule by which text holds values of a type."""
+    from pyarrow import types
+
+    if hasattr(kind, "storage_type"):
+        return is_known(kind.storage_type)
+    if types.is_dictionary(kind):
+        return is_known(kind.value_type)
+    if types.is_struct(kind):
+        names = [field.name for field in kind]
+        return len(set(names)) == len(names) and all(is_known(field.type) for field in kind)
+    if types.is_nested(kind):
+        known = (types.is_map, types.is_list, types.is_large_list, types.is_fixed_size_list)
+        return any(is_one(kind) for is_one in known) and all(map(is_known, inner_types(kind)))
+    is_plain = types.is_primitive(kind) or types.is_decimal(kind) or types.is_null(kind)
+    return (is_plain and not types.is_interval(kind)) or _is_binary_or_string(kind)
+
+
+def holds_bytes(kind: pa.DataType) -> bool:
+    """Tell whether values of a type are or hold bytes, which may be no text."""
+    from pyarrow import types
+
+    if hasattr(kind, "storage_type"):
+        return holds_bytes(kind.storage_type)
+    if types.is_dictionary(kind):
+        return holds_bytes(kind.value_type)
+    if types.is_nested(kind):
+        return any(map(holds_bytes, inner_types(kind)))
+    return _is_binary_or_string(kind) and "binary" in str(kind)
+
+
+def inner_types(kind: pa.DataType) -> list[pa.DataType]:
+    """Give the types of the fields of a nested type."""
+    return [kind.field(number).type for number in range(kind.num_fields)]
+
+
+def _is_binary_or_string(kind: pa.DataType) -> bool:
+    return re.match("(large_|fixed_size_)?(string|binary)", str(kind)) is not None
+
+
+def _where_valid(array: pa.Array, values: Iterable[Any]) -> list[Any]:
+    valid = array.is_valid().to_pylist()
+    return [value if there else None for value, there in zip(values, valid, strict=True)]
+
+
+def _objects(array: pa.Array, plain: Callable[[pa.Array], list[Any]]) -> list[dict[str, Any]]:
+    if not array.type.num_fields:
+        return [{} for _ in range(len(array))]
+    names = [field.name for field in array.type]
+    columns = map(plain, array.flatten())
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _lists(array: pa.Array, plain: Callable[[pa.Array], list[Any]]) -> Iterable[list[Any]]:
+    from pyarrow import types
+
+    ends = array.offsets.to_pylist()
+    first, length = ends[0], ends[-1] - ends[0]
+    if types.is_map(array.type):
+        halves = (plain(half.slice(first, length)) for half in (array.keys, array.items))
+        values: list[Any] = list(map(list, zip(*halves, strict=True)))
+    else:
+        values = plain(array.values.slice(first, length))
+    return (values[a - first : b - first] for a, b in pairwise(ends))
+
+
+def _times(array: pa.Array, between: str) -> Iterable[str]:
+    """Write dates and times as ISO 8601 has it, durations as ``1500 ms``."""
+    import pyarrow as pa
+    from pyarrow import compute, types
+
+    kind = array.type
+    if types.is_duration(kind):
+        return (f"{count} {kind.unit}" for count in array.cast(pa.int64()).to_pylist())
+    offsets: Iterable[str] = [""] * len(array)
+    if types.is_timestamp(kind) and kind.tz is not None:
+        local = compute.local_timestamp(array)
+        offsets = _offsets(array.cast(pa.int64()), local.cast(pa.int64()), _SECONDS[kind.unit])
+        array = local
+    texts = [text or "" for text in array.cast(pa.string()).to_pylist()]
+    if unwritten := next((text for text in texts if text.startswith("<")), None):
+        raise ValueError(f"{kind} {unwritten.strip('<>')}")
+    return (
+        _NO_FRACTION.sub("", text).replace(" ", between) + offset
+        for text, offset in zip(texts, offsets, strict=True)
+    )
+
+
+def _offsets(here: pa.Array, local: pa.Array, second: int) -> Iterable[str]:
+    """Write how far local times are ahead of UTC, as ``+05:30``."""
+    for utc, there in zip(here.to_pylist(), local.to_pylist(), strict=True):
+        ahead = 0 if utc is None else (there - utc) // second
+        minutes, seconds = divmod(abs(ahead), 60)
+        written = f"{'-' if ahead < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
+        yield f"{written}:{seconds:02}" if seconds else written
