@@ -142,7 +142,7 @@ def test_changed_fingerprints_are_warned_of_and_refused_when_judging(count_model
 
 
 def test_a_loaded_model_gives_the_same_probabilities_bit_for_bit(count_training, lstm_training):
-    texts = ["We love this lamp", "We hate it!", "", "kettle " * 300, "😀 unknown words only"]
+    texts = ["We love this lamp", "We hate it!", "!", "kettle " * 300, "😀 unknown words only"]
     for kept in (count_training, lstm_training):
         before = kept.training.predictor.predict_proba(texts)
         assert wordgate.load(kept.folder).predict_proba(texts).tobytes() == before.tobytes()

@@ -281,7 +281,8 @@ def test_each_stage_is_named_as_it_begins(tmp_path, reviews, ways, family):
     wordgate.train(reviews, out=tmp_path / "m", model=family, progress=told, **ways[family])
     named = [line for line in told.lines if line.endswith(" ...") and not line.startswith("  ")]
     found = [stage for line in named for stage in STAGES if line.startswith(stage)]
-    assert list(dict.fromkeys(found)) == list(STAGES)
+    stages = [stage for stage in STAGES if family != "count" or "baseline" not in stage]
+    assert list(dict.fromkeys(found)) == stages
     own = {"count": "Finding n-grams ...", "lstm": "Reading the words of "}
     assert any(line.startswith(own[family]) for line in named)
 

@@ -109,6 +109,7 @@ def test_vectors_are_released_after_their_epochs(reviews, vectors):
         **WITH_VECTORS, "lstm.vectors_learning_rate": 1e-2, "lstm.vectors_frozen_epochs": 1,
         "lstm.vectors_scale": 0.0, "lstm.schedule": "constant", "lstm.epochs": 1,
     }  # fmt: skip
+    del settings["lstm.warmup"]  # a constant rate has none
     frozen = wordgate.train(reviews, vectors=vectors, settings=settings, progress=Silent())
     assert np.array_equal(embedding(frozen, "love")[:SIZE], table(vectors)[b"love"])
     released = wordgate.train(

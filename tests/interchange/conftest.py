@@ -18,8 +18,10 @@ def fixtures():
 
 @pytest.fixture
 def expected():
-    """The texts, and each model's probabilities for them by Keras."""
-    return json.loads((FIXTURES / "expected.json").read_text(encoding="ascii"))
+    """The texts that are not empty, and each model's probabilities for them by Keras."""
+    recorded = json.loads((FIXTURES / "expected.json").read_text(encoding="ascii"))
+    kept = [place for place, text in enumerate(recorded["texts"]) if text.strip()]
+    return {name: [rows[place] for place in kept] for name, rows in recorded.items()}
 
 
 @pytest.fixture

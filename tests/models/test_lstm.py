@@ -171,7 +171,7 @@ config = Config(
 )
 model = LSTMModel(encoder, network)
 write_bundle(Bundle(config, model, None, Fingerprints.of(["a good day"], None)), sys.argv[1])
-print(load(sys.argv[1]).predict(["a good day", ""]), "torch" in sys.modules)
+print(load(sys.argv[1]).predict(["a good day", "unheard of"]), "torch" in sys.modules)
 """
     command = [sys.executable, "-c", code, str(tmp_path / "bundle")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

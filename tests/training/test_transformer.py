@@ -71,9 +71,10 @@ def test_it_learns_an_easy_task(examples, fine_tune):
     assert right.mean() > 0.93
     assert fitted.history[0].train_loss > fitted.history[-1].train_loss
     assert [entry.epoch for entry in fitted.history] == [1, 2, 3, 4, 5, 6]
-    assert told.said[0].startswith("Fine-tuning ")
-    assert told.said[0].endswith(" 6 epochs of 19 updates with 16 texts each.")
-    assert told.said[1].startswith("epoch 1/6 ")
+    said = [line for line in told.said if not line.endswith(" ...")]
+    assert said[0].startswith("Fine-tuning ")
+    assert said[0].endswith(" 6 epochs of 19 updates with 16 texts each.")
+    assert said[1].startswith("epoch 1/6 ")
     assert fitted.engine["device"] == "cpu"
     assert {"torch", "transformers", "tokenizers"} <= set(fitted.engine)
 
@@ -130,7 +131,8 @@ def test_groups_shorten_an_epoch(examples, fine_tune):
     grouped = Dataset(train.texts, train.targets, [str(n // 4) for n in range(80)])
     told = Listening()
     fine_tune(grouped, train, progress=told)
-    assert told.said[0].endswith(" 2 epochs of 2 updates with 16 texts each.")
+    said = [line for line in told.said if not line.endswith(" ...")]
+    assert said[0].endswith(" 2 epochs of 2 updates with 16 texts each.")
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,8 @@ def compare(
         refuse_unread(overrides, (*own, "transformer"))
         own_settings = _read_by(overrides, ("lstm", "transformer"))
         read = with_options(own_settings, **{"teacher.models": as_names(teacher)})
-        taught = resolve_settings(TAUGHT_LSTM, read, vectors, families=["lstm"])
+        readers = ["lstm", *(family for family in own if family == "transformer")]
+        taught = resolve_settings(TAUGHT_LSTM, read, vectors, families=readers)
         common = _read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
     files = as_names(unlabelled) or ()

@@ -381,6 +381,7 @@ def _fit_baseline(
     if plan.model == BASELINE:
         context.progress.say(f"{to_beat}.")
         return None
+    context.progress.say("Fitting the baseline: the family count ...")
     baseline = fit_baseline(splits, plan.settings, context, plan.baseline)
     context.progress.say(
         f"{to_beat}, {baseline.scores.accuracy:.3f} by the family count"

@@ -19,7 +19,10 @@ CODES = {
     "too_slow": (408, "The request took too long to arrive."),
     "body_too_large": (413, "The body has more bytes than a request may have."),
     "unsupported_media_type": (415, "The body is not application/json, or is compressed."),
-    "invalid_request": (422, "The JSON is not a request of this kind."),
+    "invalid_request": (
+        422,
+        "The JSON is not a request of this kind, or a text is empty or white space alone.",
+    ),
     "too_many_texts": (422, "There are more texts than a request may have."),
     "text_too_long": (422, "A text has more characters than it may have."),
     "head_too_large": (431, "The request's head has more bytes than it may have."),

@@ -91,14 +91,16 @@ class Profile:
         width: How many fields they have.
         columns: The values of columns that have few, by index; None where they are numbers.
         by_width: Whether the number of fields alone tells a record, as that of tabs does.
+        opening: Whether each record's line begins with a quote.
     """
 
     width: int
     columns: dict[int, frozenset[str] | None]
     by_width: bool
+    opening: bool
 
     @classmethod
-    def of(cls, records: Sequence[list[str]], dialect: Dialect) -> Profile:
+    def of(cls, records: Sequence[list[str]], dialect: Dialect, *, opening: bool) -> Profile:
         """Take the profile of whole records."""
         widths = Counter(map(len, records))
         width = max(widths, key=lambda width: (widths[width], width), default=0)
@@ -111,7 +113,7 @@ class Profile:
                 columns[index] = None
             elif _are_few(values, len(cells)):
                 columns[index] = values
-        return cls(width, columns, dialect.delimiter == "\t")
+        return cls(width, columns, dialect.delimiter == "\t", opening)
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Tell whether the fields of a line are those of a record."""
@@ -125,7 +127,10 @@ class Profile:
 
     def are_records(self, lines: Sequence[str], dialect: Dialect) -> bool:
         """Tell whether lines that a quote has joined are records, each by itself."""
-        fit = [self.fits(by_itself(line, dialect)) for line in lines]
+        fit = [
+            (line.startswith('"') or not self.opening) and self.fits(by_itself(line, dialect))
+            for line in lines
+        ]
         return fit[0] and fit[-1] and 2 * sum(fit) > len(fit)
 
 
@@ -243,14 +248,16 @@ def infer_dialect(text: str, *, is_whole: bool) -> tuple[Dialect, Profile]:
     masked = [mask_escapes(line) for line in lines] if dialect.escapes else lines
     parsed = parse(masked, dialect, None, to_end=True)
     alone = set(parsed.alone)
-    single = [
-        record
+    whole = [
+        (record, of[0])
         for place, (record, of) in enumerate(parsed.spans(lines))
         if record and len(of) == 1 and place not in alone
     ]
+    single = [record for record, _ in whole]
     if 2 * len(single) < len(lines):  # a stray quote may have joined the others
         single = [by_itself(line, dialect) for line in masked]
-    profile = Profile.of(single, dialect)
+    openings = {line.startswith('"') for _, line in whole[1:]}
+    profile = Profile.of(single, dialect, opening=openings == {True})
     is_enough = is_whole or len(text) >= _SAMPLE_CHARACTERS
     if is_enough and _are_characters(masked, dialect, profile):
         dialect = replace(dialect, quotes=False)

@@ -32,7 +32,7 @@ NO_OBJECTS = ["{", "[1]", "3", '"text"', "null", '{"text": }', "\u200b", "nul\0"
               '{"text": ' + "9" * 5000 + "}", "{'text': 'a'}", '{"text": "a\tb"}',
               '{"text": "a", "text": "b"}', '{" text": "a", "text ": "b"}']  # fmt: skip
 SPECIAL = [",", ";", "\t", "|", '"', '""', "\n", "\r\n", "\r", "\0", '",', ',"']
-AS_JSON_HAS_IT = {"True": "true", "nan": "NaN", "inf": "Infinity"}
+AS_JSON_HAS_IT = {"True": "true", "": "NaN", "inf": "Infinity"}
 BROKEN = "\ue000"  # stands for a byte that is no text
 ENDS = ["\n", "\r\n", "\r"]
 LINE = re.compile("\r\n|\r|\n")
