@@ -233,7 +233,7 @@ def checkpoint_left(*, is_new):
 def finish(data, old):
     """Go on to the end by what is there, as the messages say."""
     options = {"overwrite": old}
-    if Path("m.checkpoint").exists():
+    if Path("m.checkpoint").exists() or Path("m.baseline").exists():
         options["resume"] = True
     elif bundle_hash() is not None and Path("state").exists():
         return
@@ -244,7 +244,8 @@ def begin(data, old):
     """Clear the place, put an old model there or none, and start."""
     for name in ("m.checkpoint", "state"):
         Path(name).unlink(missing_ok=True)
-    shutil.rmtree("m", ignore_errors=True)
+    for name in ("m", "m.baseline"):
+        shutil.rmtree(name, ignore_errors=True)
     if old:
         shutil.copytree("old", "m")
     return start(data, overwrite=old)
