@@ -255,10 +255,10 @@ def train(
     if out is not None:
         with stage(progress, f"Writing {out}"):
             training.save(out, overwrite=overwrite)
-    if checkpoint is not None:
-        remove(checkpoint.file)
     if kept is not None:
         clear_baseline(kept)
+    if checkpoint is not None:  # last of all: while it is there, the command can be resumed
+        remove(checkpoint.file)
     if teaching is not None and teaching.folder is not None:
         clear_teacher_cache(teaching.folder)
     return training
