@@ -10,7 +10,7 @@ from wordgate.evaluation.calibration import apply_temperature, calibration
 from wordgate.evaluation.comparison import Comparison, ModelResult, PairedTest, Recommendation
 from wordgate.evaluation.error_analysis import (
     ErrorAnalysis,
-    Predictions,
+    PredictedRows,
     analyse_errors,
     count_words,
 )
@@ -89,7 +89,7 @@ def make_analysis():
         uncalibrated = apply_temperature(log_proba, 1 / 1.7)
         return analyse_errors(
             evaluate(targets, log_proba, labels, groups),
-            Predictions(log_proba, targets, texts, list(range(1001, 1001 + n)), groups),
+            PredictedRows(log_proba, targets, texts, list(range(1001, 1001 + n)), groups),
             count_words(texts, ["the text is about lamps"]),
             **{
                 "temperature": 1.7,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import DataError
-from wordgate.evaluation.error_analysis import LONGEST_TEXT, MOST_ROWS, Predictions, count_words
+from wordgate.evaluation.error_analysis import LONGEST_TEXT, MOST_ROWS, PredictedRows, count_words
 
 
 def test_mistakes_are_the_most_probable_ones_one_of_each_group(make_analysis):
@@ -53,7 +53,7 @@ def test_words_are_counted_and_new_ones_told():
 
 
 def test_what_does_not_fit_is_refused():
-    predictions = Predictions(np.zeros((2, 2)), np.zeros(2, np.int64), ["a"], [1, 2], None)
+    predictions = PredictedRows(np.zeros((2, 2)), np.zeros(2, np.int64), ["a"], [1, 2], None)
     with pytest.raises(DataError) as error:
         predictions.check()
     assert str(error.value) == (

@@ -120,7 +120,7 @@ class ErrorAnalysis:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class PredictedRows:
     """Rows that a model has not learned from, and its predictions for them; n of each.
 
     Attributes:
@@ -151,14 +151,14 @@ class Predictions:
 
 def analyse_errors(
     scores: Scores,
-    predictions: Predictions,
+    predictions: PredictedRows,
     words: WordCounts,
     *,
     after: Calibration,
     coverage: Sequence[CoveragePoint],
     temperature: float | None = None,
     before: Calibration | None = None,
-    suspected: Predictions | None = None,
+    suspected: PredictedRows | None = None,
     texts: bool = True,
     seed: int = 0,
 ) -> ErrorAnalysis:
@@ -209,7 +209,7 @@ def analyse_errors(
 
 
 def _shown(
-    predictions: Predictions, positions: NDArray[np.int64], labels: Sequence[str], *, texts: bool
+    predictions: PredictedRows, positions: NDArray[np.int64], labels: Sequence[str], *, texts: bool
 ) -> list[PredictedRow]:
     """Show the first rows of an order, one of each group: its copies would only repeat it."""
     first: dict[str | int, int] = {}
@@ -222,7 +222,7 @@ def _shown(
 
 
 def _predicted(
-    predictions: Predictions, position: int, labels: Sequence[str], *, texts: bool
+    predictions: PredictedRows, position: int, labels: Sequence[str], *, texts: bool
 ) -> PredictedRow:
     log_proba = predictions.log_proba[position]
     predicted = int(log_proba.argmax())

@@ -15,7 +15,7 @@ from wordgate.bundle.metrics import (
 )
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset
-from wordgate.evaluation.error_analysis import Predictions
+from wordgate.evaluation.error_analysis import PredictedRows
 from wordgate.evaluation.intervals import PairedDifference, paired_difference
 from wordgate.evaluation.metrics import Scores, evaluate
 from wordgate.experiments.fitting import Calibrated
@@ -90,7 +90,7 @@ def teacher_facts(
 
 def predictions(
     table: Table, dataset: Dataset, rows: NDArray[np.int64], log_proba: NDArray[np.float64]
-) -> Predictions:
+) -> PredictedRows:
     """Join a model's predictions to the rows of the user's file.
 
     Args:
@@ -99,7 +99,7 @@ def predictions(
         rows: int64 [n], where they stand in the table.
         log_proba: float64 [n, classes], calibrated.
     """
-    return Predictions(
+    return PredictedRows(
         log_proba=log_proba,
         targets=dataset.targets,
         texts=dataset.texts,
