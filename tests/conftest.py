@@ -437,7 +437,7 @@ def copies_found_once():
     """
     try:
         from wordgate.dedup.near_duplicates import find_near_duplicates
-        from wordgate.experiments import audit, compare, splits
+        from wordgate.experiments import reading, splits
     except ModuleNotFoundError as error:
         if missing_for(error) is None:
             raise
@@ -449,7 +449,7 @@ def copies_found_once():
         return found(tuple(texts), None if groups is None else tuple(groups))
 
     with pytest.MonkeyPatch.context() as patched:
-        for module in (audit, compare, splits):
+        for module in (reading, splits):
             patched.setattr(module, "find_near_duplicates", find_once)
         yield
 

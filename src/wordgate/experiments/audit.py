@@ -5,9 +5,14 @@ from typing import Any
 from typing_extensions import Unpack
 
 from wordgate.data import read_table
-from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError
-from wordgate.experiments.reading import ReadingOptions, called, limit_rows, without_limit
+from wordgate.experiments.reading import (
+    ReadingOptions,
+    called,
+    limit_rows,
+    near_duplicates_of,
+    without_limit,
+)
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.split.audit import Audit, audit_table
@@ -40,7 +45,6 @@ def audit(
         except DataError:
             table = read_table(data, **options, labelled=False)
     table = limit_rows(table, limit, seed=0)
-    with stage(progress, f"Looking for near copies among {len(table):,} texts"):
-        copies = find_near_duplicates(table.bodies, table.groups)
+    copies = near_duplicates_of(table, progress)
     with stage(progress, "Measuring what splits would leak"):
         return audit_table(table, copies)

@@ -11,7 +11,6 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import environment
 from wordgate.data import Table
-from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import BundleError, MissingExtraError, SettingsError
 from wordgate.evaluation.calibration import calibration
 from wordgate.evaluation.comparison import (
@@ -26,7 +25,7 @@ from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.experiments.metrics import predictions
-from wordgate.experiments.reading import ReadingOptions, called, read_parts
+from wordgate.experiments.reading import ReadingOptions, called, near_duplicates_of, read_parts
 from wordgate.experiments.resolving import (
     as_names,
     check_n_folds,
@@ -173,7 +172,7 @@ def compare(
             valid=valid,
             test=test,
             split_column=split_column,
-            empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
+            empty_text_as=chosen.empty_text_as,
             seed=seed,
             **reading,
         )
@@ -185,8 +184,7 @@ def compare(
         taught = taught.with_vectors_of(pretrained.dim)
     kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
     refuse_idle_sizes(overrides, sources.table.parts, grouped=kinds == (GROUPED,))
-    with stage(progress, f"Looking for near copies among {len(sources.table):,} texts"):
-        copies = find_near_duplicates(sources.table.bodies, sources.table.groups)
+    copies = near_duplicates_of(sources.table, progress)
     context = RunContext(seed, progress, device, threads)
     config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
     with stage(progress, "Splitting"):

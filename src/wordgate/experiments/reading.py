@@ -18,7 +18,7 @@ from wordgate.dedup.keys import Factorized, group_keys, hash_strings, normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, SettingsError
 from wordgate.runtime.display import shown
-from wordgate.runtime.progress import Progress
+from wordgate.runtime.progress import Progress, stage
 from wordgate.split.assignment import GroupTable
 from wordgate.split.sampling import sample_groups
 
@@ -161,6 +161,12 @@ def _read_like(
             raise
         like["group"] = "none"
         return read()
+
+
+def near_duplicates_of(table: Table, progress: Progress) -> NearDuplicates:
+    """Find the near duplicates among the texts of a table, and say that they are looked for."""
+    with stage(progress, f"Looking for near copies among {len(table):,} texts"):
+        return find_near_duplicates(table.bodies, table.groups)
 
 
 def limit_rows(table: Table, limit: int | None, seed: int) -> Table:

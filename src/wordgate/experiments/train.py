@@ -14,7 +14,6 @@ from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.bundle.metrics import CrossValidation, Metrics
 from wordgate.data import Table
 from wordgate.dedup.fingerprints import Fingerprints
-from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import TemperatureScaling, apply_temperature
 from wordgate.evaluation.error_analysis import analyse_errors, count_words
@@ -38,7 +37,7 @@ from wordgate.experiments.metrics import (
     teacher_facts,
     vector_facts,
 )
-from wordgate.experiments.reading import ReadingOptions, called, read_parts
+from wordgate.experiments.reading import ReadingOptions, called, near_duplicates_of, read_parts
 from wordgate.experiments.resolving import (
     as_names,
     check_folds,
@@ -218,7 +217,7 @@ def train(
     )
     if resume and not overwrite and max_minutes is None and out is not None:
         # Complete if it was killed between writing the model and removing the checkpoint.
-        overwrite = is_complete(Path(out), checkpoint_path(out))
+        overwrite = is_complete(out, checkpoint_path(out))
     checkpoint = checkpoint_config(out, model, resume=resume, overwrite=overwrite)
     # Kept beside the training, which would fit it anew on every resumption.
     kept = (
@@ -237,7 +236,7 @@ def train(
             valid=valid,
             test=test,
             split_column=split_column,
-            empty_text_as=None if chosen.empty_texts == "drop" else chosen.empty_texts,
+            empty_text_as=chosen.empty_text_as,
             seed=seed,
             **reading,
         )
@@ -257,7 +256,7 @@ def train(
             training.save(out, overwrite=overwrite)
     if kept is not None:
         clear_baseline(kept)
-    if checkpoint is not None:  # last of all: while it is there, the command can be resumed
+    if checkpoint is not None:  # after the baseline, which by itself would block a new training
         remove(checkpoint.file)
     if teaching is not None and teaching.folder is not None:
         clear_teacher_cache(teaching.folder)
@@ -267,8 +266,7 @@ def train(
 def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clock) -> Training:
     """Split, fit the baselines and the model, and evaluate them; `data` goes into `config.json`."""
     seed, progress, settings = plan.context.seed, plan.context.progress, plan.settings
-    with stage(progress, f"Looking for near copies among {len(table):,} texts"):
-        copies = find_near_duplicates(table.bodies, table.groups)
+    copies = near_duplicates_of(table, progress)
     with stage(progress, "Splitting"):
         splits = split_table(table, settings, seed, copies)
     if plan.teaching is not None:
@@ -284,7 +282,8 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
     deadline, fit_data = clock.fitting_deadline(n_predicted), splits.fit_data(plan.vectors)
     context = replace(plan.context, deadline=deadline, predicted_after=n_predicted)
     majority = majority_log_proba(splits.train, evaluator)
-    baseline = _fit_baseline(splits, evaluator.scores(majority), plan, context)
+    majority_scores = evaluator.scores(majority)
+    baseline = _fit_baseline(splits, majority_scores, plan, context)
     calibrated, taught = fit_model(
         plan.model, fit_data, splits.test, settings, plan.teaching, context
     )
@@ -331,9 +330,7 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
     metrics = Metrics.model_validate(
         {
             **dict(scores),
-            "baselines": baselines_of(
-                evaluator.scores(majority), baseline.scores, baseline.train_seconds
-            ),
+            "baselines": baselines_of(majority_scores, baseline.scores, baseline.train_seconds),
             "difference_to_count": evaluator.paired_difference(log_proba, baseline.log_proba),
             "difference_to_majority": evaluator.paired_difference(log_proba, majority),
             "split": facts,

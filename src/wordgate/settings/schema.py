@@ -448,6 +448,11 @@ class Settings(SettingsTable):
     _set_by_user: frozenset[str] = PrivateAttr(default=frozenset())
 
     @property
+    def empty_text_as(self) -> str | None:
+        """What an empty text is read as; None where its row is left out."""
+        return None if self.empty_texts == "drop" else self.empty_texts
+
+    @property
     def set_by_user(self) -> frozenset[str]:
         """The settings that a user set, by their dotted names: these adapt to no data."""
         return self._set_by_user

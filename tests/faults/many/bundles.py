@@ -336,7 +336,7 @@ class Comparing:
     """A comparison's rounds, gone on with when one was changed; nothing is left to train."""
 
     def __init__(self, folder):
-        from wordgate.experiments import compare, resuming
+        from wordgate.experiments import reading, resuming
         from wordgate.runtime.progress import Silent
 
         self.silent = Silent()
@@ -344,8 +344,8 @@ class Comparing:
         rows = [f"{i},{('good', 'bad')[i % 2]},We w{i % 2} the w{i % 7} number {i}"
                 for i in range(30)]  # fmt: skip
         self.source.write_text("\n".join(["id,label,text", *rows]))
-        kept, real = {}, compare.find_near_duplicates
-        compare.find_near_duplicates = lambda *given: (
+        kept, real = {}, reading.find_near_duplicates
+        reading.find_near_duplicates = lambda *given: (
             kept.get(0) or kept.setdefault(0, real(*given))
         )
         resuming.ResultStore.clear = lambda own: None  # the rounds stay
