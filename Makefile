@@ -5,7 +5,7 @@ TORCH_INDEX ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-pythons faults golden check format dist tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
+.PHONY: demo test test-pythons faults golden check format dist docs tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
         bench-intervals bench-faithfulness bench-serve bench-teaching bench-minimal-pairs fuzz-api
 
@@ -63,8 +63,12 @@ lock:
 	mv .venv-lock/constraints.txt constraints.txt
 	rm -rf .venv-lock
 
+# Builds the documentation into docs/_build; a warning, such as of a dead link, is an error.
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
+
 # Executes the notebooks of docs/tutorial in place: about a quarter of an hour.
-tutorial: $(VENV)/.docs
+tutorial: $(VENV)/.tutorial
 	$(BIN)/python docs/tutorial/run.py
 
 bench-results bench-startup bench-install bench-score bench-copies bench-inflation bench-engine \
@@ -168,8 +172,13 @@ $(VENV)/.predict: $(VENV)/.distill
 	touch $@
 
 # What executes the tutorial's notebooks.
-$(VENV)/.docs: $(VENV)/.distill
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer]" --group docs
+$(VENV)/.tutorial: $(VENV)/.distill
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[transformer]" --group tutorial
+	touch $@
+
+# What builds the documentation.
+$(VENV)/.docs: $(BIN)/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet -c constraints.txt -e . --group docs
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
@@ -177,4 +186,4 @@ $(VENV)/.dev: $(VENV)/.train
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lock .venv-keras .venv-keras-torch .venv-gensim .venv-fasttext .venv-schemathesis
+	rm -rf docs/_build $(VENV) .venv-lock .venv-keras .venv-keras-torch .venv-gensim .venv-fasttext .venv-schemathesis

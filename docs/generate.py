@@ -13,11 +13,10 @@ RECIPES = ("default", "taught", "notebook-fast", "notebook")
 HEAD = """\
 # Settings
 
-Every setting of a training, and its value in each recipe. Single settings are changed with
-`--set NAME=VALUE`, such as `--set lstm.hidden_size=64`, or with `settings={"NAME": VALUE}` in
-Python. A recipe of your own is a `.toml` file, `--recipe mine.toml`; what comes before the point of
-a name is the table that it stands in. It names the settings that are to differ from those of
-`default`, or of the recipe that it extends:
+A recipe is a set of settings. Change single ones with `--set NAME=VALUE`, such as
+`--set lstm.hidden_size=64`, or with `settings={"NAME": VALUE}` in Python. A recipe of your own is a
+`.toml` file, `--recipe mine.toml`, with the settings that differ from `default`, or from the recipe
+that it extends:
 
 ```toml
 extends = "taught"
@@ -26,25 +25,48 @@ extends = "taught"
 hidden_size = 64
 ```
 
-The families of models that read a setting are named; for others it is refused, as it is where other
-settings or options leave it without effect. What you set is taken as it is: only what you don't set
-adapts to the size of the data, as described.
+A setting that the chosen family does not read, or that other settings leave without effect, is an
+error. A value that you set is used as it is; only a default may adapt to the size of the data, as
+described.
 
 """
 
 
 def settings_page() -> str:
-    """Lay out the settings as a table in Markdown."""
-    recipes = [load_settings(name).flat() for name in RECIPES]
-    recipe_names = " | ".join(f"`{name}`" for name in RECIPES)
-    lines = [f"| setting | {recipe_names} | families | what it does |"]
-    lines.append("|---|" + "---|" * len(RECIPES) + "---|---|")
+    """Lay out the settings in Markdown: a table for each section, and how the recipes differ."""
+    recipes = {name: load_settings(name).flat() for name in RECIPES}
+    sections: dict[str, list[str]] = {}
     for name, field in setting_fields().items():
-        values = " | ".join(_value(recipe[name]) for recipe in recipes)
-        read_by = [family.name for family in FAMILIES.values() if family.reads(name)]
-        families = "all" if len(read_by) == len(FAMILIES) else ", ".join(read_by)
-        lines.append(f"| `{name}` | {values} | {families} | {field.description} |")
-    return HEAD + "\n".join(lines) + "\n"
+        row = f"| `{name}` | {_value(recipes['default'][name])} | {field.description} |"
+        sections.setdefault(name.rpartition(".")[0], []).append(row)
+    parts = [HEAD + "## General settings"]
+    for section, rows in sections.items():
+        if section:
+            parts.append(f"\n## {section}\n\nRead by: {_readers(section)}.")
+        parts += ["", "| setting | default | meaning |", "|---|---|---|", *rows]
+    parts.append(DIFFERENCES)
+    others = RECIPES[1:]
+    parts += [f"| setting | {' | '.join(f'`{name}`' for name in RECIPES)} |", "|---" * 5 + "|"]
+    for name, value in recipes["default"].items():
+        if any(recipes[other][name] != value for other in others):
+            values = " | ".join(_value(recipes[recipe][name]) for recipe in RECIPES)
+            parts.append(f"| `{name}` | {values} |")
+    return "\n".join(parts) + "\n"
+
+
+DIFFERENCES = """
+## The recipes
+
+`default` is for your own data, `taught` for the student of a teacher; `notebook` and
+`notebook-fast` repeat the tutorial's network. Settings in which they differ:
+"""
+
+
+def _readers(section: str) -> str:
+    """Name the families that read a section's settings."""
+    names = [name for name in setting_fields() if name.startswith(f"{section}.")]
+    readers = [family for family in FAMILIES.values() if any(map(family.reads, names))]
+    return ", ".join(f"`{family.name}`" for family in readers)
 
 
 def pages() -> dict[Path, str]:
