@@ -24,7 +24,7 @@ class Family:
         fit: Fits a model to `FitData` by `Settings` in a `RunContext`, and gives a `Fitted`.
         load: Builds a model from the description and the arrays that its `state` gave.
         engine: Names what `fit` computes with by these settings on this device; None for one
-            thread of the processor and the first of `packages`.
+            thread of the processor and the first of `packages`, or numpy if there is none.
         pretrained: Finds the network that fitting begins with, by the settings; None for none.
         vectors: Whether it reads pretrained word vectors: ``none``; ``optional``, they are
             initialized at random without; or ``required``.

@@ -158,7 +158,8 @@ def test_a_baseline_that_the_time_cut_short_says_so_and_is_not_kept(
     )
     (remark,) = [line for line in training.remarks if "family count" in line]
     assert remark == (
-        "The family count, which it is compared with: Time was up after 1 of 6 values of C."
+        "The family count, which it is compared with: "
+        "The time limit ended the search after 1 of 6 values of C."
     )
     assert remark in training.metrics.remarks
     assert not (tmp_path / "m.baseline").exists()

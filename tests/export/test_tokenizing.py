@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from wordgate.export.onnx_file import plain, tokenizer_settings
 from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import TextEncoder
-from wordgate.text.tokenizers import get_tokenizer
+from wordgate.text.tokenizers import TOKENIZERS, get_tokenizer
 
 PIECES = [
     *("http://", "www.", ".com", "/x", "@", "bob", "#", "'", "’", "don't", "1", "2.5", ",", ":"),
@@ -46,7 +46,7 @@ def rules_of(name):
     return json.loads(json.dumps(tokenizer_settings(encoder)))
 
 
-RULES = {name: rules_of(name) for name in ("messages", "keras")}
+RULES = {name: rules_of(name) for name in TOKENIZERS}
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordgate.text.normalizer import tokens_with_offsets
-from wordgate.text.tokenizers import get_tokenizer
+from wordgate.text.tokenizers import TOKENIZERS, get_tokenizer
 
 PIECES = [
     *("http://", "www.", ".com", "/x", "@", "bob", "#", "'", "’", "don't", "1", "2.5", ",", ":"),
@@ -31,7 +31,7 @@ ANY_TEXT = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
     st.lists(st.sampled_from(PIECES)).map("".join),
 )
-NAMES = ("messages", "keras")
+NAMES = tuple(TOKENIZERS)
 
 
 def shown(name, text):

@@ -1,10 +1,10 @@
 import pytest
 
 from wordgate.errors import SettingsError
-from wordgate.text.tokenizers import get_tokenizer
+from wordgate.text.tokenizers import TOKENIZERS, get_tokenizer
 
 
-@pytest.mark.parametrize("name", ["messages", "keras"])
+@pytest.mark.parametrize("name", TOKENIZERS)
 def test_a_tokenizer_is_found_by_its_name(name):
     assert get_tokenizer(name).name == name
 

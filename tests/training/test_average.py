@@ -239,7 +239,7 @@ def test_time_that_is_up_leaves_the_second_weighting_out(fit_average, family):
     first, late = fitted.remarks[-2:]
     assert late == "The time limit left no time for averages weighted by inverse-frequency."
     assert first == (
-        "Time was up after 1 of 4 values of C."
+        "The time limit ended the search after 1 of 4 values of C."
         if family == "logreg"
         else "The time limit ended the training in epoch 1."
     )

@@ -138,7 +138,7 @@ def test_texts_of_no_common_run_give_about_the_frequencies(fit_tuned):
 
 def test_time_that_is_up_leaves_weaker_penalties_out(fit_tuned):
     fitted = fit_tuned(deadline=time.monotonic())
-    assert fitted.remarks[-1] == "Time was up after 1 of 6 values of C."
+    assert fitted.remarks[-1] == "The time limit ended the search after 1 of 6 values of C."
     assert np.isfinite(fitted.model.log_proba(["w0", ""])).all()
 
 

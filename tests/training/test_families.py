@@ -56,7 +56,7 @@ def test_the_entries_are_read_without_what_fits_a_family():
     assert not {"numpy", "torch", "pydantic", "wordgate.models", "wordgate.training"} & set(modules)
 
 
-@pytest.mark.parametrize("family", ["count", "logreg", "mlp"])
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.cpu_alone])
 def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family):
     check_device(family, "auto")
     check_device(family, "cpu")
@@ -67,7 +67,7 @@ def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family):
     )
 
 
-@pytest.mark.parametrize("family", ["count", "logreg", "mlp", "lstm"])
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "transformer"])
 def test_what_would_compute_is_what_computes(family, request, settings, examples, word_vectors):
     train = examples(60)
     vectors = None if family == "count" else word_vectors

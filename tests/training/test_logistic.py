@@ -180,7 +180,7 @@ def test_time_that_is_up_leaves_the_weaker_penalties_out(choose):
     layers = {c: answering(1, 1, -1, -1) for c in (0.1, 1, 10)}
     choice = choose(layers, deadline=time.monotonic())
     assert (choice.tried, choice.left_out) == ((0.1,), 2)
-    assert choice.remarks()[1:] == ["Time was up after 1 of 3 values of C."]
+    assert choice.remarks()[1:] == ["The time limit ended the search after 1 of 3 values of C."]
 
 
 def test_every_fit_is_told(choose):

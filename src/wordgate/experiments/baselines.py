@@ -15,7 +15,7 @@ from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, run
 from wordgate.experiments.splits import DataSplits
 from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
-from wordgate.training.fitting import CheckpointConfig, RunContext
+from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig, RunContext
 
 BASELINE = "count"
 SHARE_OF_TIME = 0.25
@@ -70,7 +70,7 @@ def fit_baseline(
     if kept is None or not kept.resume:
         store.clear()
     result = run_model(BASELINE, scheme, config, store)
-    late = [remark for remark in result.remarks if remark.startswith("Time was up")]
+    late = [remark for remark in result.remarks if remark.startswith(TIME_LIMIT)]
     return CountBaseline(
         result.log_proba,
         result.scores,

@@ -149,11 +149,11 @@ def compare(
     taught, common = None, overrides
     if TAUGHT_LSTM in families:
         refuse_unread(overrides, (*own, "transformer"))
-        own_settings = _read_by(overrides, ("lstm", "transformer"))
+        own_settings = _settings_read_by(overrides, ("lstm", "transformer"))
         read = with_options(own_settings, **{"teacher.models": as_names(teacher)})
         readers = ["lstm", *(family for family in own if family == "transformer")]
         taught = resolve_settings(TAUGHT_LSTM, read, vectors, families=readers)
-        common = _read_by(overrides, own, but="teacher")
+        common = _settings_read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
     files = as_names(unlabelled) or ()
     teaching = teacher_config(taught, teaching_minutes, has_unlabelled=bool(files))
@@ -228,7 +228,7 @@ def compare(
     return comparison
 
 
-def _read_by(
+def _settings_read_by(
     overrides: Mapping[str, object], families: Sequence[str], but: str | None = None
 ) -> dict[str, object]:
     """Keep the settings that some of the families read, but those of a prefix."""

@@ -34,7 +34,7 @@ class CompiledLSTMForward:
     def __init__(self, embedding: Floats, direction: Direction, layout: KernelLayout):
         hidden = direction.hidden_weights.shape[1]
         size = -(-hidden // layout.lanes) * layout.lanes
-        self._hidden, self._size, self._step = hidden, size, layout
+        self._hidden, self._size, self._layout = hidden, size, layout
         self._projection = InputProjection(
             embedding,
             _by_units(direction.input_weights, layout),
@@ -52,7 +52,7 @@ class CompiledLSTMForward:
         self, ids: NDArray[np.int64], lengths: NDArray[np.int64], pooling: Sequence[str]
     ) -> list[Floats]:
         """Read a batch and pool its states, as `NumpyLSTMForward.pooled_states` does."""
-        batch, texts = len(ids), self._step.texts
+        batch, texts = len(ids), self._layout.texts
         filled_up = -(-batch // texts) * texts
         words = np.zeros((ids.shape[1], filled_up), np.int64)
         words[:, :batch] = ids.T

@@ -152,7 +152,7 @@ class TokenizedText:
         n_words: How many the text has, those included that the model doesn't read.
         n_read: How many of them the model reads, or passes over as unknown.
         ids: int32 [time], all that the model reads.
-        places: For each of `words` its place among `ids`; None where it has no id.
+        positions: For each of `words` its position among `ids`; None where it has no id.
     """
 
     model: LSTMModel | AverageModel

@@ -310,11 +310,11 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def single_thread_environment(solver: str) -> dict[str, str]:
+def single_thread_environment(*solver: str) -> dict[str, str]:
     """Name what computes a fit on one thread of the processor, and what reads its texts.
 
     Args:
-        solver: The package that minimises the loss.
+        solver: The package that minimizes the loss, if it is another than numpy.
     """
     return {
         "device": "cpu",
@@ -322,7 +322,7 @@ def single_thread_environment(solver: str) -> dict[str, str]:
         "threads": "1",
         "processor": processor(),
         "python": platform.python_version(),
-        **installed_versions("numpy", solver, "regex", "wordgate"),
+        **installed_versions("numpy", *solver, "regex", "wordgate"),
     }
 
 

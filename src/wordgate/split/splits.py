@@ -109,7 +109,11 @@ def random_split(
         stratify: Whether each label is split by itself.
 
     Returns:
-        The split, of kind ``random``. It raises what `grouped_split` does.
+        The split, of kind ``random``.
+
+    Raises:
+        SettingsError: A size is not between 0 and 1.
+        DataError: The columns differ in length, or every label stands in a single row.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
     parts = _assign_rows(rows, test_size, valid_size, seed, stratify=stratify)

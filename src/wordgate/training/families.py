@@ -85,7 +85,7 @@ def engine_of(
     """Name what `fit` would compute with, as `Fitted` does of what it has."""
     known = FAMILIES[family]
     if known.engine is None:
-        return single_thread_environment(known.packages[0])
+        return single_thread_environment(*known.packages[:1])
     wait_asleep()
     import torch
 

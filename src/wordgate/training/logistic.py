@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from wordgate.models.base import log_softmax
 from wordgate.models.count import ABSENT_LOGIT
 from wordgate.runtime.progress import Progress, beating
+from wordgate.training.fitting import TIME_LIMIT
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -232,7 +233,9 @@ class RegularizationChoice:
         ]
         if self.left_out:
             n = len(self.tried)
-            chosen.append(f"Time was up after {n} of {n + self.left_out} values of C.")
+            chosen.append(
+                f"{TIME_LIMIT}ended the search after {n} of {n + self.left_out} values of C."
+            )
         return chosen
 
 

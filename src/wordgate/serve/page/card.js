@@ -11,10 +11,9 @@ const FAMILIES = {
   mlp: "Averaged word vectors, weighed by a small network",
 };
 const SPLITS = {
-  grouped: "copies of a text stand on one side only",
-  random: "dealt at random",
-  files: "a test file of its own",
-  column: "as the data said",
+  grouped: "copies of a text are in one part only",
+  random: "rows assigned at random",
+  given: "parts given by the data",
 };
 
 /** Say under the title what this model does, and how well. */
