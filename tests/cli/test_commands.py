@@ -29,12 +29,47 @@ def trained(wordgate, reviews, tmp_path):
 def test_train_prints_the_result_and_tells_the_rest(trained, tmp_path):
     ended = trained()
     assert ended.code == 0
-    assert ended.out.startswith("             precision    recall  f1-score   support\n")
+    assert ended.out.startswith("\nAccuracy on 60 test rows, 95 % interval\n  this counts ")
     assert "\nOf 60 test rows 0 (0.0%) have their group in train, " in ended.out
     assert f"\nSaved in {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n" in ended.out
     assert ended.err.startswith("Reading ")
-    assert " ...\nread " in ended.err
-    assert "\nTo beat: 0.500 by the most frequent label alone." in ended.err
+    assert " ...\nreviews.csv: 300 texts, 2 labels\n  text = column 3" in ended.err
+    assert "\nBaseline: most frequent label 0.500\n" in ended.err
+
+
+def test_a_verbose_training_prints_all_tables_and_reasons(trained):
+    ended = trained("-v")
+    assert ended.out.startswith("             precision    recall  f1-score   support\n")
+    assert "\ntrue \\ predicted  bad  good\n" in ended.out
+    assert "\nCalibration: ECE " in ended.out
+    assert "\ntext: column 3 'text' (by its name; " in ended.err
+    assert "\nC = 1 " in ended.err
+
+
+def test_a_quiet_training_prints_the_result_alone(trained):
+    ended = trained("-q")
+    assert ended.out.startswith("\nAccuracy on ")
+    assert ended.err == ""
+
+
+def test_a_training_is_verbose_or_quiet(trained):
+    ended = trained("-v", "-q")
+    assert ended.code == 2
+    assert "--verbose and --quiet exclude each other: leave one out" in ended.err
+
+
+def test_an_lstm_without_vectors_is_told_what_may_help(wordgate, reviews, tmp_path, tiny):
+    settings = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
+    lines = wordgate("train", reviews, "--out", tmp_path / "m", *settings).out.splitlines()
+    first = lines.index(
+        "Next: train on pretrained word vectors, which usually help (some minutes):"
+    )
+    assert lines[first + 1 : first + 5] == [
+        f"  wordgate vectors distill --teacher minilm --data {reviews} --out words.bin",
+        f"  wordgate train {reviews} --out {tmp_path}/m-2 --vectors words.bin",
+        "Or let a transformer teach the LSTM (about half an hour):",
+        f"  wordgate train {reviews} --out {tmp_path}/m-2 --teacher minilm",
+    ]
 
 
 def test_train_says_what_a_random_split_leaks(trained):
@@ -45,9 +80,9 @@ def test_train_says_what_a_random_split_leaks(trained):
 
 def test_counts_have_the_most_frequent_label_to_beat_and_not_themselves(trained):
     ended = trained()
-    assert "\nTo beat: 0.500 by the most frequent label alone.\n" in ended.err
+    assert "\nBaseline: most frequent label 0.500\n" in ended.err
     assert "\nThe counts model beats the most frequent label: +" in ended.out
-    assert "\ncount  " not in ended.out
+    assert "   count " not in ended.out
     assert "--model count" not in ended.out
 
 
@@ -66,7 +101,7 @@ def test_options_reach_the_training(wordgate, reviews, tmp_path, tiny):
         *settings,
     )  # fmt: skip
     assert ended.code == 0
-    assert "\nepoch 2/2 " in ended.err
+    assert "\n  2 epochs, " in ended.err
     model = package.load(tmp_path / "m")
     assert model.config.seed == 7
     assert model.config.settings["lstm"]["pooling"] == ["last", "mean"]
@@ -82,10 +117,11 @@ def test_a_model_of_word_vectors_from_file_to_answer(wordgate, reviews, review_v
     small = {"mlp.hidden_size": 8, "mlp.batch_size": 8}
     settings = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
     ended = wordgate(
-        "train", reviews, "--model", "mlp", "--vectors", review_vectors, "--out", folder, *settings
-    )
+        "train", reviews, "--model", "mlp", "--vectors", review_vectors, "--out", folder, "-v",
+        *settings,
+    )  # fmt: skip
     assert ended.code == 0
-    assert "\nAverages: every word weighs the same.\n" in ended.err
+    assert "\nAverages, every word weighs the same ...\n" in ended.err
     assert "\nNote: Validation chose " in ended.out
     assert f"Word vectors: {review_vectors.name}; " in ended.out
     assert wordgate("info", folder).out.startswith(f"{folder}: ")
@@ -296,7 +332,10 @@ def topics(make_file, make_rows):
 
 def test_a_model_of_several_columns_says_how_its_texts_are_written(wordgate, topics, tmp_path):
     folder = tmp_path / "m"
-    ended = wordgate("train", topics, "--text", "topic,text", "--model", "count", "--out", folder)
+    ended = wordgate(
+        "train", topics, "--text", "topic,text", "--model", "count", "--out", folder, "-v"
+    )
+    assert "\n  text = columns 2 'topic', 4 'text'   label = column 3" in ended.err
     assert "\ntext: columns 2 'topic' and 4 'text' (as given)\n" in ended.err
     assert "\n  row 1: r000 [bad] topic 0 | We " in ended.err
     assert ended.out.endswith(f"Try: wordgate predict {folder} 'topic | text'\n")
@@ -344,7 +383,7 @@ def test_a_student_is_shown_beside_its_teacher(
         "--teaching-minutes", 5, "--out", folder, *options,
     )  # fmt: skip
     assert ended.code == 0
-    assert "\nits teacher (" in ended.out
+    assert "   teacher " in ended.out.splitlines()[2]
     assert f"\nIts teacher, {count_model.folder}, has accuracy " in ended.out
     assert "\ntexts without labels: 9, each once and none that is labelled, too\n" in ended.err
     assert "9 without labels" in ended.err

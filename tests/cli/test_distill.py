@@ -24,7 +24,7 @@ def test_distill_prints_the_result_and_tells_the_rest(run):
         "left out: 2 words of which the teacher knows nothing (,, 🤣)\n"
         "Saved in words.bin. Try: wordgate train DATA --vectors words.bin --out model\n"
     )
-    assert ended.err.startswith("read data.csv: CSV")
+    assert ended.err.startswith("data.csv: ")
     assert ended.err.endswith("words: 6 different ones; loading the teacher\n")
 
 

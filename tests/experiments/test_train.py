@@ -19,7 +19,7 @@ from wordgate.runtime.progress import Silent
 SCHEMA = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
 
 
-class Told:
+class Told(Silent):
     """A progress that remembers what was said."""
 
     def __init__(self):
@@ -271,7 +271,8 @@ def test_numpy_integers_are_seeds(reviews):
 
 STAGES = (
     "Reading ", "Looking for near copies among 300 texts", "Splitting", "Auditing the split",
-    "Fitting the baseline", "Calibrating on ", "Predicting 60 test texts", "Evaluating", "Writing ",
+    "Fitting the baseline, the family count", "Calibrating on ",
+    "Predicting 60 test texts", "Evaluating", "Writing ",
 )  # fmt: skip
 
 
@@ -291,9 +292,10 @@ def test_what_was_inferred_is_told(reviews):
     told = Told()
     wordgate.train(reviews, model="count", progress=told)
     assert told.lines[0] == f"Reading {reviews} ..."
-    assert told.lines[1] == f"read {reviews}: CSV, UTF-8 (it fits), fields separated by comma"
+    assert told.lines[1] == "reviews.csv: 300 texts, 2 labels"
+    assert f"read {reviews}: CSV, UTF-8 (it fits), fields separated by comma" in told.lines
     assert any(line.startswith("group: column 1 'id' (by its name; 60 ") for line in told.lines)
-    assert any(line.startswith("To beat: 0.500 by the most frequent label") for line in told.lines)
+    assert any(line == "Baseline: most frequent label 0.500" for line in told.lines)
 
 
 def test_the_splits_numbers_are_the_numbers_of_the_metrics(count_training):

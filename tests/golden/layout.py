@@ -15,6 +15,7 @@ from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.experiments.reading import limit_rows
 from wordgate.prediction import explanation
+from wordgate.runtime.progress import Silent
 from wordgate.split.splits import grouped_split, random_split
 from wordgate.tables.encoding import without_surrogates
 from wordgate.vectors import pretrained
@@ -64,7 +65,7 @@ TRANSFORMER = {
 TAUGHT = {**LSTM, "teacher.texts": 2000, "teacher.variations": 2}
 
 
-class Said:
+class Said(Silent):
     """A `wordgate.runtime.progress.Progress` that keeps the lines that it is told."""
 
     def __init__(self) -> None:

@@ -113,7 +113,7 @@ def test_a_stage_that_fails_ends_its_thread(log_file):
 def test_a_stage_shows_itself_in_a_terminal(terminal, capsys):
     with stage(Console(), "Splitting"):
         pass
-    assert "Splitting ..." in capsys.readouterr().err
+    assert "Splitting" in capsys.readouterr().err
 
 
 def test_a_silent_stage_is_silent(capsys):

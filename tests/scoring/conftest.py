@@ -62,7 +62,7 @@ def proba(count_model):
     return wordgate.load(count_model.folder).predict_proba
 
 
-class Listening:
+class Listening(Silent):
     """Remembers what was told."""
 
     def __init__(self):

@@ -12,12 +12,13 @@ from sklearn.metrics import f1_score
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.models.lstm import Network
+from wordgate.runtime.progress import Silent
 from wordgate.training import loop, lstm
 from wordgate.training.fitting import FitData, RunContext
 from wordgate.training.lstm_trainer import LSTMTrainer
 
 
-class Recorder:
+class Recorder(Silent):
     """Keeps what it is told."""
 
     def __init__(self):
@@ -311,6 +312,10 @@ def test_a_user_sees_the_plan_and_a_line_an_epoch(examples, fit_model, monkeypat
     recorder = Recorder()
     fitted = fit_model(examples(100), progress=recorder, epochs=2)
     _, start, *lines = recorder.lines
+    assert lines.pop() == (
+        "  2 epochs, 40 s: best validation accuracy"
+        f" {fitted.history[fitted.best_epoch - 1].valid_accuracy:.3f} in epoch {fitted.best_epoch}"
+    )
     assert re.fullmatch(
         r"Training on cpu, (1 thread|\d+ threads), float32: 32 words, 2 epochs of 20 updates with 5"
         r" texts each\.",
@@ -325,7 +330,8 @@ def test_a_user_sees_the_plan_and_a_line_an_epoch(examples, fit_model, monkeypat
     best = "best so far" if fitted.best_epoch == 2 else "best: 1"
     assert lines[1].endswith(f"valid {second.valid_accuracy:.3f} ({best})  0 s left")
     assert recorder.total == 40
-    assert recorder.labels == ["epoch 1 of 2"] * 20 + ["epoch 2 of 2"] * 20
+    second = f"epoch 2 of 2, validation {first.valid_accuracy:.3f}"
+    assert recorder.labels == ["epoch 1 of 2"] * 20 + [second] * 20
 
 
 def test_truncation_is_counted_and_said(examples, fit_model):

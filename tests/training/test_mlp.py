@@ -228,7 +228,8 @@ def test_the_caller_keeps_its_threads_and_its_random_numbers(train):
 def test_every_epoch_is_reported(train):
     told = Told()
     fitted = train(mlp_epochs=3, progress=told)
-    start, *lines = told.lines
+    start, *lines, end = told.lines
+    assert end.startswith("  3 epochs, ")
     assert start == "Training on cpu, 1 thread: at most 3 epochs of 4 updates with 16 texts each."
     assert [line.split()[1] for line in lines] == ["1", "2", "3"]
     best = [line for line in lines if line.endswith("(best so far)")][-1]

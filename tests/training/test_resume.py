@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from wordgate.errors import BundleError
 from wordgate.runtime.interrupt import deferred_interruption
+from wordgate.runtime.progress import Silent
 from wordgate.storage.resumable import RunFingerprint, digest
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.vocabulary import Vocabulary
@@ -42,7 +43,7 @@ WAYS = {
 }
 
 
-class Listener:
+class Listener(Silent):
     """Keeps what it is told, and how far the bar was when it was opened."""
 
     def __init__(self):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,9 +12,11 @@ from wordgate.cli.options import (
     json_option,
     learning_options,
     overwrite_option,
+    progress_of,
     reading_options,
     split_option,
     teaching_options,
+    verbosity_options,
 )
 from wordgate.cli.streams import print_json, write_result
 from wordgate.runtime.display import one_line
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
 @overwrite_option
 @click.option("--resume", is_flag=True, help="Go on with the comparison that was interrupted.")
 @json_option
+@verbosity_options
 def compare(
     data: str,
     *,
@@ -64,6 +68,8 @@ def compare(
     assignments: tuple[str, ...],
     as_json: bool,
     out: str,
+    verbose: bool,
+    quiet: bool,
     **options: Any,
 ) -> None:
     """Fit every family of models on the same splits of DATA, random beside grouped.
@@ -77,21 +83,25 @@ def compare(
     from wordgate.settings import parse_assignments
 
     families = None if models is None else [name.strip() for name in models.split(",")]
-    with _LiveComparison() as live:
-        comparison = run_comparison(
-            data,
-            models=families,
-            settings=parse_assignments(assignments),
-            out=out,
-            progress=live,
-            watch=live.show,
-            **options,
-        )
+    run = partial(
+        run_comparison,
+        data,
+        models=families,
+        settings=parse_assignments(assignments),
+        out=out,
+        **options,
+    )
+    progress = progress_of(verbose=verbose, quiet=quiet)
+    if isinstance(progress, Console):
+        with _LiveComparison(verbose=verbose) as live:
+            comparison = run(progress=live, watch=live.show)
+    else:
+        comparison = run(progress=progress)
     if as_json:
         print_json(comparison.to_json())
         return
     write_result(format_comparison(comparison))
-    write_result(f"\nThe same in pictures: {out}/report.html")
+    write_result(f"\nFull results: {out}/report.html")
 
 
 class _LiveComparison(Console):

@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import FILE_NAME, json_option, seed_option, threads_option
+from wordgate.cli.options import (
+    FILE_NAME,
+    json_option,
+    progress_of,
+    seed_option,
+    threads_option,
+    verbosity_options,
+)
 from wordgate.cli.streams import command, print_json, write_result
 
 if TYPE_CHECKING:
@@ -23,15 +30,18 @@ if TYPE_CHECKING:
 @seed_option
 @threads_option
 @json_option
-def demo(out: str, *, seed: int, threads: int | None, as_json: bool) -> None:
+@verbosity_options
+def demo(
+    out: str, *, seed: int, threads: int | None, as_json: bool, verbose: bool, quiet: bool
+) -> None:
     """Train on a small synthetic corpus in which only the order of words tells the label.
 
     Needs no network and no data. Word counts can only guess; the LSTM reads.
     """
     from wordgate.experiments.demo import run_demo
-    from wordgate.runtime.progress import Console
 
-    outcome = run_demo(out, seed=seed, threads=threads, progress=Console())
+    progress = progress_of(verbose=verbose, quiet=quiet)
+    outcome = run_demo(out, seed=seed, threads=threads, progress=progress)
     if as_json:
         print_json(outcome.training.metrics.model_dump(mode="json"))
     else:

@@ -8,6 +8,7 @@ import click
 
 from wordgate.cli.streams import argument_text
 from wordgate.runtime.cpu import MOST_THREADS
+from wordgate.runtime.progress import Console, Progress, Silent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -225,5 +226,22 @@ kernel_option = click.option(
 )
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
+
+verbosity_options = stack(
+    click.option("-v", "--verbose", is_flag=True, help="Show details."),
+    click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
+)
+
+
+def progress_of(*, verbose: bool, quiet: bool) -> Progress:
+    """Give where the progress of a command goes.
+
+    Raises:
+        UsageError: It is to be verbose and quiet.
+    """
+    if verbose and quiet:
+        raise click.UsageError("--verbose and --quiet exclude each other: leave one out")
+    return Silent() if quiet else Console(verbose=verbose)
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

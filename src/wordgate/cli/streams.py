@@ -12,10 +12,14 @@ import json
 import os
 import select
 import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
+
+import click
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -130,6 +134,22 @@ def write_result(text: str) -> None:
     Not by click, which would write UTF-8 where the encoding is ASCII.
     """
     _write_line(sys.stdout, text)
+
+
+def in_colour(text: str, colour: str | None) -> str:
+    """Colour a text where standard output is a terminal, and NO_COLOR is not set."""
+    if colour is None or os.environ.get("NO_COLOR") or sys.stdout is None:
+        return text
+    return click.style(text, fg=colour) if sys.stdout.isatty() else text
+
+
+def wrapped(text: str) -> str:
+    """Break lines between words where standard output is a terminal."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns - 1
+    lines = (textwrap.wrap(line, width, break_on_hyphens=False) for line in text.splitlines())
+    return "\n".join("\n".join(broken) for broken in lines)
 
 
 def remark(text: str) -> None:

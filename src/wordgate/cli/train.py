@@ -1,11 +1,19 @@
 """`wordgate train`: from a file to an evaluated model in a folder."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from wordgate.cli.options import FILE_NAME, json_option, reading_options, training_options
-from wordgate.cli.streams import command, print_json, write_result
+from wordgate.cli.options import (
+    FILE_NAME,
+    json_option,
+    progress_of,
+    reading_options,
+    training_options,
+    verbosity_options,
+)
+from wordgate.cli.streams import command, in_colour, print_json, wrapped, write_result
 
 if TYPE_CHECKING:
     from wordgate.bundle.metrics import CrossValidation
@@ -27,7 +35,16 @@ if TYPE_CHECKING:
     " seen. The model kept is that of the ordinary split.",
 )
 @json_option
-def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: Any) -> None:
+@verbosity_options
+def train(
+    data: str,
+    *,
+    assignments: tuple[str, ...],
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
     """Train a classifier on DATA, evaluate it on rows it has not seen, and save it.
 
     DATA is a CSV, TSV, JSONL or Parquet file, gzipped or not, or the name of a data set. Columns
@@ -37,34 +54,84 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
     from wordgate.runtime.display import one_line
     from wordgate.settings import parse_assignments
 
-    settings = parse_assignments(assignments)
-    training = run_training(data, settings=settings, **options)
+    training = run_training(
+        data,
+        settings=parse_assignments(assignments),
+        progress=progress_of(verbose=verbose, quiet=quiet),
+        **options,
+    )
     if as_json:
         print_json(training.metrics.model_dump(mode="json"))
         return
-    write_result(_format_training(training))
+    write_result(_format_training(training, verbose=verbose))
     if training.metrics.folds is not None:
         write_result(f"\n{_format_folds(training.metrics.folds)}")
+    out = options["out"]
     text = one_line(training.predictor.config.text_form() or "a text")
-    write_result(f"\nSaved in {options['out']}. Try: {command('predict', options['out'], text)}")
+    lines = [
+        *_next_steps(training, data, out),
+        f"Full results: {Path(out, 'report.html')}" + ("" if verbose else " (-v prints them here)"),
+        f"Saved in {out}. Try: {command('predict', out, text)}",
+    ]
+    write_result("\n" + "\n".join(lines))
 
 
-def _format_training(training: "Training") -> str:
+def _format_training(training: "Training", *, verbose: bool) -> str:
+    """Write the result: the score beside what it has to beat, the verdict, what to beware of."""
     from wordgate.report import text
 
     metrics, family = training.metrics, training.bundle.config.family
-    verdict = text.verdict(family, metrics)
+    colour = _COLOURS.get(text.outcome(family, metrics) or "")
+    verdict = in_colour(wrapped(text.verdict(family, metrics)), colour)
+    notes = [*(f"Note: {remark}" for remark in training.remarks), *metrics.sentences("teacher")]
+    beware = [text.leak_warning(metrics.split), *text.weakest_label(metrics), *notes]
+    caveats, costs = wrapped("\n".join(beware)), text.costs(metrics)
+    if not verbose:
+        return "\n".join(["", text.headline(family, metrics), "", verdict, caveats, costs])
     parts = [
         text.classification_report(metrics),
         text.confusion_table(metrics),
         text.scores_beside_baselines(family, metrics),
-        f"{verdict}\n{text.leak_warning(metrics.split)}",
-        *(f"Note: {remark}" for remark in training.remarks),
-        *metrics.sentences("teacher", "vectors"),
-        "\n".join(text.calibration_sentences(metrics)),
-        text.costs(metrics),
+        verdict,
+        caveats,
+        *map(wrapped, metrics.sentences("vectors")),
+        wrapped("\n".join(text.calibration_sentences(metrics))),
+        costs,
     ]
     return "\n\n".join(filter(None, parts))
+
+
+_COLOURS = {"better": "green", "worse": "red"}
+
+
+def _next_steps(training: "Training", data: str, out: str) -> list[str]:
+    """Suggest what usually makes an LSTM better, where that was not tried."""
+    config, metrics = training.bundle.config, training.metrics
+    if config.family != "lstm" or metrics.teacher is not None:
+        return []
+    train = ["train", data, "--out", f"{out}-2"]
+    steps = []
+    if metrics.vectors is None:
+        distill = [
+            "vectors",
+            "distill",
+            "--teacher",
+            "minilm",
+            "--data",
+            data,
+            "--out",
+            "words.bin",
+        ]
+        steps += [
+            "Next: train on pretrained word vectors, which usually help (some minutes):",
+            f"  {command(*distill)}",
+            f"  {command(*train, '--vectors', 'words.bin')}",
+        ]
+    return [
+        *steps,
+        f"{'Or' if steps else 'Next:'} let a transformer teach the LSTM (about half an hour):",
+        f"  {command(*train, '--teacher', 'minilm')}",
+    ]
 
 
 def _format_folds(validation: "CrossValidation") -> str:

@@ -78,6 +78,12 @@ class Choice:
         """All columns that play the role, the main one last; none where no column does."""
         return () if self.number is None else (*self.before, Column(self.number, self.name))
 
+    def short_line(self) -> str:
+        """Give the columns alone: ``text = column 4``."""
+        called = [column.called() for column in self.columns]
+        number = "columns " if len(called) > 1 else "column "
+        return f"{self.role} = {number + ', '.join(called) if called else 'none'}"
+
     def line(self) -> str:
         """Give the columns and the reason in one line."""
         *others, last = [column.called() for column in self.columns] or ["none"]

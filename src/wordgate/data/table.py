@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from wordgate.data.columns import Choice
 from wordgate.data.labels import match_labels
@@ -71,20 +72,39 @@ class ReadReport(SourceFormat):
 
     def lines(self) -> list[str]:
         """Give what was read, what was inferred and why, for a terminal."""
-        kept = f"rows: {self.n_read:,} read, {self.n_kept:,} kept"
-        if self.dropped:
-            parts = [f"{count:,} ({reason})" for reason, count in self.dropped.items()]
-            kept += f"; dropped {', '.join(parts)}"
+        kept = f"rows: {self.n_read:,} read, {self.n_kept:,} kept{self._dropped()}"
         lines = [*super().lines(), *(choice.line() for choice in self.columns), kept]
-        if self.malformed:
-            first = [f"line {m.line}: {m.why}" for m in self.malformed[:_MALFORMED_SHOWN]]
-            if len(self.malformed) > _MALFORMED_SHOWN:
-                first.append("...")
-            lines.append(f"malformed: {len(self.malformed):,} skipped ({'; '.join(first)})")
-        lines += [f"warning: {warning}" for warning in self.warnings]
+        lines += self._warnings()
         if self.preview:
             lines += ["the first rows as read:", *(row.line() for row in self.preview)]
         return lines
+
+    def summary(self, n_labels: int | None = None) -> list[str]:
+        """Give the rows, the columns, and whatever is unusual, for a terminal.
+
+        Args:
+            n_labels: How many labels the rows have; None where that is of no interest.
+        """
+        labels = "" if n_labels is None else f", {n_labels} labels"
+        name = shown(Path(self.source).name, 60)
+        return [
+            f"{name}: {self.n_kept:,} texts{labels}{self._dropped()}",
+            f"  {'   '.join(choice.short_line() for choice in self.columns)}   (-v: why)",
+            *(f"  {line}" for line in (*self.unusual_lines(), *self._warnings())),
+        ]
+
+    def _dropped(self) -> str:
+        parts = [f"{count:,} ({reason})" for reason, count in self.dropped.items()]
+        return f"; dropped {', '.join(parts)}" if parts else ""
+
+    def _warnings(self) -> list[str]:
+        warnings = [f"warning: {warning}" for warning in self.warnings]
+        if not self.malformed:
+            return warnings
+        first = [f"line {m.line}: {m.why}" for m in self.malformed[:_MALFORMED_SHOWN]]
+        if len(self.malformed) > _MALFORMED_SHOWN:
+            first.append("...")
+        return [f"malformed: {len(self.malformed):,} skipped ({'; '.join(first)})", *warnings]
 
     def to_json(self) -> dict[str, object]:
         """Give the facts as plain JSON values; long lists of malformed records are cut."""

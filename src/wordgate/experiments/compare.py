@@ -176,7 +176,8 @@ def compare(
             seed=seed,
             **reading,
         )
-    progress.say("\n".join([*sources.lines(), *left_out]))
+    progress.say("\n".join([*sources.summary(), *left_out]))
+    progress.detail("\n".join(["", *sources.lines()]))
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)

@@ -135,7 +135,8 @@ def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Ta
     options, limit = without_limit({**reading, "group": "none"})
     for source in sources:
         table = limit_rows(read_table(source, **options, labelled=False), limit, seed=0)
-        progress.say("\n".join(table.reading.lines()))
+        progress.say("\n".join(table.reading.summary()))
+        progress.detail("\n".join(table.reading.lines()))
         yield table
 
 

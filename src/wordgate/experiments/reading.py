@@ -79,6 +79,14 @@ class Sources:
             lines += ["", f"for {part}:", *reading.lines()]
         return lines
 
+    def summary(self) -> list[str]:
+        """Say what was read in short."""
+        lines = self.table.reading.summary(len(set(self.table.labels or ())))
+        for part, reading in self.others.items():
+            first, _, *unusual = reading.summary()
+            lines += [f"{part}: {first}", *unusual]
+        return lines
+
     def facts(self) -> dict[str, object]:
         """Give the facts as plain JSON values, without any text: a model is not its data."""
         readings = {part: reading.to_json() for part, reading in self.others.items()}
@@ -367,7 +375,8 @@ def read_unlabelled(
     groups: list[str] = []
     for file in files:
         read = _read_unlabelled(file, table, encoding)
-        progress.say("\n".join(["", "texts without labels:", *read.reading.lines()]))
+        progress.say("\n".join(read.reading.summary()))
+        progress.detail("\n".join(["", "texts without labels:", *read.reading.lines()]))
         texts += read.texts
         groups += read.named_groups() or [""] * len(read)
     return Unlabelled.beside(table.texts, table.named_groups(), texts, groups)

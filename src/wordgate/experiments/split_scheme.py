@@ -125,7 +125,7 @@ def make_scheme(
     seed = config.context.seed
     splits = split_table(table, settings, seed, copies)
     folds = make_folds(table, splits, config.n_folds, settings, seed)
-    config.context.progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
+    splits.report(config.context.progress)
     rows = np.sort(np.concatenate([fold.rows for fold in folds]))
     evaluator = Evaluator(splits.all_rows.part(rows), splits.labels, seed)
     return SplitScheme(kind, splits, folds, evaluator, rows)
@@ -176,7 +176,7 @@ def _fold_result(
         if stored is not None:
             return stored
     of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
-    config.context.progress.say(f"\n{family}, {scheme.kind} split{of}")
+    config.context.progress.begin(f"{family}, {scheme.kind} split{of}")
     if of_teacher is not None:
         config.context.progress.say("Fine-tuned before, as the teacher of the taught LSTM.")
         return of_teacher

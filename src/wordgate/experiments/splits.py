@@ -15,6 +15,7 @@ from wordgate.dedup.near_duplicates import (
     find_near_duplicates,
 )
 from wordgate.errors import DataError
+from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.split.folds import grouped_folds, random_folds
 from wordgate.split.leakage import MEMORY, TEMPLATES
@@ -63,6 +64,11 @@ class DataSplits(Fold):
     copies: NearDuplicates
     agreement: LabelAgreement
     all_rows: Dataset
+
+    def report(self, progress: Progress) -> None:
+        """Say how large the parts are, and what can't be trusted; in detail, how they were made."""
+        progress.say("\n".join([self.split.summary(), *self.split.warnings]))
+        progress.detail(self.split.reason)
 
 
 def split_table(

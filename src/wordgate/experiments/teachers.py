@@ -286,7 +286,7 @@ def distilled_vectors(
         frequent = counts.most_common(settings.text.max_words)
         words = [word for word, _ in frequent if len(word) <= LONGEST_WORD]
         words += further_words(asked, words, cut)
-        context.progress.say(f"Distilling vectors of {len(words):,} words from the teacher.")
+        context.progress.begin(f"Distilling vectors of {len(words):,} words from the teacher")
         with torch_threads(torch, context.threads):
             made = distill_words(words, asked, progress=context.progress)
         folder.path.mkdir(parents=True, exist_ok=True)

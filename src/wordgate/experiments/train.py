@@ -240,7 +240,8 @@ def train(
             seed=seed,
             **reading,
         )
-    progress.say("\n".join(sources.lines()))
+    progress.say("\n".join(sources.summary()))
+    progress.detail("\n".join(["", *sources.lines()]))
     refuse_idle_sizes(overrides, sources.table.parts, grouped=chosen.split == "grouped")
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
@@ -271,7 +272,7 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
         splits = split_table(table, settings, seed, copies)
     if plan.teaching is not None:
         plan.teaching.check_labels(splits.labels)
-    progress.say("\n".join([splits.split.reason, *splits.split.warnings]))
+    splits.report(progress)
     # All that needs no model comes before it, so that the time limit knows what it took.
     with stage(progress, "Auditing the split"):
         facts, found = split_facts(splits), audit_table(table, splits.copies)
@@ -374,15 +375,15 @@ def _fit_baseline(
     splits: DataSplits, majority: Scores, plan: Plan, context: RunContext
 ) -> CountBaseline | None:
     """Fit what the model has to beat, and say it; None for a model of that very family."""
-    to_beat = f"To beat: {majority.accuracy:.3f} by the most frequent label alone"
+    most_frequent = f"most frequent label {majority.accuracy:.3f}"
     if plan.model == BASELINE:
-        context.progress.say(f"{to_beat}.")
+        context.progress.say(f"Baseline: {most_frequent}")
         return None
-    context.progress.say("Fitting the baseline: the family count ...")
+    context.progress.begin("Fitting the baseline, the family count")
     baseline = fit_baseline(splits, plan.settings, context, plan.baseline)
     context.progress.say(
-        f"{to_beat}, {baseline.scores.accuracy:.3f} by the family count"
-        f" ({baseline.train_seconds:.0f} s)."
+        f"Baselines: count {baseline.scores.accuracy:.3f}, {most_frequent}"
+        f" ({baseline.train_seconds:.0f} s)"
     )
     return baseline
 

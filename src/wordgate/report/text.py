@@ -64,6 +64,34 @@ def family_name(family: str) -> str:
     return FAMILIES[family].title if family in FAMILIES else family
 
 
+def headline(family: str, metrics: Metrics) -> str:
+    """Write a model's accuracy with its interval, beside what it has to beat, and its teacher's."""
+    cells = [
+        f"Accuracy on {metrics.n:,} test rows, 95 % interval\n"
+        f"  this {family_name(family)} {metrics.accuracy:.3f}"
+        f" ({format_interval(metrics.intervals.accuracy)})"
+    ]
+    if metrics.teacher is not None:
+        cells.append(f"teacher {metrics.teacher.accuracy:.3f}")
+    cells += [f"{name} {one.accuracy:.3f}" for name, one in metrics.baselines.to_beat(family)]
+    return "   ".join(cells)
+
+
+def weakest_label(scores: Scores) -> list[str]:
+    """Name the label of the lowest recall, unless all have the same; as a line, or none."""
+    recalls = {score.label: score.recall for score in scores.per_class if score.recall is not None}
+    if len(set(recalls.values())) < 2:
+        return []
+    label = min(recalls, key=lambda name: recalls[name])
+    return [f"Weakest label: {one_line(label)}, recall {recalls[label]:.0%}"]
+
+
+def outcome(family: str, metrics: Metrics) -> str | None:
+    """Tell whether a model is proven ``better`` or ``worse`` than what it has to beat."""
+    _, difference = metrics.difference_to_baseline(family)
+    return None if difference is None else difference.proven
+
+
 def verdict(family: str, metrics: Metrics) -> str:
     """Write bluntly whether a model is worth more than the best that it has to beat."""
     name = family_name(family)

@@ -31,6 +31,12 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """Write lines that stay."""
 
+    def detail(self, text: str) -> None:
+        """Write lines for those who want to know more."""
+
+    def begin(self, name: str) -> None:
+        """Name a stage that begins."""
+
     def bar(self, total: int | None, done: int = 0) -> AbstractContextManager[ProgressBar]:
         """Show a live bar over `total` units of work, of which some are done already.
 
@@ -44,6 +50,14 @@ class Silent:
     def say(self, text: str) -> None:
         """Drop the text."""
 
+    def detail(self, text: str) -> None:
+        """Treat it as any other line."""
+        self.say(text)
+
+    def begin(self, name: str) -> None:
+        """Treat it as any other line."""
+        self.say(f"{name} ...")
+
     @contextmanager
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:  # noqa: ARG002
         """Show nothing."""
@@ -55,9 +69,12 @@ class Console:
 
     Where it can't be written to, as its reader is gone or its disk is full, it falls silent: that
     is no reason to end the work.
+
+    Args:
+        verbose: Whether to show details, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
         from rich.console import Console as RichConsole
 
         class Unread(RichConsole):
@@ -71,6 +88,7 @@ class Console:
                 self.quiet = True  # rich would end the program
 
         self.said = time.monotonic()
+        self._verbose = verbose
         self._console = Unread(stderr=True, highlight=False, emoji=False)
         self._live = self._console.is_terminal
         if self._console.is_jupyter:  # where rich moves things by widgets
@@ -79,7 +97,19 @@ class Console:
     def say(self, text: str) -> None:
         """Write lines that stay, above the bar if there is one."""
         self.said = time.monotonic()
-        self._console.print(encodable(text, self._console.encoding), markup=False, soft_wrap=True)
+        shown = encodable(text, self._console.encoding)
+        # A log file is not cut into lines; in a terminal no line breaks inside a word.
+        self._console.print(shown, markup=False, soft_wrap=not self._console.is_terminal)
+
+    def detail(self, text: str) -> None:
+        """Write lines that stay, if details are to be shown."""
+        if self._verbose:
+            self.say(text)
+
+    def begin(self, name: str) -> None:
+        """Name a stage that begins, unless a bar does."""
+        if self._verbose or not self._live:
+            self.say(f"{name} ...")
 
     @contextmanager
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
@@ -109,7 +139,7 @@ class Console:
             task = progress.add_task("", total=total, completed=done)
             yield _RichBar(
                 lambda label: progress.update(task, advance=1, description=label),
-                lambda label: progress.update(task, description=label),
+                lambda label: progress.update(task, description=label, refresh=True),
             )
 
 
@@ -121,7 +151,7 @@ def stage(progress: Progress, name: str) -> Iterator[None]:
         progress: Where that is shown; no bar of its own may be shown meanwhile.
         name: What is done, as in "Reading tweets.csv".
     """
-    progress.say(f"{name} ...")
+    progress.begin(name)
     with progress.bar(None) as bar, beating(bar, name):
         yield
 
@@ -134,6 +164,7 @@ def beating(bar: ProgressBar, name: str) -> Iterator[None]:
         yield
         return
     done, started = Event(), time.monotonic()
+    tick(name)
 
     def beat() -> None:
         while not done.wait(_BEAT):

@@ -42,6 +42,14 @@ class Split:
     n_test_groups: int
     leaked_by_group: int
 
+    def summary(self) -> str:
+        """Give kind and sizes in a line."""
+        kind = "Given parts" if self.kind == "given" else f"{self.kind.capitalize()} split"
+        return (
+            f"{kind}: {len(self.train):,} train, {len(self.valid):,} validation and"
+            f" {len(self.test):,} test rows"
+        )
+
 
 def grouped_split(
     texts: Sequence[str],

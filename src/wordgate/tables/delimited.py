@@ -161,6 +161,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         if not self.header:
             n_before = 1 if self._separator_comes_first() else 0
         skipped = [self._without_first() for _ in range(n_before)]
+        self.skipped_lines = len(skipped)
         if skipped:
             lines = ", ".join(repr(spelled_out(shown(line, 40))[0]) for line in skipped)
             what = "1 line" if len(skipped) == 1 else f"{len(skipped)} lines"

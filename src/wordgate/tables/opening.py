@@ -34,6 +34,7 @@ class SourceFormat:
         quoting: What is unusual about quotes and spaces in it, as a clause.
         header: Whether the first record names the columns; None for another format.
         header_reason: Why so.
+        skipped_lines: How many lines were left out before the first record.
     """
 
     source: str
@@ -45,9 +46,22 @@ class SourceFormat:
     quoting: str = ""
     header: bool | None = None
     header_reason: str = ""
+    skipped_lines: int = 0
 
     def lines(self) -> list[str]:
         """Give the form in one line or two, for a terminal."""
+        lines = [self._form_line()]
+        return lines if self.header is None else [*lines, self._header_line()]
+
+    def unusual_lines(self) -> list[str]:
+        """Give those of `lines` that say more than that it is UTF-8 with a header."""
+        is_usual = self.encoding in (None, "UTF-8") and not self.quoting
+        lines = [] if is_usual else [self._form_line()]
+        return (
+            [*lines, self._header_line()] if self.header is False or self.skipped_lines else lines
+        )
+
+    def _form_line(self) -> str:
         details = [self.format.upper() if self.format != "frame" else "data frame"]
         if self.compressed:
             details[0] += " (gzip)"
@@ -58,10 +72,10 @@ class SourceFormat:
             details.append(f"fields separated by {name}")
         if self.quoting:
             details.append(self.quoting)
-        lines = [f"read {self.source}: {', '.join(details)}"]
-        if self.header is not None:
-            lines.append(f"header: {'yes' if self.header else 'none'} ({self.header_reason})")
-        return lines
+        return f"read {self.source}: {', '.join(details)}"
+
+    def _header_line(self) -> str:
+        return f"header: {'yes' if self.header else 'none'} ({self.header_reason})"
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,7 @@ class OpenTable:
             quoting=self.reader.quoting,
             header=self.reader.header,
             header_reason=self.reader.header_reason,
+            skipped_lines=self.reader.skipped_lines,
         )
 
     def characters(self) -> Characters:

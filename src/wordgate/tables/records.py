@@ -100,6 +100,7 @@ class Reader(ABC):
         quoting: What is unusual about quotes and spaces, as a clause; empty where nothing is.
         header: Whether the first record names the columns; None for another format.
         header_reason: Why so.
+        skipped_lines: How many lines were left out before the first record.
         heading: The header as it stood, without the end of its line; None where there is none.
         end_of_line: How lines end.
     """
@@ -115,6 +116,7 @@ class Reader(ABC):
     quoting = ""
     header: bool | None = None
     header_reason = ""
+    skipped_lines = 0
     heading: str | None = None
     end_of_line = "\n"
 

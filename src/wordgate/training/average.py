@@ -102,7 +102,7 @@ def fit_logreg(data: FitData, settings: Settings, context: RunContext) -> Fitted
         if fits and time.monotonic() >= context.deadline:
             late.append(f"{TIME_LIMIT}left no time for {_name(weighting)}.")
             continue
-        context.progress.say(_announcement(weighting))
+        context.progress.begin(_announcement(weighting))
         averaging, of_train, of_valid = _averaged(weighting, known, encoded_valid)
         choice = search_regularization(
             (of_train, data.train.targets),
@@ -150,7 +150,7 @@ def fit_mlp(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     averagings: dict[int, Averaging] = {}
 
     def averages(position: int) -> tuple[Floats, Floats]:
-        context.progress.say(_announcement(weightings[position]))
+        context.progress.begin(_announcement(weightings[position]))
         averagings[position], *both = _averaged(weightings[position], known, encoded_valid)
         return both[0], both[1]
 
@@ -234,7 +234,7 @@ def _name(weighting: str) -> str:
 
 def _announcement(weighting: str) -> str:
     how = "every word weighs the same" if weighting == "plain" else "rare words weigh more"
-    return f"Averages: {how}."
+    return f"Averages, {how}"
 
 
 def _averaged(

@@ -268,7 +268,7 @@ def search_regularization(
             tried.append(c)
             best = trial if best is None or trial.beats(best) else best
             now = time.monotonic()
-            progress.say(_line(trial, now - started, trial is best))
+            progress.detail(_line(trial, now - started, trial is best))
             if now >= deadline:
                 break
             started = now

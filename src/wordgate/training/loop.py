@@ -170,6 +170,9 @@ class TrainingLoop(Generic[SnapshotT]):
                 with beating(bar, f"validation after epoch {self.state.epoch + 1}"):
                     self._end_epoch()
             self._stop_if_asked(interruption)
+        self._progress.say(
+            training_line(self.state, plan, keeps_last=self._early_stopping.keeps_last)
+        )
         return end
 
     def is_late(self) -> bool:
@@ -197,6 +200,8 @@ class TrainingLoop(Generic[SnapshotT]):
         sums = torch.tensor([running.loss, running.correct], dtype=torch.float64)
         sums = sums.to(trainer.device)
         label = f"epoch {state.epoch + 1} {plan.of} {plan.epochs}"
+        if state.history:
+            label += f", validation {state.history[-1].valid_accuracy:.3f}"
         self._clock = time.perf_counter()
         batches = trainer.batches(state.epoch, state.batch)
         with prefetch(batches, threads=torch.get_num_threads()) as prepared:
@@ -227,7 +232,7 @@ class TrainingLoop(Generic[SnapshotT]):
         epoch = self._epoch(log_proba)
         stopping.on_epoch_end(state, epoch, snapshot)
         state.end_epoch(epoch)
-        self._progress.say(epoch_line(state, trainer.plan, keeps_last=stopping.keeps_last))
+        self._progress.detail(epoch_line(state, trainer.plan, keeps_last=stopping.keeps_last))
 
     def _epoch(self, log_proba: NDArray[np.float64]) -> Epoch:
         """Gather what the epoch that ends came to; log-probabilities float64 [n_valid, classes]."""
@@ -276,6 +281,26 @@ class TrainingLoop(Generic[SnapshotT]):
                 f"the training is kept in {self._checkpoint.file};"
                 " the same command with --resume goes on from there"
             )
+
+
+def training_line(
+    state: TrainingState[Any], plan: TrainingPlan, *, keeps_last: bool = False
+) -> str:
+    """Put a training that has ended in a line.
+
+    Args:
+        state: Its epochs.
+        plan: How many there were to be at most.
+        keeps_last: Whether the last epoch was kept, not the best.
+    """
+    kept = state.history[state.best_epoch - 1]
+    seconds = sum(epoch.seconds for epoch in state.history)
+    early = " (stopped early)" if len(state.history) < plan.epochs else ""
+    which = "" if keeps_last else "best "
+    return (
+        f"  {len(state.history)} epochs, {seconds:.0f} s{early}: {which}validation accuracy"
+        f" {kept.valid_accuracy:.3f} in epoch {kept.epoch}"
+    )
 
 
 def epoch_line(state: TrainingState[Any], plan: TrainingPlan, *, keeps_last: bool = False) -> str:

@@ -84,7 +84,9 @@ def fit_vocabulary_with_vectors(
     coverage = VocabularyCoverage.of(
         learned.words, tokens, found.first(len(learned.words)), len(more)
     )
-    progress.say("\n".join(coverage.lines()))
+    summary, *details = coverage.lines()
+    progress.say(summary)
+    progress.detail("\n".join(details))
     return VocabularyWithVectors(encoder, encoded, found, coverage)
 
 

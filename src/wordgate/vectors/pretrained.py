@@ -165,15 +165,15 @@ class PretrainedVectors:
         key = _cache_key(self.file.path, words, spelling)
         found = _read_cache(key)
         if found is not None:
-            progress.say(f"Word vectors of {self.file.path}, as an earlier run found them.")
+            progress.detail(f"Word vectors of {self.file.path}, as an earlier run found them.")
             return found
         started = time.monotonic()
-        progress.say(f"Looking {len(words):,} words up in {self.file.path}.")
+        progress.detail(f"Looking {len(words):,} words up in {self.file.path}.")
         found = lookup_words(self.file, words, spelling)
         if time.monotonic() - started >= CACHED_FROM_SECONDS:
             try:
                 folder = _write_cache(key, found)
-                progress.say(f"The vectors found are kept for the next run in {folder}.")
+                progress.detail(f"The vectors found are kept for the next run in {folder}.")
             except OSError as error:
                 progress.say(f"The vectors found could not be kept for the next run: {error}")
         return found
