@@ -30,6 +30,7 @@ from wordgate.report.text import (
     format_interval,
     format_share,
     leak_warning,
+    outcome,
     source_name,
     verdict,
 )
@@ -52,10 +53,13 @@ def model_page(
         The page: no script, nothing fetched, every text of the data escaped.
     """
     _, difference = metrics.difference_to_baseline(config.family)
+    proven = outcome(config.family, metrics)
     return render(
         "model.html.j2",
         title=f"{family_name(config.family)} on {source_name(str(config.data.get('source')))}",
         verdict=verdict(config.family, metrics),
+        outcome=proven or "",
+        badge={"better": "Better", "worse": "Worse"}.get(proven or "", "Not proven better"),
         sentences=[
             leak_warning(metrics.split),
             *metrics.split.warnings,
