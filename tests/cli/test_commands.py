@@ -29,7 +29,7 @@ def trained(wordgate, reviews, tmp_path):
 def test_train_prints_the_result_and_tells_the_rest(trained, tmp_path):
     ended = trained()
     assert ended.code == 0
-    assert ended.out.startswith("\nAccuracy on 60 test rows, 95 % interval\n  this counts ")
+    assert ended.out.startswith("\nAccuracy on 60 test rows, 95 % interval\n  this model (counts) ")
     assert "\nOf 60 test rows 0 (0.0%) have their group in train, " in ended.out
     assert f"\nSaved in {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n" in ended.out
     assert ended.err.startswith("Reading ")

@@ -12,7 +12,7 @@ from wordgate.cli.options import (
     threads_option,
     verbosity_options,
 )
-from wordgate.cli.streams import command, print_json, write_result
+from wordgate.cli.streams import command, print_json, wrapped, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.demo import Demo
@@ -62,7 +62,7 @@ def _format_demo(outcome: "Demo") -> str:
         [
             scores_beside_baselines("lstm", metrics),
             why,
-            f"{leak_warning(metrics.split)}\n{costs(metrics)}",
+            wrapped(f"{leak_warning(metrics.split)}\n{costs(metrics)}"),
             "Its verdict changes as a sentence goes on:",
             *(_growing(stages) for stages in outcome.growing),
             f"Saved: {outcome.folder}/corpus.csv and {outcome.folder}/model. Try:\n"
@@ -77,6 +77,7 @@ def _growing(stages: list[tuple[str, str, float]]) -> str:
     lines = []
     for text, label, share in stages:
         added = text.removeprefix(before)
-        lines.append(f"  {label:<13} {share:.2f}  {'...' if before else ''}{added}")
+        line = f"  {label:<13} {share:.2f}  {'...' if before else ''}{added}"
+        lines.append(wrapped(line, indent=22))
         before = text
     return "\n".join(lines)

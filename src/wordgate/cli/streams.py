@@ -143,12 +143,15 @@ def in_colour(text: str, colour: str | None) -> str:
     return click.style(text, fg=colour) if sys.stdout.isatty() else text
 
 
-def wrapped(text: str) -> str:
-    """Break lines between words where standard output is a terminal."""
+def wrapped(text: str, indent: int = 0) -> str:
+    """Break lines between words where standard output is a terminal, and indent their rest."""
     if sys.stdout is None or not sys.stdout.isatty():
         return text
     width = shutil.get_terminal_size().columns - 1
-    lines = (textwrap.wrap(line, width, break_on_hyphens=False) for line in text.splitlines())
+    lines = (
+        textwrap.wrap(line, width, break_on_hyphens=False, subsequent_indent=" " * indent)
+        for line in text.splitlines()
+    )
     return "\n".join("\n".join(broken) for broken in lines)
 
 

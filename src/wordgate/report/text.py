@@ -68,7 +68,7 @@ def headline(family: str, metrics: Metrics) -> str:
     """Write a model's accuracy with its interval, beside what it has to beat, and its teacher's."""
     cells = [
         f"Accuracy on {metrics.n:,} test rows, 95 % interval\n"
-        f"  this {family_name(family)} {metrics.accuracy:.3f}"
+        f"  this model ({family_name(family)}) {metrics.accuracy:.3f}"
         f" ({format_interval(metrics.intervals.accuracy)})"
     ]
     if metrics.teacher is not None:
