@@ -117,7 +117,7 @@ def test_the_verdict_follows_what_is_typed(page):
     shares = page.locator("#bars .bar-share").all_inner_texts()
     assert 98 <= sum(int(re.search(r"\d+", share)[0]) for share in shares) <= 102
     page.fill("#text", "  ")
-    assert page.inner_text("#answer-note") == "Nothing to read yet."
+    assert page.inner_text("#answer-note") == "Enter a text."
     assert page.locator("#reading").is_hidden()
 
 
@@ -185,7 +185,7 @@ def test_pointing_at_a_word_marks_it_in_the_chart(page):
 
 def test_the_arrow_keys_go_through_the_chart(page):
     write(page, GOOD)
-    chart = page.get_by_role("slider", name="How the verdict came about")
+    chart = page.get_by_role("slider", name="Prediction after each word")
     chart.focus()
     for key in ("Home", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
@@ -280,7 +280,7 @@ def test_the_course_of_a_text_from_right_to_left_runs_so(page):
 def test_below_the_threshold_there_is_no_answer(page):
     write(page, GOOD)
     page.fill("#abstain", "99")
-    assert page.inner_text("#answer-eyebrow") == "No answer"
+    assert page.inner_text("#answer-eyebrow") == "Abstains"
     assert "Positive has" in page.inner_text("#answer-note")
     page.fill("#abstain", "70")
     assert page.inner_text("#abstain-means").replace("\u202f", " ") == (
@@ -295,7 +295,7 @@ def test_the_card_tells_the_honest_score(page):
     assert "2,004 unseen groups" in card
     assert "63.2 % to 66.9 %" in card
     assert "\ncount\n" in card
-    assert "flatters" not in card
+    assert "inflated" not in card
 
 
 def test_a_leaked_score_is_called_so(visit, standin):
@@ -307,7 +307,7 @@ def test_a_leaked_score_is_called_so(visit, standin):
 
     with standin.serving(Leaked()) as address:
         page = opened(visit(address=address))
-        assert "flatters: 12,202 of these texts" in page.inner_text("#card")
+        assert "inflated: 12,202 of these texts" in page.inner_text("#card")
         assert "never seen" not in page.inner_text("#lede")
 
 

@@ -4,11 +4,11 @@ import { el, fill, find, styled } from "./dom.js";
 import { count, counted, exactly, percent } from "./told.js";
 
 const FAMILIES = {
-  lstm: "An LSTM, which reads word after word",
-  transformer: "A transformer, which sees all words at once",
-  count: "Counts of words and runs of letters, weighed by a regression",
-  logreg: "Averaged word vectors, weighed by a regression",
-  mlp: "Averaged word vectors, weighed by a small network",
+  lstm: "An LSTM, which reads a text word by word",
+  transformer: "A transformer, which attends to all words at once",
+  count: "Counts of words and characters, with logistic regression",
+  logreg: "Averaged word vectors, with logistic regression",
+  mlp: "Averaged word vectors, with a small neural network",
 };
 const SPLITS = {
   grouped: "copies of a text are in one part only",
@@ -28,7 +28,7 @@ export function showLede(model) {
 /** Fill the card. */
 export function showCard(model) {
   fill(find("card"),
-    model.scores ? worth(model.scores, model.family) : el("p", {}, "Nobody has judged this model: there is no honest score to show."),
+    model.scores ? worth(model.scores, model.family) : el("p", {}, "This model has not been evaluated: there are no scores to show."),
     el("dl", { class: "facts" }, facts(model).map(([name, told]) => el("div", {}, el("dt", {}, name), el("dd", {}, told)))),
     warnings(model));
 }
@@ -50,9 +50,9 @@ function worth(scores, family) {
   const interval = scores.low === null || scores.low === undefined ? "" : `95 % interval: ${exactly(scores.low)} to ${exactly(scores.high)}`;
   return el("div", { class: "worth" },
     el("div", {},
-      el("p", { class: "eyebrow" }, "right on"),
+      el("p", { class: "eyebrow" }, "accuracy"),
       el("p", { class: "figure" }, exactly(scores.accuracy)),
-      el("p", { class: "soft" }, `of ${on}`),
+      el("p", { class: "soft" }, `on ${on}`),
       el("p", { class: "soft" }, interval),
       isLeaked(scores) ? el("p", { class: "trouble flatters" }, flatters(scores)) : null),
     rulers(scores, family));
@@ -76,7 +76,7 @@ function rulers(scores, family) {
 
 /** What it has to beat: the family count, but for a model of that very family. */
 function baselines(scores, family) {
-  return [["count", family === "count" ? null : scores.baseline_accuracy], ["always the commonest", scores.majority_accuracy]]
+  return [["count", family === "count" ? null : scores.baseline_accuracy], ["most frequent label", scores.majority_accuracy]]
     .filter(([, value]) => Number.isFinite(value));
 }
 
@@ -107,8 +107,8 @@ function trained(told) {
 }
 
 function flatters(scores) {
-  return `This score flatters: ${count(scores.leaked_by_group)} of these texts had a copy or a sibling in training,`
-    + " so it measures memory as well as skill. Expect less on texts of your own.";
+  return `This score is inflated: ${count(scores.leaked_by_group)} of these texts have their group in training,`
+    + " so it partly measures memory. Expect a lower accuracy on new texts.";
 }
 
 function warnings(model) {

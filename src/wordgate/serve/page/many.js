@@ -33,7 +33,7 @@ export class ManyTexts {
     });
     this.chooser = el("input", { type: "file", id: "file", class: "unseen", accept: ACCEPTED, onchange: () => this.chosen() });
     this.sourcePart = el("div", { id: "source" });
-    this.go = el("button", { type: "button", class: "main", id: "go", disabled: true, onclick: () => this.run() }, "Label them");
+    this.go = el("button", { type: "button", class: "main", id: "go", disabled: true, onclick: () => this.run() }, "Label texts");
     this.progress = el("div", { id: "progress" });
     this.said = el("p", { id: "many-status", role: "status" });
     this.results = el("div", { id: "results" });
@@ -259,7 +259,7 @@ export class ManyTexts {
     const rows = shown.map((label) => [looks.get(label), found.get(label)]);
     if (silent) rows.push([quiet("no answer"), silent]);
     if (failed) rows.push([quiet("not read"), failed]);
-    return el("div", {}, el("h3", {}, "How many of each"),
+    return el("div", {}, el("h3", {}, "Label counts"),
       el("ul", { class: "bars counts", "aria-label": "Texts of each label" }, rows.map(([look, n]) => bar(look, share(n), `${count(n)} · ${percent(share(n))}`))));
   }
 

@@ -121,7 +121,7 @@ export class OneText {
   /** Say how the request goes; where it failed for good, offer to ask again. */
   say(words, again = false) {
     fill(find("text-status"), words, again
-      ? el("button", { type: "button", class: "again", onclick: () => this.typed() }, "Ask again") : null);
+      ? el("button", { type: "button", class: "again", onclick: () => this.typed() }, "Retry") : null);
     find("text-status").classList.toggle("trouble", words !== "");
   }
 
@@ -135,9 +135,9 @@ export class OneText {
     this.reading = null;
     find("reading").hidden = true;
     fill(find("remarks"));
-    find("answer-eyebrow").textContent = "Verdict";
+    find("answer-eyebrow").textContent = "Prediction";
     styled(fill(find("answer"), "—"), { "--class": "var(--soft)" });
-    find("answer-note").textContent = "Nothing to read yet.";
+    find("answer-note").textContent = "Enter a text.";
     fill(find("bars"), this.bars(null));
   }
 
@@ -146,7 +146,7 @@ export class OneText {
     const label = best(this.model.labels, probabilities);
     const look = this.looks(probabilities).get(label);
     const silent = probabilities[label] < this.silence.from;
-    find("answer-eyebrow").textContent = silent ? "No answer" : "Verdict";
+    find("answer-eyebrow").textContent = silent ? "Abstains" : "Prediction";
     styled(fill(find("answer"), silent ? null : mark(look, 26), el("span", { dir: "auto" }, silent ? "unsure" : label)),
       { "--class": silent ? "var(--soft)" : look.colour });
     find("answer").classList.toggle("long", label.length > 16);
@@ -189,7 +189,7 @@ export class OneText {
     part.hidden = reading.words.length === 0;
     part.classList.remove("stale");
     if (part.hidden) {
-      fill(find("remarks"), el("li", {}, "The model finds no words in this text; the verdict is what it says of nothing."));
+      fill(find("remarks"), el("li", {}, "The model reads no word of this text; this is its prediction for an empty text."));
       return;
     }
     fill(find("reading-key"), key(reading));

@@ -16,7 +16,7 @@ async function start() {
     say("");
     opened(model);
   } catch (error) {
-    say(failureTold(error), el("button", { type: "button", class: "again", onclick: () => start() }, "Ask again"));
+    say(failureTold(error), el("button", { type: "button", class: "again", onclick: () => start() }, "Retry"));
     fill(find("card"), el("p", { class: "soft" }, failureTold(error)));
   }
 }
