@@ -153,6 +153,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             settings if FAMILIES[self.model].can_be_taught else None,
             self.teaching_minutes,
             has_unlabelled=bool(more),
+            progress=progress,
         )
         if teaching is not None:
             teaching.check_labels(names)

@@ -61,6 +61,17 @@ def teach(reviews, teacher, tiny):
     return call
 
 
+def test_the_stages_of_teaching_are_named_as_they_begin(teach, teacher):
+    said = Said()
+    teach(progress=said)
+    named = [line for line in said.lines if line.endswith(" ...")]
+    stages = [
+        f"Loading the teacher {teacher} ...", "Looking for test rows that the teacher knows ...",
+        "Making variations of the texts ...", "The teacher labels up to 431 texts ...",
+    ]  # fmt: skip
+    assert [line for line in named if line in stages] == stages
+
+
 def test_a_saved_model_teaches_and_what_it_scores_is_told(teach, teacher):
     said = Said()
     training = teach(progress=said)
@@ -123,7 +134,7 @@ def test_several_teachers_answer_with_the_mean_of_their_log_probabilities():
 
 
 def test_columns_follow_the_datas_labels(teacher):
-    saved = teachers.load_saved([str(teacher)])[str(teacher)]
+    saved = teachers.load_saved([str(teacher)], Silent())[str(teacher)]
     texts = ["We love this lamp", "It broke"]
     there = saved.teacher(saved.labels).log_proba(texts)
     turned = saved.teacher(saved.labels[::-1]).log_proba(texts)

@@ -81,7 +81,7 @@ def test_it_learns_an_easy_task(examples, fine_tune):
 
 def test_what_would_compute_is_what_computes(examples, fine_tune, settings):
     fitted = fine_tune(examples(30), transformer_epochs=1)
-    assert engine_of("transformer", settings(), "cpu") == fitted.engine
+    assert engine_of("transformer", settings(), RunContext(0, Silent(), "cpu")) == fitted.engine
 
 
 def test_the_best_epoch_is_kept(examples, fine_tune):

@@ -156,7 +156,9 @@ def compare(
         common = _read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
     files = as_names(unlabelled) or ()
-    teaching = teacher_config(taught, teaching_minutes, has_unlabelled=bool(files))
+    teaching = teacher_config(
+        taught, teaching_minutes, has_unlabelled=bool(files), progress=progress
+    )
     for family in [name for name in own if not FAMILIES[name].cpu_alone] or own[:1]:
         check_device(family, device)
     parts_given = any(part is not None for part in (valid, test, split_column))

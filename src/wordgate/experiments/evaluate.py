@@ -135,8 +135,9 @@ def evaluate(
         MissingExtraError: The extra `train`, or `numba` for the kernel, is not installed.
     """
     require_extra("train", "evaluating a model")
-    predictor = load(bundle, kernel=kernel, threads=threads)
     progress = progress or Silent()
+    with stage(progress, f"Loading {called(bundle)}"):
+        predictor = load(bundle, kernel=kernel, threads=threads)
     with limited_blas(choose_threads(threads)):
         with stage(progress, f"Reading {called(data)}, and looking for rows known from training"):
             rows = labelled_rows(bundle, predictor.config, data, **reading)

@@ -366,11 +366,13 @@ def read_unlabelled(
     texts: list[str] = []
     groups: list[str] = []
     for file in files:
-        read = _read_unlabelled(file, table, encoding)
+        with stage(progress, f"Reading {called(file)}"):
+            read = _read_unlabelled(file, table, encoding)
         progress.say("\n".join(["", "texts without labels:", *read.reading.lines()]))
         texts += read.texts
         groups += read.named_groups() or [""] * len(read)
-    return Unlabelled.beside(table.texts, table.named_groups(), texts, groups)
+    with stage(progress, f"Looking for near copies among {len(table) + len(texts):,} texts"):
+        return Unlabelled.beside(table.texts, table.named_groups(), texts, groups)
 
 
 def _read_unlabelled(file: str | Path, table: Table, encoding: str | None) -> Table:

@@ -212,6 +212,7 @@ def train(
         chosen if FAMILIES[model].can_be_taught else None,
         teaching_minutes,
         has_unlabelled=bool(files),
+        progress=progress,
         folder=teaching_path(out) if out is not None and FAMILIES[model].can_be_taught else None,
         resume=resume,
     )
@@ -315,18 +316,19 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
     suspected = None
     if by_folds is not None:
         suspected = predictions(table, splits.all_rows, np.arange(len(table)), by_folds)
-    analysis = analyse_errors(
-        scores,
-        predictions(table, splits.test, splits.rows, log_proba),
-        words,
-        temperature=scaling.temperature,
-        before=scaling.before,
-        after=scaling.after,
-        coverage=coverage,
-        suspected=suspected,
-        texts=not plan.no_texts,
-        seed=seed,
-    )
+    with stage(progress, "Analysing the errors"):
+        analysis = analyse_errors(
+            scores,
+            predictions(table, splits.test, splits.rows, log_proba),
+            words,
+            temperature=scaling.temperature,
+            before=scaling.before,
+            after=scaling.after,
+            coverage=coverage,
+            suspected=suspected,
+            texts=not plan.no_texts,
+            seed=seed,
+        )
     metrics = Metrics.model_validate(
         {
             **dict(scores),
@@ -348,7 +350,8 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
             "remarks": remarks,
         }
     )
-    page = model_page(config, metrics, analysis, sections(found))
+    with stage(progress, "Writing the report"):
+        page = model_page(config, metrics, analysis, sections(found))
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
     return Training(predictor, metrics, bundle, (*splits.split.warnings, *remarks))

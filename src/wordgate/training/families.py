@@ -1,11 +1,15 @@
 """Fitting a model of any family, by the family's name."""
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.families import FAMILIES, imported
 from wordgate.runtime.cpu import single_thread_environment, torch_threads, wait_asleep
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
 from wordgate.training.fitting import FitData, Fitted, RunContext
 
@@ -35,16 +39,24 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
     known = FAMILIES[family]
     if known.vectors == "required" and data.vectors is None:
         raise SettingsError(f"{family} averages word vectors, and there are none")
-    wait_asleep()
     fitted: Fitted
+    if known.uses_torch:
+        load_torch(context.progress)
     if known.cpu_alone:
         fitted = imported(known.fit)(data, settings, context)
         return fitted
-    import torch
-
-    with torch_threads(torch, context.threads):
+    with torch_threads(load_torch(context.progress), context.threads):
         fitted = imported(known.fit)(data, settings, context)
     return fitted
+
+
+def load_torch(progress: Progress) -> ModuleType:
+    """Import torch, and say so the first time, which takes seconds."""
+    wait_asleep()
+    if "torch" not in sys.modules:
+        with stage(progress, "Loading torch"):
+            importlib.import_module("torch")
+    return sys.modules["torch"]
 
 
 def check_family(family: str) -> None:
@@ -79,20 +91,16 @@ def check_pretrained(family: str, settings: Settings) -> Path | None:
     return folder
 
 
-def engine_of(
-    family: str, settings: Settings, device: str, *, threads: int | None = None
-) -> dict[str, str]:
+def engine_of(family: str, settings: Settings, context: RunContext) -> dict[str, str]:
     """Name what `fit` would compute with, as `Fitted` does of what it has."""
     known = FAMILIES[family]
     if known.engine is None:
         return single_thread_environment(known.packages[0])
-    wait_asleep()
-    import torch
-
+    torch = load_torch(context.progress)
     from wordgate.training.device import choose_device
 
-    with torch_threads(torch, threads):
-        engine: dict[str, str] = imported(known.engine)(settings, choose_device(device))
+    with torch_threads(torch, context.threads):
+        engine: dict[str, str] = imported(known.engine)(settings, choose_device(context.device))
     return engine
 
 
