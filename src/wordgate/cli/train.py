@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     metavar="K",
     type=click.IntRange(min=2),
     help="Cross-validate, too: K more models, each tested on a fold of whole groups it has not"
-    " seen. The model kept is that of the ordinary split.",
+    " seen, and compared with the family count on the same folds. The model kept is that of the"
+    " ordinary split.",
 )
 @json_option
 def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -44,7 +45,8 @@ def train(data: str, *, assignments: tuple[str, ...], as_json: bool, **options: 
         return
     write_result(_format_training(training))
     if training.metrics.folds is not None:
-        write_result(f"\n{_format_folds(training.metrics.folds)}")
+        family = training.bundle.config.family
+        write_result(f"\n{_format_folds(family, training.metrics.folds)}")
     text = one_line(training.predictor.config.text_form() or "a text")
     write_result(f"\nSaved in {options['out']}. Try: {command('predict', options['out'], text)}")
 
@@ -67,9 +69,9 @@ def _format_training(training: "Training") -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def _format_folds(validation: "CrossValidation") -> str:
-    """Write each fold's scores, their accuracy over all rows, and its interval."""
-    from wordgate.report.text import format_interval, format_share
+def _format_folds(family: str, validation: "CrossValidation") -> str:
+    """Write each fold's scores, their accuracy over all rows, its interval, and the verdict."""
+    from wordgate.report.text import format_interval, format_share, format_verdict
 
     lines = [f"{'cross-validation':<20}{'test rows':>12}{'accuracy':>12}{'macro F1':>12}"]
     for number, fold in enumerate(validation.folds, start=1):
@@ -82,4 +84,7 @@ def _format_folds(validation: "CrossValidation") -> str:
         " tested once, by a model that saw none of its group; the model kept is that of the"
         " ordinary split."
     )
+    if validation.difference_to_count is not None:
+        worth = format_verdict(family, "the family count", validation.difference_to_count)
+        lines.append(f"Over all folds: {worth}")
     return "\n".join(lines)

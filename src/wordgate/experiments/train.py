@@ -25,6 +25,7 @@ from wordgate.experiments.baselines import (
     baselines_of,
     clear_baseline,
     fit_baseline,
+    fit_baseline_on_folds,
     majority_log_proba,
 )
 from wordgate.experiments.fitting import Calibrated, Clock, peak_memory_mb
@@ -404,4 +405,11 @@ def _cross_validate(
         return fit_model(plan.model, data, fold.test, plan.settings, teaching, context)[0]
 
     folds = make_folds(table, splits, plan.folds, plan.settings, context.seed)
-    return cross_validate(splits, folds, fit, context)
+    validation, log_proba = cross_validate(splits, folds, fit, context)
+    if plan.model == BASELINE:
+        return validation, log_proba
+    context.progress.say("Fitting the baseline, the family count, on the same folds ...")
+    of_count = fit_baseline_on_folds(splits, folds, plan.settings, context)
+    evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
+    difference = evaluator.paired_difference(log_proba, of_count)
+    return validation.model_copy(update={"difference_to_count": difference}), log_proba

@@ -66,10 +66,15 @@ def family_name(family: str) -> str:
 
 def verdict(family: str, metrics: Metrics) -> str:
     """Write bluntly whether a model is worth more than the best that it has to beat."""
-    name = family_name(family)
     baseline, difference = metrics.difference_to_baseline(family)
     if difference is None:  # an older wordgate measured none
-        return f"How the {name} model compares with {baseline} was not measured."
+        return f"How the {family_name(family)} model compares with {baseline} was not measured."
+    return format_verdict(family, baseline, difference)
+
+
+def format_verdict(family: str, baseline: str, difference: PairedDifference) -> str:
+    """Write whether a model of a family is worth more than what it has to beat."""
+    name = family_name(family)
     facts = f"{format_points(difference)} points, {format_evidence(difference)}"
     if difference.proven == "better":
         return f"The {name} model beats {baseline}: {facts}."
