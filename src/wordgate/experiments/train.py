@@ -55,6 +55,7 @@ from wordgate.experiments.resuming import (
     checkpoint_path,
     clear_teacher_cache,
     is_complete,
+    mark_teacher_cache,
     teaching_path,
 )
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
@@ -258,10 +259,13 @@ def train(
             training.save(out, overwrite=overwrite)
     if kept is not None:
         clear_baseline(kept)
+    taught_in = None if teaching is None else teaching.folder
+    if taught_in is not None:
+        mark_teacher_cache(taught_in)
     if checkpoint is not None:  # after the baseline, which by itself would block a new training
         remove(checkpoint.file)
-    if teaching is not None and teaching.folder is not None:
-        clear_teacher_cache(teaching.folder)
+    if taught_in is not None:  # after the checkpoint, which would be of no use without
+        clear_teacher_cache(taught_in)
     return training
 
 
