@@ -17,7 +17,7 @@ from wordgate.dedup.near_duplicates import (
 from wordgate.errors import DataError
 from wordgate.settings import Settings
 from wordgate.split.folds import grouped_folds, random_folds
-from wordgate.split.leakage import MEMORY, TEMPLATES
+from wordgate.split.leakage import ALIKE, MEMORY, TEMPLATES
 from wordgate.split.splits import Split, given_split, grouped_split, random_split
 from wordgate.training.fitting import FitData
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -94,8 +94,14 @@ def split_table(
     targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
     everything = Dataset(table.texts, targets, copies.joined.groups)
     agreement = copies.label_agreement(split.test, split.train, targets)
-    if agreement.is_templated and agreement.rows > copies.has_own_in(split.test, split.train).sum():
-        warnings = tuple(line.replace(MEMORY, TEMPLATES) for line in split.warnings)
+    known = copies.has_own_in(split.test, split.train)
+    instead = None
+    if not (known | copies.has_duplicate_in(split.test, split.train)).any():
+        instead = ALIKE
+    elif agreement.is_templated and agreement.rows > known.sum():
+        instead = TEMPLATES
+    if instead is not None:
+        warnings = tuple(line.replace(MEMORY, instead) for line in split.warnings)
         split = replace(split, warnings=warnings)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
     _check_labels(labels, train)

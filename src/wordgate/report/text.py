@@ -108,7 +108,7 @@ def leak_warning(split: SplitFacts) -> str:
             " rows look like texts made from templates, which are no memory: they bear other labels"
             " as well."
         )
-    if split.leaked_by_group == 0:
+    if split.leaked_by_group == 0 or not (known or split.near_duplicates_in_train):
         return split.leakage()
     worth = "are" if known else "may be"
     return f"LEAK: {split.leakage()} So these scores {worth} partly memory{remedy}."
