@@ -33,7 +33,13 @@ from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import checked_seed, flat_overrides, setting_fields
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.values import checked_column, checked_groups, checked_texts, is_missing
+from wordgate.tables.values import (
+    checked_column,
+    checked_groups,
+    checked_texts,
+    is_empty,
+    is_missing,
+)
 from wordgate.training.families import check_family
 from wordgate.training.fitting import FitData, RunContext
 
@@ -245,7 +251,7 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
     if len(labels) != n_texts:
         raise DataError(f"there are {n_texts:,} texts but {len(labels):,} labels")
     for position, label in enumerate(labels):
-        if is_missing(label):
+        if is_missing(label) or (isinstance(label, str) and is_empty(label)):
             raise DataError(f"label {position + 1} of {n_texts} is {label!r}, which is no label")
         if isinstance(label, list | tuple | dict | set | frozenset):
             raise DataError(
@@ -253,6 +259,8 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
                 f" {n_texts} is {label!r}"
             )
     column = np.asarray(labels)
+    if column.dtype.kind == "U" and not all(isinstance(label, str) for label in labels):
+        column = np.asarray(labels, object)  # words and numbers, which numpy would make words of
     if column.ndim != 1:
         raise DataError(f"one label for each text is needed, not {labels[0]!r}")
     try:
