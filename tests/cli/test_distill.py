@@ -25,7 +25,7 @@ def test_distill_prints_the_result_and_tells_the_rest(run):
         "Saved in words.bin. Try: wordgate train DATA --vectors words.bin --out model\n"
     )
     assert ended.err.startswith("Reading data.csv ...\nread data.csv: CSV")
-    *_, words, loading, distilling, writing = ended.err.splitlines()
+    *_, words, loading, distilling, _, writing = ended.err.splitlines()
     assert words == "words: 6 different ones"
     assert loading.startswith("Loading the teacher ")
     assert (distilling, writing) == ("Distilling vectors of 8 words ...", "Writing words.bin ...")

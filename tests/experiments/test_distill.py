@@ -130,7 +130,9 @@ def test_the_way_is_told(make):
     assert reading.startswith("Reading ")
     assert words == "words: 9 different ones"
     assert "rows: 3 read, 3 kept" in report
-    assert [line.split()[0] for line in stages] == ["Loading", "Distilling", "Writing"]
+    assert [line.split()[0] for line in stages] == [
+        *("Loading", "Distilling", "Finding", "Writing"),
+    ]
 
 
 def test_what_is_too_long_for_a_word_is_left_out_and_said(make, tmp_path):

@@ -227,12 +227,12 @@ def train(
         None if out is None or checkpoint is None else CheckpointConfig(baseline_path(out), resume)
     )
     seed = checked_seed(seed)
-    check_device(model, device)
+    check_device(model, device, progress)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_folds(folds, chosen, parts_given=parts_given, max_minutes=max_minutes)
     if out is not None:
         check_destination(out, overwrite=overwrite)
-    check_pretrained(model, chosen)
+    check_pretrained(model, chosen, progress)
     with stage(progress, f"Reading {called(data)}"):
         sources = read_parts(
             data,

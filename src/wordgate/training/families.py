@@ -9,7 +9,7 @@ from wordgate.errors import SettingsError, did_you_mean
 from wordgate.families import FAMILIES, imported
 from wordgate.runtime.cpu import single_thread_environment, torch_threads, wait_asleep
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.progress import Progress, stage
+from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.settings import Settings
 from wordgate.training.fitting import FitData, Fitted, RunContext
 
@@ -74,8 +74,15 @@ def check_family(family: str) -> None:
         require_extra(needed.extra, needed.fitting)
 
 
-def check_pretrained(family: str, settings: Settings) -> Path | None:
+def check_pretrained(
+    family: str, settings: Settings, progress: Progress | None = None
+) -> Path | None:
     """Find, and fetch if need be, the network that a family begins with, before any work is done.
+
+    Args:
+        family: The family.
+        settings: They name the network.
+        progress: Where it is said that torch is loaded; None for nowhere.
 
     Returns:
         Its folder; None for a family that begins with none.
@@ -86,7 +93,7 @@ def check_pretrained(family: str, settings: Settings) -> Path | None:
     pretrained = FAMILIES[family].pretrained
     if pretrained is None:
         return None
-    wait_asleep()
+    load_torch(progress or Silent())
     folder: Path = imported(pretrained)(settings)
     return folder
 
@@ -104,8 +111,13 @@ def engine_of(family: str, settings: Settings, context: RunContext) -> dict[str,
     return engine
 
 
-def check_device(family: str, device: str) -> None:
+def check_device(family: str, device: str, progress: Progress | None = None) -> None:
     """Refuse a device that doesn't exist, or has no effect, before any work is done.
+
+    Args:
+        family: The family.
+        device: The device.
+        progress: Where it is said that torch is loaded; None for nowhere.
 
     Raises:
         SettingsError: There is no such device, or the family computes on the CPU alone.
@@ -118,7 +130,7 @@ def check_device(family: str, device: str) -> None:
                 f"device '{device}' has no effect: models of the family {family} use the CPU alone"
             )
         return
-    wait_asleep()
+    load_torch(progress or Silent())
     from wordgate.training.device import choose_device
 
     choose_device(device)
