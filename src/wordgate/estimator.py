@@ -40,7 +40,7 @@ from wordgate.tables.values import (
     is_empty,
     is_missing,
 )
-from wordgate.training.families import check_family
+from wordgate.training.families import check_device, check_family
 from wordgate.training.fitting import FitData, RunContext
 
 require_extra("train", "WordgateClassifier")
@@ -152,6 +152,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
         progress: Progress = Console() if self.verbose else Silent()
         check_family(self.model)
+        check_device(self.model, self.device, progress)
         recipe = choose_recipe(self.recipe, self.teacher)
         settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
         more = None if unlabelled is None else checked_texts(unlabelled, may_be_empty=True)
