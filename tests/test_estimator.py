@@ -329,3 +329,12 @@ def test_labels_of_any_type_are_answered_as_they_were_given(labels, tmp_path):
     fitted.save(tmp_path / "m")
     written = [str(label).replace("\ud83d", "\ufffd") for label in labels]
     assert wordgate.load(tmp_path / "m").predict(texts[:2]) == written
+
+
+def test_a_device_that_has_no_effect_is_refused_as_in_training(data):
+    texts, labels, _ = data
+    message = "device 'cuda' has no effect: models of the family count use the CPU alone"
+    assert refusal(SettingsError, lambda: counting(device="cuda").fit(texts, labels)) == message
+    frame = {"text": texts, "label": labels}
+    act = lambda: wordgate.train(frame, model="count", device="cuda")  # noqa: E731
+    assert refusal(SettingsError, act) == message

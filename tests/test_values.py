@@ -53,6 +53,9 @@ FORMS = {
     "mapping": lambda values: {"any": values},
     "mapping of an array": lambda values: {0: np.array(values)},
     "data set": lambda values: HubDataset({"any": values}),
+    "structured array": lambda values: np.array(
+        [(value,) for value in values], [("any", np.array(values).dtype)]
+    ),
     "data sets of one part": lambda values: {"train": HubDataset({"any": values})},
 }
 forms = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -126,9 +129,25 @@ def test_what_is_no_column_of_labels_is_refused(labels):
             call(TEXTS, labels)
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([1, "a"] * 20, "the labels can't be sorted"),
+        ([1, "1", "2", "2"] * 10, "the labels can't be sorted"),
+        (["", "a"] * 20, "label 1 of 40 is '', which is no label"),
+        (["a", " \t"] * 20, "label 2 of 40 is ' \\t', which is no label"),
+        (np.ma.array([1, 2] * 20, mask=[0, 0, 1] + [0] * 37), "label 3 of 40 is masked, which is"),
+    ],
+)
+def test_labels_that_are_none_or_of_mixed_types_are_refused(labels, message):
+    with pytest.raises(DataError) as caught:
+        WordgateClassifier(model="count").fit(TEXTS, labels)
+    assert str(caught.value).startswith(message)
+
+
 MISSING = ["nan", "NaN", "None", "<NA>", "NaT", "null", "NULL",
            None, float("nan"), pd.NaT, pd.NA, np.datetime64("NaT"), decimal.Decimal("nan"),
-           decimal.Decimal("snan"), "", " \t"]  # fmt: skip
+           decimal.Decimal("snan"), np.ma.masked, "", " \t"]  # fmt: skip
 
 
 @pytest.mark.parametrize("missing", MISSING, ids=repr)
@@ -140,6 +159,27 @@ def test_rows_without_a_group_are_each_their_own(missing):
         splitter = GroupedSplit(4, join_copies=joined)
         sizes = [len(test) for _, test in splitter.split(words, LABELS, groups)]
         assert sizes == [10] * 4
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(7, 7.0), ("7", np.float32(7)), (decimal.Decimal("7.0"), "7"), ("caf\u00e9", "cafe\u0301"),
+     (" a", "a "), (-3, "-3.0")],
+)  # fmt: skip
+def test_groups_that_are_the_same_have_one_name(one, other):
+    first, second = checked_groups([one, other], 2)
+    assert first == second != ""
+
+
+def test_ids_that_a_file_writes_as_fractions_are_those_of_another_file(tmp_path):
+    """Pandas writes whole numbers so where one is missing."""
+    rows = {"text": TEXTS, "label": LABELS}
+    train = pd.DataFrame({**rows, "id": [i // 4 for i in range(40)]})
+    test = pd.DataFrame({**rows, "id": [None, *(float(i // 4) for i in range(1, 40))]})
+    test.to_csv(tmp_path / "test.csv", index=False)
+    for data in (tmp_path / "test.csv", test):
+        read = read_table(data, group="id")
+        assert read.groups[1:] == read_table(train, group="id").groups[1:]
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NaT, pd.NA, " "], ids=repr)

@@ -33,8 +33,14 @@ from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import checked_seed, flat_overrides, setting_fields
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.values import checked_column, checked_groups, checked_texts, is_missing
-from wordgate.training.families import check_family
+from wordgate.tables.values import (
+    checked_column,
+    checked_groups,
+    checked_texts,
+    is_empty,
+    is_missing,
+)
+from wordgate.training.families import check_device, check_family
 from wordgate.training.fitting import FitData, RunContext
 
 require_extra("train", "WordgateClassifier")
@@ -146,6 +152,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
         progress: Progress = Console() if self.verbose else Silent()
         check_family(self.model)
+        check_device(self.model, self.device, progress)
         recipe = choose_recipe(self.recipe, self.teacher)
         settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
         more = None if unlabelled is None else checked_texts(unlabelled, may_be_empty=True)
@@ -153,6 +160,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             settings if FAMILIES[self.model].can_be_taught else None,
             self.teaching_minutes,
             has_unlabelled=bool(more),
+            progress=progress,
         )
         if teaching is not None:
             teaching.check_labels(names)
@@ -244,7 +252,7 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
     if len(labels) != n_texts:
         raise DataError(f"there are {n_texts:,} texts but {len(labels):,} labels")
     for position, label in enumerate(labels):
-        if is_missing(label):
+        if is_missing(label) or (isinstance(label, str) and is_empty(label)):
             raise DataError(f"label {position + 1} of {n_texts} is {label!r}, which is no label")
         if isinstance(label, list | tuple | dict | set | frozenset):
             raise DataError(
@@ -252,6 +260,8 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
                 f" {n_texts} is {label!r}"
             )
     column = np.asarray(labels)
+    if column.dtype.kind == "U" and not all(isinstance(label, str) for label in labels):
+        column = np.asarray(labels, object)  # words and numbers, which numpy would make words of
     if column.ndim != 1:
         raise DataError(f"one label for each text is needed, not {labels[0]!r}")
     try:

@@ -52,6 +52,11 @@ class Family:
     can_resume: bool = False
     can_export: bool = False
 
+    @property
+    def uses_torch(self) -> bool:
+        """Whether it is fitted with torch."""
+        return TORCH in self.packages or self.extra is not None
+
     def reads(self, setting: str) -> bool:
         """Tell whether a setting, by its dotted name, has any effect on models of the family."""
         table, dot, _ = setting.rpartition(".")

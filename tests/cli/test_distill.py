@@ -24,8 +24,11 @@ def test_distill_prints_the_result_and_tells_the_rest(run):
         "left out: 2 words of which the teacher knows nothing (,, 🤣)\n"
         "Saved in words.bin. Try: wordgate train DATA --vectors words.bin --out model\n"
     )
-    assert ended.err.startswith("data.csv: ")
-    assert ended.err.endswith("words: 6 different ones; loading the teacher\n")
+    assert ended.err.startswith("Reading data.csv ...\ndata.csv: ")
+    *_, words, loading, distilling, _, writing = ended.err.splitlines()
+    assert words == "words: 6 different ones"
+    assert loading.startswith("Loading the teacher ")
+    assert (distilling, writing) == ("Distilling vectors of 8 words ...", "Writing words.bin ...")
 
 
 def test_options_reach_the_distilling(run):

@@ -9,7 +9,8 @@ pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 def test_export_tells_what_it_wrote(wordgate, lstm_model, tmp_path):
     out = tmp_path / "m.onnx"
     ended = wordgate("export", lstm_model.folder, "--out", out)
-    assert (ended.code, ended.err) == (0, "")
+    stages = f"Loading {lstm_model.folder}", f"Writing {out}", "Comparing it with the model"
+    assert (ended.code, ended.err) == (0, "".join(f"{stage} ...\n" for stage in stages))
     first, second = ended.out.splitlines()
     assert first == f"Wrote {out} (0.1 MB)."
     assert second.startswith("On 750 made-up texts no probability is more than ")
@@ -24,7 +25,8 @@ def test_int8_asks_for_labelled_texts_or_tells_of_them(wordgate, lstm_model, tmp
     )
     assert lines[-1] == "Labelled texts, given with --data, tell the accuracy itself."
     ended = wordgate(*call, "--data", lstm_model.data, "--group", "none")
-    assert ended.err.startswith(f"read {lstm_model.data}: CSV, UTF-8")
+    assert f"Reading {lstm_model.data}, and looking for rows known from training ...\n" in ended.err
+    assert f"\nread {lstm_model.data}: CSV, UTF-8" in ended.err
     assert " labelled rows its accuracy is 0." in ended.out.splitlines()[-1]
 
 

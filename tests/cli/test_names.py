@@ -140,6 +140,17 @@ def test_advice_of_training_leaves_two_labels(tmp_path):
     assert "--drop-label" not in str(caught.value)
 
 
+def test_advice_of_training_leaves_rows_to_test(make_file, make_rows):
+    rows = make_rows()
+    test = make_file([(n, label.upper(), text) for n, label, text in rows[:40]], "test.csv")
+    with pytest.raises(WordgateError) as caught:
+        wordgate.train(make_file(rows[40:]), test=test, model="count", progress=Silent())
+    assert str(caught.value) == (
+        "no training row has the label 'BAD', which stands in validation or test; did you mean"
+        " 'bad'? Else give it training rows"
+    )
+
+
 def test_results_are_shown_in_a_line(reviews, count_model):
     training = wordgate.train(reviews, model="count", progress=Silent())
     evaluation = wordgate.evaluate(count_model.folder, reviews)

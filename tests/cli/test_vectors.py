@@ -19,7 +19,7 @@ def file(tmp_path):
 
 def test_info_tells_what_a_file_holds(wordgate, file):
     ended = wordgate("vectors", "info", file)
-    assert (ended.code, ended.err) == (0, "")
+    assert (ended.code, ended.err) == (0, f"Reading {file} ...\n")
     assert ended.out.splitlines() == [
         f"{file}: word2vec-text",
         "vectors: 5 rows, as declared, 2 numbers each",
@@ -68,7 +68,8 @@ def test_convert_there_and_back_keeps_every_byte(wordgate, file, tmp_path):
     for name, options, form in ways:
         after = tmp_path / name
         ended = wordgate("vectors", "convert", before, after, *options)
-        assert (ended.code, ended.err) == (0, "")
+        stages = f"Counting the vectors in {before} ...\nConverting 5 vectors ...\n"
+        assert (ended.code, ended.err) == (0, stages)
         assert ended.out == f"Wrote 5 vectors of 2 numbers to {after} ({form}).\n"
         opened = open_vectors(after)
         assert (opened.format, opened.compressed) == (form, name.endswith("GZ"))
@@ -106,8 +107,8 @@ def test_what_is_there_is_replaced_only_if_asked(wordgate, file, tmp_path):
 
 def test_messages(wordgate, file, tmp_path):
     binary = tmp_path / "out.bin"
-    assert wordgate("vectors", "convert", file, binary).err == (
-        f"wordgate: row 2 can't be written to '{binary}': its word 'New York' holds a space, at"
+    assert wordgate("vectors", "convert", file, binary).err.endswith(
+        f"\nwordgate: row 2 can't be written to '{binary}': its word 'New York' holds a space, at"
         " which words end in word2vec's binary; write another format\n"
     )
     assert wordgate("vectors", "convert", file, tmp_path / "out").err == (
@@ -122,6 +123,7 @@ def test_messages(wordgate, file, tmp_path):
     ended = wordgate("vectors", "info", file)
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
+        f"Reading {file} ...\n"
         f"wordgate: '{file}' has 1 of 2 numbers in row 3 (byte 32): the file is damaged or cut"
         " off\n"
     )

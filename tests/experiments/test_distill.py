@@ -126,8 +126,13 @@ def test_a_size_may_be_asked_for(make):
 def test_the_way_is_told(make):
     told = Told()
     make(progress=told)
-    assert "rows: 3 read, 3 kept" in told.lines[0]
-    assert told.lines[1] == "words: 9 different ones; loading the teacher"
+    reading, report, words, *stages = told.lines
+    assert reading.startswith("Reading ")
+    assert words == "words: 9 different ones"
+    assert "rows: 3 read, 3 kept" in report
+    assert [line.split()[0] for line in stages] == [
+        *("Loading", "Distilling", "Finding", "Writing"),
+    ]
 
 
 def test_what_is_too_long_for_a_word_is_left_out_and_said(make, tmp_path):
@@ -135,7 +140,7 @@ def test_what_is_too_long_for_a_word_is_left_out_and_said(make, tmp_path):
     source = write(tmp_path / "data.csv", [("pos", "good " + "ab" * 501), ("neg", "lamp bad")])
     made = make(source, progress=told, teacher_words=False)
     assert read(made.out)[0] == ["bad", "good", "lamp"]
-    assert told.lines[1] == "left out: 1 of more than 1,000 characters"
+    assert told.lines[2] == "left out: 1 of more than 1,000 characters"
 
 
 @pytest.fixture

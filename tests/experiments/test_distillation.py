@@ -1,6 +1,7 @@
 """Students of a teacher: what they learn, what is refused, what is told, what is kept."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +11,10 @@ import wordgate
 from wordgate.data.dataset import Dataset
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.experiments import students, teachers
+from wordgate.experiments import train as train_module
 from wordgate.experiments.reading import Unlabelled
 from wordgate.runtime.progress import Silent
+from wordgate.training import checkpoint as pace
 from wordgate.training import distillation
 
 TEACHING = {"teacher.texts": 400, "teacher.variations": 2}
@@ -59,6 +62,17 @@ def teach(reviews, teacher, tiny):
         return wordgate.train(data, settings=settings, **options)
 
     return call
+
+
+def test_the_stages_of_teaching_are_named_as_they_begin(teach, teacher):
+    said = Said()
+    teach(progress=said)
+    named = [line for line in said.lines if line.endswith(" ...")]
+    stages = [
+        f"Loading the teacher {teacher} ...", "Looking for test rows that the teacher knows ...",
+        "Making variations of the texts ...", "The teacher labels up to 431 texts ...",
+    ]  # fmt: skip
+    assert [line for line in named if line in stages] == stages
 
 
 def test_a_saved_model_teaches_and_what_it_scores_is_told(teach, teacher):
@@ -123,7 +137,7 @@ def test_several_teachers_answer_with_the_mean_of_their_log_probabilities():
 
 
 def test_columns_follow_the_datas_labels(teacher):
-    saved = teachers.load_saved([str(teacher)])[str(teacher)]
+    saved = teachers.load_saved([str(teacher)], Silent())[str(teacher)]
     texts = ["We love this lamp", "It broke"]
     there = saved.teacher(saved.labels).log_proba(texts)
     turned = saved.teacher(saved.labels[::-1]).log_proba(texts)
@@ -236,7 +250,9 @@ def test_each_fold_has_a_teacher_of_its_own(teach, tiny_transformer, monkeypatch
         monkeypatch.setattr(module, "fit_calibrated", counting)
     fast = {"transformer.epochs": 1, "transformer.min_updates": 0, "transformer.max_tokens": 16}
     training = teach(teacher=str(tiny_transformer), folds=2, settings=fast)
-    assert [family for family, _ in fitted] == ["count", *3 * ["transformer", "lstm"]]
+    assert [family for family, _ in fitted] == [
+        *("count", *3 * ["transformer", "lstm"], "count", "count"),
+    ]
     assert len(training.metrics.folds.folds) == 2
     assert training.metrics.vectors.file == f"distilled from {tiny_transformer}"
     assert training.predictor.config.vectors == training.metrics.vectors.file
@@ -317,6 +333,61 @@ def test_damaged_answers_are_refused(interrupted, teach):
     file.write_bytes(content)
     with pytest.raises(BundleError, match="damaged"):
         teach(out=out, resume=True)
+
+
+class Killed(BaseException):
+    """Ends a training where a kill would."""
+
+
+def train_until_killed(teach, out, step):
+    """Let a training be killed before a step of clearing up, from 0; tell whether it was."""
+    left = [None]
+
+    def stepping(real):
+        def call(*arguments, **options):
+            if left[0] is not None:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Killed
+            return real(*arguments, **options)
+
+        return call
+
+    def written(*arguments, real=train_module.write_bundle, **options):
+        real(*arguments, **options)
+        left[0] = step
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_module, "write_bundle", written)
+        patch.setattr(pace, "_SOONEST", 0.0)
+        patch.setattr(pace, "_SHARE", 0.0)  # a checkpoint after every update
+        for name in ("unlink", "rmdir", "touch"):
+            patch.setattr(Path, name, stepping(getattr(Path, name)))
+        try:
+            teach(out=out)
+        except Killed:
+            return True
+    return False
+
+
+def test_what_a_kill_after_the_model_leaves_of_a_teaching_blocks_no_command(teach, tmp_path):
+    found = set()
+    for step in range(99):
+        out = tmp_path / f"killed{step}"
+        if not train_until_killed(teach, out, step):
+            break
+        made = (out / "metrics.json").read_bytes()
+        if out.with_name(f"{out.name}.checkpoint").exists():
+            found.add("gone on with")
+            teach(out=out, resume=True)
+        else:
+            found.add("cleared" if out.with_name(f"{out.name}.teaching").exists() else "clear")
+            with pytest.raises(BundleError, match=r"killed[0-9]+ exists"):
+                teach(out=out)
+            assert (out / "metrics.json").read_bytes() == made
+        assert [file.name for file in tmp_path.glob(f"{out.name}*")] == [out.name]
+    assert found >= {"gone on with", "cleared"}
+    assert step > 5
 
 
 # What of it others see.

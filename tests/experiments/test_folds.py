@@ -80,6 +80,15 @@ def test_folds_judge_each_row_once_beside_the_ordinary_split(frame):
     assert "90 groups" in folds.interval.method
 
 
+def test_folds_tell_the_difference_to_the_family_count_as_a_comparison_does(frame, tiny):
+    options = {"settings": tiny, "folds": 3, "progress": Silent()}
+    difference = wordgate.train(frame, **options).metrics.folds.difference_to_count
+    compared = wordgate.compare(frame, models=["count", "lstm"], split="grouped", **options)
+    assert difference == compared.paired_tests[0].difference
+    assert difference.difference < 0
+    assert train(frame, folds=3).metrics.folds.difference_to_count is None
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

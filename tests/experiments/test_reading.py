@@ -243,8 +243,35 @@ def test_every_command_that_reads_takes_a_limit(tmp_path):
     assert trained.bundle.config.data["n_kept"] <= 400
     assert wordgate.evaluate(tmp_path / "m", data, limit=300).scores.n == pytest.approx(300, abs=9)
     assert wordgate.audit(data, limit=300).n_rows == pytest.approx(300, abs=9)
-    with pytest.raises(DataError, match="the limit is 0: keep at least 1 row"):
-        wordgate.audit(data, limit=0)
+
+
+@pytest.mark.parametrize("limit", [0, -3, 2.5, "10", True])
+def test_a_limit_is_a_whole_number_of_rows(limit):
+    with pytest.raises(DataError) as caught:
+        wordgate.audit(sorted_rows(), limit=limit)
+    assert str(caught.value) == f"the limit is {limit!r}: keep at least 1 row, as a whole number"
+
+
+def test_a_limit_that_would_lose_a_part_is_refused():
+    data = sorted_rows().assign(part=["train", "train", "valid", "test"] * 500)
+    kept = kept_of(data, 12, split_column="part")
+    assert set(kept.parts) == {"train", "valid", "test"}
+    with pytest.raises(DataError, match="the limit of 2 rows is too low to keep some of every"):
+        kept_of(data, 2, split_column="part")
+
+
+@pytest.mark.parametrize("by", ["copies", "group"])
+def test_one_large_group_does_not_take_up_a_limit(by):
+    """Half of the rows are one group, of one label; so should half of the sample be."""
+    own = [" ".join(f"w{i * 7 % 997}x{k}" for k in range(9)) for i in range(1000)]
+    data = pd.DataFrame({"text": own, "label": ["a"] * 500 + ["b"] * 500})
+    if by == "copies":
+        data.loc[:499, "text"] = "the very same text for all of them"
+    else:
+        data["id"] = ["giant"] * 500 + [f"g{i}" for i in range(500)]
+    table = kept_of(data, 600, **({} if by == "copies" else {"group": "id"}))
+    assert Counter(table.labels)["a"] == pytest.approx(300, abs=60)
+    assert "single rows, its groups being too large" in next(iter(table.reading.dropped))
 
 
 def with_topics(rows):

@@ -91,6 +91,36 @@ def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
     assert any("the test score measures memory" in remark for remark in training.remarks)
 
 
+def keyword(rng):
+    """A ticket whose label is one of its words."""
+    label = rng.choice(["login", "payment", "refund"])
+    device = rng.choice(["phone", "laptop", "tablet"])
+    text = (
+        f"Hello, my ticket {rng.randrange(10**6)} is about a {label} problem on my {device} since"
+        f" {rng.choice(['Monday', 'Tuesday', 'Friday'])}, please help me, thank you,"
+        f" {rng.choice([*CITIES, 'Paris', 'Kyoto', 'Accra', 'Bern', 'Riga', 'Doha'])}"
+    )
+    return text, label
+
+
+@pytest.mark.parametrize("make", [keyword, two_labels, many_labels, rare_label])
+def test_training_and_evaluation_say_the_same_of_a_file_of_templates(make_file, tmp_path, make):
+    test = make_file(rows(make, 120, 1), "test.csv")
+    training = wordgate.train(
+        make_file(rows(make, 400, 0)), test=test, model="count", group="none", out=tmp_path / "m",
+        progress=Silent(),
+    )  # fmt: skip
+    split, seen = training.metrics.split, wordgate.evaluate(tmp_path / "m", test, group="none").seen
+    assert (seen.near_copies, seen.estimated) == (split.near_duplicates_in_train, 0)
+    told = " ".join([leak_warning(split), *training.remarks])
+    is_memory = seen.rows > 0 and not split.templated
+    assert ("LEAK" in told, "measures memory" in told) == (is_memory, is_memory)
+    assert split.leaked_by_group > 20
+    if make is keyword:  # alike enough to stand in one group, and no near copies
+        assert (seen.rows, split.templated) == (0, False)
+        assert "these groups were joined for likeness" in told
+
+
 @pytest.mark.parametrize("make", [two_labels, many_labels, rare_label])
 def test_an_audit_calls_templates_no_memory(make_file, make):
     told = " ".join(format_audit(wordgate.audit(make_file(rows(make, 400, 0)))).split())

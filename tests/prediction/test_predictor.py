@@ -1,12 +1,16 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import wordgate
+from wordgate import families
 from wordgate.errors import DataError, SettingsError
+from wordgate.prediction.predictor import load_aloud
+from wordgate.runtime.progress import Silent
 
 FAMILIES = ("count", "logreg", "mlp", "lstm")
 
@@ -129,3 +133,19 @@ def test_prediction_needs_none_of_what_trains(kept):
     answer, loaded = ended.stdout.splitlines()
     assert answer in ("['good']", "['bad']")
     assert loaded == "[]"
+
+
+def test_a_model_that_takes_seconds_is_said_to_be_loaded(count_model, monkeypatch):
+    pytest.importorskip("transformers", reason="needs the extra 'transformer'")
+    lines = []
+
+    class Told(Silent):
+        def say(self, text):
+            lines.append(text)
+
+    predicted = load_aloud(count_model.folder, Told).predict("a text")
+    assert lines == []
+    slow = replace(families.FAMILIES["count"], extra="transformer")
+    monkeypatch.setitem(families.FAMILIES, "count", slow)
+    assert load_aloud(count_model.folder, Told).predict("a text") == predicted
+    assert lines == [f"Loading {count_model.folder} ..."]

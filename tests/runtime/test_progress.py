@@ -81,6 +81,27 @@ def test_in_a_log_file_a_line_tells_of_a_bar_where_nothing_else_was_said(
     assert capsys.readouterr().err.splitlines() == lines
 
 
+@pytest.mark.parametrize(
+    ("total", "advances", "line"),
+    [
+        (4, 1, "  epoch 1: 25%, after "),
+        (4, 0, "  0%, after "),
+        (None, 1, "  epoch 1: 1 done, after "),
+    ],
+)
+def test_one_long_unit_of_work_is_no_silence(log_file, capsys, monkeypatch, total, advances, line):
+    monkeypatch.setattr(module, "_SILENCE", 0.02)
+    monkeypatch.setattr(module, "_BEAT", 0.01)
+    console, seen = Console(), Event()
+    real = console.say
+    monkeypatch.setattr(console, "say", lambda text: (real(text), "after" in text and seen.set()))
+    with console.bar(total) as bar:
+        for _ in range(advances):
+            bar.advance("epoch 1")
+        assert seen.wait(30)
+    assert any(said.startswith(line) for said in capsys.readouterr().err.splitlines())
+
+
 def test_what_was_said_is_no_silence(log_file, capsys, clock):
     console = Console()
     with console.bar(9) as bar:

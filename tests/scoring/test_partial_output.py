@@ -412,8 +412,8 @@ import wordgate.scoring.scoring as scoring
 from wordgate.runtime.progress import Silent
 
 bundle, source, out, kills = *sys.argv[1:4], int(sys.argv[4])
-predictor = scoring.load(bundle)
-scoring.load = lambda *_, **__: predictor
+predictor = scoring.load_aloud(bundle, None)
+scoring.load_aloud = lambda *_, **__: predictor
 options = dict(batch=20, checkpoint_seconds=0.0, progress=Silent())
 
 def run(**more):
@@ -467,8 +467,8 @@ import wordgate.scoring.partial_output as partial_output
 from wordgate.runtime.progress import Silent
 
 bundle, source, out = sys.argv[1:4]
-predictor = scoring.load(bundle)
-scoring.load = lambda *_, **__: predictor
+predictor = scoring.load_aloud(bundle, None)
+scoring.load_aloud = lambda *_, **__: predictor
 options = dict(resume=True, batch=200, checkpoint_seconds=0.0, progress=Silent())
 
 def mortal(function, left):

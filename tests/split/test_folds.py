@@ -76,8 +76,13 @@ def test_it_serves_scikit_learn(rows):
 
 def test_what_can_not_be_dealt_is_refused(rows):
     texts, labels, groups = rows
-    with pytest.raises(SettingsError, match="n_splits is 1; it must be 2 or more"):
+    with pytest.raises(SettingsError, match="n_splits is 1; it must be a whole number, 2 or more"):
         GroupedSplit(1)
+    for wrong in (2.5, "3", None):
+        with pytest.raises(SettingsError, match="it must be a whole number, 2 or more"):
+            GroupedSplit(wrong)
+    with pytest.raises(SettingsError, match="seed is 'x'; it must be a whole number from 0"):
+        GroupedSplit(3, seed="x")
     with pytest.raises(DataError, match="2 groups can't be assigned to 5 folds: ask for fewer"):
         list(GroupedSplit(5).split(texts[:6], labels[:6], groups[:6]))
     with pytest.raises(

@@ -238,10 +238,10 @@ def test_time_that_is_up_leaves_the_second_weighting_out(fit_average, family):
     fitted = fit_average(family, deadline=time.monotonic())
     first, late = fitted.remarks[-2:]
     assert late == "The time limit left no time for averages weighted by inverse-frequency."
-    assert first == (
+    assert first.startswith(
         "The time limit ended the search after 1 of 4 values of C."
         if family == "logreg"
-        else "The time limit ended the training in epoch 1."
+        else "The time limit left no time for training: what comes before the first epoch took "
     )
     assert set(fitted.model.weights.tolist()) == {0.0, 1.0}
 

@@ -74,7 +74,7 @@ def test_what_would_compute_is_what_computes(family, request, settings, examples
     data = FitData(train, train, ["0", "1"], vectors=vectors)
     context = RunContext(0, Silent(), "cpu", threads=3)
     fitted = fit(family, data, settings(mlp_epochs=1, epochs=1), context)
-    assert engine_of(family, settings(), "cpu", threads=3) == fitted.engine
+    assert engine_of(family, settings(), context) == fitted.engine
     assert fitted.engine["threads"] == ("3" if family == "lstm" else "1")
     assert fitted.model.n_threads == (3 if family == "lstm" else 1)
 

@@ -291,8 +291,15 @@ def test_the_time_limit_is_kept(
     fitted = fit_model(examples(100), deadline=deadline, progress=recorder, epochs=3)
     assert (len(recorder.labels), len(fitted.history)) == (updates, epochs)
     assert clock.now <= max(deadline, 0.0) + 1.0
-    expected = [] if ended is None else [f"The time limit ended the training {ended}."]
-    assert fitted.remarks == expected
+    if deadline < 0:
+        [remark] = fitted.remarks
+        assert remark.startswith(
+            "The time limit left no time for training: what comes before the first epoch took "
+        )
+        assert remark.endswith(" s. The model has made 1 of 60 updates.")
+    else:
+        expected = [] if ended is None else [f"The time limit ended the training {ended}."]
+        assert fitted.remarks == expected
     assert np.isfinite(fitted.model.log_proba(["w1 w2"])).all()
 
 

@@ -180,7 +180,9 @@ def test_patience_counts_epochs_without_a_better_accuracy(train):
 def test_time_that_is_up_ends_the_first_epoch_after_a_step(train):
     fitted = train(mlp_epochs=9, deadline=time.monotonic(), **NO_CHANCE)
     assert (len(fitted.history), fitted.best_epoch) == (1, 1)
-    assert fitted.remarks == ["The time limit ended the training in epoch 1."]
+    [remark] = fitted.remarks
+    assert remark.startswith("The time limit left no time for training: ")
+    assert remark.endswith(" s. The model has made 1 of 36 updates.")
     reference, (averages, targets) = Reference(0, 1e-2), data()
     first = rng_for(0, "mlp order", 0).permutation(50)[:16]
     loss, _ = reference.step(averages[first], targets[first], 1.0, 1.0)

@@ -81,7 +81,7 @@ def test_it_learns_an_easy_task(examples, fine_tune):
 
 def test_what_would_compute_is_what_computes(examples, fine_tune, settings):
     fitted = fine_tune(examples(30), transformer_epochs=1)
-    assert engine_of("transformer", settings(), "cpu") == fitted.engine
+    assert engine_of("transformer", settings(), RunContext(0, Silent(), "cpu")) == fitted.engine
 
 
 def test_the_best_epoch_is_kept(examples, fine_tune):
@@ -177,7 +177,8 @@ def test_what_a_user_sets_stays_whatever_the_size_of_the_data():
 def test_the_deadline_ends_it_with_what_there_is(examples, fine_tune):
     fitted = fine_tune(examples(100), deadline=time.monotonic(), transformer_epochs=9)
     assert len(fitted.history) == 1
-    assert fitted.remarks == ["The time limit ended the training in epoch 1."]
+    [remark] = fitted.remarks
+    assert remark.startswith("The time limit left no time for training: ")
     assert np.isfinite(fitted.model.log_proba(["w1"])).all()
 
 

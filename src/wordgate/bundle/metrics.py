@@ -98,6 +98,10 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
 
     accuracy: float = Field(description="of all rows, each tested once")
     interval: Interval = Field(description="of that accuracy; groups are resampled")
+    difference_to_count: PairedDifference | None = Field(
+        default=None,
+        description="to the family count, fitted on the same folds; null of a model of that family",
+    )
     folds: list[FoldScores]
 
 

@@ -42,9 +42,10 @@ def explain(bundle: str, text: str, *, threads: int | None, as_json: bool) -> No
     A '-' for TEXT reads one text from standard input, to its end. A model of several columns takes
     them in the form that 'wordgate info' shows, such as 'entity | text'.
     """
-    from wordgate.prediction.predictor import load
+    from wordgate.prediction.predictor import load_aloud
+    from wordgate.runtime.progress import Console
 
-    predictor = load(bundle, threads=threads)
+    predictor = load_aloud(bundle, Console, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
     explanation = predictor.explain(_from_standard_input() if text == "-" else text)
     if as_json:

@@ -59,8 +59,9 @@ def export(
     Models of the families lstm, mlp and logreg can be exported.
     """
     from wordgate.experiments.export import export_onnx
+    from wordgate.runtime.progress import Console
 
-    exported = export_onnx(bundle, out, int8=int8, **options)
+    exported = export_onnx(bundle, out, int8=int8, progress=Console(), **options)
     if exported.reading is not None:
         remark("\n".join(exported.reading.lines()))
     if not as_json:

@@ -67,12 +67,13 @@ def predict(
     'error' for it. A model of several columns takes them in one TEXT, in the form that 'wordgate
     info' shows, such as 'entity | text'.
     """
-    from wordgate.prediction.predictor import check_abstain, load
+    from wordgate.prediction.predictor import check_abstain, load_aloud
+    from wordgate.runtime.progress import Console
 
     if as_json and as_jsonl:
         raise click.UsageError("--json and --jsonl exclude each other.")
     check_abstain(abstain_below)
-    predictor = load(bundle, kernel=kernel, threads=threads)
+    predictor = load_aloud(bundle, Console, kernel=kernel, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
     chunks = _chunks(texts, predictor.config.text_form())
     answers = _answers(predictor, chunks, abstain_below)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     metavar="K",
     type=click.IntRange(min=2),
     help="Cross-validate, too: K more models, each tested on a fold of whole groups it has not"
-    " seen. The model kept is that of the ordinary split.",
+    " seen, and compared with the family count on the same folds. The model kept is that of the"
+    " ordinary split.",
 )
 @json_option
 @verbosity_options
@@ -65,7 +66,8 @@ def train(
         return
     write_result(_format_training(training, verbose=verbose))
     if training.metrics.folds is not None:
-        write_result(f"\n{_format_folds(training.metrics.folds)}")
+        family = training.bundle.config.family
+        write_result(f"\n{_format_folds(family, training.metrics.folds)}")
     out = options["out"]
     text = one_line(training.predictor.config.text_form() or "a text")
     lines = [
@@ -112,19 +114,10 @@ def _next_steps(training: "Training", data: str, out: str) -> list[str]:
     train = ["train", data, "--out", f"{out}-2"]
     steps = []
     if metrics.vectors is None:
-        distill = [
-            "vectors",
-            "distill",
-            "--teacher",
-            "minilm",
-            "--data",
-            data,
-            "--out",
-            "words.bin",
-        ]
+        distill = ["distill", "--teacher", "minilm", "--data", data, "--out", "words.bin"]
         steps += [
             "Next: train on pretrained word vectors, which usually help (some minutes):",
-            f"  {command(*distill)}",
+            f"  {command('vectors', *distill)}",
             f"  {command(*train, '--vectors', 'words.bin')}",
         ]
     return [
@@ -134,9 +127,9 @@ def _next_steps(training: "Training", data: str, out: str) -> list[str]:
     ]
 
 
-def _format_folds(validation: "CrossValidation") -> str:
-    """Write each fold's scores, their accuracy over all rows, and its interval."""
-    from wordgate.report.text import format_interval, format_share
+def _format_folds(family: str, validation: "CrossValidation") -> str:
+    """Write each fold's scores, their accuracy over all rows, its interval, and the verdict."""
+    from wordgate.report.text import format_interval, format_share, format_verdict
 
     lines = [f"{'cross-validation':<20}{'test rows':>12}{'accuracy':>12}{'macro F1':>12}"]
     for number, fold in enumerate(validation.folds, start=1):
@@ -149,4 +142,7 @@ def _format_folds(validation: "CrossValidation") -> str:
         " tested once, by a model that saw none of its group; the model kept is that of the"
         " ordinary split."
     )
+    if validation.difference_to_count is not None:
+        worth = format_verdict(family, "the family count", validation.difference_to_count)
+        lines.append(f"Over all folds: {worth}")
     return "\n".join(lines)

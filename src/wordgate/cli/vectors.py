@@ -19,6 +19,7 @@ from wordgate.cli.streams import print_json, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.distill import Distilled
+    from wordgate.runtime.progress import Progress
     from wordgate.vectors.summary import VectorSummary
     from wordgate.vectors.vector_file import VectorBatch, VectorFile
 
@@ -45,8 +46,10 @@ def info(file: str, *, as_json: bool) -> None:
     from wordgate.vectors.pretrained import locate_vectors
     from wordgate.vectors.summary import summarize
 
-    opened = open_vectors(locate_vectors(file, Console()))
-    summary = summarize(opened, lambda batches: _watched(opened, batches, "reading"))
+    progress = Console()
+    opened = open_vectors(locate_vectors(file, progress))
+    progress.say(f"Reading {file} ...")
+    summary = summarize(opened, lambda batches: _watched(opened, batches, "reading", progress))
     if as_json:
         print_json({"file": file, **dataclasses.asdict(summary)})
     else:
@@ -72,7 +75,7 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     from pathlib import Path
 
     from wordgate.errors import SettingsError
-    from wordgate.runtime.progress import Console
+    from wordgate.runtime.progress import Console, stage
     from wordgate.storage.files import check_file
     from wordgate.vectors.formats import open_vectors
     from wordgate.vectors.pretrained import locate_vectors
@@ -84,20 +87,21 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
             f"'{target}' exists; choose another OUT, or replace it with --overwrite"
         )
     check_file(Path(target), overwrite=True)
-    opened = open_vectors(locate_vectors(source, Console()))
-    count = opened.rows()
-    batches = _watched(opened, opened.batches(), "converting")
+    progress = Console()
+    opened = open_vectors(locate_vectors(source, progress))
+    with stage(progress, f"Counting the vectors in {source}"):
+        count = opened.rows()
+    progress.say(f"Converting {count:,} vectors ...")
+    batches = _watched(opened, opened.batches(), "converting", progress)
     write_vectors(target, batches, format=format_, count=count, dim=opened.dim)
     write_result(f"Wrote {count:,} vectors of {opened.dim:,} numbers to {target} ({format_}).")
 
 
 def _watched(
-    file: "VectorFile", batches: "Iterable[VectorBatch]", doing: str
+    file: "VectorFile", batches: "Iterable[VectorBatch]", doing: str, progress: "Progress"
 ) -> "Iterator[VectorBatch]":
     """Pass on the blocks of a file, with a bar over the file's bytes."""
-    from wordgate.runtime.progress import Console
-
-    with Console().bar(100) as bar:
+    with progress.bar(100) as bar:
         shown = 0
         for block in batches:
             yield block

@@ -1,27 +1,14 @@
 """Labels that are one and the same, written differently, and labels that only look alike."""
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 from unicodedata import category, normalize
 
 from wordgate.tables.header import is_number
+from wordgate.tables.values import name_key
 
 _Key = TypeVar("_Key", bound=Hashable)
-_WHOLE = re.compile(r"([-+]?[0-9]+)\.0")
-
-
-def label_key(label: str) -> str:
-    """Give what labels have in common that are the same.
-
-    Two labels are the same if they are one string in different Unicode forms (NFC and NFD), or a
-    whole number that a table has written as a fraction: ``1.0`` for ``1``. Further zeros tell
-    apart: ``1.10`` and ``1.1`` may be versions or codes.
-    """
-    composed = normalize("NFC", label)
-    whole = _WHOLE.fullmatch(composed)
-    return whole[1] if whole else composed
 
 
 def join_labels(labels: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -33,7 +20,7 @@ def join_labels(labels: Sequence[str]) -> tuple[list[str], list[str]]:
     Returns:
         The labels, and a remark on each that stood in several forms.
     """
-    forms = _by_key(labels, label_key)
+    forms = _by_key(labels, name_key)
     names = {form: key for key, same in forms.items() if len(same) > 1 for form in same}
     if not names:
         return list(labels), []
@@ -51,11 +38,11 @@ def match_labels(labels: Sequence[str], known: Iterable[str]) -> tuple[list[str]
     Returns:
         The labels, and a remark on each that was given another name.
     """
-    forms = _by_key(known, label_key)
+    forms = _by_key(known, name_key)
     there = {label for same in forms.values() for label in same}
     names = {}
     for label in sorted(set(labels) - there):
-        same = forms.get(label_key(label), ())
+        same = forms.get(name_key(label), ())
         if len(same) == 1:
             names[label] = same[0]
     remarks = [_joined(name, [label, name]) for label, name in names.items()]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
-from wordgate.data.labels import alike_labels, join_labels, label_key
+from wordgate.data.labels import alike_labels, join_labels
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
 from wordgate.data.structured import has_structured, refuse_structured, why_structured
@@ -29,7 +29,7 @@ from wordgate.tables import (
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.source import is_file, missing_file
 from wordgate.tables.typed import read_frame
-from wordgate.tables.values import group_name, is_empty
+from wordgate.tables.values import group_name, is_empty, name_key
 
 _TIDY_SHARE_MALFORMED = 0.05
 
@@ -207,8 +207,8 @@ def _keep_rows(
     is_structured = has_structured(texts) or has_structured(labels or ())
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
     dropped = {f"label '{label}'": 0 for label in drop_labels}
-    unwanted = {label_key(label): label for label in drop_labels}
-    to_drop = {label: unwanted.get(label_key(label)) for label in set(labels or ()) if label}
+    unwanted = {name_key(label): label for label in drop_labels}
+    to_drop = {label: unwanted.get(name_key(label)) for label in set(labels or ()) if label}
     dropped.update({"empty label": 0, EMPTY: 0, WHITE_SPACE: 0})
     malformed = records.malformed.copy()
     kept: list[int] = []
@@ -251,9 +251,9 @@ def _check_drop_labels(
         raise DataError(f"no label can be dropped: {source} has no label column")
     there = sorted({label for label in labels if label})
     warnings = []
-    keys = set(map(label_key, there))
+    keys = set(map(name_key, there))
     for wanted in drop_labels:
-        if label_key(wanted) in keys:
+        if name_key(wanted) in keys:
             continue
         hint = near_miss(wanted, there)
         if hint:

@@ -1,6 +1,7 @@
 """What a training has to beat: the family `count` as it ships, and the most frequent label."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from wordgate.evaluation.metrics import Scores
 from wordgate.experiments.metrics import Evaluator
 from wordgate.experiments.resuming import ResultStore
 from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, run_model
-from wordgate.experiments.splits import DataSplits
+from wordgate.experiments.splits import DataSplits, Fold
 from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
 from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig, RunContext
@@ -57,12 +58,8 @@ def fit_baseline(
         BundleError: What is kept is of another training, or damaged.
     """
     now = time.monotonic()
-    context = replace(
-        context,
-        device="auto",
-        checkpoint=None,
-        deadline=now + SHARE_OF_TIME * max(0.0, context.deadline - now),
-    )
+    deadline = now + SHARE_OF_TIME * max(0.0, context.deadline - now)
+    context = replace(context, device="auto", checkpoint=None, deadline=deadline)
     evaluator = Evaluator(splits.test, splits.labels, context.seed)
     scheme = SplitScheme(splits.split.kind, splits, [splits], evaluator, splits.rows)
     config = ComparisonConfig(settings, context, None, None)
@@ -77,6 +74,28 @@ def fit_baseline(
         result.train_seconds,
         tuple(f"The family count, which it is compared with: {remark}" for remark in late),
     )
+
+
+def fit_baseline_on_folds(
+    splits: DataSplits, folds: Sequence[Fold], settings: Settings, context: RunContext
+) -> NDArray[np.float64]:
+    """Fit and test the family `count` on each fold, as a comparison in the same folds does.
+
+    Args:
+        splits: The ordinary split of the rows.
+        folds: The folds.
+        settings: As for `fit_baseline`.
+        context: Seed and progress.
+
+    Returns:
+        Each row's log-probabilities by the model that had not seen it, float64 [rows, classes].
+    """
+    context = replace(context, device="auto", checkpoint=None)
+    evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
+    rows = np.arange(len(splits.all_rows))
+    scheme = SplitScheme(splits.split.kind, splits, list(folds), evaluator, rows)
+    config = ComparisonConfig(settings, context, None, len(folds))
+    return run_model(BASELINE, scheme, config, ResultStore(None, context.progress)).log_proba
 
 
 def clear_baseline(kept: CheckpointConfig) -> None:

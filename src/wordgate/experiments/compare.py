@@ -156,15 +156,17 @@ def compare(
         common = _settings_read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
     files = as_names(unlabelled) or ()
-    teaching = teacher_config(taught, teaching_minutes, has_unlabelled=bool(files))
+    teaching = teacher_config(
+        taught, teaching_minutes, has_unlabelled=bool(files), progress=progress
+    )
     for family in [name for name in own if not FAMILIES[name].cpu_alone] or own[:1]:
-        check_device(family, device)
+        check_device(family, device, progress)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_n_folds(folds, parts_given=parts_given)
     refuse_idle_split(split, valid, test, split_column)
     _refuse_idle_settings(overrides, test, folds)
     _check_out(out, overwrite=overwrite, resume=resume)
-    found = [check_pretrained(family, chosen) for family in own]
+    found = [check_pretrained(family, chosen, progress) for family in own]
     transformer = next((folder for folder in found if folder is not None), None)
     with stage(progress, f"Reading {called(data)}"):
         sources = read_parts(

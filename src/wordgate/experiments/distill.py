@@ -10,13 +10,15 @@ from typing_extensions import Unpack
 
 from wordgate.data import Table, read_table
 from wordgate.errors import DataError, SettingsError
-from wordgate.experiments.reading import ReadingOptions, limit_rows, without_limit
+from wordgate.experiments.reading import ReadingOptions, called, limit_rows, without_limit
 from wordgate.hub import locate_model
-from wordgate.runtime.cpu import choose_threads, limited_blas, torch_threads, wait_asleep
+from wordgate.runtime.cpu import choose_threads, limited_blas, torch_threads
+from wordgate.runtime.display import shown
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.progress import Console, Progress
+from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.storage.files import check_file
 from wordgate.text.tokenizers import Tokenizer, get_tokenizer
+from wordgate.training.families import load_torch
 from wordgate.vectors.distilling import (
     TEACHER,
     SentenceTeacher,
@@ -107,15 +109,16 @@ def distill(
     cut = get_tokenizer(tokenizer)
     folder = locate_model(teacher, TEACHER)
     words = _words(_read(data, reading, progress), cut, progress)
-    progress.say(f"words: {len(words):,} different ones; loading the teacher")
-    wait_asleep()
-    import torch
-
+    progress.say(f"words: {len(words):,} different ones")
+    torch = load_torch(progress)
     with torch_threads(torch, threads), limited_blas(n_threads):
-        loaded = _load(folder, str(teacher))
-        more = further_words(loaded, words, cut) if teacher_words else []
+        with stage(progress, f"Loading the teacher {shown(str(teacher), 200)}"):
+            loaded = _load(folder, str(teacher))
+            more = further_words(loaded, words, cut) if teacher_words else []
+        progress.begin(f"Distilling vectors of {len(words) + len(more):,} words")
         made = distill_words([*words, *more], loaded, dim=size, progress=progress)
-    write_word_vectors(out, format_, made)
+    with stage(progress, f"Writing {out}"):
+        write_word_vectors(out, format_, made)
     there = set(words)
     return Distilled(
         out=out,
@@ -134,7 +137,8 @@ def _read(data: Any, reading: ReadingOptions, progress: Progress) -> Iterable[Ta
         raise DataError("there is no data: give a file at least")
     options, limit = without_limit({**reading, "group": "none"})
     for source in sources:
-        table = limit_rows(read_table(source, **options, labelled=False), limit, seed=0)
+        with stage(progress, f"Reading {called(source)}"):
+            table = limit_rows(read_table(source, **options, labelled=False), limit, seed=0)
         progress.say("\n".join(table.reading.summary()))
         progress.detail("\n".join(table.reading.lines()))
         yield table

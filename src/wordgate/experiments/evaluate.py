@@ -27,7 +27,7 @@ from wordgate.experiments.reading import (
     without_limit,
 )
 from wordgate.models.lstm_forward import NUMPY
-from wordgate.prediction.predictor import Predictor, load
+from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
@@ -135,16 +135,16 @@ def evaluate(
         MissingExtraError: The extra `train`, or `numba` for the kernel, is not installed.
     """
     require_extra("train", "evaluating a model")
-    predictor = load(bundle, kernel=kernel, threads=threads)
-    progress = progress or Silent()
+    shown = progress or Silent()
+    predictor = load_aloud(bundle, lambda: shown, kernel=kernel, threads=threads)
     with limited_blas(choose_threads(threads)):
-        with stage(progress, f"Reading {called(data)}, and looking for rows known from training"):
+        with stage(shown, f"Reading {called(data)}, and looking for rows known from training"):
             rows = labelled_rows(bundle, predictor.config, data, **reading)
         evaluator = Evaluator(rows.dataset, predictor.labels, predictor.config.seed)
-        with stage(progress, f"Predicting {len(rows.dataset):,} texts"):
+        with stage(shown, f"Predicting {len(rows.dataset):,} texts"):
             log_proba = predictor.log_proba(rows.dataset.texts)
         known, seen, unseen = rows.known, rows.seen, None
-        with stage(progress, "Evaluating, with groups resampled for intervals"):
+        with stage(shown, "Evaluating, with groups resampled for intervals"):
             scores = evaluator.scores(log_proba)
             if known is not None and seen is not None and 0 < seen.rows < seen.n:
                 unseen = evaluator.part(~known).scores(log_proba[~known])

@@ -14,11 +14,12 @@ from wordgate.data import ReadReport
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.experiments.evaluate import LabelledRows, labelled_rows
-from wordgate.experiments.reading import ReadingOptions
+from wordgate.experiments.reading import ReadingOptions, called
 from wordgate.export.onnx_file import Exportable, check_family, onnx_bytes
 from wordgate.export.parity import Agreement, RowAccuracy, Session, check_made_up, check_rows
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.storage.files import atomic_output, check_file
 from wordgate.tables.values import checked_texts
 from wordgate.text.encoder import EncodedTexts
@@ -51,6 +52,7 @@ def export_onnx(
     data: Any = None,
     overwrite: bool = False,
     threads: int | None = None,
+    progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Exported:
     """Write a model as one ONNX file that needs only ONNX Runtime, and no wordgate.
@@ -68,6 +70,7 @@ def export_onnx(
             that the model was trained on gives the rows that it was not.
         overwrite: Replace a file that is there.
         threads: In how many threads to compare the file with the model, as for `wordgate.load`.
+        progress: Where it is shown what is being done; None for nowhere.
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
@@ -87,13 +90,22 @@ def export_onnx(
     check_file(out, overwrite=overwrite)
     config = folder.config()
     check_family(config.family)  # before the model is loaded: a transformer takes torch and time
-    model = cast("Exportable", folder.model(config, threads=threads))
+    progress = progress or Silent()
+    with stage(progress, f"Loading {called(bundle)}"):
+        model = cast("Exportable", folder.model(config, threads=threads))
     with limited_blas(n_threads):
-        rows = None if data is None else labelled_rows(bundle, config, data, **reading)
+        rows = None
+        if data is not None:
+            with stage(
+                progress, f"Reading {called(data)}, and looking for rows known from training"
+            ):
+                rows = labelled_rows(bundle, config, data, **reading)
         with atomic_output(out) as aside:
-            aside.write_bytes(onnx_bytes(model, config, int8=int8))
-            session = Session(aside, threads=n_threads)
-            agreement, judged = _compared(session, model, config, rows, int8=int8)
+            with stage(progress, f"Writing {out}"):
+                aside.write_bytes(onnx_bytes(model, config, int8=int8))
+                session = Session(aside, threads=n_threads)
+            with stage(progress, "Comparing it with the model"):
+                agreement, judged = _compared(session, model, config, rows, int8=int8)
     return Exported(
         out, out.stat().st_size, agreement, judged, None if rows is None else rows.reading
     )

@@ -1,5 +1,6 @@
 """Reading the data of an experiment: labelled rows of one source or several, and texts without."""
 
+import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from wordgate.split.assignment import GroupTable
 from wordgate.split.sampling import sample_groups
 
 _FEW_GROUPS = 10  # a sample of fewer could hardly be split
+_OUT_OF_PROPORTION = 0.1  # of the sample: what a label may have too much of it by whole groups
 
 
 class TableOptions(TypedDict, total=False):
@@ -195,8 +197,7 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
     Raises:
         DataError: The limit is less than 1.
     """
-    if limit is not None and limit < 1:
-        raise DataError(f"the limit is {limit}: keep at least 1 row")
+    limit = _checked_limit(limit)
     if limit is None or len(table) <= limit:
         return table
     strata = Factorized.of([*map(repr, zip(*_strata(table), strict=True))])
@@ -209,13 +210,25 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
     def n_strata(rows: NDArray[np.bool_]) -> int:
         return len(np.unique(strata.codes[rows]))
 
+    def off(rows: NDArray[np.bool_]) -> float:
+        n_all, n_kept = (np.bincount(codes) for codes in (strata.codes, strata.codes[rows]))
+        return float((n_kept - limit * n_all[: len(n_kept)] / len(table)).max())
+
     kept = sample(group.codes, group.names)
     what = "whole groups" if table.groups is not None else "copies together"
+    singly = sample(np.arange(len(table)), table.bodies)
     too_few = len(np.unique(group.codes[kept])) < min(_FEW_GROUPS, limit, len(group.names))
-    if too_few or 2 * kept.sum() < limit or n_strata(kept) < min(limit, len(strata.names)):
-        kept = sample(np.arange(len(table)), table.bodies)
-        what = "single rows, its groups being too large"
+    if (
+        too_few
+        or 2 * kept.sum() < limit
+        or n_strata(kept) < min(limit, len(strata.names))
+        or off(kept) > off(singly) + _OUT_OF_PROPORTION * limit
+    ):
+        kept, what = singly, "single rows, its groups being too large"
     reason = f"beyond the limit of {limit:,}: it keeps {what}, sampled with seed {seed}"
+    chosen = table.select(np.flatnonzero(kept))
+    if set(chosen.parts or ()) != set(table.parts or ()):
+        raise DataError(f"the limit of {limit:,} rows is too low to keep some of every part")
     warnings = table.reading.warnings
     if n_strata(kept) < len(strata.names):
         warnings = [*warnings, f"the limit of {limit:,} rows is too low to keep every label"]
@@ -225,8 +238,17 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
         dropped={**table.reading.dropped, reason: int((~kept).sum())},
         warnings=warnings,
     )
-    chosen = table.select(np.flatnonzero(kept))
     return replace(chosen, reading=replace(reading, preview=chosen.preview()))
+
+
+def _checked_limit(limit: int | None) -> int | None:
+    try:
+        number = None if limit is None else 0 if isinstance(limit, bool) else operator.index(limit)
+    except TypeError:
+        number = 0
+    if number is not None and number < 1:
+        raise DataError(f"the limit is {limit!r}: keep at least 1 row, as a whole number")
+    return number
 
 
 def _strata(table: Table) -> list[Sequence[str]]:
@@ -374,12 +396,14 @@ def read_unlabelled(
     texts: list[str] = []
     groups: list[str] = []
     for file in files:
-        read = _read_unlabelled(file, table, encoding)
+        with stage(progress, f"Reading {called(file)}"):
+            read = _read_unlabelled(file, table, encoding)
         progress.say("\n".join(read.reading.summary()))
         progress.detail("\n".join(["", "texts without labels:", *read.reading.lines()]))
         texts += read.texts
         groups += read.named_groups() or [""] * len(read)
-    return Unlabelled.beside(table.texts, table.named_groups(), texts, groups)
+    with stage(progress, f"Looking for near copies among {len(table) + len(texts):,} texts"):
+        return Unlabelled.beside(table.texts, table.named_groups(), texts, groups)
 
 
 def _read_unlabelled(file: str | Path, table: Table, encoding: str | None) -> Table:

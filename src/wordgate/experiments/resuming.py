@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,6 +48,8 @@ def _own_files(name: str) -> re.Pattern[str]:
 
 _RESULT_FILE = _own_files(rf"[a-z]+-(?:{'|'.join(COMPARED)})-[1-9][0-9]*")
 _TEACHER_FILE = _own_files(r"(?:teacher-[0-9]+|vectors|answers)")
+_FINISHED = "finished"
+"""Marks the folder of a teaching whose student is written: what else is in it can be deleted."""
 
 
 def checkpoint_config(
@@ -79,6 +82,8 @@ def checkpoint_config(
     check_place(file, "training", folder=False)
     if FAMILIES[family].can_be_taught:
         folders["teaching"] = teaching_path(out)
+        if not file.exists() and _is_over(teaching_path(out)):
+            clear_teacher_cache(teaching_path(out))
     for what, folder in folders.items():
         check_place(folder, what, folder=True)
     kept = next((one for one in (file, *folders.values()) if one.exists()), file)
@@ -169,10 +174,10 @@ def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: b
 
 
 def _clear(folder: Path, is_own: Callable[[Path], object]) -> None:
-    """Delete a folder's own files, and the folder if nothing else is in it."""
+    """Delete a folder's own files, the mark last, and the folder if nothing else is in it."""
     if not folder.is_dir():
         return
-    for file in list(folder.iterdir()):
+    for file in sorted(folder.iterdir(), key=lambda file: file.name == _FINISHED):
         if is_own(file):
             file.unlink()
     if not any(folder.iterdir()):
@@ -424,4 +429,21 @@ class TeacherCache:
 
 def clear_teacher_cache(folder: Path) -> None:
     """Delete what a teaching has kept, and the folder if nothing else is in it."""
-    _clear(folder, lambda file: _TEACHER_FILE.fullmatch(file.name) and file.is_file())
+    _clear(folder, _is_of_teaching)
+
+
+def mark_teacher_cache(folder: Path) -> None:
+    """Note that what a teaching has kept is needed no more, once the checkpoint is gone, too."""
+    if folder.is_dir():
+        with suppress(OSError):  # the model is written: that this fails is no reason to say so
+            (folder / _FINISHED).touch()
+
+
+def _is_over(folder: Path) -> bool:
+    """Tell whether a teaching is over, or nothing of it was kept; a kill left its folder."""
+    return folder.is_dir() and ((folder / _FINISHED).is_file() or not any(folder.iterdir()))
+
+
+def _is_of_teaching(file: Path) -> bool:
+    known = file.name == _FINISHED or _TEACHER_FILE.fullmatch(file.name)
+    return bool(known) and file.is_file()

@@ -252,8 +252,8 @@ def _fingerprint(family: str, fold: Fold, config: ComparisonConfig) -> RunFinger
     if family == TAUGHT_LSTM and config.teaching is not None:
         work["texts without labels"] = config.teaching.unlabelled_digest()
         work["teaching minutes"] = str(config.teaching.minutes)
-    device = config.device_of(family)
-    engine = engine_of(family_of(family), settings, device, threads=config.context.threads)
+    context = replace(config.context, device=config.device_of(family))
+    engine = engine_of(family_of(family), settings, context)
     return RunFingerprint(work, engine)
 
 

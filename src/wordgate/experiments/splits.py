@@ -14,11 +14,11 @@ from wordgate.dedup.near_duplicates import (
     NearDuplicates,
     find_near_duplicates,
 )
-from wordgate.errors import DataError
+from wordgate.errors import DataError, near_miss
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
 from wordgate.split.folds import grouped_folds, random_folds
-from wordgate.split.leakage import MEMORY, TEMPLATES
+from wordgate.split.leakage import ALIKE, MEMORY, TEMPLATES
 from wordgate.split.splits import Split, given_split, grouped_split, random_split
 from wordgate.training.fitting import FitData
 from wordgate.vectors.pretrained import PretrainedVectors
@@ -100,11 +100,17 @@ def split_table(
     targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
     everything = Dataset(table.texts, targets, copies.joined.groups)
     agreement = copies.label_agreement(split.test, split.train, targets)
-    if agreement.is_templated and agreement.rows > copies.has_own_in(split.test, split.train).sum():
-        warnings = tuple(line.replace(MEMORY, TEMPLATES) for line in split.warnings)
+    known = copies.has_own_in(split.test, split.train)
+    instead = None
+    if not (known | copies.has_duplicate_in(split.test, split.train)).any():
+        instead = ALIKE
+    elif agreement.is_templated and agreement.rows > known.sum():
+        instead = TEMPLATES
+    if instead is not None:
+        warnings = tuple(line.replace(MEMORY, instead) for line in split.warnings)
         split = replace(split, warnings=warnings)
     train, valid, test = map(everything.part, (split.train, split.valid, split.test))
-    _check_labels(labels, train)
+    _check_labels(labels, train, (valid, test))
     vocabulary_of = everything if settings.text.vocabulary_from == "all" else None
     return DataSplits(
         labels, train, valid, test, split.test, vocabulary_of, split, copies, agreement, everything
@@ -152,13 +158,16 @@ def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) 
     return replace(split, reason=f"{split.reason} {copies.sentence()}")
 
 
-def _check_labels(labels: tuple[str, ...], train: Dataset) -> None:
+def _check_labels(labels: tuple[str, ...], train: Dataset, others: Sequence[Dataset]) -> None:
     learned = set(train.targets.tolist())
     missing = [label for number, label in enumerate(labels) if number not in learned]
     if missing:
+        hint = near_miss(missing[0], [labels[number] for number in sorted(learned)])
+        keeps_rows = all(learned.intersection(part.targets.tolist()) for part in others)
         raise DataError(
-            f"no training row has the label '{missing[0]}', which stands in validation or test;"
-            f" give it training rows{_or_leave_out(missing, labels)}"
+            f"no training row has the label '{missing[0]}', which stands in validation or test"
+            f"{f'{hint} Else' if hint else ';'} give it training rows"
+            f"{_or_leave_out(missing, labels) if keeps_rows else ''}"
         )
 
 

@@ -29,7 +29,7 @@ from wordgate.experiments.teachers import (
     make_augmenter,
 )
 from wordgate.families import FAMILIES
-from wordgate.runtime.progress import Progress
+from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.distillation import TransferSet, answered
@@ -154,6 +154,7 @@ def teacher_config(
     minutes: float | None,
     *,
     has_unlabelled: bool,
+    progress: Progress,
     folder: Path | None = None,
     resume: bool = False,
 ) -> TeacherConfig | None:
@@ -163,6 +164,7 @@ def teacher_config(
         settings: They name the teachers; None for a family that learns from none.
         minutes: How long teaching may take; None for no limit.
         has_unlabelled: Whether there are texts without labels.
+        progress: Where it is said which teacher is loaded.
         folder: Where to keep teachers and answers; None for nowhere.
         resume: Whether to go on with a teaching that was interrupted.
 
@@ -181,7 +183,7 @@ def teacher_config(
         return None
     if minutes is not None and not minutes > 0:
         raise SettingsError(f"teaching_minutes is {minutes}; it must be more than 0")
-    saved = load_saved(settings.teacher.models)
+    saved = load_saved(settings.teacher.models, progress)
     check_pretrained_teachers([name for name in settings.teacher.models if name not in saved])
     return TeacherConfig(saved, minutes=minutes, folder=folder, resume=resume)
 
@@ -246,7 +248,8 @@ def fit_model(
             settings = settings if own is None else settings.with_vectors_of(own.dim)
             vectors = own
         augmenter = make_augmenter(texts, vectors, settings, progress)
-        transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
+        with stage(progress, "Making variations of the texts"):
+            transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
         teacher, labelling = MeanTeacher(teachers), replace(context, deadline=limit)
         answers = label_texts(teacher, transfer, test, data.n_classes, folder, labelling)
         taught = DistillationResult(

@@ -26,8 +26,9 @@ from wordgate.hub import Role, locate_model
 from wordgate.models.base import Model, log_softmax
 from wordgate.models.transformer import TransformerModel
 from wordgate.runtime.cpu import torch_threads
+from wordgate.runtime.display import shown
 from wordgate.runtime.packages import require_extra
-from wordgate.runtime.progress import Progress
+from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import NO_TEACHER, Settings
 from wordgate.text.augmentation import Augmenter, nearest_words
 from wordgate.text.tokenizers import get_tokenizer
@@ -187,8 +188,9 @@ def fit_teachers(
     own = None
     for number, name in enumerate(names):
         if name in saved:
-            own = own or Fingerprints.of([*data.train.texts, *data.valid.texts], None)
-            saved[name].check_unseen(test, own)
+            with stage(context.progress, "Looking for test rows that the teacher knows"):
+                own = own or Fingerprints.of([*data.train.texts, *data.valid.texts], None)
+                saved[name].check_unseen(test, own)
             found.append(saved[name].teacher(data.labels))
             continue
         columns = tuple(range(data.n_classes))
@@ -210,11 +212,12 @@ def fit_teachers(
     return found
 
 
-def load_saved(names: Sequence[str]) -> dict[str, SavedModel]:
+def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel]:
     """Load those teachers that are saved models.
 
     Args:
         names: All teachers, as the user calls them.
+        progress: Where it is said which one is loaded.
 
     Returns:
         The saved models by their names; other teachers have to be fine-tuned.
@@ -227,11 +230,12 @@ def load_saved(names: Sequence[str]) -> dict[str, SavedModel]:
     for name in names:
         if name == NO_TEACHER or not (Path(name).expanduser() / MANIFEST).is_file():
             continue
-        folder = BundleFolder.open(Path(name).expanduser())
-        config = folder.config()
-        saved[name] = SavedModel(
-            name, config.labels, folder.model(config), config.temperature, folder.fingerprints()
-        )
+        with stage(progress, f"Loading the teacher {shown(name, 200)}"):
+            folder = BundleFolder.open(Path(name).expanduser())
+            config = folder.config()
+            saved[name] = SavedModel(
+                name, config.labels, folder.model(config), config.temperature, folder.fingerprints()
+            )
     return saved
 
 
@@ -280,12 +284,13 @@ def distilled_vectors(
 
         from wordgate.training.pretrained_transformer import EncoderWords
 
-        asked = EncoderWords(name, model.encoder, model.network)
-        cut = get_tokenizer(settings.text.tokenizer)
-        counts = Counter(word for text in texts for word in cut(text))
-        frequent = counts.most_common(settings.text.max_words)
-        words = [word for word, _ in frequent if len(word) <= LONGEST_WORD]
-        words += further_words(asked, words, cut)
+        with stage(context.progress, "Choosing the words to distill"):
+            asked = EncoderWords(name, model.encoder, model.network)
+            cut = get_tokenizer(settings.text.tokenizer)
+            counts = Counter(word for text in texts for word in cut(text))
+            frequent = counts.most_common(settings.text.max_words)
+            words = [word for word, _ in frequent if len(word) <= LONGEST_WORD]
+            words += further_words(asked, words, cut)
         context.progress.begin(f"Distilling vectors of {len(words):,} words from the teacher")
         with torch_threads(torch, context.threads):
             made = distill_words(words, asked, progress=context.progress)
@@ -312,7 +317,9 @@ def make_augmenter(
     words = [word for word, n in counts.items() if n > 1 and any(map(str.isalpha, word))]
     found = vectors.lookup(words, settings.vectors.spelling, progress)
     known = [word for word, is_known in zip(words, found.known.tolist(), strict=True) if is_known]
-    return Augmenter(tokenizer, nearest_words(known, found.vectors[found.known], NEIGHBOURS))
+    with stage(progress, f"Finding the nearest of {len(known):,} words"):
+        nearest = nearest_words(known, found.vectors[found.known], NEIGHBOURS)
+    return Augmenter(tokenizer, nearest)
 
 
 def label_texts(
@@ -344,6 +351,8 @@ def label_texts(
     def keep() -> None:
         folder.keep_answers(answers)
 
+    n_texts = len(test) + len(transfer)
+    context.progress.begin(f"The teacher labels up to {n_texts:,} texts")
     try:
         of_test = replace(context, deadline=math.inf)
         ask(teacher, test.texts, np.arange(len(test)), answers["test"], of_test, keep)

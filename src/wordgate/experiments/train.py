@@ -25,6 +25,7 @@ from wordgate.experiments.baselines import (
     baselines_of,
     clear_baseline,
     fit_baseline,
+    fit_baseline_on_folds,
     majority_log_proba,
 )
 from wordgate.experiments.fitting import Calibrated, Clock, peak_memory_mb
@@ -54,6 +55,7 @@ from wordgate.experiments.resuming import (
     checkpoint_path,
     clear_teacher_cache,
     is_complete,
+    mark_teacher_cache,
     teaching_path,
 )
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
@@ -212,6 +214,7 @@ def train(
         chosen if FAMILIES[model].can_be_taught else None,
         teaching_minutes,
         has_unlabelled=bool(files),
+        progress=progress,
         folder=teaching_path(out) if out is not None and FAMILIES[model].can_be_taught else None,
         resume=resume,
     )
@@ -224,12 +227,12 @@ def train(
         None if out is None or checkpoint is None else CheckpointConfig(baseline_path(out), resume)
     )
     seed = checked_seed(seed)
-    check_device(model, device)
+    check_device(model, device, progress)
     parts_given = any(part is not None for part in (valid, test, split_column))
     check_folds(folds, chosen, parts_given=parts_given, max_minutes=max_minutes)
     if out is not None:
         check_destination(out, overwrite=overwrite)
-    check_pretrained(model, chosen)
+    check_pretrained(model, chosen, progress)
     with stage(progress, f"Reading {called(data)}"):
         sources = read_parts(
             data,
@@ -257,10 +260,13 @@ def train(
             training.save(out, overwrite=overwrite)
     if kept is not None:
         clear_baseline(kept)
+    taught_in = None if teaching is None else teaching.folder
+    if taught_in is not None:
+        mark_teacher_cache(taught_in)
     if checkpoint is not None:  # after the baseline, which by itself would block a new training
         remove(checkpoint.file)
-    if teaching is not None and teaching.folder is not None:
-        clear_teacher_cache(teaching.folder)
+    if taught_in is not None:  # after the checkpoint, which would be of no use without
+        clear_teacher_cache(taught_in)
     return training
 
 
@@ -316,18 +322,19 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
     suspected = None
     if by_folds is not None:
         suspected = predictions(table, splits.all_rows, np.arange(len(table)), by_folds)
-    analysis = analyse_errors(
-        scores,
-        predictions(table, splits.test, splits.rows, log_proba),
-        words,
-        temperature=scaling.temperature,
-        before=scaling.before,
-        after=scaling.after,
-        coverage=coverage,
-        suspected=suspected,
-        texts=not plan.no_texts,
-        seed=seed,
-    )
+    with stage(progress, "Analysing the errors"):
+        analysis = analyse_errors(
+            scores,
+            predictions(table, splits.test, splits.rows, log_proba),
+            words,
+            temperature=scaling.temperature,
+            before=scaling.before,
+            after=scaling.after,
+            coverage=coverage,
+            suspected=suspected,
+            texts=not plan.no_texts,
+            seed=seed,
+        )
     metrics = Metrics.model_validate(
         {
             **dict(scores),
@@ -349,7 +356,8 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
             "remarks": remarks,
         }
     )
-    page = model_page(config, metrics, analysis, sections(found))
+    with stage(progress, "Writing the report"):
+        page = model_page(config, metrics, analysis, sections(found))
     bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
     return Training(predictor, metrics, bundle, (*splits.split.warnings, *remarks))
@@ -402,4 +410,11 @@ def _cross_validate(
         return fit_model(plan.model, data, fold.test, plan.settings, teaching, context)[0]
 
     folds = make_folds(table, splits, plan.folds, plan.settings, context.seed)
-    return cross_validate(splits, folds, fit, context)
+    validation, log_proba = cross_validate(splits, folds, fit, context)
+    if plan.model == BASELINE:
+        return validation, log_proba
+    context.progress.say("Fitting the baseline, the family count, on the same folds ...")
+    of_count = fit_baseline_on_folds(splits, folds, plan.settings, context)
+    evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
+    difference = evaluator.paired_difference(log_proba, of_count)
+    return validation.model_copy(update={"difference_to_count": difference}), log_proba

@@ -1,8 +1,8 @@
 """The predictor: strings in, labels and probabilities out, without torch."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,13 @@ from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.calibration import apply_temperature
+from wordgate.families import FAMILIES
 from wordgate.models.base import Model
 from wordgate.models.lstm import with_kernel
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.explanation import Explanation, explain
 from wordgate.runtime.display import brief
+from wordgate.runtime.progress import Progress, stage
 from wordgate.tables.values import checked_texts
 
 
@@ -115,6 +117,21 @@ class Predictor:
         return apply_temperature(
             self._model.log_proba(checked_texts(texts)), self.config.temperature
         )
+
+
+def load_aloud(path: str | Path, progress: Callable[[], Progress], **options: Any) -> Predictor:
+    """Load a model, and say so where that takes seconds, as it does of a transformer.
+
+    Args:
+        path: The model's folder.
+        progress: Gives where to say it.
+        **options: Those of `load`, which raises the same.
+    """
+    family = FAMILIES.get(BundleFolder.open(path).config().family)
+    if family is None or family.extra is None:
+        return load(path, **options)
+    with stage(progress(), f"Loading {path}"):
+        return load(path, **options)
 
 
 def check_abstain(abstain_below: float) -> None:

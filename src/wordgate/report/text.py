@@ -94,10 +94,15 @@ def outcome(family: str, metrics: Metrics) -> str | None:
 
 def verdict(family: str, metrics: Metrics) -> str:
     """Write bluntly whether a model is worth more than the best that it has to beat."""
-    name = family_name(family)
     baseline, difference = metrics.difference_to_baseline(family)
     if difference is None:  # an older wordgate measured none
-        return f"How the {name} model compares with {baseline} was not measured."
+        return f"How the {family_name(family)} model compares with {baseline} was not measured."
+    return format_verdict(family, baseline, difference)
+
+
+def format_verdict(family: str, baseline: str, difference: PairedDifference) -> str:
+    """Write whether a model of a family is worth more than what it has to beat."""
+    name = family_name(family)
     facts = f"{format_points(difference)} points, {format_evidence(difference)}"
     if difference.proven == "better":
         return f"The {name} model beats {baseline}: {facts}."
@@ -131,7 +136,7 @@ def leak_warning(split: SplitFacts) -> str:
             " rows look like texts made from templates, which are no memory: they bear other labels"
             " as well."
         )
-    if split.leaked_by_group == 0:
+    if split.leaked_by_group == 0 or not (known or split.near_duplicates_in_train):
         return split.leakage()
     worth = "are" if known else "may be"
     return f"LEAK: {split.leakage()} So these scores {worth} partly memory{remedy}."

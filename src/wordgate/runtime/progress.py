@@ -13,7 +13,7 @@ from typing import Protocol
 
 from wordgate.runtime.display import encodable
 
-_SILENCE, _LONGEST_SILENCE = 2.0, 30.0
+_SILENCE, _LONGEST_SILENCE = 1.9, 30.0  # a beat may come a little early
 """Seconds without a line in a log: at first, and after minutes."""
 _BEAT = 1.0
 
@@ -115,7 +115,9 @@ class Console:
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
         """Show a bar where something can move, with the time left where that can be told."""
         if not self._live:
-            yield _LogBar(self, total, done)
+            in_log = _LogBar(self, total, done)
+            with _every_beat(in_log.beat):
+                yield in_log
             return
         from rich.progress import (
             BarColumn,
@@ -163,12 +165,20 @@ def beating(bar: ProgressBar, name: str) -> Iterator[None]:
     if tick is None:
         yield
         return
-    done, started = Event(), time.monotonic()
+    started = time.monotonic()
     tick(name)
+    with _every_beat(lambda: tick(f"{name}: {time.monotonic() - started:.0f} s")):
+        yield
+
+
+@contextmanager
+def _every_beat(call: Callable[[], None]) -> Iterator[None]:
+    """Call a function every second, in a thread of its own."""
+    done = Event()
 
     def beat() -> None:
         while not done.wait(_BEAT):
-            tick(f"{name}: {time.monotonic() - started:.0f} s")
+            call()
 
     thread = Thread(target=beat, daemon=True, name="wordgate-progress")
     thread.start()
@@ -190,17 +200,30 @@ class _LogBar:
     def __init__(self, console: Console, total: int | None, done: int):
         self._console, self._total, self._done = console, total, done
         self._started = time.monotonic()
+        self._label: str | None = ""  # None while another one tells that it goes on
 
     def advance(self, label: str) -> None:
         self._done += 1
-        known = self._total is not None
-        reached = (
-            f"{self._done / max(1, self._total or 0):.0%}" if known else f"{self._done:,} done"
-        )
-        self.tick(f"{label}: {reached}")
+        self._label = f"{label}: {self._reached()}"
+        self._say_after_silence(self._label)
+
+    def _reached(self) -> str:
+        if self._total is None:
+            return f"{self._done:,} done"
+        return f"{self._done / max(1, self._total):.0%}"
+
+    def beat(self) -> None:
+        """Say the last thing again, that one unit of work may last; nothing where none is known."""
+        if self._label or (self._label is not None and self._total is not None):
+            seconds = time.monotonic() - self._started
+            self._say_after_silence(f"{self._label or self._reached()}, after {seconds:.0f} s")
 
     def tick(self, label: str) -> None:
         """Say what is being done, without a unit of work more."""
+        self._label = None
+        self._say_after_silence(label)
+
+    def _say_after_silence(self, label: str) -> None:
         now = time.monotonic()
         silence = min(_LONGEST_SILENCE, max(_SILENCE, (now - self._started) / 5))
         if now - max(self._console.said, self._started) >= silence:

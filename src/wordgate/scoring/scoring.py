@@ -16,7 +16,7 @@ from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.models.lstm_forward import NUMPY
-from wordgate.prediction.predictor import Predictor, check_abstain, load
+from wordgate.prediction.predictor import Predictor, check_abstain, load_aloud
 from wordgate.runtime.cpu import choose_threads, processor
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
@@ -162,7 +162,7 @@ def score(
             Path(bundle) / MANIFEST, source, resume=resume, overwrite=overwrite
         ):
             return _nothing_to_do(bundle, source, out, progress)
-        predictor = load(bundle, kernel=kernel, threads=threads)
+        predictor = load_aloud(bundle, lambda: progress, kernel=kernel, threads=threads)
         options = InputOptions(text, encoding, batch)
         opened = open_input(source, predictor.config, options, form)
         form = form or opened.table.reader.form

@@ -1,6 +1,7 @@
 """Grouped k-fold cross-validation, stratified by label, with near duplicates kept together."""
 
 import heapq
+import operator
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
+from wordgate.settings import checked_seed
 from wordgate.split.assignment import GroupTable, check_lengths
 from wordgate.tables.values import checked_column, checked_groups, checked_texts
 
@@ -29,10 +31,13 @@ class GroupedSplit:
     """
 
     def __init__(self, n_splits: int = 5, *, seed: int = 0, join_copies: bool = True):
-        if n_splits < 2:
-            raise SettingsError(f"n_splits is {n_splits}; it must be 2 or more")
-        self.n_splits = n_splits
-        self.seed = seed
+        try:
+            self.n_splits = operator.index(n_splits)
+        except TypeError:
+            self.n_splits = 0
+        if self.n_splits < 2:
+            raise SettingsError(f"n_splits is {n_splits!r}; it must be a whole number, 2 or more")
+        self.seed = checked_seed(seed)
         self.join_copies = join_copies
 
     def __repr__(self) -> str:

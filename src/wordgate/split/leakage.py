@@ -11,6 +11,11 @@ _FEW_ROWS = 10  # a label with fewer rows than this is named in a warning
 _MOST_NAMED = 5  # labels named in one warning
 MEMORY = "the test score measures memory as well as skill"
 """What a leak means, where groups are what the data says, or copies that bear the same label."""
+ALIKE = (
+    "these groups were joined for likeness, and no test row has its text, its own group or a near"
+    " copy there"
+)
+"""What the leak of a split is where only groups that likeness joined reach into train."""
 TEMPLATES = "they look like texts made from templates, since near copies bear other labels as well"
 """What it means where near copies, joined to groups, agree in label little more than by chance."""
 

@@ -4,8 +4,12 @@ Every call that takes texts, labels or groups takes them through this module, so
 object means the same everywhere.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from unicodedata import normalize
+
+import numpy as np
 
 from wordgate.errors import DataError
 from wordgate.runtime.display import brief, shown
@@ -14,6 +18,7 @@ from wordgate.tables.encoding import without_surrogates
 EMPTY_TEXT = "the text is empty"
 
 _MISSING_WORDS = frozenset(("nan", "NaN", "NAN", "NaT", "<NA>", "None", "null", "NULL"))
+_WHOLE = re.compile(r"([-+]?[0-9]+)\.0")
 _NAMES_SHOWN = 5
 
 
@@ -26,17 +31,32 @@ def is_empty(text: str) -> bool:
 
 
 def is_missing(value: Any) -> bool:
-    """Recognise a missing value: None, NaN, NaT, NA, and whatever else differs from itself."""
+    """Recognise a missing value: None, NaN, NaT, NA, masked, whatever else differs from itself."""
     try:
-        return value is None or bool(value != value)
+        return value is None or value is np.ma.masked or bool(value != value)
     except (TypeError, ValueError, ArithmeticError):  # pandas.NA, several values, a signalling NaN
         return True
 
 
+def name_key(name: str) -> str:
+    """Give what names of labels or groups have in common that are the same.
+
+    Two names are the same if they are one string in different Unicode forms (NFC and NFD), or a
+    whole number that a table has written as a fraction: ``1.0`` for ``1``. Further zeros tell
+    apart: ``1.10`` and ``1.1`` may be versions or codes.
+    """
+    composed = normalize("NFC", name)
+    whole = _WHOLE.fullmatch(composed)
+    return whole[1] if whole else composed
+
+
 def group_name(group: Any) -> str:
-    """Name a group: "" where it is missing or blank, or a word that stands for a missing one."""
+    """Name a group by its `name_key`: it may be a fraction in one file, where ids are missing.
+
+    The name is "" where the group is missing or blank, or a word that stands for a missing one.
+    """
     name = "" if is_missing(group) else str(group).strip()
-    return "" if name in _MISSING_WORDS else name
+    return "" if name in _MISSING_WORDS else name_key(name)
 
 
 def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
@@ -137,6 +157,9 @@ def column_names(values: Any) -> list[Any] | None:
     """Name the columns of a data frame, data set or mapping; None for anything else."""
     if isinstance(values, Mapping):
         return list(values)
+    fields = getattr(getattr(values, "dtype", None), "names", None)
+    if fields is not None:  # a structured array
+        return list(fields)
     for attribute in ("column_names", "columns"):
         names = getattr(values, attribute, None)
         if names is not None and not callable(names):

@@ -1,11 +1,15 @@
 """Fitting a model of any family, by the family's name."""
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
 from wordgate.errors import SettingsError, did_you_mean
 from wordgate.families import FAMILIES, imported
 from wordgate.runtime.cpu import single_thread_environment, torch_threads, wait_asleep
 from wordgate.runtime.packages import require_extra
+from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.settings import Settings
 from wordgate.training.fitting import FitData, Fitted, RunContext
 
@@ -35,16 +39,24 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
     known = FAMILIES[family]
     if known.vectors == "required" and data.vectors is None:
         raise SettingsError(f"{family} averages word vectors, and there are none")
-    wait_asleep()
     fitted: Fitted
+    if known.uses_torch:
+        load_torch(context.progress)
     if known.cpu_alone:
         fitted = imported(known.fit)(data, settings, context)
         return fitted
-    import torch
-
-    with torch_threads(torch, context.threads):
+    with torch_threads(load_torch(context.progress), context.threads):
         fitted = imported(known.fit)(data, settings, context)
     return fitted
+
+
+def load_torch(progress: Progress) -> ModuleType:
+    """Import torch, and say so the first time, which takes seconds."""
+    wait_asleep()
+    if "torch" not in sys.modules:
+        with stage(progress, "Loading torch"):
+            importlib.import_module("torch")
+    return sys.modules["torch"]
 
 
 def check_family(family: str) -> None:
@@ -62,8 +74,15 @@ def check_family(family: str) -> None:
         require_extra(needed.extra, needed.fitting)
 
 
-def check_pretrained(family: str, settings: Settings) -> Path | None:
+def check_pretrained(
+    family: str, settings: Settings, progress: Progress | None = None
+) -> Path | None:
     """Find, and fetch if need be, the network that a family begins with, before any work is done.
+
+    Args:
+        family: The family.
+        settings: They name the network.
+        progress: Where it is said that torch is loaded; None for nowhere.
 
     Returns:
         Its folder; None for a family that begins with none.
@@ -74,30 +93,31 @@ def check_pretrained(family: str, settings: Settings) -> Path | None:
     pretrained = FAMILIES[family].pretrained
     if pretrained is None:
         return None
-    wait_asleep()
+    load_torch(progress or Silent())
     folder: Path = imported(pretrained)(settings)
     return folder
 
 
-def engine_of(
-    family: str, settings: Settings, device: str, *, threads: int | None = None
-) -> dict[str, str]:
+def engine_of(family: str, settings: Settings, context: RunContext) -> dict[str, str]:
     """Name what `fit` would compute with, as `Fitted` does of what it has."""
     known = FAMILIES[family]
     if known.engine is None:
         return single_thread_environment(*known.packages[:1])
-    wait_asleep()
-    import torch
-
+    torch = load_torch(context.progress)
     from wordgate.training.device import choose_device
 
-    with torch_threads(torch, threads):
-        engine: dict[str, str] = imported(known.engine)(settings, choose_device(device))
+    with torch_threads(torch, context.threads):
+        engine: dict[str, str] = imported(known.engine)(settings, choose_device(context.device))
     return engine
 
 
-def check_device(family: str, device: str) -> None:
+def check_device(family: str, device: str, progress: Progress | None = None) -> None:
     """Refuse a device that doesn't exist, or has no effect, before any work is done.
+
+    Args:
+        family: The family.
+        device: The device.
+        progress: Where it is said that torch is loaded; None for nowhere.
 
     Raises:
         SettingsError: There is no such device, or the family computes on the CPU alone.
@@ -110,7 +130,7 @@ def check_device(family: str, device: str) -> None:
                 f"device '{device}' has no effect: models of the family {family} use the CPU alone"
             )
         return
-    wait_asleep()
+    load_torch(progress or Silent())
     from wordgate.training.device import choose_device
 
     choose_device(device)

@@ -122,6 +122,7 @@ class TrainingLoop(Generic[SnapshotT]):
         self._checkpoint = checkpoint
         self._evaluation_seconds = len(targets) / EVALUATED_TEXTS_PER_SECOND
         self._is_cut = False
+        self._late_after: float | None = None  # seconds until a beginning that was late already
         self._earlier_seconds = state.seconds
         self._earlier_wall_seconds = state.wall_seconds
         self._command_started = context.started
@@ -156,7 +157,9 @@ class TrainingLoop(Generic[SnapshotT]):
             KeyboardInterrupt: The training was interrupted, and its state is in the checkpoint.
             BundleError: The checkpoint can't be written.
         """
-        plan = self._trainer.plan
+        plan, state = self._trainer.plan, self.state
+        if not (state.history or state.batch) and time.monotonic() >= self._deadline:
+            self._late_after = time.monotonic() - self._command_started
         deferred: AbstractContextManager[Interruption] = nullcontext(Interruption())
         if self._checkpoint is not None:
             deferred = deferred_interruption()
@@ -188,10 +191,21 @@ class TrainingLoop(Generic[SnapshotT]):
         if state.epoch == plan.epochs and not self._is_cut:
             return []
         if self._is_cut or self.is_late():
-            return [f"{TIME_LIMIT}ended the training in epoch {state.epoch}."]
+            return [self._time_is_up()]
         if self._early_stopping.should_stop(state):
             return [] if plan.open_end else [self._early_stopping.remark()]
         return None
+
+    def _time_is_up(self) -> str:
+        """Say that the time limit ended the training, or left it no time from its beginning."""
+        if self._late_after is None or self.state.epoch > 1:
+            return f"{TIME_LIMIT}ended the training in epoch {self.state.epoch}."
+        n_updates = self._trainer.updates
+        return (
+            f"{TIME_LIMIT}left no time for training: what comes before the first epoch took"
+            f" {self._late_after:.0f} s. The model has made {n_updates:,} of"
+            f" {self._trainer.plan.updates:,} updates."
+        )
 
     def _run_epoch(self, bar: ProgressBar, interruption: Interruption) -> None:
         """Pass over the rest of the training texts, or until the time is over."""

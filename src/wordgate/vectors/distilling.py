@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import DataError, SettingsError
 from wordgate.hub import Role, quiet_loading, unloadable
-from wordgate.runtime.progress import Progress
+from wordgate.runtime.progress import Progress, stage
 from wordgate.text.subwords import whole_words
 
 DEFAULT_DIM = 300
@@ -128,7 +128,8 @@ def distill_words(
     means = outputs.means[known]
     if means.var(axis=0).sum() <= _NO_VARIANCE * np.square(means).sum(axis=1).max():
         raise DataError(f"the teacher '{teacher.name}' gives the same output for every word")
-    vectors, variance = _principal_components(means, dim or min(DEFAULT_DIM, most))
+    with stage(progress, "Finding their principal components"):
+        vectors, variance = _principal_components(means, dim or min(DEFAULT_DIM, most))
     return WordVectors(
         words=[words[i] for i in known],
         vectors=vectors,
