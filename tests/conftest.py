@@ -349,6 +349,13 @@ def reviews(shared) -> Path:
 
 
 @pytest.fixture(scope="session")
+def few_reviews(shared) -> Path:
+    """The first 90 of them: what comes before and after a training is soon done."""
+    file = shared / "data" / "few.csv"
+    return made_once(file, lambda path: write_reviews(path, review_rows(18)))
+
+
+@pytest.fixture(scope="session")
 def review_vectors(shared) -> Path:
     """Vectors for most words of the reviews and for some others; the first number tells moods."""
     return made_once(shared / "vectors" / "reviews.bin", write_review_vectors)

@@ -65,12 +65,9 @@ def weights(folder):
 
 
 @pytest.fixture(scope="module")
-def commands(reviews, how_many, tmp_path_factory):
-    """Commands that train on the first 100 of the reviews: the rest of their work is soon done."""
-    few = tmp_path_factory.mktemp("few") / "reviews.csv"
-    few.write_text("".join(reviews.read_text().splitlines(keepends=True)[:101]))
-    with forks(few, "--torch", environment={}) as started:
-        yield Commands(started, few, epochs=how_many(10, 100))
+def commands(few_reviews, how_many):
+    with forks(few_reviews, "--torch", environment={}) as started:
+        yield Commands(started, few_reviews, epochs=how_many(10, 100))
 
 
 @pytest.fixture(scope="module")

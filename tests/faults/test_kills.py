@@ -34,14 +34,6 @@ def reports(process):
 
 
 @pytest.fixture(scope="module")
-def few_reviews(reviews, tmp_path_factory):
-    """The first 100 of the reviews: what comes before and after the training is soon done."""
-    file = tmp_path_factory.mktemp("few") / "reviews.csv"
-    file.write_text("".join(reviews.read_text().splitlines(keepends=True)[:101]))
-    return file
-
-
-@pytest.fixture(scope="module")
 def killed(few_reviews, how_many, tmp_path_factory):
     """Trainings that were killed and gone on with; in the long form by two scripts at a time."""
     n_scripts, epochs, kills = how_many(1, 2), how_many(4, 25), how_many(2, 10)
