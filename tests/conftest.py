@@ -52,6 +52,10 @@ if find_spec("hypothesis"):
     # `make test` says the same of the same code; and a busy machine fails no test.
     hypothesis.settings.register_profile("ours", derandomize=not LONG, deadline=None)
     hypothesis.settings.load_profile("ours")
+_DISK, _MEMORY, _ROOM = tempfile.gettempdir(), Path("/dev/shm"), 4 * 2**30
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
+    # Thousands of files are forced to the disk, each of which would be waited for.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 wait_asleep()  # before any test imports torch: a busy machine would spin for minutes
 
 _MOST_WORKERS = 8  # each imports torch and takes a gigabyte or two
@@ -462,6 +466,13 @@ def copies_found_once():
         for module in (reading, splits):
             patched.setattr(module, "find_near_duplicates", find_once)
         yield
+
+
+@pytest.fixture(scope="session")
+def on_disk():
+    """A folder where writing takes its time, as it doesn't in `tmp_path` if that is in memory."""
+    with tempfile.TemporaryDirectory(prefix="wordgate-", dir=_DISK) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -423,11 +423,13 @@ def run(**more):
         os._exit(0)
     return child
 
+scoring.score(bundle, source, out, **options)  # here, so that no child imports anything
 gc.freeze()  # a collection in a child would copy all of it
+result = open(out, "rb").read()
+os.unlink(out)
 started = time.monotonic()
 os.waitpid(run(), 0)
 whole = time.monotonic() - started
-result = open(out, "rb").read()
 chance = random.Random(0)
 for number in range(kills):
     os.unlink(out)
