@@ -7,14 +7,17 @@ models: they are taken from there, and made there where they are missing.
 import csv
 import fcntl
 import gc
+import json
 import os
 import random
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
@@ -49,6 +52,10 @@ if find_spec("hypothesis"):
     # `make test` says the same of the same code; and a busy machine fails no test.
     hypothesis.settings.register_profile("ours", derandomize=not LONG, deadline=None)
     hypothesis.settings.load_profile("ours")
+_DISK, _MEMORY, _ROOM = tempfile.gettempdir(), Path("/dev/shm"), 4 * 2**30
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
+    # Thousands of files are forced to the disk, each of which would be waited for.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 wait_asleep()  # before any test imports torch: a busy machine would spin for minutes
 
 _MOST_WORKERS = 8  # each imports torch and takes a gigabyte or two
@@ -346,6 +353,13 @@ def reviews(shared) -> Path:
 
 
 @pytest.fixture(scope="session")
+def few_reviews(shared) -> Path:
+    """The first 75 of them: too few to seek wrong labels in, and soon trained on."""
+    file = shared / "data" / "few.csv"
+    return made_once(file, lambda path: write_reviews(path, review_rows(15)))
+
+
+@pytest.fixture(scope="session")
 def review_vectors(shared) -> Path:
     """Vectors for most words of the reviews and for some others; the first number tells moods."""
     return made_once(shared / "vectors" / "reviews.bin", write_review_vectors)
@@ -455,6 +469,13 @@ def copies_found_once():
 
 
 @pytest.fixture(scope="session")
+def on_disk():
+    """A folder where writing takes its time, as it doesn't in `tmp_path` if that is in memory."""
+    with tempfile.TemporaryDirectory(prefix="wordgate-", dir=_DISK) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
 def how_many():
     """Choose the number of tries: the first in `make test`, the second in `make faults`."""
 
@@ -503,6 +524,51 @@ def tiny():
 def tiny_mlp():
     """Settings of an MLP that trains at once."""
     return dict(TINY_MLP)
+
+
+@dataclass(frozen=True)
+class Forks:
+    """Runs commands in children of one process, which has loaded what they import.
+
+    Attributes:
+        process: The process, of `forked.py`.
+        folder: Where the commands' standard streams are written to.
+    """
+
+    process: subprocess.Popen
+    folder: Path
+
+    def run(self, folder, *arguments, stop=None) -> subprocess.CompletedProcess:
+        """Run a command in a folder; `stop` as `forked.py` has it."""
+        out, err = self.folder / "out", self.folder / "err"
+        given = [os.fsencode(argument).decode("latin-1") for argument in map(str, arguments)]
+        order = {"arguments": given, "folder": str(folder), "out": str(out), "err": str(err),
+                 "stop": stop}  # fmt: skip
+        self.process.stdin.write(f"{json.dumps(order)}\n")
+        self.process.stdin.flush()
+        code = int(self.process.stdout.readline())
+        ended = subprocess.CompletedProcess(given, code, out.read_bytes(), err.read_bytes())
+        out.unlink()
+        err.unlink()
+        return ended
+
+
+@contextmanager
+def forks(data: Path, *options: str, environment: Mapping[str, str]) -> Iterator[Forks]:
+    """Start the process of `forked.py`, in an environment; it trains on a file."""
+    if not hasattr(os, "fork"):
+        pytest.skip("forks")
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("forked.py"), data, *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, **one_thread, **environment},
+        ) as process,
+    ):  # fmt: skip
+        yield Forks(process, Path(folder))
+        process.stdin.close()
 
 
 TEACHER_WORDS = ("good", "bad", "lamp", "kettle", "the", "##s", "##ly")

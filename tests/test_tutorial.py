@@ -1,13 +1,15 @@
 """The tutorial runs, and what is stored of it is whole."""
 
 import ast
+import csv
 import importlib.util
 import json
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
+from tests.conftest import write_reviews
 
 FOLDER = Path(__file__).parents[1] / "docs" / "tutorial"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -47,11 +49,12 @@ def run(source, names):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, twitter_training):
-    """A folder to run in, shared by all as a reader's is, and the tweets where wordgate looks."""
+    """A folder to run in, shared by all as a reader's is, and some tweets where wordgate looks."""
     folder = tmp_path_factory.mktemp("tutorial")
     file = folder / "data" / "twitter-entity-sentiment" / twitter_training.name
     file.parent.mkdir(parents=True)
-    file.symlink_to(twitter_training.absolute())
+    with twitter_training.open(encoding="utf-8", newline="") as whole:
+        write_reviews(file, islice(csv.reader(whole), 6000), header=None)
     return folder
 
 

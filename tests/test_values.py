@@ -68,21 +68,30 @@ def test_a_column_is_its_values_in_any_form(form):
     assert checked_column(form(list(range(9))), "labels") == list(range(9))
 
 
+def came_to(form, predictor):
+    """Predict, split and fit with columns of a form; give what came of each."""
+    columns = [(form(TEXTS), form(LABELS), form(TEXTS)) for _ in range(2)]
+    folds = [test.tolist() for _, test in GroupedSplit(4).split(*columns[0])]
+    fitted = WordgateClassifier(model="count").fit(*columns[1]).predict_proba(form(TEXTS))
+    return predictor.predict(form(TEXTS)), folds, fitted.tolist()
+
+
+@pytest.fixture(scope="module")
+def predictor(count_model):
+    return wordgate.load(count_model.folder)
+
+
+@pytest.fixture(scope="module")
+def came_to_with_lists(predictor):
+    return came_to(list, predictor)
+
+
 @forms
-def test_predictor_estimator_and_folds_take_any_form(form, count_model):
-    predictor = wordgate.load(count_model.folder)
-    expected = predictor.predict(TEXTS)
-    assert predictor.predict(form(TEXTS)) == expected
-    folds = [test.tolist() for _, test in GroupedSplit(4).split(TEXTS, LABELS, TEXTS)]
-    found = GroupedSplit(4).split(form(TEXTS), form(LABELS), form(TEXTS))
-    assert [test.tolist() for _, test in found] == folds
-    fitted = WordgateClassifier(model="count").fit(TEXTS, LABELS, TEXTS).predict_proba(TEXTS)
-    classifier = WordgateClassifier(model="count").fit(form(TEXTS), form(LABELS), form(TEXTS))
-    assert (classifier.predict_proba(form(TEXTS)) == fitted).all()
+def test_predictor_estimator_and_folds_take_any_form(form, predictor, came_to_with_lists):
+    assert came_to(form, predictor) == came_to_with_lists
 
 
-def test_one_string_is_one_text(count_model):
-    predictor = wordgate.load(count_model.folder)
+def test_one_string_is_one_text(predictor):
     text = "We love this lamp"
     assert predictor.predict(text) == predictor.predict([text]) == ["good"]
     assert (predictor.predict_proba(np.array(text)) == predictor.predict_proba([text])).all()

@@ -2,16 +2,17 @@
 
 import json
 import os
-import subprocess
 import sys
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
+from tests.conftest import forks
 
 import wordgate
 from wordgate.cli.streams import argument_text
 from wordgate.runtime.progress import Silent
 
-RUN = "from wordgate.cli.main import run; run()"
 TEXT = "你好 é 😀"
 LABELS = ("schlecht é", "好用")
 COMMANDS = {
@@ -49,16 +50,36 @@ def place(tmp_path_factory):
     return folder
 
 
-def run(folder, environment, *arguments):
-    return subprocess.run(
-        [sys.executable, "-c", RUN, *arguments], cwd=folder, stdin=subprocess.DEVNULL,
-        capture_output=True, check=False, env={**os.environ, **environment},
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def run(place):
+    """Run a command in a folder and an environment, as a process of its own would; give its end."""
+    with ExitStack() as stack:
+
+        @cache
+        def loaded(environment):
+            return stack.enter_context(forks(place / "texts.csv", environment=dict(environment)))
+
+        def call(folder, environment, *arguments):
+            return loaded(tuple(environment.items())).run(folder, *arguments)
+
+        yield call
+
+
+@pytest.fixture(scope="module")
+def whole(run, place):
+    """Give a command's JSON where the output lacks nothing."""
+
+    @cache
+    def call(command):
+        ended = run(place, {"PYTHONIOENCODING": "utf-8"}, *COMMANDS[command], "--json")
+        return ended.stdout.decode()
+
+    return call
 
 
 @pytest.mark.parametrize("narrow", NARROW)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_character_that_an_output_lacks_is_escaped(place, command, narrow):
+def test_a_character_that_an_output_lacks_is_escaped(run, place, command, narrow):
     arguments = COMMANDS[command]
     if command in ("score", "train", "compare"):
         arguments += ("--overwrite",)
@@ -70,22 +91,21 @@ def test_a_character_that_an_output_lacks_is_escaped(place, command, narrow):
 
 @pytest.mark.parametrize("narrow", NARROW)
 @pytest.mark.parametrize("command", ["predict", "audit", "explain", "info", "evaluate"])
-def test_json_stays_json_whatever_the_output_lacks(place, command, narrow):
+def test_json_stays_json_whatever_the_output_lacks(run, whole, place, command, narrow):
     encoding = ENCODINGS[narrow]
     found = run(place, NARROW[narrow], *COMMANDS[command], "--json").stdout.decode(encoding)
-    whole = run(place, {"PYTHONIOENCODING": "utf-8"}, *COMMANDS[command], "--json").stdout.decode()
-    assert json.loads(found) == json.loads(whole)
-    assert LABELS[1] in whole
+    assert json.loads(found) == json.loads(whole(command))
+    assert LABELS[1] in whole(command)
 
 
 @pytest.mark.parametrize("narrow", NARROW)
-def test_texts_of_the_command_line_are_read_as_they_were_given(place, narrow):
+def test_texts_of_the_command_line_are_read_as_they_were_given(run, place, narrow):
     ended = run(place, NARROW[narrow], "predict", "model", "--jsonl", TEXT, "a lamp")
     texts = [json.loads(line)["text"] for line in ended.stdout.splitlines()]
     assert texts == [TEXT, "a lamp"]
 
 
-def test_names_and_labels_of_the_data_are_found_in_any_locale(place, tmp_path):
+def test_names_and_labels_of_the_data_are_found_in_any_locale(run, place, tmp_path):
     table = (place / "texts.csv").read_text(encoding="utf-8").replace("text,label", "文,标", 1)
     (tmp_path / "in.csv").write_text(f"{table}a lamp,多余\n", encoding="utf-8")
     options = ("--text", "文", "--label", "标", "--drop-label", "多余")
@@ -100,7 +120,7 @@ def test_names_and_labels_of_the_data_are_found_in_any_locale(place, tmp_path):
     [(("predict", "没有", "hi"), 1), (("没有",), 2), (("audit", "没有.csv"), 1)],
 )
 def test_errors_are_told_in_an_output_that_lacks_their_characters(
-    tmp_path, arguments, status, narrow
+    run, tmp_path, arguments, status, narrow
 ):
     ended = run(tmp_path, NARROW[narrow], *arguments)
     written = ended.stderr.decode(ENCODINGS[narrow])
@@ -108,7 +128,7 @@ def test_errors_are_told_in_an_output_that_lacks_their_characters(
     assert r"\u6ca1" in written or r"\udce6\udcb2\udca1" in written
 
 
-def test_an_escape_that_the_user_chose_stays(place):
+def test_an_escape_that_the_user_chose_stays(run, place):
     ended = run(place, {"PYTHONIOENCODING": "ascii:replace"}, "predict", "model", "你好")
     assert ended.stdout.endswith(b"\t??\n")
     assert ended.returncode == 0
@@ -126,7 +146,7 @@ BYTES = os.fsdecode(b"\xff")
         ("--out", "new", "--test", f"t{BYTES}.csv"),
     ],
 )
-def test_a_training_is_kept_whatever_bytes_its_names_have(place, tmp_path, options):
+def test_a_training_is_kept_whatever_bytes_its_names_have(run, place, tmp_path, options):
     table = (place / "texts.csv").read_bytes()
     (tmp_path / f"t{BYTES}.csv").write_bytes(table)
     (tmp_path / f"r{BYTES}.toml").write_text('extends = "default"\n')

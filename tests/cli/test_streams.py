@@ -21,9 +21,9 @@ def start(*arguments, **streams):
 
 
 @pytest.mark.needs("torch")
-def test_an_interrupted_training_leaves_its_checkpoint_alone(reviews, tmp_path):
+def test_an_interrupted_training_leaves_its_checkpoint_alone(few_reviews, tmp_path):
     training = start(
-        "train", reviews, "--out", tmp_path / "m", "--set", "lstm.min_updates=100000",
+        "train", few_reviews, "--out", tmp_path / "m", "--set", "lstm.min_updates=100000",
         "--set", "lstm.patience=1000", "--set", "lstm.learning_rate=1e-9", stdout=subprocess.PIPE,
     )  # fmt: skip
     for line in training.stderr:
@@ -55,12 +55,12 @@ def test_a_reader_that_has_had_enough_is_no_failure(count_model, tmp_path):
 
 
 @pytest.mark.needs("sklearn")
-def test_remarks_that_nobody_reads_end_no_work(reviews, count_model, tmp_path):
+def test_remarks_that_nobody_reads_end_no_work(few_reviews, count_model, tmp_path):
     out = tmp_path / "m"
     works = {
-        out / "manifest.json": ("train", reviews, "--model", "count", "--out", out),
-        tmp_path / "out.csv": ("score", count_model.folder, reviews, tmp_path / "out.csv"),
-        tmp_path / "a.html": ("audit", reviews, "--html", tmp_path / "a.html"),
+        out / "manifest.json": ("train", few_reviews, "--model", "count", "--out", out),
+        tmp_path / "out.csv": ("score", count_model.folder, few_reviews, tmp_path / "out.csv"),
+        tmp_path / "a.html": ("audit", few_reviews, "--html", tmp_path / "a.html"),
     }
     for made, arguments in works.items():
         with start(*arguments, stdout=subprocess.PIPE) as working:

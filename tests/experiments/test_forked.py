@@ -7,23 +7,25 @@ import sys
 
 import numpy as np
 import pytest
+from tests.conftest import review_rows
 
 pytest.importorskip("torch", reason="needs torch")
 if not hasattr(os, "fork"):
     pytest.skip("there is no fork here", allow_module_level=True)
 
+# For each family, told one by one: a line of JSON in, a line of JSON out.
 SCRIPT = """
 import json, multiprocessing, sys
 import wordgate
 from wordgate import WordgateClassifier
 from wordgate.errors import SettingsError
 
-folder, rows, options = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+rows = json.loads(sys.argv[1])
 texts, labels = [row[2] for row in rows], [row[1] for row in rows]
 seconds = 120  # a child that hangs is a failure
 
 
-def fit(threads=None):
+def fit(options, threads=None):
     classifier = WordgateClassifier(threads=threads, **options).fit(texts, labels)
     proba = classifier.predict_proba(texts).tolist()
     return proba, classifier.predictor_.config.environment["threads"]
@@ -33,43 +35,52 @@ def predict(_):
     return loaded.predict_proba(texts).tolist()
 
 
-def refused(_):
+def refused(options):
     try:
-        fit(threads=2)
+        fit(options, threads=2)
     except SettingsError as error:
         return str(error)
     return "nothing"
 
 
-first = WordgateClassifier(threads=2, **options).fit(texts, labels)
-import torch
-torch.ones(2000, 2000).sum()  # wakes OpenMP's threads, whatever the family
-torch.ones(500, 500) @ torch.ones(500, 500)
-first.save(folder + "/model", overwrite=True)
-loaded = wordgate.load(folder + "/model")
-told = {"before": loaded.predict_proba(texts).tolist()}
-with multiprocessing.get_context("fork").Pool(1) as pool:
-    told["proba"], told["threads"] = pool.apply_async(fit).get(seconds)
-    told["loaded"] = pool.apply_async(predict, (0,)).get(seconds)
-    told["refused"] = pool.apply_async(refused, (0,)).get(seconds)
-print(json.dumps(told))
+for line in sys.stdin:
+    folder, options = json.loads(line)
+    first = WordgateClassifier(threads=2, **options).fit(texts, labels)
+    import torch
+    torch.ones(2000, 2000).sum()  # wakes OpenMP's threads, whatever the family
+    torch.ones(500, 500) @ torch.ones(500, 500)
+    first.save(folder, overwrite=True)
+    loaded = wordgate.load(folder)
+    told = {"before": loaded.predict_proba(texts).tolist()}
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        told["proba"], told["threads"] = pool.apply_async(fit, (options,)).get(seconds)
+        told["loaded"] = pool.apply_async(predict, (0,)).get(seconds)
+        told["refused"] = pool.apply_async(refused, (options,)).get(seconds)
+    print(json.dumps(told), flush=True)
 """
 
 
-def forked(tmp_path, rows, options):
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    arguments = [str(tmp_path), json.dumps(rows), json.dumps(options)]
-    run = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *arguments],
-        env=environment, capture_output=True, text=True, timeout=400, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr[-3000:]
-    return json.loads(run.stdout.splitlines()[-1])
+@pytest.fixture(scope="module")
+def forked():
+    """Let one process do all this for a family after the other."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, json.dumps(review_rows(30))],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+    ) as process:  # fmt: skip
+
+        def tell(folder, options):
+            process.stdin.write(f"{json.dumps([str(folder), options])}\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield tell
+        process.stdin.close()
 
 
 @pytest.mark.parametrize("family", ["count", "logreg", "mlp", "lstm", "transformer"])
 def test_a_forked_child_fits_and_predicts_in_one_thread(
-    tmp_path, family, make_rows, ways, tiny_transformer
+    tmp_path, family, forked, ways, tiny_transformer
 ):
     options = {"model": family}
     if family == "transformer":
@@ -81,7 +92,7 @@ def test_a_forked_child_fits_and_predicts_in_one_thread(
         options |= {name: value for name, value in ways[family].items() if name == "settings"}
         if "vectors" in ways[family]:
             options["vectors"] = str(ways[family]["vectors"])
-    told = forked(tmp_path, make_rows(30), options)
+    told = forked(tmp_path / "model", options)
     assert told["threads"] == "1"
     assert np.allclose(told["loaded"], told["before"], atol=1e-6)
     assert len(told["proba"]) == len(told["before"])

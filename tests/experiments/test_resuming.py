@@ -6,12 +6,10 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from safetensors import safe_open
+from tests.conftest import forks
 
 import wordgate
 from wordgate.errors import BundleError, SettingsError
@@ -21,7 +19,6 @@ from wordgate.training.lstm_trainer import LSTMTrainer
 from wordgate.training.mlp import MLPTrainer
 from wordgate.training.transformer import TransformerTrainer
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 SMALL = {
     "lstm.patience": 100,
     "lstm.min_updates": 1,
@@ -38,27 +35,21 @@ class Commands:
     """Runs `wordgate train` with one seed, in children of a process that has all loaded.
 
     Args:
-        process: The process, of `forked.py`.
+        forks: The process.
         data: The file to train on.
         epochs: How many epochs.
     """
 
-    def __init__(self, process, data, epochs):
-        self.process, self.data, self.epochs = process, data, epochs
+    def __init__(self, forks, data, epochs):
+        self.forks, self.data, self.epochs = forks, data, epochs
 
     def run(self, out, *options, stop=None):
         """Run the training into a folder; give its exit code and what it said."""
         settings = {**SMALL, "lstm.epochs": self.epochs}.items()
         words = [word for name, value in settings for word in ("--set", f"{name}={value}")]
         arguments = ["train", self.data, "--out", out, "--seed", "3", *words, *options]
-        stderr = out.parent.with_suffix(".stderr")
-        order = {"arguments": [*map(str, arguments)], "stderr": str(stderr), "stop": stop}
-        self.process.stdin.write(f"{json.dumps(order)}\n")
-        self.process.stdin.flush()
-        code = int(self.process.stdout.readline())
-        told = stderr.read_text()
-        stderr.unlink()
-        return code, told
+        ended = self.forks.run(out.parent, *arguments, stop=stop)
+        return ended.returncode, ended.stderr.decode()
 
     def run_and_stop(self, out, number, *, waits):
         """Run it until there is a checkpoint, and end it by a signal."""
@@ -74,19 +65,9 @@ def weights(folder):
 
 
 @pytest.fixture(scope="module")
-def commands(reviews, how_many, tmp_path_factory):
-    """Commands that train on the first 100 of the reviews: the rest of their work is soon done."""
-    if not hasattr(os, "fork"):
-        pytest.skip("forks")
-    few = tmp_path_factory.mktemp("few") / "reviews.csv"
-    few.write_text("".join(reviews.read_text().splitlines(keepends=True)[:101]))
-    script = [sys.executable, Path(__file__).with_name("forked.py"), few]
-    with subprocess.Popen(
-        script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, **ONE_THREAD},
-    ) as process:  # fmt: skip
-        yield Commands(process, few, epochs=how_many(10, 100))
-        process.stdin.close()
+def commands(few_reviews, how_many):
+    with forks(few_reviews, "--torch", environment={}) as started:
+        yield Commands(started, few_reviews, epochs=how_many(10, 100))
 
 
 @pytest.fixture(scope="module")

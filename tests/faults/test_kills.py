@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -34,22 +35,14 @@ def reports(process):
 
 
 @pytest.fixture(scope="module")
-def few_reviews(reviews, tmp_path_factory):
-    """The first 100 of the reviews: what comes before and after the training is soon done."""
-    file = tmp_path_factory.mktemp("few") / "reviews.csv"
-    file.write_text("".join(reviews.read_text().splitlines(keepends=True)[:101]))
-    return file
-
-
-@pytest.fixture(scope="module")
-def killed(few_reviews, how_many, tmp_path_factory):
+def killed(few_reviews, how_many, on_disk):
     """Trainings that were killed and gone on with; in the long form by two scripts at a time."""
     n_scripts, epochs, kills = how_many(1, 2), how_many(4, 25), how_many(2, 10)
     once, often = how_many(3, 200) // n_scripts, how_many(1, 20) // n_scripts
     running = [
         start(
-            "killed_training.py", few_reviews, tmp_path_factory.mktemp("killed"), epochs, seed,
-            once, often, kills,
+            "killed_training.py", few_reviews, tempfile.mkdtemp(dir=on_disk), epochs, seed, once,
+            often, kills,
         )
         for seed in range(n_scripts)
     ]  # fmt: skip

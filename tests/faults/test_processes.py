@@ -44,13 +44,14 @@ def digest(out):
 
 @pytest.mark.needs("torch")
 @pytest.mark.parametrize("threads", [1, 2])
-def test_fresh_processes_make_the_same_model(reviews, tmp_path, threads, how_many, found):
+def test_fresh_processes_make_the_same_model(few_reviews, tmp_path, threads, how_many, found):
     if how_many(threads, 1) == 2:
         pytest.skip("two threads in the long form alone")
     seeds, hashes = range(how_many(2, 10)), set()
     for first in range(0, len(seeds), 2):  # two at a time
         pair = {
-            seed: start(reviews, tmp_path / f"{seed}", threads, seed) for seed in seeds[first:][:2]
+            seed: start(few_reviews, tmp_path / f"{seed}", threads, seed)
+            for seed in seeds[first:][:2]
         }
         for seed, process in pair.items():
             assert (process.communicate()[1].count("Traceback"), process.returncode) == (0, 0)

@@ -54,8 +54,8 @@ def run(folder, command, closed=""):
 
 
 @pytest.fixture
-def place(tmp_path, reviews, count_model):
-    (tmp_path / "reviews.csv").symlink_to(reviews)
+def place(tmp_path, few_reviews, count_model):
+    (tmp_path / "reviews.csv").symlink_to(few_reviews)
     (tmp_path / "model").symlink_to(count_model.folder)
     (tmp_path / "texts.txt").write_text("We love it\n" * 300)
     return tmp_path

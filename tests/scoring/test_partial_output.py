@@ -407,7 +407,7 @@ warnings.filterwarnings("ignore", "This process .* is multi-threaded", Deprecati
 NURSERY = (
     FORKS
     + """
-import os, random, signal, sys, time
+import gc, os, random, signal, sys, time
 import wordgate.scoring.scoring as scoring
 from wordgate.runtime.progress import Silent
 
@@ -423,10 +423,13 @@ def run(**more):
         os._exit(0)
     return child
 
+scoring.score(bundle, source, out, **options)  # here, so that no child imports anything
+gc.freeze()  # a collection in a child would copy all of it
+result = open(out, "rb").read()
+os.unlink(out)
 started = time.monotonic()
 os.waitpid(run(), 0)
 whole = time.monotonic() - started
-result = open(out, "rb").read()
 chance = random.Random(0)
 for number in range(kills):
     os.unlink(out)
@@ -461,7 +464,7 @@ def test_killed_at_random_instants_the_result_is_the_same(messy, count_model, he
 SUICIDE = (
     FORKS
     + """
-import os, pathlib, signal, sys
+import gc, os, pathlib, signal, sys
 import wordgate.scoring.scoring as scoring
 import wordgate.scoring.partial_output as partial_output
 from wordgate.runtime.progress import Silent
@@ -492,6 +495,7 @@ def run(step):
     return os.waitpid(child, 0)[1]
 
 scoring.score(bundle, source, out, **options)  # here, so that no child imports anything
+gc.freeze()  # a collection in a child would copy all of it
 result = open(out, "rb").read()
 steps = 0
 while True:

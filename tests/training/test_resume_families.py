@@ -119,7 +119,7 @@ def test_a_training_resumed_at_any_update_ends_in_the_same_bits(fit_family, rows
     assert outcome(fit_family(*own)) == expected
     candidates = 2 if fit_family.family == "mlp" else 1
     assert len(files) == candidates * 3 * UPDATES
-    for number in sorted({*range(1, len(files) + 1, how_many(4, 1)), UPDATES, 18, len(files)}):
+    for number in sorted({*range(1, len(files) + 1, how_many(6, 1)), UPDATES, 18, len(files)}):
         listener = Listener()
         config = CheckpointConfig(files[number - 1], resume=True)
         resumed = fit_family(*own, checkpoint=config, progress=listener)

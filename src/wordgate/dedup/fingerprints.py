@@ -64,14 +64,13 @@ class FeatureWeights:
     def of(cls, shingles: Shingles) -> "FeatureWeights":
         """Weigh the features of training texts."""
         n_texts = max(1, len(shingles.starts) - 1)
-        counts = np.bincount(shingles.features, minlength=1)
-        common = np.flatnonzero(counts >= max(2, n_texts // _RARE))
-        weights = _quantized(np.log(n_texts / counts[common]) + 0.1)
-        rare = np.setdiff1d(np.flatnonzero(counts), common)
-        of_rare = (
-            np.average(np.log(n_texts / counts[rare]), weights=counts[rare]) if len(rare) else 0
-        )
-        packed = (common.astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | weights.astype(np.uint32)
+        used, numbers = shingles.numbered
+        counts = np.bincount(numbers, minlength=len(used))
+        common = counts >= max(2, n_texts // _RARE)
+        weights = _quantized(np.log(n_texts / counts[common]) + 0.1).astype(np.uint32)
+        rare = counts[~common]
+        of_rare = np.average(np.log(n_texts / rare), weights=rare) if len(rare) else 0
+        packed = (used[common].astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | weights
         return cls(packed, float(np.float32(max(float(of_rare), math.log(2)) + 0.1)))
 
     def __call__(self, features: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -316,12 +315,12 @@ def _minima(
     mass = np.zeros(n_texts)
     if not len(filled):
         return chosen, mass
-    used, numbers = np.unique(shingles.features, return_inverse=True)
-    weights, starts = weigh(used.astype(np.int64)), shingles.starts[filled]
+    used, numbers = shingles.numbered
+    weights, starts = weigh(used), shingles.starts[filled]
     mass[filled] = np.add.reduceat(weights[numbers].astype(np.float64), starts)
     features = used.astype(np.uint64)
     for draw in range(_MINIMA):
-        waiting = waiting_times(used.astype(np.int64), weights, draw).view(np.uint32)
+        waiting = waiting_times(used, weights, draw).view(np.uint32)
         ranked = (waiting.astype(np.uint64) << np.uint64(BITS)) | features
         first = np.minimum.reduceat(ranked[numbers], starts) & np.uint64((1 << BITS) - 1)
         # Mixed once more than waiting times are: of the shortest of many the bits are known.

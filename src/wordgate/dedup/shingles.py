@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,16 @@ class Shingles:
 
     features: NDArray[np.int32]
     starts: NDArray[np.int64]
+
+    @cached_property
+    def numbered(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """The distinct features, sorted, int64; and the number among them of each, int32 [F]."""
+        occurs = np.zeros(1 << BITS, dtype=np.bool_)
+        occurs[self.features] = True
+        used = np.flatnonzero(occurs)
+        number = np.empty(1 << BITS, dtype=np.int32)
+        number[used] = np.arange(len(used), dtype=np.int32)
+        return used, number[self.features]
 
 
 def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.dedup.keys import distinct, remix
-from wordgate.dedup.shingles import BITS, MIN_WORDS, UNSHARED, Shingles, shingle, waiting_times
+from wordgate.dedup.shingles import MIN_WORDS, UNSHARED, Shingles, shingle, waiting_times
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -46,11 +46,11 @@ class ShingledTexts:
         from scipy import sparse
 
         words, grams, n_words = shingle(texts)
-        word_weights, gram_weights = _idf_weights(words), _idf_weights(grams)
-        word_bands = _band_keys(words, word_weights, _WORD_BANDS)
-        bands = np.concatenate([word_bands, _band_keys(grams, gram_weights, _GRAM_BANDS)])
-        word_rows, word_mass = _unit_rows(words, word_weights)
-        gram_rows, _ = _unit_rows(grams, gram_weights)
+        word_features, gram_features = _WeightedFeatures.of(words), _WeightedFeatures.of(grams)
+        word_bands = _band_keys(word_features, _WORD_BANDS)
+        bands = np.concatenate([word_bands, _band_keys(gram_features, _GRAM_BANDS)])
+        word_rows, word_mass = _unit_rows(word_features)
+        gram_rows, _ = _unit_rows(gram_features)
         rarest_word = np.log(max(2, len(texts)))
         own = word_mass / (word_mass + UNSHARED * rarest_word)
         scale = sparse.diags(np.sqrt(own / 2).astype(np.float32))
@@ -82,34 +82,46 @@ def row_dots(matrix: sparse.csr_matrix, pairs: NDArray[np.int64]) -> NDArray[np.
     return np.concatenate(dots).astype(np.float32)
 
 
-def _unit_rows(
-    shingles: Shingles, weights: NDArray[np.float32]
-) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
+@dataclass(frozen=True)
+class _WeightedFeatures:
+    """The features of N texts, weighed by their inverse document frequency.
+
+    Attributes:
+        used: int64 [U], the distinct features, sorted.
+        weights: float32 [U].
+        numbers: int32 [F], the features of all texts, by their positions in `used`.
+        starts: int64 [N + 1]; text i has ``numbers[starts[i]:starts[i + 1]]``.
+    """
+
+    used: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    numbers: NDArray[np.int32]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, shingles: Shingles) -> _WeightedFeatures:
+        used, numbers = shingles.numbered
+        counts = np.bincount(numbers, minlength=len(used))
+        # A little more than nothing, so that what all texts share still weighs something.
+        weights: NDArray[np.float64] = np.log(max(1, len(shingles.starts) - 1) / counts) + 0.1
+        return cls(used, weights.astype(np.float32), numbers, shingles.starts)
+
+
+def _unit_rows(features: _WeightedFeatures) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
     """Make rows of length 1, zeros for a text without features; and each row's total weight."""
     from scipy import sparse
 
-    weight = weights[shingles.features]
-    n_texts = len(shingles.starts) - 1
-    counts = np.diff(shingles.starts)
+    weight = features.weights[features.numbers]
+    counts = np.diff(features.starts)
+    n_texts = len(counts)
     owner = np.repeat(np.arange(n_texts), counts)
     mass = np.bincount(owner, weights=weight, minlength=n_texts).astype(np.float64)
     data = np.sqrt(weight / np.repeat(mass, counts)).astype(np.float32)
-    rows = sparse.csr_matrix((data, shingles.features, shingles.starts), (n_texts, 1 << BITS))
-    return rows, mass
+    shape = (n_texts, len(features.used))
+    return sparse.csr_matrix((data, features.numbers, features.starts), shape), mass
 
 
-def _idf_weights(shingles: Shingles) -> NDArray[np.float32]:
-    """Weigh features by their inverse document frequency, float32 [2**22]."""
-    n_texts = len(shingles.starts) - 1
-    counts = np.bincount(shingles.features, minlength=1 << BITS)
-    # A little more than nothing, so that what all texts share still weighs something.
-    weights: NDArray[np.float64] = np.log(max(1, n_texts) / np.maximum(counts, 1)) + 0.1
-    return weights.astype(np.float32)
-
-
-def _band_keys(
-    shingles: Shingles, weights: NDArray[np.float32], n_bands: int
-) -> NDArray[np.uint64]:
+def _band_keys(features: _WeightedFeatures, n_bands: int) -> NDArray[np.uint64]:
     """Sketch N texts so that alike ones fall into the same buckets, uint64 [n_bands, N].
 
     A minimum agrees between two texts with the probability of their weighted Jaccard similarity:
@@ -118,24 +130,19 @@ def _band_keys(
     upper 32 bits name the bucket, the lower sort within it by one more minimum, so that the most
     alike stand side by side.
     """
-    used = np.flatnonzero(np.bincount(shingles.features, minlength=1))
-    compact = np.zeros(int(used.max(initial=0)) + 1, dtype=np.int32)
-    compact[used] = np.arange(len(used), dtype=np.int32)
-    numbers = compact[shingles.features]
-    rate = weights[used]
-    filled = np.flatnonzero(np.diff(shingles.starts) > 0)
-    starts = shingles.starts[filled]
-    keys = np.zeros((n_bands, len(shingles.starts) - 1), dtype=np.uint64)
+    filled = np.flatnonzero(np.diff(features.starts) > 0)
+    starts = features.starts[filled]
+    keys = np.zeros((n_bands, len(features.starts) - 1), dtype=np.uint64)
     for band in range(n_bands):
         bucket = np.zeros(len(filled), dtype=np.uint64)
         for row in range(_ROWS + 1):
-            waiting = waiting_times(used, rate, band * (_ROWS + 1) + row)
-            minimum = np.minimum.reduceat(waiting[numbers], starts).view(np.uint32)
+            waiting = waiting_times(features.used, features.weights, band * (_ROWS + 1) + row)
+            minimum = np.minimum.reduceat(waiting[features.numbers], starts).view(np.uint32)
             if row < _ROWS:
                 bucket = remix(bucket ^ minimum)
         keys[band, filled] = (bucket & np.uint64(0xFFFFFFFF00000000)) | minimum
         # Texts without features get buckets of their own.
-    empty = np.flatnonzero(np.diff(shingles.starts) == 0)
+    empty = np.flatnonzero(np.diff(features.starts) == 0)
     keys[:, empty] = remix(empty.astype(np.uint64) + np.uint64(1 << 62))
     return keys
 

@@ -1,6 +1,6 @@
 """Optional dependencies, by the extras of pyproject.toml, and versions of installed packages."""
 
-from contextlib import suppress
+from functools import cache
 from importlib.util import find_spec
 
 from wordgate.errors import MissingExtraError
@@ -36,10 +36,15 @@ def require_extra(extra: str, purpose: str, *further: str) -> None:
 
 def installed_versions(*packages: str) -> dict[str, str]:
     """Look up the versions of packages; those that are not installed are left out."""
+    versions = {package: _installed_version(package) for package in packages}
+    return {package: version for package, version in versions.items() if version is not None}
+
+
+@cache  # a package's description is parsed each time
+def _installed_version(package: str) -> str | None:
     from importlib import metadata  # takes a while, and most runs need none
 
-    found = {}
-    for package in packages:
-        with suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -74,14 +74,14 @@ def fit_path(
     Yields:
         C, and what was fitted.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import ThreadpoolController
 
     present, own = np.unique(targets, return_inverse=True)
     loss = _Loss(features, own, len(present))
-    weights = np.zeros(loss.size)
+    weights, pools = np.zeros(loss.size), ThreadpoolController()
     for c in sorted(set(c_values)):
         # Vectors this short gain nothing from threads and lose much where cores are shared.
-        with threadpool_limits(limits=1):
+        with pools.limit(limits=1):
             weights = _minimised(loss, c, weights, most_steps, deadline)
         coefficients, intercepts = loss.parts(weights)  # of the basis; other classes have none
         of_all = np.zeros((len(coefficients), n_classes), np.float32)
@@ -124,6 +124,7 @@ class _Loss:
         from scipy.linalg import helmert
 
         self.features, self.targets = features, targets
+        self.transposed = features.T
         self.n, self.width = features.shape
         self.columns = n_present - 1
         self.size = (self.width + 1) * self.columns
@@ -154,7 +155,7 @@ class _Loss:
             # OpenBLAS may raise this flag over finite numbers (numpy issues 13173 and 24067).
             with np.errstate(invalid="ignore"):
                 log_loss, residuals = self._log_loss(coefficients, intercepts)
-                products = self.features.T @ residuals
+                products = self.transposed @ residuals
             penalised = weights[: coefficients.size]
             gradient = np.empty_like(weights)
             gradient[: coefficients.size] = products.ravel()
