@@ -226,4 +226,10 @@ kernel_option = click.option(
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 
+input_encoding_option = click.option(
+    "--encoding",
+    metavar="NAME",
+    help="The encoding of standard input, such as cp1252.  [default: found by its bytes]",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

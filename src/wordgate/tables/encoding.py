@@ -21,10 +21,6 @@ _LEAVE_OUT = "; leave --encoding out to have it found"
 # More broken places than this to a line, and the file is of an encoding that nobody named.
 _FEW = 0.01
 
-NOT_UTF8 = (
-    "wordgate: warning: standard input is not UTF-8: what doesn't fit was read as \ufffd;"
-    " convert it first, or score a file with --encoding"
-)
 BYTE_ORDER_MARK = "\ufeff"
 # Stands for a broken byte sequence: U+FFFD stands in many files as a character of its own.
 _BROKEN = "\ud800"
@@ -167,15 +163,6 @@ def without_surrogates(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
-
-
-def is_utf8(raw: bytes) -> bool:
-    """Tell whether bytes are UTF-8."""
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def is_writable(text: str) -> bool:

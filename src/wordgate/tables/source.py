@@ -160,30 +160,6 @@ def digest(path: Path) -> str:
     return summed.hexdigest()
 
 
-def arriving_lines(stream: BinaryIO, at_most: int) -> Iterator[list[bytes]]:
-    r"""Give the lines that have come, together, until the stream ends.
-
-    Args:
-        stream: A buffered stream.
-        at_most: So many lines together at most.
-
-    Yields:
-        Whole lines without their ``\n``; the last line of the stream may lack it.
-    """
-    rest: list[bytes] = []  # of a line whose end has not come yet
-    for block in _arriving(stream):
-        *lines, last = block.split(b"\n")
-        if lines:
-            lines[0] = b"".join([*rest, lines[0]])
-            rest = []
-        if last:
-            rest.append(last)
-        for start in range(0, len(lines), at_most):
-            yield lines[start : start + at_most]
-    if rest:
-        yield [b"".join(rest)]
-
-
 def is_file(path: Path) -> bool:
     """Tell whether something stands at a path; a path no system can hold is simply absent."""
     try:
