@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from wordgate.errors import DataError
+
 ROWS = [(f"We {'love' if i % 2 else 'hate'} lamp {i}", i) for i in range(16)]
 LABELS = ["good" if i % 2 else "bad" for i in range(16)]
 
@@ -98,3 +100,26 @@ def test_an_encoding_is_guessed_and_the_guess_is_said(
         found = stream(raw, progress=listening)[1]
     assert [row["text"] for row in found] == texts
     assert any("is a guess, since the bytes are not UTF-8" in line for line in listening.lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("in.csv", "id,text\n"), ("in.tsv", "text\tlabel"), ("in.csv", "tweet,y\n")],
+)
+def test_a_header_alone_is_scored_to_a_header(score, write, here, name, content):
+    scored = score(write(name, content), "out.csv", to="csv")
+    assert (scored.rows, scored.errors) == (0, 0)
+    there = content.strip().replace("\t", ",")
+    assert (here / "out.csv").read_text().splitlines()[0].startswith(f"{there},")
+
+
+def test_an_empty_column_of_texts_gives_errors_and_no_labels_of_the_labels(score, write, objects):
+    scored = score(write("in.csv", "text,label\n" + ",good\n,bad\n" * 8), "out.jsonl")
+    assert {row["error"] for row in objects("out.jsonl")} == {"the text is empty"}
+    assert scored.errors == 16
+
+
+def test_labels_are_not_scored_where_texts_are_lists(score, write):
+    lines = [json.dumps({"tokens": text.split(), "label": "good"}) for text, _ in ROWS]
+    with pytest.raises(DataError, match=r"column 1 'tokens' of 'in\.jsonl', the text, holds lists"):
+        score(write("in.jsonl", "\n".join(lines)), "out.jsonl")

@@ -12,7 +12,7 @@ from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
 from wordgate.data.labels import alike_labels, join_labels, label_key
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
-from wordgate.data.structured import has_structured, refuse_structured, why_structured
+from wordgate.data.structured import has_structured, why_structured
 from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
 from wordgate.errors import DataError, address_message, did_you_mean, near_miss
 from wordgate.runtime.display import shown
@@ -95,6 +95,8 @@ def read_table(
         "split": _flag(split_column),
     }
     loaded = _load(source, encoding, names_among([*given.values()]))
+    if not loaded.records.rows:
+        raise DataError(_nothing_left(loaded, {}, loaded.records.malformed))
     chosen = choose_roles(
         loaded.records,
         given,
@@ -102,8 +104,6 @@ def read_table(
         labelled=labelled,
         source=loaded.called,
     )
-    for role in ("text", "label") if labelled else ("text",):
-        refuse_structured(loaded.records, chosen[role], loaded.called)
     kept = _keep_rows(
         loaded,
         chosen,
@@ -268,7 +268,8 @@ def _nothing_left(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malf
         first = malformed[0]
         reasons.append(f"{len(malformed):,} (malformed; line {first.line}: {first.why})")
     if not reasons:
-        return f"{loaded.called} has no rows below its header"
+        below = "" if loaded.form.format == "frame" else " below its header"
+        return f"{loaded.called} has no rows{below}"
     n_read = loaded.records.n_read
     return f"no rows are left of {loaded.called}: of {n_read:,}, left out {', '.join(reasons)}"
 

@@ -23,6 +23,10 @@ _TO_DO = {
 }
 
 
+class StructuredColumnError(DataError):
+    """A column of texts or labels holds lists or objects."""
+
+
 def refuse_structured(records: Records, choice: Choice, source: str) -> None:
     """Refuse a column of texts or labels that holds lists or objects.
 
@@ -32,8 +36,8 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
         source: The source, for messages.
 
     Raises:
-        DataError: Most cells of a column are lists or objects; or all are strings that hold them
-            as JSON or Python writes them. A text may be an object so written.
+        StructuredColumnError: Most cells of a column are lists or objects; or all are strings that
+            hold them as JSON or Python writes them. A text may be an object so written.
     """
     for column in choice.columns:
         cells = records.columns[column.number - 1]
@@ -41,7 +45,7 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
         if place is not None:
             cell, line = cells[place] or "", records.lines[place]
             kind = "objects" if cell.strip().startswith("{") else "lists"
-            raise DataError(
+            raise StructuredColumnError(
                 f"{records.called(column.number - 1)} of {source}, the {choice.role}, holds {kind},"
                 f" such as {shown(cell, 60)} (line {line}):"
                 f" {_TO_DO[choice.role]}, or name another column with --{choice.role}"

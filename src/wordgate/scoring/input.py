@@ -10,7 +10,6 @@ from wordgate.bundle.config import Config
 from wordgate.data import Choice, ColumnError, Columns
 from wordgate.data.columns import Flag, as_flag, names_among
 from wordgate.data.roles import choose_roles
-from wordgate.data.structured import refuse_structured
 from wordgate.errors import DataError
 from wordgate.tables import OpenTable, Records, open_source, open_table
 from wordgate.tables.jsonl import JsonlReader, keys_among
@@ -95,7 +94,6 @@ def open_input(
     if isinstance(table.reader, ParquetReader) and form not in (None, "parquet"):
         table.reader.refuse_untextual(form)
     text = _choose_text(records, config, flag, found.name)
-    refuse_structured(records, text, f"'{found.name}'")
     if isinstance(table.reader, JsonlReader):
         converts = form not in (None, "jsonl")
         keys = table.all_keys() if converts and found.path is not None else []
