@@ -26,6 +26,11 @@ CASES = {
     "backslashes": ("id,text\n", rows('{i},"{text}, \\"really\\""')),
     "last delimiters": ("id,text\n", rows('{i},"{text}",')),
     "last delimiter of the header": ("id,text,\n", rows('{i},"{text}"')),
+    "two last delimiters": ("id,text\n", rows('{i},"{text}",,')),
+    "two last delimiters of the header": ("id,text,,\n", rows('{i},"{text}"')),
+    "escaped delimiters": ("id,text\n", rows("{i},{text}\\, really")),
+    "single quotes": ("id,text\n", rows("{i},'{text}, \"really\"'")),
+    "dashes": ("id,text\n--,----\n", rows("{i},{text}")),
     "a comment": ("# export 3\nid,text\n", rows("{i},{text}")),
     "a named delimiter": ("sep=;\n# export 3\nid;text\n", rows("{i};{text}")),
 }
@@ -75,6 +80,13 @@ def test_the_result_is_csv_that_every_reader_reads_alike(score, write, records, 
     texts = [list(row.values())[1] for row in objects("out.jsonl")]
     assert [row[1] for row in found] == texts
     assert len({len(row) for row in found}) == 1
+
+
+def test_a_header_that_stands_again_is_an_error_of_its_record(score, write, objects):
+    form = "{i},{text}"
+    scored = score(write("in.csv", f"id,text\n{rows(form)}id,text\n{rows(form)}"), "out.jsonl")
+    assert (scored.rows, scored.errors) == (33, 1)
+    assert objects("out.jsonl")[16]["error"] == "the header again: id,text"
 
 
 def test_a_list_for_a_text_is_an_error_of_its_record(score, write, objects):

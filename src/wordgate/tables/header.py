@@ -88,7 +88,10 @@ def infer_header(
         Whether it is a header, and the reason as a clause.
     """
     cells = [cell.strip() for cell in first]
-    below = [[record[i].strip() for record in rest[:_SAMPLE]] for i in range(len(cells))]
+    others = rest[:_SAMPLE]
+    if len(cells) > 1 and known_names(cells):  # which stands again in files that were put together
+        others = [other for other in others if other != first]
+    below = [[record[i].strip() for record in others] for i in range(len(cells))]
     named = next((cell for cell in cells if cell and cell in given), None)
     if named is not None:
         return True, f"the first record holds the name '{shown(named, 40)}' that was asked for"
