@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
-from wordgate.data.labels import alike_labels
+from wordgate.data.labels import alike_labels, missing_labels
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.keys import group_keys
 from wordgate.errors import DataError, SettingsError
@@ -33,7 +33,13 @@ from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
 from wordgate.settings import checked_seed, flat_overrides, setting_fields
 from wordgate.tables.encoding import without_surrogates
-from wordgate.tables.values import checked_column, checked_groups, checked_texts, is_missing
+from wordgate.tables.values import (
+    checked_column,
+    checked_groups,
+    checked_texts,
+    is_empty,
+    is_missing,
+)
 from wordgate.training.families import check_family
 from wordgate.training.fitting import FitData, RunContext
 
@@ -141,7 +147,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts = checked_texts(X)
         classes, targets = _numbered(y, len(texts))
         names = _names(classes)
-        for remark in alike_labels(names):
+        written = [names[target] for target in targets.tolist()]
+        for remark in alike_labels(names) + missing_labels(written):
             warnings.warn(remark, stacklevel=2)
         seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
         progress: Progress = Console() if self.verbose else Silent()
@@ -244,7 +251,7 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
     if len(labels) != n_texts:
         raise DataError(f"there are {n_texts:,} texts but {len(labels):,} labels")
     for position, label in enumerate(labels):
-        if is_missing(label):
+        if is_missing(label) or (isinstance(label, str) and is_empty(label)):
             raise DataError(f"label {position + 1} of {n_texts} is {label!r}, which is no label")
         if isinstance(label, list | tuple | dict | set | frozenset):
             raise DataError(
@@ -268,7 +275,10 @@ def _names(classes: NDArray[Any]) -> list[str]:
     """Name the labels as they are written in a folder and answered over HTTP."""
     written: dict[str, Any] = {}
     for label in classes:
-        name = without_surrogates(str(label))
+        written_as = (
+            label.decode("utf-8", "backslashreplace") if isinstance(label, bytes) else label
+        )
+        name = without_surrogates(str(written_as))
         if name in written:
             raise DataError(
                 f"the labels {written[name]!r} and {label!r} are written alike, as '{name}': give"

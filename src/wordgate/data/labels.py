@@ -1,14 +1,18 @@
 """Labels that are one and the same, written differently, and labels that only look alike."""
 
 import re
+import shlex
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 from unicodedata import category, normalize
 
 from wordgate.tables.header import is_number
+from wordgate.tables.values import MISSING_WORDS
 
 _Key = TypeVar("_Key", bound=Hashable)
+_MISSING = MISSING_WORDS | {"NA", "N/A", "n/a", "#N/A", "\\N"}
 _WHOLE = re.compile(r"([-+]?[0-9]+)\.0")
 
 
@@ -69,6 +73,17 @@ def alike_labels(labels: Iterable[str]) -> list[str]:
         " they count as different"
         for same in _by_key(labels, _likeness).values()
         if len(same) > 1
+    ]
+
+
+def missing_labels(labels: Sequence[str]) -> list[str]:
+    """Remark on labels by which programs write that there is none."""
+    counts = Counter(label for label in labels if label in _MISSING)
+    can_be_dropped = len(set(labels)) > 2
+    return [
+        f"the label {label!r} of {count:,} rows may stand for a missing one: leave them out if so"
+        + (f", by --drop-label {shlex.quote(label)}" if can_be_dropped else "")
+        for label, count in sorted(counts.items())
     ]
 
 

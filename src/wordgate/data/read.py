@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
-from wordgate.data.labels import alike_labels, join_labels, label_key
+from wordgate.data.labels import alike_labels, join_labels, label_key, missing_labels
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
 from wordgate.data.structured import has_structured, why_structured
@@ -380,11 +380,11 @@ def _check_labels(
 def _oddities(bodies: list[str], labels: list[str]) -> list[str]:
     """Warn of what looks unintended about the rows kept."""
     warnings = []
-    blank = sum(not body.strip() for body in bodies)
+    blank = sum(map(is_empty, bodies))
     if blank:
         warnings.append(f"{blank:,} texts hold nothing but white space; they are kept")
     distinct = sorted(set(labels))
-    warnings += alike_labels(distinct)
+    warnings += alike_labels(distinct) + missing_labels(labels)
     if len(distinct) > max(20, len(bodies) // 2):
         warnings.append(f"{len(distinct):,} labels on {len(bodies):,} rows: is this the label?")
     return warnings

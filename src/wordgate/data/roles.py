@@ -75,8 +75,9 @@ class _Profile:
 
     @cached_property
     def structured(self) -> bool:
-        """Whether cells are lists or objects, which no text or label is."""
-        return any(isinstance(cell, StructuredCell) for cell in self.sample)
+        """Whether most cells are lists or objects, which no text or label is."""
+        found = sum(isinstance(cell, StructuredCell) for cell in self.sample)
+        return 2 * found > len(self.sample)
 
     @cached_property
     def words(self) -> float:

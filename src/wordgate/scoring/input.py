@@ -12,6 +12,7 @@ from wordgate.data.columns import Flag, as_flag, names_among
 from wordgate.data.roles import choose_roles
 from wordgate.errors import DataError
 from wordgate.tables import OpenTable, Records, open_source, open_table
+from wordgate.tables.header import name_key
 from wordgate.tables.jsonl import JsonlReader, keys_among
 from wordgate.tables.typed import ParquetReader
 
@@ -107,7 +108,8 @@ def _choose_text(records: Records, config: Config, flag: Flag | None, name: str)
     """Choose the columns of the text: as asked, else by their names in training, else inferred."""
     trained = config.columns().get("text", ())
     given, reason = flag, None
-    if given is None and (len(trained) > 1 or set(trained) & set(records.names or ())):
+    there = set(map(name_key, records.names or ()))
+    if given is None and (len(trained) > 1 or not there.isdisjoint(map(name_key, trained))):
         given, reason = trained, "as in training"
     roles: dict[str, Flag | None] = {"text": given, "label": None, "group": "none"}
     try:

@@ -50,7 +50,7 @@ class Characters:
         self.pending = ""
         self.ended = False
         self.position = 0
-        self.marked = encoding.codec in ("utf-8-sig", "utf-16")
+        self.marked = encoding.codec in ("utf-8-sig", "utf-16", "utf-32")
         self.bounded = bounded
         self.window = WINDOW
         self.largest = LARGEST_RECORD if bounded else sys.maxsize

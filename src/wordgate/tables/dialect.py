@@ -85,7 +85,7 @@ class Dialect:
 
 _STAND_INS = "\udbfd\udbfe\udbff"
 """Stand for escaped characters while quotes are looked for; no decoded text holds them."""
-_SWAPPED = str.maketrans("\"'", "'\"")
+_SWAPPED = {ord('"'): "'", ord("'"): '"'}
 
 
 @cache

@@ -48,7 +48,11 @@ _FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
         "a pickle, which could run code",
         "write the table as CSV or Parquet",
     ),
-    (b"BZh", "compressed with bzip2", "unpack it, or use gzip"),
+    (
+        tuple(b"BZh%d1AY&SY" % size for size in range(1, 10)),
+        "compressed with bzip2",
+        "unpack it, or use gzip",
+    ),
     (b"\xfd7zXZ\x00", "compressed with xz", "unpack it, or use gzip"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it, or use gzip"),
     (b"SQLite format 3\x00", "an SQLite database", "export the table as CSV"),
