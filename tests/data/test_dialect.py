@@ -133,6 +133,7 @@ def test_a_field_behind_an_empty_one_is_no_part_of_a_text(write, ending):
         ("|", "{text}, bought|{label}", "a broken lamp 0, bought"),
         (";", "{text}, bought;7,50;{label}", "a broken lamp 0, bought"),
         (";", "{text};7,50;{label}", "a broken lamp 0"),
+        (";", "{text};7,50;8;{label}", "a broken lamp 0"),
         (",", "{text}; bought,{label}", "a broken lamp 0; bought"),
         (",", "{text},7,{label}", "a broken lamp 0"),
     ],

@@ -353,8 +353,10 @@ def _infer_delimiter(lines: list[str]) -> Dialect:
 
 def _is_punctuation(delimiter: str, lines: Sequence[str]) -> bool:
     """Tell whether a character stands as in sentences and numbers: ``a lamp, 7,50``."""
-    text, mark = "".join(lines), re.escape(delimiter)
-    spoken = len(re.findall(rf"{mark}[ ]|(?<=\d){mark}(?=\d)", text))
+    text = "".join(lines)
+    spoken = text.count(f"{delimiter} ")
+    if delimiter == ",":
+        spoken += len(re.findall(r"(?<=\d),(?=\d)", text))
     return spoken >= _MOSTLY * text.count(delimiter)
 
 
