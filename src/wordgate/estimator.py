@@ -148,7 +148,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, targets = _numbered(y, len(texts))
         names = _names(classes)
         written = [names[target] for target in targets.tolist()]
-        for remark in alike_labels(names) + missing_labels(written):
+        for remark in alike_labels(names) + missing_labels(written, advice=""):
             warnings.warn(remark, stacklevel=2)
         seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
         progress: Progress = Console() if self.verbose else Silent()
@@ -252,7 +252,8 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
         raise DataError(f"there are {n_texts:,} texts but {len(labels):,} labels")
     for position, label in enumerate(labels):
         if is_missing(label) or (isinstance(label, str) and is_empty(label)):
-            raise DataError(f"label {position + 1} of {n_texts} is {label!r}, which is no label")
+            plain = label.item() if isinstance(label, np.generic) else label
+            raise DataError(f"label {position + 1} of {n_texts} is {plain!r}, which is no label")
         if isinstance(label, list | tuple | dict | set | frozenset):
             raise DataError(
                 f"one label for each text is needed, as a word or a number; label {position + 1} of"
@@ -266,7 +267,7 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
     except TypeError as error:
         raise DataError(f"the labels can't be sorted: {error}") from error
     if len(classes) < 2:
-        shown = f"; all are {classes[0]!r}" if len(classes) else ""
+        shown = f"; all are {str(classes[0])!r}" if len(classes) else ""
         raise DataError(f"a classifier needs two labels or more{shown}")
     return classes, targets.astype(np.int64)
 

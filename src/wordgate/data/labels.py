@@ -76,13 +76,18 @@ def alike_labels(labels: Iterable[str]) -> list[str]:
     ]
 
 
-def missing_labels(labels: Sequence[str]) -> list[str]:
-    """Remark on labels by which programs write that there is none."""
+def missing_labels(labels: Sequence[str], advice: str = ", by --drop-label {}") -> list[str]:
+    """Remark on labels by which programs write that there is none.
+
+    Args:
+        labels: One a row.
+        advice: How a label is dropped; said where two labels are left without it.
+    """
     counts = Counter(label for label in labels if label in _MISSING)
-    can_be_dropped = len(set(labels)) > 2
+    said = advice if len(set(labels)) > 2 else ""
     return [
         f"the label {label!r} of {count:,} rows may stand for a missing one: leave them out if so"
-        + (f", by --drop-label {shlex.quote(label)}" if can_be_dropped else "")
+        + said.format(shlex.quote(label))
         for label, count in sorted(counts.items())
     ]
 

@@ -124,6 +124,8 @@ def open_source(
         if sys.stdin is None:
             raise DataError("standard input is closed: name a file")
         return _piped(sys.stdin.buffer, "standard input", enough)
+    if not str(source).strip():
+        raise DataError("the name of the data is empty: give a file")
     path = Path(source).expanduser()
     if not is_file(path):
         raise DataError(missing_file(path))
