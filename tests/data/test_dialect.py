@@ -47,6 +47,24 @@ def test_a_stray_quote_costs_nothing_where_other_fields_are_quoted(write):
     assert account(table) == (19, 19, [])
 
 
+def test_the_only_quote_far_down_a_file_of_tabs_costs_nothing(write, monkeypatch):
+    monkeypatch.setattr("wordgate.tables.dialect._SAMPLE_CHARACTERS", 200)
+    monkeypatch.setattr("wordgate.tables.dialect._QUOTES_CHARACTERS", 400)
+    lines = [[text, label] for text, label in ROWS * 4]
+    lines[50][0] = '"fine then'
+    table = read_table(write("a.csv", "".join("\t".join(line) + "\n" for line in lines)))
+    assert table.texts == [text for text, _ in lines]
+    assert account(table) == (64, 64, [])
+
+
+def test_a_text_of_several_lines_that_is_never_closed_is_not_cut(write, monkeypatch):
+    monkeypatch.setattr("wordgate.tables.dialect._SAMPLE_CHARACTERS", 200)
+    monkeypatch.setattr("wordgate.tables.dialect._QUOTES_CHARACTERS", 400)
+    content = "label,text\n" + rows("{label},{text}") * 4 + 'ok,"Dear all\nthis is a long text\nand'
+    table = read_table(write("a.csv", content))
+    assert account(table) == (67, 64, [66, 67, 68])
+
+
 def test_a_quote_that_joins_whole_records_is_stray_where_other_fields_are_quoted(write):
     content = 'label,text\nok,"well, yes"\nno,"oh dear\n' + rows("{label},{text}") + 'ok,said"\n'
     table = read_table(write("a.csv", content))
@@ -173,6 +191,15 @@ def test_copies_of_the_first_record_are_records(write):
         write("a.csv", "many thanks,spam\n" * 3 + rows("{text},ham") + "thanks,spam\n")
     )
     assert account(table) == (20, 20, [])
+
+
+@pytest.mark.parametrize("edge", ["", "|"])
+def test_a_table_of_markdown_is_read(write, edge):
+    lines = f"{edge} text | label {edge}\n{edge}---|---{edge}\n"
+    table = read_table(write("a.md", lines + rows(f"{edge} {{text}} | {{label}} {edge}")))
+    assert [text.strip() for text in table.texts] == [text for text, _ in ROWS]
+    assert table.labels == [label for _, label in ROWS]
+    assert account(table) == (16, 16, [])
 
 
 @pytest.mark.parametrize("rule", ["----,-----", "======,====", " --- , :---: "])

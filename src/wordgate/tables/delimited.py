@@ -23,6 +23,7 @@ from wordgate.tables.characters import (
 )
 from wordgate.tables.dialect import (
     NO_DELIMITER,
+    by_itself,
     infer_dialect,
     parse,
     separator_line,
@@ -170,7 +171,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             # A header cell may be empty: pandas writes its index under no name.
             self.names = [spelled_out(cell.strip())[0] for cell in first]
             self.heading = self._fitted_heading(spelled_out(self._without_first())[0])
-            if others and all(map(_DASHES.fullmatch, others[0])):
+            if others and any(others[0]) and all(map(_DASHES.fullmatch, filter(None, others[0]))):
                 line = self._without_first()
                 self.header_reason += f"; left out below it: {shown(line, 40)!r}"
 
@@ -310,13 +311,22 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             parsed = parse([readable[place]], self._dialect, self._profile)
             if parsed.alone:
                 batch.alone.add(place)
-            if not parsed.records:
+            records = parsed.records
+            if not records and self._are_records(readable[place : place + 2]):
+                batch.alone.add(place)
+                records = [by_itself(readable[place], self._dialect)]
+            elif not records:
                 left = self._characters.largest - length
                 within = "never closed" if ended else f"not closed in {left:,} characters"
                 batch.rejected[place] = f"a quote is opened and {within}"
-            batch.records += self._cells(parsed.records, nul) or [[]]
+            batch.records += self._cells(records, nul) or [[]]
             length += len(line)
         return _Taken(batch, length, len(lines))
+
+    def _are_records(self, lines: Sequence[str]) -> bool:
+        """Tell whether a line of tabs with a stray quote, and the next, are whole records."""
+        is_known = len(lines) > 1 and self._profile.by_width
+        return is_known and self._profile.are_records(lines, self._dialect)
 
     def _parseable(self, lines: list[str]) -> tuple[list[str], str | None]:
         """Put stand-ins for what the csv module would not read as it is meant; tell NUL's."""

@@ -16,13 +16,14 @@ from wordgate.tables.typed import ParquetReader
 
 _AT_ONCE = 8192  # records
 _MOST_KEYS = 1000
-_LONGEST_START = 1000  # characters by which a page is known
+_LONGEST_START = 10_000  # characters by which a page is known
 
 
 # How texts begin that people fetch in place of a table, and what to do about it.
 _PAGES = [
     (r"<!doctype html|<html[^>]*>\s*<head", "an HTML page", "fetch the file that it shows"),
     (r"<\?xml ", "XML", "write the table as CSV"),
+    (r"\{'.*\}\s*$", "lines of Python's dictionaries", "write each by json.dumps (JSON Lines)"),
     (r"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself: git lfs pull"),
 ]
 
@@ -170,5 +171,5 @@ def _refuse_pages(beginning: str, name: str) -> None:
     """Refuse a text that is known by its first characters to be no table."""
     first = beginning.lstrip()[:_LONGEST_START]
     for start, what, remedy in _PAGES:
-        if re.match(start, first, re.IGNORECASE):
+        if re.match(start, first, re.IGNORECASE | re.MULTILINE):
             raise DataError(f"'{name}' is {what}: {remedy}")
