@@ -41,6 +41,8 @@ def address_message(name: object) -> str | None:
     found = _ADDRESS.fullmatch(str(name))
     if found is None:
         return None
+    if found["scheme"].lower() == "file":
+        return f"'{name}' is an address: name the file by its path alone"
     return (
         f"'{found['scheme']}://{found['rest']:.200}' is an address, and wordgate reads what lies on"
         " this computer: download it first, and name the file or folder"

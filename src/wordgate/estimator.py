@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
-from wordgate.data.labels import alike_labels
+from wordgate.data.labels import alike_labels, missing_labels
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.keys import group_keys
 from wordgate.errors import DataError, SettingsError
@@ -147,7 +147,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts = checked_texts(X)
         classes, targets = _numbered(y, len(texts))
         names = _names(classes)
-        for remark in alike_labels(names):
+        written = [names[target] for target in targets.tolist()]
+        for remark in alike_labels(names) + missing_labels(written, advice=""):
             warnings.warn(remark, stacklevel=2)
         seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
         progress: Progress = Console() if self.verbose else Silent()
@@ -253,7 +254,8 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
         raise DataError(f"there are {n_texts:,} texts but {len(labels):,} labels")
     for position, label in enumerate(labels):
         if is_missing(label) or (isinstance(label, str) and is_empty(label)):
-            raise DataError(f"label {position + 1} of {n_texts} is {label!r}, which is no label")
+            plain = label.item() if isinstance(label, np.generic) else label
+            raise DataError(f"label {position + 1} of {n_texts} is {plain!r}, which is no label")
         if isinstance(label, list | tuple | dict | set | frozenset):
             raise DataError(
                 f"one label for each text is needed, as a word or a number; label {position + 1} of"
@@ -269,7 +271,7 @@ def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.
     except TypeError as error:
         raise DataError(f"the labels can't be sorted: {error}") from error
     if len(classes) < 2:
-        shown = f"; all are {classes[0]!r}" if len(classes) else ""
+        shown = f"; all are {str(classes[0])!r}" if len(classes) else ""
         raise DataError(f"a classifier needs two labels or more{shown}")
     return classes, targets.astype(np.int64)
 
@@ -278,7 +280,10 @@ def _names(classes: NDArray[Any]) -> list[str]:
     """Name the labels as they are written in a folder and answered over HTTP."""
     written: dict[str, Any] = {}
     for label in classes:
-        name = without_surrogates(str(label))
+        written_as = (
+            label.decode("utf-8", "backslashreplace") if isinstance(label, bytes) else label
+        )
+        name = without_surrogates(str(written_as))
         if name in written:
             raise DataError(
                 f"the labels {written[name]!r} and {label!r} are written alike, as '{name}': give"

@@ -222,7 +222,7 @@ def test_predict_gives_the_same_by_line_json_and_jsonl(wordgate, count_model):
     assert json.loads(wordgate("predict", count_model.folder, "--json").out) == {"predictions": []}
 
 
-@pytest.mark.parametrize("text", ["", " ", "\t\u3000\r"])
+@pytest.mark.parametrize("text", ["", " ", "\t\u3000\r", "\u200b", " \ufeff\u2060"])
 def test_predict_gives_an_empty_text_no_label_and_answers_the_others(wordgate, count_model, text):
     texts = ("We love it", text, "We hate it")
     alone = wordgate("predict", count_model.folder, "--jsonl", *texts[::2]).out.splitlines()
@@ -237,7 +237,8 @@ def test_predict_gives_an_empty_text_no_label_and_answers_the_others(wordgate, c
     line = wordgate("predict", count_model.folder, text).out
     assert line.startswith("–  the text is empty\t")
     ended = wordgate("explain", count_model.folder, text)
-    what = "holds nothing but white space" if text else "is empty"
+    held = "white space" if text.isspace() else "invisible characters"
+    what = f"holds nothing but {held}" if text else "is empty"
     message = f"wordgate: text 1 of 1 {what}, so it can't have a label: leave it out\n"
     assert (ended.code, ended.err) == (1, message)
 

@@ -37,6 +37,20 @@ def test_an_address_is_told_to_be_one(capfd, tmp_path, reviews, count_model, com
     assert f"'{address}' is an address, and wordgate reads what lies on this computer" in message
 
 
+def test_the_address_of_a_file_is_to_be_its_path(capfd, reviews):
+    message = failed(capfd, "audit", f"file://{reviews}")
+    assert message.endswith("is an address: name the file by its path alone\n")
+
+
+@pytest.mark.parametrize("command", ["audit {}", "evaluate {model} {}", "score {model} {} out.csv"])
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_empty_name_is_no_folder(capfd, count_model, command, name):
+    words = [
+        name if word == "{}" else word.format(model=count_model.folder) for word in command.split()
+    ]
+    assert "the name of the data is empty: give a file" in failed(capfd, *words)
+
+
 @pytest.mark.parametrize("ending", ["xlsx", "XLS", "feather", "html", "pkl", "ods", "csv.zip"])
 def test_a_result_of_a_format_that_is_not_written_is_refused(
     capfd, tmp_path, reviews, count_model, ending

@@ -1,5 +1,8 @@
 """From flags to columns, and several columns as one text: how cells are joined, and tokenized."""
 
+import json
+from unicodedata import normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -208,3 +211,29 @@ def test_columns_of_a_frame_are_joined():
 
     frame = pandas.DataFrame({"entity": ["a", None], "text": ["b c", "d e"], "label": [0, 1]})
     assert read_table(frame, text="entity,text").texts == ["a | b c", "d e"]
+
+
+@pytest.mark.parametrize(("typed", "there"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_name_is_found_in_the_other_unicode_form(write, typed, there, form):
+    names = [normalize(there, name) for name in ("texté", "catégorie")]
+    rows = [(f"a lamp {i}", "ok" if i % 2 else "no") for i in range(16)]
+    if form == "csv":
+        lines = [",".join(row) for row in [names, *rows]]
+    else:
+        lines = [json.dumps(dict(zip(names, row, strict=True))) for row in rows]
+    table = read_table(
+        write(f"a.{form}", "\n".join(lines)),
+        text=normalize(typed, "texté"),
+        label=normalize(typed, "catégorie"),
+    )
+    assert list(zip(table.texts, table.labels, strict=True)) == rows
+    assert [choice.name for choice in table.reading.columns[:2]] == names  # as they stand
+
+
+@pytest.mark.parametrize("name", ["\u200btext", "\ufefftext", " text\xa0"])
+def test_invisible_characters_around_a_name_are_passed_over(write, name):
+    content = f"x,{name},label\n" + "a b c d,a lamp,ok\nb c d e,no lamp,no\n" * 8
+    table = read_table(write("a.csv", content))
+    assert table.texts[0] == "a lamp"
+    assert read_table("a.csv", text="text").texts == table.texts

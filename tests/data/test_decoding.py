@@ -21,6 +21,11 @@ PLAIN = CONTENT.replace(" 🙂", "")
             codecs.BOM_UTF16_BE + CONTENT.encode("utf-16-be"),
             "UTF-16 (it begins with a byte-order mark)",
         ),
+        (CONTENT.encode("utf-32"), "UTF-32 (it begins with a byte-order mark)"),
+        (
+            codecs.BOM_UTF32_BE + CONTENT.encode("utf-32-be"),
+            "UTF-32 (it begins with a byte-order mark)",
+        ),
         (
             PLAIN.encode("cp1252"),
             "cp1252 (byte 0xe9 at position 14 is not UTF-8)",
@@ -116,3 +121,36 @@ def test_a_cut_utf16_file_names_the_byte(write):
     path = write("a.csv", CONTENT.encode("utf-16")[:-1])
     with pytest.raises(DataError, match="byte-order mark of UTF-16 but breaks it at byte 110 "):
         read_table(path)
+
+
+@pytest.mark.parametrize("form", ["{},{}\n", '"{}";"{}"\r\n', "{}\t{}\n"])
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize(
+    "text", ["这个灯很好，我还想再买一个", "лампа хорошая", "램프는 좋아요", "a lamp"]
+)
+def test_utf16_without_its_mark_is_known_in_every_script(write, text, order, form):
+    content = form.format("text", "label") + form.format(text, "ok") * 16
+    with pytest.raises(DataError, match=f"if it is text, say --encoding utf-16-{order}$"):
+        read_table(write("a.csv", content.encode(f"utf-16-{order}")))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "texts"),
+    [
+        ("iso2022_jp", ("このランプは良い", "このランプは壊れた")),
+        ("iso2022_kr", ("이 램프는 좋아요", "이 램프는 고장났어요")),
+    ],
+)
+def test_seven_bits_with_escape_sequences_are_no_ascii(write, encoding, texts):
+    rows = [(f"{texts[i % 2]} {i}", str(i % 2)) for i in range(16)]
+    content = "text,label\n" + "".join(f"{text},{label}\n" for text, label in rows)
+    table = read_table(write("a.csv", content.encode(encoding)))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows
+    assert table.reading.encoding_reason == "it has its escape sequences"
+
+
+@pytest.mark.parametrize("escape", ["\x1b[31m", "\x1b$B", "$B~{+AHw-"])
+def test_other_escapes_are_characters(write, escape):
+    content = "text,label\n" + f"{escape}café,ok\nno lamp,no\n" * 8
+    table = read_table(write("a.csv", content))
+    assert (table.texts[0], table.reading.encoding) == (f"{escape}café", "UTF-8")

@@ -47,6 +47,24 @@ def test_a_stray_quote_costs_nothing_where_other_fields_are_quoted(write):
     assert account(table) == (19, 19, [])
 
 
+def test_the_only_quote_far_down_a_file_of_tabs_costs_nothing(write, monkeypatch):
+    monkeypatch.setattr("wordgate.tables.dialect._SAMPLE_CHARACTERS", 200)
+    monkeypatch.setattr("wordgate.tables.dialect._QUOTES_CHARACTERS", 400)
+    lines = [[text, label] for text, label in ROWS * 4]
+    lines[50][0] = '"fine then'
+    table = read_table(write("a.csv", "".join("\t".join(line) + "\n" for line in lines)))
+    assert table.texts == [text for text, _ in lines]
+    assert account(table) == (64, 64, [])
+
+
+def test_a_text_of_several_lines_that_is_never_closed_is_not_cut(write, monkeypatch):
+    monkeypatch.setattr("wordgate.tables.dialect._SAMPLE_CHARACTERS", 200)
+    monkeypatch.setattr("wordgate.tables.dialect._QUOTES_CHARACTERS", 400)
+    content = "label,text\n" + rows("{label},{text}") * 4 + 'ok,"Dear all\nthis is a long text\nand'
+    table = read_table(write("a.csv", content))
+    assert account(table) == (67, 64, [66, 67, 68])
+
+
 def test_a_quote_that_joins_whole_records_is_stray_where_other_fields_are_quoted(write):
     content = 'label,text\nok,"well, yes"\nno,"oh dear\n' + rows("{label},{text}") + 'ok,said"\n'
     table = read_table(write("a.csv", content))
@@ -82,6 +100,18 @@ def test_a_file_that_breaks_off_in_a_quoted_text_gives_no_cut_text(write):
         ("text;label", "{text};{label};", "a broken lamp 0"),
         ("text,label,", "{text},{label},", "a broken lamp 0"),
         ("text,label,", "{text},{label}", "a broken lamp 0"),
+        ("text,label", "{text},{label},,", "a broken lamp 0"),
+        ("text,label,,", "{text},{label},,", "a broken lamp 0"),
+        ("text;label;;;", "{text};{label}", "a broken lamp 0"),
+        ("text,label", "{text}\\, bought,{label}", "a broken lamp 0, bought"),
+        ("text\tlabel", "{text}\\\t\\\\n\t{label}", "a broken lamp 0\t\\n"),
+        ("'text','label'", "'{text}','{label}'", "a broken lamp 0"),
+        ("text,label", "'{text}, so \"he\"',{label}", 'a broken lamp 0, so "he"'),
+        ("text;label", "'it''s {text}; so';'{label}'", "it's a broken lamp 0; so"),
+        ("text,label", "'it\\'s {text}, so',{label}", "it's a broken lamp 0, so"),
+        ("text, label", "'{text}, so', {label}", "a broken lamp 0, so"),
+        ("text,label", "'tis {text},{label}", "'tis a broken lamp 0"),
+        ("text,label", "{text} at C:\\,{label}", "a broken lamp 0 at C:\\"),
     ],
 )
 def test_spaces_backslashes_and_last_delimiters_are_understood(write, head, form, text):
@@ -107,9 +137,82 @@ def test_a_header_of_another_width_than_the_records_is_refused(write, head, form
     assert str(error.value).startswith(f"'a.csv', line 1: the header has {said}: name each column")
 
 
-def test_a_field_behind_an_empty_one_is_no_part_of_a_text(write):
-    table = read_table(write("a.csv", "text,label\n" + rows("{text},{label},") + "well, yes,ok\n"))
+@pytest.mark.parametrize("ending", ["", ","])
+def test_a_field_behind_an_empty_one_is_no_part_of_a_text(write, ending):
+    lines = rows("{text},{label}," + ending) + f"well, yes,ok{ending}\n"
+    table = read_table(write("a.csv", "text,label\n" + lines))
     assert account(table) == (17, 16, [18])
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "form", "text"),
+    [
+        (";", "{text}, bought;{label}", "a broken lamp 0, bought"),
+        ("|", "{text}, bought|{label}", "a broken lamp 0, bought"),
+        (";", "{text}, bought;7,50;{label}", "a broken lamp 0, bought"),
+        (";", "{text};7,50;{label}", "a broken lamp 0"),
+        (";", "{text};7,50;8;{label}", "a broken lamp 0"),
+        (",", "{text}; bought,{label}", "a broken lamp 0; bought"),
+        (",", "{text},7,{label}", "a broken lamp 0"),
+    ],
+)
+def test_punctuation_that_stands_in_each_text_cuts_none(write, delimiter, form, text):
+    table = read_table(write("a.csv", rows(form)), text=1, label=form.count(delimiter) + 1)
+    assert (table.reading.delimiter, table.texts[0]) == (delimiter, text)
+    assert table.labels == [label for _, label in ROWS]
+
+
+@pytest.mark.parametrize(
+    ("head", "again"),
+    [
+        ("text,label", "text,label"),
+        ("text, label", " text,label "),
+        ("text,label", "\ufefftext,label"),
+        ("text,label", '\ufeff"text","label"'),
+        ('"text","label"', "text,label"),
+        ("Satz,label", "Satz,label"),
+    ],
+)
+def test_a_header_that_stands_again_is_no_record(write, head, again):
+    form = "{text},{label}"
+    table = read_table(write("a.csv", f"{head}\n{rows(form)}{again}\n{rows(form)}"))
+    assert table.labels == 2 * [label for _, label in ROWS]
+    assert account(table) == (33, 32, [18])
+    assert table.reading.malformed[0].why == "the header again"
+
+
+def test_a_text_like_the_name_of_the_only_column_is_one(write):
+    table = read_table(write("a.csv", "text\n" + rows("{text}") + "text\n"), labelled=False)
+    assert account(table) == (18, 18, [])
+
+
+def test_copies_of_the_first_record_are_records(write):
+    table = read_table(
+        write("a.csv", "many thanks,spam\n" * 3 + rows("{text},ham") + "thanks,spam\n")
+    )
+    assert account(table) == (20, 20, [])
+
+
+@pytest.mark.parametrize("edge", ["", "|"])
+def test_a_table_of_markdown_is_read(write, edge):
+    lines = f"{edge} text | label {edge}\n{edge}---|---{edge}\n"
+    table = read_table(write("a.md", lines + rows(f"{edge} {{text}} | {{label}} {edge}")))
+    assert [text.strip() for text in table.texts] == [text for text, _ in ROWS]
+    assert table.labels == [label for _, label in ROWS]
+    assert account(table) == (16, 16, [])
+
+
+@pytest.mark.parametrize("rule", ["----,-----", "======,====", " --- , :---: "])
+def test_a_line_of_dashes_below_the_header_is_left_out_and_said(write, rule):
+    table = read_table(write("a.csv", f"text,label\n{rule}\n{rows('{text},{label}')}"))
+    assert account(table) == (16, 16, [])
+    assert table.reading.header_reason.endswith(f"; left out below it: {rule.strip()!r}")
+
+
+def test_a_delimiter_that_is_named_and_stands_nowhere_is_not_taken(write):
+    table = read_table(write("a.csv", "sep=;\ntext,label\n" + rows("{text},{label}")))
+    assert account(table) == (16, 16, [])
+    assert table.reading.delimiter == ","
 
 
 @pytest.mark.parametrize(

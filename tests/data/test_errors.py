@@ -114,3 +114,26 @@ def test_labels_that_differ_in_case_are_remarked(write):
     assert read_table(path).reading.warnings == [
         "the labels 'Good' and 'good' differ in case only; they count as different"
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("<!DOCTYPE html>\n<html><body>Sign in</body></html>", "is an HTML page: fetch the file"),
+        ('\n<HTML lang="en">\n<head></head>\n</HTML>', "is an HTML page: fetch the file"),
+        ('<?xml version="1.0"?>\n<rows/>', "is XML: write the table as CSV"),
+        (
+            "{'text': 'a, b', 'label': 'x'}\n" * 3,
+            "is lines of Python's dictionaries: write each by",
+        ),
+        ("version https://git-lfs.github.com/spec/v1\noid x\nsize 1\n", "is a pointer of Git LFS"),
+    ],
+)
+def test_pages_in_place_of_a_table_say_what_to_do(write, content, said):
+    assert message(write("a.csv", content)).startswith(f"'a.csv' {said}")
+
+
+@pytest.mark.parametrize("first", ["<html>hello</html>", "BZhang is great", "{'a': b}"])
+def test_texts_that_begin_like_a_page_are_texts(write, first):
+    table = read_table(write("a.csv", f"{first},ok\na lamp,no\n" * 8))
+    assert table.texts[0] == first

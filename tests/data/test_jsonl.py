@@ -84,10 +84,47 @@ def test_keys_without_end_that_are_twice_there_take_no_time(write):
     assert malformed.why == "two keys '199999'"
 
 
-def test_one_array_says_what_to_write_instead(write):
+LINES = [json.dumps({"text": f"a lamp {i}", "label": "ok"}) for i in range(3)]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.txt", "a"])
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n "])
+@pytest.mark.parametrize("between", [", ", ",\n", ",\n  ", ",\r\n"])
+@pytest.mark.parametrize("edge", ["", "\n"])
+def test_one_array_says_what_to_write_instead(write, name, before, between, edge):
+    content = f"{before}[{edge}{between.join(LINES)}{edge}]"
     with pytest.raises(DataError) as error:
-        read_table(write("a.json", json.dumps([GOOD, BAD])))
-    assert str(error.value) == ("'a.json' is one JSON array: write one object a line (JSON Lines)")
+        read_table(write(name, content))
+    assert str(error.value) == f"'{name}' is one JSON array: write one object a line (JSON Lines)"
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ('{"text": {"0": "a", "1": "b"}, "label": {"0": "x", "1": "y"}}', "is one JSON object"),
+        ('{"text": ["a", "b"], "label": ["x", "y"]}', "is one JSON object of lists or objects"),
+        ('{"data": [{"text": "a", "label": "x"}]}\n', "is one JSON object of lists or objects"),
+        ('{"columns": ["text"], "index": [0], "data": [["a"]]}', "is one JSON object"),
+        ('{\n  "text": "a",\n  "label": "x"\n}\n', "holds no JSON object; line 1: no valid JSON"),
+        ('["a", "x"]\n["b", "y"]\n', "holds JSON arrays"),
+        ("{'text': 'a', 'label': 'x'}\n", "holds no JSON object; line 1: no valid JSON"),
+    ],
+)
+def test_json_that_is_not_an_object_a_line_says_what_to_write(write, content, what):
+    with pytest.raises(DataError) as error:
+        read_table(write("a.json", content))
+    assert str(error.value).startswith(f"'a.json' {what}")
+    assert str(error.value).endswith(": write one object a line (JSON Lines)")
+
+
+def test_an_array_before_objects_is_a_malformed_line(write):
+    table = read_table(write("a.jsonl", "\n".join(["[{}]", *LINES])), labelled=False)
+    assert (len(table), [m.line for m in table.reading.malformed]) == (3, [1])
+
+
+def test_one_object_with_a_text_is_a_record(write):
+    line = '{"text": "a lamp", "meta": {"id": 1}, "tags": []}'
+    assert read_table(write("a.jsonl", line), labelled=False).texts == ["a lamp"]
 
 
 @pytest.mark.parametrize("word", ["NaN", "null", '""'])

@@ -1,5 +1,7 @@
 """Labels that are the same count as one, and what only looks alike is told."""
 
+import json
+import shlex
 import unicodedata
 import warnings
 
@@ -8,7 +10,7 @@ import pandas as pd
 import pytest
 
 import wordgate
-from wordgate import DataError, SettingsError, WordgateClassifier
+from wordgate import DataError, SettingsError, WordgateClassifier, load
 from wordgate.data import read_table
 from wordgate.data.labels import alike_labels, join_labels, match_labels
 from wordgate.experiments.teachers import SavedModel
@@ -150,3 +152,57 @@ def test_a_teacher_knows_the_same_labels_in_another_form():
     assert saved.teacher(("b", "0", NFC)).columns == (2, 0, 1)
     with pytest.raises(SettingsError, match="a teacher must know the same"):
         saved.teacher(("b", "0.00", NFC))
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "NULL", "null", "None", "NA", "N/A", "<NA>", "\\N"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "frame"])
+def test_labels_that_may_stand_for_missing_ones_are_remarked_on(write, word, form):
+    labels = [word if i % 4 == 0 else "ok" if i % 2 else "no" for i in range(16)]
+    rows = [{"text": f"a lamp {i}", "label": label} for i, label in enumerate(labels)]
+    source = pd.DataFrame(rows)
+    if form == "csv":
+        content = "".join(f"{row['text']},{row['label']}\n" for row in rows)
+        source = write("a.csv", f"text,label\n{content}")
+    elif form == "jsonl":
+        source = write("a.jsonl", "\n".join(map(json.dumps, rows)))
+    table = read_table(source)
+    assert table.labels == labels
+    advice = shlex.quote(word)
+    assert table.reading.warnings == [
+        f"the label {word!r} of 4 rows may stand for a missing one: leave them out if so, by"
+        f" --drop-label {advice}"
+    ]
+    assert len(read_table(source, drop_labels=[word])) == 12
+
+
+def test_no_advice_leaves_one_label(write):
+    table = read_table(write("a.csv", "text,label\n" + "a lamp,ok\nno lamp,NA\n" * 8))
+    assert table.reading.warnings == [
+        "the label 'NA' of 8 rows may stand for a missing one: leave them out if so"
+    ]
+
+
+TEXTS = [f"a {'fine' if i % 2 else 'broken'} lamp {i}" for i in range(40)]
+
+
+def test_an_array_that_has_made_words_of_missing_labels_is_warned_of():
+    labels = np.array([("ok", "no", np.nan)[i % 3] for i in range(40)])
+    with pytest.warns(
+        UserWarning, match="of 13 rows may stand for a missing one: leave them out if so$"
+    ):
+        WordgateClassifier(model="count").fit(TEXTS, labels)
+
+
+@pytest.mark.parametrize("empty", ["", "  ", "\u200b"])
+def test_an_empty_label_is_none_for_an_estimator(empty):
+    labels = ["ok" if i % 2 else "no" for i in range(39)] + [empty]
+    with pytest.raises(DataError, match=r"label 40 of 40 is '.*', which is no label"):
+        WordgateClassifier(model="count").fit(TEXTS, labels)
+
+
+def test_labels_of_bytes_are_named_as_they_read(tmp_path):
+    labels = np.array([b"ok" if i % 2 else b"no" for i in range(40)])
+    model = WordgateClassifier(model="count").fit(TEXTS, labels)
+    assert model.predict(TEXTS[:2]).tolist() == [b"no", b"ok"]
+    model.save(tmp_path / "model")
+    assert load(tmp_path / "model").labels == ("no", "ok")

@@ -206,3 +206,45 @@ def test_two_named_columns_of_many_classes_are_a_question(write):
     path = write("a.csv", many_classes(["class", "intent"], class_of(150), class_of(120, "intent")))
     with pytest.raises(DataError, match="'class' and column 3 'intent' both could be"):
         read_table(path)
+
+
+def test_a_column_that_hardly_any_row_fills_is_not_the_text(write):
+    rows = [("ham" if i % 3 else "spam", f"lamp {i}", "") for i in range(40)]
+    rows[7] = ("ham", "lamp 7", "and a long sentence that a comma has cut off")
+    table = read_table(write("a.csv", csv_of(rows, header=["v1", "v2", ""])))
+    assert [choice.name for choice in table.reading.columns] == ["v2", "v1", None]
+
+
+@pytest.mark.parametrize("name", ["text", "label"])
+def test_two_columns_of_the_same_name_are_a_question_of_the_label_alone(write, name):
+    rows = [(words, label, f"{topic} {name}") for _, topic, label, words in tickets()]
+    names = ["text", "label", name]
+    write("a.csv", csv_of(rows, header=names))
+    if name == "label":
+        with pytest.raises(DataError, match="column 2 'label' and column 3 'label' both could be"):
+            read_table("a.csv")
+    else:
+        assert read_table("a.csv").reading.choice("text").number == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            "{text},",
+            "can't tell which column of 'a.csv' holds the label: column 2 'label' is empty.",
+        ),
+        (",{label}", "no rows are left of 'a.csv': of 60, left out 60 (empty text)"),
+    ],
+)
+def test_an_empty_column_is_named(write, row, said):
+    lines = [row.format(text=words, label=label) for _, _, label, words in tickets(copies=1)]
+    with pytest.raises(DataError) as error:
+        read_table(write("a.csv", "\n".join(["text,label", *lines])))
+    assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("content", ["text,label\n", "text,label", "id\tSatz\tlabel\n\n"])
+def test_a_header_alone_has_no_rows(write, content):
+    with pytest.raises(DataError, match=r"^'a\.csv' has no rows below its header$"):
+        read_table(write("a.csv", content))

@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from wordgate.data import read_table
 from wordgate.errors import DataError
+from wordgate.experiments.audit import audit
 
 TEXTS = [f"a {'fine' if i % 2 else 'broken'} lamp {i}" for i in range(16)]
 LABELS = ["ok" if i % 2 else "no" for i in range(16)]
@@ -37,24 +38,26 @@ SOURCES = {
 }
 
 
+@pytest.mark.parametrize("read", [read_table, audit])
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize(
     ("labels", "kind"), [(LISTS, "lists"), (OBJECTS, "objects")], ids=["lists", "objects"]
 )
-def test_labels_that_are_lists_or_objects_are_refused_by_name(write, source, labels, kind):
+def test_labels_that_are_lists_or_objects_are_refused_by_name(write, source, labels, kind, read):
     with pytest.raises(DataError) as error:
-        read_table(SOURCES[source](write, TEXTS, labels))
+        read(SOURCES[source](write, TEXTS, labels))
     assert "column 2 'label' of " in str(error.value)
     assert f"the label, holds {kind}, such as " in str(error.value)
     assert "several labels for a text are not supported yet" in str(error.value)
 
 
+@pytest.mark.parametrize("read", [read_table, audit])
 @pytest.mark.parametrize("source", SOURCES)
-def test_texts_that_are_lists_of_words_are_refused_by_name(write, source):
+def test_texts_that_are_lists_of_words_are_refused_by_name(write, source, read):
     with pytest.raises(
         DataError, match=r"the text, holds lists, .*: write each text as one string"
     ):
-        read_table(SOURCES[source](write, [text.split() for text in TEXTS], LABELS))
+        read(SOURCES[source](write, [text.split() for text in TEXTS], LABELS))
 
 
 @pytest.mark.parametrize("label", [["ok"], ("ok",), {"ok"}, np.array(["ok"])])
@@ -89,3 +92,15 @@ def test_a_longer_column_of_lists_is_not_taken_for_the_text(write):
     rows = zip(TEXTS, LABELS, strict=True)
     lines = [json.dumps({"a": text.split() * 9, "b": text, "c": y}) for text, y in rows]
     assert read_table(write("a.jsonl", "\n".join(lines))).texts == TEXTS
+
+
+@pytest.mark.parametrize("key", ["text", "tokens", "data"])
+@pytest.mark.parametrize("read", [read_table, audit])
+@pytest.mark.parametrize(
+    "structure", [str.split, lambda text: {"en": text}], ids=["list", "object"]
+)
+def test_labels_are_not_taken_for_the_texts_beside_lists(write, key, read, structure):
+    rows = zip(TEXTS, LABELS, strict=True)
+    lines = [json.dumps({key: structure(text), "label": y}) for text, y in rows]
+    with pytest.raises(DataError, match=f"column 1 '{key}' of 'a.jsonl', the text, holds "):
+        read(write("a.jsonl", "\n".join(lines)))

@@ -47,7 +47,7 @@ def test_the_preview_shows_rows_and_no_control_characters(write):
     ]
 
 
-@pytest.mark.parametrize("blank", [" ", "\t", "\u3000\u2028", "\xa0\x85"])
+@pytest.mark.parametrize("blank", [" ", "\t", "\u3000\u2028", "\xa0\x85", "\u200b", "\ufeff \xad"])
 @pytest.mark.parametrize("labelled", [True, False])
 def test_white_space_is_no_text_unless_a_recipe_keeps_empty_ones(write, blank, labelled):
     path = write("a.csv", f'text;label\na b;good\n"{blank}";bad\n;bad\nc d;bad\n')

@@ -88,3 +88,66 @@ def test_a_lazy_frame_is_refused():
 def test_an_encoding_has_no_effect_on_a_frame():
     with pytest.raises(DataError, match="an encoding has no effect on a DataFrame"):
         read_table(pl.DataFrame(COLUMNS), encoding="utf-8")
+
+
+def in_parquet(columns):
+    parquet.write_table(pa.table(columns), "a.parquet")
+    return "a.parquet"
+
+
+TYPED = {
+    "Parquet": in_parquet,
+    "pandas": pd.DataFrame,
+    "polars": pl.DataFrame,
+    "dict": dict,
+}
+TEXTS = [f"a {'fine' if i % 2 else 'broken'} lamp {i}" for i in range(16)]
+LABELS = ["ok" if i % 2 else "no" for i in range(16)]
+
+
+@pytest.mark.parametrize("source", TYPED)
+def test_bytes_in_utf8_are_strings(write, source):
+    write("a.csv", "")
+    texts, labels = [text.encode() for text in TEXTS], [label.encode() for label in LABELS]
+    table = read_table(TYPED[source]({"text": texts, "label": labels}))
+    assert (table.texts, table.labels) == (TEXTS, LABELS)
+
+
+@pytest.mark.parametrize("source", TYPED)
+@pytest.mark.parametrize("role", ["text", "label"])
+def test_other_bytes_are_refused_by_name(write, source, role):
+    write("a.csv", "")
+    columns = {"text": TEXTS, "label": LABELS}
+    columns[role] = [f"{cell} é".encode("latin-1") for cell in columns[role]]
+    with pytest.raises(DataError) as error:
+        read_table(TYPED[source](columns))
+    assert f", the {role}, holds bytes that are no UTF-8, such as b'" in str(error.value)
+    assert f"\\xe9' (line 1): decode them to strings, or name another column with --{role}" in str(
+        error.value
+    )
+
+
+@pytest.mark.parametrize("source", TYPED)
+def test_a_few_bytes_that_are_no_utf8_are_left_out_by_line(write, source):
+    write("a.csv", "")
+    texts = [text.encode() for text in TEXTS[:-1]] + [b"un caf\xe9"]
+    table = read_table(TYPED[source]({"text": texts, "label": LABELS}))
+    assert len(table) == 15
+    fault = table.reading.malformed[0]
+    assert (fault.line, fault.why) == (
+        16,
+        "the text is bytes that are no UTF-8: b'un caf\\xe9'",
+    )
+
+
+def test_two_columns_of_a_frame_with_one_name_are_named():
+    frame = pd.DataFrame([[*both, 1] for both in zip(TEXTS, LABELS, strict=True)])
+    frame.columns = ["text", "label", "label"]
+    with pytest.raises(DataError, match="two columns of this DataFrame are called 'label'"):
+        read_table(frame)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_a_frame_without_rows_says_so(frame):
+    with pytest.raises(DataError, match=r"DataFrame' has no rows$"):
+        read_table(frame({"text": [], "label": []}))

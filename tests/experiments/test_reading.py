@@ -78,7 +78,10 @@ def test_a_test_file_must_have_a_group_column_that_was_asked_for(make_file, part
     file = make_file([row[1:] for row in test], "test.csv", ("label", "text"))
     with pytest.raises(DataError) as caught:
         count(make_file(train), test=file, group="id")
-    assert str(caught.value) == "no column 'id'; there are: label, text"
+    assert str(caught.value) == (
+        f"no column 'id'; there are: label, text\n'{file}' is read by the columns of the training"
+        " rows (text, label, id): name them alike in its header"
+    )
 
 
 def test_a_test_file_has_the_same_columns(make_file, parts):
@@ -86,7 +89,10 @@ def test_a_test_file_has_the_same_columns(make_file, parts):
     file = make_file(test, "test.csv", ("id", "label", "texts"))
     with pytest.raises(DataError) as caught:
         count(make_file(train), test=file)
-    assert str(caught.value) == "no column 'text'; did you mean 'texts'?"
+    assert str(caught.value) == (
+        f"no column 'text'; did you mean 'texts'?\n'{file}' is read by the columns of the training"
+        " rows (text, label, id): name them alike in its header"
+    )
 
 
 def test_rows_without_an_id_are_nobodys_group_across_files(make_file, parts):
@@ -304,7 +310,10 @@ def test_a_file_must_have_all_columns_of_the_text(make_file, parts):
     file = make_file(with_topics(train), "train.csv", TOPICS)
     with pytest.raises(DataError) as caught:
         read_parts(file, test=make_file(test), text="topic,text")
-    assert str(caught.value) == "no column 'topic'; there are: id, label, text"
+    assert str(caught.value).startswith("no column 'topic'; there are: id, label, text\n")
+    assert "is read by the columns of the training rows (topic, text, label, id)" in str(
+        caught.value
+    )
 
 
 def test_rows_without_ids_join_the_group_of_their_text_whatever_its_topic(make_file, parts):

@@ -81,14 +81,30 @@ def test_no_texts_give_no_answers(model):
     assert model.predict_proba([]).shape == (0, 2)
 
 
+INVISIBLE = ["\u200b", "\ufeff", "\0", " \u200b\u2060\xad ", "\u3164", "\u2800", "\ufe0f\u200d"]
+
+
 def test_odd_texts_are_answered(model):
-    texts = ["\u200b", "!", "\0", "\ud83d", "😀" * 500, "مرحبا", "word " * 5000, "x" * 100_000]
+    texts = [
+        "\u200bx",
+        "!",
+        "\0.",
+        "\ud83d",
+        "😀",
+        "👩\u200d👧",
+        "😀" * 500,
+        "\ufffd",
+        "مرحبا",
+        "word " * 5000,
+        "x" * 100_000,
+    ]
     assert np.isfinite(model.log_proba(texts)).all()
 
 
-@pytest.mark.parametrize("text", ["", " \n\t", "\u2028", "\x1c\u3000"])
+@pytest.mark.parametrize("text", ["", " \n\t", "\u2028", "\x1c\u3000", *INVISIBLE])
 def test_an_empty_text_is_refused_by_its_place(model, text):
-    what = "holds nothing but white space" if text else "is empty"
+    held = "white space" if text.isspace() else "invisible characters"
+    what = f"holds nothing but {held}" if text else "is empty"
     message = f"text 2 of 2 {what}, so it can't have a label: leave it out"
     for ask in (model.predict, model.predict_proba, model.log_proba):
         with pytest.raises(DataError) as caught:

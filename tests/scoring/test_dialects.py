@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from wordgate.errors import DataError
+
 ROWS = [(f"We {'love' if i % 2 else 'hate'} lamp {i}", i) for i in range(16)]
 LABELS = ["good" if i % 2 else "bad" for i in range(16)]
 
@@ -24,6 +26,11 @@ CASES = {
     "backslashes": ("id,text\n", rows('{i},"{text}, \\"really\\""')),
     "last delimiters": ("id,text\n", rows('{i},"{text}",')),
     "last delimiter of the header": ("id,text,\n", rows('{i},"{text}"')),
+    "two last delimiters": ("id,text\n", rows('{i},"{text}",,')),
+    "two last delimiters of the header": ("id,text,,\n", rows('{i},"{text}"')),
+    "escaped delimiters": ("id,text\n", rows("{i},{text}\\, really")),
+    "single quotes": ("id,text\n", rows("{i},'{text}, \"really\"'")),
+    "dashes": ("id,text\n--,----\n", rows("{i},{text}")),
     "a comment": ("# export 3\nid,text\n", rows("{i},{text}")),
     "a named delimiter": ("sep=;\n# export 3\nid;text\n", rows("{i};{text}")),
 }
@@ -75,6 +82,13 @@ def test_the_result_is_csv_that_every_reader_reads_alike(score, write, records, 
     assert len({len(row) for row in found}) == 1
 
 
+def test_a_header_that_stands_again_is_an_error_of_its_record(score, write, objects):
+    form = "{i},{text}"
+    scored = score(write("in.csv", f"id,text\n{rows(form)}id,text\n{rows(form)}"), "out.jsonl")
+    assert (scored.rows, scored.errors) == (33, 1)
+    assert objects("out.jsonl")[16]["error"] == "the header again: id,text"
+
+
 def test_a_list_for_a_text_is_an_error_of_its_record(score, write, objects):
     lines = [json.dumps({"text": text}) for text, _ in ROWS] + ['{"text": ["We", "love"]}']
     scored = score(write("in.jsonl", "\n".join([*lines, '{"text": NaN}'])), "out.jsonl")
@@ -98,3 +112,26 @@ def test_an_encoding_is_guessed_and_the_guess_is_said(
         found = stream(raw, progress=listening)[1]
     assert [row["text"] for row in found] == texts
     assert any("is a guess, since the bytes are not UTF-8" in line for line in listening.lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("in.csv", "id,text\n"), ("in.tsv", "text\tlabel"), ("in.csv", "tweet,y\n")],
+)
+def test_a_header_alone_is_scored_to_a_header(score, write, here, name, content):
+    scored = score(write(name, content), "out.csv", to="csv")
+    assert (scored.rows, scored.errors) == (0, 0)
+    there = content.strip().replace("\t", ",")
+    assert (here / "out.csv").read_text().splitlines()[0].startswith(f"{there},")
+
+
+def test_an_empty_column_of_texts_gives_errors_and_no_labels_of_the_labels(score, write, objects):
+    scored = score(write("in.csv", "text,label\n" + ",good\n,bad\n" * 8), "out.jsonl")
+    assert {row["error"] for row in objects("out.jsonl")} == {"the text is empty"}
+    assert scored.errors == 16
+
+
+def test_labels_are_not_scored_where_texts_are_lists(score, write):
+    lines = [json.dumps({"tokens": text.split(), "label": "good"}) for text, _ in ROWS]
+    with pytest.raises(DataError, match=r"column 1 'tokens' of 'in\.jsonl', the text, holds lists"):
+        score(write("in.jsonl", "\n".join(lines)), "out.jsonl")

@@ -98,11 +98,12 @@ def test_old_line_ends_with_a_new_one_inside_a_cell(score, write, records):
     assert [row[2] for row in records("out.csv")[1:]] == ["good", "bad"]
 
 
-def test_only_one_byte_order_mark_is_none_of_the_text(score, write, records):
+def test_only_one_byte_order_mark_is_none_of_the_text(score, write, here):
     mark = "\ufeff".encode()
-    write("in.csv", 2 * mark + b",good\n" + b"We love it,good\nWe hate it,bad\n" * 5)
+    write("in.csv", 2 * mark + b"Great,good\n" + b"We love it,good\nWe hate it,bad\n" * 5)
     scored = score("in.csv", "out.csv", text=1)
     assert (scored.rows, scored.errors) == (11, 0)
+    assert (here / "out.csv").read_bytes().startswith(2 * mark + b"Great,good,")
 
 
 def test_lines_that_are_no_objects_stand_in_their_error(score, write, objects, records):

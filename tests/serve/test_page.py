@@ -466,13 +466,13 @@ def test_a_dropped_file_is_labelled_in_chunks_and_keeps_its_columns(page):
 
 
 def test_empty_cells_have_no_label_and_the_others_are_labelled(page):
-    cells = [GOOD, "", "  ", BAD, "\u3000"]
+    cells = [GOOD, "", "  ", BAD, "\u3000", "\u200b"]
     dropped(page, "some.csv", "id,text\n" + "".join(f'{i},"{c}"\n' for i, c in enumerate(cells)))
     page.wait_for_selector(".choosers select")
     label_all(page)
     labels = [record[2] for record in downloaded(page)[2][1:]]
-    assert labels == ["Positive", "", "", "Negative", ""]
-    assert page.inner_text("#many").count("the text is empty") == 3
+    assert labels == ["Positive", "", "", "Negative", "", ""]
+    assert page.inner_text("#many").count("the text is empty") == 4
 
 
 def test_the_column_can_be_chosen(page):

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wordgate.cli.options import FILE_NAME, json_option, threads_option
-from wordgate.cli.streams import argument_text, print_json, remark, warn_of_changes
+from wordgate.cli.options import FILE_NAME, input_encoding_option, json_option, threads_option
+from wordgate.cli.streams import (
+    argument_text,
+    print_json,
+    remark,
+    standard_input,
+    warn_of_changes,
+)
 from wordgate.runtime.display import one_line
 
 if TYPE_CHECKING:
@@ -30,9 +36,12 @@ _LONGEST_WORD = 24
 @click.command(short_help="Explain a text's label, word by word.")
 @click.argument("bundle", type=FILE_NAME)
 @click.argument("text", type=argument_text)
+@input_encoding_option
 @threads_option
 @json_option
-def explain(bundle: str, text: str, *, threads: int | None, as_json: bool) -> None:
+def explain(
+    bundle: str, text: str, *, encoding: str | None, threads: int | None, as_json: bool
+) -> None:
     """Explain why the model in BUNDLE gives TEXT its label, word by word.
 
     Shown are each word's effect, which is what the label's probability would lose without it, and
@@ -45,27 +54,23 @@ def explain(bundle: str, text: str, *, threads: int | None, as_json: bool) -> No
     from wordgate.prediction.predictor import load_aloud
     from wordgate.runtime.progress import Console
 
+    if encoding is not None and text != "-":
+        raise click.UsageError("--encoding has no effect on a TEXT of the command line.")
     predictor = load_aloud(bundle, Console, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
-    explanation = predictor.explain(_from_standard_input() if text == "-" else text)
+    explanation = predictor.explain(_from_standard_input(encoding) if text == "-" else text)
     if as_json:
         print_json(explanation.to_json())
     else:
         _print_explanation(explanation)
 
 
-def _from_standard_input() -> str:
-    from wordgate.tables.encoding import BYTE_ORDER_MARK, NOT_UTF8, is_utf8
-
+def _from_standard_input(encoding: str | None) -> str:
     if sys.stdin is None:  # closed by the caller
         raise click.UsageError("TEXT is '-', and standard input is closed.")
     if sys.stdin.isatty():
         remark("One text, over as many lines as you like; end with Ctrl-D.")
-    raw = sys.stdin.buffer.read()
-    if not is_utf8(raw):
-        remark(NOT_UTF8)
-    text = raw.decode("utf-8", "replace").removeprefix(BYTE_ORDER_MARK)
-    return text.rstrip("\r\n")
+    return "".join(standard_input(encoding, waits_for_all=True)).rstrip("\r\n")
 
 
 def _print_explanation(explanation: "Explanation") -> None:

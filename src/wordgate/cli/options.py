@@ -244,4 +244,10 @@ def progress_of(*, verbose: bool, quiet: bool) -> Progress:
     return Silent() if quiet else Console(verbose=verbose)
 
 
+input_encoding_option = click.option(
+    "--encoding",
+    metavar="NAME",
+    help="The encoding of standard input, such as cp1252.  [default: found by its bytes]",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -9,6 +9,7 @@ import click
 from wordgate.cli.options import (
     FILE_NAME,
     abstain_option,
+    input_encoding_option,
     json_option,
     kernel_option,
     threads_option,
@@ -17,6 +18,7 @@ from wordgate.cli.streams import (
     argument_text,
     print_json,
     remark,
+    standard_input,
     to_json,
     warn_of_changes,
     write_result,
@@ -44,6 +46,7 @@ class _PredictedText(_Prediction, total=False):
 @click.argument("texts", nargs=-1, type=argument_text, metavar="[TEXT]...")
 @json_option
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object a text.")
+@input_encoding_option
 @abstain_option
 @kernel_option
 @threads_option
@@ -53,6 +56,7 @@ def predict(
     *,
     as_json: bool,
     as_jsonl: bool,
+    encoding: str | None,
     abstain_below: float,
     kernel: str,
     threads: int | None,
@@ -72,10 +76,12 @@ def predict(
 
     if as_json and as_jsonl:
         raise click.UsageError("--json and --jsonl exclude each other.")
+    if encoding is not None and texts:
+        raise click.UsageError("--encoding has no effect on a TEXT of the command line.")
     check_abstain(abstain_below)
     predictor = load_aloud(bundle, Console, kernel=kernel, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
-    chunks = _chunks(texts, predictor.config.text_form())
+    chunks = _chunks(texts, predictor.config.text_form(), encoding)
     answers = _answers(predictor, chunks, abstain_below)
     if as_json:
         print_json({"predictions": [answer for chunk in answers for answer in chunk]})
@@ -84,10 +90,9 @@ def predict(
         write_result("\n".join(map(to_json if as_jsonl else _line, chunk)))
 
 
-def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
+def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> Iterator[list[str]]:
     """Give the texts in chunks: of standard input, the lines that have come so far."""
-    from wordgate.tables.encoding import BYTE_ORDER_MARK, NOT_UTF8, is_utf8
-    from wordgate.tables.source import arriving_lines
+    from wordgate.tables.characters import arriving_lines
 
     if texts:
         yield list(texts)
@@ -97,15 +102,9 @@ def _chunks(texts: tuple[str, ...], form: str | None) -> Iterator[list[str]]:
     if sys.stdin.isatty():
         written = "" if form is None else f", written as {one_line(form)}"
         remark(f"One text a line{written}; end with Ctrl-D.")
-    is_warned = False
-    for number, lines in enumerate(arriving_lines(sys.stdin.buffer, LINES_AT_ONCE)):
-        if not (is_warned or all(map(is_utf8, lines))):
-            is_warned = True
-            remark(NOT_UTF8)
-        chunk = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
-        if number == 0:
-            chunk[0] = chunk[0].removeprefix(BYTE_ORDER_MARK)
-        yield chunk
+    parts = standard_input(encoding, waits_for_all=False)
+    for lines in arriving_lines(parts, LINES_AT_ONCE):
+        yield [line.rstrip("\r") for line in lines]
 
 
 def _answers(

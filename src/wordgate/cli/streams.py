@@ -15,7 +15,7 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -165,6 +165,44 @@ def _write_line(stream: TextIO | None, text: str) -> None:
     if stream is not None:  # it was closed before
         stream.write(f"{text}\n")
         stream.flush()
+
+
+def standard_input(encoding: str | None, *, waits_for_all: bool) -> Iterator[str]:
+    """Give the text of standard input as it comes, read as a file is.
+
+    A guess at its encoding is said, and once that some bytes don't fit, which are replaced.
+
+    Args:
+        encoding: How its bytes are read; None to find out by those that come first.
+        waits_for_all: Whether to find out by all of them.
+
+    Raises:
+        DataError: It can't be read as asked, or is no text.
+    """
+    from wordgate.tables.characters import Characters
+    from wordgate.tables.encoding import find_encoding, is_writable, without_surrogates
+    from wordgate.tables.source import STANDARD, open_source
+
+    source = open_source(STANDARD, None if waits_for_all else lambda head: b"\n" in head)
+    found = find_encoding(source, encoding)
+    if found.doubt:
+        remark(f"wordgate: warning: {found.doubt}")
+    characters, is_warned = Characters(source, found, bounded=True), False
+    while True:
+        characters.fill(1)
+        if not (part := characters.pending):
+            return
+        characters.drop(len(part))
+        if not is_writable(part):
+            part = without_surrogates(part)
+            if not is_warned:
+                to_do = "" if found.asked else "; name its encoding with --encoding"
+                remark(
+                    f"wordgate: warning: standard input is not {found.name}: what doesn't fit was"
+                    f" read as \ufffd{to_do}"
+                )
+            is_warned = True
+        yield part
 
 
 def warn_of_changes(bundle: str, names: Iterable[str]) -> None:

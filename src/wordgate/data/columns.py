@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from wordgate.errors import DataError, did_you_mean
 from wordgate.tables import Cell, Records
+from wordgate.tables.header import name_key
 
 MARKER = " | "
 """What stands between two columns; bundles depend on it, and users type it."""
@@ -125,12 +126,12 @@ def as_flag(columns: Columns | None) -> Flag | None:
 
 
 def names_among(flags: Sequence[Flag | None]) -> set[str]:
-    """Keep what can only be a column's name; a number may stand in the data as well."""
+    """Keep what can only be a column's name, by `name_key`; a number may stand in the data, too."""
     names: set[str] = set()
     for flag in flags:
         names.update([flag, *_cut(flag)] if isinstance(flag, str) else flag or ())
     return {
-        name
+        name_key(name)
         for name in names
         if name and not name.replace(",", "").isdigit() and name.lower() != "none"
     }
@@ -191,6 +192,8 @@ def _given_column(records: Records, role: str, flag: str, source: str) -> int:
     names = records.names or []
     wanted = flag.strip()
     matches = [index for index, name in enumerate(names) if name == wanted]
+    if not matches:
+        matches = [i for i, name in enumerate(names) if name and name_key(name) == name_key(wanted)]
     if len(matches) > 1:
         numbers = " and ".join(str(index + 1) for index in matches)
         raise ColumnError(

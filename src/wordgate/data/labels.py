@@ -1,14 +1,17 @@
 """Labels that are one and the same, written differently, and labels that only look alike."""
 
+import shlex
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 from unicodedata import category, normalize
 
 from wordgate.tables.header import is_number
-from wordgate.tables.values import name_key
+from wordgate.tables.values import MISSING_WORDS, value_key
 
 _Key = TypeVar("_Key", bound=Hashable)
+_MISSING = MISSING_WORDS | {"NA", "N/A", "n/a", "#N/A", "\\N"}
 
 
 def join_labels(labels: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -20,7 +23,7 @@ def join_labels(labels: Sequence[str]) -> tuple[list[str], list[str]]:
     Returns:
         The labels, and a remark on each that stood in several forms.
     """
-    forms = _by_key(labels, name_key)
+    forms = _by_key(labels, value_key)
     names = {form: key for key, same in forms.items() if len(same) > 1 for form in same}
     if not names:
         return list(labels), []
@@ -38,11 +41,11 @@ def match_labels(labels: Sequence[str], known: Iterable[str]) -> tuple[list[str]
     Returns:
         The labels, and a remark on each that was given another name.
     """
-    forms = _by_key(known, name_key)
+    forms = _by_key(known, value_key)
     there = {label for same in forms.values() for label in same}
     names = {}
     for label in sorted(set(labels) - there):
-        same = forms.get(name_key(label), ())
+        same = forms.get(value_key(label), ())
         if len(same) == 1:
             names[label] = same[0]
     remarks = [_joined(name, [label, name]) for label, name in names.items()]
@@ -56,6 +59,22 @@ def alike_labels(labels: Iterable[str]) -> list[str]:
         " they count as different"
         for same in _by_key(labels, _likeness).values()
         if len(same) > 1
+    ]
+
+
+def missing_labels(labels: Sequence[str], advice: str = ", by --drop-label {}") -> list[str]:
+    """Remark on labels by which programs write that there is none.
+
+    Args:
+        labels: One a row.
+        advice: How a label is dropped; said where two labels are left without it.
+    """
+    counts = Counter(label for label in labels if label in _MISSING)
+    said = advice if len(set(labels)) > 2 else ""
+    return [
+        f"the label {label!r} of {count:,} rows may stand for a missing one: leave them out if so"
+        + said.format(shlex.quote(label))
+        for label, count in sorted(counts.items())
     ]
 
 

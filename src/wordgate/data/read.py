@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
-from wordgate.data.labels import alike_labels, join_labels
+from wordgate.data.labels import alike_labels, join_labels, missing_labels
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
-from wordgate.data.structured import has_structured, refuse_structured, why_structured
+from wordgate.data.structured import has_structured, why_structured
 from wordgate.data.table import EMPTY, WHITE_SPACE, ReadReport, Table, own_group
 from wordgate.errors import DataError, address_message, did_you_mean, near_miss
 from wordgate.runtime.display import shown
@@ -29,7 +29,7 @@ from wordgate.tables import (
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.source import is_file, missing_file
 from wordgate.tables.typed import read_frame
-from wordgate.tables.values import group_name, is_empty, name_key
+from wordgate.tables.values import group_name, is_empty, value_key
 
 _TIDY_SHARE_MALFORMED = 0.05
 
@@ -95,6 +95,8 @@ def read_table(
         "split": _flag(split_column),
     }
     loaded = _load(source, encoding, names_among([*given.values()]))
+    if not loaded.records.rows:
+        raise DataError(_nothing_left(loaded, {}, loaded.records.malformed))
     chosen = choose_roles(
         loaded.records,
         given,
@@ -102,8 +104,6 @@ def read_table(
         labelled=labelled,
         source=loaded.called,
     )
-    for role in ("text", "label") if labelled else ("text",):
-        refuse_structured(loaded.records, chosen[role], loaded.called)
     kept = _keep_rows(
         loaded,
         chosen,
@@ -207,8 +207,8 @@ def _keep_rows(
     is_structured = has_structured(texts) or has_structured(labels or ())
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
     dropped = {f"label '{label}'": 0 for label in drop_labels}
-    unwanted = {name_key(label): label for label in drop_labels}
-    to_drop = {label: unwanted.get(name_key(label)) for label in set(labels or ()) if label}
+    unwanted = {value_key(label): label for label in drop_labels}
+    to_drop = {label: unwanted.get(value_key(label)) for label in set(labels or ()) if label}
     dropped.update({"empty label": 0, EMPTY: 0, WHITE_SPACE: 0})
     malformed = records.malformed.copy()
     kept: list[int] = []
@@ -251,9 +251,9 @@ def _check_drop_labels(
         raise DataError(f"no label can be dropped: {source} has no label column")
     there = sorted({label for label in labels if label})
     warnings = []
-    keys = set(map(name_key, there))
+    keys = set(map(value_key, there))
     for wanted in drop_labels:
-        if name_key(wanted) in keys:
+        if value_key(wanted) in keys:
             continue
         hint = near_miss(wanted, there)
         if hint:
@@ -268,7 +268,8 @@ def _nothing_left(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malf
         first = malformed[0]
         reasons.append(f"{len(malformed):,} (malformed; line {first.line}: {first.why})")
     if not reasons:
-        return f"{loaded.called} has no rows below its header"
+        below = "" if loaded.form.format == "frame" else " below its header"
+        return f"{loaded.called} has no rows{below}"
     n_read = loaded.records.n_read
     return f"no rows are left of {loaded.called}: of {n_read:,}, left out {', '.join(reasons)}"
 
@@ -379,11 +380,11 @@ def _check_labels(
 def _oddities(bodies: list[str], labels: list[str]) -> list[str]:
     """Warn of what looks unintended about the rows kept."""
     warnings = []
-    blank = sum(not body.strip() for body in bodies)
+    blank = sum(map(is_empty, bodies))
     if blank:
         warnings.append(f"{blank:,} texts hold nothing but white space; they are kept")
     distinct = sorted(set(labels))
-    warnings += alike_labels(distinct)
+    warnings += alike_labels(distinct) + missing_labels(labels)
     if len(distinct) > max(20, len(bodies) // 2):
         warnings.append(f"{len(distinct):,} labels on {len(bodies):,} rows: is this the label?")
     return warnings

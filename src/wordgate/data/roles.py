@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from wordgate.data.columns import Choice, Column, Flag, given_columns
+from wordgate.data.structured import refuse_structured
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.tables import Records, StructuredCell
@@ -39,16 +40,22 @@ _FEWEST_GROUPS = 10
 _FEWEST_UNNAMED_GROUPS = 50
 _LARGEST_UNNAMED_GROUP = 50
 _PURE = 0.9
+_SPARSE = 0.1  # a column with words in fewer rows holds no texts, if another does
 
 
 @dataclass(frozen=True)
 class _Profile:
-    """The shape of a column, by its 0-based index: those of its cells that are not empty."""
+    """The shape of a column, by its 0-based index: those of its cells that are not empty.
+
+    Attributes:
+        n_rows: The number of all cells.
+    """
 
     index: int
     called: str
     name: str | None
     cells: list[str]
+    n_rows: int
 
     @cached_property
     def values(self) -> frozenset[str]:
@@ -68,8 +75,9 @@ class _Profile:
 
     @cached_property
     def structured(self) -> bool:
-        """Whether cells are lists or objects, which no text or label is."""
-        return any(isinstance(cell, StructuredCell) for cell in self.sample)
+        """Whether most cells are lists or objects, which no text or label is."""
+        found = sum(isinstance(cell, StructuredCell) for cell in self.sample)
+        return 2 * found > len(self.sample)
 
     @cached_property
     def words(self) -> float:
@@ -113,8 +121,43 @@ def choose_roles(
         A choice for ``"text"``, ``"label"`` and ``"group"``, and for ``"split"`` where asked.
 
     Raises:
-        DataError: A flag names no column, or no column stands out for a role.
+        DataError: A flag names no column, no column stands out for a role, or the texts, or the
+            labels where there must be some, are lists or objects.
     """
+    chosen = _by_flags(records, given, known, source)
+    columns = [
+        _Profile(
+            i, records.called(i), records.name(i), [cell for cell in column if cell], len(column)
+        )
+        for i, column in enumerate(records.columns)
+    ]
+
+    def free() -> list[_Profile]:
+        taken = {column.number for choice in chosen.values() for column in choice.columns}
+        return [column for column in columns if column.index + 1 not in taken]
+
+    if "text" not in chosen:
+        chosen["text"] = _infer_text(free(), columns, source)
+    refuse_structured(records, chosen["text"], source)
+    if "label" not in chosen:
+        found = _infer_label(free())
+        if isinstance(found, str):
+            if labelled:
+                raise _undecided("label", found, columns, source)
+            found = Choice("label", None, None, found, given=False)
+        chosen["label"] = found
+    if labelled:
+        refuse_structured(records, chosen["label"], source)
+    if "group" not in chosen:
+        number = chosen["label"].number
+        labels = None if number is None else records.columns[number - 1]
+        chosen["group"] = _infer_group(free(), records, labels)
+    return chosen
+
+
+def _by_flags(
+    records: Records, given: Mapping[str, Flag | None], known: Mapping[str, str], source: str
+) -> dict[str, Choice]:
     chosen: dict[str, Choice] = {}
     for role in ("split", "text", "label", "group"):
         flag, reason = given.get(role), "as given"
@@ -125,28 +168,6 @@ def choose_roles(
         elif flag is not None:
             chosen[role] = _by_flag(records, role, flag, reason, source)
     _refuse_double_use(chosen, records)
-    columns = [
-        _Profile(i, records.called(i), records.name(i), [cell for cell in column if cell])
-        for i, column in enumerate(records.columns)
-    ]
-
-    def free() -> list[_Profile]:
-        taken = {column.number for choice in chosen.values() for column in choice.columns}
-        return [column for column in columns if column.index + 1 not in taken]
-
-    if "text" not in chosen:
-        chosen["text"] = _infer_text(free(), columns, source)
-    if "label" not in chosen:
-        found = _infer_label(free())
-        if isinstance(found, str) and labelled:
-            raise _undecided("label", found, columns, source)
-        chosen["label"] = (
-            Choice("label", None, None, found, given=False) if isinstance(found, str) else found
-        )
-    if "group" not in chosen:
-        number = chosen["label"].number
-        labels = None if number is None else records.columns[number - 1]
-        chosen["group"] = _infer_group(free(), records, labels)
     return chosen
 
 
@@ -178,20 +199,35 @@ def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) ->
 
 
 def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> Choice:
-    candidates = [column for column in free if column.cells and not column.numeric]
+    candidates = _could_be_text(free)
     if not candidates:
         raise _undecided("text", "none holds words", columns, source)
-    named = [column for column in candidates if rank(column.name, TEXT_NAMES) is not None]
-    plain = [column for column in candidates if not column.structured]
-    ranked = sorted(named or plain or candidates, key=_text_score, reverse=True)
+    ranked = sorted(candidates, key=_text_score, reverse=True)
     best, others = ranked[0], ranked[1:]
     figures = f"{best.words:.1f} words on average, {best.distinct:,} distinct values"
-    if named:
+    if rank(best.name, TEXT_NAMES) is not None:
         return _choice("text", best, f"by its name; {figures}")
     if others and _text_score(others[0]) > _NEAR_TEXT * _text_score(best):
         why = f"{best.called} and {others[0].called} are equally long"
         raise _undecided("text", why, columns, source)
     return _choice("text", best, f"the longest texts: {figures}" if others else figures)
+
+
+def _could_be_text(free: list[_Profile]) -> list[_Profile]:
+    """Give the columns of words that go first: by name, then by shape, and empty ones after all."""
+    filled = [column for column in free if column.cells and not column.numeric]
+    named = [column for column in free if rank(column.name, TEXT_NAMES) is not None]
+    others = [column for column in filled if not _is_named_label(column)]
+    plain = [column for column in others if not column.structured]
+    most = [column for column in plain if len(column.cells) >= _SPARSE * column.n_rows]
+    filled_named = [column for column in named if column in filled]
+    empty_named = [column for column in named if not column.cells]
+    orders = (filled_named, most, plain, others, empty_named, filled)
+    return next(filter(None, orders), [])
+
+
+def _is_named_label(column: _Profile) -> bool:
+    return rank(column.name, LABEL_NAMES) is not None and _could_be_label(column)
 
 
 def _text_score(column: _Profile) -> float:
@@ -218,6 +254,9 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
         return _choice("label", spoken[0], _label_figures(spoken[0]))
     plain = [column for column in few if not column.structured]
     found = found or _label_by_name(many) or _label_by_shape(plain or few, alone=len(free) == 1)
+    empty = [c for c in free if not c.cells and rank(c.name, LABEL_NAMES) is not None]
+    if isinstance(found, str) and empty:
+        return f"{empty[0].called} is empty"
     if isinstance(found, str) and named and not (many or few):
         figures = f"{named[0].distinct:,} different numbers"
         return f"{named[0].called} holds {figures}, which measure rather than name classes"
@@ -232,7 +271,7 @@ def _label_by_name(columns: list[_Profile]) -> Choice | str | None:
     named.sort(key=lambda pair: pair[0])
     # "label" says it outright; between "sentiment" and "category" only the user can choose.
     best = named[0][1]
-    if len(named) == 1 or _says_label(best):
+    if len(named) == 1 or (_says_label(best) and named[0][0] < named[1][0]):
         return _choice("label", best, f"by its name; {_label_figures(best)}")
     return f"{best.called} and {named[1][1].called} both could be"
 

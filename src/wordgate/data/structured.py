@@ -1,4 +1,4 @@
-"""Lists and objects in columns of texts or labels: refused by name."""
+"""Lists, objects and bytes in columns of texts or labels: refused by name."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ _MOSTLY = 0.5
 _FEWEST = 3  # strings that show what a column holds
 _LONGEST = 10_000  # characters that are taken apart
 _ARRAY = re.compile(r"\[\s*(?:[-+]?\d[\d.e+-]*\s*)+\]")  # as numpy writes one
+_PLURALS = {"a list": "lists", "an object": "objects"}
 _TO_DO = {
     "text": "write each text as one string, such as its words with spaces between",
     "label": "give each text one label, as a word or a number (several labels for a text are not"
     " supported yet: keep one of them)",
 }
+
+
+class StructuredColumnError(DataError):
+    """A column of texts or labels holds lists or objects."""
 
 
 def refuse_structured(records: Records, choice: Choice, source: str) -> None:
@@ -32,19 +37,20 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
         source: The source, for messages.
 
     Raises:
-        DataError: Most cells of a column are lists or objects; or all are strings that hold them
-            as JSON or Python writes them. A text may be an object so written.
+        StructuredColumnError: Most cells of a column are lists or objects; or all are strings that
+            hold them as JSON or Python writes them. A text may be an object so written.
     """
     for column in choice.columns:
         cells = records.columns[column.number - 1]
         place = _first_structured(cells, choice.role)
         if place is not None:
-            cell, line = cells[place] or "", records.lines[place]
-            kind = "objects" if cell.strip().startswith("{") else "lists"
-            raise DataError(
+            cell, line = StructuredCell((cells[place] or "").strip()), records.lines[place]
+            kind = _PLURALS.get(cell.kind, cell.kind)
+            to_do = _TO_DO[choice.role] if cell.kind in _PLURALS else "decode them to strings"
+            raise StructuredColumnError(
                 f"{records.called(column.number - 1)} of {source}, the {choice.role}, holds {kind},"
                 f" such as {shown(cell, 60)} (line {line}):"
-                f" {_TO_DO[choice.role]}, or name another column with --{choice.role}"
+                f" {to_do}, or name another column with --{choice.role}"
             )
 
 

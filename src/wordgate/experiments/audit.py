@@ -5,6 +5,7 @@ from typing import Any
 from typing_extensions import Unpack
 
 from wordgate.data import read_table
+from wordgate.data.structured import StructuredColumnError
 from wordgate.errors import DataError
 from wordgate.experiments.reading import (
     ReadingOptions,
@@ -33,7 +34,7 @@ def audit(
         What was found.
 
     Raises:
-        DataError: The data can't be read.
+        DataError: The data can't be read, or its texts or labels are lists or objects.
         MissingExtraError: The extra `train` is not installed.
     """
     require_extra("train", "auditing a data set")
@@ -42,6 +43,8 @@ def audit(
     with stage(progress, f"Reading {called(data)}"):
         try:
             table = read_table(data, **options)
+        except StructuredColumnError:
+            raise
         except DataError:
             table = read_table(data, **options, labelled=False)
     table = limit_rows(table, limit, seed=0)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Unpack
 
-from wordgate.data import Columns, ReadReport, Table, read_table
+from wordgate.data import ColumnError, Columns, ReadReport, Table, read_table
 from wordgate.data.dataset import Dataset
 from wordgate.data.table import own_group
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, normalized
@@ -160,9 +160,17 @@ def _read_like(
     like["label"], like["group"] = column_flag(table, "label"), column_flag(table, "group")
 
     def read() -> Table:
-        return read_table(
-            file, min_labels=1, drop_if_there=True, empty_text_as=empty_text_as, **like
-        )
+        try:
+            return read_table(
+                file, min_labels=1, drop_if_there=True, empty_text_as=empty_text_as, **like
+            )
+        except ColumnError as error:
+            roles = ("text", "label", "group")
+            columns = ", ".join(name for role in roles for name in column_flags(table, role))
+            raise DataError(
+                f"{error}\n'{file}' is read by the columns of the training rows ({columns}): name"
+                " them alike in its header"
+            ) from error
 
     try:
         return read()

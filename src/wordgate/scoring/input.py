@@ -10,9 +10,9 @@ from wordgate.bundle.config import Config
 from wordgate.data import Choice, ColumnError, Columns
 from wordgate.data.columns import Flag, as_flag, names_among
 from wordgate.data.roles import choose_roles
-from wordgate.data.structured import refuse_structured
 from wordgate.errors import DataError
 from wordgate.tables import OpenTable, Records, open_source, open_table
+from wordgate.tables.header import name_key
 from wordgate.tables.jsonl import JsonlReader, keys_among
 from wordgate.tables.typed import ParquetReader
 
@@ -95,7 +95,6 @@ def open_input(
     if isinstance(table.reader, ParquetReader) and form not in (None, "parquet"):
         table.reader.refuse_untextual(form)
     text = _choose_text(records, config, flag, found.name)
-    refuse_structured(records, text, f"'{found.name}'")
     if isinstance(table.reader, JsonlReader):
         converts = form not in (None, "jsonl")
         keys = table.all_keys() if converts and found.path is not None else []
@@ -109,7 +108,8 @@ def _choose_text(records: Records, config: Config, flag: Flag | None, name: str)
     """Choose the columns of the text: as asked, else by their names in training, else inferred."""
     trained = config.columns().get("text", ())
     given, reason = flag, None
-    if given is None and (len(trained) > 1 or set(trained) & set(records.names or ())):
+    there = set(map(name_key, records.names or ()))
+    if given is None and (len(trained) > 1 or not there.isdisjoint(map(name_key, trained))):
         given, reason = trained, "as in training"
     roles: dict[str, Flag | None] = {"text": given, "label": None, "group": "none"}
     try:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wordgate.tables.encoding import is_utf8
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -31,7 +33,7 @@ def plain_values(array: pa.Array, *, between: str = " ", strict: bool = False) -
     Args:
         array: An array of any type.
         between: What stands between a date and its time.
-        strict: Whether bytes that are no UTF-8 are an error; else they are replaced.
+        strict: Whether bytes that are no UTF-8 are an error; else they stay bytes.
 
     Raises:
         UnicodeDecodeError: There are such bytes.
@@ -61,11 +63,15 @@ def plain_values(array: pa.Array, *, between: str = " ", strict: bool = False) -
         return _where_valid(array, map(float, shortest))
     if types.is_temporal(kind):
         return _where_valid(array, _times(array, between))
-    values = array.to_pylist()
     if types.is_decimal(kind):
-        return [None if value is None else format(value, "f") for value in values]
-    errors = "strict" if strict else "replace"
-    return [value.decode(errors=errors) if isinstance(value, bytes) else value for value in values]
+        digits = ("" if value is None else format(value, "f") for value in array.to_pylist())
+        return _where_valid(array, digits)
+    return [_text_of(value, strict=strict) for value in array.to_pylist()]
+
+
+def _text_of(value: Any, *, strict: bool) -> Any:
+    """Decode bytes, if they can be; leave what is none."""
+    return value.decode() if isinstance(value, bytes) and (strict or is_utf8(value)) else value
 
 
 def finite(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -50,7 +50,7 @@ class Characters:
         self.pending = ""
         self.ended = False
         self.position = 0
-        self.marked = encoding.codec in ("utf-8-sig", "utf-16")
+        self.marked = encoding.codec in ("utf-8-sig", "utf-16", "utf-32")
         self.bounded = bounded
         self.window = WINDOW
         self.largest = LARGEST_RECORD if bounded else sys.maxsize
@@ -148,6 +148,30 @@ class Window:
             self._size = min(2 * self._size, characters.largest)
         characters.fill(self._size)
         return True
+
+
+def arriving_lines(parts: Iterable[str], at_most: int) -> Iterator[list[str]]:
+    r"""Give the lines that have come, together, until the parts of a text end.
+
+    Args:
+        parts: The text, as it comes.
+        at_most: So many lines together at most.
+
+    Yields:
+        Whole lines without their ``\n``; the last line of the text may lack it.
+    """
+    rest: list[str] = []  # of a line whose end has not come yet
+    for part in parts:
+        *lines, last = part.split("\n")
+        if lines:
+            lines[0] = "".join([*rest, lines[0]])
+            rest = []
+        if last:
+            rest.append(last)
+        for start in range(0, len(lines), at_most):
+            yield lines[start : start + at_most]
+    if rest:
+        yield ["".join(rest)]
 
 
 def too_long(characters: Characters) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -21,20 +22,20 @@ from wordgate.tables.characters import (
     too_long,
 )
 from wordgate.tables.dialect import (
-    ESCAPED,
     NO_DELIMITER,
+    by_itself,
     infer_dialect,
-    mask_escapes,
     parse,
     separator_line,
     written,
 )
-from wordgate.tables.encoding import is_writable, misfits, spelled_out
+from wordgate.tables.encoding import BYTE_ORDER_MARK, is_writable, misfits, spelled_out
 from wordgate.tables.header import infer_header, known_names, n_before_header, resembles_header
 from wordgate.tables.records import Batch, Cell
 
 _MOSTLY = 0.9
 _HEADER_RECORDS = 5_000
+_DASHES = re.compile(r" *:?(?:-{2,}|={2,}):? *")  # as databases and Markdown write them
 # Before, Python's csv module stops at NUL.
 _NUL_IS_READ = sys.version_info >= (3, 11)
 
@@ -113,12 +114,13 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             _readable(beginning), is_whole=characters.ended
         )
         self._delimiter = self._dialect.delimiter
+        self._is_masked = self._dialect.escapes or self._dialect.apostrophes
         self.delimiter = None if self._delimiter == NO_DELIMITER else self._delimiter
         self.quoting = self._dialect.line()
         self.form = "tsv" if self._delimiter == "\t" else "csv"
         first_line = io.StringIO(beginning[:WINDOW], newline="").readline()
         self.end_of_line = "\r\n" if first_line.endswith("\r\n") else "\n"
-        self._ends_empty = False  # whether each record ends with a delimiter that the header lacks
+        self._n_unnamed = 0  # empty fields at the end of each record that the header lacks
         self.width = 0  # until it is known
         self.names = None
         is_cut = characters.bounded and not characters.ended
@@ -170,15 +172,20 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             # A header cell may be empty: pandas writes its index under no name.
             self.names = [spelled_out(cell.strip())[0] for cell in first]
             self.heading = self._fitted_heading(spelled_out(self._without_first())[0])
+            if others and any(others[0]) and all(map(_DASHES.fullmatch, filter(None, others[0]))):
+                line = self._without_first()
+                self.header_reason += f"; left out below it: {shown(line, 40)!r}"
 
     def _named_width(self, records: Sequence[list[str]]) -> int:
         """Give the number of fields that the names of a header promise; 0 without known names."""
         first, *others = records
         if not known_names(first):
             return 0
-        count = len(first) - (not first[-1].strip())
-        further = [record[-1].strip() for record in others if len(record) == count + 1]
-        return count + bool(further and not any(further))
+        count = max(i for i, cell in enumerate(first, 1) if cell.strip())
+        wider = [record for record in others if len(record) > count]
+        if any(cell.strip() for record in wider for cell in record[count:]):
+            return count
+        return max((len(record) for record in wider), default=count)
 
     def _n_before(self, records: Sequence[list[str]], given: Collection[str]) -> int:
         """Count the records that stand before the header."""
@@ -196,7 +203,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         given: Collection[str],
         place: int,
     ) -> list[str]:
-        """Fit a header to records that end with a delimiter, or lack the one that it ends with.
+        """Fit a header to records that end with delimiters, or lack those that it ends with.
 
         Raises:
             DataError: It names columns, but not those of the records.
@@ -205,13 +212,13 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         if count == self.width or not others:
             return first
         fitted = first
-        n_closed = sum(not record[-1].strip() for record in others if record)
-        if count == self.width - 1 and n_closed >= _MOSTLY * len(others):
-            fitted = [*first, ""]
-        elif count == self.width + 1 and not first[-1].strip():
-            fitted = first[:-1]
+        n_empty = sum(not any(map(str.strip, record[count:])) for record in others)
+        if count < self.width and n_empty >= _MOSTLY * len(others):
+            fitted = first + [""] * (self.width - count)
+        elif not any(map(str.strip, first[self.width :])):
+            fitted = first[: self.width]
         if len(fitted) == self.width and infer_header(fitted, others, given)[0]:
-            self._ends_empty = count < self.width
+            self._n_unnamed = max(0, self.width - count)
             return fitted
         if not resembles_header(first, others, given):
             return first
@@ -226,11 +233,12 @@ class DelimitedReader(TextReader[DelimitedBatch]):
 
     def _fitted_heading(self, heading: str) -> str:
         """Give the header as it stood with as many fields as the records."""
-        if self._ends_empty:
-            return heading + self._delimiter
-        is_longer = heading.count(self._delimiter) >= self.width
-        ends = is_longer and heading.rstrip(" ").endswith(self._delimiter)
-        return heading.rstrip(" ")[:-1] if ends else heading
+        heading += self._delimiter * self._n_unnamed
+        while heading.count(self._delimiter) >= self.width:
+            if not heading.rstrip(" ").endswith(self._delimiter):
+                break
+            heading = heading.rstrip(" ")[:-1]
+        return heading
 
     def _without_first(self) -> str:
         """Take out the first whole record, and the blank lines before; give it as it stood."""
@@ -304,18 +312,27 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             parsed = parse([readable[place]], self._dialect, self._profile)
             if parsed.alone:
                 batch.alone.add(place)
-            if not parsed.records:
+            records = parsed.records
+            if not records and self._are_records(readable[place : place + 2]):
+                batch.alone.add(place)
+                records = [by_itself(readable[place], self._dialect)]
+            elif not records:
                 left = self._characters.largest - length
                 within = "never closed" if ended else f"not closed in {left:,} characters"
                 batch.rejected[place] = f"a quote is opened and {within}"
-            batch.records += self._cells(parsed.records, nul) or [[]]
+            batch.records += self._cells(records, nul) or [[]]
             length += len(line)
         return _Taken(batch, length, len(lines))
 
+    def _are_records(self, lines: Sequence[str]) -> bool:
+        """Tell whether a line of tabs with a stray quote, and the next, are whole records."""
+        is_known = len(lines) > 1 and self._profile.by_width
+        return is_known and self._profile.are_records(lines, self._dialect)
+
     def _parseable(self, lines: list[str]) -> tuple[list[str], str | None]:
         """Put stand-ins for what the csv module would not read as it is meant; tell NUL's."""
-        if self._dialect.escapes:
-            lines = [mask_escapes(line) for line in lines]
+        if self._is_masked:
+            lines = list(map(self._dialect.masked, lines))
         if _NUL_IS_READ or not any("\0" in line for line in lines):
             return lines, None
         nul = _stand_in("".join(lines))
@@ -323,12 +340,11 @@ class DelimitedReader(TextReader[DelimitedBatch]):
 
     def _cells(self, records: list[list[str]], nul: str | None) -> list[list[str]]:
         """Put what they stand for in the place of the stand-ins."""
-        meant = {stand_in: escaped[1] for escaped, stand_in in ESCAPED.items()}
-        if nul is not None:
-            meant[nul] = "\0"
-        if not (self._dialect.escapes or nul):
+        if not (self._is_masked or nul):
             return records
-        table = str.maketrans(meant)
+        table = self._dialect.meant()
+        if nul is not None:
+            table[ord(nul)] = "\0"
         return [[cell.translate(table) for cell in record] for record in records]
 
     def _too_long(self) -> _Taken:
@@ -348,8 +364,10 @@ class DelimitedReader(TextReader[DelimitedBatch]):
                 batch.select([i for i, r in enumerate(batch.records) if r or i in batch.rejected])
         if self._characters.bounded and not is_writable("".join(batch.raws)):
             self._spell_out(batch)
-        if self._ends_empty:
+        if self._n_unnamed:
             self._reject_further_fields(batch)
+        if self.names and sum(map(bool, self.names)) > 1:
+            self._reject_further_headers(batch, self.names)
         if not {self.width}.issuperset(map(len, batch.records)):
             for place, record in enumerate(batch.records):
                 if (count := len(record)) != self.width:
@@ -360,11 +378,21 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             batch.raws[place] = written(batch.records[place], self._delimiter)
 
     def _reject_further_fields(self, batch: DelimitedBatch) -> None:
-        """Reject records with more fields than the header names, which is no empty one."""
+        """Reject records with more fields than the header names, which are no empty ones."""
+        count = self.width - self._n_unnamed
+        empty = "an empty one" if self._n_unnamed == 1 else f"{self._n_unnamed} empty ones"
         for place, record in enumerate(batch.records):
-            if len(record) == self.width and record[-1].strip():
-                why = f"{self.width} fields instead of {self.width - 1} and an empty one"
+            if len(record) == self.width and any(map(str.strip, record[count:])):
+                why = f"{self.width} fields instead of {count} and {empty}"
                 batch.rejected.setdefault(place, why)
+
+    def _reject_further_headers(self, batch: DelimitedBatch, names: list[str]) -> None:
+        """Reject the header where it stands again, as in files that were put together."""
+        for place, record in enumerate(batch.records):
+            if record and record[-1].strip() == names[-1]:
+                first, *others = record
+                if [first.strip(f'{BYTE_ORDER_MARK}" '), *map(str.strip, others)] == names:
+                    batch.rejected.setdefault(place, "the header again")
 
     def _spell_out(self, batch: DelimitedBatch) -> None:
         for place, raw in enumerate(batch.raws):

@@ -25,6 +25,17 @@ _C1_CONTROL = re.compile("[\x80-\x9f]")
 _LATIN = re.compile(r"cp125\d|iso8859-\d+")
 
 
+_ESCAPED = {
+    "iso2022_jp_2": re.compile(rb"\x1b\$[@B]|\x1b\$\(D|\x1b\([JI]"),
+    "iso2022_kr": re.compile(rb"\x1b\$\)C"),
+}
+
+
+def escaped_encoding(head: bytes) -> str | None:
+    """Name the encoding whose escape sequences stand in bytes of 7 bits; None without any."""
+    return next((codec for codec, found in _ESCAPED.items() if found.search(head)), None)
+
+
 @dataclass(frozen=True)
 class Guess:
     """An encoding that a text may have.

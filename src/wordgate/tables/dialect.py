@@ -27,6 +27,7 @@ _QUOTES_CHARACTERS = 1 << 18  # that tell what quotes mean
 _LARGEST_FIELD = 2**31 - 1
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _MOST_BEFORE = 20  # lines before the header
+_MOSTLY = 0.9
 _MOST_VALUES = 100  # of a column by which a record is known
 _VALUE_WORDS = 3  # in each, on average: else they are texts
 
@@ -39,22 +40,57 @@ class Dialect:
         delimiter: What separates fields.
         quotes: Whether a quote that opens a field is closed by another; else it is a character.
         skips_spaces: Whether spaces after a delimiter are no part of a field.
-        escapes: Whether ``\"`` stands for a quote and ``\\`` for a backslash.
+        escapes: Whether a quote, a delimiter or a backslash behind a backslash is a character.
+        apostrophes: Whether quotes are single ones.
     """
 
     delimiter: str
     quotes: bool = True
     skips_spaces: bool = False
     escapes: bool = False
+    apostrophes: bool = False
 
     def line(self) -> str:
         """Give what is unusual about it, as a clause; an empty string where nothing is."""
         clauses = [
             "" if self.quotes else "quotes are characters",
             "spaces before fields are left out" if self.skips_spaces else "",
-            r"\" is a quote" if self.escapes else "",
+            rf"\{self.quote} is a quote" if self.escapes else "",
+            "fields are in single quotes" if self.apostrophes else "",
         ]
         return ", ".join(filter(None, clauses))
+
+    @property
+    def quote(self) -> str:
+        """What encloses a field."""
+        return "'" if self.apostrophes else '"'
+
+    def masked(self, text: str) -> str:
+        """Put stand-ins for escaped characters, and double quotes for the single ones."""
+        if self.escapes:
+            text = _escape(self).sub(lambda found: _STAND_INS[self._escaped.index(found[1])], text)
+        return text.translate(_SWAPPED) if self.apostrophes else text
+
+    def meant(self) -> dict[int, str]:
+        """Give what stands in a masked text for what, as `str.translate` takes it."""
+        table = dict(_SWAPPED) if self.apostrophes else {}
+        if self.escapes:
+            table |= {ord(s): c for s, c in zip(_STAND_INS, self._escaped, strict=True)}
+        return table
+
+    @property
+    def _escaped(self) -> str:
+        return f"\\{self.quote}{self.delimiter}"
+
+
+_STAND_INS = "\udbfd\udbfe\udbff"
+"""Stand for escaped characters while quotes are looked for; no decoded text holds them."""
+_SWAPPED = {ord('"'): "'", ord("'"): '"'}
+
+
+@cache
+def _escape(dialect: Dialect) -> re.Pattern[str]:
+    return re.compile(rf"\\([{re.escape(dialect._escaped)}])")
 
 
 @dataclass(frozen=True)
@@ -245,12 +281,12 @@ def infer_dialect(text: str, *, is_whole: bool) -> tuple[Dialect, Profile]:
     lines = _lines(sample, is_whole=is_whole and len(sample) == len(text))
     dialect = _with_options(lines, dialect.delimiter)
     lines = lines[n_marked_lines(lines) :]
-    masked = [mask_escapes(line) for line in lines] if dialect.escapes else lines
+    masked = _masked(lines, dialect)
     parsed = parse(masked, dialect, None, to_end=True)
     alone = set(parsed.alone)
     whole = [
         (record, of[0])
-        for place, (record, of) in enumerate(parsed.spans(lines))
+        for place, (record, of) in enumerate(parsed.spans(masked))
         if record and len(of) == 1 and place not in alone
     ]
     single = [record for record, _ in whole]
@@ -292,7 +328,7 @@ def _lines(text: str, *, is_whole: bool) -> list[str]:
 def _infer_delimiter(lines: list[str]) -> Dialect:
     """Find the delimiter that cuts the first records into equally many fields."""
     named = separator_line(lines[0]) if lines else None
-    if named is not None:
+    if named is not None and any(named in line for line in lines[1:]):
         return Dialect(named)
     lines = lines[n_marked_lines(lines) :]
     best, best_share = Dialect(NO_DELIMITER), 0.0
@@ -309,9 +345,19 @@ def _infer_delimiter(lines: list[str]) -> Dialect:
         # Commas also stand in plain sentences, but hardly equally many in each.
         if width < 2 or (share < 0.9 and (len(records[0]) != width or share < 0.3)):
             continue
-        if share > best_share:
+        is_tie = share == best_share and _is_punctuation(best.delimiter, lines)
+        if share > best_share or (is_tie and not _is_punctuation(delimiter, lines)):
             best, best_share = dialect, share
     return best
+
+
+def _is_punctuation(delimiter: str, lines: Sequence[str]) -> bool:
+    """Tell whether a character stands as in sentences and numbers: ``a lamp, 7,50``."""
+    text = "".join(lines)
+    spoken = text.count(f"{delimiter} ")
+    if delimiter == ",":
+        spoken += len(re.findall(r"(?<=\d),(?=\d)", text))
+    return spoken >= _MOSTLY * text.count(delimiter)
 
 
 def _n_before(records: Sequence[Sequence[str]], width: int) -> int:
@@ -325,15 +371,33 @@ def _n_before(records: Sequence[Sequence[str]], width: int) -> int:
 
 
 def _with_options(lines: Sequence[str], delimiter: str) -> Dialect:
-    """Choose what spaces and backslashes mean, by what breaks the fewest lines."""
+    """Choose what quotes, spaces and backslashes mean, by what breaks the fewest lines."""
+    quotes = "'\"" if _are_in_apostrophes(lines, delimiter) else '"'
     spaced = sum(f"{delimiter} " in line for line in lines)
-    may_skip = 2 * spaced >= len(lines) and any(f'{delimiter} "' in line for line in lines)
-    may_escape = any('\\"' in line for line in lines)
-    ways = product((False, True)[: 1 + may_escape], (False, True)[: 1 + may_skip])
-    dialects = [Dialect(delimiter, skips_spaces=skips, escapes=escapes) for escapes, skips in ways]
+    may_skip = 2 * spaced >= len(lines) and _holds(lines, [f"{delimiter} {q}" for q in quotes])
+    may_escape = _holds(lines, [f"\\{c}" for c in (*quotes, delimiter)])
+    ways = product((False, True)[: 1 + may_escape], (False, True)[: 1 + may_skip], quotes)
+    dialects = [
+        Dialect(delimiter, skips_spaces=skips, escapes=escapes, apostrophes=quote == "'")
+        for escapes, skips, quote in ways
+    ]
     if len(dialects) == 1:
         return dialects[0]
     return min(dialects, key=lambda dialect: _n_broken(lines, dialect))
+
+
+def _holds(lines: Sequence[str], parts: Sequence[str]) -> bool:
+    return any(part in line for line in lines for part in parts)
+
+
+def _are_in_apostrophes(lines: Sequence[str], delimiter: str) -> bool:
+    """Tell whether nearly all lines have a field in single quotes, and none begins with others."""
+    if not lines or any(line.startswith('"') or f'{delimiter}"' in line for line in lines):
+        return False
+    mark = re.escape(delimiter)
+    enclosed = re.compile(rf"(?:^|{mark}) *'(?:.*[^\\])?' *(?:{mark}|$)", re.MULTILINE)
+    found = sum(enclosed.search(line) is not None for line in lines)
+    return found >= _MOSTLY * sum(map(bool, map(str.strip, lines[1:])))
 
 
 def _n_broken(lines: Sequence[str], dialect: Dialect) -> int:
@@ -394,18 +458,8 @@ def _needs_quotes(raw: str, record: Sequence[str], dialect: Dialect) -> bool:
     return is_cut or ('""' in raw and any('"' in cell for cell in record))
 
 
-ESCAPED = {'\\"': "\udbfe", "\\\\": "\udbff"}
-"""What stands for an escaped character while quotes are looked for; no decoded text holds it."""
-_ESCAPE = re.compile(r'\\["\\]')
-
-
-def mask_escapes(text: str) -> str:
-    """Put stand-ins for escaped quotes and backslashes."""
-    return _ESCAPE.sub(lambda found: ESCAPED[found[0]], text)
-
-
 def _masked(lines: Sequence[str], dialect: Dialect) -> Sequence[str]:
-    return list(map(mask_escapes, lines)) if dialect.escapes else lines
+    return list(map(dialect.masked, lines)) if dialect.escapes or dialect.apostrophes else lines
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from wordgate.errors import DataError, near_miss
-from wordgate.tables.detection import guess_encoding, lines_to_tell
+from wordgate.tables.detection import escaped_encoding, guess_encoding, lines_to_tell
 from wordgate.tables.source import Source
 
 _COMMON = ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1", "shift_jis", "gb18030"]
@@ -21,10 +21,6 @@ _LEAVE_OUT = "; leave --encoding out to have it found"
 # More broken places than this to a line, and the file is of an encoding that nobody named.
 _FEW = 0.01
 
-NOT_UTF8 = (
-    "wordgate: warning: standard input is not UTF-8: what doesn't fit was read as \ufffd;"
-    " convert it first, or score a file with --encoding"
-)
 BYTE_ORDER_MARK = "\ufeff"
 # Stands for a broken byte sequence: U+FFFD stands in many files as a character of its own.
 _BROKEN = "\ud800"
@@ -144,9 +140,14 @@ def find_encoding(source: Source, asked: str | None) -> Encoding:
         return Encoding(_checked(asked, source), asked, "as given", asked=True)
     if source.head.startswith(codecs.BOM_UTF8):
         return Encoding("utf-8-sig", "UTF-8", "it begins with a byte-order mark")
+    if source.head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return Encoding("utf-32", "UTF-32", "it begins with a byte-order mark")
     if source.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return Encoding("utf-16", "UTF-16", "it begins with a byte-order mark")
     where = _first_misfit(_looked_at(source))  # and whether it unpacks to far too much
+    codec = escaped_encoding(source.head) if where is None else None
+    if codec is not None and not _counted(_looked_at(source), codec).broken:
+        return Encoding(codec, codec, "it has its escape sequences")
     _refuse_binary(source.head, source.name)
     if where is None:
         return Encoding("utf-8", "UTF-8", "it fits")
@@ -227,8 +228,10 @@ def _unusable(error: Exception, encoding: str, name: str) -> DataError:
 
 def _refuse_binary(raw: bytes, name: str) -> None:
     head = raw[:_SNIFFED_BYTES]
-    if head.count(0) > 0.3 * len(head):
+    order = _utf16_order(head)
+    if order is None and head.count(0) > 0.3 * len(head):
         order = "le" if head[1::2].count(0) >= head[::2].count(0) else "be"
+    if order is not None:
         raise DataError(
             f"'{name}' looks like UTF-16 without a byte-order mark, or is no text: "
             f"if it is text, say --encoding utf-16-{order}"
@@ -239,6 +242,18 @@ def _refuse_binary(raw: bytes, name: str) -> None:
             f"'{name}' is not text ({controls:,} control bytes in its first {len(head):,}): "
             f"give CSV, TSV, JSONL or Parquet, or name its --encoding"
         )
+
+
+def _utf16_order(head: bytes) -> str | None:
+    """Give the order of bytes, ``le`` or ``be``, in which they are lines of UTF-16; else None."""
+    for order in ("le", "be") if 0 in head else ():
+        text = codecs.getincrementaldecoder(f"utf-16-{order}")("replace").decode(head)
+        n_ends = text.count("\n")
+        if 0 < head.count(b"\n") <= 2 * n_ends and all(
+            c.isprintable() or c.isspace() for c in text
+        ):
+            return order
+    return None
 
 
 def _not_quite_utf8(source: Source, where: str) -> Encoding:

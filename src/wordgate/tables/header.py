@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from unicodedata import normalize
 
 from wordgate.runtime.display import shown
 
@@ -33,8 +34,17 @@ LABEL_VALUES = frozenset(
 )  # fmt: skip
 KNOWN_NAMES = frozenset((*TEXT_NAMES, *LABEL_NAMES, *GROUP_NAMES, *SPLIT_NAMES))
 
+_AROUND_NAMES = "\u200b\ufeff \t\r\n\xa0"
 _NUMBER = re.compile(r"[-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
 _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+
+
+def name_key(name: str) -> str:
+    """Give what names of columns have in common that are the same, but for spaces and form.
+
+    A letter with an accent has two forms in Unicode (NFC and NFD), of which people type one.
+    """
+    return normalize("NFC", name.strip(_AROUND_NAMES))
 
 
 def is_number(cell: str) -> bool:
@@ -57,7 +67,7 @@ def rank(name: str | None, known: tuple[str, ...]) -> int | None:
     """
     if name is None:
         return None
-    whole = name.strip().lower()
+    whole = name_key(name).lower()
     if whole in known:
         return known.index(whole)
     words = _NAME_WORD.findall(name)
@@ -82,14 +92,17 @@ def infer_header(
     Args:
         first: The cells of the first record.
         rest: The records that follow, each as long as ``first``.
-        given: Column names that the user's flags mention.
+        given: Column names that the user's flags mention, by `name_key`.
 
     Returns:
         Whether it is a header, and the reason as a clause.
     """
     cells = [cell.strip() for cell in first]
-    below = [[record[i].strip() for record in rest[:_SAMPLE]] for i in range(len(cells))]
-    named = next((cell for cell in cells if cell and cell in given), None)
+    others = rest[:_SAMPLE]
+    if len(cells) > 1 and known_names(cells):  # which stands again in files that were put together
+        others = [other for other in others if other != first]
+    below = [[record[i].strip() for record in others] for i in range(len(cells))]
+    named = next((cell for cell in cells if cell and name_key(cell) in given), None)
     if named is not None:
         return True, f"the first record holds the name '{shown(named, 40)}' that was asked for"
     return (
@@ -118,7 +131,7 @@ def n_before_header(records: Sequence[Sequence[str]], width: int, given: Collect
     others = 0  # before it that look like records
     for place, record in enumerate(records[: _MOST_BEFORE + 1]):
         names = known_names(record)
-        if len(record) == width and (len(names) >= 2 or any(c.strip() in given for c in record)):
+        if len(record) == width and (len(names) >= 2 or any(name_key(c) in given for c in record)):
             return place
         is_marked = record[0].startswith("#") and (len(record) != width or not names)
         if is_marked or 0 < len(record) < width or not any(cell.strip() for cell in record):
@@ -146,7 +159,7 @@ def resembles_header(
     stripped = [cell.strip() for cell in cells]
     if _long_cell(stripped) or any(map(is_number, stripped)):
         return False
-    if known_names(stripped) or not set(given).isdisjoint(stripped):
+    if known_names(stripped) or not set(given).isdisjoint(map(name_key, stripped)):
         return True
     values = {cell.strip() for record in others[:_SAMPLE] for cell in record}
     return len(cells) > 1 and all(stripped) and values.isdisjoint(stripped)
@@ -177,7 +190,7 @@ def _long_cell(cells: list[str]) -> tuple[bool, str] | None:
 
 def known_names(cells: Sequence[str]) -> list[str]:
     """Give the cells that are known names of columns."""
-    return [cell.strip() for cell in cells if cell.strip().lower() in KNOWN_NAMES]
+    return [cell.strip() for cell in cells if name_key(cell).lower() in KNOWN_NAMES]
 
 
 def _known_names(cells: list[str], least: int) -> tuple[bool, str] | None:

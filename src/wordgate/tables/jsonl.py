@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ _FEW_CELLS = 10**6
 # Lines that have no more brackets are not nested too deep to be written again.
 _MANY_BRACKETS = 100
 _MISSING = object()  # stands for a key that a record lacks
+_ARRAY = re.compile(r"\s*\[\s*\{\s*[\"}]")
 _TOO_DEEP = "JSON nested too deep or with a number too long"
 
 
@@ -95,12 +97,31 @@ class JsonlReader(TextReader[JsonlBatch]):
         self._n_objects = 0
         beginning = characters.beginning()
         self._ahead = self._first()
-        if not self._n_objects:
-            if beginning.lstrip().startswith("["):
-                what = "is one JSON array: write one object a line (JSON Lines)"
-                raise DataError(f"'{self.name}' {what}")
-            raise self._no_records("JSON object")
+        self._refuse_other_json(beginning)
         self._check_keys()
+
+    def _refuse_other_json(self, beginning: str) -> None:
+        """Refuse JSON that is not an object a line.
+
+        Raises:
+            DataError: It is one array, or one object of columns or over several lines; or none.
+        """
+        what, n_lines = "", sum(map(len, self._ahead))
+        if 2 * self._n_objects <= n_lines and looks_like_json_array(beginning):
+            what = "is one JSON array"
+        elif not self._n_objects and beginning.lstrip().startswith("["):
+            what = "holds JSON arrays"
+        elif self._n_objects == 1 and self._characters.ended and self._is_of_columns():
+            what = "is one JSON object of lists or objects"
+        elif not self._n_objects:
+            what = str(self._no_records("JSON object")).removeprefix(f"'{self.name}' ")
+        if what:
+            raise DataError(f"'{self.name}' {what}: write one object a line (JSON Lines)")
+
+    def _is_of_columns(self) -> bool:
+        """Tell whether the only object has values of lists and objects alone."""
+        found = next(found for batch in self._ahead for found in batch.found if found)
+        return all(isinstance(value, StructuredCell | dict | list) for value in found.values())
 
     def know(self, keys: Iterable[str], *, closed: bool) -> None:
         """Let these keys be columns, too, and learn no more.
@@ -203,6 +224,18 @@ def looks_like_jsonl(text: str) -> bool:
     """Tell whether the first line that isn't blank is a JSON object."""
     first = text.lstrip()[:65_536].partition("\n")[0]
     return first.startswith("{") and not isinstance(_parsed(first, twice=True), str)
+
+
+def looks_like_json_array(text: str) -> bool:
+    """Tell whether a text begins as an array of objects, with nothing behind it."""
+    if not _ARRAY.match(text):
+        return False
+    first = text.lstrip().partition("\n")[0]
+    try:
+        end = _scan(first)[1]
+    except (ValueError, RecursionError):  # it goes on in further lines, or is cut
+        return True
+    return not first[end:].strip()
 
 
 def keys_among(characters: Characters, names: Sequence[str]) -> set[str]:

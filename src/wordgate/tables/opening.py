@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -9,13 +10,22 @@ from wordgate.errors import DataError
 from wordgate.tables.characters import Characters
 from wordgate.tables.delimited import DelimitedReader
 from wordgate.tables.encoding import Encoding, find_encoding
-from wordgate.tables.jsonl import JsonlReader, looks_like_jsonl
+from wordgate.tables.jsonl import JsonlReader, looks_like_json_array, looks_like_jsonl
 from wordgate.tables.source import PARQUET_MAGIC, Source, format_of
 from wordgate.tables.typed import ParquetReader
 
 _AT_ONCE = 8192  # records
 _MOST_KEYS = 1000
+_LONGEST_START = 10_000  # characters by which a page is known
 
+
+# How texts begin that people fetch in place of a table, and what to do about it.
+_PAGES = [
+    (r"<!doctype html|<html[^>]*>\s*<head", "an HTML page", "fetch the file that it shows"),
+    (r"<\?xml ", "XML", "write the table as CSV"),
+    (r"\{'.*\}\s*$", "lines of Python's dictionaries", "write each by json.dumps (JSON Lines)"),
+    (r"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself: git lfs pull"),
+]
 
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
@@ -164,7 +174,17 @@ def open_table(
         raise DataError(f"'{name}' is empty")
     found = find_encoding(source, encoding)
     characters = Characters(source, found, bounded=batch is not None)
-    if form == "jsonl" or looks_like_jsonl(characters.beginning()):
+    beginning = characters.beginning()
+    if form == "jsonl" or looks_like_jsonl(beginning) or looks_like_json_array(beginning):
         return OpenTable(source, found, JsonlReader(characters, name, found.name, batch))
+    _refuse_pages(beginning, name)
     reader = DelimitedReader(characters, name, found.name, batch, given=given, header=header)
     return OpenTable(source, found, reader)
+
+
+def _refuse_pages(beginning: str, name: str) -> None:
+    """Refuse a text that is known by its first characters to be no table."""
+    first = beginning.lstrip()[:_LONGEST_START]
+    for start, what, remedy in _PAGES:
+        if re.match(start, first, re.IGNORECASE | re.MULTILINE):
+            raise DataError(f"'{name}' is {what}: {remedy}")

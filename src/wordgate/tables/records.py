@@ -18,14 +18,17 @@ Cell = str | None
 
 
 class StructuredCell(str):
-    """A list or an object as JSON or Python writes it: data of a column, but no text or label."""
+    """A list, an object, or bytes that are no text, as written: data, but no text or label."""
 
     __slots__ = ()
 
     @property
     def kind(self) -> str:
-        """Call it a list or an object."""
-        return "an object" if self.startswith("{") else "a list"
+        """Call it a list, an object or bytes."""
+        return _KINDS.get(self[:1], "a list")
+
+
+_KINDS = {"{": "an object", "b": "bytes that are no UTF-8"}
 
 
 @dataclass(frozen=True)

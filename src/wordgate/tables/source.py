@@ -48,7 +48,11 @@ _FOREIGN: list[tuple[bytes | tuple[bytes, ...], str, str]] = [
         "a pickle, which could run code",
         "write the table as CSV or Parquet",
     ),
-    (b"BZh", "compressed with bzip2", "unpack it, or use gzip"),
+    (
+        tuple(b"BZh%d1AY&SY" % size for size in range(1, 10)),
+        "compressed with bzip2",
+        "unpack it, or use gzip",
+    ),
     (b"\xfd7zXZ\x00", "compressed with xz", "unpack it, or use gzip"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it, or use gzip"),
     (b"SQLite format 3\x00", "an SQLite database", "export the table as CSV"),
@@ -120,6 +124,8 @@ def open_source(
         if sys.stdin is None:
             raise DataError("standard input is closed: name a file")
         return _piped(sys.stdin.buffer, "standard input", enough)
+    if not str(source).strip():
+        raise DataError("the name of the data is empty: give a file")
     path = Path(source).expanduser()
     if not is_file(path):
         raise DataError(missing_file(path))
@@ -158,30 +164,6 @@ def digest(path: Path) -> str:
     for block in _file_blocks(path):
         summed.update(block)
     return summed.hexdigest()
-
-
-def arriving_lines(stream: BinaryIO, at_most: int) -> Iterator[list[bytes]]:
-    r"""Give the lines that have come, together, until the stream ends.
-
-    Args:
-        stream: A buffered stream.
-        at_most: So many lines together at most.
-
-    Yields:
-        Whole lines without their ``\n``; the last line of the stream may lack it.
-    """
-    rest: list[bytes] = []  # of a line whose end has not come yet
-    for block in _arriving(stream):
-        *lines, last = block.split(b"\n")
-        if lines:
-            lines[0] = b"".join([*rest, lines[0]])
-            rest = []
-        if last:
-            rest.append(last)
-        for start in range(0, len(lines), at_most):
-            yield lines[start : start + at_most]
-    if rest:
-        yield [b"".join(rest)]
 
 
 def is_file(path: Path) -> bool:

@@ -14,7 +14,7 @@ from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.runtime.packages import require_extra
 from wordgate.tables.arrow import cell_text, finite, holds_bytes, is_known, plain_values
-from wordgate.tables.encoding import without_surrogates
+from wordgate.tables.encoding import is_utf8, without_surrogates
 from wordgate.tables.records import Batch, Cell, Reader, Records, StructuredCell, gathered
 from wordgate.tables.source import Source, most_unpacked
 from wordgate.tables.values import columns_by_name, is_missing
@@ -268,8 +268,9 @@ def _cell(value: Any) -> str:
     # A float that is not itself is NaN, the missing value of a frame.
     if value is None or (isinstance(value, float) and value != value):
         return ""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+    if isinstance(value, bytes | bytearray | memoryview):
+        raw = bytes(value)
+        return raw.decode() if is_utf8(raw) else StructuredCell(repr(raw))
     if isinstance(value, list | tuple | dict | set | frozenset) or bool(
         getattr(value, "shape", None)
     ):

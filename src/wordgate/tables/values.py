@@ -5,6 +5,7 @@ object means the same everywhere.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 from unicodedata import normalize
@@ -17,17 +18,24 @@ from wordgate.tables.encoding import without_surrogates
 
 EMPTY_TEXT = "the text is empty"
 
-_MISSING_WORDS = frozenset(("nan", "NaN", "NAN", "NaT", "<NA>", "None", "null", "NULL"))
+MISSING_WORDS = frozenset(("nan", "NaN", "NAN", "NaT", "<NA>", "None", "null", "NULL"))
+"""What programs write for a value that is missing."""
+
 _WHOLE = re.compile(r"([-+]?[0-9]+)\.0")
 _NAMES_SHOWN = 5
+# White space, controls, and what Unicode calls default ignorable, such as zero-width spaces.
+_INVISIBLE = re.compile(
+    "[\\s\\x00-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f"
+    "\\u202a-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\U000e0000-\\U000e0fff]*"
+)
 
 
 def is_empty(text: str) -> bool:
-    """Tell whether a text holds nothing but white space: it is never given a label.
+    """Tell whether a text holds nothing but white space and invisible characters.
 
-    The one rule of training, evaluation and every way to predict.
+    It is never given a label: the one rule of training, evaluation and every way to predict.
     """
-    return not text or text.isspace()
+    return _INVISIBLE.fullmatch(text) is not None
 
 
 def is_missing(value: Any) -> bool:
@@ -38,7 +46,7 @@ def is_missing(value: Any) -> bool:
         return True
 
 
-def name_key(name: str) -> str:
+def value_key(name: str) -> str:
     """Give what names of labels or groups have in common that are the same.
 
     Two names are the same if they are one string in different Unicode forms (NFC and NFD), or a
@@ -51,12 +59,12 @@ def name_key(name: str) -> str:
 
 
 def group_name(group: Any) -> str:
-    """Name a group by its `name_key`: it may be a fraction in one file, where ids are missing.
+    """Name a group by its `value_key`: it may be a fraction in one file, where ids are missing.
 
     The name is "" where the group is missing or blank, or a word that stands for a missing one.
     """
     name = "" if is_missing(group) else str(group).strip()
-    return "" if name in _MISSING_WORDS else name_key(name)
+    return "" if name in MISSING_WORDS else value_key(name)
 
 
 def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
@@ -86,7 +94,8 @@ def checked_texts(texts: Any, *, may_be_empty: bool = False) -> list[str]:
 
 def empty_fault(text: str) -> str:
     """Say what is wrong with a text that `is_empty`, to follow its name in a sentence."""
-    what = "holds nothing but white space" if text else "is empty"
+    what = "white space" if text.isspace() else "invisible characters"
+    what = f"holds nothing but {what}" if text else "is empty"
     return f"{what}, so it can't have a label: leave it out"
 
 
@@ -196,6 +205,11 @@ def columns_by_name(data: Any) -> dict[str, list[Any]] | None:
 
 
 def _columns(data: Any, names: list[Any]) -> dict[str, list[Any]]:
+    if twice := [name for name, count in Counter(map(str, names)).items() if count > 1]:
+        raise DataError(
+            f"two columns of this {type(data).__name__} are called '{shown(twice[0], 30)}': give"
+            " each a name of its own"
+        )
     columns = {}
     for name in names:
         column = data[name]

@@ -6,6 +6,11 @@ const MOST_AT_ONCE = 256; // of texts: so that progress shows
 const TRIES = 6;
 const ROOM = 64; // bytes of a body besides its texts
 const BYTES = new TextEncoder();
+// White space, controls, and what Unicode calls default ignorable: as tables/values.py has it.
+const INVISIBLE = /^[\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\u{e0000}-\u{e0fff}]*$/u;
+
+/** Tell whether a text has no visible character, and so no label. */
+export const isEmpty = (text) => INVISIBLE.test(text);
 
 /**
  * Ask for every text's probabilities.
@@ -49,7 +54,7 @@ async function askSome(texts, from, to, told) {
 
 /** Say why a text can't be answered, whatever the model; "" where it can. */
 function troubleOf(text, most) {
-  if (text.trim() === "") return "the text is empty";
+  if (isEmpty(text)) return "the text is empty";
   return longer(text, most) ? "too long for this server" : "";
 }
 

@@ -1,6 +1,7 @@
 // One text: the verdict while it is typed, then the explanation.
 
 import { askPatiently, failureTold, passing, paused } from "./api.js";
+import { isEmpty } from "./batches.js";
 import { Classes, mark } from "./classes.js";
 import { courseTable, drawCourse } from "./course.js";
 import { el, fill, find, styled } from "./dom.js";
@@ -68,7 +69,7 @@ export class OneText {
     this.say("");
     this.readingLooks = null;
     const text = this.box.value;
-    if (text.trim() === "") return this.showNothing();
+    if (isEmpty(text)) return this.showNothing();
     const most = this.model.limits?.max_text_length ?? Infinity;
     const length = Array.from(text).length;
     if (length > most) {
