@@ -91,6 +91,23 @@ def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
     assert any("the test score measures memory" in remark for remark in training.remarks)
 
 
+def test_near_copies_that_given_groups_part_are_told_as_evaluation_tells_them(make_file, make_rows):
+    """Every text stands in three groups, with a word changed, more groups than can be joined."""
+    data = [
+        (f"g{number // 4}", label, f"{text} {word}")
+        for number, (_, label, text) in enumerate(make_rows(60) * 3)
+        for word in [("indeed", "truly", "really")[number // 60 % 3]]
+    ]
+    training = wordgate.train(make_file(data), model="count", progress=Silent())
+    split = training.metrics.split
+    assert (split.kind, split.leaked_by_group, split.templated) == ("grouped", 0, False)
+    assert split.near_duplicates_in_train > 0.1 * split.n_test
+    assert leak_warning(split) == (
+        f"{split.leakage()} On these a score is memory, unless near copies share no more than a"
+        " template."
+    )
+
+
 def keyword(rng):
     """A ticket whose label is one of its words."""
     label = rng.choice(["login", "payment", "refund"])

@@ -11,6 +11,8 @@ from wordgate.families import FAMILIES
 from wordgate.runtime.display import one_line
 
 UNDEFINED = "–"
+NOTABLE_COPIES = 0.1
+"""The share of test rows with a near copy in train that is worth a word, whatever the groups."""
 
 
 def format_share(value: float | None, digits: int = 3) -> str:
@@ -136,8 +138,10 @@ def leak_warning(split: SplitFacts) -> str:
             " rows look like texts made from templates, which are no memory: they bear other labels"
             " as well."
         )
-    if split.leaked_by_group == 0 or not (known or split.near_duplicates_in_train):
-        return split.leakage()
+    near = split.near_duplicates_in_train
+    if split.leaked_by_group == 0 or not (known or near):
+        memory = " On these a score is memory, unless near copies share no more than a template."
+        return split.leakage() + (memory if near > NOTABLE_COPIES * split.n_test else "")
     worth = "are" if known else "may be"
     return f"LEAK: {split.leakage()} So these scores {worth} partly memory{remedy}."
 
