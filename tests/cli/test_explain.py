@@ -87,7 +87,7 @@ def test_other_families_say_that_beginnings_are_predicted(wordgate, count_model)
 
 
 def test_a_text_without_words_is_told(explained):
-    out = explained("\u200b").out
+    out = explained("\u0301").out
     assert out.splitlines()[1:] == [
         "",
         "Note: The text has no words: the verdict is the model's on no words at all.",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import wordgate
 from wordgate.errors import DataError
 from wordgate.tables.encoding import without_surrogates
+from wordgate.tables.values import is_empty
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.tokenizers import get_tokenizer
 
@@ -49,7 +50,7 @@ def test_what_hypothesis_finds_reads_the_same(model, texts):
         assert all(all(get_tokenizer(name)(text)) for text in texts)
         encoder, fitted = TextEncoder.fit(clean, tokenizer=name, max_tokens=20)
         assert np.array_equal(fitted.ids, encoder.encode(clean).ids)
-    full = [text for text in texts if text.strip()]
+    full = [text for text in texts if not is_empty(text)]
     together = model.predict_proba(full)
     assert np.allclose(together.sum(axis=1), 1.0)
     if full != texts:

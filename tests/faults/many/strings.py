@@ -23,6 +23,7 @@ from wordgate.serve.access import Access
 from wordgate.serve.app import Application
 from wordgate.serve.limits import Limits
 from wordgate.tables.encoding import without_surrogates
+from wordgate.tables.values import is_empty
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.tokenizers import get_tokenizer
 
@@ -115,9 +116,9 @@ class Asked:
 def predicted(model, texts):
     """Predict what isn't blank; what is has no answer, and is refused where it is asked about."""
     proba = np.full((len(texts), len(model.labels)), np.nan)
-    there = np.array([bool(text.strip()) for text in texts])
-    proba[there] = model.predict_proba([text for text in texts if text.strip()])
-    for text in [text for text in texts if not text.strip()][:1]:
+    there = np.array([not is_empty(text) for text in texts])
+    proba[there] = model.predict_proba([text for text in texts if not is_empty(text)])
+    for text in [text for text in texts if is_empty(text)][:1]:
         with contextlib.suppress(DataError):
             model.predict_proba([text])
             raise AssertionError(f"no refusal of {text!a}")
@@ -133,10 +134,10 @@ async def served(model, texts):
         halves = [text for text in texts if without_surrogates(text).count(LOST) > text.count(LOST)]
         for text in halves[:1]:
             assert (await posted(app, [text]))[0] == 422, f"no refusal of {text!a}"
-        there = np.array([bool(text.strip()) for text in clean])
-        for text in [text for text in clean if not text.strip()][:1]:
+        there = np.array([not is_empty(text) for text in clean])
+        for text in [text for text in clean if is_empty(text)][:1]:
             assert (await posted(app, [text]))[0] == 422, f"no refusal of {text!a}"
-        status, answer = await posted(app, [text for text in clean if text.strip()])
+        status, answer = await posted(app, [text for text in clean if not is_empty(text)])
         assert status == 200, answer
         proba = np.full((len(texts), len(model.labels)), np.nan)
         proba[there] = [[*row["probabilities"].values()] for row in answer["predictions"]]
@@ -235,7 +236,7 @@ def prepare(folder, arguments):
         check_table(folder, texts)
         bundle = chance.choice(arguments)
         expected = predicted(asked.models[bundle], texts)
-        blank = np.array([not text.strip() for text in clean])
+        blank = np.array([is_empty(text) for text in clean])
         assert (np.isfinite(expected).all(axis=1) != blank).all()
         for way, ask in asked.ways.items():
             found = ask(bundle, texts)

@@ -21,6 +21,7 @@ from wordgate.data import read_table
 from wordgate.errors import WordgateError
 from wordgate.runtime.progress import Silent
 from wordgate.scoring import scoring
+from wordgate.tables.values import is_empty
 
 WORDS = ["We love", "We hate", "the lamp", "a kettle", "it's", "so-so", "never", "👍🏽", "naïve",
          "日本", "Straße", "नमस्ते", "\u200fעברית", "a\u0301"]  # fmt: skip
@@ -355,10 +356,10 @@ def read(made, path):
 
 
 def take_literal_quotes(made, reading):
-    """A quote that nothing closes is a character where nothing else is quoted."""
+    """A quote that nothing closes is a character where nothing else is quoted, or of tabs."""
     for row in made.rows:
         if row.literal is not None and row.line not in [m.line for m in reading.malformed]:
-            assert made.raw.count(b'"') == 1
+            assert made.raw.count(b'"') == 1 or made.delimiter == "\t"
             row.text, row.label, row.malformed = row.literal.text, row.literal.label, False
 
 
@@ -368,7 +369,7 @@ def heads(made, reading):
 
 
 def is_usable(row, made):
-    if row.malformed or (row.text is not None and not row.text.strip()):
+    if row.malformed or (row.text is not None and is_empty(row.text)):
         return False
     return not made.flags.get("labelled", True) or bool((row.label or "").strip())
 
@@ -432,7 +433,7 @@ def text_of(cells, made):
 
 
 def is_text(row):
-    return not row.malformed and not row.broken and bool((row.text or "").strip())
+    return not row.malformed and not row.broken and not is_empty(row.text or "")
 
 
 def result_rows(out, delimiter):
