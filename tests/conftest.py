@@ -98,7 +98,8 @@ TINY_MLP = {"mlp.hidden_size": 8, "mlp.epochs": 3, "mlp.batch_size": 16, "text.m
 
 _BROWSER_OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-component-update",
-    "--disable-background-networking", "--disable-sync",
+    "--disable-background-networking", "--disable-sync", "--disable-extensions",
+    "--disable-site-isolation-trials",
 )  # fmt: skip
 
 REAL_DATA = Path(
@@ -444,12 +445,13 @@ def lstm_training(training_of) -> Trained:
 
 @pytest.fixture(scope="session", autouse=True)
 def copies_found_once():
-    """Seek the copies among the same rows once a process: most tests train on the same 300.
+    """Seek the copies among the same rows, and take their fingerprints, once a process.
 
-    They are much alike, so that this was more than half of a training. `tests/split` calls what
-    seeks them itself.
+    Most tests train on the same 300, which are much alike, so that this was more than half of a
+    training. `tests/dedup` and `tests/split` call what seeks them itself.
     """
     try:
+        from wordgate.dedup.fingerprints import Fingerprints
         from wordgate.dedup.near_duplicates import find_near_duplicates
         from wordgate.experiments import reading, splits
     except ModuleNotFoundError as error:
@@ -457,14 +459,25 @@ def copies_found_once():
             raise
         yield  # without what trains no test seeks any
         return
-    found = lru_cache(32)(find_near_duplicates)
+    found, take = lru_cache(32)(find_near_duplicates), Fingerprints.of
 
     def find_once(texts, groups):
         return found(tuple(texts), None if groups is None else tuple(groups))
 
+    @lru_cache(32)
+    def taken(texts, groups, valid, test, copies):
+        copies = None if copies is None else np.frombuffer(copies, np.bool_)
+        return take(texts, groups, valid=valid, test=test, copies=copies)
+
+    def take_once(texts, groups, *, valid=(), test=(), copies=None):
+        groups = None if groups is None else tuple(groups)
+        copies = None if copies is None else copies.tobytes()
+        return taken(tuple(texts), groups, tuple(valid), tuple(test), copies)
+
     with pytest.MonkeyPatch.context() as patched:
         for module in (reading, splits):
             patched.setattr(module, "find_near_duplicates", find_once)
+        patched.setattr(Fingerprints, "of", take_once)
         yield
 
 

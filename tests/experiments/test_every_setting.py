@@ -219,7 +219,7 @@ def settings_beside(way, setting, world):
     elif FAMILIES[family].vectors != "required":
         idle = (*idle, "vectors.more_words", "lstm.vectors_")
     if more == "a teacher":
-        base = {"teacher.models": world["teacher.models"][0], "teacher.texts": 150, **base}
+        base = {"teacher.models": world["teacher.models"][0], "teacher.texts": 80, **base}
     return {
         name: own
         for name, own in base.items()
