@@ -11,14 +11,19 @@ from typing_extensions import Unpack
 
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, check_destination, write_bundle
-from wordgate.bundle.metrics import CrossValidation, Metrics
+from wordgate.bundle.metrics import CrossValidation, Metrics, SplitFacts
 from wordgate.data import Table
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import TemperatureScaling, apply_temperature
-from wordgate.evaluation.error_analysis import analyse_errors, count_words
+from wordgate.evaluation.error_analysis import (
+    ErrorAnalysis,
+    WordCounts,
+    analyse_errors,
+    count_words,
+)
 from wordgate.evaluation.metrics import Scores
-from wordgate.evaluation.selective_prediction import coverage_curve
+from wordgate.evaluation.selective_prediction import CoveragePoint, coverage_curve
 from wordgate.experiments.baselines import (
     BASELINE,
     CountBaseline,
@@ -73,7 +78,7 @@ from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.display import brief
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import Settings, checked_seed
-from wordgate.split.audit import audit_table
+from wordgate.split.audit import Audit, audit_table
 from wordgate.storage.files import remove
 from wordgate.training.families import check_device, check_family, check_pretrained
 from wordgate.training.fitting import CheckpointConfig, RunContext
@@ -272,81 +277,56 @@ def train(
 
 def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clock) -> Training:
     """Split, fit the baselines and the model, and evaluate them; `data` goes into `config.json`."""
-    seed, progress, settings = plan.context.seed, plan.context.progress, plan.settings
-    copies = near_duplicates_of(table, progress)
-    with stage(progress, "Splitting"):
-        splits = split_table(table, settings, seed, copies)
-    if plan.teaching is not None:
-        plan.teaching.check_labels(splits.labels)
-    splits.report(progress)
-    # All that needs no model comes before it, so that the time limit knows what it took.
-    with stage(progress, "Auditing the split"):
-        facts, found = split_facts(splits), audit_table(table, splits.copies)
-        words = count_words(splits.test.texts, splits.train.texts)
-        prints = _fingerprints(table, splits)
-    evaluator = Evaluator(splits.test, splits.labels, seed)
-    n_predicted = len(splits.valid) + len(splits.test)
-    deadline, fit_data = clock.fitting_deadline(n_predicted), splits.fit_data(plan.vectors)
-    context = replace(plan.context, deadline=deadline, predicted_after=n_predicted)
-    majority = majority_log_proba(splits.train, evaluator)
-    majority_scores = evaluator.scores(majority)
-    baseline = _fit_baseline(splits, majority_scores, plan, context)
+    prepared = _prepare(table, plan, clock)
+    splits, evaluator = prepared.splits, prepared.evaluator
     calibrated, taught = fit_model(
-        plan.model, fit_data, splits.test, settings, plan.teaching, context
+        plan.model,
+        splits.fit_data(plan.vectors),
+        splits.test,
+        plan.settings,
+        plan.teaching,
+        prepared.context,
     )
-    fitted = calibrated.fitted
-    remarks = [*(baseline.remarks if baseline else ()), *fitted.remarks]
-    with stage(progress, f"Predicting {len(splits.test):,} test texts"):
-        uncalibrated = fitted.model.log_proba(splits.test.texts)
-    with stage(progress, "Evaluating, with groups resampled for intervals"):
-        log_proba = apply_temperature(uncalibrated, calibrated.temperature)
-        scores = evaluator.scores(log_proba)
-        scaling = TemperatureScaling.of(uncalibrated, splits.test.targets, calibrated.temperature)
-        coverage = coverage_curve(log_proba, splits.test.targets)
+    fitted, tested = calibrated.fitted, _test(calibrated, prepared)
     # A model of the family count is itself what others have to beat.
-    baseline = baseline or CountBaseline(log_proba, scores, calibrated.seconds)
+    baseline = prepared.baseline or CountBaseline(
+        tested.log_proba, tested.scores, calibrated.seconds
+    )
     folds, by_folds = _cross_validate(table, splits, plan)
     vectors = vectors_of(plan.vectors, taught)
     config = Config(
         family=plan.model,
         labels=splits.labels,
-        seed=seed,
+        seed=plan.context.seed,
         recipe=plan.recipe,
-        settings=(fitted.settings or settings).model_dump(mode="json"),
+        settings=(fitted.settings or plan.settings).model_dump(mode="json"),
         data=data,
         vectors=None if vectors is None else vectors.name,
         temperature=calibrated.temperature,
         environment=environment("torch", "scikit-learn") | dict(fitted.engine),
     )
-    # Wrong labels are sought among all rows where folds predicted them, else among the test rows.
-    suspected = None
-    if by_folds is not None:
-        suspected = predictions(table, splits.all_rows, np.arange(len(table)), by_folds)
-    with stage(progress, "Analysing the errors"):
-        analysis = analyse_errors(
-            scores,
-            predictions(table, splits.test, splits.rows, log_proba),
-            words,
-            temperature=scaling.temperature,
-            before=scaling.before,
-            after=scaling.after,
-            coverage=coverage,
-            suspected=suspected,
-            texts=not plan.no_texts,
-            seed=seed,
-        )
+    analysis = _analyse(tested, by_folds, prepared, plan)
+    remarks = [*baseline.remarks, *fitted.remarks]
     metrics = Metrics.model_validate(
         {
-            **dict(scores),
-            "baselines": baselines_of(majority_scores, baseline.scores, baseline.train_seconds),
-            "difference_to_count": evaluator.paired_difference(log_proba, baseline.log_proba),
-            "difference_to_majority": evaluator.paired_difference(log_proba, majority),
-            "split": facts,
+            **dict(tested.scores),
+            "baselines": baselines_of(
+                prepared.majority_scores, baseline.scores, baseline.train_seconds
+            ),
+            "difference_to_count": evaluator.paired_difference(
+                tested.log_proba, baseline.log_proba
+            ),
+            "difference_to_majority": evaluator.paired_difference(
+                tested.log_proba, prepared.majority
+            ),
+            "split": prepared.facts,
             "folds": folds,
-            "calibration": scaling,
-            "coverage": coverage,
+            "calibration": tested.scaling,
+            "coverage": tested.coverage,
             "vectors": vector_facts(vectors, fitted.coverage),
-            "teacher": None if taught is None else teacher_facts(evaluator, log_proba, taught),
+            "teacher": None
+            if taught is None
+            else teacher_facts(evaluator, tested.log_proba, taught),
             "train_seconds": calibrated.seconds,
             "wall_seconds": clock.elapsed() + fitted.earlier_wall_seconds,
             "peak_memory_mb": peak_memory_mb(),
@@ -356,11 +336,130 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
             "remarks": remarks,
         }
     )
-    with stage(progress, "Writing the report"):
-        page = model_page(config, metrics, analysis, sections(found))
-    bundle = Bundle(config, fitted.model, metrics, prints, found.facts(), page)
+    audit = prepared.audit
+    with stage(plan.context.progress, "Writing the report"):
+        page = model_page(config, metrics, analysis, sections(audit))
+    bundle = Bundle(config, fitted.model, metrics, prepared.prints, audit.facts(), page)
     predictor = Predictor(fitted.model, config, metrics)
     return Training(predictor, metrics, bundle, (*splits.split.warnings, *remarks))
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What is known before the model is fitted: so the time limit knows what it took.
+
+    Attributes:
+        table: All rows.
+        splits: The data sets of train, validation and test.
+        facts: Sizes of the split, and its leaks.
+        audit: The findings in the data.
+        words: How often each word stands in train, and in the test texts.
+        prints: The fingerprints of the rows.
+        evaluator: Scores predictions of the test rows.
+        majority: The log-probabilities of the most frequent label's baseline.
+        majority_scores: Its scores.
+        baseline: The family count, fitted and tested; None if the model is of that family.
+        context: What the model is fitted in, with the deadline.
+    """
+
+    table: Table
+    splits: DataSplits
+    facts: SplitFacts
+    audit: Audit
+    words: WordCounts
+    prints: Fingerprints
+    evaluator: Evaluator
+    majority: NDArray[np.float64]
+    majority_scores: Scores
+    baseline: CountBaseline | None
+    context: RunContext
+
+
+def _prepare(table: Table, plan: Plan, clock: Clock) -> _Prepared:
+    """Split and audit the rows, and fit the baselines."""
+    progress, seed = plan.context.progress, plan.context.seed
+    copies = near_duplicates_of(table, progress)
+    with stage(progress, "Splitting"):
+        splits = split_table(table, plan.settings, seed, copies)
+    if plan.teaching is not None:
+        plan.teaching.check_labels(splits.labels)
+    splits.report(progress)
+    with stage(progress, "Auditing the split"):
+        facts, audit = split_facts(splits), audit_table(table, splits.copies)
+        words = count_words(splits.test.texts, splits.train.texts)
+        prints = _fingerprints(table, splits)
+    evaluator = Evaluator(splits.test, splits.labels, seed)
+    n_predicted = len(splits.valid) + len(splits.test)
+    context = replace(
+        plan.context, deadline=clock.fitting_deadline(n_predicted), predicted_after=n_predicted
+    )
+    majority = majority_log_proba(splits.train, evaluator)
+    majority_scores = evaluator.scores(majority)
+    baseline = _fit_baseline(splits, majority_scores, plan, context)
+    return _Prepared(
+        table=table,
+        splits=splits,
+        facts=facts,
+        audit=audit,
+        words=words,
+        prints=prints,
+        evaluator=evaluator,
+        majority=majority,
+        majority_scores=majority_scores,
+        baseline=baseline,
+        context=context,
+    )
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A model's log-probabilities of the test rows, and what they come to."""
+
+    log_proba: NDArray[np.float64]
+    scores: Scores
+    scaling: TemperatureScaling
+    coverage: Sequence[CoveragePoint]
+
+
+def _test(calibrated: Calibrated, prepared: _Prepared) -> _Tested:
+    """Predict the test rows, and evaluate the predictions."""
+    test, progress = prepared.splits.test, prepared.context.progress
+    with stage(progress, f"Predicting {len(test):,} test texts"):
+        uncalibrated = calibrated.fitted.model.log_proba(test.texts)
+    with stage(progress, "Evaluating, with groups resampled for intervals"):
+        log_proba = apply_temperature(uncalibrated, calibrated.temperature)
+        return _Tested(
+            log_proba,
+            prepared.evaluator.scores(log_proba),
+            TemperatureScaling.of(uncalibrated, test.targets, calibrated.temperature),
+            coverage_curve(log_proba, test.targets),
+        )
+
+
+def _analyse(
+    tested: _Tested, by_folds: NDArray[np.float64] | None, prepared: _Prepared, plan: Plan
+) -> ErrorAnalysis:
+    """Analyse the errors.
+
+    Wrong labels are sought among all rows where folds predicted them, else among the test rows.
+    """
+    table, splits = prepared.table, prepared.splits
+    suspected = None
+    if by_folds is not None:
+        suspected = predictions(table, splits.all_rows, np.arange(len(table)), by_folds)
+    with stage(plan.context.progress, "Analysing the errors"):
+        return analyse_errors(
+            tested.scores,
+            predictions(table, splits.test, splits.rows, tested.log_proba),
+            prepared.words,
+            temperature=tested.scaling.temperature,
+            before=tested.scaling.before,
+            after=tested.scaling.after,
+            coverage=tested.coverage,
+            suspected=suspected,
+            texts=not plan.no_texts,
+            seed=plan.context.seed,
+        )
 
 
 def _fingerprints(table: Table, splits: DataSplits) -> Fingerprints:
