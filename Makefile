@@ -177,8 +177,8 @@ $(VENV)/.tutorial: $(VENV)/.distill
 	touch $@
 
 # What builds the documentation.
-$(VENV)/.docs: $(BIN)/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet -c constraints.txt -e . --group docs
+$(VENV)/.docs: $(VENV)/.train
+	$(BIN)/pip install --quiet -c constraints.txt --group docs
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
