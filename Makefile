@@ -57,7 +57,7 @@ lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet --upgrade "pip>=25.1"
 	grep -v " ; " constraints.txt > .venv-lock/constraints.txt
-	.venv-lock/bin/pip install --quiet -c .venv-lock/constraints.txt -e ".[all]" --group dev
+	.venv-lock/bin/pip install --quiet -c .venv-lock/constraints.txt -e ".[all]" --group dev --group docs
 	.venv-lock/bin/pip freeze --exclude-editable | grep "==" | grep -v "^torch==" \
 		| sed -e 's/+.*//' -e 's/$$/ ; $(LOCKED_FOR)/' >> .venv-lock/constraints.txt
 	mv .venv-lock/constraints.txt constraints.txt
