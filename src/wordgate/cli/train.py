@@ -71,7 +71,7 @@ def train(
     out = options["out"]
     text = one_line(training.predictor.config.text_form() or "a text")
     lines = [
-        *_next_steps(training, data, out),
+        *_next_steps(training, data, options["text"]),
         f"Full results: {Path(out, 'report.html')}" + ("" if verbose else " (-v prints them here)"),
         f"Saved in {out}. Try: {command('predict', out, text)}",
     ]
@@ -106,24 +106,21 @@ def _format_training(training: "Training", *, verbose: bool) -> str:
 _COLOURS = {"better": "green", "worse": "red"}
 
 
-def _next_steps(training: "Training", data: str, out: str) -> list[str]:
+def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
     """Suggest what usually makes an LSTM better, where that was not tried."""
-    config, metrics = training.bundle.config, training.metrics
-    if config.family != "lstm" or metrics.teacher is not None:
+    metrics = training.metrics
+    if training.bundle.config.family != "lstm" or metrics.teacher is not None:
         return []
-    train = ["train", data, "--out", f"{out}-2"]
-    steps = []
-    if metrics.vectors is None:
-        distill = ["distill", "--teacher", "minilm", "--data", data, "--out", "words.bin"]
-        steps += [
-            "Next: train on pretrained word vectors, which usually help (some minutes):",
-            f"  {command('vectors', *distill)}",
-            f"  {command(*train, '--vectors', 'words.bin')}",
-        ]
+    taught = "let a transformer teach the LSTM: the same command with --teacher minilm"
+    if metrics.vectors is not None:
+        return [f"Next (about half an hour): {taught}"]
+    columns = [] if text is None else ["--text", text]
+    distill = ["distill", "--teacher", "minilm", "--data", data, *columns, "--out", "words.bin"]
     return [
-        *steps,
-        f"{'Or' if steps else 'Next:'} let a transformer teach the LSTM (about half an hour):",
-        f"  {command(*train, '--teacher', 'minilm')}",
+        "Next, what usually helps:",
+        "  pretrained word vectors (some minutes): the same command with --vectors words.bin, after",
+        f"  {command('vectors', *distill)}",
+        f"  or {taught} (about half an hour)",
     ]
 
 
