@@ -63,7 +63,7 @@ def test_an_lstm_without_vectors_is_told_what_may_help(wordgate, reviews, tmp_pa
     lines = wordgate("train", reviews, "--out", tmp_path / "m", *settings).out.splitlines()
     first = lines.index("Next, what usually helps:")
     assert lines[first + 1 : first + 4] == [
-        "  pretrained word vectors (some minutes): the same command with --vectors words.bin, after",
+        "  word vectors (some minutes): the same command with --vectors words.bin, after",
         f"  wordgate vectors distill --teacher minilm --data {reviews} --out words.bin",
         "  or let a transformer teach the LSTM: the same command with --teacher minilm (about half"
         " an hour)",

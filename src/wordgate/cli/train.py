@@ -118,7 +118,7 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
     distill = ["distill", "--teacher", "minilm", "--data", data, *columns, "--out", "words.bin"]
     return [
         "Next, what usually helps:",
-        "  pretrained word vectors (some minutes): the same command with --vectors words.bin, after",
+        "  word vectors (some minutes): the same command with --vectors words.bin, after",
         f"  {command('vectors', *distill)}",
         f"  or {taught} (about half an hour)",
     ]
