@@ -23,7 +23,7 @@ def start(*arguments, **streams):
 @pytest.mark.needs("torch")
 def test_an_interrupted_training_leaves_its_checkpoint_alone(few_reviews, tmp_path):
     training = start(
-        "train", few_reviews, "--out", tmp_path / "m", "--set", "lstm.min_updates=100000",
+        "train", few_reviews, "--out", tmp_path / "m", "-v", "--set", "lstm.min_updates=100000",
         "--set", "lstm.patience=1000", "--set", "lstm.learning_rate=1e-9", stdout=subprocess.PIPE,
     )  # fmt: skip
     for line in training.stderr:
