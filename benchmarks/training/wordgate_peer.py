@@ -70,7 +70,7 @@ def record_history(options: Namespace, fitted: Fitted, spans: list[float]) -> No
 
 
 class Clock(Silent):
-    """Notes when something is told: once before the first epoch, and after each validation."""
+    """Notes when something is told: before the first epoch, after each validation, at the end."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -81,7 +81,7 @@ class Clock(Silent):
 
     def spans(self, epochs: int) -> list[float]:
         """Give the seconds of each epoch, validation included."""
-        return np.diff(self.times[-epochs - 1 :]).tolist()
+        return np.diff(self.times[-epochs - 2 : -1]).tolist()
 
 
 if __name__ == "__main__":

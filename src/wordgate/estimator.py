@@ -151,7 +151,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for remark in alike_labels(names) + missing_labels(written, advice=""):
             warnings.warn(remark, stacklevel=2)
         seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
-        progress: Progress = Console() if self.verbose else Silent()
+        progress: Progress = Console(verbose=True) if self.verbose else Silent()
         check_family(self.model)
         check_device(self.model, self.device, progress)
         recipe = choose_recipe(self.recipe, self.teacher)

@@ -83,6 +83,8 @@ def test_a_character_that_an_output_lacks_is_escaped(run, place, command, narrow
     arguments = COMMANDS[command]
     if command in ("score", "train", "compare"):
         arguments += ("--overwrite",)
+    if command in ("train", "compare"):
+        arguments += ("-v",)
     ended = run(place, NARROW[narrow], *arguments)
     written = (ended.stdout + ended.stderr).decode(ENCODINGS[narrow])
     assert (ended.returncode, "Traceback" in written) == (0, False), written

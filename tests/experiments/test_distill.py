@@ -126,7 +126,8 @@ def test_a_size_may_be_asked_for(make):
 def test_the_way_is_told(make):
     told = Told()
     make(progress=told)
-    reading, report, words, *stages = told.lines
+    reading, summary, report, words, *stages = told.lines
+    assert summary.startswith("data.csv: 3 texts")
     assert reading.startswith("Reading ")
     assert words == "words: 9 different ones"
     assert "rows: 3 read, 3 kept" in report
@@ -140,7 +141,7 @@ def test_what_is_too_long_for_a_word_is_left_out_and_said(make, tmp_path):
     source = write(tmp_path / "data.csv", [("pos", "good " + "ab" * 501), ("neg", "lamp bad")])
     made = make(source, progress=told, teacher_words=False)
     assert read(made.out)[0] == ["bad", "good", "lamp"]
-    assert told.lines[2] == "left out: 1 of more than 1,000 characters"
+    assert told.lines[3] == "left out: 1 of more than 1,000 characters"
 
 
 @pytest.fixture
@@ -182,9 +183,9 @@ def test_options_without_effect_and_a_missing_extra_are_refused_before_the_work(
 
 
 def test_texts_without_words_and_no_data_are_refused(make, tmp_path):
-    blank = write(tmp_path / "blank.csv", [("pos", "\u200b"), ("neg", "\u200b")])
+    blank = write(tmp_path / "blank.csv", [("pos", "!"), ("neg", "?")])
     with pytest.raises(DataError, match=r"^there are no words in the texts$"):
-        make(blank, text="text")
+        make(blank, text="text", tokenizer="keras")
     with pytest.raises(DataError, match=r"^there is no data: give a file at least$"):
         make([])
 

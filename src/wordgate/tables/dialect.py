@@ -375,8 +375,9 @@ def _with_options(lines: Sequence[str], delimiter: str) -> Dialect:
     quotes = "'\"" if _are_in_apostrophes(lines, delimiter) else '"'
     spaced = sum(f"{delimiter} " in line for line in lines)
     may_skip = 2 * spaced >= len(lines) and _holds(lines, [f"{delimiter} {q}" for q in quotes])
-    n_escaped = sum(f"\\{delimiter}" in line for line in lines)  # one may be a path's end
-    may_escape = n_escaped > 1 or _holds(lines, [f"\\{q}" for q in quotes])
+    n_escaped = sum(f"\\{delimiter}" in line for line in lines)
+    is_rule = n_escaped >= min(2, len(lines) - 1) > 0  # one among many may be a path's end
+    may_escape = is_rule or _holds(lines, [f"\\{q}" for q in quotes])
     ways = product((False, True)[: 1 + may_escape], (False, True)[: 1 + may_skip], quotes)
     dialects = [
         Dialect(delimiter, skips_spaces=skips, escapes=escapes, apostrophes=quote == "'")
