@@ -107,7 +107,7 @@ VALUES = {
     "lstm.batch_size": (8, 16),
     "lstm.batches": ("similar", "shuffled"),
     "lstm.epochs": (1, 3),
-    "lstm.min_updates": (20, 200),
+    "lstm.min_updates": (20, 60),
     "lstm.max_updates": (9, 90, {"lstm.min_updates": 0, "lstm.epochs": 9}),
     "lstm.learning_rate": (1e-3, 1e-1),
     "lstm.schedule": ("constant", "one-cycle"),

@@ -158,9 +158,9 @@ def test_validation_ends_a_training_without_a_planned_end(examples, fit_model, c
 
 def test_the_best_epoch_may_be_that_of_accuracy_and_macro_f1(examples, fit_model):
     """Of three labels one is rare: what is best for the accuracy is not what is best for both."""
-    train = examples(300)
-    targets = np.where(np.arange(300) % 15 == 0, 2, train.targets)
-    rare, chosen = Dataset(train.texts, targets, None), []
+    train = examples(150)
+    targets = np.where(np.arange(150) % 15 == 0, 2, train.targets)
+    rare = Dataset(train.texts, targets, None)
     for score in ("accuracy", "accuracy+macro-f1"):
         changes = {
             "lstm.epochs": 30,
@@ -176,7 +176,6 @@ def test_the_best_epoch_may_be_that_of_accuracy_and_macro_f1(examples, fit_model
         predicted = fitted.model.log_proba(rare.texts).argmax(axis=1)
         f1 = f1_score(targets, predicted, average="macro")
         assert fitted.history[fitted.best_epoch - 1].valid_macro_f1 == pytest.approx(f1)
-        chosen.append(fitted.best_epoch)
 
 
 def test_the_last_epoch_may_be_kept_whatever_validation_says(examples, fit_model):
