@@ -70,6 +70,36 @@ def test_an_lstm_without_vectors_is_told_what_may_help(wordgate, reviews, tmp_pa
     ]
 
 
+def test_settings_of_every_network_have_flags_of_their_own(wordgate, reviews, tmp_path):
+    options = ["--epochs", 1, "--batch-size", 32, "--learning-rate", 0.01]
+    few = ["--set", "lstm.hidden_size=4", "--set", "lstm.embedding_size=4"]
+    wordgate("train", reviews, "--family", "lstm", "--out", tmp_path / "m", *options, *few)
+    settings = package.load(tmp_path / "m").config.settings["lstm"]
+    found = [settings[name] for name in ("epochs", "batch_size", "learning_rate")]
+    assert found == [1, 32, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ("--family", "count", "--epochs", "3"),
+            "--epochs has no effect on the family count: leave it out",
+        ),
+        (
+            ("--batch-size", "8", "--set", "lstm.batch_size=9"),
+            "--batch-size and --set lstm.batch_size are the same setting: give one",
+        ),
+    ],
+)
+def test_a_flag_that_would_be_idle_or_overruled_is_refused(
+    wordgate, reviews, tmp_path, options, said
+):
+    ended = wordgate("train", reviews, "--out", tmp_path / "m", *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+
+
 def test_train_says_what_a_random_split_leaks(trained):
     out = trained("--split", "random").out
     assert "\nLEAK: Of 60 test rows " in out

@@ -188,13 +188,18 @@ training_options = stack(
     ),
     click.option("--resume", is_flag=True, help="Go on with the training that was interrupted."),
     click.option(
+        "--family",
         "--model",
+        "model",
         metavar="FAMILY",
         default="lstm",
         show_default=True,
         help="What to train: count (words and characters, logistic regression); logreg or mlp, over"
         " averaged word vectors; lstm; or transformer, which is fine-tuned.",
     ),
+    click.option("--epochs", metavar="N", help="Most passes over the training texts."),
+    click.option("--learning-rate", metavar="RATE", help="The optimizer's highest rate."),
+    click.option("--batch-size", metavar="N", help="Texts per update."),
     split_option("the recipe's"),
     learning_options,
     teaching_options,

@@ -44,6 +44,9 @@ def train(
     as_json: bool,
     verbose: bool,
     quiet: bool,
+    epochs: str | None,
+    learning_rate: str | None,
+    batch_size: str | None,
     **options: Any,
 ) -> None:
     """Train a classifier on DATA, evaluate it on rows it has not seen, and save it.
@@ -53,11 +56,11 @@ def train(
     """
     from wordgate.experiments.train import train as run_training
     from wordgate.runtime.display import one_line
-    from wordgate.settings import parse_assignments
 
+    flags = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     training = run_training(
         data,
-        settings=parse_assignments(assignments),
+        settings=_settings(assignments, options["model"], flags),
         progress=progress_of(verbose=verbose, quiet=quiet),
         **options,
     )
@@ -76,6 +79,30 @@ def train(
         f"Saved in {out}. Try: {command('predict', out, text)}",
     ]
     write_result("\n" + "\n".join(lines))
+
+
+def _settings(
+    assignments: tuple[str, ...], family: str, flags: dict[str, str | None]
+) -> dict[str, object]:
+    """Join the settings of ``--set`` and those of the family that have flags of their own.
+
+    Raises:
+        UsageError: A flag has no effect on the family, or its setting is set, too.
+    """
+    from wordgate.families import FAMILIES
+    from wordgate.settings import parse_assignments, setting_fields
+
+    settings: dict[str, object] = {**parse_assignments(assignments)}
+    for name, value in flags.items():
+        if value is None or family not in FAMILIES:  # an unknown family is told by the training
+            continue
+        setting, flag = f"{family}.{name}", f"--{name.replace('_', '-')}"
+        if setting not in setting_fields():
+            raise click.UsageError(f"{flag} has no effect on the family {family}: leave it out")
+        if setting in settings:
+            raise click.UsageError(f"{flag} and --set {setting} are the same setting: give one")
+        settings[setting] = value
+    return settings
 
 
 def _format_training(training: "Training", *, verbose: bool) -> str:
