@@ -91,10 +91,10 @@ def compare(
         out=out,
         **options,
     )
-    progress = progress_of(verbose=verbose, quiet=quiet)
-    if isinstance(progress, Console):
-        with _LiveComparison(verbose=verbose) as live:
-            comparison = run(progress=live, watch=live.show)
+    progress = progress_of(verbose=verbose, quiet=quiet, console=_LiveComparison)
+    if isinstance(progress, _LiveComparison):
+        with progress:
+            comparison = run(progress=progress, watch=progress.show)
     else:
         comparison = run(progress=progress)
     if as_json:

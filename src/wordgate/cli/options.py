@@ -238,15 +238,15 @@ verbosity_options = stack(
 )
 
 
-def progress_of(*, verbose: bool, quiet: bool) -> Progress:
-    """Give where the progress of a command goes.
+def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console) -> Progress:
+    """Give where the progress of a command goes: to a console of this type, or nowhere.
 
     Raises:
         UsageError: It is to be verbose and quiet.
     """
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet exclude each other: leave one out")
-    return Silent() if quiet else Console(verbose=verbose)
+    return Silent() if quiet else console(verbose=verbose)
 
 
 input_encoding_option = click.option(

@@ -178,8 +178,7 @@ def compare(
             seed=seed,
             **reading,
         )
-    progress.say("\n".join([*sources.summary(), *left_out]))
-    progress.detail("\n".join(["", *sources.lines()]))
+    sources.report(progress, left_out)
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)

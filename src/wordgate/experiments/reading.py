@@ -89,6 +89,11 @@ class Sources:
             lines += [f"{part}: {first}", *unusual]
         return lines
 
+    def report(self, progress: Progress, remarks: Sequence[str] = ()) -> None:
+        """Say what was read, then the remarks; in detail, what was inferred and why."""
+        progress.say("\n".join([*self.summary(), *remarks]))
+        progress.detail("\n".join(["", *self.lines()]))
+
     def facts(self) -> dict[str, object]:
         """Give the facts as plain JSON values, without any text: a model is not its data."""
         readings = {part: reading.to_json() for part, reading in self.others.items()}

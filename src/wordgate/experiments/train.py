@@ -248,8 +248,7 @@ def train(
             seed=seed,
             **reading,
         )
-    progress.say("\n".join(sources.summary()))
-    progress.detail("\n".join(["", *sources.lines()]))
+    sources.report(progress)
     refuse_idle_sizes(overrides, sources.table.parts, grouped=chosen.split == "grouped")
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
