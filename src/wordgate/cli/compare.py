@@ -65,7 +65,6 @@ def compare(
     data: str,
     *,
     models: str | None,
-    assignments: tuple[str, ...],
     as_json: bool,
     out: str,
     verbose: bool,
@@ -80,17 +79,9 @@ def compare(
     """
     from wordgate.experiments.compare import compare as run_comparison
     from wordgate.report.comparison import format_comparison
-    from wordgate.settings import parse_assignments
 
     families = None if models is None else [name.strip() for name in models.split(",")]
-    run = partial(
-        run_comparison,
-        data,
-        models=families,
-        settings=parse_assignments(assignments),
-        out=out,
-        **options,
-    )
+    run = partial(run_comparison, data, models=families, out=out, **options)
     progress = progress_of(verbose=verbose, quiet=quiet, console=_LiveComparison)
     if isinstance(progress, _LiveComparison):
         with progress:

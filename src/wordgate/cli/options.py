@@ -99,6 +99,17 @@ def split_option(default: str) -> Callable[[Command], Command]:
     )
 
 
+def _settings(
+    _ctx: click.Context, _param: click.Parameter, assignments: tuple[str, ...]
+) -> dict[str, object]:
+    """Give the settings of ``--set`` by their names."""
+    if not assignments:
+        return {}
+    from wordgate.settings import parse_assignments
+
+    return {**parse_assignments(assignments)}
+
+
 learning_options = stack(
     click.option(
         "--recipe",
@@ -110,9 +121,10 @@ learning_options = stack(
     ),
     click.option(
         "--set",
-        "assignments",
+        "settings",
         metavar="KEY=VALUE",
         multiple=True,
+        callback=_settings,
         help="Change one setting of the recipe; may be repeated.",
     ),
     click.option(

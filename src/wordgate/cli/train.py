@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def train(
     data: str,
     *,
-    assignments: tuple[str, ...],
+    settings: dict[str, object],
     as_json: bool,
     verbose: bool,
     quiet: bool,
@@ -60,7 +60,7 @@ def train(
     flags = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     training = run_training(
         data,
-        settings=_settings(assignments, options["model"], flags),
+        settings=_with_flags(settings, options["model"], flags),
         progress=progress_of(verbose=verbose, quiet=quiet),
         **options,
     )
@@ -81,18 +81,17 @@ def train(
     write_result("\n" + "\n".join(lines))
 
 
-def _settings(
-    assignments: tuple[str, ...], family: str, flags: dict[str, str | None]
+def _with_flags(
+    settings: dict[str, object], family: str, flags: dict[str, str | None]
 ) -> dict[str, object]:
-    """Join the settings of ``--set`` and those of the family that have flags of their own.
+    """Add to the settings of ``--set`` those of the family that have flags of their own.
 
     Raises:
         UsageError: A flag has no effect on the family, or its setting is set, too.
     """
     from wordgate.families import FAMILIES
-    from wordgate.settings import parse_assignments, setting_fields
+    from wordgate.settings import setting_fields
 
-    settings: dict[str, object] = {**parse_assignments(assignments)}
     for name, value in flags.items():
         if value is None or family not in FAMILIES:  # an unknown family is told by the training
             continue
@@ -101,7 +100,7 @@ def _settings(
             raise click.UsageError(f"{flag} has no effect on the family {family}: leave it out")
         if setting in settings:
             raise click.UsageError(f"{flag} and --set {setting} are the same setting: give one")
-        settings[setting] = value
+        settings = {**settings, setting: value}
     return settings
 
 
