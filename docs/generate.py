@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wordgate.bundle.metrics import metrics_schema
 from wordgate.families import FAMILIES
-from wordgate.settings import load_settings, setting_fields
+from wordgate.settings import format_setting, load_settings, setting_fields
 
 DOCS = Path(__file__).parent
 RECIPES = ("default", "taught", "notebook-fast", "notebook")
@@ -25,6 +25,9 @@ extends = "taught"
 hidden_size = 64
 ```
 
+`wordgate recipe list` names the recipes, and `wordgate recipe show taught > mine.toml` prints every
+setting of one as such a file, to begin with.
+
 A setting that the chosen family does not read, or that other settings leave without effect, is an
 error. A value that you set is used as it is; only a default may adapt to the size of the data, as
 described.
@@ -37,7 +40,7 @@ def settings_page() -> str:
     recipes = {name: load_settings(name).flat() for name in RECIPES}
     sections: dict[str, list[str]] = {}
     for name, field in setting_fields().items():
-        row = f"| `{name}` | {_value(recipes['default'][name])} | {field.description} |"
+        row = f"| `{name}` | {format_setting(recipes['default'][name])} | {field.description} |"
         sections.setdefault(name.rpartition(".")[0], []).append(row)
     parts = [HEAD + "## General settings"]
     for section, rows in sections.items():
@@ -49,7 +52,7 @@ def settings_page() -> str:
     parts += [f"| setting | {' | '.join(f'`{name}`' for name in RECIPES)} |", "|---" * 5 + "|"]
     for name, value in recipes["default"].items():
         if any(recipes[other][name] != value for other in others):
-            values = " | ".join(_value(recipes[recipe][name]) for recipe in RECIPES)
+            values = " | ".join(format_setting(recipes[recipe][name]) for recipe in RECIPES)
             parts.append(f"| `{name}` | {values} |")
     return "\n".join(parts) + "\n"
 
@@ -75,13 +78,6 @@ def pages() -> dict[Path, str]:
         DOCS / "settings.md": settings_page(),
         DOCS / "metrics.schema.json": json.dumps(metrics_schema(), indent=2) + "\n",
     }
-
-
-def _value(value: object) -> str:
-    """Write a value as `--set` takes it."""
-    if isinstance(value, list):
-        return "+".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from wordgate.cli.import_keras import import_keras
 from wordgate.cli.info import info
 from wordgate.cli.predict import predict
 from wordgate.cli.score import score
+from wordgate.cli.recipe import recipe
 from wordgate.cli.serve import serve
 from wordgate.cli.train import train
 from wordgate.cli.vectors import vectors
@@ -45,6 +46,6 @@ def wordgate() -> None:
 
 for _command in (
     *(demo, audit, train, compare, evaluate, predict, explain, score, serve, info),
-    *(export, import_keras, vectors),
+    *(export, import_keras, vectors, recipe),
 ):
     wordgate.add_command(_command)

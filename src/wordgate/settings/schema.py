@@ -537,3 +537,10 @@ def flattened(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from ((f"{name}.{short}", own) for short, own in value.items())
         else:
             yield name, value
+
+
+def format_setting(value: object) -> str:
+    """Write a setting's value, as JSON has it, as ``--set`` takes it."""
+    if isinstance(value, list):
+        return "+".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
