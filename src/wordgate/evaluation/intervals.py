@@ -31,6 +31,12 @@ class Interval(BaseModel, frozen=True, extra="forbid"):
     high: float | None
     method: str
 
+    def __str__(self) -> str:
+        """Write its bounds; a dash where it has none."""
+        if self.low is None or self.high is None:
+            return "–"
+        return f"{self.low:.3f} to {self.high:.3f}"
+
     @classmethod
     def none(cls, reason: str) -> "Interval":
         """Give the interval without bounds, and the reason why it has none."""

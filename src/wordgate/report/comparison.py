@@ -10,17 +10,18 @@ from wordgate.report.charts import Dots, Estimate, Tone, axis, dot_plot
 from wordgate.report.model import model_section
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
+    SCORE_HEADER,
     UNDEFINED,
-    format_interval,
     format_p_value,
     format_points,
     format_points_interval,
     format_share,
+    score_cells,
     source_name,
     text_table,
 )
 
-HEADER = ("accuracy", "95 % interval", "macro F1", "95 % interval", "train s", "texts/s", "MB")
+HEADER = (*SCORE_HEADER, "train s", "texts/s", "MB")
 
 
 def comparison_page(
@@ -86,13 +87,9 @@ def format_results(comparison: Comparison) -> str:
 
 def _result_row(result: ModelResult) -> tuple[str, ...]:
     """Write a family's name, scores and costs, as `HEADER` names them."""
-    scores = result.scores
     return (
         result.family,
-        format_share(scores.accuracy),
-        format_interval(scores.intervals.accuracy),
-        format_share(scores.macro_f1),
-        format_interval(scores.intervals.macro_f1),
+        *score_cells(result.scores),
         f"{result.train_seconds:,.1f}",
         f"{result.texts_per_second:,.0f}",
         f"{result.megabytes:,.1f}",

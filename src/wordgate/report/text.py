@@ -22,9 +22,20 @@ def format_share(value: float | None, digits: int = 3) -> str:
 
 def format_interval(interval: Interval) -> str:
     """Write an interval; a dash where there is none."""
-    if interval.low is None or interval.high is None:
-        return UNDEFINED
-    return f"{interval.low:.3f} to {interval.high:.3f}"
+    return str(interval)
+
+
+SCORE_HEADER = ("accuracy", "95 % interval", "macro F1", "95 % interval")
+
+
+def score_cells(scores: Scores) -> tuple[str, ...]:
+    """Write accuracy and macro F1 with their intervals, as `SCORE_HEADER` names them."""
+    return (
+        format_share(scores.accuracy),
+        format_interval(scores.intervals.accuracy),
+        format_share(scores.macro_f1),
+        format_interval(scores.intervals.macro_f1),
+    )
 
 
 def format_points_interval(difference: PairedDifference) -> str:
