@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wordgate.evaluation.comparison import Comparison
     from wordgate.experiments.audit import audit
     from wordgate.experiments.compare import compare
+    from wordgate.experiments.compare_models import ModelComparison, compare_models
     from wordgate.experiments.distill import Distilled, distill
     from wordgate.experiments.evaluate import evaluate
     from wordgate.experiments.export import Exported, export_onnx
@@ -43,6 +44,7 @@ __all__ = [
     "Exported",
     "GroupedSplit",
     "MissingExtraError",
+    "ModelComparison",
     "Predictor",
     "Scored",
     "SettingsError",
@@ -51,6 +53,7 @@ __all__ = [
     "WordgateError",
     "audit",
     "compare",
+    "compare_models",
     "distill",
     "evaluate",
     "export_onnx",
@@ -72,6 +75,7 @@ _NAMES = {
     "wordgate.evaluation.comparison": ("Comparison",),
     "wordgate.experiments.audit": ("Audit", "audit"),
     "wordgate.experiments.compare": ("compare",),
+    "wordgate.experiments.compare_models": ("ModelComparison", "compare_models"),
     "wordgate.experiments.distill": ("Distilled", "distill"),
     "wordgate.experiments.evaluate": ("evaluate",),
     "wordgate.experiments.export": ("Exported", "export_onnx"),

@@ -17,7 +17,7 @@ CALLS = {
     "predict": (2, "Missing argument 'BUNDLE'."),
     "predict MODEL --json --jsonl hi": (2, "--json and --jsonl exclude each other."),
     "predict MODEL --abstain-below much hi": (2, "Invalid value for '--abstain-below'"),
-    "compare": (2, "Missing argument 'DATA'."),
+    "compare": (2, "Missing argument 'DATA | MODEL MODEL...'."),
     "compare DATA --folds 1": (2, "Invalid value for '--folds'"),
     "evaluate MODEL": (2, "Missing argument 'DATA'."),
     "info": (2, "Missing argument 'BUNDLE'."),

@@ -1,4 +1,4 @@
-"""`wordgate compare`: every family of models on the same splits."""
+"""`wordgate compare`: every family of models on the same splits, or saved models on one file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wordgate.cli.compare_models import are_models, compare_saved
 from wordgate.cli.options import (
     FILE_NAME,
     json_option,
@@ -29,10 +30,16 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Compare every family of models on the same splits.",
+    short_help="Compare families of models on the same splits, or saved models.",
     epilog="Named data sets: twitter-entity-sentiment",
 )
-@click.argument("data", type=FILE_NAME)
+@click.argument("sources", type=FILE_NAME, nargs=-1, required=True, metavar="DATA | MODEL MODEL...")
+@click.option(
+    "--data",
+    type=FILE_NAME,
+    metavar="FILE",
+    help="Labelled texts to compare saved models on.",
+)
 @click.option(
     "--models",
     metavar="FAMILY,...",
@@ -61,8 +68,11 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Go on with the comparison that was interrupted.")
 @json_option
 @verbosity_options
+@click.pass_context
 def compare(
-    data: str,
+    context: click.Context,
+    /,
+    sources: tuple[str, ...],
     *,
     models: str | None,
     as_json: bool,
@@ -77,11 +87,19 @@ def compare(
     what each family gains over the next simpler one, in paired tests, and what it costs. Families
     that average word vectors need --vectors.
     """
+
+    Or compare saved models on a file: 'wordgate compare MODEL MODEL --data FILE'. Each MODEL is
+    the folder of a model, compared with the first. Rows that a model knows from its training are
+    counted, and left out of a second table. Of the options those about reading FILE have an effect.
     from wordgate.experiments.compare import compare as run_comparison
+    if are_models(sources, data) and data is not None:
+        progress = progress_of(verbose=verbose, quiet=quiet)
+        compare_saved(context, sources, data, options, progress, as_json=as_json)
+        return
     from wordgate.report.comparison import format_comparison
 
     families = None if models is None else [name.strip() for name in models.split(",")]
-    run = partial(run_comparison, data, models=families, out=out, **options)
+    run = partial(run_comparison, sources[0], models=families, out=out, **options)
     progress = progress_of(verbose=verbose, quiet=quiet, console=_LiveComparison)
     if isinstance(progress, _LiveComparison):
         with progress:

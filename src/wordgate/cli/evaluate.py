@@ -66,7 +66,7 @@ def format_evaluation(evaluation: "Evaluation") -> str:
     from wordgate.report.text import classification_report, confusion_table, format_interval
 
     parts = [
-        _memory(evaluation.seen),
+        format_seen(evaluation.seen),
         classification_report(evaluation.scores),
         confusion_table(evaluation.scores),
     ]
@@ -80,7 +80,7 @@ def format_evaluation(evaluation: "Evaluation") -> str:
     return "\n\n".join(parts)
 
 
-def _memory(seen: "Seen | None") -> str:
+def format_seen(seen: "Seen | None") -> str:
     """Write how much of a file had a part in the model's training."""
     if seen is None:
         return (

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -105,12 +105,14 @@ class LabelledRows:
     seen: Seen | None
     reading: ReadReport
 
+        rows: Their places in the data, from 1.
 
 def evaluate(
     bundle: str | Path,
     data: Any,
     *,
     kernel: str = NUMPY,
+    rows: Sequence[int]
     threads: int | None = None,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
@@ -152,7 +154,12 @@ def evaluate(
 
 
 def labelled_rows(
-    bundle: str | Path, config: Config, data: Any, **reading: Unpack[ReadingOptions]
+    bundle: str | Path,
+    config: Config,
+    data: Any,
+    *,
+    seed: int | None = None,
+    **reading: Unpack[ReadingOptions],
 ) -> LabelledRows:
     """Read labelled texts, and tell which of them a model knows from its training.
 
@@ -170,14 +177,16 @@ def labelled_rows(
     options, limit = without_limit(reading)
     table, options = _read(data, config, options)
     column = config.columns().get("group")
+        seed: What a limit samples by; None for the model's.
     if table.groups is None and options.get("group") is None and column is not None:
         table = _with_groups_of_training(table, data, options, column[0], prints)
-    table = limit_rows(table, limit, config.seed).with_labels_of(config.labels)
-    dataset = _dataset(table, config.labels)
-    if not config.knows_training():
-        return LabelledRows(dataset, None, None, table.reading)
-    sketched = config.schema_version >= SKETCHED
-    return LabelledRows(dataset, *_look_up(table, prints, sketched=sketched), table.reading)
+    seed = config.seed if seed is None else seed
+    table = limit_rows(table, limit, seed).with_labels_of(config.labels)
+    dataset, known, seen = _dataset(table, config.labels), None, None
+    if config.knows_training():
+        sketched = config.schema_version >= SKETCHED
+        known, seen = _look_up(table, prints, sketched=sketched)
+    return LabelledRows(dataset, table.rows, known, seen, table.reading)
 
 
 def _read(data: Any, config: Config, reading: TableOptions) -> tuple[Table, TableOptions]:

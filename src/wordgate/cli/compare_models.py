@@ -1,0 +1,135 @@
+"""`wordgate compare MODEL MODEL ...`: saved models, judged on the same rows."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from wordgate.cli.evaluate import format_seen
+from wordgate.cli.streams import print_json, remark, warn_of_changes, wrapped, write_result
+
+if TYPE_CHECKING:
+    from wordgate.experiments.compare_models import JudgedModel, ModelComparison
+    from wordgate.runtime.progress import Progress
+
+_READING = ("text", "label", "group", "drop_labels", "encoding", "limit")
+_READ = {*_READING, "sources", "data", "threads", "as_json", "verbose", "quiet"}
+"""The parameters of `wordgate compare` that have an effect on saved models."""
+
+
+def are_models(sources: Sequence[str], data: str | None) -> bool:
+    """Tell whether saved models are to be compared, or families of models on one source of data.
+
+    Args:
+        sources: The arguments: folders of models, or one source of data.
+        data: What ``--data`` names.
+
+    Raises:
+        UsageError: They are neither, or what they need is not given.
+    """
+    found = [Path(source, "config.json").is_file() for source in sources]
+    if not any(found) and len(sources) == 1:
+        if data is not None:
+            raise click.UsageError(
+                f"--data {data} has no effect without saved models, and '{sources[0]}' is none:"
+                " leave it out"
+            )
+        return False
+    if not all(found):
+        raise click.UsageError(
+            "give one DATA, or the folders of saved models:"
+            f" '{sources[found.index(False)]}' is no model"
+        )
+    if len(sources) == 1:
+        raise click.UsageError(
+            f"give two models or more to compare; to evaluate one: wordgate evaluate {sources[0]}"
+            f" {data or 'DATA'}"
+        )
+    if data is None:
+        raise click.UsageError("name the labelled texts to compare the models on: --data FILE")
+    return True
+
+
+def compare_saved(
+    context: click.Context,
+    bundles: Sequence[str],
+    data: str,
+    options: Mapping[str, Any],
+    progress: "Progress",
+    *,
+    as_json: bool,
+) -> None:
+    """Compare saved models, and print the result.
+
+    Raises:
+        UsageError: An option was given that has no effect on saved models.
+    """
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and option.name not in _READ:
+            raise click.UsageError(f"{option.opts[0]} has no effect on saved models: leave it out")
+    from wordgate.experiments.compare_models import compare_models
+
+    reading = {name: options[name] for name in _READING}
+    comparison = compare_models(
+        bundles, data, threads=options["threads"], progress=progress, **reading
+    )
+    for model in comparison.models:
+        warn_of_changes(model.name, model.predictor.changed_files)
+    remark("\n".join(comparison.reading.lines()))
+    if as_json:
+        print_json(comparison.to_json())
+    else:
+        write_result(format_model_comparison(comparison))
+
+
+def format_model_comparison(comparison: "ModelComparison") -> str:
+    """Write a comparison of saved models for a terminal, what they know from training first."""
+    models = comparison.models
+    parts = [
+        wrapped("\n".join(f"{model.name}: {format_seen(model.seen)}" for model in models)),
+        _table(comparison, f"all {comparison.n:,} rows", [model.judged for model in models]),
+    ]
+    unseen = [model.unseen for model in models if model.unseen is not None]
+    if unseen and comparison.known is not None:
+        n_unseen = comparison.n - comparison.known
+        parts.append(_table(comparison, f"{n_unseen:,} rows that no model knows", unseen))
+    parts.append(wrapped("\n".join(_sentences(comparison, unseen))))
+    return "\n\n".join(parts)
+
+
+def _table(comparison: "ModelComparison", title: str, judged: "Sequence[JudgedModel]") -> str:
+    """Lay out the scores of the models on some rows, and their differences to the first."""
+    from wordgate.experiments.compare_models import HEADER
+    from wordgate.report.text import text_table
+
+    pairs = zip(comparison.models, judged, strict=True)
+    rows = [(model.title(), *one.cells()) for model, one in pairs]
+    return "\n".join(text_table([(title, *HEADER), *rows]))
+
+
+def _sentences(comparison: "ModelComparison", unseen: "Sequence[JudgedModel]") -> list[str]:
+    """Write which models are better or worse than the first, and what the columns are."""
+    from wordgate.report.text import format_evidence, format_points
+
+    first, *others = comparison.models
+    judged = list(unseen) or [model.judged for model in comparison.models]
+    where = " on the rows that no model knows" if unseen else ""
+    lines, methods = [], set()
+    for model, one in zip(others, judged[1:], strict=True):
+        if (difference := one.difference) is None:
+            continue
+        facts = f"{format_points(difference)} points, {format_evidence(difference)}"
+        methods.add(difference.method)
+        lines.append(
+            f"{model.name} is {difference.proven} than {first.name}{where}: {facts}."
+            if difference.proven
+            else f"{model.name} and {first.name} do not differ by more than chance{where}: {facts}."
+        )
+    return [
+        *lines,
+        f"points: accuracy less that of {first.name} on the same rows, in hundredths, paired by"
+        f" group ({'; '.join(sorted(methods))}). agree: rows that both give the same label.",
+    ]

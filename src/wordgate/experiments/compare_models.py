@@ -1,0 +1,259 @@
+"""Comparing saved models: all judged on the same labelled rows."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Unpack
+
+from wordgate.data import ReadReport
+from wordgate.data.labels import match_labels
+from wordgate.errors import DataError, SettingsError
+from wordgate.evaluation.intervals import PairedDifference
+from wordgate.evaluation.metrics import Scores
+from wordgate.experiments.evaluate import LabelledRows, Seen, labelled_rows
+from wordgate.experiments.metrics import Evaluator
+from wordgate.experiments.reading import ReadingOptions, called
+from wordgate.prediction.predictor import Predictor, load_aloud
+from wordgate.report.text import (
+    SCORE_HEADER,
+    UNDEFINED,
+    family_name,
+    format_p_value,
+    format_points,
+    format_points_interval,
+    score_cells,
+)
+from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.display import html_table, one_line
+from wordgate.runtime.packages import require_extra
+from wordgate.runtime.progress import Progress, Silent, stage
+
+HEADER = (*SCORE_HEADER, "points", "95 % interval", "p", "agree")
+
+
+@dataclass(frozen=True)
+class JudgedModel:
+    """A saved model's scores, alone and against those of another one, on some rows.
+
+    Attributes:
+        scores: On these rows.
+        difference: Its accuracy less the first model's, paired by group; None for the first.
+        agreement: The share of rows that both give the same label; None for the first.
+    """
+
+    scores: Scores
+    difference: PairedDifference | None
+    agreement: float | None
+
+    def cells(self) -> tuple[str, ...]:
+        """Write it in short, as `HEADER` names it."""
+        versus = (UNDEFINED,) * 4
+        if self.difference is not None and self.agreement is not None:
+            versus = (
+                format_points(self.difference),
+                format_points_interval(self.difference),
+                format_p_value(self.difference.p_value).removeprefix("p ").removeprefix("= "),
+                f"{self.agreement:.1%}",
+            )
+        return (*score_cells(self.scores), *versus)
+
+    def to_json(self) -> dict[str, object]:
+        """Give it as plain JSON values."""
+        difference = self.difference
+        return {
+            "scores": self.scores.model_dump(mode="json"),
+            "difference": None if difference is None else difference.model_dump(mode="json"),
+            "agreement": self.agreement,
+        }
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """One of several saved models.
+
+    Attributes:
+        name: Its folder, as it was given.
+        predictor: The model.
+        seen: How many of the rows it knows from its training; None if that can't be told.
+        judged: Its scores on all rows.
+        unseen: Its scores on the rows that no model knows; None if all or none of them are, or if
+            it can't be told of a model.
+    """
+
+    name: str
+    predictor: Predictor
+    seen: Seen | None
+    judged: JudgedModel
+    unseen: JudgedModel | None
+
+    def title(self) -> str:
+        """Write its name and its family."""
+        return one_line(f"{self.name} ({family_name(self.predictor.config.family)})")
+
+    def to_json(self) -> dict[str, object]:
+        """Give it as plain JSON values."""
+        return {
+            "model": self.name,
+            "family": self.predictor.config.family,
+            "seen": None if self.seen is None else asdict(self.seen),
+            **self.judged.to_json(),
+            "unseen": None if self.unseen is None else self.unseen.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class ModelComparison:
+    """Saved models on the same labelled rows.
+
+    Attributes:
+        models: The models, in the order that they were given.
+        n: Labelled rows.
+        known: How many of them some model knows from its training; None if it can't be told.
+        reading: How the rows were read.
+    """
+
+    models: tuple[ComparedModel, ...]
+    n: int
+    known: int | None
+    reading: ReadReport
+
+    def __repr__(self) -> str:
+        """Name each model's accuracy: all that it holds is too much for a line."""
+        scores = [f"{model.name} {model.judged.scores.accuracy:.3f}" for model in self.models]
+        return f"ModelComparison({', '.join(scores)}, n={self.n})"
+
+    def _repr_html_(self) -> str:
+        rows = [(model.title(), *model.judged.cells()) for model in self.models]
+        return html_table(f"Comparison of models on {self.n:,} rows", rows, ("model", *HEADER))
+
+    def to_json(self) -> dict[str, object]:
+        """Give all of it as plain JSON values."""
+        models = [model.to_json() for model in self.models]
+        return {"n": self.n, "known": self.known, "models": models}
+
+
+def compare_models(
+    bundles: Sequence[str | Path],
+    data: Any,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    **reading: Unpack[ReadingOptions],
+) -> ModelComparison:
+    """Compare saved models on the same labelled texts.
+
+    A model that was trained on several columns as text reads the same ones here, unless others are
+    named.
+
+    Args:
+        bundles: The models' folders, two or more; each is compared with the first.
+        data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
+        threads: In how many threads to compute, as for `wordgate.load`.
+        progress: Where it is shown what is being done; None for nowhere.
+        **reading: How to read the data: see `ReadingOptions`.
+
+    Returns:
+        Scores with intervals, and paired differences to the first model.
+
+    Raises:
+        BundleError: A model can't be loaded, or its fingerprints of the training are damaged.
+        DataError: The data can't be read, has a label that the models don't know, or is not the
+            same rows for all of them.
+        SettingsError: There are fewer than two models, or their labels differ.
+        MissingExtraError: The extra `train` is not installed.
+    """
+    require_extra("train", "comparing models")
+    names = [] if isinstance(bundles, str | Path) else [str(bundle) for bundle in bundles]
+    if len(names) < 2:
+        raise SettingsError("two models or more are compared; `evaluate` judges a single one")
+    shown = progress or Silent()
+    predictors = [load_aloud(name, lambda: shown, threads=threads) for name in names]
+    first = predictors[0]
+    orders = [
+        _label_order(first, one, (names[0], name))
+        for name, one in zip(names, predictors, strict=True)
+    ]
+    with limited_blas(choose_threads(threads)):
+        with stage(shown, f"Reading {called(data)}, and looking for rows known from training"):
+            rows = [
+                labelled_rows(name, one.config, data, seed=first.config.seed, **reading)
+                for name, one in zip(names, predictors, strict=True)
+            ]
+        _check_same_rows(rows, names)
+        log_proba = []
+        for name, one, own, order in zip(names, predictors, rows, orders, strict=True):
+            with stage(shown, f"Predicting {len(own.rows):,} texts with {name}"):
+                log_proba.append(one.log_proba(own.dataset.texts)[:, order])
+        groups = next((own.dataset.groups for own in rows if own.dataset.groups is not None), None)
+        test = replace(rows[0].dataset, groups=groups)
+        evaluator = Evaluator(test, first.labels, first.config.seed)
+        known = _known(rows)
+        with stage(shown, "Evaluating, with groups resampled for intervals"):
+            judged: list[JudgedModel] = _judge(evaluator, log_proba)
+            unseen: list[JudgedModel] | list[None] = [None] * len(names)
+            if known is not None and 0 < known.sum() < len(known):
+                unseen = _judge(evaluator.part(~known), [one[~known] for one in log_proba])
+    models = zip(names, predictors, [own.seen for own in rows], judged, unseen, strict=True)
+    return ModelComparison(
+        models=tuple(ComparedModel(*model) for model in models),
+        n=len(test),
+        known=None if known is None else int(known.sum()),
+        reading=rows[0].reading,
+    )
+
+
+def _label_order(first: Predictor, other: Predictor, names: tuple[str, str]) -> list[int]:
+    """Find each label of the first model among another one's.
+
+    Raises:
+        SettingsError: Their labels are not the same.
+    """
+    labels, _ = match_labels(other.labels, first.labels)
+    if set(labels) != set(first.labels):
+        known = [", ".join(map(repr, one.labels)) for one in (first, other)]
+        raise SettingsError(
+            f"models are compared that know the same labels: {names[0]} knows {known[0]:.200}, and"
+            f" {names[1]} knows {known[1]:.200}"
+        )
+    return [labels.index(label) for label in first.labels]
+
+
+def _check_same_rows(rows: Sequence[LabelledRows], names: Sequence[str]) -> None:
+    """Refuse models that read different rows of the data.
+
+    Raises:
+        DataError: Two of them do.
+    """
+    for own, name in zip(rows, names, strict=True):
+        if own.rows != rows[0].rows:
+            raise DataError(
+                f"{names[0]} and {name} read different rows of the data, {len(rows[0].rows):,} and"
+                f" {len(own.rows):,}: they take different columns as text or as group. Name the"
+                " same ones for all models with --text and --group"
+            )
+
+
+def _known(rows: Sequence[LabelledRows]) -> NDArray[np.bool_] | None:
+    """Tell which rows some model knows, bool [n]; None if that can't be told of one of them."""
+    found = [own.known for own in rows if own.known is not None]
+    return np.logical_or.reduce(found) if len(found) == len(rows) else None
+
+
+def _judge(evaluator: Evaluator, log_proba: Sequence[NDArray[np.float64]]) -> list[JudgedModel]:
+    """Score the models, and compare each with the first.
+
+    Args:
+        evaluator: The rows.
+        log_proba: float64 [n, classes] of each model.
+    """
+    first = log_proba[0]
+    judged = [JudgedModel(evaluator.scores(first), None, None)]
+    for other in log_proba[1:]:
+        agreement = float((other.argmax(axis=1) == first.argmax(axis=1)).mean())
+        difference = evaluator.paired_difference(other, first)
+        judged.append(JudgedModel(evaluator.scores(other), difference, agreement))
+    return judged
