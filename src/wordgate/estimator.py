@@ -188,6 +188,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             settings=(fitted.settings or settings).model_dump(mode="json"),
             data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
             vectors=began.name if (began := vectors_of(vectors, self.taught_)) else None,
+            set_by_user=tuple(sorted(settings.set_by_user)),
             temperature=calibrated.temperature,
             environment=environment("torch", "scikit-learn") | dict(fitted.engine),
         )

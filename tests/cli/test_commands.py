@@ -315,7 +315,17 @@ def test_info_shows_the_card(wordgate, lstm_model):
     assert lines[0].startswith(f"{lstm_model.folder}: LSTM, ")
     assert lines[1] == "labels: bad, good"
     assert lines[2] == f"data: {lstm_model.data}, 300 rows"
-    assert "lstm.hidden_size=8, lstm.bidirectional=false, lstm.pooling=max" in lines[4]
+    assert lines[3] == "recipe: default, seed 0"
+    assert lines[4].startswith("set by the user: lstm.class_weight=none (recipe: moderate), ")
+    assert "lstm.hidden_size=8 (recipe: 64), " in lines[4]
+    assert lines[5:7] == [
+        "settings:",
+        "  split=grouped, test_size=0.2, valid_size=0.1, stratify=true, empty_texts=drop,"
+        " calibration=temperature",
+    ]
+    tables = [line.partition(":")[0] for line in lines[7:11]]
+    assert tables == ["  text", "  vectors", "  lstm", "  teacher"]  # all that an LSTM reads
+    assert "hidden_size=8, bidirectional=false, pooling=max, " in lines[9]
     assert f"split: {metrics.split.reason}" in lines
     assert any(line.startswith("this model (LSTM)") for line in lines)
     told = json.loads(wordgate("info", lstm_model.folder, "--json").out)
@@ -334,6 +344,19 @@ def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm
 def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
     folder = copied(count_model)
     file = folder / "metrics.json"
+def test_info_tells_what_the_user_set(wordgate, reviews, tmp_path):
+    """As flags, as settings or in a recipe of their own; also what the recipe has as well."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text("[count]\nwords = 2\n", encoding="utf-8")
+    options = ("--recipe", mine, "--test-size", 0.2, "--set", "count.c=0.5+1")
+    train = ("train", reviews, "--family", "count", "--overwrite", "--out", tmp_path / "m")
+    wordgate(*train, *options)
+    lines = wordgate("info", tmp_path / "m").out.splitlines()
+    assert "set by the user: count.c=0.5+1.0, count.words=2, test_size=0.2" in lines
+    wordgate(*train)
+    assert "set by the user: nothing" in wordgate("info", tmp_path / "m").out.splitlines()
+
+
     file.write_text(file.read_text().replace('"n": 60', '"n": 61', 1))
     ended = wordgate("info", folder)
     assert ended.code == 0

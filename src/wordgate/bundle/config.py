@@ -26,6 +26,8 @@ class Config(BaseModel):
         seed: The run's seed.
         recipe: The recipe's name.
         settings: Every setting of the run, recipe and overrides together.
+        set_by_user: Those of them that the user set, by their dotted names; None where that is not
+            known.
         data: What was read, and how: source, columns, counts.
         vectors: The file of pretrained word vectors it began with; None if they were drawn.
         temperature: What the model's log-probabilities are divided by before they are
@@ -41,6 +43,7 @@ class Config(BaseModel):
     seed: int
     recipe: str
     settings: dict[str, Any]
+    set_by_user: tuple[str, ...] | None = None
     data: dict[str, Any]
     vectors: str | None = None
     temperature: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0

@@ -310,6 +310,7 @@ def _train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Cl
         labels=splits.labels,
         seed=plan.context.seed,
         recipe=plan.recipe,
+        set_by_user=tuple(sorted(plan.settings.set_by_user)),
         settings=(fitted.settings or plan.settings).model_dump(mode="json"),
         data=data,
         vectors=None if vectors is None else vectors.name,
