@@ -31,7 +31,7 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
-from wordgate.settings import checked_seed, flat_overrides, setting_fields
+from wordgate.settings import LARGEST_SEED, checked_seed, flat_overrides, setting_fields
 from wordgate.tables.encoding import without_surrogates
 from wordgate.tables.values import (
     checked_column,
@@ -45,6 +45,7 @@ from wordgate.training.fitting import FitData, RunContext
 
 require_extra("train", "WordgateClassifier")
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
+from sklearn.utils import check_random_state  # noqa: E402
 from sklearn.utils.validation import check_is_fitted  # noqa: E402
 
 _OF_FILES = {"split", "test_size", "stratify", "empty_texts"}
@@ -71,7 +72,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         embedding_size: Size of the word vectors; not with `vectors`, which have their own.
         learning_rate: Adam's rate at its highest.
         epochs: Passes over the training texts.
-        seed: Random seed.
+        random_state: The random seed, as a number; or a numpy `RandomState` or `Generator`, or None
+            for numpy's global one, of which each `fit` draws a seed.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: In how many threads to fit and to predict on the processor; None for what the
             environment variable WORDGATE_THREADS says, else OMP_NUM_THREADS, which joblib sets for
@@ -99,7 +101,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         embedding_size: int | None = None,
         learning_rate: float | None = None,
         epochs: int | None = None,
-        seed: int = 0,
+        random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         device: str = "auto",
         threads: int | None = None,
         verbose: bool = False,
@@ -114,7 +116,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.embedding_size = embedding_size
         self.learning_rate = learning_rate
         self.epochs = epochs
-        self.seed = seed
+        self.random_state = random_state
         self.device = device
         self.threads = threads
         self.verbose = verbose
@@ -150,7 +152,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         written = [names[target] for target in targets.tolist()]
         for remark in alike_labels(names) + missing_labels(written, advice=""):
             warnings.warn(remark, stacklevel=2)
-        seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
+        seed, n_threads = _seed_of(self.random_state), choose_threads(self.threads)
         progress: Progress = Console(verbose=True) if self.verbose else Silent()
         check_family(self.model)
         check_device(self.model, self.device, progress)
@@ -186,9 +188,9 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             seed=seed,
             recipe=str(recipe),
             settings=(fitted.settings or settings).model_dump(mode="json"),
+            set_by_user=tuple(sorted(settings.set_by_user)),
             data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
             vectors=began.name if (began := vectors_of(vectors, self.taught_)) else None,
-            set_by_user=tuple(sorted(settings.set_by_user)),
             temperature=calibrated.temperature,
             environment=environment("torch", "scikit-learn") | dict(fitted.engine),
         )
@@ -246,6 +248,19 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{name} has no effect on WordgateClassifier, which is given its rows: leave it out"
             )
         return overrides
+
+
+def _seed_of(random_state: Any) -> int:
+    """Give the seed of a fit: a number as it is, else one that the generator draws.
+
+    Raises:
+        SettingsError: It is neither a seed nor a generator.
+    """
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(LARGEST_SEED, endpoint=True))
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return int(check_random_state(random_state).randint(LARGEST_SEED, dtype=np.int64))
+    return checked_seed(random_state, "random_state")
 
 
 def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -25,24 +25,24 @@ class GroupedSplit:
 
     Args:
         n_splits: How many folds.
-        seed: Another seed, other folds.
+        random_state: The random seed, a number: the folds are the same whenever they are made.
         join_copies: Whether groups whose texts copy each other are joined first. Without groups
             this alone keeps near copies together; exact copies stay together anyway.
     """
 
-    def __init__(self, n_splits: int = 5, *, seed: int = 0, join_copies: bool = True):
+    def __init__(self, n_splits: int = 5, *, random_state: int = 0, join_copies: bool = True):
         try:
             self.n_splits = operator.index(n_splits)
         except TypeError:
             self.n_splits = 0
         if self.n_splits < 2:
             raise SettingsError(f"n_splits is {n_splits!r}; it must be a whole number, 2 or more")
-        self.seed = checked_seed(seed)
+        self.random_state = checked_seed(random_state, "random_state")
         self.join_copies = join_copies
 
     def __repr__(self) -> str:
         return (
-            f"GroupedSplit(n_splits={self.n_splits}, seed={self.seed},"
+            f"GroupedSplit(n_splits={self.n_splits}, random_state={self.random_state},"
             f" join_copies={self.join_copies})"
         )
 
@@ -79,7 +79,7 @@ class GroupedSplit:
         keys = group_keys(texts, names)
         if self.join_copies:
             keys = find_near_duplicates(texts, names).joined.groups
-        fold = grouped_folds(keys, labels, self.n_splits, seed=self.seed)
+        fold = grouped_folds(keys, labels, self.n_splits, seed=self.random_state)
         for number in range(self.n_splits):
             yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
 
