@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.metrics import Epoch, Scores
 from wordgate.families import FAMILIES
+from wordgate.runtime.display import html_table
 
 TAUGHT_LSTM = "taught"
 """The name in a comparison of an LSTM that learned from a teacher."""
@@ -144,6 +146,21 @@ class Comparison:
         """Name each result's accuracy: all that it holds is too much for a line."""
         scores = [f"{r.family} ({r.kind}) {r.scores.accuracy:.3f}" for r in self.results]
         return f"Comparison({', '.join(scores)})"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for result in self.results:
+            scores = result.scores
+            f1 = "–" if scores.macro_f1 is None else f"{scores.macro_f1:.3f}"
+            accuracy = (f"{scores.accuracy:.3f}", str(scores.intervals.accuracy))
+            rows.append((f"{result.family}, {result.kind}", *accuracy, f1))
+        chosen = self.recommendation
+        return html_table(
+            f"Comparison on {Path(self.source).name}",
+            rows,
+            ("family, split", "accuracy", "95 % interval", "macro F1"),
+            "" if chosen is None else " ".join(chosen.sentences),
+        )
 
     def result(self, family: str, kind: str) -> ModelResult | None:
         """Find a family's result on a kind of split; None where it has not been run yet."""

@@ -28,7 +28,9 @@ from wordgate.experiments.reading import (
 )
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load_aloud
+from wordgate.report.text import SCORE_HEADER, score_cells
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.display import html_table
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 
@@ -87,6 +89,14 @@ class Evaluation:
         """Name the scores: all that it holds is too much for a line."""
         known = "unknown" if self.seen is None else f"{self.seen.rows:,}"
         return f"Evaluation({scores_in_short(self.scores)}, seen_in_training={known})"
+
+    def _repr_html_(self) -> str:
+        rows = [("all rows", self.scores), ("rows unknown to the model", self.unseen)]
+        return html_table(
+            f"Evaluation on {Path(self.reading.source).name}",
+            [(name, f"{one.n:,}", *score_cells(one)) for name, one in rows if one is not None],
+            ("", "rows", *SCORE_HEADER),
+        )
 
 
 @dataclass(frozen=True)

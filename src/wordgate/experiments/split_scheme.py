@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.bundle.summary import model_bytes
 from wordgate.data import Table
 from wordgate.dedup.near_duplicates import NearDuplicates
 from wordgate.evaluation.calibration import apply_temperature
@@ -21,7 +22,6 @@ from wordgate.experiments.resuming import FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
 from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model
 from wordgate.families import FAMILIES
-from wordgate.models.base import Model
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, RunFingerprint
 from wordgate.training.families import engine_of
@@ -229,7 +229,7 @@ def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
         best_epoch=fitted.best_epoch,
         train_seconds=calibrated.seconds,
         texts_per_second=rate,
-        megabytes=_megabytes(fitted.model),
+        megabytes=model_bytes(fitted.model) / 1e6,
         remarks=tuple(fitted.remarks),
     )
 
@@ -275,10 +275,3 @@ def _as_it_is(path: Path) -> str:
     facts = [(str(file), file.stat()) for file in files if file.is_file()]
     listed = [[name, there.st_size, there.st_mtime_ns] for name, there in facts]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
-
-
-def _megabytes(model: Model) -> float:
-    """Add up what a bundle keeps of a model, in 10^6 bytes."""
-    description, arrays = model.state()
-    text = json.dumps(description, ensure_ascii=False).encode(errors="surrogatepass")
-    return (len(text) + sum(array.nbytes for array in arrays.values())) / 1e6

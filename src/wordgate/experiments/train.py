@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, check_destination, write_bundle
 from wordgate.bundle.metrics import CrossValidation, Metrics
+from wordgate.bundle.summary import model_line, model_table
 from wordgate.data import Table
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import TemperatureScaling, apply_temperature
@@ -30,7 +31,6 @@ from wordgate.experiments.metrics import (
     Evaluator,
     cross_validate,
     predictions,
-    scores_in_short,
     teacher_facts,
     vector_facts,
 )
@@ -61,7 +61,6 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.runtime.cpu import choose_threads, limited_blas
-from wordgate.runtime.display import brief
 from wordgate.runtime.progress import Console, Progress, stage
 from wordgate.settings import checked_seed
 from wordgate.storage.files import remove
@@ -87,10 +86,10 @@ class Training:
 
     def __repr__(self) -> str:
         """Name the model and its score: all that it holds is too much for a line."""
-        return (
-            f"Training({self.bundle.config.family}, {scores_in_short(self.metrics)},"
-            f" labels={brief(list(self.predictor.labels))})"
-        )
+        return model_line("Training", self.bundle.model, self.bundle.config, self.metrics)
+
+    def _repr_html_(self) -> str:
+        return model_table("Training", self.bundle.model, self.bundle.config, self.metrics)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the bundle.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
+from wordgate.bundle.summary import model_line, model_table
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.families import FAMILIES
@@ -17,7 +18,6 @@ from wordgate.models.base import Model
 from wordgate.models.lstm import with_kernel
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.explanation import Explanation, explain
-from wordgate.runtime.display import brief
 from wordgate.runtime.progress import Progress, stage
 from wordgate.tables.values import checked_texts
 
@@ -46,8 +46,11 @@ class Predictor:
         self.changed_files = tuple(changed_files)
 
     def __repr__(self) -> str:
-        """Name the family and the labels."""
-        return f"Predictor({self.config.family}, {brief(list(self.labels))})"
+        """Name the family, the scores, the labels, the data and the size."""
+        return model_line("Predictor", self._model, self.config, self.metrics)
+
+    def _repr_html_(self) -> str:
+        return model_table("Predictor", self._model, self.config, self.metrics)
 
     @property
     def n_threads(self) -> int:
