@@ -30,6 +30,15 @@ def test_info_tells_what_a_file_holds(wordgate, file):
     ]
 
 
+def test_in_a_terminal_a_stage_leaves_no_line(wordgate, file, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes standard error for a terminal then
+    for command in (("info", file), ("convert", file, tmp_path / "out.vec")):
+        ended = wordgate("vectors", *command)
+        assert ended.code == 0
+        assert " ..." not in ended.err
+        assert f"ing {file.name}" in ended.err  # on the bar
+
+
 def test_info_of_gzipped_vectors_without_a_header(wordgate, tmp_path):
     file = tmp_path / "glove.gz"
     file.write_bytes(gzip.compress(b"a\x1b[1m 1 2\nb 3 4\n"))

@@ -48,7 +48,7 @@ def info(file: str, *, as_json: bool) -> None:
 
     progress = Console()
     opened = open_vectors(locate_vectors(file, progress))
-    progress.say(f"Reading {file} ...")
+    progress.begin(f"Reading {file}")
     summary = summarize(opened, lambda batches: _watched(opened, batches, "reading", progress))
     if as_json:
         print_json({"file": file, **dataclasses.asdict(summary)})
@@ -91,7 +91,7 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     opened = open_vectors(locate_vectors(source, progress))
     with stage(progress, f"Counting the vectors in {source}"):
         count = opened.rows()
-    progress.say(f"Converting {count:,} vectors ...")
+    progress.begin(f"Converting {count:,} vectors")
     batches = _watched(opened, opened.batches(), "converting", progress)
     write_vectors(target, batches, format=format_, count=count, dim=opened.dim)
     write_result(f"Wrote {count:,} vectors of {opened.dim:,} numbers to {target} ({format_}).")

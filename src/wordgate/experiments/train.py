@@ -430,7 +430,7 @@ def _cross_validate(
     validation, log_proba = cross_validate(splits, folds, fit, context)
     if plan.model == BASELINE:
         return validation, log_proba
-    context.progress.say("Fitting the baseline, the family count, on the same folds ...")
+    context.progress.begin("Fitting the baseline, the family count, on the same folds")
     of_count = fit_baseline_on_folds(splits, folds, plan.settings, context)
     evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
     difference = evaluator.paired_difference(log_proba, of_count)
