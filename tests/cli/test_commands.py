@@ -1,5 +1,6 @@
 import io
 import json
+import re
 
 import pytest
 
@@ -12,6 +13,15 @@ def test_help_names_the_commands(wordgate):
     for command in ("demo", "train", "evaluate", "predict", "explain", "info", "import-keras"):
         assert f"\n  {command} " in ended.out
         assert wordgate(command, "-h").code == 0
+
+
+@pytest.mark.parametrize("width", ["50", "64", "80", "100"])
+def test_no_line_of_help_breaks_inside_a_word(wordgate, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", width)
+    for command in ("demo", "train", "serve", "vectors distill", "recipe show"):
+        out = wordgate(*command.split(), "--help").out
+        assert not re.search(r"[a-z0-9]-$", out, flags=re.MULTILINE)
+        assert "\u2011" not in out
 
 
 def test_the_version_is_told(wordgate):
@@ -334,16 +344,6 @@ def test_info_shows_the_card(wordgate, lstm_model):
     assert told["changed_files"] == []
 
 
-def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm_model):
-    told = wordgate("info", lstm_model.folder).out
-    found = lstm_model.metrics.calibration
-    assert f"after temperature scaling (T = {found.temperature:.2f}), " in told
-    assert f"{found.before.ece:.3f} before; Brier score" in told
-
-
-def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
-    folder = copied(count_model)
-    file = folder / "metrics.json"
 def test_info_tells_what_the_user_set(wordgate, reviews, tmp_path):
     """As flags, as settings or in a recipe of their own; also what the recipe has as well."""
     mine = tmp_path / "mine.toml"
@@ -357,6 +357,16 @@ def test_info_tells_what_the_user_set(wordgate, reviews, tmp_path):
     assert "set by the user: nothing" in wordgate("info", tmp_path / "m").out.splitlines()
 
 
+def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm_model):
+    told = wordgate("info", lstm_model.folder).out
+    found = lstm_model.metrics.calibration
+    assert f"after temperature scaling (T = {found.temperature:.2f}), " in told
+    assert f"{found.before.ece:.3f} before; Brier score" in told
+
+
+def test_info_shows_no_figures_that_were_changed(wordgate, count_model, copied):
+    folder = copied(count_model)
+    file = folder / "metrics.json"
     file.write_text(file.read_text().replace('"n": 60', '"n": 61', 1))
     ended = wordgate("info", folder)
     assert ended.code == 0
@@ -437,7 +447,7 @@ def test_a_student_is_shown_beside_its_teacher(
     assert ended.code == 0
     assert "   teacher " in ended.out.splitlines()[2]
     assert f"\nIts teacher, {count_model.folder}, has accuracy " in ended.out
-    assert "\ntexts without labels: 9, each once and none that is labelled, too\n" in ended.err
+    assert "\ntexts without labels: 9, duplicates and labelled texts left out\n" in ended.err
     assert "9 without labels" in ended.err
     info = wordgate("info", folder).out
     assert "recipe: taught, seed 0" in info

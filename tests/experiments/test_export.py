@@ -149,7 +149,7 @@ def test_a_family_that_can_t_be_exported_is_named(count_model, tmp_path):
 def test_options_without_effect_are_refused(lstm_model, tmp_path):
     arguments = (lstm_model.folder, tmp_path / "m.onnx")
     assert refusal(*arguments, data=lstm_model.data) == (
-        "data has no effect without int8: float32 is held to the model itself"
+        "data has no effect without int8: float32 is compared with the model itself"
     )
     assert refusal(*arguments, int8=True, text="text") == (
         "text has no effect without data; leave it out"

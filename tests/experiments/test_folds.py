@@ -93,7 +93,7 @@ def test_folds_tell_the_difference_to_the_family_count_as_a_comparison_does(fram
     ("options", "message"),
     [
         ({"split": "random"}, "keeps groups and copies together; leave out --split random"),
-        ({"max_minutes": 1.0}, "trains a model a fold; leave out --max-minutes"),
+        ({"max_minutes": 1.0}, "trains a model for each fold; leave out --max-minutes"),
         ({"split_column": "label"}, "leave out --valid, --test and --split-column"),
     ],
 )

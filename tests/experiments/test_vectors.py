@@ -231,7 +231,7 @@ def test_vectors_larger_than_any_are_refused(reviews, tmp_path):
     with pytest.raises(SettingsError) as error:
         wordgate.train(reviews, vectors=table, progress=Silent())
     assert str(error.value) == (
-        "the word vectors have 8,190 dimensions, 8,240 with lstm.vectors_extra_size; the most is"
+        "the word vectors have 8,190 dimensions, 8,240 with lstm.vectors_extra_size; the maximum is"
         " 8,192"
     )
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     "--models",
     metavar="FAMILY,...",
     help="The families: some of count, logreg, mlp, lstm, transformer; and taught, an LSTM that"
-    " a transformer taught.  [default: all that can take part]",
+    " a transformer taught.  [default: all available]",
 )
 @reading_options
 @split_option("both kinds")
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     help="Where to write comparison.json and report.html.",
 )
 @overwrite_option
-@click.option("--resume", is_flag=True, help="Go on with the comparison that was interrupted.")
+@click.option("--resume", is_flag=True, help="Continue a comparison that was interrupted.")
 @json_option
 @verbosity_options
 @click.pass_context
@@ -74,6 +74,7 @@ def compare(
     /,
     sources: tuple[str, ...],
     *,
+    data: str | None,
     models: str | None,
     as_json: bool,
     out: str,
@@ -86,16 +87,16 @@ def compare(
     From word counts to a transformer: accuracy and macro F1 with intervals that resample groups,
     what each family gains over the next simpler one, in paired tests, and what it costs. Families
     that average word vectors need --vectors.
-    """
 
     Or compare saved models on a file: 'wordgate compare MODEL MODEL --data FILE'. Each MODEL is
     the folder of a model, compared with the first. Rows that a model knows from its training are
     counted, and left out of a second table. Of the options those about reading FILE have an effect.
-    from wordgate.experiments.compare import compare as run_comparison
+    """
     if are_models(sources, data) and data is not None:
         progress = progress_of(verbose=verbose, quiet=quiet)
         compare_saved(context, sources, data, options, progress, as_json=as_json)
         return
+    from wordgate.experiments.compare import compare as run_comparison
     from wordgate.report.comparison import format_comparison
 
     families = None if models is None else [name.strip() for name in models.split(",")]

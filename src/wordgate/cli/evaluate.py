@@ -37,8 +37,8 @@ def evaluate(
     """Evaluate the model in BUNDLE on the labelled texts of DATA.
 
     Rows that the model knows from its training are counted first: on them a score may be memory.
-    Near copies are estimated, with the false alarms to expect, but for the rows that tested the
-    model when it was trained. For a model that was imported this is unknown, and reported as such.
+    Near copies are estimated, with the number of false alarms to expect; of the model's own test
+    rows they are known. Of a model that was imported nothing is known, and reported as such.
     """
     from wordgate.experiments.evaluate import evaluate as run_evaluation
     from wordgate.runtime.progress import Console

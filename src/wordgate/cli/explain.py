@@ -44,9 +44,9 @@ def explain(
 ) -> None:
     """Explain why the model in BUNDLE gives TEXT its label, word by word.
 
-    Shown are each word's effect, which is what the label's probability would lose without it, and
-    the prediction after it: an LSTM has one after every word, and of other models the text's
-    beginnings are predicted. Of an LSTM the gates and the memory are shown, too.
+    Each word has an effect, which is what the label's probability would lose without it, and a
+    prediction after it: an LSTM makes one after every word; other models predict the text up to
+    that word. For an LSTM the gates and the change of the cell state are shown as well.
 
     A '-' for TEXT reads one text from standard input, to its end. A model of several columns takes
     them in the form that 'wordgate info' shows, such as 'entity | text'.

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     type=FILE_NAME,
     metavar="DATA",
     help="With --int8: a file of labelled texts, on which the accuracy must not differ by more than"
-    " 0.3 points. Rows that had a part in training don't count.",
+    " 0.3 points. Rows known from training don't count.",
 )
 @reading_options
 @threads_option

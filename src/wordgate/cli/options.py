@@ -39,16 +39,21 @@ _text_option = click.option(
     type=argument_text,
     metavar="COLUMN",
     help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
-    " 'entity | text'; the last is the text itself, in which copies are sought.",
+    " 'entity | text'; the last is the text itself, in which duplicates are searched."
+    "  [default: inferred]",
 )
 _label_option = click.option(
-    "--label", type=argument_text, metavar="COLUMN", help="Column of the labels."
+    "--label",
+    type=argument_text,
+    metavar="COLUMN",
+    help="Column of the labels.  [default: inferred]",
 )
 _group_option = click.option(
     "--group",
     type=argument_text,
     metavar="COLUMN",
-    help="Column of the groups that a fair split keeps together; 'none' for no groups.",
+    help="Column of the groups that a fair split keeps together; 'none' for no groups."
+    "  [default: inferred]",
 )
 _row_options = stack(
     click.option(
@@ -59,7 +64,11 @@ _row_options = stack(
         multiple=True,
         help="Leave out the rows of this label; may be repeated.",
     ),
-    click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1252."),
+    click.option(
+        "--encoding",
+        metavar="NAME",
+        help="The file's encoding, such as cp1252.  [default: detected]",
+    ),
     click.option(
         "--limit",
         metavar="N",
@@ -115,9 +124,8 @@ learning_options = stack(
         "--recipe",
         type=FILE_NAME,
         metavar="NAME",
-        help="Settings: default; taught, for students of a teacher; notebook, the tutorial's, whose"
-        " vectors are --vectors googlenews; notebook-fast, its network on a better schedule; or a"
-        " .toml file of your own.  [default: taught with --teacher, else default]",
+        help="A recipe, which is a named set of all settings (see 'wordgate recipe list'), or a"
+        " .toml file of your own.  [default: default; for what --teacher teaches: taught]",
     ),
     click.option(
         "--set",
@@ -131,12 +139,15 @@ learning_options = stack(
         "--vectors",
         type=FILE_NAME,
         metavar="FILE",
-        help="Pretrained word vectors to begin with: a word2vec, fastText or GloVe file; or"
-        " googlenews, glove, glove-twitter or fasttext, which are fetched. 'wordgate vectors"
-        " distill' makes some for your own words.",
+        help="Pretrained word vectors: a word2vec, fastText or GloVe file; or googlenews, glove,"
+        " glove-twitter or fasttext, which are downloaded. 'wordgate vectors distill' makes some"
+        " for your own words.",
     ),
     click.option(
-        "--test-size", metavar="SHARE", type=float, help="Share of the rows in the test set."
+        "--test-size",
+        metavar="SHARE",
+        type=float,
+        help="Share of the rows in the test set.  [default: the recipe's, 0.2]",
     ),
     click.option("--valid", type=FILE_NAME, metavar="FILE", help="A separate file for validation."),
     click.option("--test", type=FILE_NAME, metavar="FILE", help="A separate file for testing."),
@@ -144,7 +155,7 @@ learning_options = stack(
         "--split-column",
         type=argument_text,
         metavar="COLUMN",
-        help="Column of train, valid or test.",
+        help="Column that assigns each row to train, valid or test.",
     ),
     seed_option,
     click.option(
@@ -152,7 +163,7 @@ learning_options = stack(
         metavar="NAME",
         default="auto",
         show_default=True,
-        help="Where to compute: auto, cpu, cuda or cuda:N.",
+        help="Device: auto, cpu, cuda or cuda:N.",
     ),
     threads_option,
     click.option(
@@ -166,9 +177,10 @@ teaching_options = stack(
         type=FILE_NAME,
         metavar="NAME",
         multiple=True,
-        help="Train an LSTM or MLP on a larger model's predictions for your texts and variations of"
-        " them: minilm, a folder or OWNER/NAME, which are fine-tuned first; or a saved model's"
-        " folder. Repeated, they teach together.",
+        help="Knowledge distillation: train an LSTM or MLP on a larger model's predictions for your"
+        " texts and variations of them. The larger model: minilm, a folder, or OWNER/NAME on the"
+        " Hugging Face hub, which are fine-tuned first; or the folder of a saved model. May be"
+        " repeated: their predictions are averaged.",
     ),
     click.option(
         "--unlabelled",
@@ -181,7 +193,7 @@ teaching_options = stack(
         "--teaching-minutes",
         metavar="M",
         type=float,
-        help="Time limit for fine-tuning the teacher and labelling.",
+        help="Time limit for fine-tuning the teacher and labelling.  [default: none]",
     ),
 )
 
@@ -196,9 +208,9 @@ training_options = stack(
     click.option(
         "--overwrite",
         is_flag=True,
-        help="Replace a model that is there; begin anew where a training was interrupted.",
+        help="Replace an existing model; restart a training that was interrupted.",
     ),
-    click.option("--resume", is_flag=True, help="Go on with the training that was interrupted."),
+    click.option("--resume", is_flag=True, help="Continue a training that was interrupted."),
     click.option(
         "--family",
         "--model",
@@ -206,12 +218,16 @@ training_options = stack(
         metavar="FAMILY",
         default="lstm",
         show_default=True,
-        help="What to train: count (words and characters, logistic regression); logreg or mlp, over"
-        " averaged word vectors; lstm; or transformer, which is fine-tuned.",
+        help="Family of models: count (word and character n-grams, logistic regression); logreg or"
+        " mlp (averaged word vectors); lstm; or transformer (fine-tuned).",
     ),
-    click.option("--epochs", metavar="N", help="Most passes over the training texts."),
-    click.option("--learning-rate", metavar="RATE", help="The optimizer's highest rate."),
-    click.option("--batch-size", metavar="N", help="Texts per update."),
+    click.option(
+        "--epochs", metavar="N", help="Maximum number of epochs.  [default: the recipe's]"
+    ),
+    click.option(
+        "--learning-rate", metavar="RATE", help="Peak learning rate.  [default: the recipe's]"
+    ),
+    click.option("--batch-size", metavar="N", help="Texts per update.  [default: the recipe's]"),
     split_option("the recipe's"),
     learning_options,
     teaching_options,
@@ -219,8 +235,8 @@ training_options = stack(
         "--max-minutes",
         metavar="M",
         type=float,
-        help="End the whole command within M minutes; with --resume, 0 makes a model of the best"
-        " so far.",
+        help="Time limit for the whole command; with --resume, 0 saves the best epoch so far."
+        "  [default: none]",
     ),
 )
 
@@ -229,8 +245,9 @@ abstain_option = click.option(
     metavar="P",
     type=float,
     default=0.0,
+    show_default=True,
     help="Give no label where the most probable one has a probability below P. The model's"
-    " report.html shows what P leaves.",
+    " report.html shows accuracy and coverage by P.",
 )
 
 kernel_option = click.option(
@@ -238,11 +255,11 @@ kernel_option = click.option(
     metavar="NAME",
     default="numpy",
     show_default=True,
-    help="What computes an LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
-    " int8-quantized. Numba is the extra 'numba', and takes a second or two to begin.",
+    help="Implementation of the LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
+    " int8-quantized. Numba is the extra 'numba', and compiles for a second or two.",
 )
 
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing output.")
 
 verbosity_options = stack(
     click.option("-v", "--verbose", is_flag=True, help="Show details."),
@@ -264,7 +281,7 @@ def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console)
 input_encoding_option = click.option(
     "--encoding",
     metavar="NAME",
-    help="The encoding of standard input, such as cp1252.  [default: found by its bytes]",
+    help="The encoding of standard input, such as cp1252.  [default: detected]",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -45,7 +45,7 @@ class _PredictedText(_Prediction, total=False):
 @click.argument("bundle", type=FILE_NAME)
 @click.argument("texts", nargs=-1, type=argument_text, metavar="[TEXT]...")
 @json_option
-@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object a text.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per text.")
 @input_encoding_option
 @abstain_option
 @kernel_option
@@ -63,13 +63,13 @@ def predict(
 ) -> None:
     """Label each TEXT, or each line of standard input, with the model in BUNDLE.
 
-    Lines are answered as they come. 'wordgate score' does whole tables.
+    Lines are answered as they arrive. For whole files use 'wordgate score'.
 
-    Prints a line a text: the labels with their probabilities, the most probable first, and after
-    a tab the text. Where the model abstains the line begins with a dash, in JSON the label is null.
-    So it is for a text that is empty or white space alone, which has no probabilities; JSON has an
-    'error' for it. A model of several columns takes them in one TEXT, in the form that 'wordgate
-    info' shows, such as 'entity | text'.
+    Prints one line per text: the labels with their probabilities, the most probable first, a tab,
+    and the text. Where the model abstains the line begins with a dash, and in JSON the label is
+    null. The same holds for a text that is empty or only white space, which has no probabilities;
+    JSON has an 'error' for it. A model of several columns takes them in one TEXT, in the form that
+    'wordgate info' shows, such as 'entity | text'.
     """
     from wordgate.prediction.predictor import check_abstain, load_aloud
     from wordgate.runtime.progress import Console

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     "--folds",
     metavar="K",
     type=click.IntRange(min=2),
-    help="Cross-validate, too: K more models, each tested on a fold of whole groups it has not"
-    " seen, and compared with the family count on the same folds. The model kept is that of the"
-    " ordinary split.",
+    help="Cross-validate as well: K more models, each tested on a fold of whole groups that it has"
+    " not seen, and compared with the family count on the same folds. The saved model is that of"
+    " the ordinary split.",
 )
 @json_option
 @verbosity_options

@@ -319,7 +319,7 @@ def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None
     """Refuse before the work what could not be written after it, or resumed."""
     if out is None:
         if resume:
-            raise SettingsError("to resume a comparison, say by `out` which one")
+            raise SettingsError("name the comparison to resume by its folder, `out`")
         return
     kept = checkpoint_path(out)
     check_place(kept, _WHAT, folder=True)

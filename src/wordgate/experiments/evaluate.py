@@ -105,24 +105,24 @@ class LabelledRows:
 
     Attributes:
         dataset: The texts and their classes.
+        rows: Their places in the data, from 1.
         known: bool [n], which had a part in the model's training; None if it can't be told.
         seen: How many did; None if it can't be told.
         reading: How they were read.
     """
 
     dataset: Dataset
+    rows: Sequence[int]
     known: NDArray[np.bool_] | None
     seen: Seen | None
     reading: ReadReport
 
-        rows: Their places in the data, from 1.
 
 def evaluate(
     bundle: str | Path,
     data: Any,
     *,
     kernel: str = NUMPY,
-    rows: Sequence[int]
     threads: int | None = None,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
@@ -177,6 +177,7 @@ def labelled_rows(
         bundle: The model's folder.
         config: What it says of the model.
         data: What `evaluate` takes.
+        seed: What a limit samples by; None for the model's.
         **reading: How to read it.
 
     Raises:
@@ -187,7 +188,6 @@ def labelled_rows(
     options, limit = without_limit(reading)
     table, options = _read(data, config, options)
     column = config.columns().get("group")
-        seed: What a limit samples by; None for the model's.
     if table.groups is None and options.get("group") is None and column is not None:
         table = _with_groups_of_training(table, data, options, column[0], prints)
     seed = config.seed if seed is None else seed
@@ -256,7 +256,7 @@ def _with_groups_of_training(
         bodies = [table.bodies[row] for row in np.flatnonzero(known)]
         if prints.near_copies(bodies).found.mean() < MOSTLY:
             return table
-    reason = f"the groups of {known.sum():,} of {len(grouped):,} rows stood in training"
+    reason = f"the groups of {known.sum():,} of {len(grouped):,} rows were in training"
     reasons = {choice.role: choice.reason for choice in table.reading.columns if not choice.given}
     return _with_reasons(grouped, {**reasons, "group": reason})
 

@@ -113,7 +113,9 @@ def export_onnx(
 
 def _check_call(data: Any, reading: ReadingOptions, *, int8: bool) -> None:
     if data is not None and not int8:
-        raise SettingsError("data has no effect without int8: float32 is held to the model itself")
+        raise SettingsError(
+            "data has no effect without int8: float32 is compared with the model itself"
+        )
     given = [name for name, value in reading.items() if value]
     if data is None and given:
         raise SettingsError(f"{given[0]} has no effect without data; leave it out")

@@ -279,7 +279,7 @@ def check_folds(
     if settings.split == "random":
         raise SettingsError("--folds keeps groups and copies together; leave out --split random")
     if max_minutes is not None:
-        raise SettingsError("--folds trains a model a fold; leave out --max-minutes")
+        raise SettingsError("--folds trains a model for each fold; leave out --max-minutes")
 
 
 def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
@@ -294,7 +294,7 @@ def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
         raise SettingsError(f"folds is {n_folds}; it must be 2 or more")
     if parts_given:
         raise SettingsError(
-            "--folds deals all rows anew; leave out --valid, --test and --split-column"
+            "--folds assigns all rows to folds; leave out --valid, --test and --split-column"
         )
 
 
@@ -344,6 +344,6 @@ def resolve_vectors(
     if size > LARGEST_EMBEDDING:
         raise SettingsError(
             f"the word vectors have {pretrained.dim:,} dimensions, {size:,} with"
-            f" lstm.vectors_extra_size; the most is {LARGEST_EMBEDDING:,}"
+            f" lstm.vectors_extra_size; the maximum is {LARGEST_EMBEDDING:,}"
         )
     return settings.with_vectors_of(pretrained.dim), pretrained

@@ -36,7 +36,7 @@ from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
 TEACHER_VECTORS = "vectors.safetensors"
 _ANSWERS = "answers.safetensors"
 _ARRAY = "log_proba"
-_REMEDY = "delete it, or begin anew with --overwrite"
+_REMEDY = "delete it, or start over with --overwrite"
 _SECONDS_BETWEEN = 20.0  # two writings of all answers
 _Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
@@ -71,11 +71,11 @@ def checkpoint_config(
     if resume and not FAMILIES[family].can_resume:
         resumable = ", ".join(known.name for known in FAMILIES.values() if known.can_resume)
         raise SettingsError(
-            f"--resume has no effect: a {family} model is fitted in one piece; kept on its way is"
-            f" the training of the families {resumable}"
+            f"--resume has no effect: a {family} model is fitted in one step; only trainings of the"
+            f" families {resumable} have checkpoints"
         )
     if resume and out is None:
-        raise SettingsError("to resume a training, say by `out` which one")
+        raise SettingsError("name the training to resume by its folder, `out`")
     if out is None or not FAMILIES[family].can_resume:
         return None
     file, folders = checkpoint_path(out), {"baseline": baseline_path(out)}
@@ -162,14 +162,14 @@ def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: b
         raise BundleError(f"there is no {kept} to resume from; leave --resume out to begin")
     if kept.exists() and not resume and not overwrite:
         raise BundleError(
-            f"a {what} into {out} was interrupted and left {kept}: go on with it by --resume, or"
-            " begin anew with --overwrite"
+            f"a {what} into {out} was interrupted and left {kept}: continue it with --resume, or"
+            " start over with --overwrite"
         )
     if resume and not overwrite and os.path.lexists(out):
         raise BundleError(
-            f"{out} is there, and {kept} beside it: if the {what} was stopped just after it had"
-            f" written {out}, that is whole, and you can delete {kept}; if it was to replace"
-            f" {out}, add --overwrite"
+            f"both {out} and {kept} exist: if the {what} was stopped just after it had written"
+            f" {out}, that is complete, and you can delete {kept}; if it was to replace {out}, add"
+            " --overwrite"
         )
 
 

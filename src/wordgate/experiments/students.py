@@ -76,7 +76,7 @@ class TeacherConfig:
             return self
         found = read_unlabelled(files, table, progress, encoding=encoding)
         progress.say(
-            f"texts without labels: {len(found):,}, each once and none that is labelled, too"
+            f"texts without labels: {len(found):,}, duplicates and labelled texts left out"
         )
         return replace(self, unlabelled=found)
 

@@ -24,11 +24,11 @@ class Limits:
     """
 
     max_body_bytes: int = _limit(8 * MEBIBYTE, "Bytes of a request's body; beyond: 413.")
-    max_texts: int = _limit(1000, "Texts a request; beyond: 422.")
-    max_text_length: int = _limit(10_000, "Characters a text; beyond: 422.")
+    max_texts: int = _limit(1000, "Texts per request; beyond: 422.")
+    max_text_length: int = _limit(10_000, "Characters per text; beyond: 422.")
     max_explain_length: int = _limit(2000, "Characters of a text to explain; beyond: 422.")
     max_queue: int = _limit(
-        4096, "Texts that wait to be predicted; beyond: 503. An explained word counts as a text."
+        4096, "Texts waiting to be predicted; beyond: 503. An explained word counts as a text."
     )
     max_batch: int = _limit(1024, "Texts predicted together.")
     batch_wait: float = _limit(
