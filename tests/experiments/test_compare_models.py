@@ -36,7 +36,7 @@ def test_models_have_the_scores_that_evaluate_gives_each(count_model, lstm_model
     compared = wordgate.compare_models(folders, count_model.data)
     for folder, model in zip(folders, compared.models, strict=True):
         alone = wordgate.evaluate(folder, count_model.data)
-        assert (model.name, model.seen) == (str(folder), alone.seen)
+        assert (model.path, model.name, model.seen) == (str(folder), str(folder), alone.seen)
         assert model.judged.scores == alone.scores
         assert model.unseen.scores == alone.unseen  # both were trained on the same rows
     assert compared.n - compared.known == compared.models[0].unseen.scores.n
@@ -87,6 +87,7 @@ def test_labels_of_another_order_are_matched_by_name(few_reviews, tmp_path):
     write_bundle(bundle, tmp_path / "m")
     write_bundle(turned, tmp_path / "turned")
     models = wordgate.compare_models([tmp_path / "m", tmp_path / "turned"], few_reviews).models
+    assert [model.name for model in models] == ["m", "turned"]
     assert models[1].judged.agreement == 0
     right, wrong = (model.judged.scores.accuracy for model in models)
     assert wrong == pytest.approx(1 - right)

@@ -90,7 +90,7 @@ def compare(
 
     Or compare saved models on a file: 'wordgate compare MODEL MODEL --data FILE'. Each MODEL is
     the folder of a model, compared with the first. Rows that a model knows from its training are
-    counted, and left out of a second table. Of the options those about reading FILE have an effect.
+    counted; scores are also given without them. Only the options about reading FILE have an effect.
     """
     if are_models(sources, data) and data is not None:
         progress = progress_of(verbose=verbose, quiet=quiet)

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from wordgate.cli.evaluate import format_seen
-from wordgate.cli.streams import print_json, remark, warn_of_changes, wrapped, write_result
+from wordgate.cli.streams import print_json, warn_of_changes, wrapped, write_result
 
 if TYPE_CHECKING:
     from wordgate.experiments.compare_models import JudgedModel, ModelComparison
@@ -72,13 +72,15 @@ def compare_saved(
             raise click.UsageError(f"{option.opts[0]} has no effect on saved models: leave it out")
     from wordgate.experiments.compare_models import compare_models
 
-    reading = {name: options[name] for name in _READING}
+    read = {name: options[name] for name in _READING}
     comparison = compare_models(
-        bundles, data, threads=options["threads"], progress=progress, **reading
+        bundles, data, threads=options["threads"], progress=progress, **read
     )
     for model in comparison.models:
-        warn_of_changes(model.name, model.predictor.changed_files)
-    remark("\n".join(comparison.reading.lines()))
+        warn_of_changes(model.path, model.predictor.changed_files)
+    reading = comparison.reading
+    progress.say("\n".join(reading.summary(len(comparison.models[0].predictor.labels))))
+    progress.detail("\n".join(["", *reading.lines()]))
     if as_json:
         print_json(comparison.to_json())
     else:
@@ -90,24 +92,34 @@ def format_model_comparison(comparison: "ModelComparison") -> str:
     models = comparison.models
     parts = [
         wrapped("\n".join(f"{model.name}: {format_seen(model.seen)}" for model in models)),
-        _table(comparison, f"all {comparison.n:,} rows", [model.judged for model in models]),
+        _tables(comparison, f"all {comparison.n:,} rows", [model.judged for model in models]),
     ]
     unseen = [model.unseen for model in models if model.unseen is not None]
     if unseen and comparison.known is not None:
         n_unseen = comparison.n - comparison.known
-        parts.append(_table(comparison, f"{n_unseen:,} rows that no model knows", unseen))
+        parts.append(_tables(comparison, f"{n_unseen:,} unseen rows", unseen))
     parts.append(wrapped("\n".join(_sentences(comparison, unseen))))
     return "\n\n".join(parts)
 
 
-def _table(comparison: "ModelComparison", title: str, judged: "Sequence[JudgedModel]") -> str:
+def _tables(comparison: "ModelComparison", rows: str, judged: "Sequence[JudgedModel]") -> str:
     """Lay out the scores of the models on some rows, and their differences to the first."""
-    from wordgate.experiments.compare_models import HEADER
-    from wordgate.report.text import text_table
+    from wordgate.experiments.compare_models import DIFFERENCE_HEADER
+    from wordgate.report.text import SCORE_HEADER, score_cells, text_table
 
-    pairs = zip(comparison.models, judged, strict=True)
-    rows = [(model.title(), *one.cells()) for model, one in pairs]
-    return "\n".join(text_table([(title, *HEADER), *rows]))
+    names = [model.title() for model in comparison.models]
+    pairs = list(zip(names, judged, strict=True))
+    scores = [(name, *score_cells(one.scores)) for name, one in pairs]
+    differences = [(name, *one.difference_cells()) for name, one in pairs[1:]]
+    return "\n".join(
+        [
+            *text_table([(rows, *SCORE_HEADER), *scores]),
+            "",
+            *text_table(
+                [(f"against {comparison.models[0].name}", *DIFFERENCE_HEADER), *differences]
+            ),
+        ]
+    )
 
 
 def _sentences(comparison: "ModelComparison", unseen: "Sequence[JudgedModel]") -> list[str]:
@@ -116,7 +128,7 @@ def _sentences(comparison: "ModelComparison", unseen: "Sequence[JudgedModel]") -
 
     first, *others = comparison.models
     judged = list(unseen) or [model.judged for model in comparison.models]
-    where = " on the rows that no model knows" if unseen else ""
+    where = " on the unseen rows" if unseen else ""
     lines, methods = [], set()
     for model, one in zip(others, judged[1:], strict=True):
         if (difference := one.difference) is None:
@@ -130,6 +142,7 @@ def _sentences(comparison: "ModelComparison", unseen: "Sequence[JudgedModel]") -
         )
     return [
         *lines,
+        *(["Unseen are rows that none of the models knows from its training."] if unseen else []),
         f"points: accuracy less that of {first.name} on the same rows, in hundredths, paired by"
-        f" group ({'; '.join(sorted(methods))}). agree: rows that both give the same label.",
+        f" group ({'; '.join(sorted(methods))}). same label: share of rows that both label alike.",
     ]

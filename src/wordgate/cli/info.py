@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli.options import FILE_NAME, json_option
-from wordgate.cli.streams import print_json, warn_of_changes, write_result
+from wordgate.cli.streams import print_json, warn_of_changes, wrapped, write_result
 
 if TYPE_CHECKING:
     from wordgate.bundle.config import Config
@@ -61,7 +61,7 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "Metrics | 
         lines.append("Its scores are not known any more: metrics.json was changed or lost.")
     else:
         lines.append("It was never evaluated on test rows.")
-    return "\n".join(map(one_line, lines))
+    return "\n".join(wrapped(one_line(line), indent=4) for line in lines)
 
 
 def _evaluation(config: "Config", metrics: "Metrics") -> list[str]:

@@ -32,7 +32,7 @@ from wordgate.runtime.display import html_table, one_line
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 
-HEADER = (*SCORE_HEADER, "points", "95 % interval", "p", "agree")
+DIFFERENCE_HEADER = ("points", "95 % interval", "p", "same label")
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,16 @@ class JudgedModel:
     difference: PairedDifference | None
     agreement: float | None
 
-    def cells(self) -> tuple[str, ...]:
-        """Write it in short, as `HEADER` names it."""
-        versus = (UNDEFINED,) * 4
-        if self.difference is not None and self.agreement is not None:
-            versus = (
-                format_points(self.difference),
-                format_points_interval(self.difference),
-                format_p_value(self.difference.p_value).removeprefix("p ").removeprefix("= "),
-                f"{self.agreement:.1%}",
-            )
-        return (*score_cells(self.scores), *versus)
+    def difference_cells(self) -> tuple[str, ...]:
+        """Write how it compares with the first model, as `DIFFERENCE_HEADER` names it."""
+        if self.difference is None or self.agreement is None:
+            return (UNDEFINED,) * len(DIFFERENCE_HEADER)
+        return (
+            format_points(self.difference),
+            format_points_interval(self.difference),
+            format_p_value(self.difference.p_value).removeprefix("p ").removeprefix("= "),
+            f"{self.agreement:.1%}",
+        )
 
     def to_json(self) -> dict[str, object]:
         """Give it as plain JSON values."""
@@ -76,7 +75,8 @@ class ComparedModel:
     """One of several saved models.
 
     Attributes:
-        name: Its folder, as it was given.
+        path: Its folder, as it was given.
+        name: The folder without those that it lies in, if this tells it from the other models.
         predictor: The model.
         seen: How many of the rows it knows from its training; None if that can't be told.
         judged: Its scores on all rows.
@@ -84,6 +84,7 @@ class ComparedModel:
             it can't be told of a model.
     """
 
+    path: str
     name: str
     predictor: Predictor
     seen: Seen | None
@@ -97,7 +98,7 @@ class ComparedModel:
     def to_json(self) -> dict[str, object]:
         """Give it as plain JSON values."""
         return {
-            "model": self.name,
+            "model": self.path,
             "family": self.predictor.config.family,
             "seen": None if self.seen is None else asdict(self.seen),
             **self.judged.to_json(),
@@ -127,8 +128,13 @@ class ModelComparison:
         return f"ModelComparison({', '.join(scores)}, n={self.n})"
 
     def _repr_html_(self) -> str:
-        rows = [(model.title(), *model.judged.cells()) for model in self.models]
-        return html_table(f"Comparison of models on {self.n:,} rows", rows, ("model", *HEADER))
+        rows = [
+            (model.title(), *score_cells(one.scores), *one.difference_cells())
+            for model in self.models
+            for one in [model.judged]
+        ]
+        header = ("model", *SCORE_HEADER, *DIFFERENCE_HEADER)
+        return html_table(f"Comparison of models on {self.n:,} rows", rows, header)
 
     def to_json(self) -> dict[str, object]:
         """Give all of it as plain JSON values."""
@@ -167,23 +173,23 @@ def compare_models(
         MissingExtraError: The extra `train` is not installed.
     """
     require_extra("train", "comparing models")
-    names = [] if isinstance(bundles, str | Path) else [str(bundle) for bundle in bundles]
-    if len(names) < 2:
+    paths = [] if isinstance(bundles, str | Path) else [str(bundle) for bundle in bundles]
+    if len(paths) < 2:
         raise SettingsError("two models or more are compared; `evaluate` judges a single one")
-    shown = progress or Silent()
-    predictors = [load_aloud(name, lambda: shown, threads=threads) for name in names]
+    shown, names = progress or Silent(), _names(paths)
+    predictors = [load_aloud(path, lambda: shown, threads=threads) for path in paths]
     first = predictors[0]
     orders = [
-        _label_order(first, one, (names[0], name))
-        for name, one in zip(names, predictors, strict=True)
+        _label_order(first, one, (paths[0], path))
+        for path, one in zip(paths, predictors, strict=True)
     ]
     with limited_blas(choose_threads(threads)):
         with stage(shown, f"Reading {called(data)}, and looking for rows known from training"):
             rows = [
-                labelled_rows(name, one.config, data, seed=first.config.seed, **reading)
-                for name, one in zip(names, predictors, strict=True)
+                labelled_rows(path, one.config, data, seed=first.config.seed, **reading)
+                for path, one in zip(paths, predictors, strict=True)
             ]
-        _check_same_rows(rows, names)
+        _check_same_rows(rows, paths)
         log_proba = []
         for name, one, own, order in zip(names, predictors, rows, orders, strict=True):
             with stage(shown, f"Predicting {len(own.rows):,} texts with {name}"):
@@ -197,16 +203,25 @@ def compare_models(
             unseen: list[JudgedModel] | list[None] = [None] * len(names)
             if known is not None and 0 < known.sum() < len(known):
                 unseen = _judge(evaluator.part(~known), [one[~known] for one in log_proba])
-    models = zip(names, predictors, [own.seen for own in rows], judged, unseen, strict=True)
+    found = zip(predictors, [own.seen for own in rows], judged, unseen, strict=True)
     return ModelComparison(
-        models=tuple(ComparedModel(*model) for model in models),
+        models=tuple(
+            ComparedModel(path, name, *one)
+            for path, name, one in zip(paths, names, found, strict=True)
+        ),
         n=len(test),
         known=None if known is None else int(known.sum()),
         reading=rows[0].reading,
     )
 
 
-def _label_order(first: Predictor, other: Predictor, names: tuple[str, str]) -> list[int]:
+def _names(paths: Sequence[str]) -> list[str]:
+    """Name models by their folders, without those that they lie in if that tells them apart."""
+    names = [Path(path).name for path in paths]
+    return names if all(names) and len(set(names)) == len(names) else list(paths)
+
+
+def _label_order(first: Predictor, other: Predictor, paths: tuple[str, str]) -> list[int]:
     """Find each label of the first model among another one's.
 
     Raises:
@@ -216,22 +231,22 @@ def _label_order(first: Predictor, other: Predictor, names: tuple[str, str]) -> 
     if set(labels) != set(first.labels):
         known = [", ".join(map(repr, one.labels)) for one in (first, other)]
         raise SettingsError(
-            f"models are compared that know the same labels: {names[0]} knows {known[0]:.200}, and"
-            f" {names[1]} knows {known[1]:.200}"
+            f"models are compared that know the same labels: {paths[0]} knows {known[0]:.200}, and"
+            f" {paths[1]} knows {known[1]:.200}"
         )
     return [labels.index(label) for label in first.labels]
 
 
-def _check_same_rows(rows: Sequence[LabelledRows], names: Sequence[str]) -> None:
+def _check_same_rows(rows: Sequence[LabelledRows], paths: Sequence[str]) -> None:
     """Refuse models that read different rows of the data.
 
     Raises:
         DataError: Two of them do.
     """
-    for own, name in zip(rows, names, strict=True):
+    for own, path in zip(rows, paths, strict=True):
         if own.rows != rows[0].rows:
             raise DataError(
-                f"{names[0]} and {name} read different rows of the data, {len(rows[0].rows):,} and"
+                f"{paths[0]} and {path} read different rows of the data, {len(rows[0].rows):,} and"
                 f" {len(own.rows):,}: they take different columns as text or as group. Name the"
                 " same ones for all models with --text and --group"
             )
