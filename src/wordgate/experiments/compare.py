@@ -97,14 +97,14 @@ def compare(
     watch: Callable[[Comparison], None] | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Comparison:
-    """Fit every family on the same splits, random beside grouped, and compare them with proof.
+    """Fit every family on the same splits, random beside grouped, and compare them by paired tests.
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
             or polars frame.
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
-        overwrite: Replace a comparison that is there, and begin anew where one was interrupted.
-        resume: Go on with the comparison into `out` that was interrupted, after its last model.
+        overwrite: Replace an existing comparison, and start over where one was interrupted.
+        resume: Continue the comparison into `out` that was interrupted, after its last model.
         models: The families, and ``taught`` for an LSTM that a teacher taught, in any order: the
             simplest comes first. None for all families that can take part, and ``taught``
             where there is a teacher.
@@ -132,7 +132,7 @@ def compare(
         The comparison.
 
     Raises:
-        WordgateError: Data, settings or destination can't be used; the message says how to mend.
+        WordgateError: Data, settings or destination can't be used; the message says what to do.
         KeyboardInterrupt: The comparison was interrupted; what was finished stands beside `out`.
     """
     require_extra("train", "comparing models")

@@ -133,9 +133,8 @@ def train(
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
             or polars frame.
         out: The folder to write the bundle to; None keeps it in memory.
-        overwrite: Replace a bundle that is there, and begin anew if a training into it was
-            interrupted.
-        resume: Go on with the training into `out` that was interrupted.
+        overwrite: Replace an existing bundle, and start over if a training into it was interrupted.
+        resume: Continue the training into `out` that was interrupted.
         model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
         recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; None for
             ``taught`` with a teacher, else ``default``.
@@ -150,15 +149,15 @@ def train(
         valid: A file of the same columns for validation.
         test: A file of the same columns for test.
         split_column: A column that says ``train``, ``valid`` or ``test``.
-        folds: Cross-validate as well: deal all rows to so many folds of whole groups, and test a
-            model like the kept one on each fold. The model kept is that of the ordinary split.
-        seed: Decides the split, the first weights, the order, the dropout, the resampling.
+        folds: Cross-validate as well: assign all rows to so many folds of whole groups, and test a
+            model like the one kept on each fold. The model kept is that of the ordinary split.
+        seed: Random seed of the split, the initial weights, the order of the texts, the dropout and
+            the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        threads: In how many threads to compute on the processor; None for what the environment
-            variable WORDGATE_THREADS says, else OMP_NUM_THREADS, else for as many as there are
-            cores.
-        max_minutes: End within so many minutes, with the best epoch until then; with `resume`, 0
-            makes a model of what there is.
+        threads: Number of CPU threads; None for the environment variable WORDGATE_THREADS, else
+            OMP_NUM_THREADS, else the number of available cores.
+        max_minutes: Time limit of all of it in minutes; the best epoch until then is kept. With
+            `resume`, 0 makes a model of the best epoch so far.
         no_texts: Leave the texts of test rows out of the model's report.
         progress: Where remarks go; to standard error if not given.
         **reading: How to read the data: see `ReadingOptions`.
@@ -167,7 +166,7 @@ def train(
         The model and its scores.
 
     Raises:
-        WordgateError: Data, settings or destination can't be used; the message says how to mend.
+        WordgateError: Data, settings or destination can't be used; the message says what to do.
         KeyboardInterrupt: The training was interrupted; its checkpoint stands beside `out`.
     """
     clock = Clock(max_minutes=max_minutes, resumed=resume)
