@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from wordgate.experiments.compare_models import JudgedModel, ModelComparison
     from wordgate.runtime.progress import Progress
 
-_READING = ("text", "label", "group", "drop_labels", "encoding", "limit")
-_READ = {*_READING, "sources", "data", "threads", "as_json", "verbose", "quiet"}
-"""The parameters of `wordgate compare` that have an effect on saved models."""
+_READ = {"sources", "data", "threads", "as_json", "verbose", "quiet"}
+"""The parameters of `wordgate compare` that have an effect on saved models, besides reading."""
 
 
 def are_models(sources: Sequence[str], data: str | None) -> bool:
@@ -66,21 +65,26 @@ def compare_saved(
     Raises:
         UsageError: An option was given that has no effect on saved models.
     """
+    from wordgate.experiments.compare_models import compare_models
+    from wordgate.experiments.reading import ReadingOptions
+
+    reading = ReadingOptions.__optional_keys__ & options.keys()
     for option in context.command.params:
         given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-        if given and option.name not in _READ:
+        if given and option.name not in _READ | reading:
             raise click.UsageError(f"{option.opts[0]} has no effect on saved models: leave it out")
-    from wordgate.experiments.compare_models import compare_models
-
-    read = {name: options[name] for name in _READING}
     comparison = compare_models(
-        bundles, data, threads=options["threads"], progress=progress, **read
+        bundles,
+        data,
+        threads=options["threads"],
+        progress=progress,
+        **{name: options[name] for name in reading},
     )
     for model in comparison.models:
         warn_of_changes(model.path, model.predictor.changed_files)
-    reading = comparison.reading
-    progress.say("\n".join(reading.summary(len(comparison.models[0].predictor.labels))))
-    progress.detail("\n".join(["", *reading.lines()]))
+    report = comparison.reading
+    progress.say("\n".join(report.summary(len(comparison.models[0].predictor.labels))))
+    progress.detail("\n".join(["", *report.lines()]))
     if as_json:
         print_json(comparison.to_json())
     else:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from wordgate.errors import SettingsError, address_message, did_you_mean
-from wordgate.settings.schema import Settings, flattened, setting_fields
+from wordgate.settings.schema import Settings, flattened, format_setting, setting_fields
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -104,10 +104,11 @@ def _toml(value: object) -> str:
     """Write a setting's value as TOML: several strings joined by ``+``, as recipes have them."""
     if isinstance(value, bool | int | float):
         return json.dumps(value)
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_toml(name)} = {_toml(one)}' for name, one in value.items())} }}"
     if isinstance(value, list) and not all(isinstance(one, str) for one in value):
         return f"[{', '.join(map(_toml, value))}]"
-    joined = "+".join(value) if isinstance(value, list) else str(value)
-    return json.dumps(joined, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(format_setting(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> Settings:
