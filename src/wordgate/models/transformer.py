@@ -20,6 +20,7 @@ from wordgate.text.subwords import SubwordEncoder
 
 if TYPE_CHECKING:
     from wordgate.models.transformer_network import TransformerNetwork
+    from wordgate.text.encoder import EncodedTexts
 
 POOLING = "mean"
 _TEXTS_AT_ONCE = 16_384  # their ids stand in memory together
@@ -53,12 +54,13 @@ class TransformerModel:
         """Compute log-probabilities, float64 [n, classes]."""
         parts = [texts[i : i + _TEXTS_AT_ONCE] for i in range(0, len(texts), _TEXTS_AT_ONCE)]
         answers = [
-            self.network.log_proba(
-                self.encoder.encode(part, threads=self.threads), threads=self.threads
-            )
-            for part in parts
+            self.log_proba_of(self.encoder.encode(part, threads=self.threads)) for part in parts
         ]
         return np.concatenate([np.zeros((0, self.network.n_classes)), *answers])
+
+    def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
+        """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
+        return self.network.log_proba(encoded, threads=self.threads)
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the tokenizer and the network's form, and the weights by their names."""

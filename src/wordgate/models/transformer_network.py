@@ -92,6 +92,11 @@ class TransformerNetwork:
         self.pad_id = pad_id
 
     @property
+    def encoder_config(self) -> Any:
+        """Give transformers' own object of the encoder's description, defaults filled in."""
+        return self.modules["encoder"].config
+
+    @property
     def n_classes(self) -> int:
         """Count the classes."""
         return int(self.modules["head"].out_features)  # type: ignore[arg-type]
@@ -110,12 +115,37 @@ class TransformerNetwork:
     def max_length(self) -> int:
         """Count the subwords of the longest text that can be read."""
         limits = [int(self.config.get("max_position_embeddings", 0)) or 2**31]
+        for module in self._position_embeddings():
+            before = 0 if module.padding_idx is None else module.padding_idx + 1
+            limits.append(module.num_embeddings - before)
+        return min(limits)
+
+    @property
+    def position_padding(self) -> int | None:
+        """Give the position and the id of padding, behind which RoBERTa and its kin count."""
+        return next((module.padding_idx for module in self._position_embeddings()), None)
+
+    @torch.inference_mode()
+    def position_bias(self) -> NDArray[np.float32] | None:
+        """Compute what MPNet adds to the attention of a subword to one so far behind or ahead.
+
+        Returns:
+            float32 [2 * max_length - 1, heads], from the farthest behind to the farthest ahead;
+            None for encoders without.
+        """
+        layers = getattr(self.modules["encoder"], "encoder", None)
+        compute = getattr(layers, "compute_position_bias", None)
+        if compute is None:
+            return None
+        (bias,) = compute(torch.zeros(1, self.max_length, 1))  # [heads, time, time]
+        ahead, behind = bias[:, 0, :], bias[:, 1:, 0]
+        found: NDArray[np.float32] = torch.cat([behind.flip(1), ahead], dim=1).T.numpy()
+        return found
+
+    def _position_embeddings(self) -> Iterator[torch.nn.Embedding]:
         for name, module in self.modules.named_modules():
             if isinstance(module, torch.nn.Embedding) and name.endswith("position_embeddings"):
-                # RoBERTa and its kin count positions from behind the padding's.
-                before = 0 if module.padding_idx is None else module.padding_idx + 1
-                limits.append(module.num_embeddings - before)
-        return min(limits)
+                yield module
 
     def logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Score texts before softmax.
