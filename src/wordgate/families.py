@@ -33,7 +33,6 @@ class Family:
         extra: The extra that fitting and predicting need besides; None for none.
         can_be_taught: Whether it can learn from a teacher.
         can_resume: Whether its training is kept against an interruption.
-        can_export: Whether its models can be exported to ONNX.
     """
 
     name: str
@@ -50,7 +49,6 @@ class Family:
     extra: str | None = None
     can_be_taught: bool = False
     can_resume: bool = False
-    can_export: bool = False
 
     @property
     def uses_torch(self) -> bool:
@@ -91,7 +89,6 @@ FAMILIES = {
             vectors="required",
             cpu_alone=True,
             packages=("scipy",),
-            can_export=True,
         ),
         Family(
             "mlp",
@@ -105,7 +102,6 @@ FAMILIES = {
             packages=(TORCH,),
             can_be_taught=True,
             can_resume=True,
-            can_export=True,
         ),
         Family(
             "lstm",
@@ -119,7 +115,6 @@ FAMILIES = {
             packages=(TORCH,),
             can_be_taught=True,
             can_resume=True,
-            can_export=True,
         ),
         Family(
             "transformer",

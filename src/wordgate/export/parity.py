@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
+from wordgate.export.inputs import LARGEST_BATCH, InputForm, Inputs
 from wordgate.models.base import Floats
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
@@ -27,9 +29,7 @@ MEAN_TOLERANCE = 0.02
 """Of int8: between the probabilities of a text where they differ most, in the mean of all texts."""
 ACCURACY_TOLERANCE = 0.003
 
-LONGEST = 200
-LARGEST_BATCH = 256
-_ALONE = (0, 1, 2, 3, 4, 5, 10, 50, 100, 199, LONGEST)
+_ALONE = (0, 1, 2, 3, 4, 5, 10, 50, 100, 199, 200)
 _TOGETHER = (2, 3, 7, 16, 33, 64, 100, 255, LARGEST_BATCH)
 _EMPTY_TOGETHER = 3
 _MOST_BATCHES = 50
@@ -68,12 +68,11 @@ class Session:
         facts: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         return facts
 
-    def probabilities(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> Floats:
+    def probabilities(self, *inputs: NDArray[Any]) -> Floats:
         """Compute probabilities.
 
         Args:
-            ids: int64 [batch, time].
-            lengths: int64 [batch].
+            *inputs: The file's inputs, in their order.
 
         Returns:
             float32 [batch, classes].
@@ -82,7 +81,9 @@ class Session:
             BundleError: ONNX Runtime fails.
         """
         try:
-            (found,) = self._session.run(["probabilities"], {"ids": ids, "lengths": lengths})
+            names = [each.name for each in self._session.get_inputs()]
+            fed = dict(zip(names, inputs, strict=True))
+            (found,) = self._session.run(["probabilities"], fed)
         except Exception as error:  # onnxruntime knows no class of errors of its own
             raise BundleError(f"ONNX Runtime can't run what was written: {error}") from error
         return np.asarray(found, np.float32)
@@ -122,25 +123,26 @@ class RowAccuracy:
 
 
 def check_made_up(
-    session: Session, ours: Probabilities, vocabulary: int, *, int8: bool
+    session: Session, ours: Probabilities, form: InputForm, *, int8: bool
 ) -> Agreement:
     """Compare the answers to made-up texts, in batches of 1 to 256 texts of 0 to 200 words.
 
-    Every word of the vocabulary stands in one of them, unless there are more than a million.
+    The form may allow for fewer. Every word of the vocabulary stands in one of them, unless there
+    are more than a million, or the form leaves that out.
 
     Args:
         session: The exported file.
         ours: What it is to agree with.
-        vocabulary: How many ids there are, padding included.
+        form: How texts come into the file.
         int8: Allow for weights of 8 bits.
 
     Raises:
         BundleError: The answers are further apart than is allowed.
     """
     expected, found = [], []
-    for batch in _made_up(vocabulary):
+    for batch in map(form.vary, _made_up(form)):
         expected.append(ours(batch))
-        found.append(_run(session, batch, classes=expected[-1].shape[1]))
+        found.append(_run(session, form.feed(batch), expected[-1].shape))
         largest = _apart(expected[-1], found[-1]).max()
         if not int8 and largest > FLOAT32_TOLERANCE:
             raise BundleError(
@@ -169,9 +171,13 @@ def check_made_up(
 
 
 def check_rows(
-    session: Session, texts: EncodedTexts, targets: NDArray[np.int64], ours: Probabilities
+    session: Session,
+    texts: EncodedTexts,
+    targets: NDArray[np.int64],
+    ours: Probabilities,
+    form: InputForm,
 ) -> RowAccuracy:
-    """Compare the accuracy on labelled texts, in batches of up to 256 texts.
+    """Compare the accuracy on labelled texts, in batches of up to as many texts as the form says.
 
     Of so few rows that one is more than 0.3 points, one may be lost or won.
 
@@ -180,14 +186,15 @@ def check_rows(
         texts: The texts.
         targets: int64 [n], their classes.
         ours: What it is to agree with.
+        form: How texts come into the file.
 
     Raises:
         BundleError: The accuracies are further apart than is allowed.
     """
     right = (ours(texts).argmax(axis=1) == targets).sum()
     exported = 0
-    for batch in bucketed(texts, batch_size=LARGEST_BATCH, rng=None):
-        answers = session.probabilities(batch.ids, batch.lengths).argmax(axis=1)
+    for batch in bucketed(texts, batch_size=form.largest_batch, rng=None):
+        answers = session.probabilities(*form.feed(texts.select(batch.rows))).argmax(axis=1)
         exported += int((answers == targets[batch.rows]).sum())
     rows = RowAccuracy(len(texts), int(right), exported)
     if abs(rows.exported - rows.ours) > max(1.0, ACCURACY_TOLERANCE * rows.n):
@@ -204,15 +211,17 @@ def _apart(expected: NDArray[np.float64], found: Floats) -> NDArray[np.float64]:
     return np.asarray(np.nan_to_num(np.abs(expected - found), nan=1.0).max(axis=1))
 
 
-def _made_up(vocabulary: int) -> Iterator[EncodedTexts]:
+def _made_up(form: InputForm) -> Iterator[EncodedTexts]:
     """Make batches of texts whose words are drawn, each once before any comes again."""
     rng = np.random.default_rng(0)
-    lengths = [np.array([length]) for length in _ALONE]
+    lengths = [np.array([min(length, form.longest)]) for length in _ALONE]
     lengths.append(np.zeros(_EMPTY_TOGETHER, np.int64))
-    lengths += [_mixed(rng, size) for size in _TOGETHER]
-    while sum(map(np.sum, lengths)) < vocabulary and len(lengths) < _MOST_BATCHES:
-        lengths.append(_mixed(rng, LARGEST_BATCH))
-    words = rng.permutation(np.arange(PADDING + 1, vocabulary, dtype=np.int32))
+    sizes = [size for size in _TOGETHER if size <= form.largest_batch]
+    lengths += [_mixed(rng, size, form.longest) for size in sizes]
+    needed = form.vocabulary if form.covered else 0
+    while sum(map(np.sum, lengths)) < needed and len(lengths) < _MOST_BATCHES:
+        lengths.append(_mixed(rng, LARGEST_BATCH, form.longest))
+    words = rng.permutation(np.arange(PADDING + 1, form.vocabulary, dtype=np.int32))
     drawn = 0
     for batch in lengths:
         offsets = np.concatenate([[0], np.cumsum(batch if len(words) else 0 * batch)])
@@ -221,23 +230,19 @@ def _made_up(vocabulary: int) -> Iterator[EncodedTexts]:
         drawn += int(offsets[-1])
 
 
-def _mixed(rng: np.random.Generator, size: int) -> NDArray[np.int64]:
+def _mixed(rng: np.random.Generator, size: int, longest: int) -> NDArray[np.int64]:
     """Draw lengths, the shortest and the longest among them."""
-    lengths = rng.integers(0, LONGEST, size, endpoint=True)
-    lengths[:2] = 0, LONGEST
+    lengths = rng.integers(0, longest, size, endpoint=True)
+    lengths[:2] = 0, longest
     return rng.permutation(lengths)
 
 
-def _run(session: Session, texts: EncodedTexts, classes: int) -> Floats:
-    """Run texts as one batch, no wider than the longest: float32 [batch, classes]."""
-    lengths = texts.lengths
-    inside = np.arange(lengths.max()) < lengths[:, None]
-    ids = np.full(inside.shape, PADDING, np.int64)
-    ids[inside] = texts.ids
-    found = session.probabilities(ids, lengths)
-    if found.shape != (len(texts), classes):
+def _run(session: Session, inputs: Inputs, shape: tuple[int, ...]) -> Floats:
+    """Run a batch, no wider than its longest text: float32 [batch, classes]."""
+    found = session.probabilities(*inputs)
+    if found.shape != shape:
         raise BundleError(
             f"not written: ONNX Runtime gives {list(found.shape)} numbers where"
-            f" {[len(texts), classes]} belong"
+            f" {list(shape)} belong"
         )
     return found
