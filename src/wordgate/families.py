@@ -19,6 +19,7 @@ class Family:
     Attributes:
         name: Its name on the command line, in bundles and in `metrics.json`.
         title: Its name in reports, as in "the LSTM model".
+        summary: What it is, in a line.
         fitting: What fitting it is called in messages.
         tables: The tables of settings that it reads, besides the settings outside tables.
         fit: Fits a model to `FitData` by `Settings` in a `RunContext`, and gives a `Fitted`.
@@ -38,6 +39,7 @@ class Family:
 
     name: str
     title: str
+    summary: str
     fitting: str
     tables: tuple[str, ...]
     fit: str
@@ -74,6 +76,7 @@ FAMILIES = {
         Family(
             "count",
             "counts",
+            "Logistic regression on weighted counts of word and character n-grams.",
             "training on word counts",
             ("count",),
             fit="training.count:fit_count",
@@ -84,6 +87,7 @@ FAMILIES = {
         Family(
             "logreg",
             "averaged-vectors",
+            "Logistic regression on the average of a text's word vectors.",
             "training on averaged word vectors",
             (*_WORDS, "average", "logreg"),
             fit="training.average:fit_logreg",
@@ -96,6 +100,7 @@ FAMILIES = {
         Family(
             "mlp",
             "MLP",
+            "A small neural network on the average of a text's word vectors.",
             "training an MLP",
             (*_WORDS, "average", "mlp", "teacher"),
             fit="training.average:fit_mlp",
@@ -110,6 +115,7 @@ FAMILIES = {
         Family(
             "lstm",
             "LSTM",
+            "A recurrent network that reads a text word by word, in order.",
             "training an LSTM",
             (*_WORDS, "lstm", "teacher"),
             fit="training.lstm:fit_lstm",
@@ -124,6 +130,7 @@ FAMILIES = {
         Family(
             "transformer",
             "transformer",
+            "A pretrained network that attends to all words at once, fine-tuned.",
             "fine-tuning a transformer",
             ("transformer",),
             fit="training.transformer:fit_transformer",

@@ -131,10 +131,19 @@ def nasty_report(make_report):
 
 
 @pytest.fixture(scope="session")
-def comparison(make_analysis):
-    """The page of a comparison of three families on two splits."""
+def make_comparison(make_analysis):
+    """Make the page of a comparison of three families on two splits."""
+    return lambda tied: _comparison_page(make_analysis(), tied)
+
+
+@pytest.fixture(scope="session")
+def comparison(make_comparison):
+    """Such a page, on which the last two families are level."""
+    return make_comparison(("averaged vectors", "lstm " + "W" * 200))
+
+
+def _comparison_page(analysis, tied):
     families = ("counts <&>", "averaged vectors", "lstm " + "W" * 200)
-    analysis = make_analysis()
     difference = PairedDifference(
         difference=0.03, low=0.012, high=0.048, p_value=0.0004, method="by groups"
     )
@@ -166,7 +175,9 @@ def comparison(make_analysis):
             for kind in ("random", "grouped")
         ),
         leaks={"random": "90 % leak."},
-        recommendation=Recommendation(families[1], ("Take the lstm.", "It is best on new texts.")),
+        recommendation=Recommendation(
+            families[1], ("Take the lstm.", "It is best on new texts."), tied
+        ),
         environment={"wordgate": "0.1.0"},
     )  # fmt: skip
     analyses = dict.fromkeys(families, analysis)

@@ -42,6 +42,17 @@ def test_the_simplest_is_recommended_where_the_best_may_be_luck():
     assert caution == "It also predicts 9 times as many texts a second as lstm."
 
 
+def test_the_families_that_the_tests_leave_level_are_named():
+    def tied(*n_correct):
+        families = ("count", "mlp", "lstm")
+        results = [result(*pair) for pair in zip(families, ["grouped"] * 3, n_correct, strict=True)]
+        found = Comparison("x.csv", families, ("grouped",), None, 0, "default", None, results)
+        return recommend(found, None).tied
+
+    assert tied(200, 259, 260) == ("mlp", "lstm")
+    assert tied(200, 210, 260) == ("lstm",)
+
+
 def test_what_a_random_split_adds_is_called_memory():
     _, caution = recommended(result("count", "random", 360), result("count", "grouped", 260))
     assert caution == (

@@ -20,6 +20,13 @@ COMPARED = tuple(
 """All that can be compared, the simplest first."""
 
 
+def summary_of(name: str) -> str:
+    """Tell in a line what one of `COMPARED` is."""
+    if name == TAUGHT_LSTM:
+        return "An LSTM that learned from a larger model's probabilities as well as from labels."
+    return FAMILIES[name].summary if name in FAMILIES else ""
+
+
 def family_of(name: str) -> str:
     """Give the family of one of `COMPARED`."""
     return "lstm" if name == TAUGHT_LSTM else name
@@ -100,10 +107,13 @@ class Recommendation:
     Attributes:
         family: The family to use.
         sentences: That, and what else to know before using it.
+        tied: Families that the paired tests don't show to be worse than the most accurate one,
+            which is among them; the simplest first.
     """
 
     family: str
     sentences: tuple[str, str]
+    tied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

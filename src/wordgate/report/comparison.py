@@ -3,7 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from wordgate.evaluation.comparison import Comparison, ModelResult, Recommendation
+from wordgate.evaluation.comparison import (
+    Comparison,
+    ModelResult,
+    Recommendation,
+    summary_of,
+)
 from wordgate.evaluation.error_analysis import ErrorAnalysis
 from wordgate.evaluation.intervals import PairedDifference, paired_difference
 from wordgate.report.charts import Dots, Estimate, Tone, axis, dot_plot
@@ -20,6 +25,12 @@ from wordgate.report.text import (
     text_table,
 )
 
+_TITLES = {
+    "grouped": "Grouped split: groups never seen in training",
+    "random": "Random split",
+    "given": "The test rows given",
+}
+_SHOWN = (0, 1, 2, 4, 5, 6)  # columns of `HEADER` in a page's tables
 HEADER = ("accuracy", "95 % interval", "macro F1", "95 % interval", "train s", "texts/s", "MB")
 
 
@@ -38,16 +49,14 @@ def comparison_page(
     """
     chosen, kind = comparison.recommendation, comparison.kinds[-1]
     results = [(family, comparison.result(family, kind)) for family in analyses]
-    differences = [_difference_figure(comparison, one) for one in comparison.kinds]
-    rows = [(f"{one.family}, {one.kind}", *_result_row(one)[1:]) for one in comparison.results]
     return render(
         "comparison.html.j2",
         title=f"Families of models on {source_name(comparison.source)}",
         recommendation=() if chosen is None else chosen.sentences,
         recommended="" if chosen is None else chosen.family,
-        figures=[_accuracy_figure(comparison), *filter(None, differences)],
-        table=PageTable(("family, split", *HEADER), rows),
-        leaks=[*(comparison.leaks or {}).values(), *comparison.left_out],
+        results=[_split_results(comparison, one) for one in _kinds_shown(comparison)],
+        families=[(family, summary_of(family)) for family in comparison.families],
+        left_out=comparison.left_out,
         kind=kind,
         sections=[
             (family, model_section(analyses[family], one.history, one.best_epoch, one.remarks))
@@ -146,25 +155,70 @@ def _format_gaps(comparison: Comparison) -> str:
     return "\n".join(text_table(rows))
 
 
-def _tones(kinds: Sequence[str]) -> list[tuple[str, Tone]]:
-    """Give the honest split the first colour, wherever it stands, and the others the second."""
-    first = "grouped" if "grouped" in kinds else next(iter(kinds), "")
-    return [(kind, "one" if kind == first else "two") for kind in kinds]
+def _kinds_shown(comparison: Comparison) -> list[str]:
+    """Give the kinds of split as they are shown: the one that decides, then the other."""
+    return list(reversed(comparison.kinds))
+
+
+def _tones(comparison: Comparison) -> dict[str, Tone]:
+    """Give the split that decides the first colour, and the other none."""
+    first, *others = _kinds_shown(comparison)
+    return {first: "one", **dict.fromkeys(others, "quiet")}
+
+
+def _split_results(comparison: Comparison, kind: str) -> dict[str, object]:
+    """Show what was measured on one kind of split: its leak, the families' scores, the tests."""
+    decides = kind == comparison.kinds[-1]
+    chosen = comparison.recommendation if decides else None
+    found = [comparison.result(family, kind) for family in comparison.families]
+    results = [result for result in found if result is not None]
+    best = None if chosen is None or len(chosen.tied) != 1 else chosen.tied[0]
+    leak = (comparison.leaks or {}).get(kind)
+    figures = [_accuracy_figure(comparison)] if decides else []
+    return {
+        "title": _TITLES[kind] + ("" if decides else ", for comparison"),
+        "sentences": [*_ranking(chosen, results), *([] if leak is None else [leak])],
+        "table": PageTable(
+            ("family", *map(HEADER.__getitem__, _SHOWN)),
+            [(row[0], *(row[1 + place] for place in _SHOWN)) for row in map(_result_row, results)],
+        ),
+        "bold": [place for place, one in enumerate(results) if one.family == best],
+        "tone": "" if decides else "quiet",
+        "figures": [*figures, *filter(None, [_difference_figure(comparison, kind)])],
+    }
+
+
+def _ranking(chosen: Recommendation | None, results: Sequence[ModelResult]) -> list[str]:
+    """Name the best family, or those that the paired tests don't tell from it."""
+    if chosen is None or not chosen.tied or len(results) == 1:
+        return []
+    if len(chosen.tied) == 1:
+        return [f"{chosen.tied[0]} is better than every other family by more than chance."]
+    accuracy = {one.family: one.scores.accuracy for one in results}
+    tied = sorted(chosen.tied, key=lambda family: -accuracy[family])
+    named = ", ".join(f"{family} ({format_share(accuracy[family])})" for family in tied)
+    return [f"A tie: paired tests don't tell these from the most accurate: {named}."]
 
 
 def _accuracy_figure(comparison: Comparison) -> Figure:
+    kinds = _kinds_shown(comparison)
     rows = [
-        Dots(family, [_estimate(comparison.result(family, kind)) for kind in comparison.kinds])
+        Dots(family, [_estimate(comparison.result(family, kind)) for kind in kinds])
         for family in comparison.families
     ]
     ends = [end for row in rows for one in row.estimates for end in one.ends()]
-    table = [(f"{one.family}, {one.kind}", *_result_row(one)[1:5]) for one in comparison.results]
+    table = [
+        (f"{one.family}, {one.kind}", *_result_row(one)[1:5])
+        for kind in kinds
+        for one in comparison.results
+        if one.kind == kind
+    ]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
         "Accuracy with 95 % intervals",
         dot_plot(
             rows,
-            _tones(comparison.kinds),
+            list(_tones(comparison).items()),
             x=axis("accuracy", ends or [0, 1], form="{:.2f}".format),
             label=f"Accuracy of each family: {named}.",
         ),
@@ -197,7 +251,7 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
         f"Differences between neighbouring families, {kind} split",
         dot_plot(
             rows,
-            [(kind, dict(_tones(comparison.kinds))[kind])],
+            [(kind, _tones(comparison)[kind])],
             x=axis("points of accuracy, on the same rows", ends, form=_signed),
             label=f"Differences in points, {kind} split: {named}.",
             form="{:+.1f}".format,
@@ -229,13 +283,15 @@ def recommend(comparison: Comparison, groups: Sequence[str] | None) -> Recommend
         result.family: paired_difference(result.correct, best.correct, groups, seed=comparison.seed)
         for result in results
     }
-    chosen = next(
+    level = [
         result
         for result in results
         if result is best or against_best[result.family].proven != "worse"
-    )
+    ]
+    chosen = level[0]
     use = _use(chosen, best, results, against_best[chosen.family])
-    return Recommendation(chosen.family, (use, _caution(comparison, chosen, best)))
+    tied = tuple(result.family for result in level)
+    return Recommendation(chosen.family, (use, _caution(comparison, chosen, best)), tied)
 
 
 def _use(

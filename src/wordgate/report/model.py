@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from markupsafe import Markup
+
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import Baseline, Metrics, SplitFacts
 from wordgate.evaluation.calibration import Calibration
@@ -11,6 +13,7 @@ from wordgate.evaluation.intervals import Interval
 from wordgate.evaluation.metrics import Epoch
 from wordgate.evaluation.selective_prediction import CoveragePoint, abstention_sentences
 from wordgate.report.charts import (
+    FEW_LABELS,
     ChartBar,
     Dots,
     Estimate,
@@ -18,14 +21,12 @@ from wordgate.report.charts import (
     axis,
     bar_chart,
     dot_plot,
-    heat_map,
     line_chart,
+    matrix,
     shares,
 )
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
-    UNDEFINED,
-    difference_sentence,
     family_name,
     format_interval,
     format_share,
@@ -35,7 +36,8 @@ from wordgate.report.text import (
     verdict,
 )
 
-MOST_BARS, MOST_CELLS, MOST_CONFUSIONS = 30, 10, 30
+MOST_BARS, MOST_CELLS, MOST_CONFUSIONS = 30, 20, 30
+_MANY = 10  # labels, whose matrix and whose bars take the whole width
 
 
 def model_page(
@@ -54,28 +56,23 @@ def model_page(
     """
     _, difference = metrics.difference_to_baseline(config.family)
     proven = outcome(config.family, metrics)
+    leak = leak_warning(metrics.split)
+    is_loud = leak.startswith("LEAK")
     return render(
         "model.html.j2",
         title=f"{family_name(config.family)} on {source_name(str(config.data.get('source')))}",
         verdict=verdict(config.family, metrics),
         outcome=proven or "",
         badge={"better": "Better", "worse": "Worse"}.get(proven or "", "Not proven better"),
-        sentences=[
-            leak_warning(metrics.split),
-            *metrics.split.warnings,
-            *metrics.remarks,
-            *metrics.sentences("teacher", "vectors"),
-        ],
-        metrics=metrics,
+        warnings=[*([leak] if is_loud else []), *metrics.split.warnings],
+        sentences=[*metrics.remarks, *metrics.sentences("teacher", "vectors")],
         headline=_headline(metrics),
         score=_accuracy_figure(config.family, metrics),
         scores=_scores_table(config.family, metrics),
-        difference=difference_sentence(config.family, metrics),
-        split=_split_section(metrics.split),
+        split=_split_section(metrics.split, [] if is_loud else [leak]),
         section=model_section(analysis, metrics.history, metrics.best_epoch),
         audit=audit,
         methods=[
-            metrics.split.reason,
             f"Interval of accuracy: {metrics.intervals.accuracy.method}.",
             *([] if difference is None else [f"Difference: {difference.method}."]),
             f"Recipe {config.recipe}, seed {config.seed}.",
@@ -102,8 +99,6 @@ def _accuracy_figure(family: str, metrics: Metrics) -> Figure:
     rows = [Dots("this model", [own])]
     rows += [Dots(name, [Estimate(one.accuracy)]) for name, one in baselines]
     values = [end for row in rows for one in row.estimates for end in one.ends()]
-    table = [["this model", format_share(metrics.accuracy), format_interval(interval)]]
-    table += [[name, format_share(one.accuracy), UNDEFINED] for name, one in baselines]
     return Figure(
         "Accuracy, beside what it has to beat",
         dot_plot(
@@ -112,7 +107,7 @@ def _accuracy_figure(family: str, metrics: Metrics) -> Figure:
             x=axis("accuracy", values, form="{:.2f}".format),
             label=f"Accuracy {metrics.accuracy:.3f}, with baselines.",
         ),
-        PageTable(("", "accuracy", "95 % interval"), table),
+        None,
     )
 
 
@@ -132,15 +127,13 @@ def _scores_table(family: str, metrics: Metrics) -> PageTable:
     return PageTable(("", "accuracy", "macro F1", "log loss"), rows)
 
 
-def _split_section(split: SplitFacts) -> Section:
+def _split_section(split: SplitFacts, leak: Sequence[str]) -> Section:
     rows = [
         ("training", f"{split.n_train:,}"),
         ("validation", f"{split.n_valid:,}"),
         ("test", f"{split.n_test:,}"),
-        ("test rows whose group stands in train", f"{split.leaked_by_group:,}"),
-        ("test rows with a near copy in train", f"{split.near_duplicates_in_train:,}"),
     ]
-    return Section("Train-test split", [split.reason], ("", "rows"), rows)
+    return Section("Train-test split", [split.reason, *leak], ("", "rows"), rows)
 
 
 def model_section(
@@ -166,7 +159,7 @@ def model_section(
     n_epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
     return {
         "analysis": analysis,
-        "labels": [_label_figure(analysis), _confusion_figure(analysis)],
+        "labels": [*_label_figures(analysis), _confusion_figure(analysis)],
         "temperature": _temperature(analysis),
         "calibration": PageTable(
             ("", "calibration error", "Brier score", "log loss"),
@@ -215,33 +208,33 @@ def _confusion_figure(analysis: ErrorAnalysis) -> Figure:
     n = range(len(labels))
     n_errors = [sum(counts[i][j] + counts[j][i] for j in n if j != i) for i in n]
     chosen = sorted(sorted(n, key=lambda i: -n_errors[i])[:MOST_CELLS])
-    note = "Rows are true labels, columns predicted ones; shares are of a row."
-    if len(chosen) == len(labels):
-        rows = [[labels[i], *(f"{count:,}" for count in counts[i])] for i in n]
-        table = PageTable(("true \\ predicted", *labels), rows)
-    else:  # the most frequent errors: a matrix of many labels is mostly zeros
+    note = "Rows are true labels, columns predicted ones; per cents are of a row."
+    table = None
+    if len(labels) > FEW_LABELS:  # the most frequent errors, as its cells have no room for counts
         errors = sorted(((counts[i][j], i, j) for i in n for j in n if i != j), reverse=True)
         most = [one for one in errors[:MOST_CONFUSIONS] if one[0]]
         rows = [[labels[i], labels[j], f"{count:,}"] for count, i, j in most]
         table = PageTable(("true", "predicted", "rows"), rows)
+    if len(chosen) < len(labels):
         note += f" The {len(chosen)} of {len(labels)} labels with the most errors."
     return Figure(
         "Confusion matrix",
-        heat_map(
+        matrix(
             [labels[i] for i in chosen],
             [[counts[i][j] for j in chosen] for i in chosen],
-            label=f"Confusion matrix of {len(chosen)} labels; the table has its numbers.",
+            label=f"Confusion matrix of {len(chosen)} labels",
         ),
         table,
         note,
+        wide=len(chosen) > _MANY,
     )
 
 
-def _label_figure(analysis: ErrorAnalysis) -> Figure:
-    """Show every label's F1 with its interval, and precision and recall in the table."""
+def _label_figures(analysis: ErrorAnalysis) -> list[Figure]:
+    """Show every label's F1 with its interval, of many in two columns; the rest in a table."""
     scores = list(zip(analysis.scores.per_class, analysis.intervals, strict=True))
-    shown = sorted(scores, key=lambda pair: pair[0].f1 or 0.0)[:MOST_BARS]
-    chosen = {score.label for score, _ in shown}
+    lowest = sorted(scores, key=lambda pair: pair[0].f1 or 0.0)[:MOST_BARS]
+    chosen = {score.label for score, _ in lowest}
     bars = [
         ChartBar(score.label, Estimate.of(score.f1, found.f1), f"{score.support:,} rows")
         for score, found in scores
@@ -258,18 +251,21 @@ def _label_figure(analysis: ErrorAnalysis) -> Figure:
         for score, found in scores
     ]
     header = ("label", "precision", "95 %", "recall", "95 %", "F1", "95 %", "rows")
-    less = len(scores) - len(bars)
     note = "Harmonic mean of precision and recall; whiskers are intervals by groups."
-    if less:
+    if len(bars) < len(scores):
         note += f" The {len(bars)} labels of {len(scores)} with the lowest F1."
-    return Figure(
-        "F1 of each label",
-        bar_chart(
-            bars, x=shares("F1, with 95 % interval"), label="F1 of each label: " + _list(bars)
-        ),
-        PageTable(header, rows),
-        note,
-    )
+    middle = len(bars) if len(bars) <= _MANY else (len(bars) + 1) // 2
+    title = "F1 of each label"
+    first = Figure(title, _label_chart(title, bars[:middle]), PageTable(header, rows), note)
+    if middle == len(bars):
+        return [first]
+    title += ", continued"
+    return [first, Figure(title, _label_chart(title, bars[middle:]), None)]
+
+
+def _label_chart(title: str, bars: Sequence[ChartBar]) -> Markup:
+    scale = shares("F1, with 95 % interval")
+    return bar_chart(bars, x=scale, label=f"{title}: {_list(bars)}")
 
 
 def _reliability_figure(calibrations: Sequence[tuple[str, Calibration]]) -> Figure:

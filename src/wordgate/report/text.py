@@ -115,15 +115,6 @@ def format_verdict(family: str, baseline: str, difference: PairedDifference) -> 
     return f"The {name} model does NOT beat {baseline} by more than chance ({facts}){remedy}."
 
 
-def difference_sentence(family: str, metrics: Metrics) -> str:
-    """Write how far a model is from the best that it has to beat."""
-    baseline, difference = metrics.difference_to_baseline(family)
-    if difference is None:
-        return f"The difference to {baseline} was not measured."
-    points, evidence = format_points(difference), format_evidence(difference)
-    return f"{points} points against {baseline} on the same rows ({evidence})."
-
-
 def leak_warning(split: SplitFacts) -> str:
     """Write how many test rows the model could know from training, and what scores then are."""
     known = split.leaked_by_group if split.known_in_train is None else split.known_in_train
