@@ -55,3 +55,18 @@ def test_nothing_is_fetched_overflows_or_is_cut_off(
     assert page.evaluate(CUT_OFF) == []
     sizes = page.evaluate("[...document.querySelectorAll('svg')].map(one => one.clientWidth)")
     assert min(sizes) >= 340  # drawn for 360: its text stays about as large as it is set
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("which", ["model", "comparison"])
+def test_axe_finds_no_trouble(which, scheme, browser, make_report, comparison, how_many):
+    if how_many((which, scheme) in (("model", "dark"), ("comparison", "light")), False):
+        pytest.skip("tried by make faults")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
+    page = browser.new_page(color_scheme=scheme)
+    labels = [f"label {i} of a long list of labels" for i in range(20)]
+    page.set_content(make_report(labels, n=600).page() if which == "model" else comparison)
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    found = axe.Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    page.close()

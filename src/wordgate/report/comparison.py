@@ -177,7 +177,10 @@ def _split_results(comparison: Comparison, kind: str) -> dict[str, object]:
     figures = [_accuracy_figure(comparison)] if decides else []
     return {
         "title": _TITLES[kind] + ("" if decides else ", for comparison"),
-        "sentences": [*_ranking(chosen, results), *([] if leak is None else [leak])],
+        "sentences": [
+            *_ranking(chosen, results),
+            *([] if leak is None else [leak.removeprefix(f"{kind} split: ")]),
+        ],
         "table": PageTable(
             ("family", *map(HEADER.__getitem__, _SHOWN)),
             [(row[0], *(row[1 + place] for place in _SHOWN)) for row in map(_result_row, results)],
