@@ -41,6 +41,7 @@ class Lexicon:
     def facts(self):
         return {
             "family": "lstm", "recipe": "default", "labels": list(self.labels), "text_form": None,
+            "text_columns": ["text"],
             "temperature": 1.38,
             "trained": {
                 "source": "tweets.csv", "rows": 61121, "seed": 0, "seconds": 41.2, "epochs": 4,

@@ -106,6 +106,7 @@ class ModelFacts(_StrictModel):
     recipe: str
     labels: Annotated[list[str], Field(min_length=2)]
     text_form: str | None
+    text_columns: list[str]
     temperature: Annotated[float, Field(gt=0)]
     trained: TrainingFacts
     scores: ScoreFacts | None
@@ -122,6 +123,7 @@ class ModelFacts(_StrictModel):
             recipe=config.recipe,
             labels=list(model.labels),
             text_form=config.text_form(),
+            text_columns=list(config.columns().get("text", ())),
             temperature=config.temperature,
             trained=_trained(config, metrics),
             scores=None if metrics is None else _scores(metrics),

@@ -12,7 +12,6 @@ import { best, count, counted, percent } from "./told.js";
 
 const VERDICT_AFTER = 120; // milliseconds without a key
 const EXPLAIN_AFTER = 220; // more of them
-const MOST_BARS = 7;
 const TRIES = [
   "I waited all week for this, and it was worth every minute.",
   "Not bad at all, but I would not buy it again.",
@@ -33,6 +32,9 @@ export class OneText {
     this.box = find("text");
     this.box.addEventListener("input", () => this.typed());
     this.box.addEventListener("focus", () => this.box.value === FIRST && this.box.select(), { once: true });
+    this.gates = find("gates");
+    this.gates.addEventListener("change", () => this.reading && this.showReading());
+    find("clear").addEventListener("click", () => { this.write(""); this.box.focus(); });
     silence.changed(() => this.shown && this.showVerdict());
     window.addEventListener("resize", () => this.resized());
     document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
@@ -42,8 +44,7 @@ export class OneText {
 
   offerTries() {
     fill(find("tries"), el("span", { class: "soft" }, "Try:"), TRIES.slice(1).map((text) =>
-      el("button", { type: "button", class: "try", onclick: () => this.write(text) }, text)),
-    el("button", { type: "button", class: "try clear", onclick: () => { this.write(""); this.box.focus(); } }, "Clear"));
+      el("button", { type: "button", class: "try", onclick: () => this.write(text) }, text)));
   }
 
   showForm() {
@@ -164,14 +165,13 @@ export class OneText {
 
   bars(probabilities) {
     const { labels } = this.model;
-    const few = labels.length <= MOST_BARS;
-    const shown = few || !probabilities ? labels.slice(0, MOST_BARS)
-      : [...labels].sort((a, b) => probabilities[b] - probabilities[a]).slice(0, MOST_BARS);
     const looks = this.looks(probabilities ?? Object.fromEntries(labels.map((label) => [label, 0])));
+    const shown = labels.filter((label) => looks.get(label).shown);
     const rest = labels.length - shown.length;
+    if (probabilities && rest) shown.sort((a, b) => probabilities[b] - probabilities[a]);
     return [
       el("ul", { class: "bars", "aria-label": "Probabilities" }, shown.map((label) => bar(looks.get(label), probabilities?.[label]))),
-      rest > 0 ? el("p", { class: "soft small" }, `and ${counted(rest, "less probable label")}`) : null,
+      rest ? el("p", { class: "soft small" }, `and ${counted(rest, "other label")}`) : null,
     ];
   }
 
@@ -194,6 +194,8 @@ export class OneText {
       return;
     }
     fill(find("reading-key"), key(reading));
+    find("gates-choice").hidden = !(reading.hasGates || reading.hasMemory);
+    reading.showsGates = this.gates.checked;
     const outline = drawSentence(find("sentence"), reading, (place, from) => point(place, from, "sentence"));
     const course = drawCourse(find("course"), reading, (place, box) => point(place, box, "course"));
     this.width = find("course").clientWidth;
@@ -210,14 +212,10 @@ export class OneText {
       outline(place);
       course.show(place);
       if (place === null) return hideTip();
-      if (where === "sentence") {
-        course.reveal(place);
-        showTip(from.getBoundingClientRect(), effectTip(reading, place));
-      } else {
-        showTipBeside(from, tipOf(reading, place));
-      }
+      if (where === "sentence") showTip(from.getBoundingClientRect(), effectTip(reading, place));
+      else showTipBeside(from, tipOf(reading, place));
       // The chart's own value is read out where it has the focus.
-      if (!document.activeElement.matches(".scroller")) find("spoken").textContent = spokenOf(reading, place);
+      if (!document.activeElement.matches(".plot")) find("spoken").textContent = spokenOf(reading, place);
       return undefined;
     }
   }
