@@ -29,6 +29,7 @@ TABLES = {
     "a header": f"id,label,text\n{ROWS}\n".encode(),
     "none": f"{ROWS}\n".encode(),
     "quotes": b'id,text\n1,"one ""two"", three"\n2,"four, five"\n3,"she said ""no"""\n',
+    "quotes behind commas": b'text,label\n"yes, and, ""so"", he said",pos\n"no, ""not"", so",neg\n',
     "a quote inside": b'id,text\n1,it is 5" wide\n2,and 6" tall\n',
     "lines in fields": b'id,text\n1,"one\ntwo, three"\n2,"four\n\nfive"\n3,six\n',
     "CRLF": b'id,text\r\n1,"one\r\ntwo"\r\n2,three four\r\n',

@@ -34,7 +34,7 @@ export function readTable(text, given = []) {
   if (!records.length) return { all: [], width: 0, hasNames: false, doubt: "" };
   const width = widthOf(records);
   if (width === 1) parsed.records.forEach((record) => record.length || record.push("")); // empty texts
-  refuseOtherQuotes(body, delimiter, records.some((record) => record.length !== width));
+  refuseOtherQuotes(body, delimiter, records.filter((record) => record.length !== width || record.some(isPadded)).length);
   refuseJoined(body, parsed, delimiter);
   refuseOddBeginning(records, width);
   const all = width === 1 ? parsed.records : records;
@@ -194,15 +194,18 @@ function byItself(line, delimiter) {
   return cells;
 }
 
+/** Tell whether a field is a quoted one behind spaces. */
+const isPadded = (cell) => /^ +"/.test(cell);
+
 /** Refuse quotes behind spaces, single quotes and backslashes where they may mean something. */
-function refuseOtherQuotes(text, delimiter, uneven) {
+function refuseOtherQuotes(text, delimiter, broken) {
   const lines = linesOf(wholeLines(text, PROFILE));
   const marks = delimiter === NONE ? [",", ";", "|"] : [delimiter];
   const filled = lines.filter((line) => line.trim());
   for (const mark of marks) {
-    const padded = filled.findIndex((line) => line.includes(`${mark} "`));
+    const padded = filled.filter((line) => line.includes(`${mark} "`)).length;
     const spaced = filled.filter((line) => line.includes(`${mark} `)).length;
-    if (padded >= 0 && 2 * spaced >= lines.length) throw unclear(`After “${mark}” stand spaces before quotes.`);
+    if (2 * (broken ? spaced : delimiter === NONE ? padded : 0) >= lines.length && padded) throw unclear(`After “${mark}” stand spaces before quotes.`);
     const escaped = mark === "|" ? "\\|" : mark;
     const single = new RegExp(`(?:^|${escaped}) *'(?:.*[^\\\\])?' *(?:${escaped}|$)`);
     const double = lines.some((line) => line.startsWith('"') || line.includes(`${mark}"`));
@@ -210,7 +213,7 @@ function refuseOtherQuotes(text, delimiter, uneven) {
     if (!double && found && found >= 0.9 * (filled.length - 1)) throw unclear("Its fields stand in single quotes.");
   }
   const escape = [...marks, '"'].some((mark) => text.includes(`\\${mark}`));
-  if (uneven && escape) throw unclear("Its lines have different numbers of fields, and backslashes that may belong to that.");
+  if (broken && escape) throw unclear("Its lines have different numbers of fields, and backslashes that may belong to that.");
 }
 
 /** Refuse a quote that has joined lines which are records by themselves. */
