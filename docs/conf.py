@@ -18,6 +18,8 @@ extensions = [
 exclude_patterns = ["_build", "generate.py", "tutorial/models*"]
 html_theme = "furo"
 html_title = f"wordgate {version}"
+html_static_path = ["_static"]
+html_js_files = ["accessible.js"]
 
 # The notebooks are executed by `make tutorial`, and shown as they were then.
 nb_execution_mode = "off"
