@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code: `python docs/generate.py`."""
+"""Generate pages of the documentation from the code: `python docs/generate.py`."""
 
 import json
 from pathlib import Path
@@ -13,27 +13,15 @@ RECIPES = ("default", "taught", "notebook-fast", "notebook")
 HEAD = """\
 # Settings
 
-A recipe is a set of settings. Change single ones with `--set NAME=VALUE`, such as
-`--set lstm.hidden_size=64`, or with `settings={"NAME": VALUE}` in Python. A recipe of your own is a
-`.toml` file, `--recipe mine.toml`, with the settings that differ from `default`, or from the recipe
-that it extends:
-
-```toml
-extends = "taught"
-
-[lstm]
-hidden_size = 64
-```
-
-A setting that the chosen family does not read, or that other settings leave without effect, is an
-error. A value that you set is used as it is; only a default may adapt to the size of the data, as
-described.
+This page lists all settings. [Tune settings](how-to/tune-settings.md) describes how to change them.
+A setting that has no effect on the chosen family, or together with other settings, is an error. A
+value that you set is used as it is; only defaults adapt to the size of the data, as described.
 
 """
 
 
 def settings_page() -> str:
-    """Lay out the settings in Markdown: a table for each section, and how the recipes differ."""
+    """Write the settings in Markdown: a table for each section, and a table of the recipes."""
     recipes = {name: load_settings(name).flat() for name in RECIPES}
     sections: dict[str, list[str]] = {}
     for name, field in setting_fields().items():
@@ -57,20 +45,20 @@ def settings_page() -> str:
 DIFFERENCES = """
 ## The recipes
 
-`default` is for your own data, `taught` for the student of a teacher; `notebook` and
-`notebook-fast` repeat the tutorial's network. Settings in which they differ:
+`default` is for your own data, `taught` for an LSTM with a teacher. `notebook` and `notebook-fast`
+reproduce the network of a Kaggle notebook. They differ in these settings:
 """
 
 
 def _readers(section: str) -> str:
-    """Name the families that read a section's settings."""
+    """List the families that read a section of settings."""
     names = [name for name in setting_fields() if name.startswith(f"{section}.")]
     readers = [family for family in FAMILIES.values() if any(map(family.reads, names))]
     return ", ".join(f"`{family.name}`" for family in readers)
 
 
 def pages() -> dict[Path, str]:
-    """Give every page that is made from the code, by its file."""
+    """Return every generated page by its file."""
     return {
         DOCS / "settings.md": settings_page(),
         DOCS / "metrics.schema.json": json.dumps(metrics_schema(), indent=2) + "\n",

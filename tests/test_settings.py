@@ -127,8 +127,8 @@ def test_a_bad_value_is_named_with_what_is_allowed(name, value, told):
         (
             "notebook",
             {"lstm.bidirectional": True},
-            "lstm.embedding_updates=keras squares the gradient of each occurrence, which reading a"
-            " text twice takes apart; set lstm.bidirectional=false or lstm.embedding_updates=batch",
+            "lstm.embedding_updates=keras does not work with lstm.bidirectional=true; set"
+            " lstm.bidirectional=false or lstm.embedding_updates=batch",
         ),
         (
             "notebook",

@@ -1,4 +1,4 @@
-"""A scikit-learn estimator over wordgate's models."""
+"""A scikit-learn estimator for the models of wordgate."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,42 +48,46 @@ from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
 from sklearn.utils.validation import check_is_fitted  # noqa: E402
 
 _OF_FILES = {"split", "test_size", "stratify", "empty_texts"}
-"""The settings that say how a file is read and split."""
+"""Settings of reading and splitting files, which have no effect here."""
 
 
 class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A text classifier that reads word order, for scikit-learn's tools.
+    """A scikit-learn classifier for texts.
 
-    It works in pipelines, `clone`, `cross_val_score` and `GridSearchCV`. Part of what `fit` is
-    given is held out for validation, in whole groups if groups are given.
+    It works with pipelines, `clone`, `cross_val_score` and `GridSearchCV`. `fit` splits a
+    validation set off the training texts, by whole groups if there are groups.
 
     Args:
         model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
-        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; None for
-            ``taught`` with a teacher, else ``default``.
-        settings: Single settings that beat the recipe's.
+        recipe: The name of a recipe, or the path of a ``.toml`` file; None for ``taught`` with a
+            teacher, else ``default``.
+        settings: Values of single settings by name, such as ``{"lstm.pooling": "last"}``, which
+            override the recipe.
         vectors: A file of pretrained word vectors, or the name of a public one.
-        teacher: What teaches an LSTM or MLP: a transformer to fine-tune first (a folder,
-            ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list of several.
-        teaching_minutes: How long fitting the teacher and labelling may take; None for no limit.
-        hidden_size: Beats the recipe's and that of `settings`, like those that follow; None leaves
-            it.
-        embedding_size: Size of the word vectors; not with `vectors`, which have their own.
-        learning_rate: Adam's rate at its highest.
-        epochs: Passes over the training texts.
+        teacher: The teacher of an LSTM or MLP (Hinton et al. 2015): a transformer to fine-tune
+            first (a folder, ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list
+            of several.
+        teaching_minutes: Time limit in minutes for fine-tuning the teacher and labelling; None for
+            no limit.
+        hidden_size: Number of hidden units. This and the next three arguments override `settings`
+            and the recipe, unless they are None.
+        embedding_size: Dimensions of the word vectors; not with `vectors`, which have their own.
+        learning_rate: Maximum learning rate of Adam.
+        epochs: Maximum number of epochs.
         seed: Random seed.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        threads: In how many threads to fit and to predict on the processor; None for what the
-            environment variable WORDGATE_THREADS says, else OMP_NUM_THREADS, which joblib sets for
-            its workers, else for as many as there are cores.
-        verbose: Whether to show the epochs on standard error.
+        threads: Number of CPU threads for training and prediction; None for the environment
+            variable WORDGATE_THREADS, then OMP_NUM_THREADS (which joblib sets for its workers),
+            then the number of cores.
+        verbose: Whether to show progress on standard error.
 
     Attributes:
-        classes_: The labels, sorted, in the order of the probabilities' columns.
-        predictor_: The fitted model.
-        history_: One record an epoch.
-        coverage_: How many words had a pretrained vector; None without any.
-        taught_: How the model was taught; None without `teacher`.
+        classes_: The labels, sorted, in the order of the columns of `predict_proba`: array
+            [classes].
+        predictor_: The fitted `Predictor`.
+        history_: One entry per epoch, with losses (in nats), accuracies and seconds.
+        coverage_: How many words have a pretrained vector; None without `vectors`.
+        taught_: The teacher and its predictions; None without `teacher`.
     """
 
     def __init__(
@@ -126,23 +130,25 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         groups: Iterable[Any] | None = None,
         unlabelled: Iterable[str] | None = None,
     ) -> "WordgateClassifier":
-        """Fit the model.
+        """Train the model.
 
         Args:
             X: The texts: a list, an array, a pandas or polars Series, or a frame, data set or
-                mapping of one column. None may be empty.
-            y: Their labels, of any type that can be sorted, in any of these forms.
-            groups: Groups whose rows must not be parted between training and validation, likewise.
-                A row whose group is missing or blank is a group of its own, with its exact copies.
+                mapping with one column. No text may be empty.
+            y: The labels, of any sortable type, in any of these forms.
+            groups: Groups whose rows are kept together when the validation set is split off, in
+                any of these forms. A row whose group is missing or blank is a group of its own,
+                together with its exact duplicates.
             unlabelled: Texts without labels, for the teacher to label.
 
         Returns:
-            Itself.
+            The estimator itself.
 
         Raises:
-            DataError: Texts and labels don't fit together, there is only one label, or the word
-                vectors can't be found or read.
-            SettingsError: A setting is unknown, out of range or without effect.
+            DataError: Texts and labels differ in number, there is only one label, or the word
+                vectors cannot be found or read.
+            SettingsError: A setting is unknown, out of range or has no effect.
+            MissingExtraError: A package for this family is not installed.
         """
         texts = checked_texts(X)
         classes, targets = _numbered(y, len(texts))
@@ -199,28 +205,58 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
-        """Give each text its most probable label, as an array [n] of the labels' own type.
+        """Predict the most probable label of each text.
 
         Args:
-            X: The texts, in any form that `fit` takes; a single string is one text.
+            X: The texts, in any form that `fit` accepts; a single string is one text.
+
+        Returns:
+            The labels: array [n], of the type of the labels in `fit`.
+
+        Raises:
+            DataError: `X` contains something other than strings, or an empty text.
         """
         best = self.predict_log_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
 
     def predict_proba(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
-        """Give float64 [n, classes]; the columns follow `classes_`."""
+        """Predict the probability of each label for each text.
+
+        Args:
+            X: The texts, in any form that `fit` accepts; a single string is one text.
+
+        Returns:
+            float64 [n, classes]; the columns are in the order of `classes_`.
+
+        Raises:
+            DataError: `X` contains something other than strings, or an empty text.
+        """
         return np.exp(self.predict_log_proba(X))
 
     def predict_log_proba(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
-        """Give float64 [n, classes]; the columns follow `classes_`."""
+        """Predict the natural logarithm of the probability of each label for each text.
+
+        Args:
+            X: The texts, in any form that `fit` accepts; a single string is one text.
+
+        Returns:
+            float64 [n, classes]; the columns are in the order of `classes_`.
+
+        Raises:
+            DataError: `X` contains something other than strings, or an empty text.
+        """
         check_is_fitted(self, "predictor_")
         return self.predictor_.log_proba(X)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the fitted model as a bundle, which `wordgate.load` and the commands read.
+        """Save the fitted model in a folder, for `wordgate.load` and the command line.
+
+        Args:
+            path: The folder to write.
+            overwrite: Whether to replace an existing model.
 
         Raises:
-            BundleError: There is something at `path` that may not be replaced.
+            BundleError: `path` exists and may not be replaced.
         """
         check_is_fitted(self, "predictor_")
         write_bundle(self._bundle, path, overwrite=overwrite)

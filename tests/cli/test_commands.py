@@ -103,7 +103,7 @@ def test_a_flag_that_would_be_idle_or_overruled_is_refused(
 def test_train_says_what_a_random_split_leaks(trained):
     out = trained("--split", "random").out
     assert "\nLEAK: Of 60 test rows " in out
-    assert "; --split grouped tells what the model is worth on unseen groups.\n" in out
+    assert "; use --split grouped to evaluate on unseen groups.\n" in out
 
 
 def test_counts_have_the_most_frequent_label_to_beat_and_not_themselves(trained):
@@ -413,7 +413,7 @@ def test_a_student_is_shown_beside_its_teacher(
     )  # fmt: skip
     assert ended.code == 0
     assert "   teacher " in ended.out.splitlines()[2]
-    assert f"\nIts teacher, {count_model.folder}, has accuracy " in ended.out
+    assert f"\nTeacher {count_model.folder}: accuracy " in ended.out
     assert "\ntexts without labels: 9, each once and none that is labelled, too\n" in ended.err
     assert "9 without labels" in ended.err
     info = wordgate("info", folder).out

@@ -90,7 +90,7 @@ def test_texts_can_be_left_out(make_report):
     assert "a secret" in make_report(contents=contents).page()
     page = make_report(contents=contents, texts=False).page()
     assert "a secret" not in page
-    assert "Texts were left out of this page." in page
+    assert "This page contains no texts." in page
     assert re.search(r"row 1,\d{3}: labelled", page)
 
 
@@ -104,10 +104,10 @@ def test_it_says_what_counts(make_report):
     ) in text
     assert "Grouped by column 'id'." in text
     assert "A remark on the split." in text
-    assert "test rows whose group stands in train 7" in text
+    assert "test rows with their group in train 7" in text
     assert "The model was overconfident" in text
     assert "temperature of 1.70" in text
-    assert "5 epochs; the model is that of epoch 2." in text
+    assert "5 epochs; the model has the weights of epoch 2." in text
     assert "by epoch" not in _Page(make_report(n_epochs=0).page()).text
 
 
@@ -129,8 +129,8 @@ def test_a_comparison_models_at_every_family_and_opens_the_one_to_take(compariso
     page = comparison
     assert re.findall(r'<details class="model"( open)?>', page) == ["", " open", ""]
     parsed = _Page(page)
-    assert parsed.text.count("Labels that are probably wrong") == 3
-    assert parsed.text.count("5 epochs; the model is that of epoch 2.") == 3
+    assert parsed.text.count("Probable label errors") == 3
+    assert parsed.text.count("5 epochs; the model has the weights of epoch 2.") == 3
     assert "300 rows." in parsed.text
 
 

@@ -8,7 +8,7 @@ from wordgate.bundle.metrics import Metrics
 
 
 def model_card(config: Config, metrics: Metrics | None) -> str:
-    """Tell in Markdown what the model is, what it was trained on, and how it scores."""
+    """Describe the model, its training data and its scores in Markdown."""
     sections = [
         _heading(config),
         _evaluation(config, metrics),
@@ -22,13 +22,13 @@ def _heading(config: Config) -> str:
     labels = ", ".join(f"`{label}`" for label in config.labels)
     return (
         f"# A wordgate model: {config.family}\n\n"
-        f"It gives a text one of {len(config.labels)} labels: {labels}.\n"
+        f"It assigns one of {len(config.labels)} labels to a text: {labels}.\n"
     )
 
 
 def _evaluation(config: Config, metrics: Metrics | None) -> str:
     if metrics is None:
-        return "## Evaluation\n\nIt has not been evaluated on test rows.\n"
+        return "## Evaluation\n\nThe model has not been evaluated on test rows.\n"
     interval = metrics.intervals.accuracy
     rows = [
         ("accuracy", _share(metrics.accuracy)),
@@ -43,12 +43,12 @@ def _evaluation(config: Config, metrics: Metrics | None) -> str:
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     return (
         f"## Evaluation\n\nOn {metrics.n:,} test rows.\n\n"
-        f"| | |\n|---|---|\n{table}\n\nThe interval: {interval.method}.\n"
+        f"| | |\n|---|---|\n{table}\n\nConfidence interval: {interval.method}.\n"
     )
 
 
 def _data(config: Config, metrics: Metrics | None) -> str:
-    rows = config.data.get("n_kept") if config.knows_training() else "unknown, as it was imported"
+    rows = config.data.get("n_kept") if config.knows_training() else "unknown (imported model)"
     lines = [f"- source: {config.data.get('source')}", f"- rows: {rows}"]
     lines += [f"- {role}: {', '.join(names)}" for role, names in config.columns().items()]
     lines += [f"- {note}" for note in config.notes()]
@@ -71,7 +71,7 @@ def _use(config: Config) -> str:
         f"```sh\nwordgate predict PATH_OF_THIS_FOLDER {shlex.quote(form or 'a text')}\n```\n\n"
         "```python\nimport wordgate\n\nmodel = wordgate.load('PATH_OF_THIS_FOLDER')\n"
         f"model.predict([{text}])\n```\n\n"
-        f"Recipe `{config.recipe}`, seed {config.seed}; every setting stands in `config.json`.\n"
+        f"Recipe `{config.recipe}`, seed {config.seed}; all settings are in `config.json`.\n"
     )
 
 
@@ -79,8 +79,8 @@ def _how_to_write(form: str | None) -> str:
     if form is None:
         return ""
     return (
-        f"It learned from several columns, joined to one text: write `{form}`. What is not known"
-        " is left out with its marker.\n\n"
+        f"The model was trained on several columns joined into one text. Write texts in the form"
+        f" `{form}`. Leave out an unknown column together with its separator.\n\n"
     )
 
 

@@ -186,16 +186,16 @@ class NearDuplicates:
         )
 
     def sentence(self) -> str:
-        """Summarize what was joined, and what stays apart."""
+        """Write how many rows were merged, and how many near duplicates remain in other groups."""
         joined, n_apart = self.joined.n_joined, self.joined.n_apart
         if not joined:
-            what = "no two groups copy each other"
+            what = "no two groups have near duplicates of each other"
         elif self.own_groups:
-            what = f"{joined:,} rows stand in groups that copy each other and were joined"
+            what = f"{joined:,} rows are in groups that were merged because of near duplicates"
         else:
-            what = f"no column names groups, so {joined:,} rows were grouped with rows they copy"
+            what = f"no group column, so {joined:,} rows were grouped with their near duplicates"
         apart = "no row has" if not n_apart else f"{n_apart:,} rows still have"
-        return f"Near copies: {what}; {apart} a near copy in another group."
+        return f"Near duplicates: {what}; {apart} a near duplicate in another group."
 
 
 def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> NearDuplicates:

@@ -27,22 +27,22 @@ def family_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """Predictions, scores and costs of a family's models on one kind of split.
+    """Predictions, scores and costs of one family on one kind of split.
 
     Attributes:
-        family: The family of the models.
+        family: The family.
         kind: The kind of split: ``grouped``, ``random`` or ``given``.
-        scores: On all test rows.
-        correct: bool [n], which of them are classified correctly.
-        log_proba: float64 [n, classes], as the models that ship give them.
-        uncalibrated: float64 [n, classes], before temperature scaling.
-        train_seconds: Of fitting, in the mean over the folds.
-        texts_per_second: Texts predicted a second, from strings, in the mean over the folds.
-        megabytes: The largest model's size, in 10^6 bytes.
-        temperature: What divides the log-probabilities; None where each fold has its own.
-        history: The epochs; none for a family that has none, and where folds have their own.
-        best_epoch: The one that was kept, from 1; 0 without epochs.
-        remarks: What a user should know about these runs.
+        scores: The scores on all test rows.
+        correct: bool [n], whether each test row is classified correctly.
+        log_proba: float64 [n, classes], log-probabilities after temperature scaling.
+        uncalibrated: float64 [n, classes], log-probabilities before temperature scaling.
+        train_seconds: Training time in seconds, mean over the folds.
+        texts_per_second: Prediction speed, from strings to probabilities, mean over the folds.
+        megabytes: Size of the largest model, in 10^6 bytes.
+        temperature: The temperature of the calibration; None if each fold has its own.
+        history: One entry per epoch; empty for a family without epochs, and with folds.
+        best_epoch: The best epoch, from 1; 0 without epochs.
+        remarks: Remarks about these runs.
     """
 
     family: str
@@ -60,7 +60,7 @@ class ModelResult:
     remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """Give it as plain JSON values, without its predictions and epochs."""
+        """Return it as JSON values, without predictions and epochs."""
         costs = ("train_seconds", "texts_per_second", "megabytes")
         return {
             "family": self.family,
@@ -73,13 +73,15 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """One family against the next simpler one on the same rows.
+    """The comparison of a family with the next simpler one on the same test rows.
 
     Attributes:
         family: The family.
         simpler: The family it is compared with.
         kind: The kind of split.
-        difference: Accuracy of `family` less accuracy of `simpler`, paired by group.
+        difference: The accuracy of `family` minus that of `simpler`, as a share of 1:
+            `difference`, the ends `low` and `high` of its 95 % interval (cluster bootstrap, Field &
+            Welsh 2007), the `p_value` of a randomization test by group, and `method`.
     """
 
     family: str
@@ -88,18 +90,18 @@ class PairedTest:
     difference: PairedDifference
 
     def to_json(self) -> dict[str, object]:
-        """Give it as plain JSON values."""
+        """Return it as JSON values."""
         names = {"family": self.family, "simpler": self.simpler, "kind": self.kind}
         return {**names, **self.difference.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Which model of a comparison to use.
+    """The recommended model of a comparison.
 
     Attributes:
-        family: The family to use.
-        sentences: That, and what else to know before using it.
+        family: The recommended family.
+        sentences: The recommendation, and a remark on it.
     """
 
     family: str
@@ -108,22 +110,23 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Models of several families on the same splits.
+    """The result of `wordgate.compare`: models of several families on the same splits.
 
     Attributes:
-        source: Where the data came from.
+        source: The source of the data.
         families: The families, the simplest first.
-        kinds: The kinds of split.
-        folds: In how many folds each row was tested once; None for one ordinary split.
-        seed: The run's seed.
-        recipe: The recipe's name.
-        vectors: The file of pretrained word vectors; None if there was none.
-        results: One for each family and kind that has been run.
-        paired_tests: Each family against the next simpler one.
-        leaks: A sentence for each kind: how many test rows could be known from training.
-        left_out: Families that could not take part, and why.
-        recommendation: What to use, in two sentences; None until all is run.
-        environment: Versions of what trained.
+        kinds: The kinds of split: ``random``, ``grouped`` or ``given``.
+        folds: The number of folds of a cross-validation; None for a single split.
+        seed: The random seed.
+        recipe: The name of the recipe.
+        vectors: The file of pretrained word vectors; None without one.
+        results: A `ModelResult` for each family and kind of split.
+        paired_tests: A `PairedTest` of each family with the next simpler one.
+        leaks: For each kind of split, a sentence on the test rows that are known from training.
+        left_out: Families that were left out, and why.
+        recommendation: The recommended `family`, and `sentences`; None until all models are
+            finished.
+        environment: Versions of the libraries.
     """
 
     source: str
@@ -141,22 +144,22 @@ class Comparison:
     environment: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
-        """Name each result's accuracy: all that it holds is too much for a line."""
+        """Show the accuracy of each result."""
         scores = [f"{r.family} ({r.kind}) {r.scores.accuracy:.3f}" for r in self.results]
         return f"Comparison({', '.join(scores)})"
 
     def result(self, family: str, kind: str) -> ModelResult | None:
-        """Find a family's result on a kind of split; None where it has not been run yet."""
+        """Return the result of a family on a kind of split; None if there is none yet."""
         found = (one for one in self.results if (one.family, one.kind) == (family, kind))
         return next(found, None)
 
     def paired_test(self, family: str, kind: str) -> PairedTest | None:
-        """Find a family's test against the next simpler one; None for the simplest."""
+        """Return the test of a family against the next simpler one; None for the simplest."""
         found = (one for one in self.paired_tests if (one.family, one.kind) == (family, kind))
         return next(found, None)
 
     def to_json(self) -> dict[str, object]:
-        """Give all of it as plain JSON values."""
+        """Return the comparison as JSON values, as `comparison.json` has it."""
         chosen = self.recommendation
         run = ("source", "families", "kinds", "folds", "seed", "recipe", "vectors")
         return {

@@ -270,8 +270,8 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
     if len(targets) < MIN_LABELLED_ROWS or len(borne) < 2:
         return LabelIssues(
             nothing,
-            f"{len(targets):,} rows of {len(borne)} labels are too few to tell wrong labels"
-            f" from hard texts; at least {MIN_LABELLED_ROWS} rows and 2 labels are needed.",
+            f"{len(targets):,} rows of {len(borne)} labels are too few to detect label errors; at"
+            f" least {MIN_LABELLED_ROWS} rows and 2 labels are needed.",
         )
     try:
         with warnings.catch_warnings():
@@ -279,9 +279,7 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
             from cleanlab import filter as cleanlab_filter
     except ImportError:
         install = "pip install 'wordgate[labels]'"
-        return LabelIssues(
-            nothing, f"To have wrong labels sought here, install cleanlab: {install}"
-        )
+        return LabelIssues(nothing, f"To detect label errors, install cleanlab: {install}")
     among = log_proba[:, borne]
     proba = np.exp(among - among.max(axis=1, keepdims=True))
     proba /= proba.sum(axis=1, keepdims=True)
@@ -294,13 +292,13 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
     except (ValueError, ArithmeticError, LookupError, TypeError) as error:
         return LabelIssues(nothing, f"cleanlab could not check the labels of these rows: {error}.")
     n, of = len(found), len(targets)
-    sentence = f"cleanlab found no label among the {of:,} rows that is probably wrong."
+    sentence = f"cleanlab found no probable label errors among the {of:,} rows."
     if n:
         sentence = (
-            f"Confident learning (cleanlab) suspects the label of {n:,} of {of:,} rows"
-            f" ({n / of:.1%}): the model, which has not learned from them, believes in another one"
-            " and hardly in theirs. A model that errs much suspects much, so this is a list to look"
-            " through, not a count of wrong labels."
+            f"Confident learning (cleanlab) finds {n:,} probable label errors among {of:,} rows"
+            f" ({n / of:.1%}): the model, which was not trained on these rows, gives another label"
+            " a high probability and theirs a low one. An inaccurate model also reports correct"
+            " labels, so check the rows by hand."
         )
     return LabelIssues(np.asarray(found, dtype=np.int64), sentence)
 

@@ -26,10 +26,9 @@ _EXACT = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=
 # Of the JSON Schema that a server gives of an explanation.
 
 _COURSE_MEANS: dict[Literal["states", "prefixes"], str] = {
-    "states": "The verdict after each word is the LSTM's own, from the states it has so far while"
-    " it reads the text once; no later word has a part in it.",
-    "prefixes": "The verdict after each word is the model's prediction for the text up to there, as"
-    " if it ended with that word.",
+    "states": "The prediction after each word is computed from the hidden state of the LSTM at this"
+    " word; later words have no influence on it.",
+    "prefixes": "The prediction after each word is the prediction for the text up to this word.",
 }
 _WORDS_NAMED = 5
 MOST_WORDS = 512
@@ -42,12 +41,12 @@ _COUNTED = re.compile(r"\w+|[^\w\s]+")
 
 @dataclass(frozen=True)
 class Gates:
-    """An LSTM's gates at a word, from 0 (closed) to 1 (open): means over the hidden units.
+    """The gates of an LSTM at a word, from 0 (closed) to 1 (open): means over the hidden units.
 
     Attributes:
-        input: How much of the word was let into the memory.
-        forget: How much of the memory before it was kept.
-        output: How much of the memory was shown.
+        input: Input gate: how much of the word is added to the cell state.
+        forget: Forget gate: how much of the previous cell state is kept.
+        output: Output gate: how much of the cell state is passed on.
     """
 
     __pydantic_config__ = _EXACT
@@ -65,10 +64,10 @@ class ExplainedWord:
         word: The model's own token: perhaps lower-cased, a class such as ``<url>``, shortened.
         start: Offset in the text of the first character it was made of, in code points.
         end: Offset behind the last one.
-        known: Whether the model learned anything of it.
-        probabilities: By label, the verdict after reading up to and with this word.
-        effect: How much the probability of the whole text's verdict falls when the word is left
-            out: above 0 the word speaks for the verdict, below 0 against it.
+        known: Whether the word is in the vocabulary of the model.
+        probabilities: The probability of each label after this word.
+        effect: Attribution by occlusion: how much the probability of the predicted label falls
+            when the word is left out. A positive word supports the prediction.
         effects: The same for every label.
         gates: An LSTM's gates at this word; None where there are none.
         memory_change: How much the word changed an LSTM's memory: the mean over its hidden units
@@ -90,21 +89,25 @@ class ExplainedWord:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a text was given its label, word by word.
+    """Explanation of a prediction, word by word. A notebook displays it as HTML.
 
-    In a notebook it shows itself.
+    The effect of a word is its attribution by occlusion, as in Li, Monroe & Jurafsky (2016),
+    "Understanding neural networks through representation erasure".
 
     Attributes:
         text: The text.
-        label: The verdict.
+        label: The predicted label.
         probability: Its probability.
-        probabilities: By label, those of `Predictor.predict_proba`.
-        course: Where the words' probabilities come from: ``states``, those of an LSTM while it
-            read the text once; or ``prefixes``, predictions for each beginning of the text.
+        probabilities: The probability of each label, as from `Predictor.predict_proba`.
+        course: How the probabilities after each word were computed: from the hidden states of an
+            LSTM (``states``), or by predicting each prefix of the text (``prefixes``).
         course_means: The same in a sentence.
-        start: By label, the verdict before any word.
-        words: The model's words in order; their spans ascend and don't overlap.
-        remarks: What a reader should know, such as unknown words or a text cut short.
+        start: The probability of each label before the first word.
+        words: The tokens of the model, in order, each with `word`, `start` and `end` (offsets in
+            the text, in code points), `known`, `probabilities`, `effect`, `effects`, `gates`
+            (`input`, `forget` and `output`, means over the hidden units) and `memory_change` (mean
+            absolute change of the cell state). The last two are None unless the model is an LSTM.
+        remarks: Remarks, such as unknown words or a truncated text.
     """
 
     __pydantic_config__ = _EXACT
@@ -120,11 +123,11 @@ class Explanation:
     remarks: tuple[str, ...]
 
     def likely_first(self) -> list[tuple[str, float]]:
-        """Order the labels and their probabilities, the verdict first."""
+        """Return the labels with their probabilities, the most probable first."""
         return sorted(self.probabilities.items(), key=lambda one: (one[0] != self.label, -one[1]))
 
     def to_json(self) -> dict[str, Any]:
-        """Give the same in types that JSON has."""
+        """Return the explanation as JSON values."""
         return {**asdict(self), "words": list(map(asdict, self.words)), "remarks": [*self.remarks]}
 
     def _repr_html_(self) -> str:
@@ -284,7 +287,7 @@ def _is_counted(model: CountModel, word: str) -> bool:
 
 
 def explain(model: Model, labels: Sequence[str], temperature: float, text: str) -> Explanation:
-    """Explain a model's verdict on a text.
+    """Explain the prediction of a model for a text.
 
     Args:
         model: Of any family.
@@ -329,9 +332,9 @@ def explain(model: Model, labels: Sequence[str], temperature: float, text: str) 
 
 
 class _Trajectory(NamedTuple):
-    """The verdict after 0, 1, 2 ... words: `log_proba` is float64 [words + 1, classes].
+    """The predictions after 0, 1, 2 ... words: `log_proba` is float64 [words + 1, classes].
 
-    Gates and changes of the memory stand by the number of the word, where there are any.
+    Gates and changes of the cell state are by the number of the word; empty unless there are any.
     """
 
     kind: Literal["states", "prefixes"]
@@ -361,19 +364,19 @@ def _states(parsed: TokenizedText | RawText) -> _Trajectory | None:
 def _remarks(parsed: TokenizedText | RawText) -> Iterator[str]:
     words = parsed.words
     if not words:
-        yield "The text has no words: the verdict is the model's on no words at all."
+        yield "The model reads no words of this text: the prediction is that for an empty text."
         return
     if parsed.n_read < parsed.n_words:
         which = "last" if parsed.from_end else "first"
         yield f"The model reads the {which} {parsed.n_read:,} of {parsed.n_words:,} words."
     if len(words) < parsed.n_read:
         yield (
-            f"Explained are the first {len(words):,} of {parsed.n_read:,} words; the verdict is on"
-            " all of them."
+            f"Only the first {len(words):,} of {parsed.n_read:,} words are explained; the"
+            " prediction uses all of them."
         )
     unknown = [word.word for word in words if not word.known]
     if len(unknown) == len(words):
-        yield f"The model knows none of the words: its verdict says little.{_fate(parsed)}"
+        yield f"All words are unknown to the model: the prediction is unreliable.{_fate(parsed)}"
     elif unknown:
         distinct = list(dict.fromkeys(unknown))
         more = ", ..." if len(distinct) > _WORDS_NAMED else ""
@@ -384,9 +387,9 @@ def _remarks(parsed: TokenizedText | RawText) -> Iterator[str]:
 
 
 def _fate(parsed: TokenizedText | RawText) -> str:
-    """Say what becomes of unknown words."""
+    """Describe how the model treats unknown words."""
     if not isinstance(parsed, TokenizedText):
         return ""
     if parsed.model.encoder.vocabulary.unknown is None:
-        return " It passes over unknown words."
-    return " All unknown words are one and the same word to it."
+        return " It ignores unknown words."
+    return " It treats all unknown words as the same word."

@@ -25,7 +25,7 @@ _MOST_NAMED = 40  # words whose names have room below the course
 
 
 def html_of(explanation: Explanation) -> str:
-    """Show an explanation: verdict, coloured words, course, remarks, and all numbers on demand."""
+    """Render an explanation: prediction, coloured words, chart, remarks, and a folded table."""
     quiet = "margin:.2em 0;opacity:.75;font-size:.9em"
     parts = [_verdict(explanation)]
     if explanation.words:
@@ -54,7 +54,7 @@ def _verdict(explanation: Explanation) -> Markup:
 
 
 def _sentence(explanation: Explanation) -> Markup:
-    """Write the text with its words washed by their effects; the rest of it stays as it is."""
+    """Write the text, with the background of each word coloured by its effect."""
     text, done = explanation.text, 0
     scale = max([_LEAST_SCALE, *(abs(word.effect) for word in explanation.words)])
     parts: list[str] = []
@@ -82,13 +82,13 @@ def _word(explanation: Explanation, word: ExplainedWord, scale: float) -> Markup
 def _legend(explanation: Explanation) -> str:
     label = plain(explanation.label)
     return (
-        f"Underlined: words that speak for {label}, whose probability falls without them. Dotted:"
-        " words that speak against it."
+        f"Underlined: words that support {label}; its probability falls without them. Dotted: words"
+        " that oppose it."
     )
 
 
 def _course(explanation: Explanation) -> Markup:
-    """Draw the probabilities of the likeliest labels before any word and after each."""
+    """Draw the probabilities of the most probable labels before the first word and after each."""
     n = len(explanation.words)
     labels = [label for label, _ in explanation.likely_first()[: len(_LINES)]]
     xs = [_LEFT + (_RIGHT - _LEFT) * i / max(1, n) for i in range(n + 1)]
@@ -116,7 +116,7 @@ def _course(explanation: Explanation) -> Markup:
 
 
 def _name(word: ExplainedWord, x: float) -> Markup:
-    """Write a word below its place, aslant."""
+    """Write a rotated word below its position."""
     y = _TOP + _PLOT + 14.0
     name = fitted(word.word, 1.3 * _LABEL_ROOM)
     return _text(name, x, y, text_anchor="end", transform=f"rotate(-45 {x:.1f} {y:.1f})")
@@ -147,7 +147,7 @@ def _apart(ys: Sequence[float]) -> list[float]:
 
 
 def _table(explanation: Explanation) -> Markup:
-    """Give all numbers, word by word, folded away."""
+    """Write a folded table of all values of each word."""
     has_gates = any(word.gates is not None for word in explanation.words)
     head = ["word", "effect", *(f"{plain(label)} after it" for label in explanation.probabilities)]
     head += ["input gate", "forget gate", "output gate", "memory change"] if has_gates else []

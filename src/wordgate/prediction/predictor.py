@@ -1,4 +1,4 @@
-"""The predictor: strings in, labels and probabilities out, without torch."""
+"""The predictor: from strings to labels and probabilities, without torch."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,13 +23,14 @@ from wordgate.tables.values import checked_texts
 
 
 class Predictor:
-    """A classifier that is ready to use.
+    """A trained model that predicts labels. `wordgate.load` returns one.
 
     Attributes:
-        labels: The labels, in the order of the probabilities' columns.
-        config: How the model came about.
-        metrics: Its scores; None if it was never evaluated.
-        changed_files: Files of its bundle that were changed since, none of them read to predict.
+        labels: The labels, in the order of the columns of `predict_proba`.
+        config: Settings, data, seed and library versions of the training.
+        metrics: The scores on the test rows; None if the model was never evaluated.
+        changed_files: Files of the model folder that were changed after training. Files that are
+            needed for predictions are never among them: `load` refuses a model with such changes.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Predictor:
 
     @property
     def n_threads(self) -> int:
-        """Count the threads it predicts in: 1 for word counts and averaged word vectors."""
+        """The number of threads of a prediction: 1 for word counts and averaged word vectors."""
         return self._model.n_threads
 
     @overload
@@ -63,16 +64,20 @@ class Predictor:
     def predict(
         self, texts: Iterable[str], *, abstain_below: float = 0.0
     ) -> list[str] | list[str | None]:
-        """Give each text its most probable label, in a list; of a single string, one of one.
+        """Predict the most probable label of each text.
 
         Args:
-            texts: One string, or a column of them: a list, an array, a pandas or polars Series, a
-                frame, data set or mapping of one column.
-            abstain_below: Give None instead where the label's probability is below this.
+            texts: One string, or several: a list, an array, a pandas or polars Series, or a frame,
+                data set or mapping with one column.
+            abstain_below: Return None instead of a label that is less probable than this, from 0
+                to 1.
+
+        Returns:
+            A list with one label per text; for a single string, a list with one label.
 
         Raises:
-            DataError: `texts` holds something else than strings, or an empty text.
-            SettingsError: `abstain_below` is no probability.
+            DataError: `texts` contains something other than strings, or an empty text.
+            SettingsError: `abstain_below` is not between 0 and 1.
         """
         check_abstain(abstain_below)
         proba = self.predict_proba(texts)
@@ -81,31 +86,33 @@ class Predictor:
         ]
 
     def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
-        """Give the probability of each label for each text.
+        """Predict the probability of each label for each text.
+
+        The probabilities are calibrated by temperature scaling (Guo et al. 2017), unless the
+        setting `calibration` is ``none``.
 
         Args:
-            texts: One string, or a column of them: a list, an array, a pandas or polars Series, a
-                frame, data set or mapping of one column.
+            texts: See `predict`.
 
         Returns:
-            float64 [n, classes]; the columns follow `labels`, each row sums to 1.
+            float64 [n, classes]; the columns are in the order of `labels`, each row sums to 1.
 
         Raises:
-            DataError: `texts` holds something else than strings, or an empty text.
+            DataError: `texts` contains something other than strings, or an empty text.
         """
         return np.exp(self.log_proba(texts))
 
     def explain(self, text: str) -> Explanation:
-        """Tell why a text is given its label, word by word.
+        """Explain the prediction for one text, word by word.
 
         Args:
-            text: One text.
+            text: The text.
 
         Returns:
-            The verdict after every word, and each word's effect. In a notebook it shows itself.
+            The prediction after each word, and the effect of each word.
 
         Raises:
-            DataError: `text` is no string, or an empty one.
+            DataError: `text` is not a string, or empty.
         """
         if not isinstance(text, str):
             raise DataError(f"explain takes one text, not {text!r:.80} ({type(text).__name__})")
@@ -113,19 +120,29 @@ class Predictor:
         return explain(self._model, self.labels, self.config.temperature, text)
 
     def log_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
-        """Give the logarithms of `predict_proba`, exact where a probability is tiny."""
+        """Predict the natural logarithms of the probabilities, accurate for tiny probabilities.
+
+        Args:
+            texts: See `predict`.
+
+        Returns:
+            float64 [n, classes]; the columns are in the order of `labels`.
+
+        Raises:
+            DataError: `texts` contains something other than strings, or an empty text.
+        """
         return apply_temperature(
             self._model.log_proba(checked_texts(texts)), self.config.temperature
         )
 
 
 def load_aloud(path: str | Path, progress: Callable[[], Progress], **options: Any) -> Predictor:
-    """Load a model, and say so where that takes seconds, as it does of a transformer.
+    """Load a model, with a progress message if it is a slow one such as a transformer.
 
     Args:
         path: The model's folder.
-        progress: Gives where to say it.
-        **options: Those of `load`, which raises the same.
+        progress: Returns the object that shows progress.
+        **options: The options of `load`.
     """
     family = FAMILIES.get(BundleFolder.open(path).config().family)
     if family is None or family.extra is None:
@@ -135,7 +152,7 @@ def load_aloud(path: str | Path, progress: Callable[[], Progress], **options: An
 
 
 def check_abstain(abstain_below: float) -> None:
-    """Refuse a threshold that is no probability.
+    """Check that a threshold is a probability.
 
     Raises:
         SettingsError: It is not between 0 and 1.
@@ -147,22 +164,24 @@ def check_abstain(abstain_below: float) -> None:
 
 
 def load(path: str | Path, *, kernel: str = NUMPY, threads: int | None = None) -> Predictor:
-    """Load a model that `wordgate train` has written.
+    """Load a trained model.
 
     Args:
-        path: The model's folder.
-        kernel: What computes an LSTM. ``numpy``; ``numba``, which compiles for this processor, is
-            twice as fast and gives the same probabilities within 1e-6; or ``numba-int8``, which is
-            faster still, with weights and states in a byte each. Numba compiles with the first
-            texts, for a second or two.
-        threads: In how many threads an LSTM or a transformer predicts; None for what the
-            environment variable WORDGATE_THREADS says, else OMP_NUM_THREADS, else for as many as
-            there are cores. Other families predict in one.
+        path: The folder of the model.
+        kernel: The implementation of an LSTM: ``numpy``; ``numba``, which is compiled at the first
+            prediction (one or two seconds) and up to twice as fast, with the same probabilities to
+            within 1e-6; or ``numba-int8``, with weights and hidden states quantized to 8 bits.
+        threads: The number of threads of an LSTM or a transformer. None for the environment
+            variable WORDGATE_THREADS, then OMP_NUM_THREADS, then the number of cores.
+
+    Returns:
+        The model.
 
     Raises:
-        BundleError: There is no model, or a file of it is missing, truncated, altered or too new.
-        SettingsError: There is no such kernel, it can't compute this model, or the processor lacks
-            what it needs; or that is no number of threads.
+        BundleError: There is no model, or one of its files is missing, damaged, changed or from a
+            newer version.
+        SettingsError: `kernel` is unknown, or not supported for this model or this processor; or
+            `threads` is not a positive number.
         MissingExtraError: The kernel needs numba, which is not installed.
     """
     folder = BundleFolder.open(path)

@@ -1,4 +1,4 @@
-"""A comparison of families of models, as a page and as plain text, and which one to use."""
+"""The report on a model comparison, as a page and as plain text, and the recommendation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,12 @@ HEADER = ("accuracy", "95 % interval", "macro F1", "95 % interval", "train s", "
 def comparison_page(
     comparison: Comparison, analyses: Mapping[str, ErrorAnalysis], audit: Sequence[Section]
 ) -> str:
-    """Show a comparison as a self-contained HTML page.
+    """Render a comparison as a self-contained HTML page.
 
     Args:
         comparison: The whole comparison.
-        analyses: Of each family's predictions on the last kind of split.
-        audit: The findings in the data, by subject.
+        analyses: The error analysis of each family on the last kind of split.
+        audit: The findings of the data audit, by subject.
 
     Returns:
         The page: no script, nothing fetched, every text of the data escaped.
@@ -42,7 +42,7 @@ def comparison_page(
     rows = [(f"{one.family}, {one.kind}", *_result_row(one)[1:]) for one in comparison.results]
     return render(
         "comparison.html.j2",
-        title=f"Families of models on {source_name(comparison.source)}",
+        title=f"Model comparison on {source_name(comparison.source)}",
         recommendation=() if chosen is None else chosen.sentences,
         recommended="" if chosen is None else chosen.family,
         figures=[_accuracy_figure(comparison), *filter(None, differences)],
@@ -61,7 +61,7 @@ def comparison_page(
 
 
 def format_comparison(comparison: Comparison) -> str:
-    """Write a comparison for a terminal: scores and costs, paired tests, leaks, what to use."""
+    """Write a comparison for a terminal: scores, costs, paired tests, leakage, recommendation."""
     parts = [format_results(comparison)]
     if comparison.paired_tests:
         parts.append(_format_paired_tests(comparison))
@@ -75,7 +75,7 @@ def format_comparison(comparison: Comparison) -> str:
 
 
 def format_results(comparison: Comparison) -> str:
-    """Write scores and costs of what has been run, a table for each kind of split."""
+    """Write the scores and costs of the finished models, a table for each kind of split."""
     blocks = []
     for kind in comparison.kinds:
         found = [comparison.result(family, kind) for family in comparison.families]
@@ -111,7 +111,7 @@ def methods(comparison: Comparison) -> list[str]:
         used = sorted({test.difference.method for test in tests})
         sentences += [f"Paired tests, {kind} split: {method}." for method in used]
     sentences.append(
-        "train s: fitting, a model. texts/s: from strings to probabilities. MB: the model's size."
+        "train s: training time per model. texts/s: from strings to probabilities. MB: model size."
     )
     return sentences
 
@@ -134,7 +134,7 @@ def _format_paired_tests(comparison: Comparison) -> str:
 
 
 def _format_gaps(comparison: Comparison) -> str:
-    """Write what each family gains by a random split: memory."""
+    """Write how much higher the accuracy of each family is on the random split."""
     rows: list[tuple[str, ...]] = [("accuracy", "random", "grouped", "difference")]
     for family in comparison.families:
         at_random, grouped = (comparison.result(family, kind) for kind in ("random", "grouped"))
@@ -147,7 +147,7 @@ def _format_gaps(comparison: Comparison) -> str:
 
 
 def _tones(kinds: Sequence[str]) -> list[tuple[str, Tone]]:
-    """Give the honest split the first colour, wherever it stands, and the others the second."""
+    """Give the grouped split the first colour and the others the second."""
     first = "grouped" if "grouped" in kinds else next(iter(kinds), "")
     return [(kind, "one" if kind == first else "two") for kind in kinds]
 
@@ -169,7 +169,7 @@ def _accuracy_figure(comparison: Comparison) -> Figure:
             label=f"Accuracy of each family: {named}.",
         ),
         PageTable(("", "accuracy", "95 %", "macro F1", "95 %"), table),
-        "Shares of the test rows that are correct; whiskers are intervals that resample groups.",
+        "Share of correct test rows, with 95 % confidence intervals (groups are resampled).",
     )
 
 
@@ -194,7 +194,7 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
     ends = [0.0, *(end for row in rows for one in row.estimates for end in one.ends())]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
-        f"Differences between neighbouring families, {kind} split",
+        f"Paired differences, {kind} split",
         dot_plot(
             rows,
             [(kind, dict(_tones(comparison.kinds))[kind])],
@@ -204,7 +204,7 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
             zero=True,
         ),
         PageTable(("", "points", "95 %", "p"), table),
-        "Against the next simpler family, paired by group; 0 in the interval leaves it open.",
+        "To the next simpler family, paired by group; not significant if the interval contains 0.",
     )
 
 
@@ -213,14 +213,14 @@ def _signed(points: float) -> str:
 
 
 def recommend(comparison: Comparison, groups: Sequence[str] | None) -> Recommendation:
-    """Recommend a model, in a sentence on its accuracy and one of caution.
+    """Recommend a model, with a sentence on its accuracy and another remark.
 
-    The one to use is the simplest model that is not shown to be worse than the most accurate one:
-    a larger one should be worth what it costs.
+    The recommended model is the simplest one that is not significantly worse than the most accurate
+    one.
 
     Args:
         comparison: The whole comparison.
-        groups: The group of each test row of the last kind of split, which decides.
+        groups: The group of each test row of the last kind of split, on which this is based.
     """
     kind = comparison.kinds[-1]
     results = [result for result in comparison.results if result.kind == kind]
@@ -242,23 +242,23 @@ def _use(
     chosen: ModelResult, best: ModelResult, results: Sequence[ModelResult], less: PairedDifference
 ) -> str:
     where = {
-        "grouped": "on groups it has never seen",
+        "grouped": "on unseen groups",
         "random": "on a random split",
         "given": "on the test rows given",
     }[chosen.kind]
     worth = f"{chosen.scores.accuracy:.3f} accuracy {where}"
     if len(results) == 1:
-        return f"{chosen.family} reaches {worth}; there was nothing to compare it with."
+        return f"{chosen.family} has {worth}; no other model was compared."
     if chosen is best is results[0]:
         return f"Use {chosen.family}: {worth}, the most accurate and the simplest."
     if chosen is best:
         return (
             f"Use {chosen.family}: with {worth} it is the most accurate, and every simpler model is"
-            " worse by more than chance."
+            " significantly worse."
         )
     return (
         f"Use {chosen.family}: {worth}, and {best.family}, the most accurate with"
-        f" {best.scores.accuracy:.3f}, is not better by more than chance"
+        f" {best.scores.accuracy:.3f}, is not significantly better"
         f" ({format_p_value(less.p_value)})."
     )
 
@@ -270,39 +270,39 @@ def _caution(comparison: Comparison, chosen: ModelResult, best: ModelResult) -> 
         return _memory(at_random, grouped)
     faster = chosen.texts_per_second / max(1e-9, best.texts_per_second)
     if chosen is not best and faster > 2:
-        return f"It also predicts {faster:.0f} times as many texts a second as {best.family}."
+        return f"It also predicts {faster:.0f} times as many texts per second as {best.family}."
     if chosen.kind == "random":
         return (
-            "These are scores of a random split, which memory of copies can raise: without --split"
-            " both kinds are shown."
+            "On a random split, memorized duplicates can raise scores: without --split, a grouped"
+            " split is evaluated as well."
         )
     return (
         f"It trains in {chosen.train_seconds:.0f} s and predicts"
-        f" {chosen.texts_per_second:,.0f} texts a second on this machine."
+        f" {chosen.texts_per_second:,.0f} texts per second on this machine."
     )
 
 
 def _memory(at_random: ModelResult, grouped: ModelResult) -> str:
-    """Explain a family's accuracy on a random split, beside that on a grouped one."""
+    """Explain the difference between the accuracies on a random and a grouped split."""
     gap = 100 * (at_random.scores.accuracy - grouped.scores.accuracy)
     if abs(gap) < 1:
-        return "Random and grouped splits agree, so hardly anything is gained by memory here."
+        return "Random and grouped splits agree, so memorization has hardly any effect here."
     if gap > 0 and _is_beyond_chance(at_random, grouped):
         return (
-            f"Don't believe the random split: the {gap:.0f} points that {at_random.family} gains"
-            " there are memory of copies, which new texts don't have."
+            f"Don't trust the random split: the {gap:.0f} points that {at_random.family} gains"
+            " there come from memorized duplicates, which new texts don't have."
         )
     return (
-        f"Believe the grouped split: random and grouped differ by {abs(gap):.0f} points for"
-        f" {at_random.family}, which on {grouped.scores.n:,} rows may be chance."
+        f"Trust the grouped split: random and grouped differ by {abs(gap):.0f} points for"
+        f" {at_random.family}, which may be chance with {grouped.scores.n:,} rows."
     )
 
 
 def _is_beyond_chance(higher: ModelResult, lower: ModelResult) -> bool:
-    """Tell whether 95 % intervals leave a difference of accuracies above 0."""
-    # Each was measured on rows of its own, so the distances to the ends that face each other are
-    # squared and added (Newcombe 1998, "Interval estimation for the difference between independent
-    # proportions", method 10). Without intervals nothing is shown.
+    """Tell whether the difference of two accuracies is significantly above 0."""
+    # The accuracies are from different rows, so the interval of their difference combines their own
+    # (Newcombe 1998, "Interval estimation for the difference between independent proportions",
+    # method 10). Without intervals the difference is not significant.
     above, below = higher.scores.intervals.accuracy, lower.scores.intervals.accuracy
     if above.low is None or below.high is None:
         return False

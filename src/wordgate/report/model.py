@@ -41,13 +41,13 @@ MOST_BARS, MOST_CELLS, MOST_CONFUSIONS = 30, 10, 30
 def model_page(
     config: Config, metrics: Metrics, analysis: ErrorAnalysis, audit: Sequence[Section]
 ) -> str:
-    """Show a model's scores as a self-contained HTML page.
+    """Render the scores of a model as a self-contained HTML page.
 
     Args:
         config: Labels, data, recipe and versions of the model.
         metrics: Its scores.
-        analysis: The analysis of its predictions on the test rows.
-        audit: The findings in the data, by subject.
+        analysis: The error analysis on the test rows.
+        audit: The findings of the data audit, by subject.
 
     Returns:
         The page: no script, nothing fetched, every text of the data escaped.
@@ -85,13 +85,13 @@ def model_page(
 
 
 def _headline(metrics: Metrics) -> list[tuple[str, str, str]]:
-    """Give the numbers that open the page: name, value and remark."""
+    """Give the numbers at the top of the page: name, value and remark."""
     intervals = metrics.intervals
     groups = f"of {metrics.split.n_test_groups:,} groups"
     return [
         ("accuracy", format_share(metrics.accuracy), _interval(intervals.accuracy)),
         ("macro F1", format_share(metrics.macro_f1), _interval(intervals.macro_f1)),
-        ("log loss", f"{metrics.log_loss:.3f}", "nats, less is better"),
+        ("log loss", f"{metrics.log_loss:.3f}", "nats, lower is better"),
         ("test rows", f"{metrics.n:,}", groups),
     ]
 
@@ -105,7 +105,7 @@ def _accuracy_figure(family: str, metrics: Metrics) -> Figure:
     table = [["this model", format_share(metrics.accuracy), format_interval(interval)]]
     table += [[name, format_share(one.accuracy), UNDEFINED] for name, one in baselines]
     return Figure(
-        "Accuracy, beside what it has to beat",
+        "Accuracy and baselines",
         dot_plot(
             rows,
             [("accuracy", "one")],
@@ -137,8 +137,8 @@ def _split_section(split: SplitFacts) -> Section:
         ("training", f"{split.n_train:,}"),
         ("validation", f"{split.n_valid:,}"),
         ("test", f"{split.n_test:,}"),
-        ("test rows whose group stands in train", f"{split.leaked_by_group:,}"),
-        ("test rows with a near copy in train", f"{split.near_duplicates_in_train:,}"),
+        ("test rows with their group in train", f"{split.leaked_by_group:,}"),
+        ("test rows with a near duplicate in train", f"{split.near_duplicates_in_train:,}"),
     ]
     return Section("Train-test split", [split.reason], ("", "rows"), rows)
 
@@ -149,16 +149,16 @@ def model_section(
     best_epoch: int,
     remarks: Sequence[str] = (),
 ) -> dict[str, object]:
-    """Draw and word the analysis of a model's predictions.
+    """Prepare the figures and sentences of an error analysis.
 
     Args:
         analysis: The analysis.
         history: The epochs of its training; none for a family that has no epochs.
-        best_epoch: The number of the one that was kept, from 1; 0 without epochs.
-        remarks: What a user should know about its training, where the page doesn't say it already.
+        best_epoch: The number of the best epoch, from 1; 0 without epochs.
+        remarks: Remarks about its training that are not elsewhere on the page.
 
     Returns:
-        The values that ``model_section.html.j2`` lays out, by their names.
+        The values of the template ``model_section.html.j2``, by their names.
     """
     calibrations = [("as predicted", analysis.after)]
     if analysis.before is not None:
@@ -178,44 +178,44 @@ def model_section(
         "probabilities": [_reliability_figure(calibrations), _coverage_figure(analysis.coverage)],
         "abstention": abstention_sentences(analysis.coverage),
         "slices": [
-            _slice_figure("By the length of a text", "words", analysis.by_length,
-                          "Words of a text, in bins of about as many rows."),
-            _slice_figure("By the share of words new to it", "unseen", analysis.by_unseen,
-                          "Words of a text that stand in no training text."),
+            _slice_figure("By text length", "words", analysis.by_length,
+                          "Number of words, in bins with about the same number of rows."),
+            _slice_figure("By share of unseen words", "unseen", analysis.by_unseen,
+                          "Share of the words that occur in no training text."),
         ],
         "learning": [
             _epoch_figure(history, best_epoch, what) for what in ("loss", "accuracy") if history
         ],
-        "learning_text": f"{n_epochs}; the model is that of epoch {best_epoch}."
-        " Accuracy on training rows is measured on the way, with dropout.",
+        "learning_text": f"{n_epochs}; the model has the weights of epoch {best_epoch}."
+        " Training accuracy is measured during the epoch, with dropout.",
         "remarks": remarks,
     }  # fmt: skip
 
 
 def _temperature(analysis: ErrorAnalysis) -> str:
     if analysis.before is None:
-        return "The probabilities are the model's own; no temperature was fitted."
+        return "The probabilities are uncalibrated: no temperature was fitted."
     if analysis.temperature is None:
         return (
             "Each fold's log-probabilities are divided by a temperature of its own, fitted on its"
-            " validation rows. That changes no predicted label."
+            " validation rows. This does not change the predicted labels."
         )
     way = "overconfident" if analysis.temperature > 1 else "underconfident"
     return (
         f"The model was {way}: its log-probabilities are divided by a temperature of"
-        f" {analysis.temperature:.2f}, fitted on the validation rows. That changes no predicted"
-        " label."
+        f" {analysis.temperature:.2f}, fitted on the validation rows. This does not change the"
+        " predicted labels."
     )
 
 
 def _confusion_figure(analysis: ErrorAnalysis) -> Figure:
-    """Show true labels against predicted ones; of many labels those with the most errors."""
+    """Show the confusion matrix; of many labels, only those with the most errors."""
     labels = [score.label for score in analysis.scores.per_class]
     counts = analysis.scores.confusion
     n = range(len(labels))
     n_errors = [sum(counts[i][j] + counts[j][i] for j in n if j != i) for i in n]
     chosen = sorted(sorted(n, key=lambda i: -n_errors[i])[:MOST_CELLS])
-    note = "Rows are true labels, columns predicted ones; shares are of a row."
+    note = "Rows are true labels, columns are predicted labels; shares are of the row."
     if len(chosen) == len(labels):
         rows = [[labels[i], *(f"{count:,}" for count in counts[i])] for i in n]
         table = PageTable(("true \\ predicted", *labels), rows)
@@ -224,7 +224,7 @@ def _confusion_figure(analysis: ErrorAnalysis) -> Figure:
         most = [one for one in errors[:MOST_CONFUSIONS] if one[0]]
         rows = [[labels[i], labels[j], f"{count:,}"] for count, i, j in most]
         table = PageTable(("true", "predicted", "rows"), rows)
-        note += f" The {len(chosen)} of {len(labels)} labels with the most errors."
+        note += f" Only the {len(chosen)} of {len(labels)} labels with the most errors are shown."
     return Figure(
         "Confusion matrix",
         heat_map(
@@ -259,9 +259,9 @@ def _label_figure(analysis: ErrorAnalysis) -> Figure:
     ]
     header = ("label", "precision", "95 %", "recall", "95 %", "F1", "95 %", "rows")
     less = len(scores) - len(bars)
-    note = "Harmonic mean of precision and recall; whiskers are intervals by groups."
+    note = "Harmonic mean of precision and recall, with 95 % intervals (groups are resampled)."
     if less:
-        note += f" The {len(bars)} labels of {len(scores)} with the lowest F1."
+        note += f" Only the {len(bars)} of {len(scores)} labels with the lowest F1 are shown."
     return Figure(
         "F1 of each label",
         bar_chart(
@@ -286,17 +286,17 @@ def _reliability_figure(calibrations: Sequence[tuple[str, Calibration]]) -> Figu
         "Reliability: accuracy against confidence",
         line_chart(
             lines,
-            x=shares("probability of its answer"),
+            x=shares("predicted probability"),
             y=shares("accuracy"),
             label=f"Reliability; expected calibration error {last.ece:.3f}.",
         ),
         PageTable(("", "probability", "mean", "accuracy", "rows"), rows),
-        "Below the diagonal it is overconfident, above it underconfident.",
+        "Below the diagonal the model is overconfident, above it underconfident.",
     )
 
 
 def _coverage_figure(points: Sequence[CoveragePoint]) -> Figure:
-    """Show coverage and accuracy by the threshold of `--abstain-below`."""
+    """Show coverage and accuracy by threshold."""
     answered = [(one.threshold, one.coverage) for one in points]
     accuracy = [(one.threshold, one.accuracy) for one in points if one.accuracy is not None]
     rows = [
@@ -306,13 +306,13 @@ def _coverage_figure(points: Sequence[CoveragePoint]) -> Figure:
     return Figure(
         "Accuracy against coverage",
         line_chart(
-            [Line("texts answered", answered, "two"), Line("accuracy among them", accuracy, "one")],
-            x=shares("P of --abstain-below"),
+            [Line("coverage", answered, "two"), Line("accuracy", accuracy, "one")],
+            x=shares("threshold of --abstain-below"),
             y=shares("share"),
-            label="Share of texts answered, and accuracy among them, by threshold.",
+            label="Coverage, and accuracy of the labelled texts, by threshold.",
         ),
-        PageTable(("P", "answered", "accuracy", "rows"), rows),
-        "Answers less probable than P are withheld: fewer texts are answered, mostly better.",
+        PageTable(("threshold", "coverage", "accuracy", "rows"), rows),
+        "Texts whose label is less probable than the threshold get no label.",
     )
 
 
@@ -334,7 +334,7 @@ def _slice_figure(title: str, what: str, slices: Sequence[Slice], note: str) -> 
 
 
 def _epoch_figure(history: Sequence[Epoch], best: int, what: str) -> Figure:
-    """Show loss or accuracy by epoch, numbered at whole epochs alone."""
+    """Show loss or accuracy by epoch, with ticks only at whole epochs."""
     epochs = axis("epoch", [one.epoch for one in history])
     epochs = replace(epochs, ticks=[tick for tick in epochs.ticks if tick == int(tick)])
     train, valid = f"train_{what}", f"valid_{what}"
@@ -354,7 +354,7 @@ def _epoch_figure(history: Sequence[Epoch], best: int, what: str) -> Figure:
             x=epochs,
             y=axis(what, values, form="{:.2f}".format),
             label=f"{title}; validation ends at {last:.3f}.",
-            marked=(best, f"kept: {best}") if best else None,
+            marked=(best, f"best: {best}") if best else None,
         ),
         PageTable(("epoch", "training", "validation"), rows),
     )

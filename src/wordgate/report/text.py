@@ -12,7 +12,7 @@ from wordgate.runtime.display import one_line
 
 UNDEFINED = "–"
 NOTABLE_COPIES = 0.1
-"""The share of test rows with a near copy in train that is worth a word, whatever the groups."""
+"""The share of test rows with a near duplicate in train above which a warning is given."""
 
 
 def format_share(value: float | None, digits: int = 3) -> str:
@@ -57,17 +57,17 @@ def format_evidence(difference: PairedDifference) -> str:
 
 
 def source_name(source: str) -> str:
-    """Name a source without the folders it lies in: a page is for others, too."""
+    """Give the file name of a source, without its folders: a report may be shared."""
     return Path(source).name
 
 
 def family_name(family: str) -> str:
-    """Name a family as people say it."""
+    """Give the title of a family."""
     return FAMILIES[family].title if family in FAMILIES else family
 
 
 def headline(family: str, metrics: Metrics) -> str:
-    """Write a model's accuracy with its interval, beside what it has to beat, and its teacher's."""
+    """Write the accuracy of a model with its interval, of its baselines and of its teacher."""
     cells = [
         f"Accuracy on {metrics.n:,} test rows, 95 % interval\n"
         f"  this model ({family_name(family)}) {metrics.accuracy:.3f}"
@@ -80,7 +80,7 @@ def headline(family: str, metrics: Metrics) -> str:
 
 
 def weakest_label(scores: Scores) -> list[str]:
-    """Name the label of the lowest recall, unless all have the same; as a line, or none."""
+    """Name the label with the lowest recall, in one line; no line if all recalls are equal."""
     recalls = {score.label: score.recall for score in scores.per_class if score.recall is not None}
     if len(set(recalls.values())) < 2:
         return []
@@ -89,21 +89,21 @@ def weakest_label(scores: Scores) -> list[str]:
 
 
 def outcome(family: str, metrics: Metrics) -> str | None:
-    """Tell whether a model is proven ``better`` or ``worse`` than what it has to beat."""
+    """Tell whether a model is significantly ``better`` or ``worse`` than its best baseline."""
     _, difference = metrics.difference_to_baseline(family)
     return None if difference is None else difference.proven
 
 
 def verdict(family: str, metrics: Metrics) -> str:
-    """Write bluntly whether a model is worth more than the best that it has to beat."""
+    """Write whether a model is better than its best baseline."""
     baseline, difference = metrics.difference_to_baseline(family)
     if difference is None:  # an older wordgate measured none
-        return f"How the {family_name(family)} model compares with {baseline} was not measured."
+        return f"The {family_name(family)} model was not compared with {baseline}."
     return format_verdict(family, baseline, difference)
 
 
 def format_verdict(family: str, baseline: str, difference: PairedDifference) -> str:
-    """Write whether a model of a family is worth more than what it has to beat."""
+    """Write whether a model of a family is better than a baseline."""
     name = family_name(family)
     facts = f"{format_points(difference)} points, {format_evidence(difference)}"
     if difference.proven == "better":
@@ -116,7 +116,7 @@ def format_verdict(family: str, baseline: str, difference: PairedDifference) -> 
 
 
 def difference_sentence(family: str, metrics: Metrics) -> str:
-    """Write how far a model is from the best that it has to beat."""
+    """Write the difference between a model and its best baseline."""
     baseline, difference = metrics.difference_to_baseline(family)
     if difference is None:
         return f"The difference to {baseline} was not measured."
@@ -125,31 +125,33 @@ def difference_sentence(family: str, metrics: Metrics) -> str:
 
 
 def leak_warning(split: SplitFacts) -> str:
-    """Write how many test rows the model could know from training, and what scores then are."""
+    """Write how many test rows the model could know from training, and how this affects scores."""
     known = split.leaked_by_group if split.known_in_train is None else split.known_in_train
     remedy = {
-        "random": "; --split grouped tells what the model is worth on unseen groups",
-        "given": "; take these rows out of train to learn what the model is worth on unseen groups",
+        "random": "; use --split grouped to evaluate on unseen groups",
+        "given": "; remove these rows from train to evaluate on unseen groups",
     }.get(split.kind, "")
     if split.templated:
-        memory = f" On the {known:,} of the same text or group they are memory{remedy}."
+        memory = (
+            f" Scores on the {known:,} with the same text or group measure memorization{remedy}."
+        )
         return (
             f"{'LEAK: ' if known else ''}{split.leakage()}{memory if known else ''} The similar"
-            " rows look like texts made from templates, which are no memory: they bear other labels"
-            " as well."
+            " rows look like texts made from templates, not like duplicates: they have different"
+            " labels as well."
         )
     near = split.near_duplicates_in_train
     if split.leaked_by_group == 0 or not (known or near):
-        memory = " On these a score is memory, unless near copies share no more than a template."
+        memory = " Scores on these may measure memorization, unless they only share a template."
         return split.leakage() + (memory if near > NOTABLE_COPIES * split.n_test else "")
-    worth = "are" if known else "may be"
-    return f"LEAK: {split.leakage()} So these scores {worth} partly memory{remedy}."
+    may = "" if known else "may "
+    return f"LEAK: {split.leakage()} These scores {may}partly measure memorization{remedy}."
 
 
 def classification_report(scores: Scores) -> str:
     """Lay out precision, recall and F1 of every label as scikit-learn does.
 
-    What is undefined is printed as ``–``, and a line says which labels the averages leave out.
+    Undefined values are printed as ``–``, and a line names the labels that averages leave out.
 
     Args:
         scores: From :func:`wordgate.evaluation.metrics.evaluate`.
@@ -173,7 +175,7 @@ def classification_report(scores: Scores) -> str:
 
 
 def confusion_table(scores: Scores) -> str:
-    """Lay out how many rows of each label (one line each) were given each label (columns).
+    """Lay out the confusion matrix: true labels as rows, predicted labels as columns.
 
     Args:
         scores: From :func:`wordgate.evaluation.metrics.evaluate`.
@@ -189,7 +191,7 @@ def confusion_table(scores: Scores) -> str:
 
 
 def scores_beside_baselines(family: str, metrics: Metrics) -> str:
-    """Lay out a model's scores below those of its baselines and of its teacher."""
+    """Lay out the scores of a model, its baselines and its teacher in a table."""
     rows: list[tuple[str, Baseline | TeacherFacts | Metrics]] = [
         *reversed(metrics.baselines.to_beat(family)),
     ]
@@ -207,16 +209,16 @@ def scores_beside_baselines(family: str, metrics: Metrics) -> str:
 
 
 def calibration_sentences(metrics: Metrics) -> list[str]:
-    """Describe the calibration of the probabilities, and what --abstain-below would give."""
+    """Describe the calibration of the probabilities, and the effect of --abstain-below."""
     return [*metrics.sentences("calibration"), *abstention_sentences(metrics.coverage or ())]
 
 
 def costs(metrics: Metrics) -> str:
-    """Write the time, the epochs and the memory that the training took."""
+    """Write the time, the epochs and the memory of a training."""
     epochs = f" for {metrics.epochs} epochs (best: {metrics.best_epoch})" if metrics.epochs else ""
     return (
-        f"Trained in {metrics.train_seconds:.1f} s{epochs}; {metrics.wall_seconds:.1f} s in all,"
-        f" {metrics.peak_memory_mb:,.0f} MB at most."
+        f"Trained in {metrics.train_seconds:.1f} s{epochs}; total time {metrics.wall_seconds:.1f}"
+        f" s, peak memory {metrics.peak_memory_mb:,.0f} MB."
     )
 
 
@@ -225,8 +227,8 @@ def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ")
 
     Args:
         rows: The rows, all of the same length.
-        margin: What stands before each line.
-        gap: What stands between columns.
+        margin: Text before each line.
+        gap: Text between columns.
 
     Returns:
         The lines.

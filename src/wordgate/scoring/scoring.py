@@ -45,19 +45,19 @@ _OF_NO_FORMAT = ("", ".txt", ".dat", ".data", ".out", ".tmp", ".new", ".bak")
 
 @dataclass(frozen=True)
 class Scored:
-    """The result of a scoring.
+    """The result of `wordgate.score`.
 
     Attributes:
-        rows: Records of the input, all of which are in the result.
-        scored: Those that have probabilities.
-        abstained: Those of them that have no label.
-        errors: Those that could not be scored.
-        first_errors: Some of them: the row's number, from 1, and why.
-        added: The names of the new columns: the label's, its probability's, one for each label,
-            the error's. Where the input has no names they are not in the result either.
-        seconds: What reading, scoring and writing took, since it last began.
-        texts_per_second: Texts scored a second of these.
-        was_whole: True where the result was there already and nothing was left to do.
+        rows: Number of rows of the input; the output has the same rows.
+        scored: Number of rows with probabilities.
+        abstained: Number of these without a label, because of `abstain_below`.
+        errors: Number of rows that could not be scored.
+        first_errors: The first of them: row number, from 1, and reason.
+        added: Names of the new columns: label, probability, one for each label, error. If the
+            input has no header, the output has none either.
+        seconds: Time for reading, scoring and writing since the last start.
+        texts_per_second: Scored texts per second in this time.
+        was_whole: Whether the result was already complete and there was nothing to do.
     """
 
     rows: int
@@ -108,43 +108,47 @@ def score(
     checkpoint_seconds: float = 2.0,
     progress: Progress | None = None,
 ) -> Scored:
-    """Score the texts of a file, or of standard input, of any size in fixed memory.
+    """Score the texts of a file or of standard input, of any size, in constant memory.
 
-    All columns of the input stay, in order; added are the label, its probability, the probability
-    of each label, and an error. A record that can't be read or has no text has an error and no
-    answer; where it could not be taken apart, it stands in its error as it was.
+    The output has all columns of the input and new columns: the label, its probability, the
+    probability of each label, and an error. A row that cannot be read, or has no text, gets an
+    error and no label. If it cannot be parsed, the error contains the row as it was.
 
     Args:
-        bundle: The model's folder.
-        source: A CSV, TSV, JSONL or (from a path) Parquet file, gzipped or not; ``-`` for
-            standard input.
-        out: The result; ``-`` for standard output, where each batch is written at once. A link
-            stays, and what it leads to is written; what is replaced passes on its permissions.
-        text: The columns of the text, as in training; None for those of the model's training
-            where the input has them, else to infer them.
-        encoding: How the input's bytes are read; None to find out. The result is UTF-8.
-        abstain_below: Give no label where the most probable one is less probable than this.
-        escape_formulas: Put an apostrophe before each cell of a CSV or TSV file that a spreadsheet
-            would take for a formula; plain numbers stay.
-        to: The result's format; None to tell it by the ending of `out`, else the input's.
-        batch: Records scored together at most.
-        kernel: What computes an LSTM, as for `wordgate.load`.
-        threads: In how many threads to compute, as for `wordgate.load`.
-        resume: Go on where an interrupted scoring stopped; begin where none was; do nothing where
-            the result is there and younger than the model and the input. Those times alone are
-            compared then: a result that is whole has no note of what it was made of.
-        overwrite: Replace a result that is there, and begin anew where one was interrupted.
-        checkpoint_seconds: Seconds between two savings of how far it has come, at least.
-        progress: Where to tell what is inferred and how far it is; None for standard error.
+        bundle: The folder of the model.
+        source: A CSV, TSV, JSONL or Parquet file, compressed with gzip or not; ``-`` for standard
+            input, which cannot be Parquet.
+        out: The output file; ``-`` for standard output, where each batch is written immediately.
+            The target of a symbolic link is written, and a replaced file keeps its permissions.
+        text: The text columns; None for the columns of the training if the input has them, else to
+            infer them.
+        encoding: The encoding of the input; None to detect it. The output is UTF-8.
+        abstain_below: Give no label that is less probable than this, from 0 to 1.
+        escape_formulas: Whether to put an apostrophe before each CSV or TSV cell that a spreadsheet
+            program would interpret as a formula; numbers are unchanged.
+        to: The output format: ``csv``, ``tsv``, ``jsonl`` or ``parquet``; None for the format of
+            the file name of `out`, else that of the input.
+        batch: Maximum number of rows that are scored together.
+        kernel: The implementation of an LSTM, as for `wordgate.load`.
+        threads: The number of threads, as for `wordgate.load`.
+        resume: Whether to continue an interrupted run. If there is none, the run starts from the
+            beginning, unless the result exists and is newer than the model and the input; only
+            these times are compared.
+        overwrite: Whether to replace an existing result, or to restart an interrupted run.
+        checkpoint_seconds: Minimum time between two checkpoints, in seconds.
+        progress: Shows progress; None for standard error.
+
+    Returns:
+        The numbers of rows, and the names of the new columns.
 
     Raises:
-        BundleError: The model can't be loaded; or the result can't be written, or stands there
-            already; or an interrupted one is there and nothing said what is to become of it.
-        DataError: The input can't be read as asked.
-        SettingsError: An option is out of range or without effect, the kernel can't compute, or
-            that is no number of threads.
-        MissingExtraError: A Parquet file or the kernel needs a package that is not installed.
-        KeyboardInterrupt: It was interrupted, and is kept.
+        BundleError: The model cannot be loaded, the output cannot be written or exists already, or
+            there is an interrupted run and neither `resume` nor `overwrite` is set.
+        DataError: The input cannot be read.
+        SettingsError: An option is out of range or has no effect, the kernel does not support the
+            model, or `threads` is not a positive number.
+        MissingExtraError: Parquet or the kernel needs a package that is not installed.
+        KeyboardInterrupt: The run was interrupted; it can be resumed.
     """
     progress = Console() if progress is None else progress
     source, out = str(source), str(out)

@@ -18,16 +18,19 @@ from wordgate.tables.values import checked_column, checked_groups, checked_texts
 
 
 class GroupedSplit:
-    """A scikit-learn splitter: k folds of whole groups, stratified by label as groups allow.
+    """A scikit-learn splitter: k folds of whole groups, stratified by label.
 
-    It goes wherever scikit-learn takes ``cv``, such as ``cross_val_score(model, texts, labels,
-    cv=GroupedSplit(5), groups=ids)``. The order of the rows changes no fold.
+    Use it as the argument ``cv`` of scikit-learn, such as ``cross_val_score(model, texts, labels,
+    cv=GroupedSplit(5), groups=ids)``. The folds do not depend on the order of the rows.
 
     Args:
-        n_splits: How many folds.
-        seed: Another seed, other folds.
-        join_copies: Whether groups whose texts copy each other are joined first. Without groups
-            this alone keeps near copies together; exact copies stay together anyway.
+        n_splits: Number of folds, at least 2.
+        seed: Random seed.
+        join_copies: Whether to merge groups with near duplicates of each other first. Without
+            groups, this keeps near duplicates together. Exact duplicates are always kept together.
+
+    Raises:
+        SettingsError: `n_splits` is not a whole number of at least 2, or `seed` is not valid.
     """
 
     def __init__(self, n_splits: int = 5, *, seed: int = 0, join_copies: bool = True):
@@ -47,7 +50,7 @@ class GroupedSplit:
         )
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803
-        """Give the number of folds."""
+        """Return the number of folds."""
         return self.n_splits
 
     def split(
@@ -59,17 +62,19 @@ class GroupedSplit:
         """Split the rows into folds.
 
         Args:
-            X: The texts: a list, an array, a Series, or a frame, data set or mapping of one column.
-            y: Their labels, likewise; None to stratify by nothing.
-            groups: Their groups, of any type, likewise; None: copies are the groups. A row whose
-                group is missing or blank is a group of its own, with its exact copies.
+            X: The texts: a list, an array, a Series, or a frame, data set or mapping with one
+                column.
+            y: The labels, in any of these forms; None for no stratification.
+            groups: The groups, of any type, in any of these forms; None if only duplicates form
+                groups. A row whose group is missing or blank is a group of its own, together with
+                its exact duplicates.
 
         Yields:
-            Positions int64 of the rows to learn from and of those to test on; each row is
-            tested once.
+            The positions of the training rows and of the test rows, int64 [train] and int64
+            [test]. Each row is a test row once.
 
         Raises:
-            DataError: `X` does not hold texts, the columns differ in length, or there are fewer
+            DataError: `X` does not contain texts, the columns differ in length, or there are fewer
                 groups than folds.
         """
         texts = checked_texts(X, may_be_empty=True)
