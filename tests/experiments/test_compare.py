@@ -93,7 +93,7 @@ def test_folds_judge_every_row_once(compare):
 def test_the_random_split_leaks_and_says_so(compare):
     leaks = compare(models=["count"], settings=None).leaks
     assert leaks["grouped"].startswith(
-        "grouped split: Of 60 test rows 0 (0.0%) have their group in train"
+        "grouped split: Of 60 test rows, 0 (0.0%) have their group in train"
     )
     assert "60 (100.0%) have their group in train" in leaks["random"]
 

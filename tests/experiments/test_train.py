@@ -93,7 +93,7 @@ def test_a_random_split_leaks_and_says_so(reviews):
     split = training.metrics.split
     assert split.kind == "random"
     assert split.leaked_by_group > 50
-    assert any("the test score measures memory" in remark for remark in training.remarks)
+    assert any("score partly measures memorization" in remark for remark in training.remarks)
 
 
 def test_frames_are_read_as_files_are(reviews, count_model):
