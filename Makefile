@@ -67,7 +67,7 @@ lock:
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 
-# Executes the notebooks of docs/tutorial in place: about a quarter of an hour.
+# Executes the notebooks of docs/tutorial in place: about ten minutes.
 tutorial: $(VENV)/.tutorial
 	$(BIN)/python docs/tutorial/run.py
 
