@@ -17,7 +17,8 @@ class Dataset:
 
     Attributes:
         texts: One string each.
-        targets: int64 [n], each the number of a label.
+        targets: int64 [n], each the number of a label; or int64 [n, labels] of 0 and 1, where a
+            text may have several labels, or none.
         groups: One group each, or None: each text is its own.
         soft_targets: float32 [n, classes], the probabilities to learn in place of `targets`, as a
             teacher gives them; None to learn the targets themselves.
@@ -32,9 +33,16 @@ class Dataset:
         return len(self.texts)
 
     @property
+    def multilabel(self) -> bool:
+        """Whether a text may have several labels."""
+        return self.targets.ndim == 2
+
+    @property
     def to_learn(self) -> Targets:
         """What a network learns: probabilities if there are some, else the targets."""
-        return self.targets if self.soft_targets is None else self.soft_targets
+        if self.soft_targets is not None:
+            return self.soft_targets
+        return self.targets.astype(np.float32) if self.multilabel else self.targets
 
     def digest(self) -> str:
         """Give a SHA-256 that other texts, targets or groups, or another order, would change."""

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.base import Arrays, Description, log_softmax, required
+from wordgate.models.base import (
+    Arrays,
+    Description,
+    class_log_proba,
+    is_multilabel,
+    multilabel_part,
+    required,
+)
 from wordgate.text.ngrams import ANALYZERS, NgramVectorizer, SparseRows
 
 # Before softmax, of a class that had no rows in training: its probability is 0 in float64, its
@@ -28,6 +35,7 @@ class CountModel:
         vectorizers: The kinds of n-grams; their n-grams are numbered one after another.
         coefficients: float32 or float64 [ngrams, classes], of all vectorizers.
         intercepts: float64 [classes].
+        multilabel: Whether a text may have several labels.
     """
 
     family = "count"
@@ -38,10 +46,12 @@ class CountModel:
         vectorizers: Sequence[NgramVectorizer],
         coefficients: NDArray[np.floating[Any]],
         intercepts: NDArray[np.float64],
+        multilabel: bool = False,
     ):
         self.vectorizers = tuple(vectorizers)
         self.coefficients = coefficients
         self.intercepts = intercepts
+        self.multilabel = multilabel
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Give the natural logarithm of every class's probability.
@@ -59,7 +69,7 @@ class CountModel:
             for vectorizer, (first, end) in zip(self.vectorizers, pairwise(ends), strict=True):
                 sums = _sum_by_text(self.coefficients[first:end], vectorizer.transform(part))
                 logits[start : start + len(part)] += sums
-        return log_softmax(logits)
+        return class_log_proba(logits, self.multilabel)
 
     def with_threads(self, threads: int | None) -> "CountModel":  # noqa: ARG002
         """Give the model itself, which predicts in one thread."""
@@ -83,14 +93,15 @@ class CountModel:
         for vectorizer in self.vectorizers:
             if vectorizer.frequencies is not None:
                 arrays[f"{vectorizer.analyzer}.frequencies"] = vectorizer.frequencies
-        return {"blocks": described}, arrays
+        return {"blocks": described, **multilabel_part(self.multilabel)}, arrays
 
     @classmethod
     def from_state(cls, description: Description, arrays: Arrays) -> "CountModel":
         """Make the model again from what :meth:`state` gave.
 
         Args:
-            description: ``blocks``, the kinds of n-grams.
+            description: ``blocks``, the kinds of n-grams; ``multilabel`` if a text may have several
+                labels.
             arrays: ``coefficients``, ``intercepts``, and the frequencies of weighted blocks.
 
         Returns:
@@ -112,7 +123,8 @@ class CountModel:
             raise BundleError("the saved count model has two blocks of the same kind")
         coefficients, intercepts = required(arrays, "coefficients"), required(arrays, "intercepts")
         _check_shapes(sum(map(len, vectorizers)), coefficients, intercepts)
-        return cls(vectorizers, coefficients, intercepts.astype(np.float64))
+        multilabel = is_multilabel(description)
+        return cls(vectorizers, coefficients, intercepts.astype(np.float64), multilabel)
 
 
 def _sum_by_text(coefficients: NDArray[np.floating[Any]], rows: SparseRows) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.base import Arrays, Description, required
+from wordgate.models.base import Arrays, Description, is_multilabel, multilabel_part, required
 from wordgate.runtime.cpu import wait_asleep
 from wordgate.runtime.packages import require_extra
 from wordgate.text.subwords import SubwordEncoder
@@ -66,6 +66,7 @@ class TransformerModel:
             "config": dict(self.network.config),
             "pad_id": self.network.pad_id,
             "pooling": POOLING,
+            **multilabel_part(self.network.multilabel),
             **self.encoder.state(),
         }
         return description, self.network.arrays()
@@ -90,7 +91,9 @@ class TransformerModel:
             )
         if not isinstance(config, Mapping):
             raise BundleError(f"the model's config is {config!r:.80}, not an object of named parts")
-        network = TransformerNetwork.from_arrays(config, pad_id, arrays)
+        network = TransformerNetwork.from_arrays(
+            config, pad_id, arrays, multilabel=is_multilabel(description)
+        )
         encoder = SubwordEncoder.from_state(description)
         if encoder.vocab_size > network.vocab_size:
             raise BundleError(
