@@ -183,17 +183,22 @@ def mean_log_loss(true: np.ndarray, log_proba: np.ndarray) -> float:
 
 def _hits_and_totals(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
     """Count correct rows, rows of and rows predicted as each class: int64 [n, 3 * classes]."""
-    one_hot = np.eye(n_classes, dtype=np.int64)
-    return np.hstack([one_hot[true] * one_hot[predicted], one_hot[true], one_hot[predicted]])
+    if true.ndim == 1:
+        one_hot = np.eye(n_classes, dtype=np.int64)
+        true, predicted = one_hot[true], one_hot[predicted]
+    return np.hstack([true * predicted, true, predicted])
 
 
 def macro_f1(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> float:
     """Average F1 over the labels that have rows; a precision without predictions counts as 0.
 
     Args:
-        true: int64 [n], the true labels' numbers.
-        predicted: int64 [n], those that were given.
+        true: int64 [n], the true labels' numbers; or int64 [n, classes] of 0 and 1.
+        predicted: What was given, alike.
         n_classes: How many labels there are.
+
+    Returns:
+        The mean; 0 if no label has rows.
     """
     sums = _hits_and_totals(true, predicted, n_classes).sum(axis=0, keepdims=True)
     return float(_macro_f1(sums)[0])
@@ -216,7 +221,7 @@ def _macro_f1(sums: np.ndarray) -> np.ndarray:
     """Average F1 over the labels that have rows in the draw: float64 [draws]."""
     hits, support, predicted = np.split(sums, 3, axis=1)
     f1 = 2 * hits / np.maximum(support + predicted, 1)
-    return np.asarray(f1.sum(axis=1, where=support > 0) / (support > 0).sum(axis=1))
+    return np.asarray(f1.sum(axis=1, where=support > 0) / np.maximum(1, (support > 0).sum(axis=1)))
 
 
 @dataclass(frozen=True)
@@ -224,7 +229,9 @@ class Epoch:
     """One pass over the training texts; losses in nats, scores as shares of 1.
 
     `train_accuracy` is measured on the way, with dropout; `valid_macro_f1` is null for models that
-    are older than it.
+    are older than it. Where a text may have several labels, those are given whose probability is
+    0.5 or more, an accuracy is the share of the texts whose labels are all right, and losses are
+    means over texts and labels.
     """
 
     epoch: int

@@ -214,7 +214,8 @@ class LSTMSettings(SettingsTable):
     class_weight: Literal["none", "moderate", "balanced"] = Field(
         description="`balanced` gives every label the same weight in the loss; `moderate` weighs a"
         " text by the fourth root of its weight in `balanced`, so that rare labels are not passed"
-        " over and accuracy hardly falls"
+        " over and accuracy hardly falls; with several labels a text all weigh the same unless this"
+        " is set, and `balanced` weighs the texts that bear a label as much as those that don't"
     )
     lighter_candidate: bool = Field(
         description="train a second, less regularised LSTM by the three settings below, too, and"
@@ -276,9 +277,10 @@ class LSTMSettings(SettingsTable):
         description="small data makes few updates an epoch: stop only after so many updates without"
         " a better validation score, too; 0, as where `patience` alone is set, for `patience` alone"
     )
-    epoch_score: Literal["accuracy", "accuracy+macro-f1", "last"] = Field(
-        description="the epoch that is kept is that of the highest validation `accuracy`, or of the"
-        " highest mean of accuracy and macro F1, in which rare labels count, too; or the `last`,"
+    epoch_score: Literal["accuracy", "accuracy+macro-f1", "loss", "last"] = Field(
+        description="the epoch that is kept is that of the highest validation `accuracy`, of the"
+        " highest mean of accuracy and macro F1, in which rare labels count, too, or of the lowest"
+        " log `loss`, as with several labels a text unless this is set; or the `last`,"
         " where the schedule brings the rate to zero and validation has nothing to choose"
     )
     epoch_ties: Literal["loss", "first"] = Field(

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fit words and characters as the settings say; validation chooses the strength.
 
+    With several labels a text that is one strength for all of them, by their mean log loss.
+
     Nothing in it is random.
 
     Args:
         data: What n-grams, weights and coefficients are learned from; a label without texts gets
-            the probability 0.
+            the probability 0, or, with several labels a text, always `prior_log_odds`.
         settings: The recipe's settings, of which those of the table ``count`` matter.
         context: Where progress is reported, and the deadline.
 
@@ -52,7 +54,7 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         deadline=context.deadline,
     )
     linear = choice.best.linear
-    model = CountModel(vectorizers, linear.coefficients, linear.intercepts)
+    model = CountModel(vectorizers, linear.coefficients, linear.intercepts, data.multilabel)
     return Fitted(model, remarks=choice.remarks(), engine=single_thread_environment("scipy"))
 
 

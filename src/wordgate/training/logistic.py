@@ -1,11 +1,15 @@
-"""Multinomial logistic regression over sparse or dense features, and the search for its C.
+"""Logistic regression over sparse or dense features, and the search for its C.
 
-Shapes: ``n`` texts, ``features`` numbers a text, ``classes`` labels.
+It is multinomial for one label a text; for several it is one regression a label, many of them
+fitted together: a product with the features costs hardly more for sixteen columns than for one.
+
+Shapes: ``n`` texts, ``features`` numbers a text, ``classes`` labels, ``columns`` of weights.
 """
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,10 +17,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.models.base import log_softmax
+from wordgate.models.base import class_log_proba
 from wordgate.models.count import ABSENT_LOGIT
 from wordgate.runtime.progress import Progress, beating
-from wordgate.training.fitting import TIME_LIMIT
+from wordgate.training.fitting import TIME_LIMIT, prior_log_odds, validation_scores
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -30,23 +34,27 @@ validation tweets, more of them changed nothing at low C and cost accuracy at hi
 end regularises, too."""
 _CURVATURE = 0.3
 _PAIRS_KEPT = 6
+_LABELS_AT_ONCE = 16
+_WEIGHTS_AT_ONCE = 2**21  # the solver holds some twenty times so many numbers
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear layer before softmax.
+    """A linear layer before softmax, or before a sigmoid for each label.
 
     Attributes:
         coefficients: float32 [features, classes].
         intercepts: float64 [classes]; `ABSENT_LOGIT` for a class that had no rows.
+        multilabel: Whether a text may have several labels.
     """
 
     coefficients: NDArray[np.float32]
     intercepts: Doubles
+    multilabel: bool = False
 
     def log_proba(self, features: Features) -> Doubles:
         """Compute log-probabilities, float64 [n, classes]."""
-        return log_softmax(features @ self.coefficients + self.intercepts)
+        return class_log_proba(features @ self.coefficients + self.intercepts, self.multilabel)
 
 
 def fit_path(
@@ -65,8 +73,9 @@ def fit_path(
 
     Args:
         features: float32 [n, features].
-        targets: int64 [n].
-        n_classes: How many classes there are; one without rows gets the probability 0.
+        targets: int64 [n]; or [n, classes] of 0 and 1 for several labels a text.
+        n_classes: How many classes there are; one without rows gets the probability 0. Of several
+            labels a text, one that all texts bear, or none, always gets `prior_log_odds`.
         c_values: Inverse strengths of the L2 penalty.
         most_steps: How many steps of L-BFGS each may take.
         deadline: The `time.monotonic()` from which on no step more is begun.
@@ -74,21 +83,23 @@ def fit_path(
     Yields:
         C, and what was fitted.
     """
+    import scipy.optimize  # noqa: F401 - only a BLAS that is loaded can be held to one thread
     from threadpoolctl import ThreadpoolController
 
-    present, own = np.unique(targets, return_inverse=True)
-    loss = _Loss(features, own, len(present))
-    weights, pools = np.zeros(loss.size), ThreadpoolController()
+    multilabel = targets.ndim == 2
+    losses = _sigmoid_losses(features, targets) if multilabel else [_SoftmaxLoss(features, targets)]
+    fixed = prior_log_odds(targets) if multilabel else np.full(n_classes, ABSENT_LOGIT)
+    weights, pools = [loss.start() for loss in losses], ThreadpoolController()
     for c in sorted(set(c_values)):
-        # Vectors this short gain nothing from threads and lose much where cores are shared.
-        with pools.limit(limits=1):
-            weights = _minimised(loss, c, weights, most_steps, deadline)
-        coefficients, intercepts = loss.parts(weights)  # of the basis; other classes have none
-        of_all = np.zeros((len(coefficients), n_classes), np.float32)
-        of_all[:, present] = coefficients @ loss.basis.T
-        intercepts_of_all = np.full(n_classes, ABSENT_LOGIT)
-        intercepts_of_all[present] = loss.basis @ intercepts
-        yield c, Linear(of_all, intercepts_of_all)
+        coefficients = np.zeros((features.shape[1], n_classes), np.float32)
+        intercepts = fixed.copy()
+        for number, loss in enumerate(losses):
+            # Vectors this short gain nothing from threads and lose much where cores are shared.
+            with pools.limit(limits=1):
+                weights[number] = _minimised(loss, c, weights[number], most_steps, deadline)
+            own = loss.layer(weights[number])
+            coefficients[:, loss.classes], intercepts[loss.classes] = own
+        yield c, Linear(coefficients, intercepts, multilabel)
 
 
 def _minimised(
@@ -113,24 +124,42 @@ def _minimised(
     return np.asarray(found.x * scale)
 
 
-class _Loss:
-    """The mean loss over weights of one class fewer than there are.
+class _Loss(ABC):
+    """The mean loss as a function of weights, [features + 1, columns] laid flat.
 
-    The penalty makes the coefficients of all classes sum to zero, so an orthonormal basis of that
-    plane holds the same optimum in fewer numbers, for the same penalty.
+    Args:
+        features: float32 [n, features].
+        mean_squares: float64 [features], of the features.
+        classes: int64 [classes], those whose weights are looked for.
+        curvature: float64 [columns], about how the loss curves by the scores of each column.
     """
 
-    def __init__(self, features: Features, targets: NDArray[np.intp], n_present: int):
-        from scipy.linalg import helmert
-
-        self.features, self.targets = features, targets
+    def __init__(
+        self,
+        features: Features,
+        mean_squares: Doubles,
+        classes: NDArray[np.intp],
+        curvature: Doubles,
+    ):
+        self.features, self.mean_squares, self.classes = features, mean_squares, classes
         self.transposed = features.T
         self.n, self.width = features.shape
-        self.columns = n_present - 1
+        self.curvature, self.columns = curvature, len(curvature)
         self.size = (self.width + 1) * self.columns
-        plane = helmert(n_present) if self.columns else np.zeros((0, n_present))
-        self.basis = plane.T.astype(np.float32)
-        self.mean_squares = _mean_squares(features)
+
+    def start(self) -> Doubles:
+        """Give the weights to begin with."""
+        return np.zeros(self.size)
+
+    @abstractmethod
+    def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
+        """Make coefficients [features, classes] and intercepts [classes] of weights."""
+
+    @abstractmethod
+    def _log_loss(
+        self, coefficients: NDArray[np.float32], intercepts: NDArray[np.float32]
+    ) -> tuple[float, NDArray[np.float32]]:
+        """Give the mean log loss, and its derivative by the scores, float32 [n, columns]."""
 
     def parts(self, weights: Doubles) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Take flat weights apart: float32 [features, columns] and [columns]."""
@@ -140,11 +169,12 @@ class _Loss:
     def scale(self, c: float) -> Doubles:
         """Give each weight a unit in which the loss curves about alike in all directions.
 
-        They are the diagonal of a bound of the Hessian (Böhning 1992): the curvature of softmax
-        times the feature's mean square, and the penalty's.
+        They are about the Hessian's diagonal: the curvature by the scores times the feature's mean
+        square, and the penalty's.
         """
-        curvature = np.append(_CURVATURE * self.mean_squares + 1.0 / (c * self.n), _CURVATURE)
-        return np.repeat(1.0 / np.sqrt(curvature), self.columns)
+        curvature = np.append(self.mean_squares, 1.0)[:, None] * self.curvature
+        curvature[:-1] += 1.0 / (c * self.n)
+        return np.asarray(1.0 / np.sqrt(curvature)).ravel()
 
     def scaled(self, c: float, scale: Doubles) -> Callable[[Doubles], tuple[float, Doubles]]:
         """Give the loss and its gradient as a function of weights in units of `scale`."""
@@ -166,10 +196,36 @@ class _Loss:
 
         return loss
 
+
+class _SoftmaxLoss(_Loss):
+    """The log loss of one label a text, over weights of one class fewer than there are.
+
+    The penalty makes the coefficients of all classes sum to zero, so an orthonormal basis of that
+    plane holds the same optimum in fewer numbers, for the same penalty. The curvature is about a
+    bound of softmax's (Böhning 1992).
+
+    Args:
+        features: float32 [n, features].
+        targets: int64 [n].
+    """
+
+    def __init__(self, features: Features, targets: NDArray[np.int64]):
+        from scipy.linalg import helmert
+
+        present, self.targets = np.unique(targets, return_inverse=True)
+        plane = helmert(len(present)) if len(present) > 1 else np.zeros((0, len(present)))
+        self.basis = plane.T.astype(np.float32)
+        curvature = np.full(len(present) - 1, _CURVATURE)
+        super().__init__(features, _mean_squares(features), present, curvature)
+
+    def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
+        """Take weights out of the basis."""
+        coefficients, intercepts = self.parts(weights)
+        return coefficients @ self.basis.T, (self.basis @ intercepts).astype(np.float64)
+
     def _log_loss(
         self, coefficients: NDArray[np.float32], intercepts: NDArray[np.float32]
     ) -> tuple[float, NDArray[np.float32]]:
-        """Give the mean log loss, and its derivative, float32 [n, columns]."""
         shares = (self.features @ coefficients + intercepts) @ self.basis.T
         shares -= shares.max(axis=1, keepdims=True)
         right = shares[np.arange(self.n), self.targets]
@@ -179,6 +235,60 @@ class _Loss:
         shares /= totals[:, None]
         shares[np.arange(self.n), self.targets] -= 1.0
         return log_loss, shares @ self.basis / np.float32(self.n)
+
+
+class _SigmoidLoss(_Loss):
+    """The summed log losses of labels that don't depend on each other.
+
+    Args:
+        features: float32 [n, features].
+        mean_squares: float64 [features], of the features.
+        targets: int64 [n, classes] of 0 and 1, of all labels.
+        classes: int64 [columns], which of them to fit.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        mean_squares: Doubles,
+        targets: NDArray[np.int64],
+        classes: NDArray[np.intp],
+    ):
+        self.targets = targets[:, classes].astype(np.float32)
+        self.log_odds = prior_log_odds(self.targets)
+        curvature = np.full(len(classes), 0.25)
+        super().__init__(features, mean_squares, classes, curvature)
+
+    def start(self) -> Doubles:
+        """Begin with how frequent the labels are."""
+        return np.append(np.zeros(self.width * self.columns), self.log_odds)
+
+    def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
+        """Take weights as they are."""
+        coefficients, intercepts = self.parts(weights)
+        return coefficients, intercepts.astype(np.float64)
+
+    def _log_loss(
+        self, coefficients: NDArray[np.float32], intercepts: NDArray[np.float32]
+    ) -> tuple[float, NDArray[np.float32]]:
+        from scipy.special import expit, log_expit
+
+        scores = self.features @ coefficients + intercepts
+        losses = (1.0 - self.targets) * scores - log_expit(scores)
+        residuals = expit(scores) - self.targets
+        return float(losses.sum(dtype=np.float64) / self.n), residuals / np.float32(self.n)
+
+
+def _sigmoid_losses(features: Features, targets: NDArray[np.int64]) -> list[_Loss]:
+    """Part labels that some texts bear and some don't into blocks that are fitted together."""
+    borne = targets.sum(axis=0)
+    varying = np.flatnonzero((borne > 0) & (borne < len(targets)))
+    mean_squares = _mean_squares(features)
+    size = max(1, min(_LABELS_AT_ONCE, _WEIGHTS_AT_ONCE // (features.shape[1] + 1)))
+    return [
+        _SigmoidLoss(features, mean_squares, targets, varying[start : start + size])
+        for start in range(0, len(varying), size)
+    ]
 
 
 def _mean_squares(features: Features) -> Doubles:
@@ -198,7 +308,7 @@ class Trial:
     Attributes:
         c: The inverse strength of the L2 penalty.
         linear: What was fitted.
-        accuracy: Share of the validation texts that are labelled right.
+        accuracy: Share of the validation texts that are labelled right; see `validation_scores`.
         log_loss: Their mean log loss, in nats.
     """
 
@@ -208,8 +318,22 @@ class Trial:
     log_loss: float
 
     def beats(self, other: Trial | None) -> bool:
-        """Tell whether it is better: more right, or as many with the lower loss."""
-        return other is None or (-self.accuracy, self.log_loss) < (-other.accuracy, other.log_loss)
+        """Tell whether it is better: more right, or as many with the lower loss.
+
+        With several labels a text the lower loss alone is: few texts have all of them right, and
+        at 0.5 strong penalties give rare labels to none.
+        """
+        return other is None or self._rank() < other._rank()
+
+    def _rank(self) -> tuple[float, ...]:
+        both = (-self.accuracy, self.log_loss)
+        return both[1:] if self.linear.multilabel else both
+
+    def shown(self) -> str:
+        """Name what it was chosen by."""
+        if self.linear.multilabel:
+            return f"log loss {self.log_loss:.3f}"
+        return f"accuracy {self.accuracy:.3f}"
 
 
 @dataclass(frozen=True)
@@ -229,9 +353,7 @@ class RegularizationChoice:
     def remarks(self) -> list[str]:
         """Say which strength was chosen, and from what."""
         tried = ", ".join(f"{c:g}" for c in self.tried)
-        chosen = [
-            f"Validation chose C = {self.best.c:g} (accuracy {self.best.accuracy:.3f}) of {tried}."
-        ]
+        chosen = [f"Validation chose C = {self.best.c:g} ({self.best.shown()}) of {tried}."]
         if self.left_out:
             n = len(self.tried)
             chosen.append(
@@ -252,7 +374,7 @@ def search_regularization(
     """Fit a logistic regression for each strength, and keep the best on validation.
 
     Args:
-        train: Features float32 [n, features] and targets int64 [n] to fit on.
+        train: Features float32 [n, features] and targets int64 [n] or [n, classes] to fit on.
         valid: The same of what chooses.
         n_classes: How many classes there are.
         c_values: Inverse strengths of the L2 penalty.
@@ -279,9 +401,7 @@ def search_regularization(
 
 
 def _trial(c: float, linear: Linear, features: Features, targets: NDArray[np.int64]) -> Trial:
-    log_proba = linear.log_proba(features)
-    accuracy = float((log_proba.argmax(axis=1) == targets).mean())
-    return Trial(c, linear, accuracy, -float(log_proba[np.arange(len(targets)), targets].mean()))
+    return Trial(c, linear, *validation_scores(linear.log_proba(features), targets))
 
 
 def _line(trial: Trial, seconds: float, best: bool) -> str:

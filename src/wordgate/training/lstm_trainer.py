@@ -14,12 +14,14 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.data.dataset import Targets
+from wordgate.models.base import log_sigmoid
 from wordgate.models.lstm import Network
 from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import recurrent
 from wordgate.training.device import choose_device, choose_precision, engine
-from wordgate.training.fitting import EncodedData, RunContext
+from wordgate.training.fitting import EncodedData, FitData, RunContext, prior_log_odds
+from wordgate.training.losses import Loss
 from wordgate.training.optimizers import (
     Adam,
     BatchRows,
@@ -39,6 +41,7 @@ from wordgate.training.rng import (
     orthogonal,
     rng_for,
 )
+from wordgate.training.weights import class_weights
 
 SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
@@ -140,8 +143,10 @@ class LSTMTrainer:
         self.data = data
         self._threads = context.threads
         source = data.source
-        self.class_weights = self._class_weights(source.train.targets, source.n_classes)
-        self.weights = initial_weights(source.n_classes, settings, self.seed, self.device)
+        self.class_weights = self._class_weights(source)
+        log_odds = prior_log_odds(source.train.to_learn) if source.multilabel else None
+        self.loss = self._make_loss(log_odds)
+        self.weights = initial_weights(source.n_classes, settings, self.seed, self.device, log_odds)
         self.optimizer = Adam(self.weights.named(), settings.lstm.weight_decay)
         self.embedding = _embedding(init, settings, self.device)
         self.average = None
@@ -221,12 +226,7 @@ class LSTMTrainer:
             precision=self.precision,
             squares=squares,
         )
-        loss = torch.nn.functional.cross_entropy(
-            scores,
-            prepared.targets,
-            weight=self.class_weights,
-            label_smoothing=self.settings.lstm.label_smoothing,
-        )
+        loss = self.loss(scores, prepared.targets)
         loss.backward()  # type: ignore[no-untyped-call]
         gradient = torch.zeros_like(rows) if rows.grad is None else rows.grad
         others = [tensor.grad for tensor in self.optimizer.weights.values()]
@@ -239,16 +239,14 @@ class LSTMTrainer:
         self.updates += 1
         if self.average is not None:
             self.average.update(self.updates)
-        wanted = prepared.targets if prepared.targets.ndim == 1 else prepared.targets.argmax(dim=1)
-        correct = (scores.detach().argmax(dim=1) == wanted).sum()
-        return torch.stack([loss.detach().double() * len(scores), correct.double()])
+        return self.loss.metrics(loss, scores, prepared.targets)
 
     def snapshot(self) -> Network:
         """Copy the weights as they are now, or their average, into the network that predicts."""
         average = self.average
         arrays = _arrays(self._network_tensors() if average is None else average.average)
         copies = {name: array.copy() for name, array in arrays.items()}
-        return Network.from_arrays(copies, self.settings.lstm.pooling)
+        return self.restore_snapshot(copies)
 
     def evaluate(self, snapshot: Network) -> NDArray[np.float64]:
         """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
@@ -269,7 +267,9 @@ class LSTMTrainer:
 
     def restore_snapshot(self, arrays: FloatArrays) -> Network:
         """Build a network of what its `arrays` gave."""
-        return Network.from_arrays(arrays, self.settings.lstm.pooling)
+        return Network.from_arrays(
+            arrays, self.settings.lstm.pooling, multilabel=self.loss.multilabel
+        )
 
     @property
     def _span(self) -> int:
@@ -300,15 +300,25 @@ class LSTMTrainer:
             pretrained=0.0 if frozen else settings.lstm.vectors_learning_rate * factor,
         )
 
-    def _class_weights(self, targets: NDArray[np.int64], n_classes: int) -> torch.Tensor | None:
-        """Give rare labels more weight in the loss, if the settings ask for it."""
-        if self.settings.lstm.class_weight == "none":
+    def _make_loss(self, log_odds: NDArray[np.float64] | None) -> Loss:
+        """Make the loss; of several labels a text where log-odds are given, float64 [classes]."""
+        smoothing = self.settings.lstm.label_smoothing
+        if log_odds is None:
+            return Loss(class_weights=self.class_weights, label_smoothing=smoothing)
+        frequencies = self._tensor(np.exp(log_sigmoid(log_odds)).astype(np.float32))
+        return Loss(True, self.class_weights, smoothing, frequencies)
+
+    def _class_weights(self, data: FitData) -> torch.Tensor | None:
+        """Give rare labels more weight in the loss, if the settings ask for it.
+
+        With several labels a text a user must: a threshold of its own for each label does more for
+        rare ones, and leaves probabilities as they are.
+        """
+        kind, is_set = self.settings.lstm.class_weight, self.settings.set_by_user
+        if data.multilabel and "lstm.class_weight" not in is_set:
             return None
-        counts = np.maximum(np.bincount(targets, minlength=n_classes), 1)
-        weights = len(targets) / (n_classes * counts)
-        if self.settings.lstm.class_weight == "moderate":
-            weights = weights**0.25
-        return self._tensor(weights.astype(np.float32))
+        weights = class_weights(kind, data)
+        return None if weights is None else self._tensor(weights.astype(np.float32))
 
     def _without_some_words(
         self, batch: PaddedBatch, rng: np.random.Generator
@@ -364,8 +374,22 @@ def _embedding(init: EmbeddingInit, settings: Settings, device: torch.device) ->
     return table(vectors, torch.from_numpy(init.pretrained).to(device))
 
 
-def initial_weights(n_classes: int, settings: Settings, seed: int, device: torch.device) -> Weights:
-    """Draw the weights that a training begins with, word vectors aside."""
+def initial_weights(
+    n_classes: int,
+    settings: Settings,
+    seed: int,
+    device: torch.device,
+    output_bias: NDArray[np.float64] | None = None,
+) -> Weights:
+    """Draw the weights that a training begins with, word vectors aside.
+
+    Args:
+        n_classes: How many labels there are.
+        settings: The recipe's settings.
+        seed: The run's seed.
+        device: Where to put them.
+        output_bias: float64 [classes], the biases of the last layer; None for zeros.
+    """
 
     def parameter(array: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(array).to(device).requires_grad_()
@@ -381,5 +405,5 @@ def initial_weights(n_classes: int, settings: Settings, seed: int, device: torch
         directions.append(DirectionWeights(*map(parameter, arrays)))
     features = hidden * len(directions) * len(settings.lstm.pooling)
     output = glorot_uniform(rng_for(seed, "output weights"), n_classes, features)
-    bias = np.zeros(n_classes, np.float32)
-    return Weights(tuple(directions), parameter(output), parameter(bias))
+    bias = np.zeros(n_classes) if output_bias is None else output_bias
+    return Weights(tuple(directions), parameter(output), parameter(bias.astype(np.float32)))

@@ -14,13 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from wordgate.models.base import log_softmax
+from wordgate.models.base import class_log_proba
 from wordgate.runtime.cpu import single_thread_environment, torch_threads
 from wordgate.settings import Settings
 from wordgate.training.candidates import Candidate, Trained, train_candidates
 from wordgate.training.device import format_device
-from wordgate.training.fitting import FitData, RunContext
+from wordgate.training.fitting import FitData, RunContext, prior_log_odds
 from wordgate.training.loop import EarlyStopping
+from wordgate.training.losses import Loss
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
 from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.rng import Floats, dropout_mask, glorot_uniform, rng_for
@@ -56,10 +57,10 @@ class Layers:
             np.zeros(classes, np.float32),
         )
 
-    def log_proba(self, averages: Floats) -> NDArray[np.float64]:
+    def log_proba(self, averages: Floats, *, multilabel: bool = False) -> NDArray[np.float64]:
         """Compute log-probabilities of averages float32 [n, size]: float64 [n, classes]."""
         hidden = np.maximum(averages @ self.hidden_weights.T + self.hidden_bias, 0.0)
-        return log_softmax(hidden @ self.output_weights.T + self.output_bias)
+        return class_log_proba(hidden @ self.output_weights.T + self.output_bias, multilabel)
 
     def arrays(self) -> dict[str, Floats]:
         """Name the weights."""
@@ -75,6 +76,9 @@ def train_mlps(
     digests: Callable[[], Mapping[str, str]],
 ) -> Trained[Layers]:
     """Train layers over texts averaged in one way after another.
+
+    The best epoch is the most accurate on validation; with several labels a text that of the lowest
+    log loss, see `EarlyStopping`.
 
     Args:
         names: What the ways are called, as in "averages weighted by inverse-frequency".
@@ -96,7 +100,10 @@ def train_mlps(
     def start(position: int) -> Candidate[Layers]:
         trainer = MLPTrainer(*averages(position), data, settings, context.seed)
         announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
-        return Candidate(trainer, EarlyStopping(patience=settings.mlp.patience), announcement)
+        stopping = EarlyStopping(
+            patience=settings.mlp.patience, score="loss" if data.multilabel else "accuracy"
+        )
+        return Candidate(trainer, stopping, announcement)
 
     with torch_threads(torch, THREADS):
         return train_candidates(names, start, data, settings, digests, context)
@@ -142,7 +149,10 @@ class MLPTrainer:
         self._train, self._targets = torch.from_numpy(train), torch.from_numpy(data.train.to_learn)
         self._valid = valid
         self._settings, self._seed = settings, seed
+        self._loss = Loss(data.multilabel)
         drawn = Layers.drawn(seed, train.shape[1], settings.mlp.hidden_size, data.n_classes)
+        if data.multilabel:
+            drawn.output_bias[:] = prior_log_odds(data.train.to_learn)
         self._weights = {
             name: torch.from_numpy(array).requires_grad_() for name, array in drawn.arrays().items()
         }
@@ -169,14 +179,12 @@ class MLPTrainer:
         )
         hidden = _dropped(torch.relu(hidden), batch.hidden_mask)
         logits = functional.linear(hidden, weights["output_weights"], weights["output_bias"])
-        loss = functional.cross_entropy(logits, targets)
+        loss = self._loss(logits, targets)
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._adam.step()
         self.updates += 1
-        wanted = targets if targets.ndim == 1 else targets.argmax(dim=1)
-        correct = (logits.detach().argmax(dim=1) == wanted).sum()
-        return torch.stack([loss.detach().double() * len(targets), correct.double()])
+        return self._loss.metrics(loss, logits, targets)
 
     def snapshot(self) -> Layers:
         """Copy the weights as they are now."""
@@ -184,7 +192,7 @@ class MLPTrainer:
 
     def evaluate(self, snapshot: Layers) -> NDArray[np.float64]:
         """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
-        return snapshot.log_proba(self._valid)
+        return snapshot.log_proba(self._valid, multilabel=self._loss.multilabel)
 
     def arrays(self) -> FloatArrays:
         """Name all arrays that an update changes."""
