@@ -79,6 +79,13 @@ def test_settings_of_every_network_have_flags_of_their_own(wordgate, reviews, tm
     assert found == [1, 32, 0.01]
 
 
+def test_weights_of_labels_have_a_flag(wordgate, reviews, tmp_path):
+    options = ["--family", "count", "--class-weight", "good=5", "--out", tmp_path / "m"]
+    wordgate("train", reviews, *options, "--set", "count.c=1")
+    assert package.load(tmp_path / "m").config.settings["class_weight"] == {"good": 5.0}
+    assert "class_weight=good=5," in wordgate("info", tmp_path / "m").out
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -90,6 +97,10 @@ def test_settings_of_every_network_have_flags_of_their_own(wordgate, reviews, tm
             ("--batch-size", "8", "--set", "lstm.batch_size=9"),
             "--batch-size and --set lstm.batch_size are the same setting: give one",
         ),
+        (
+            ("--class-weight", "balanced", "--set", "class_weight=none"),
+            "--class-weight and --set class_weight are the same setting: give one",
+        ),
     ],
 )
 def test_a_flag_that_would_be_idle_or_overruled_is_refused(
@@ -98,6 +109,15 @@ def test_a_flag_that_would_be_idle_or_overruled_is_refused(
     ended = wordgate("train", reviews, "--out", tmp_path / "m", *options)
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
+
+
+def test_weights_of_a_label_that_the_data_lacks_are_refused(wordgate, reviews, tmp_path):
+    options = ["--family", "count", "--class-weight", "god=2", "--out", tmp_path / "m"]
+    ended = wordgate("train", reviews, *options)
+    assert (ended.code, ended.out) == (1, "")
+    assert "class_weight names the label 'god', which the data lacks; did you mean 'good'?" in (
+        " ".join(ended.err.split())
+    )
 
 
 def test_train_says_what_a_random_split_leaks(trained):

@@ -52,6 +52,7 @@ TWO = {
 VALUES = {
     "valid_size": (0.1, 0.3),
     "calibration": ("temperature", "none"),
+    "class_weight": ("none", "low=5,rare=2"),
     "text.tokenizer": ("messages", "keras"),
     "text.max_tokens": (3, 50),
     "text.truncate": ("end", "front", {"text.max_tokens": 4}),
@@ -71,6 +72,8 @@ VALUES = {
     "count.c": ("0.01", "100"),
     "average.weights": ("plain", "inverse-frequency"),
     "logreg.c": ("0.0001", "100"),
+    "loss.function": ("cross-entropy", "focal"),
+    "loss.focal_gamma": (0.5, 2.0, {"loss.function": "focal"}),
     "mlp.hidden_size": (4, 6),
     "mlp.input_dropout": (0.0, 0.5),
     "mlp.output_dropout": (0.0, 0.5),

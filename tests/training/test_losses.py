@@ -81,3 +81,67 @@ def test_one_label_a_text_is_right_where_it_has_the_highest_score():
     assert (summed, correct) == (6 * float(value), (SCORES.argmax(axis=1) == ONE).sum())
     soft = torch.eye(3, dtype=torch.float64)[targets]
     assert loss.metrics(value, scores, soft)[1] == correct
+
+
+WEIGHTS = np.array([1.0, 2.0, 0.5])
+TEXTS = RNG.uniform(0.2, 2.0, 6)
+
+
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+
+
+def weighed(loss, targets):
+    """Compute a loss of texts that have weights."""
+    scores = torch.tensor(SCORES, dtype=torch.float32)
+    targets = torch.from_numpy(targets)
+    targets = targets.float() if targets.ndim == 2 else targets
+    return float(loss(scores, targets, torch.tensor(TEXTS, dtype=torch.float32)))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_the_focal_loss_of_one_label_is_the_papers(gamma, smoothing):
+    weights = torch.tensor(WEIGHTS, dtype=torch.float32)
+    loss = losses.Loss(class_weights=weights, label_smoothing=smoothing, gamma=gamma)
+    proba = softmax(SCORES)
+    targets = (1 - smoothing) * np.eye(3)[ONE] + smoothing / 3
+    each = -(WEIGHTS * targets * (1 - proba) ** gamma * np.log(proba)).sum(axis=1)
+    expected = each.sum() / WEIGHTS[ONE].sum()
+    assert of(loss, ONE)[0] == pytest.approx(expected, rel=1e-5)
+    assert weighed(loss, ONE) == pytest.approx((TEXTS * each).sum() / WEIGHTS[ONE].sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_the_focal_loss_of_several_labels_is_the_papers(gamma):
+    loss = losses.Loss(True, torch.tensor(WEIGHTS, dtype=torch.float32), gamma=gamma)
+    proba = sigmoid(SCORES)
+    borne = WEIGHTS * SEVERAL * (1 - proba) ** gamma * np.log(proba)
+    lacking = (1 - SEVERAL) * proba**gamma * np.log(1 - proba)
+    each = -(borne + lacking).sum(axis=1)
+    assert of(loss, SEVERAL)[0] == pytest.approx(each.mean(), rel=1e-5)
+    assert weighed(loss, SEVERAL) == pytest.approx((TEXTS * each).mean(), rel=1e-5)
+
+
+def test_probabilities_have_a_focal_loss_as_well():
+    soft = softmax(RNG.normal(size=(6, 3)))
+    proba = softmax(SCORES)
+    expected = -(soft * (1 - proba) ** 2 * np.log(proba)).sum(axis=1).mean()
+    assert of(losses.Loss(gamma=2.0), soft)[0] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_certainty_gives_a_finite_gradient(gamma, multilabel):
+    scores = np.array([[90.0, -90.0, -90.0]] * 2)
+    targets = np.array([[1, 0, 0], [0, 1, 0]]) if multilabel else np.array([0, 1])
+    value, gradient = of(losses.Loss(multilabel, gamma=gamma), targets, scores)
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
+
+
+def test_the_weights_of_texts_are_a_mean_over_the_batch_whatever_it_holds():
+    """Their mean is 1 over all training texts, so that each batch moves as far as it weighs."""
+    proba = softmax(SCORES)
+    each = -np.log(proba[np.arange(6), ONE])
+    assert weighed(losses.Loss(), ONE) == pytest.approx((TEXTS * each).mean(), rel=1e-5)

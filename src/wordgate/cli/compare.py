@@ -9,6 +9,7 @@ import click
 
 from wordgate.cli.options import (
     FILE_NAME,
+    chosen_settings,
     json_option,
     learning_options,
     overwrite_option,
@@ -66,6 +67,7 @@ def compare(
     *,
     models: str | None,
     assignments: tuple[str, ...],
+    class_weight: str | None,
     as_json: bool,
     out: str,
     verbose: bool,
@@ -80,14 +82,13 @@ def compare(
     """
     from wordgate.experiments.compare import compare as run_comparison
     from wordgate.report.comparison import format_comparison
-    from wordgate.settings import parse_assignments
 
     families = None if models is None else [name.strip() for name in models.split(",")]
     run = partial(
         run_comparison,
         data,
         models=families,
-        settings=parse_assignments(assignments),
+        settings=chosen_settings(assignments, {"--class-weight": ("class_weight", class_weight)}),
         out=out,
         **options,
     )

@@ -89,4 +89,6 @@ def _as_set(value: object) -> str:
     """Write a setting's value as `--set` takes it."""
     if isinstance(value, list):
         return "+".join(map(str, value))
+    if isinstance(value, dict):
+        return ",".join(f"{label}={weight:g}" for label, weight in value.items())
     return str(value).lower() if isinstance(value, bool) else str(value)

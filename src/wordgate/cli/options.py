@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -114,6 +114,12 @@ learning_options = stack(
         metavar="KEY=VALUE",
         multiple=True,
         help="Change one setting of the recipe; may be repeated.",
+    ),
+    click.option(
+        "--class-weight",
+        metavar="WEIGHTS",
+        help="Weights of the labels in the loss: balanced, moderate, none, or your own, such as"
+        " spam=5,ham=1. They shift probabilities towards the labels that weigh more.",
     ),
     click.option(
         "--vectors",
@@ -236,6 +242,30 @@ verbosity_options = stack(
     click.option("-v", "--verbose", is_flag=True, help="Show details."),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
 )
+
+
+def chosen_settings(
+    assignments: tuple[str, ...], flags: Mapping[str, tuple[str, str | None]]
+) -> dict[str, object]:
+    """Join the settings of ``--set`` and those that have flags of their own.
+
+    Args:
+        assignments: What ``--set`` was given.
+        flags: The settings' names and values by their flags; None for a flag that was not given.
+
+    Raises:
+        UsageError: A setting is given in both ways.
+    """
+    from wordgate.settings import parse_assignments
+
+    settings: dict[str, object] = {**parse_assignments(assignments)}
+    for flag, (setting, value) in flags.items():
+        if value is None:
+            continue
+        if setting in settings:
+            raise click.UsageError(f"{flag} and --set {setting} are the same setting: give one")
+        settings[setting] = value
+    return settings
 
 
 def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console) -> Progress:

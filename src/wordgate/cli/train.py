@@ -7,6 +7,7 @@ import click
 
 from wordgate.cli.options import (
     FILE_NAME,
+    chosen_settings,
     json_option,
     progress_of,
     reading_options,
@@ -47,6 +48,7 @@ def train(
     epochs: str | None,
     learning_rate: str | None,
     batch_size: str | None,
+    class_weight: str | None,
     **options: Any,
 ) -> None:
     """Train a classifier on DATA, evaluate it on rows it has not seen, and save it.
@@ -60,7 +62,7 @@ def train(
     flags = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     training = run_training(
         data,
-        settings=_settings(assignments, options["model"], flags),
+        settings=_settings(assignments, options["model"], flags, class_weight),
         progress=progress_of(verbose=verbose, quiet=quiet),
         **options,
     )
@@ -82,27 +84,28 @@ def train(
 
 
 def _settings(
-    assignments: tuple[str, ...], family: str, flags: dict[str, str | None]
+    assignments: tuple[str, ...],
+    family: str,
+    flags: dict[str, str | None],
+    class_weight: str | None,
 ) -> dict[str, object]:
-    """Join the settings of ``--set`` and those of the family that have flags of their own.
+    """Join the settings of ``--set`` and those that have flags, most of them of the family's own.
 
     Raises:
         UsageError: A flag has no effect on the family, or its setting is set, too.
     """
     from wordgate.families import FAMILIES
-    from wordgate.settings import parse_assignments, setting_fields
+    from wordgate.settings import setting_fields
 
-    settings: dict[str, object] = {**parse_assignments(assignments)}
+    given: dict[str, tuple[str, str | None]] = {"--class-weight": ("class_weight", class_weight)}
     for name, value in flags.items():
         if value is None or family not in FAMILIES:  # an unknown family is told by the training
             continue
         setting, flag = f"{family}.{name}", f"--{name.replace('_', '-')}"
         if setting not in setting_fields():
             raise click.UsageError(f"{flag} has no effect on the family {family}: leave it out")
-        if setting in settings:
-            raise click.UsageError(f"{flag} and --set {setting} are the same setting: give one")
-        settings[setting] = value
-    return settings
+        given[flag] = (setting, value)
+    return chosen_settings(assignments, given)
 
 
 def _format_training(training: "Training", *, verbose: bool) -> str:

@@ -22,12 +22,15 @@ class Dataset:
         groups: One group each, or None: each text is its own.
         soft_targets: float32 [n, classes], the probabilities to learn in place of `targets`, as a
             teacher gives them; None to learn the targets themselves.
+        weights: float32 [n], how much each text counts in a loss, of 0 and more; None if all count
+            the same. Validation and evaluation count every text once.
     """
 
     texts: Sequence[str]
     targets: NDArray[np.int64]
     groups: Sequence[str] | None = None
     soft_targets: NDArray[np.float32] | None = None
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -52,6 +55,8 @@ class Dataset:
             content.update(lengths.tobytes() + "".join(column).encode(errors="surrogatepass"))
         if self.soft_targets is not None:
             content.update(self.soft_targets.tobytes())
+        if self.weights is not None:
+            content.update(b"weights" + self.weights.tobytes())
         return content.hexdigest()
 
     def part(self, rows: NDArray[np.int64]) -> "Dataset":
@@ -62,4 +67,5 @@ class Dataset:
             targets=self.targets[rows],
             groups=None if self.groups is None else [self.groups[row] for row in chosen],
             soft_targets=None if self.soft_targets is None else self.soft_targets[rows],
+            weights=None if self.weights is None else self.weights[rows],
         )

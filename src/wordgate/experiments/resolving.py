@@ -127,6 +127,14 @@ def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors
             f"with lstm.schedule={lstm.schedule}"
             + (" and lstm.min_updates=0, of which it is a share" if open_end else ""),
         ),
+        "lstm.class_weight": (
+            settings.class_weight != "none" or "class_weight" in is_set,
+            "with class_weight, which takes its place",
+        ),
+        "loss.focal_gamma": (
+            settings.loss.function != "focal",
+            f"with loss.function={settings.loss.function}",
+        ),
         "lstm.min_updates": (
             lstm.min_updates > 0 and not open_end and is_set >= {"lstm.epochs", "lstm.batch_size"},
             "with lstm.epochs and lstm.batch_size, which it would adapt",

@@ -1,7 +1,8 @@
 """The settings of a training: one table of them for each family, and those that all share."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -10,6 +11,7 @@ Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Penalties = tuple[Annotated[float, Field(gt=0.0)], ...]
+ClassWeight = Literal["none", "moderate", "balanced"]
 NO_TEACHER = "none"
 LARGEST_EMBEDDING = 8192
 
@@ -23,9 +25,55 @@ def split_at_plus(value: object) -> object:
     return tuple(part.strip() for part in value.split("+"))
 
 
+def parse_class_weight(value: object) -> object:
+    """Read weights of labels as typed, ``spam=5,ham=1``, or as given in a mapping.
+
+    Raises:
+        PydanticCustomError: They are no weights.
+    """
+    if isinstance(value, str):
+        if value.strip() in get_args(ClassWeight):
+            return value.strip()
+        pairs = [part.rpartition("=") for part in value.split(",")]
+        if not all(sign for _, sign, _ in pairs):
+            raise fault(f"class_weight is {value!r:.200}; it must be {_CLASS_WEIGHTS}")
+        value = {label.strip(): weight for label, _, weight in pairs}
+    if not isinstance(value, Mapping) or not value:
+        raise fault(f"class_weight is {value!r:.200}; it must be {_CLASS_WEIGHTS}")
+    return {str(label): _positive(label, weight) for label, weight in value.items()}
+
+
+_CLASS_WEIGHTS = (
+    "'none', 'moderate', 'balanced', or labels with their weights, such as spam=5,ham=1"
+)
+
+
+def _positive(label: object, weight: Any) -> float:
+    """Give a label's weight as a number.
+
+    Raises:
+        PydanticCustomError: It is no number above 0.
+    """
+    try:
+        number = float(weight)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0.0 < number < math.inf:
+        raise fault(
+            f"class_weight gives {str(label)!r:.200} the weight {weight!r:.200}; it must be a"
+            " finite number above 0"
+        )
+    return number
+
+
+def fault(message: str) -> PydanticCustomError:
+    """Make an error whose message is complete as it is."""
+    return PydanticCustomError("no_effect", "{message}", {"message": message})
+
+
 def no_effect(message: str) -> PydanticCustomError:
     """Make the error about settings that would have no effect together."""
-    return PydanticCustomError("no_effect", "{message}", {"message": message})
+    return fault(message)
 
 
 class SettingsTable(BaseModel):
@@ -151,6 +199,19 @@ class MLPSettings(SettingsTable):
     )
 
 
+class LossSettings(SettingsTable):
+    """The loss of the families that are trained in epochs: `mlp`, `lstm`, `transformer`."""
+
+    function: Literal["cross-entropy", "focal"] = Field(
+        description="`cross-entropy`, or `focal` (Lin et al. 2017), in which texts count less that"
+        " the network is sure of and right about"
+    )
+    focal_gamma: Annotated[float, Field(ge=0.0)] = Field(
+        description="how much less they count in the `focal` loss: a label's log loss is multiplied"
+        " by 1 minus its probability to this power"
+    )
+
+
 class LSTMSettings(SettingsTable):
     """An LSTM over word vectors."""
 
@@ -211,8 +272,9 @@ class LSTMSettings(SettingsTable):
         description="decoupled weight decay of all weights but the word vectors (AdamW)"
     )
     label_smoothing: Share = Field(description="share of the target spread over all labels")
-    class_weight: Literal["none", "moderate", "balanced"] = Field(
-        description="`balanced` gives every label the same weight in the loss; `moderate` weighs a"
+    class_weight: ClassWeight = Field(
+        description="the general `class_weight` of an LSTM where that is `none` and not set:"
+        " `balanced` gives every label the same weight in the loss; `moderate` weighs a"
         " text by the fourth root of its weight in `balanced`, so that rare labels are not passed"
         " over and accuracy hardly falls; with several labels a text all weigh the same unless this"
         " is set, and `balanced` weighs the texts that bear a label as much as those that don't"
@@ -438,16 +500,27 @@ class Settings(SettingsTable):
         description="probabilities are tempered by one number that suits the validation rows (Guo"
         " et al. 2017), or left as the model gives them"
     )
+    class_weight: ClassWeight | dict[str, float] = Field(
+        description="weights of the labels in the loss, of every family: `none`; `balanced`, by"
+        " n / (labels * texts of the label); `moderate`, by the fourth root of that; or your own,"
+        " as `spam=5,ham=1` or a table of a recipe, 1 for labels not named. With several labels a"
+        " text a weight is that of the texts that bear the label, `balanced` the number of those"
+        " that don't for each that does, at most 100. Weights shift probabilities towards the"
+        " labels that weigh more, which calibration mends in part"
+    )
     text: TextSettings
     vectors: VectorSettings
     count: CountSettings
     average: AverageSettings
     logreg: LogregSettings
+    loss: LossSettings
     mlp: MLPSettings
     lstm: LSTMSettings
     transformer: TransformerSettings
     teacher: TeacherSettings
     _set_by_user: frozenset[str] = PrivateAttr(default=frozenset())
+
+    _parse_class_weight = field_validator("class_weight", mode="before")(parse_class_weight)
 
     @property
     def empty_text_as(self) -> str | None:
@@ -533,9 +606,9 @@ def setting_fields() -> dict[str, Any]:
 
 
 def flattened(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give the values of nested tables by their dotted names."""
+    """Give the values of nested tables by their dotted names; weights of labels are no table."""
     for name, value in values.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and name != "class_weight":
             yield from ((f"{name}.{short}", own) for short, own in value.items())
         else:
             yield name, value

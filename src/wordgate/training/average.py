@@ -27,6 +27,7 @@ from wordgate.training.vocabulary import (
     vocabulary_digest,
     vocabulary_remarks,
 )
+from wordgate.training.weights import loss_weights
 
 SMOOTHING = 1e-3
 """Arora et al.'s a: a word that makes up this share of all tokens weighs half."""
@@ -109,6 +110,7 @@ def fit_logreg(data: FitData, settings: Settings, context: RunContext) -> Fitted
             (of_valid, data.valid.targets),
             data.n_classes,
             settings.logreg.c,
+            weights=loss_weights(data, settings.class_weight),
             progress=context.progress,
             deadline=context.deadline,
         )

@@ -123,7 +123,11 @@ class TransferSet:
         rows = np.flatnonzero(asked)
         targets = soft.argmax(axis=1)
         targets[: self.n_labelled] = train.targets
-        return Dataset(self.texts, targets, self.groups, soft).part(rows)
+        weights = train.weights
+        if weights is not None:  # other texts count as much as a training text does on average
+            weights = np.append(weights, np.full(len(soft) - len(weights), weights.mean()))
+            weights = weights.astype(np.float32)
+        return Dataset(self.texts, targets, self.groups, soft, weights).part(rows)
 
 
 def answered(log_proba: NDArray[np.float32]) -> NDArray[np.bool_]:

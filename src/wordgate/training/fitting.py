@@ -160,7 +160,9 @@ class Fitted:
     settings: Settings | None = None
 
 
-def prior_log_odds(targets: NDArray[Any]) -> NDArray[np.float64]:
+def prior_log_odds(
+    targets: NDArray[Any], weights: NDArray[np.floating[Any]] | None = None
+) -> NDArray[np.float64]:
     """Estimate how frequent labels are, by Laplace's rule of succession: never 0, never 1.
 
     Networks of several labels a text begin with these log-odds, so that the first updates are not
@@ -168,12 +170,14 @@ def prior_log_odds(targets: NDArray[Any]) -> NDArray[np.float64]:
 
     Args:
         targets: Numbers from 0 to 1 [n, labels].
+        weights: How often each text counts [n]; None for once.
 
     Returns:
         float64 [labels], the logarithms of (k + 1) / (n - k + 1), for k of n texts.
     """
-    borne = targets.sum(axis=0, dtype=np.float64)
-    return np.asarray(np.log((borne + 1.0) / (len(targets) - borne + 1.0)))
+    counts = np.ones(len(targets)) if weights is None else weights.astype(np.float64)
+    borne = counts @ targets
+    return np.asarray(np.log((borne + 1.0) / (counts.sum() - borne + 1.0)))
 
 
 def validation_scores(

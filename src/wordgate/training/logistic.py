@@ -63,13 +63,14 @@ def fit_path(
     n_classes: int,
     c_values: Sequence[float],
     *,
+    weights: Doubles | None = None,
     most_steps: int = MOST_STEPS,
     deadline: float,
 ) -> Iterator[tuple[float, Linear]]:
     """Fit for each strength in turn, strongest penalty first; each begins where the last ended.
 
-    The loss is the sum of the texts' log losses and the squared coefficients over 2 C, as in
-    scikit-learn; the intercepts go free.
+    The loss is the sum of the texts' weighted log losses and the squared coefficients over 2 C, as
+    in scikit-learn; the intercepts go free.
 
     Args:
         features: float32 [n, features].
@@ -77,6 +78,7 @@ def fit_path(
         n_classes: How many classes there are; one without rows gets the probability 0. Of several
             labels a text, one that all texts bear, or none, always gets `prior_log_odds`.
         c_values: Inverse strengths of the L2 penalty.
+        weights: float64 [n]; or [n, classes] for several labels a text; None if all are 1.
         most_steps: How many steps of L-BFGS each may take.
         deadline: The `time.monotonic()` from which on no step more is begun.
 
@@ -87,17 +89,21 @@ def fit_path(
     from threadpoolctl import ThreadpoolController
 
     multilabel = targets.ndim == 2
-    losses = _sigmoid_losses(features, targets) if multilabel else [_SoftmaxLoss(features, targets)]
+    losses: Sequence[_Loss] = (
+        _sigmoid_losses(features, targets, weights)
+        if multilabel
+        else [_SoftmaxLoss(features, targets, weights)]
+    )
     fixed = prior_log_odds(targets) if multilabel else np.full(n_classes, ABSENT_LOGIT)
-    weights, pools = [loss.start() for loss in losses], ThreadpoolController()
+    found, pools = [loss.start() for loss in losses], ThreadpoolController()
     for c in sorted(set(c_values)):
         coefficients = np.zeros((features.shape[1], n_classes), np.float32)
         intercepts = fixed.copy()
         for number, loss in enumerate(losses):
             # Vectors this short gain nothing from threads and lose much where cores are shared.
             with pools.limit(limits=1):
-                weights[number] = _minimised(loss, c, weights[number], most_steps, deadline)
-            own = loss.layer(weights[number])
+                found[number] = _minimised(loss, c, found[number], most_steps, deadline)
+            own = loss.layer(found[number])
             coefficients[:, loss.classes], intercepts[loss.classes] = own
         yield c, Linear(coefficients, intercepts, multilabel)
 
@@ -132,6 +138,7 @@ class _Loss(ABC):
         mean_squares: float64 [features], of the features.
         classes: int64 [classes], those whose weights are looked for.
         curvature: float64 [columns], about how the loss curves by the scores of each column.
+        row_weights: float64 [n] or [n, columns], how much each log loss counts; None for 1.
     """
 
     def __init__(
@@ -140,12 +147,19 @@ class _Loss(ABC):
         mean_squares: Doubles,
         classes: NDArray[np.intp],
         curvature: Doubles,
+        row_weights: Doubles | None,
     ):
         self.features, self.mean_squares, self.classes = features, mean_squares, classes
         self.transposed = features.T
         self.n, self.width = features.shape
         self.curvature, self.columns = curvature, len(curvature)
         self.size = (self.width + 1) * self.columns
+        self.total, self.row_weights = float(self.n), None
+        if row_weights is not None:
+            sums = row_weights.sum(axis=0)
+            self.total = float(sums.mean())
+            self.curvature = curvature * sums / self.total
+            self.row_weights = row_weights.astype(np.float32)
 
     def start(self) -> Doubles:
         """Give the weights to begin with."""
@@ -161,6 +175,13 @@ class _Loss(ABC):
     ) -> tuple[float, NDArray[np.float32]]:
         """Give the mean log loss, and its derivative by the scores, float32 [n, columns]."""
 
+    def weighted(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Multiply what belongs to the rows, float32 [n] or [n, columns], by their weights."""
+        weights = self.row_weights
+        if weights is None:
+            return values
+        return values * (weights if weights.ndim == values.ndim else weights[:, None])
+
     def parts(self, weights: Doubles) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Take flat weights apart: float32 [features, columns] and [columns]."""
         laid = weights.reshape(self.width + 1, self.columns).astype(np.float32)
@@ -173,7 +194,7 @@ class _Loss(ABC):
         square, and the penalty's.
         """
         curvature = np.append(self.mean_squares, 1.0)[:, None] * self.curvature
-        curvature[:-1] += 1.0 / (c * self.n)
+        curvature[:-1] += 1.0 / (c * self.total)
         return np.asarray(1.0 / np.sqrt(curvature)).ravel()
 
     def scaled(self, c: float, scale: Doubles) -> Callable[[Doubles], tuple[float, Doubles]]:
@@ -189,9 +210,9 @@ class _Loss(ABC):
             penalised = weights[: coefficients.size]
             gradient = np.empty_like(weights)
             gradient[: coefficients.size] = products.ravel()
-            gradient[: coefficients.size] += penalised / (c * self.n)
+            gradient[: coefficients.size] += penalised / (c * self.total)
             gradient[coefficients.size :] = residuals.sum(axis=0, dtype=np.float64)
-            penalty = float(penalised @ penalised) / (2.0 * c * self.n)
+            penalty = float(penalised @ penalised) / (2.0 * c * self.total)
             return log_loss + penalty, gradient * scale
 
         return loss
@@ -207,16 +228,18 @@ class _SoftmaxLoss(_Loss):
     Args:
         features: float32 [n, features].
         targets: int64 [n].
+        weights: float64 [n], of the texts; None for 1.
     """
 
-    def __init__(self, features: Features, targets: NDArray[np.int64]):
+    def __init__(self, features: Features, targets: NDArray[np.int64], weights: Doubles | None):
         from scipy.linalg import helmert
 
         present, self.targets = np.unique(targets, return_inverse=True)
         plane = helmert(len(present)) if len(present) > 1 else np.zeros((0, len(present)))
         self.basis = plane.T.astype(np.float32)
         curvature = np.full(len(present) - 1, _CURVATURE)
-        super().__init__(features, _mean_squares(features), present, curvature)
+        squares = _mean_squares(features, weights)
+        super().__init__(features, squares, present, curvature, weights)
 
     def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
         """Take weights out of the basis."""
@@ -231,10 +254,11 @@ class _SoftmaxLoss(_Loss):
         right = shares[np.arange(self.n), self.targets]
         np.exp(shares, out=shares)
         totals = shares.sum(axis=1)
-        log_loss = float((np.log(totals) - right).mean(dtype=np.float64))
+        losses = self.weighted(np.log(totals) - right)
         shares /= totals[:, None]
         shares[np.arange(self.n), self.targets] -= 1.0
-        return log_loss, shares @ self.basis / np.float32(self.n)
+        residuals = self.weighted(shares) @ self.basis / np.float32(self.total)
+        return float(losses.sum(dtype=np.float64) / self.total), np.asarray(residuals, np.float32)
 
 
 class _SigmoidLoss(_Loss):
@@ -244,6 +268,7 @@ class _SigmoidLoss(_Loss):
         features: float32 [n, features].
         mean_squares: float64 [features], of the features.
         targets: int64 [n, classes] of 0 and 1, of all labels.
+        weights: float64 [n, classes]; None for 1.
         classes: int64 [columns], which of them to fit.
     """
 
@@ -252,12 +277,14 @@ class _SigmoidLoss(_Loss):
         features: Features,
         mean_squares: Doubles,
         targets: NDArray[np.int64],
+        weights: Doubles | None,
         classes: NDArray[np.intp],
     ):
         self.targets = targets[:, classes].astype(np.float32)
         self.log_odds = prior_log_odds(self.targets)
         curvature = np.full(len(classes), 0.25)
-        super().__init__(features, mean_squares, classes, curvature)
+        own = None if weights is None else weights[:, classes]
+        super().__init__(features, mean_squares, classes, curvature, own)
 
     def start(self) -> Doubles:
         """Begin with how frequent the labels are."""
@@ -274,25 +301,30 @@ class _SigmoidLoss(_Loss):
         from scipy.special import expit, log_expit
 
         scores = self.features @ coefficients + intercepts
-        losses = (1.0 - self.targets) * scores - log_expit(scores)
-        residuals = expit(scores) - self.targets
-        return float(losses.sum(dtype=np.float64) / self.n), residuals / np.float32(self.n)
+        losses = self.weighted((1.0 - self.targets) * scores - log_expit(scores))
+        residuals = self.weighted(expit(scores) - self.targets) / np.float32(self.total)
+        return float(losses.sum(dtype=np.float64) / self.total), residuals
 
 
-def _sigmoid_losses(features: Features, targets: NDArray[np.int64]) -> list[_Loss]:
+def _sigmoid_losses(
+    features: Features, targets: NDArray[np.int64], weights: Doubles | None
+) -> list[_Loss]:
     """Part labels that some texts bear and some don't into blocks that are fitted together."""
     borne = targets.sum(axis=0)
     varying = np.flatnonzero((borne > 0) & (borne < len(targets)))
-    mean_squares = _mean_squares(features)
+    squares = _mean_squares(features, None if weights is None else weights.mean(axis=1))
     size = max(1, min(_LABELS_AT_ONCE, _WEIGHTS_AT_ONCE // (features.shape[1] + 1)))
     return [
-        _SigmoidLoss(features, mean_squares, targets, varying[start : start + size])
+        _SigmoidLoss(features, squares, targets, weights, varying[start : start + size])
         for start in range(0, len(varying), size)
     ]
 
 
-def _mean_squares(features: Features) -> Doubles:
-    """Give the mean square of every feature, float64 [features]."""
+def _mean_squares(features: Features, weights: Doubles | None) -> Doubles:
+    """Give the mean square of every feature by texts' weights, float64 [features]."""
+    if weights is not None:
+        squared = features.multiply(features) if hasattr(features, "multiply") else features**2
+        return np.asarray(squared.T @ weights / weights.sum(), np.float64)
     if isinstance(features, np.ndarray):
         return np.asarray(
             np.einsum("ij,ij->j", features, features, dtype=np.float64) / len(features)
@@ -368,6 +400,7 @@ def search_regularization(
     n_classes: int,
     c_values: Sequence[float],
     *,
+    weights: Doubles | None = None,
     progress: Progress,
     deadline: float,
 ) -> RegularizationChoice:
@@ -378,6 +411,7 @@ def search_regularization(
         valid: The same of what chooses.
         n_classes: How many classes there are.
         c_values: Inverse strengths of the L2 penalty.
+        weights: float64 [n] or [n, classes], of what is fitted on; None if all are 1.
         progress: Where each fit is reported.
         deadline: The `time.monotonic()` at which fitting must end; the first fit is cut short by
             it, and no further one is begun.
@@ -386,7 +420,7 @@ def search_regularization(
     tried: list[float] = []
     started = time.monotonic()
     with progress.bar(None) as bar, beating(bar, "logistic regression"):
-        for c, linear in fit_path(*train, n_classes, c_values, deadline=deadline):
+        for c, linear in fit_path(*train, n_classes, c_values, weights=weights, deadline=deadline):
             trial = _trial(c, linear, *valid)
             tried.append(c)
             best = trial if best is None or trial.beats(best) else best

@@ -14,13 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.data.dataset import Targets
-from wordgate.models.base import log_sigmoid
 from wordgate.models.lstm import Network
 from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import recurrent
 from wordgate.training.device import choose_device, choose_precision, engine
-from wordgate.training.fitting import EncodedData, FitData, RunContext, prior_log_odds
+from wordgate.training.fitting import EncodedData, RunContext, prior_log_odds
 from wordgate.training.losses import Loss
 from wordgate.training.optimizers import (
     Adam,
@@ -41,7 +40,7 @@ from wordgate.training.rng import (
     orthogonal,
     rng_for,
 )
-from wordgate.training.weights import class_weights
+from wordgate.training.weights import class_weights, lstm_class_weight, mean_one
 
 SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
@@ -90,6 +89,7 @@ class Prepared:
         lengths: int64 [batch].
         targets: int64 [batch], or float32 [batch, classes].
         masks: The dropout masks.
+        weights: float32 [batch], of the texts; None if all weigh the same.
     """
 
     words: torch.Tensor
@@ -97,6 +97,7 @@ class Prepared:
     lengths: torch.Tensor
     targets: torch.Tensor
     masks: recurrent.Masks
+    weights: torch.Tensor | None = None
 
 
 def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
@@ -143,9 +144,17 @@ class LSTMTrainer:
         self.data = data
         self._threads = context.threads
         source = data.source
-        self.class_weights = self._class_weights(source)
-        log_odds = prior_log_odds(source.train.to_learn) if source.multilabel else None
-        self.loss = self._make_loss(log_odds)
+        self._text_weights = mean_one(source.train)
+        log_odds = None
+        if source.multilabel:
+            log_odds = prior_log_odds(source.train.to_learn, self._text_weights)
+        self.loss = Loss.of(
+            settings,
+            class_weights(source, lstm_class_weight(settings, multilabel=source.multilabel)),
+            log_odds,
+            label_smoothing=settings.lstm.label_smoothing,
+            device=self.device,
+        )
         self.weights = initial_weights(source.n_classes, settings, self.seed, self.device, log_odds)
         self.optimizer = Adam(self.weights.named(), settings.lstm.weight_decay)
         self.embedding = _embedding(init, settings, self.device)
@@ -189,14 +198,25 @@ class LSTMTrainer:
         )
         targets, first = self.data.source.train.to_learn, epoch * self.plan.updates_per_epoch
         for number, batch in enumerate(islice(batches, start, None), start=first + start):
-            yield self.prepare(batch, targets[batch.rows], epoch=epoch, update=number)
+            weights = None if self._text_weights is None else self._text_weights[batch.rows]
+            own = targets[batch.rows]
+            yield self.prepare(batch, own, weights, epoch=epoch, update=number)
 
-    def prepare(self, batch: PaddedBatch, targets: Targets, *, epoch: int, update: int) -> Prepared:
+    def prepare(
+        self,
+        batch: PaddedBatch,
+        targets: Targets,
+        weights: NDArray[np.float32] | None = None,
+        *,
+        epoch: int,
+        update: int,
+    ) -> Prepared:
         """Prepare an update; nothing that updates change has a part in it.
 
         Args:
             batch: The texts.
             targets: Theirs: int64 [batch], or float32 [batch, classes].
+            weights: Theirs: float32 [batch]; None if all weigh the same.
             epoch: The epoch's number, from 0.
             update: The update's number in the whole training, from 0.
         """
@@ -209,6 +229,7 @@ class LSTMTrainer:
             lengths=self._tensor(batch.lengths),
             targets=self._tensor(targets),
             masks=self._masks(len(batch.rows), rng),
+            weights=None if weights is None else self._tensor(weights),
         )
 
     def update(self, prepared: Prepared) -> torch.Tensor:
@@ -226,7 +247,7 @@ class LSTMTrainer:
             precision=self.precision,
             squares=squares,
         )
-        loss = self.loss(scores, prepared.targets)
+        loss = self.loss(scores, prepared.targets, prepared.weights)
         loss.backward()  # type: ignore[no-untyped-call]
         gradient = torch.zeros_like(rows) if rows.grad is None else rows.grad
         others = [tensor.grad for tensor in self.optimizer.weights.values()]
@@ -299,26 +320,6 @@ class LSTMTrainer:
             drawn=settings.lstm.embedding_learning_rate * factor,
             pretrained=0.0 if frozen else settings.lstm.vectors_learning_rate * factor,
         )
-
-    def _make_loss(self, log_odds: NDArray[np.float64] | None) -> Loss:
-        """Make the loss; of several labels a text where log-odds are given, float64 [classes]."""
-        smoothing = self.settings.lstm.label_smoothing
-        if log_odds is None:
-            return Loss(class_weights=self.class_weights, label_smoothing=smoothing)
-        frequencies = self._tensor(np.exp(log_sigmoid(log_odds)).astype(np.float32))
-        return Loss(True, self.class_weights, smoothing, frequencies)
-
-    def _class_weights(self, data: FitData) -> torch.Tensor | None:
-        """Give rare labels more weight in the loss, if the settings ask for it.
-
-        With several labels a text a user must: a threshold of its own for each label does more for
-        rare ones, and leaves probabilities as they are.
-        """
-        kind, is_set = self.settings.lstm.class_weight, self.settings.set_by_user
-        if data.multilabel and "lstm.class_weight" not in is_set:
-            return None
-        weights = class_weights(kind, data)
-        return None if weights is None else self._tensor(weights.astype(np.float32))
 
     def _without_some_words(
         self, batch: PaddedBatch, rng: np.random.Generator

@@ -25,6 +25,7 @@ from wordgate.training.losses import Loss
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
 from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.rng import Floats, dropout_mask, glorot_uniform, rng_for
+from wordgate.training.weights import class_weights, mean_one
 
 THREADS = 1
 """More would wait for each other in products this small, and move the last bits of the result."""
@@ -117,11 +118,13 @@ class MLPBatch:
         averages: float32 [batch, size], with dropout.
         targets: int64 [batch], or float32 [batch, classes].
         hidden_mask: float32 [batch, hidden], the dropout mask of the units; None without dropout.
+        weights: float32 [batch], of the texts; None if all weigh the same.
     """
 
     averages: torch.Tensor
     targets: torch.Tensor
     hidden_mask: torch.Tensor | None
+    weights: torch.Tensor | None = None
 
 
 class MLPTrainer:
@@ -149,10 +152,13 @@ class MLPTrainer:
         self._train, self._targets = torch.from_numpy(train), torch.from_numpy(data.train.to_learn)
         self._valid = valid
         self._settings, self._seed = settings, seed
-        self._loss = Loss(data.multilabel)
+        weights = mean_one(data.train)
+        log_odds = prior_log_odds(data.train.to_learn, weights) if data.multilabel else None
+        self._loss = Loss.of(settings, class_weights(data, settings.class_weight), log_odds)
+        self._text_weights = None if weights is None else torch.from_numpy(weights)
         drawn = Layers.drawn(seed, train.shape[1], settings.mlp.hidden_size, data.n_classes)
-        if data.multilabel:
-            drawn.output_bias[:] = prior_log_odds(data.train.to_learn)
+        if log_odds is not None:
+            drawn.output_bias[:] = log_odds
         self._weights = {
             name: torch.from_numpy(array).requires_grad_() for name, array in drawn.arrays().items()
         }
@@ -179,7 +185,7 @@ class MLPTrainer:
         )
         hidden = _dropped(torch.relu(hidden), batch.hidden_mask)
         logits = functional.linear(hidden, weights["output_weights"], weights["output_bias"])
-        loss = self._loss(logits, targets)
+        loss = self._loss(logits, targets, batch.weights)
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._adam.step()
@@ -223,7 +229,9 @@ class MLPTrainer:
             input_mask = _mask(rng, settings.mlp.input_dropout, tuple(averages.shape))
             hidden_shape = (len(rows), settings.mlp.hidden_size)
             hidden_mask = _mask(rng, settings.mlp.output_dropout, hidden_shape)
-            yield MLPBatch(_dropped(averages, input_mask), self._targets[rows], hidden_mask)
+            weights = None if self._text_weights is None else self._text_weights[rows]
+            averages = _dropped(averages, input_mask)
+            yield MLPBatch(averages, self._targets[rows], hidden_mask, weights)
 
 
 def _mask(rng: np.random.Generator, rate: float, shape: tuple[int, ...]) -> torch.Tensor | None:

@@ -32,6 +32,7 @@ from wordgate.training.pretrained_transformer import pretrained_transformer
 from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.rng import rng_for
 from wordgate.training.vocabulary import ids_digest
+from wordgate.training.weights import class_weights, mean_one
 
 MOST_EPOCHS_FOR_SMALL_DATA = 20
 LARGEST_GRADIENT = 1.0  # its norm, as fine-tuning has clipped it since BERT (Devlin et al. 2019)
@@ -203,11 +204,13 @@ class TransformerBatch:
         ids: int64 [batch, time].
         lengths: int64 [batch].
         targets: int64 [batch], or float32 [batch, classes] of 0 and 1.
+        weights: float32 [batch], of the texts; None if all weigh the same.
     """
 
     ids: torch.Tensor
     lengths: torch.Tensor
     targets: torch.Tensor
+    weights: torch.Tensor | None = None
 
 
 class TransformerTrainer:
@@ -235,18 +238,22 @@ class TransformerTrainer:
         context: RunContext,
     ):
         self._network = network
-        self._loss = Loss(network.multilabel)
-        if network.multilabel:
-            log_odds = torch.from_numpy(prior_log_odds(data.source.train.targets))
-            with torch.no_grad():
-                network.modules["head"].bias.copy_(log_odds)  # type: ignore[operator]
         self._data = data
+        source = data.source
+        self._text_weights = mean_one(source.train)
+        log_odds = None
+        if source.multilabel:
+            log_odds = prior_log_odds(source.train.to_learn, self._text_weights)
+            with torch.no_grad():
+                network.modules["head"].bias.copy_(torch.from_numpy(log_odds))  # type: ignore[operator]
         self._groups = numbered(data.source.train.groups, len(data.train))
         self._settings = settings
         self._seed = context.seed
         self._threads = context.threads
         self._per_group = choose_texts_per_group(self._groups, settings)
         self.device = choose_device(context.device)
+        of_labels = class_weights(source, settings.class_weight)
+        self._loss = Loss.of(settings, of_labels, log_odds, device=self.device)
         network.modules.to(self.device).train()
         self.plan = make_plan(self._groups, self._per_group, settings)
         self.precision = choose_precision(settings.transformer.precision, self.device)
@@ -289,8 +296,11 @@ class TransformerTrainer:
         )
         targets = self._data.source.train.to_learn
         for batch in islice(batches, start, None):
-            own = targets[rows[batch.rows]]
-            yield TransformerBatch(*map(self._tensor, (batch.ids, batch.lengths, own)))
+            own = rows[batch.rows]
+            parts = [batch.ids, batch.lengths, targets[own]]
+            if self._text_weights is not None:
+                parts.append(self._text_weights[own])
+            yield TransformerBatch(*map(self._tensor, parts))
 
     def update(self, batch: TransformerBatch) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
@@ -300,7 +310,7 @@ class TransformerTrainer:
         in_bfloat16 = self.precision == torch.bfloat16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
             scores = self._network.logits(batch.ids, batch.lengths).float()
-        loss = self._loss(scores, batch.targets)
+        loss = self._loss(scores, batch.targets, batch.weights)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._network.modules.parameters(), LARGEST_GRADIENT)
         for group in self._optimizer.param_groups:
