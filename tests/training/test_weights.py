@@ -217,7 +217,8 @@ def test_weights_of_1_and_their_multiples_change_nothing(family, fit_family, exa
 def test_a_text_of_weight_2_is_one_that_stands_there_twice(
     fit_family, examples, shape, monkeypatch
 ):
-    monkeypatch.setattr(logistic, "fit_path", partial(logistic.fit_path, most_steps=500))
+    exact = partial(logistic.fit_path, most_steps=500, tolerance=0.0)
+    monkeypatch.setattr(logistic, "fit_path", exact)
     train, valid = examples(80), examples(40, seed=1)
     if shape == "several":
         train, valid = several(train), several(valid)
@@ -257,8 +258,9 @@ def test_weighted_regressions_are_scikit_learns(kind):
 
     def ours(targets, weights):
         path = fit_path(
-            kind(features), targets, 3, [2.0], weights=weights, most_steps=500, deadline=math.inf
-        )
+            kind(features), targets, 3, [2.0], weights=weights, most_steps=500, tolerance=0.0,
+            deadline=math.inf,
+        )  # fmt: skip
         return next(path)[1].log_proba(kind(features))
 
     targets = scores.argmax(axis=1)

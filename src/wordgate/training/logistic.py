@@ -1,7 +1,6 @@
 """Logistic regression over sparse or dense features, and the search for its C.
 
-It is multinomial for one label a text; for several it is one regression a label, many of them
-fitted together: a product with the features costs hardly more for sixteen columns than for one.
+It is multinomial for one label a text, and one regression a label for several.
 
 Shapes: ``n`` texts, ``features`` numbers a text, ``classes`` labels, ``columns`` of weights.
 """
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.models.base import class_log_proba
+from wordgate.models.base import class_log_proba, log_sigmoid
 from wordgate.models.count import ABSENT_LOGIT
 from wordgate.runtime.progress import Progress, beating
 from wordgate.training.fitting import TIME_LIMIT, prior_log_odds, validation_scores
@@ -34,8 +33,9 @@ validation tweets, more of them changed nothing at low C and cost accuracy at hi
 end regularises, too."""
 _CURVATURE = 0.3
 _PAIRS_KEPT = 6
-_LABELS_AT_ONCE = 16
-_WEIGHTS_AT_ONCE = 2**21  # the solver holds some twenty times so many numbers
+TOLERANCE = 3e-4
+"""Of several labels a text each has as few steps as it needs: the last one gains less than this
+share of what the frequency alone would lose. More of them moved no log loss on validation."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def fit_path(
     *,
     weights: Doubles | None = None,
     most_steps: int = MOST_STEPS,
+    tolerance: float = TOLERANCE,
     deadline: float,
 ) -> Iterator[tuple[float, Linear]]:
     """Fit for each strength in turn, strongest penalty first; each begins where the last ended.
@@ -80,6 +81,7 @@ def fit_path(
         c_values: Inverse strengths of the L2 penalty.
         weights: float64 [n]; or [n, classes] for several labels a text; None if all are 1.
         most_steps: How many steps of L-BFGS each may take.
+        tolerance: See `TOLERANCE`; for several labels a text.
         deadline: The `time.monotonic()` from which on no step more is begun.
 
     Yields:
@@ -90,7 +92,7 @@ def fit_path(
 
     multilabel = targets.ndim == 2
     losses: Sequence[_Loss] = (
-        _sigmoid_losses(features, targets, weights)
+        _sigmoid_losses(features, targets, weights, tolerance)
         if multilabel
         else [_SoftmaxLoss(features, targets, weights)]
     )
@@ -125,7 +127,12 @@ def _minimised(
         jac=True,
         method="L-BFGS-B",
         callback=check,
-        options={"maxiter": most_steps, "maxcor": _PAIRS_KEPT, "ftol": 0.0, "gtol": 1e-7},
+        options={
+            "maxiter": most_steps,
+            "maxcor": _PAIRS_KEPT,
+            "ftol": loss.tolerance,
+            "gtol": 1e-7,
+        },
     )
     return np.asarray(found.x * scale)
 
@@ -138,8 +145,13 @@ class _Loss(ABC):
         mean_squares: float64 [features], of the features.
         classes: int64 [classes], those whose weights are looked for.
         curvature: float64 [columns], about how the loss curves by the scores of each column.
-        row_weights: float64 [n] or [n, columns], how much each log loss counts; None for 1.
+        row_weights: float64 [n], how much each log loss counts; None for 1.
+
+    Attributes:
+        tolerance: A step that gains less is the last.
     """
+
+    tolerance = 0.0
 
     def __init__(
         self,
@@ -156,9 +168,7 @@ class _Loss(ABC):
         self.size = (self.width + 1) * self.columns
         self.total, self.row_weights = float(self.n), None
         if row_weights is not None:
-            sums = row_weights.sum(axis=0)
-            self.total = float(sums.mean())
-            self.curvature = curvature * sums / self.total
+            self.total = float(row_weights.sum())
             self.row_weights = row_weights.astype(np.float32)
 
     def start(self) -> Doubles:
@@ -177,10 +187,9 @@ class _Loss(ABC):
 
     def weighted(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Multiply what belongs to the rows, float32 [n] or [n, columns], by their weights."""
-        weights = self.row_weights
-        if weights is None:
+        if self.row_weights is None:
             return values
-        return values * (weights if weights.ndim == values.ndim else weights[:, None])
+        return np.asarray((values.T * self.row_weights).T)
 
     def parts(self, weights: Doubles) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Take flat weights apart: float32 [features, columns] and [columns]."""
@@ -262,14 +271,17 @@ class _SoftmaxLoss(_Loss):
 
 
 class _SigmoidLoss(_Loss):
-    """The summed log losses of labels that don't depend on each other.
+    """The log loss of one of several labels a text.
+
+    The curvature is that of a sigmoid where it answers how frequent the label is, as it begins.
 
     Args:
         features: float32 [n, features].
         mean_squares: float64 [features], of the features.
-        targets: int64 [n, classes] of 0 and 1, of all labels.
-        weights: float64 [n, classes]; None for 1.
-        classes: int64 [columns], which of them to fit.
+        targets: int64 [n], whether each text bears the label.
+        weights: float64 [n], of the texts; None for 1.
+        label: The label's number.
+        tolerance: See `TOLERANCE`.
     """
 
     def __init__(
@@ -278,17 +290,19 @@ class _SigmoidLoss(_Loss):
         mean_squares: Doubles,
         targets: NDArray[np.int64],
         weights: Doubles | None,
-        classes: NDArray[np.intp],
+        label: int,
+        tolerance: float,
     ):
-        self.targets = targets[:, classes].astype(np.float32)
-        self.log_odds = prior_log_odds(self.targets)
-        curvature = np.full(len(classes), 0.25)
-        own = None if weights is None else weights[:, classes]
-        super().__init__(features, mean_squares, classes, curvature, own)
+        self.targets = targets[:, None].astype(np.float32)
+        self.log_odds = prior_log_odds(self.targets, weights)
+        shares = np.exp([log_sigmoid(self.log_odds), log_sigmoid(-self.log_odds)])
+        self.tolerance = float(-(shares * np.log(shares)).sum()) * tolerance
+        curvature = shares.prod(axis=0)
+        super().__init__(features, mean_squares, np.array([label]), curvature, weights)
 
     def start(self) -> Doubles:
-        """Begin with how frequent the labels are."""
-        return np.append(np.zeros(self.width * self.columns), self.log_odds)
+        """Begin with how frequent the label is."""
+        return np.append(np.zeros(self.width), self.log_odds)
 
     def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
         """Take weights as they are."""
@@ -307,16 +321,21 @@ class _SigmoidLoss(_Loss):
 
 
 def _sigmoid_losses(
-    features: Features, targets: NDArray[np.int64], weights: Doubles | None
+    features: Features, targets: NDArray[np.int64], weights: Doubles | None, tolerance: float
 ) -> list[_Loss]:
-    """Part labels that some texts bear and some don't into blocks that are fitted together."""
+    """Give the loss of each label that some texts bear and some don't."""
     borne = targets.sum(axis=0)
-    varying = np.flatnonzero((borne > 0) & (borne < len(targets)))
     squares = _mean_squares(features, None if weights is None else weights.mean(axis=1))
-    size = max(1, min(_LABELS_AT_ONCE, _WEIGHTS_AT_ONCE // (features.shape[1] + 1)))
     return [
-        _SigmoidLoss(features, squares, targets, weights, varying[start : start + size])
-        for start in range(0, len(varying), size)
+        _SigmoidLoss(
+            features,
+            squares,
+            targets[:, label],
+            None if weights is None else weights[:, label],
+            label,
+            tolerance,
+        )
+        for label in np.flatnonzero((borne > 0) & (borne < len(targets))).tolist()
     ]
 
 
