@@ -4,13 +4,13 @@ import json
 import shlex
 
 from wordgate.bundle.config import Config
-from wordgate.bundle.metrics import Metrics
+from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics
 
 
-def model_card(config: Config, metrics: Metrics | None) -> str:
+def model_card(config: Config, metrics: AnyMetrics | None) -> str:
     """Tell in Markdown what the model is, what it was trained on, and how it scores."""
     sections = [
-        _heading(config),
+        _heading(config, several=isinstance(metrics, MultilabelMetrics)),
         _evaluation(config, metrics),
         _data(config, metrics),
         _use(config),
@@ -18,25 +18,30 @@ def model_card(config: Config, metrics: Metrics | None) -> str:
     return "\n".join(sections)
 
 
-def _heading(config: Config) -> str:
+def _heading(config: Config, *, several: bool) -> str:
     labels = ", ".join(f"`{label}`" for label in config.labels)
+    which = "any number" if several else "one"
     return (
         f"# A wordgate model: {config.family}\n\n"
-        f"It gives a text one of {len(config.labels)} labels: {labels}.\n"
+        f"It gives a text {which} of {len(config.labels)} labels: {labels}.\n"
     )
 
 
-def _evaluation(config: Config, metrics: Metrics | None) -> str:
+def _evaluation(config: Config, metrics: AnyMetrics | None) -> str:
     if metrics is None:
         return "## Evaluation\n\nIt has not been evaluated on test rows.\n"
-    interval = metrics.intervals.accuracy
+    score, value, interval = metrics.main
     rows = [
-        ("accuracy", _share(metrics.accuracy)),
+        (score, _share(value)),
         ("95 % interval", f"{_share(interval.low)} to {_share(interval.high)}"),
         ("macro F1", _share(metrics.macro_f1)),
+    ]
+    if isinstance(metrics, MultilabelMetrics):
+        rows.append(("all labels of a text correct", _share(metrics.accuracy)))
+    rows += [
         ("log loss", f"{metrics.log_loss:.3f}"),
         *(
-            (f"accuracy of {name}", _share(one.accuracy))
+            (f"{score} of {name}", _share(one.main))
             for name, one in metrics.baselines.to_beat(config.family)
         ),
     ]
@@ -47,7 +52,7 @@ def _evaluation(config: Config, metrics: Metrics | None) -> str:
     )
 
 
-def _data(config: Config, metrics: Metrics | None) -> str:
+def _data(config: Config, metrics: AnyMetrics | None) -> str:
     rows = config.data.get("n_kept") if config.knows_training() else "unknown, as it was imported"
     lines = [f"- source: {config.data.get('source')}", f"- rows: {rows}"]
     lines += [f"- {role}: {', '.join(names)}" for role, names in config.columns().items()]
@@ -59,6 +64,7 @@ def _data(config: Config, metrics: Metrics | None) -> str:
             f"- {split.leakage()}",
             *(f"- {remark}" for remark in (*split.warnings, *metrics.remarks)),
             *(f"- {sentence}" for sentence in metrics.sentences("vectors", "calibration")),
+            *(f"- {sentence}" for sentence in metrics.threshold_sentences()),
         ]
     return "## The data\n\n" + "\n".join(lines) + "\n"
 

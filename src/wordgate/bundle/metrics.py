@@ -1,13 +1,15 @@
 """The form of `metrics.json`: scores of a model, and the split they were measured on."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Epoch, Scores
+from wordgate.evaluation.multilabel import MultilabelScores
 from wordgate.evaluation.selective_prediction import CoveragePoint
+from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.vectors.lookup import VocabularyCoverage
 
 
@@ -18,6 +20,22 @@ class Baseline(BaseModel, frozen=True, extra="forbid"):
     macro_f1: float | None
     log_loss: float
     train_seconds: float
+
+    @property
+    def main(self) -> float | None:
+        """Give the score by which models are compared."""
+        return self.accuracy
+
+
+class MultilabelBaseline(Baseline, frozen=True, extra="forbid"):
+    """A model to beat where a text bears several labels."""
+
+    micro_f1: float | None
+
+    @property
+    def main(self) -> float | None:
+        """Give the score by which models are compared."""
+        return self.micro_f1
 
 
 class Baselines(BaseModel, frozen=True, extra="forbid"):
@@ -33,6 +51,23 @@ class Baselines(BaseModel, frozen=True, extra="forbid"):
         """Name the models that one of a family has to beat, the best first."""
         others = [] if family == "count" else [("count", self.count)]
         return [*others, ("most frequent label", self.majority)]
+
+
+class MultilabelBaselines(BaseModel, frozen=True, extra="forbid"):
+    """Models that any other must beat where a text bears several labels."""
+
+    majority: MultilabelBaseline = Field(
+        description="always the labels that most often stand together in training"
+    )
+    count: MultilabelBaseline = Field(
+        description="the family count as it ships, fitted on the same rows by the same recipe; of a"
+        " model of that family itself, its own scores"
+    )
+
+    def to_beat(self, family: str) -> list[tuple[str, MultilabelBaseline]]:
+        """Name the models that one of a family has to beat, the best first."""
+        others = [] if family == "count" else [("count", self.count)]
+        return [*others, ("most frequent label set", self.majority)]
 
 
 class SplitFacts(BaseModel, frozen=True, extra="forbid"):
@@ -105,6 +140,24 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
     folds: list[FoldScores]
 
 
+class MultilabelFoldScores(FoldScores, frozen=True, extra="forbid"):
+    """One such model where a text bears several labels."""
+
+    micro_f1: float | None
+
+
+class MultilabelCrossValidation(BaseModel, frozen=True, extra="forbid"):
+    """Models like the one kept, each fitted without one fold of the rows and tested on it."""
+
+    micro_f1: float | None = Field(description="of all rows, each tested once")
+    interval: Interval = Field(description="of that F1; groups are resampled")
+    difference_to_count: PairedDifference | None = Field(
+        default=None,
+        description="to the family count, fitted on the same folds; null of a model of that family",
+    )
+    folds: list[MultilabelFoldScores]
+
+
 class VectorFacts(VocabularyCoverage):
     """Which pretrained word vectors the training began with, and how many words had one."""
 
@@ -123,6 +176,8 @@ class VectorFacts(VocabularyCoverage):
 
 class TeacherFacts(BaseModel, frozen=True, extra="forbid"):
     """What taught the model, what it scores on the test rows, and what the model keeps of it."""
+
+    _LABEL: ClassVar = "label"
 
     name: str
     accuracy: float
@@ -145,17 +200,41 @@ class TeacherFacts(BaseModel, frozen=True, extra="forbid"):
         if less.low is not None and less.high is not None:
             interval = f"95 % interval {100 * less.low:+.1f} to {100 * less.high:+.1f}"
         return (
-            f"Its teacher, {self.name}, has accuracy {self.accuracy:.3f}; the model is"
-            f" {100 * less.difference:+.1f} points from it ({interval}) and gives the same label to"
-            f" {self.agreement:.1%} of the test rows."
+            f"Its teacher, {self.name}, has {self._score()}; the model is"
+            f" {100 * less.difference:+.1f} points from it ({interval}) and gives the same"
+            f" {self._LABEL} to {self.agreement:.1%} of the test rows."
         )
 
+    @property
+    def main(self) -> float | None:
+        """Give the score by which models are compared."""
+        return self.accuracy
 
-class Metrics(Scores):
-    """The whole of `metrics.json`. Scores are on the test rows, as shares of 1."""
+    def _score(self) -> str:
+        return f"accuracy {self.accuracy:.3f}"
+
+
+class MultilabelTeacherFacts(TeacherFacts, frozen=True, extra="forbid"):
+    """What taught a model that gives a text several labels; the difference is of micro F1."""
+
+    _LABEL: ClassVar = "labels"
+
+    micro_f1: float | None
+
+    @property
+    def main(self) -> float | None:
+        """Give the score by which models are compared."""
+        return self.micro_f1
+
+    def _score(self) -> str:
+        return "no micro F1" if self.micro_f1 is None else f"micro F1 {self.micro_f1:.3f}"
+
+
+class RunMetrics(BaseModel, frozen=True, extra="forbid"):
+    """What `metrics.json` tells of every run, whatever the scores are."""
 
     schema_version: Literal[1] = 1
-    baselines: Baselines
+    baselines: Baselines | MultilabelBaselines
     difference_to_count: PairedDifference = Field(
         description="to the family count, on the same rows; 0 of a model of that family itself"
     )
@@ -163,7 +242,7 @@ class Metrics(Scores):
         default=None, description="to the most frequent training label; null in older models"
     )
     split: SplitFacts
-    folds: CrossValidation | None = Field(
+    folds: CrossValidation | MultilabelCrossValidation | None = Field(
         default=None, description="cross-validation beside the ordinary split, if it was asked for"
     )
     calibration: TemperatureScaling | None = Field(
@@ -185,12 +264,21 @@ class Metrics(Scores):
     remarks: list[str] = Field(
         description="what a user should know about this run: truncated texts, an early end"
     )
+    thresholds: ThresholdGain | None = Field(
+        default=None, description="thresholds chosen on the validation rows, if they were asked for"
+    )
 
     def difference_to_baseline(self, family: str) -> tuple[str, PairedDifference | None]:
         """Name the best model that one of a family has to beat, and give the difference to it."""
         if family == "count":
-            return "the most frequent label", self.difference_to_majority
+            [(majority, _)] = self.baselines.to_beat(family)
+            return f"the {majority}", self.difference_to_majority
         return "the family count", self.difference_to_count
+
+    def threshold_sentences(self) -> list[str]:
+        """Say what thresholds gain, and which labels have none of their own; nothing without."""
+        chosen = self.thresholds
+        return [] if chosen is None else [chosen.sentence(), *chosen.remarks]
 
     def sentences(self, *names: Literal["calibration", "vectors", "teacher"]) -> list[str]:
         """Say some of these results in a sentence each, leaving out those that there are not."""
@@ -203,9 +291,57 @@ class Metrics(Scores):
         return [result.sentence() for result in chosen if result is not None]
 
 
+class Metrics(RunMetrics, Scores):
+    """The whole of `metrics.json`. Scores are on the test rows, as shares of 1."""
+
+    baselines: Baselines
+    folds: CrossValidation | None = Field(
+        default=None, description="cross-validation beside the ordinary split, if it was asked for"
+    )
+
+
+class MultilabelMetrics(RunMetrics, MultilabelScores):
+    """The whole of `metrics.json` where a text may bear several labels.
+
+    Differences to other models are of micro F1. `coverage` is null: an answer of several labels is
+    not withheld as one.
+    """
+
+    multilabel: Literal[True] = Field(
+        default=True, description="tells these scores from those of one label a text"
+    )
+    baselines: MultilabelBaselines
+    folds: MultilabelCrossValidation | None = Field(
+        default=None, description="cross-validation beside the ordinary split, if it was asked for"
+    )
+    coverage: None = None
+    teacher: MultilabelTeacherFacts | None = Field(
+        default=None, description="what taught it, if anything"
+    )
+
+
+AnyMetrics = Metrics | MultilabelMetrics
+
+
+def read_metrics(content: object) -> AnyMetrics:
+    """Read the JSON value of a `metrics.json`, of either form.
+
+    Raises:
+        ValidationError: It is neither.
+    """
+    several = isinstance(content, dict) and content.get("multilabel") is True
+    return (MultilabelMetrics if several else Metrics).model_validate(content)
+
+
 def metrics_schema() -> dict[str, Any]:
-    """Give the JSON Schema of `metrics.json`."""
+    """Give the JSON Schema of `metrics.json`, in both forms."""
+    either = TypeAdapter(AnyMetrics).json_schema(mode="serialization")
+    one, several = either["anyOf"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Metrics.model_json_schema(mode="serialization"),
+        "title": "metrics.json",
+        "if": {"properties": {"multilabel": {"const": True}}, "required": ["multilabel"]},
+        "then": several,
+        "else": one,
+        "$defs": either["$defs"],
     }

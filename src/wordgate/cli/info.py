@@ -10,7 +10,7 @@ from wordgate.cli.streams import print_json, warn_of_changes, write_result
 if TYPE_CHECKING:
     from wordgate.bundle.config import Config
     from wordgate.bundle.folder import BundleFolder
-    from wordgate.bundle.metrics import Metrics
+    from wordgate.bundle.metrics import AnyMetrics
 
 
 @click.command(short_help="Describe a model and its scores.")
@@ -37,7 +37,7 @@ def info(bundle: str, *, as_json: bool) -> None:
     )
 
 
-def _format_model(folder: "BundleFolder", config: "Config", metrics: "Metrics | None") -> str:
+def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics | None") -> str:
     from wordgate.report.text import family_name
     from wordgate.runtime.display import one_line
     from wordgate.settings import flattened
@@ -68,7 +68,7 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "Metrics | 
     return "\n".join(map(one_line, lines))
 
 
-def _evaluation(config: "Config", metrics: "Metrics") -> list[str]:
+def _evaluation(config: "Config", metrics: "AnyMetrics") -> list[str]:
     from wordgate.report import text
 
     return [
@@ -81,6 +81,7 @@ def _evaluation(config: "Config", metrics: "Metrics") -> list[str]:
         text.verdict(config.family, metrics),
         *metrics.sentences("teacher", "vectors"),
         *text.calibration_sentences(metrics),
+        *metrics.threshold_sentences(),
         text.costs(metrics),
     ]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
-from wordgate.bundle.metrics import Metrics
+from wordgate.bundle.metrics import AnyMetrics
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.families import FAMILIES
@@ -36,7 +36,7 @@ class Predictor:
         self,
         model: Model,
         config: Config,
-        metrics: Metrics | None = None,
+        metrics: AnyMetrics | None = None,
         changed_files: Iterable[str] = (),
     ):
         self._model = model

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.bundle.config import Config
-from wordgate.bundle.metrics import Metrics
+from wordgate.bundle.metrics import AnyMetrics
 from wordgate.prediction.explanation import Share
 from wordgate.serve.limits import Limits
 
@@ -28,7 +28,7 @@ class ServedModel(Protocol):
 
     labels: tuple[str, ...]
     config: Config
-    metrics: Metrics | None
+    metrics: AnyMetrics | None
     changed_files: tuple[str, ...]
 
     def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
@@ -133,7 +133,7 @@ class ModelFacts(_StrictModel):
         )
 
 
-def _trained(config: Config, metrics: Metrics | None) -> TrainingFacts:
+def _trained(config: Config, metrics: AnyMetrics | None) -> TrainingFacts:
     source = str(config.data.get("source") or "").replace("\\", "/").rpartition("/")[2]
     rows = config.data.get("n_kept") if config.knows_training() else None
     return TrainingFacts(
@@ -146,7 +146,7 @@ def _trained(config: Config, metrics: Metrics | None) -> TrainingFacts:
     )
 
 
-def _scores(metrics: Metrics) -> ScoreFacts:
+def _scores(metrics: AnyMetrics) -> ScoreFacts:
     split, interval = metrics.split, metrics.intervals.accuracy
     return ScoreFacts(
         accuracy=metrics.accuracy,
@@ -163,7 +163,7 @@ def _scores(metrics: Metrics) -> ScoreFacts:
     )
 
 
-def _coverage(metrics: Metrics) -> list[AbstainPoint] | None:
+def _coverage(metrics: AnyMetrics) -> list[AbstainPoint] | None:
     if metrics.coverage is None:
         return None
     return [
