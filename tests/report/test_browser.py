@@ -1,6 +1,7 @@
 """Do the pages look right where they are looked at? In a real browser, wide and narrow."""
 
 import pytest
+from tests.report.conftest import NASTY
 
 CUT_OFF = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
   const view = svg.viewBox.baseVal;
@@ -33,10 +34,17 @@ def opened(request, browser):
         context.close()
 
 
-@pytest.mark.parametrize("which", ["model", "nasty", "many labels", "comparison"])
+@pytest.mark.parametrize(
+    "which",
+    [
+        "model", "nasty", "many labels", "comparison", "several", "several, nasty",
+        "several, many labels", "several, comparison",
+    ],
+)  # fmt: skip
 def test_nothing_is_fetched_overflows_or_is_cut_off(
-    which, opened, tmp_path, make_report, nasty_report, comparison
-):
+    which, opened, tmp_path, make_report, nasty_report, comparison, make_several,
+    several_comparison,
+):  # fmt: skip
     made = {
         "model": lambda: make_report().page(),
         "nasty": nasty_report.page,
@@ -44,6 +52,12 @@ def test_nothing_is_fetched_overflows_or_is_cut_off(
             [f"label {i} of a long list of labels" for i in range(40)], n=900
         ).page(),
         "comparison": lambda: comparison,
+        "several": lambda: make_several().page(),
+        "several, nasty": lambda: make_several(NASTY[:3], contents=list(NASTY)).page(),
+        "several, many labels": lambda: make_several(
+            [f"label {i} of a long list of labels" for i in range(34)], n=900
+        ).page(),
+        "several, comparison": lambda: several_comparison[1],
     }[which]()
     path = tmp_path / "report.html"
     path.write_text(made, encoding="utf-8")

@@ -6,6 +6,9 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
+from tests.report.conftest import NASTY
+
+from wordgate.report.comparison import format_comparison
 
 _VOID = {"meta", "link", "br"}
 
@@ -37,14 +40,24 @@ class _Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-@pytest.fixture(scope="module", params=["model", "nasty", "no epochs", "many labels", "comparison"])
-def page(request, make_report, nasty_report, comparison):
+@pytest.fixture(
+    scope="module",
+    params=[
+        "model", "nasty", "no epochs", "many labels", "comparison", "several", "several, many",
+        "several, nasty", "several, comparison",
+    ],
+)  # fmt: skip
+def page(request, make_report, nasty_report, comparison, make_several, several_comparison):
     return {
         "model": lambda: make_report().page(),
         "nasty": nasty_report.page,
         "no epochs": lambda: make_report(n_epochs=0).page(),
         "many labels": lambda: make_report([f"label {i}" for i in range(40)], n=900).page(),
         "comparison": lambda: comparison,
+        "several": lambda: make_several().page(),
+        "several, many": lambda: make_several([f"label {i}" for i in range(40)], n=900).page(),
+        "several, nasty": lambda: make_several(NASTY[:3], contents=list(NASTY)).page(),
+        "several, comparison": lambda: several_comparison[1],
     }[request.param]()
 
 
@@ -137,6 +150,43 @@ def test_a_comparison_models_at_every_family_and_opens_the_one_to_take(compariso
 def test_folds_have_temperatures_of_their_own(make_report):
     text = _Page(make_report(temperature=None).page()).text
     assert "Each fold's log-probabilities are divided by a temperature of its own" in text
+
+
+def test_of_several_labels_it_says_what_counts(make_several):
+    report = make_several()
+    text = _Page(report.page()).text
+    scores = report.metrics
+    assert f"micro F1 {scores.micro_f1:.3f}" in text
+    assert "+2.0 points of micro F1 against the family count on the same rows" in text
+    assert "most frequent label set" in text
+    assert f"Interval of micro F1: {scores.intervals.micro_f1.method}" in text
+    assert "Labels that stand together" in text
+    assert "Precision by recall" in text
+    assert "its logits are divided by a temperature of 1.70" in text
+    assert report.metrics.thresholds.sentence() in text
+    assert re.search(r"row 1,\d{3}: \w+ at 0\.\d\d; labelled [\w ,]+, given \w+", text)
+    for absent in ("abstain", "confusion", "probably wrong", "withheld"):
+        assert absent not in text.lower()
+
+
+def test_of_several_labels_texts_can_be_left_out(make_several):
+    page = make_several(contents=["a secret of the data"], texts=False).page()
+    assert "a secret" not in page
+    assert "Texts were left out of this page." in page
+
+
+def test_a_comparison_of_several_labels_is_one_of_micro_f1(several_comparison):
+    found, page = several_comparison
+    text = _Page(page).text
+    assert found.recommendation.family == "lstm"
+    assert "micro F1 on groups it has never seen it is the one of the highest micro F1" in text
+    assert "Micro F1 with 95 % intervals" in text
+    assert "points of micro F1, on the same rows" in text
+    assert found.paired_tests[0].difference.proven == "better"
+    assert "abstain" not in text
+    written = format_comparison(found)
+    assert "grouped split  micro F1" in written
+    assert "paired tests, in points of micro F1" in written
 
 
 def test_importing_it_imports_neither_torch_nor_cleanlab():

@@ -1,13 +1,14 @@
 """A comparison of models of several families on the same splits, as `comparison.json` has it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.evaluation.intervals import PairedDifference
+from wordgate.evaluation.intervals import PairedDifference, paired_difference
 from wordgate.evaluation.metrics import Epoch, Scores
+from wordgate.evaluation.multilabel import MultilabelScores, paired_f1_difference
 from wordgate.families import FAMILIES
 
 TAUGHT_LSTM = "taught"
@@ -33,7 +34,8 @@ class ModelResult:
         family: The family of the models.
         kind: The kind of split: ``grouped``, ``random`` or ``given``.
         scores: On all test rows.
-        correct: bool [n], which of them are classified correctly.
+        correct: bool [n], which of them are classified correctly; with several labels a text, all
+            of their labels.
         log_proba: float64 [n, classes], as the models that ship give them.
         uncalibrated: float64 [n, classes], before temperature scaling.
         train_seconds: Of fitting, in the mean over the folds.
@@ -43,11 +45,12 @@ class ModelResult:
         history: The epochs; none for a family that has none, and where folds have their own.
         best_epoch: The one that was kept, from 1; 0 without epochs.
         remarks: What a user should know about these runs.
+        given: bool [n, labels], the labels given; None of one label a text.
     """
 
     family: str
     kind: str
-    scores: Scores
+    scores: Scores | MultilabelScores
     correct: NDArray[np.bool_]
     log_proba: NDArray[np.float64]
     uncalibrated: NDArray[np.float64]
@@ -58,6 +61,7 @@ class ModelResult:
     history: tuple[Epoch, ...] = ()
     best_epoch: int = 0
     remarks: tuple[str, ...] = ()
+    given: NDArray[np.bool_] | None = None
 
     def to_json(self) -> dict[str, object]:
         """Give it as plain JSON values, without its predictions and epochs."""
@@ -71,6 +75,28 @@ class ModelResult:
         }
 
 
+def paired_results(
+    result: ModelResult,
+    other: ModelResult,
+    groups: Sequence[str] | None,
+    targets: NDArray[np.int64],
+    *,
+    seed: int,
+) -> PairedDifference:
+    """Compare two families on the same rows: by accuracy, or micro F1 of several labels a text.
+
+    Args:
+        result: A family's result.
+        other: That of the one it is compared with.
+        groups: The group of each test row.
+        targets: int64 [n] or [n, labels], the true labels of the test rows.
+        seed: Of the draws.
+    """
+    if result.given is None or other.given is None:
+        return paired_difference(result.correct, other.correct, groups, seed=seed)
+    return paired_f1_difference(targets, result.given, other.given, groups, seed=seed)
+
+
 @dataclass(frozen=True)
 class PairedTest:
     """One family against the next simpler one on the same rows.
@@ -79,7 +105,8 @@ class PairedTest:
         family: The family.
         simpler: The family it is compared with.
         kind: The kind of split.
-        difference: Accuracy of `family` less accuracy of `simpler`, paired by group.
+        difference: Accuracy of `family` less accuracy of `simpler`, paired by group; with several
+            labels a text, of micro F1.
     """
 
     family: str
@@ -141,8 +168,8 @@ class Comparison:
     environment: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
-        """Name each result's accuracy: all that it holds is too much for a line."""
-        scores = [f"{r.family} ({r.kind}) {r.scores.accuracy:.3f}" for r in self.results]
+        """Name each result's main score: all that it holds is too much for a line."""
+        scores = [f"{r.family} ({r.kind}) {r.scores.main.value or 0.0:.3f}" for r in self.results]
         return f"Comparison({', '.join(scores)})"
 
     def result(self, family: str, kind: str) -> ModelResult | None:

@@ -135,7 +135,7 @@ def choose_thresholds(
     if true.ndim == 1:
         of_two = _column_of_two(true, log_proba, positive)
         [threshold] = choose_thresholds(*of_two, objective)
-        return np.where(np.arange(2) == positive, threshold, 1 - threshold)
+        return np.asarray(np.where(np.arange(2) == positive, threshold, 1 - threshold))
     check_multilabel(true, log_proba, log_proba.shape[-1])
     return np.array(
         [

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wordgate.bundle.metrics import Baseline, Baselines
 from wordgate.data.dataset import Dataset
 from wordgate.evaluation.metrics import Scores
+from wordgate.evaluation.multilabel import MultilabelScores
 from wordgate.experiments.metrics import Evaluator
 from wordgate.experiments.resuming import ResultStore
 from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, run_model
@@ -36,7 +37,7 @@ class CountBaseline:
     """
 
     log_proba: NDArray[np.float64]
-    scores: Scores
+    scores: Scores | MultilabelScores
     train_seconds: float
     remarks: tuple[str, ...] = ()
 
@@ -110,12 +111,14 @@ def majority_log_proba(train: Dataset, evaluator: Evaluator) -> NDArray[np.float
     return np.tile(np.log(shares), (len(evaluator.test), 1))
 
 
-def baselines_of(majority: Scores, count: Scores, count_seconds: float) -> Baselines:
+def baselines_of(
+    majority: Scores, count: Scores | MultilabelScores, count_seconds: float
+) -> Baselines:
     """Gather the scores of both."""
     return Baselines(majority=_baseline(majority, 0.0), count=_baseline(count, count_seconds))
 
 
-def _baseline(scores: Scores, seconds: float) -> Baseline:
+def _baseline(scores: Scores | MultilabelScores, seconds: float) -> Baseline:
     return Baseline(
         accuracy=scores.accuracy,
         macro_f1=scores.macro_f1,

@@ -23,6 +23,8 @@ from wordgate.evaluation.comparison import (
 )
 from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
+from wordgate.evaluation.multilabel import MultilabelScores
+from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.experiments.metrics import predictions
 from wordgate.experiments.reading import ReadingOptions, called, near_duplicates_of, read_parts
@@ -338,24 +340,32 @@ def _with_result(comparison: Comparison, result: ModelResult, scheme: SplitSchem
 
 def _analyses(
     comparison: Comparison, table: Table, scheme: SplitScheme, *, texts: bool
-) -> dict[str, ErrorAnalysis]:
+) -> dict[str, ErrorAnalysis | MultilabelAnalysis]:
     """Analyse what each family predicted on a kind of split."""
     evaluator, words = scheme.evaluator, scheme.words()
     targets = evaluator.test.targets
-    analyses = {}
+    analyses: dict[str, ErrorAnalysis | MultilabelAnalysis] = {}
     for result in comparison.results:
-        if result.kind == scheme.kind:
+        if result.kind != scheme.kind:
+            continue
+        scores, rows = (
+            result.scores,
+            predictions(table, evaluator.test, scheme.rows, result.log_proba),
+        )
+        temperature, seed = result.temperature, evaluator.seed
+        before, after = (
+            calibration(one, targets) for one in (result.uncalibrated, result.log_proba)
+        )
+        if isinstance(scores, MultilabelScores):
+            analyses[result.family] = analyse_multilabel_errors(
+                scores, rows, words, temperature=temperature, before=before, after=after,
+                texts=texts, seed=seed,
+            )  # fmt: skip
+        else:
             analyses[result.family] = analyse_errors(
-                result.scores,
-                predictions(table, evaluator.test, scheme.rows, result.log_proba),
-                words,
-                temperature=result.temperature,
-                before=calibration(result.uncalibrated, targets),
-                after=calibration(result.log_proba, targets),
-                coverage=coverage_curve(result.log_proba, targets),
-                texts=texts,
-                seed=evaluator.seed,
-            )
+                scores, rows, words, temperature=temperature, before=before, after=after,
+                coverage=coverage_curve(result.log_proba, targets), texts=texts, seed=seed,
+            )  # fmt: skip
     return analyses
 
 

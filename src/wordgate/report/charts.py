@@ -209,10 +209,26 @@ def dot_plot(
     return picture(parts, width=WIDTH, height=bottom + 40, label=label)
 
 
-def heat_map(names: Sequence[str], counts: Sequence[Sequence[int]], *, label: str) -> Markup:
-    """Draw a confusion matrix: true labels as rows, shaded by their share of the row.
+def heat_map(
+    names: Sequence[str],
+    counts: Sequence[Sequence[int]],
+    *,
+    label: str,
+    across: str = "predicted",
+    down: str = "true",
+    totals: Sequence[int] | None = None,
+) -> Markup:
+    """Draw a matrix of counts: true labels as rows, shaded by their share of the row.
 
     Few labels show counts and shares; more of them whole per cents, and columns by number.
+
+    Args:
+        names: The labels.
+        counts: The counts, by rows.
+        label: What the picture shows, for who can't see it.
+        across: What the columns are.
+        down: What the rows are.
+        totals: What each row's shares are of; None for the row's sum.
     """
     n = len(names)
     numbered = n > 4
@@ -221,21 +237,74 @@ def heat_map(names: Sequence[str], counts: Sequence[Sequence[int]], *, label: st
     tall = min(size, 52.0)
     top = 42.0
     parts = [
-        text("predicted", left + size * n / 2, 14, class_="middle quiet"),
-        text("true", 2, 34, class_="quiet"),
+        text(across, left + size * n / 2, 14, class_="middle quiet"),
+        text(down, 2, 34, class_="quiet"),
     ]
     for number, name in enumerate(names):
-        across, down = left + (number + 0.5) * size, top + (number + 0.5) * tall
+        middle, level = left + (number + 0.5) * size, top + (number + 0.5) * tall
         column = str(number + 1) if numbered else fitted(name, size - 6)
         row = f"{number + 1} {name}" if numbered else name
-        parts.append(text(column, across, 34, class_="middle"))
-        parts.append(text(fitted(row, left - 10), 2, down + 4))
+        parts.append(text(column, middle, 34, class_="middle"))
+        parts.append(text(fitted(row, left - 10), 2, level + 4))
     for i, row_counts in enumerate(counts):
-        total = max(1, sum(row_counts))
+        total = max(1, sum(row_counts) if totals is None else totals[i])
         for j, count in enumerate(row_counts):
             x, y = left + j * size, top + i * tall
             parts += _cell(x, y, size, tall, count, count / total, brief=numbered)
     return picture(parts, width=WIDTH, height=top + tall * n + 4, label=label)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A small chart of a grid: a curve from 0 to 1 either way, and a point marked on it."""
+
+    name: str
+    note: str
+    points: Sequence[tuple[float, float]]
+    marked: tuple[float, float] | None = None
+
+
+def curve_grid(
+    panels: Sequence[Panel],
+    *,
+    reference: Sequence[tuple[float, float]],
+    x: str,
+    y: str,
+    label: str,
+) -> Markup:
+    """Draw curves in small charts, two beside each other, each over the same reference.
+
+    Args:
+        panels: The charts, from left to right and from top to bottom.
+        reference: The points of the curve that is in each of them.
+        x: The title of the horizontal scales, which reach from 0 to 1.
+        y: The title of the vertical ones.
+        label: What the picture shows, for who can't see it.
+    """
+    step, tall, wide = 146.0, 92.0, 142.0
+    across, up = shares(x), shares(y)
+    parts = [text(y, 2, 12, class_="quiet")]
+    for number, panel in enumerate(panels):
+        left, top = 28.0 + 178.0 * (number % 2), 40.0 + step * (number // 2)
+        right, bottom = left + wide, top + tall
+        note = fitted(panel.note, 70)
+        room = wide - text_width(note) - 6
+        parts.append(text(fitted(panel.name, room), left, top - 8, class_="name"))
+        parts.append(text(note, right, top - 8, class_="end"))
+        for tick in (0.0, 0.5, 1.0):
+            level, place = up.at(tick, bottom, top), across.at(tick, left, right)
+            parts.append(line(left, level, right, level, class_="grid"))
+            parts.append(text(f"{tick:g}", left - 6, level + 4, class_="end"))
+            parts.append(text(f"{tick:g}", place, bottom + 16, class_="middle"))
+        for curve in (Line("", reference, "quiet"), Line(panel.name, panel.points, "one")):
+            placed = [(across.at(a, left, right), up.at(b, bottom, top)) for a, b in curve.points]
+            parts += _drawn(curve, placed)
+        if panel.marked is not None:
+            at, level = panel.marked
+            parts.append(_dot_mark("two", across.at(at, left, right), up.at(level, bottom, top)))
+    height = 40.0 + step * math.ceil(len(panels) / 2)
+    parts.append(text(x, WIDTH / 2, height - 14, class_="middle quiet"))
+    return picture(parts, width=WIDTH, height=height, label=label)
 
 
 def _legend(lines: Sequence[Line]) -> list[Markup]:

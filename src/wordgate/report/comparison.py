@@ -3,9 +3,18 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from wordgate.evaluation.comparison import Comparison, ModelResult, Recommendation
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.evaluation.comparison import (
+    Comparison,
+    ModelResult,
+    Recommendation,
+    paired_results,
+)
 from wordgate.evaluation.error_analysis import ErrorAnalysis
-from wordgate.evaluation.intervals import PairedDifference, paired_difference
+from wordgate.evaluation.intervals import PairedDifference
+from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
 from wordgate.report.charts import Dots, Estimate, Tone, axis, dot_plot
 from wordgate.report.model import model_section
 from wordgate.report.page import Figure, PageTable, Section, render
@@ -20,11 +29,13 @@ from wordgate.report.text import (
     text_table,
 )
 
-HEADER = ("accuracy", "95 % interval", "macro F1", "95 % interval", "train s", "texts/s", "MB")
+COSTS = ("train s", "texts/s", "MB")
 
 
 def comparison_page(
-    comparison: Comparison, analyses: Mapping[str, ErrorAnalysis], audit: Sequence[Section]
+    comparison: Comparison,
+    analyses: Mapping[str, ErrorAnalysis | MultilabelAnalysis],
+    audit: Sequence[Section],
 ) -> str:
     """Show a comparison as a self-contained HTML page.
 
@@ -45,8 +56,8 @@ def comparison_page(
         title=f"Families of models on {source_name(comparison.source)}",
         recommendation=() if chosen is None else chosen.sentences,
         recommended="" if chosen is None else chosen.family,
-        figures=[_accuracy_figure(comparison), *filter(None, differences)],
-        table=PageTable(("family, split", *HEADER), rows),
+        figures=[_main_figure(comparison), *filter(None, differences)],
+        table=PageTable(("family, split", *_header(comparison)), rows),
         leaks=[*(comparison.leaks or {}).values(), *comparison.left_out],
         kind=kind,
         sections=[
@@ -80,17 +91,28 @@ def format_results(comparison: Comparison) -> str:
     for kind in comparison.kinds:
         found = [comparison.result(family, kind) for family in comparison.families]
         rows = [_result_row(result) for result in found if result is not None]
-        blocks.append("\n".join(text_table([(f"{kind} split", *HEADER), *rows])))
+        header = (f"{kind} split", *_header(comparison))
+        blocks.append("\n".join(text_table([header, *rows])))
     return "\n\n".join(blocks)
 
 
+def main_score(comparison: Comparison) -> str:
+    """Name the score by which the models are compared."""
+    return comparison.results[0].scores.main.name if comparison.results else "accuracy"
+
+
+def _header(comparison: Comparison) -> tuple[str, ...]:
+    """Name the scores and costs of a row."""
+    return (main_score(comparison), "95 % interval", "macro F1", "95 % interval", *COSTS)
+
+
 def _result_row(result: ModelResult) -> tuple[str, ...]:
-    """Write a family's name, scores and costs, as `HEADER` names them."""
+    """Write a family's name, scores and costs, as `_header` names them."""
     scores = result.scores
     return (
         result.family,
-        format_share(scores.accuracy),
-        format_interval(scores.intervals.accuracy),
+        format_share(scores.main.value),
+        format_interval(scores.main.interval),
         format_share(scores.macro_f1),
         format_interval(scores.intervals.macro_f1),
         f"{result.train_seconds:,.1f}",
@@ -117,7 +139,8 @@ def methods(comparison: Comparison) -> list[str]:
 
 
 def _format_paired_tests(comparison: Comparison) -> str:
-    rows: list[tuple[str, ...]] = [("paired tests, in points of accuracy", *comparison.kinds)]
+    title = f"paired tests, in points of {main_score(comparison)}"
+    rows: list[tuple[str, ...]] = [(title, *comparison.kinds)]
     for simpler, family in zip(comparison.families, comparison.families[1:], strict=False):
         tests = [comparison.paired_test(family, kind) for kind in comparison.kinds]
         cells = []
@@ -135,12 +158,12 @@ def _format_paired_tests(comparison: Comparison) -> str:
 
 def _format_gaps(comparison: Comparison) -> str:
     """Write what each family gains by a random split: memory."""
-    rows: list[tuple[str, ...]] = [("accuracy", "random", "grouped", "difference")]
+    rows: list[tuple[str, ...]] = [(main_score(comparison), "random", "grouped", "difference")]
     for family in comparison.families:
         at_random, grouped = (comparison.result(family, kind) for kind in ("random", "grouped"))
         if at_random is None or grouped is None:
             continue
-        higher, lower = at_random.scores.accuracy, grouped.scores.accuracy
+        higher, lower = _main_value(at_random), _main_value(grouped)
         gap = f"{100 * (higher - lower):+.1f} points"
         rows.append((family, format_share(higher), format_share(lower), gap))
     return "\n".join(text_table(rows))
@@ -152,7 +175,14 @@ def _tones(kinds: Sequence[str]) -> list[tuple[str, Tone]]:
     return [(kind, "one" if kind == first else "two") for kind in kinds]
 
 
-def _accuracy_figure(comparison: Comparison) -> Figure:
+def _main_value(result: ModelResult) -> float:
+    """Give the score by which models are compared; one that is undefined is the lowest."""
+    return result.scores.main.value or 0.0
+
+
+def _main_figure(comparison: Comparison) -> Figure:
+    score = main_score(comparison)
+    title = f"{score[0].upper()}{score[1:]}"
     rows = [
         Dots(family, [_estimate(comparison.result(family, kind)) for kind in comparison.kinds])
         for family in comparison.families
@@ -161,22 +191,22 @@ def _accuracy_figure(comparison: Comparison) -> Figure:
     table = [(f"{one.family}, {one.kind}", *_result_row(one)[1:5]) for one in comparison.results]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
-        "Accuracy with 95 % intervals",
+        f"{title} with 95 % intervals",
         dot_plot(
             rows,
             _tones(comparison.kinds),
-            x=axis("accuracy", ends or [0, 1], form="{:.2f}".format),
-            label=f"Accuracy of each family: {named}.",
+            x=axis(score, ends or [0, 1], form="{:.2f}".format),
+            label=f"{title} of each family: {named}.",
         ),
-        PageTable(("", "accuracy", "95 %", "macro F1", "95 %"), table),
-        "Shares of the test rows that are correct; whiskers are intervals that resample groups.",
+        PageTable(("", score, "95 %", "macro F1", "95 %"), table),
+        f"{_MEANINGS[score]}; whiskers are intervals that resample groups.",
     )
 
 
 def _estimate(result: ModelResult | None) -> Estimate:
     if result is None:
         return Estimate(None)
-    return Estimate.of(result.scores.accuracy, result.scores.intervals.accuracy)
+    return Estimate.of(result.scores.main.value, result.scores.main.interval)
 
 
 def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
@@ -198,7 +228,7 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
         dot_plot(
             rows,
             [(kind, dict(_tones(comparison.kinds))[kind])],
-            x=axis("points of accuracy, on the same rows", ends, form=_signed),
+            x=axis(f"points of {main_score(comparison)}, on the same rows", ends, form=_signed),
             label=f"Differences in points, {kind} split: {named}.",
             form="{:+.1f}".format,
             zero=True,
@@ -208,11 +238,21 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
     )
 
 
+_MEANINGS = {
+    "accuracy": "Shares of the test rows that are correct",
+    "micro F1": "F1 over all pairs of a test row and a label",
+}
+
+
 def _signed(points: float) -> str:
     return f"{points:+g}" if points else "0"
 
 
-def recommend(comparison: Comparison, groups: Sequence[str] | None) -> Recommendation:
+def recommend(
+    comparison: Comparison,
+    groups: Sequence[str] | None,
+    targets: NDArray[np.int64] | None = None,
+) -> Recommendation:
     """Recommend a model, in a sentence on its accuracy and one of caution.
 
     The one to use is the simplest model that is not shown to be worse than the most accurate one:
@@ -221,12 +261,14 @@ def recommend(comparison: Comparison, groups: Sequence[str] | None) -> Recommend
     Args:
         comparison: The whole comparison.
         groups: The group of each test row of the last kind of split, which decides.
+        targets: int64 [n, labels], the true labels of these rows; None of one label a text.
     """
     kind = comparison.kinds[-1]
     results = [result for result in comparison.results if result.kind == kind]
-    best = max(results, key=lambda result: result.scores.accuracy)
+    best = max(results, key=_main_value)
+    true = np.zeros(0, np.int64) if targets is None else targets
     against_best = {
-        result.family: paired_difference(result.correct, best.correct, groups, seed=comparison.seed)
+        result.family: paired_results(result, best, groups, true, seed=comparison.seed)
         for result in results
     }
     chosen = next(
@@ -246,19 +288,21 @@ def _use(
         "random": "on a random split",
         "given": "on the test rows given",
     }[chosen.kind]
-    worth = f"{chosen.scores.accuracy:.3f} accuracy {where}"
+    score, value, _ = chosen.scores.main
+    worth = f"{format_share(value)} {score} {where}"
+    superlative = "the most accurate" if score == "accuracy" else f"the one of the highest {score}"
     if len(results) == 1:
         return f"{chosen.family} reaches {worth}; there was nothing to compare it with."
     if chosen is best is results[0]:
-        return f"Use {chosen.family}: {worth}, the most accurate and the simplest."
+        return f"Use {chosen.family}: {worth}, {superlative} and the simplest."
     if chosen is best:
         return (
-            f"Use {chosen.family}: with {worth} it is the most accurate, and every simpler model is"
+            f"Use {chosen.family}: with {worth} it is {superlative}, and every simpler model is"
             " worse by more than chance."
         )
     return (
-        f"Use {chosen.family}: {worth}, and {best.family}, the most accurate with"
-        f" {best.scores.accuracy:.3f}, is not better by more than chance"
+        f"Use {chosen.family}: {worth}, and {best.family}, {superlative} with"
+        f" {_main_value(best):.3f}, is not better by more than chance"
         f" ({format_p_value(less.p_value)})."
     )
 
@@ -284,7 +328,7 @@ def _caution(comparison: Comparison, chosen: ModelResult, best: ModelResult) -> 
 
 def _memory(at_random: ModelResult, grouped: ModelResult) -> str:
     """Explain a family's accuracy on a random split, beside that on a grouped one."""
-    gap = 100 * (at_random.scores.accuracy - grouped.scores.accuracy)
+    gap = 100 * (_main_value(at_random) - _main_value(grouped))
     if abs(gap) < 1:
         return "Random and grouped splits agree, so hardly anything is gained by memory here."
     if gap > 0 and _is_beyond_chance(at_random, grouped):
@@ -303,8 +347,8 @@ def _is_beyond_chance(higher: ModelResult, lower: ModelResult) -> bool:
     # Each was measured on rows of its own, so the distances to the ends that face each other are
     # squared and added (Newcombe 1998, "Interval estimation for the difference between independent
     # proportions", method 10). Without intervals nothing is shown.
-    above, below = higher.scores.intervals.accuracy, lower.scores.intervals.accuracy
+    above, below = higher.scores.main.interval, lower.scores.main.interval
     if above.low is None or below.high is None:
         return False
-    doubt = math.hypot(higher.scores.accuracy - above.low, below.high - lower.scores.accuracy)
-    return higher.scores.accuracy - lower.scores.accuracy > doubt
+    high, low = _main_value(higher), _main_value(lower)
+    return high - low > math.hypot(high - above.low, below.high - low)
