@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test test-pythons faults golden check format dist docs tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
-        bench-intervals bench-faithfulness bench-serve bench-teaching bench-minimal-pairs fuzz-api
+        bench-intervals bench-thresholds bench-faithfulness bench-serve bench-teaching bench-minimal-pairs fuzz-api
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -72,7 +72,7 @@ tutorial: $(VENV)/.tutorial
 	$(BIN)/python docs/tutorial/run.py
 
 bench-results bench-startup bench-install bench-score bench-copies bench-inflation bench-engine \
-bench-masks bench-intervals bench-faithfulness: bench-%: $(VENV)/.train
+bench-masks bench-intervals bench-thresholds bench-faithfulness: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
 # With word vectors that wordgate distils from a sentence-transformer.
