@@ -11,8 +11,10 @@ five labels, and each label is given to most of the copies that bear it and to s
 
 import numpy as np
 
+from wordgate.evaluation.error_analysis import Bins
 from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group
 from wordgate.evaluation.multilabel import evaluate_multilabel
+from wordgate.evaluation.multilabel_errors import micro_f1_by_bin
 
 SIMULATIONS, COPIES, TRUTH = 1000, 6, 0.6
 GROUPS = (8, 25, 150, 1000)
@@ -77,15 +79,16 @@ def _f1_intervals(n_groups: int, seed: int) -> tuple[Interval, Interval, Interva
         rng.beta(FALL_OUT, 1 - FALL_OUT, size=borne.shape),
     )
     given = rng.random((n_groups, COPIES, len(FREQUENCIES))) < share[:, None]
-    true = np.repeat(borne, COPIES, axis=0).astype(np.int64)
-    log_proba = np.log(np.where(given.reshape(true.shape), 0.9, 0.1))
+    true, given = np.repeat(borne, COPIES, axis=0), given.reshape(-1, len(FREQUENCIES))
     groups = np.repeat(np.arange(n_groups), COPIES).astype(str).tolist()
     labels = [f"label {number}" for number in range(len(FREQUENCIES))]
-    by_group, by_row = (
-        evaluate_multilabel(true, log_proba, labels, unit, seed=seed).intervals
-        for unit in (groups, None)
-    )
-    return by_group.micro_f1, by_group.macro_f1, by_row.micro_f1
+    log_proba = np.log(np.where(given, 0.9, 0.1))
+    by_group = evaluate_multilabel(
+        true.astype(np.int64), log_proba, labels, groups, seed=seed
+    ).intervals
+    all_rows = Bins(("all",), np.zeros(len(true), np.int64))
+    [by_row] = micro_f1_by_bin(all_rows, true, given, None, seed=seed)
+    return by_group.micro_f1, by_group.macro_f1, by_row.interval
 
 
 def _told(intervals: tuple[Interval, ...], truth: float = TRUTH) -> str:
