@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -167,6 +168,16 @@ def test_of_several_labels_it_says_what_counts(make_several):
     assert re.search(r"row 1,\d{3}: \w+ at 0\.\d\d; labelled [\w ,]+, given \w+", text)
     for absent in ("abstain", "confusion", "probably wrong", "withheld"):
         assert absent not in text.lower()
+
+
+def test_thresholds_of_two_classes_are_shown_with_one_label_a_text_too(make_report, make_several):
+    report, gain = make_report(), make_several().metrics.thresholds
+    assert "Thresholds" not in _Page(report.page()).text
+    report = replace(report, metrics=report.metrics.model_copy(update={"thresholds": gain}))
+    text = _Page(report.page()).text
+    assert gain.sentence() in text
+    assert all(remark in text for remark in gain.remarks)
+    assert "Confusion matrix" in text
 
 
 def test_of_several_labels_texts_can_be_left_out(make_several):
