@@ -41,8 +41,22 @@ _text_option = click.option(
     help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
     " 'entity | text'; the last is the text itself, in which copies are sought.",
 )
-_label_option = click.option(
-    "--label", type=argument_text, metavar="COLUMN", help="Column of the labels."
+_label_option = stack(
+    click.option(
+        "--label",
+        type=argument_text,
+        metavar="COLUMN",
+        help="Column of the labels. Several, such as toxic,threat, are columns of 0 and 1, one for"
+        " each label, of which a text may have several.",
+    ),
+    click.option(
+        "--label-separator",
+        type=argument_text,
+        metavar="TEXT",
+        help="What stands between the labels of a cell, such as ';', where a text may have several;"
+        " 'none' for one label a text.  [default: ; or | or a comma and a space, where it can be"
+        " nothing else]",
+    ),
 )
 _group_option = click.option(
     "--group",
@@ -57,7 +71,8 @@ _row_options = stack(
         type=argument_text,
         metavar="LABEL",
         multiple=True,
-        help="Leave out the rows of this label; may be repeated.",
+        help="Leave out the rows of this label, or the label alone where a text has several; may be"
+        " repeated.",
     ),
     click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1252."),
     click.option(

@@ -25,7 +25,13 @@ from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from wordgate.evaluation.intervals import paired_difference
 from wordgate.evaluation.selective_prediction import coverage_curve
 from wordgate.experiments.metrics import predictions
-from wordgate.experiments.reading import ReadingOptions, called, near_duplicates_of, read_parts
+from wordgate.experiments.reading import (
+    ReadingOptions,
+    called,
+    near_duplicates_of,
+    read_parts,
+    refuse_label_sets,
+)
 from wordgate.experiments.resolving import (
     as_names,
     check_n_folds,
@@ -178,6 +184,7 @@ def compare(
             seed=seed,
             **reading,
         )
+    refuse_label_sets(sources.table)
     sources.report(progress, left_out)
     if teaching is not None:
         teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))

@@ -24,6 +24,7 @@ from wordgate.experiments.reading import (
     TableOptions,
     called,
     limit_rows,
+    refuse_label_sets,
     without_limit,
 )
 from wordgate.models.lstm_forward import NUMPY
@@ -169,6 +170,7 @@ def labelled_rows(
     prints = BundleFolder.open(bundle).fingerprints()
     options, limit = without_limit(reading)
     table, options = _read(data, config, options)
+    refuse_label_sets(table)
     column = config.columns().get("group")
     if table.groups is None and options.get("group") is None and column is not None:
         table = _with_groups_of_training(table, data, options, column[0], prints)

@@ -43,7 +43,13 @@ from wordgate.experiments.metrics import (
     teacher_facts,
     vector_facts,
 )
-from wordgate.experiments.reading import ReadingOptions, called, near_duplicates_of, read_parts
+from wordgate.experiments.reading import (
+    ReadingOptions,
+    called,
+    near_duplicates_of,
+    read_parts,
+    refuse_label_sets,
+)
 from wordgate.experiments.resolving import (
     as_names,
     check_folds,
@@ -248,6 +254,7 @@ def train(
             seed=seed,
             **reading,
         )
+    refuse_label_sets(sources.table)
     sources.report(progress)
     refuse_idle_sizes(overrides, sources.table.parts, grouped=chosen.split == "grouped")
     if teaching is not None:
