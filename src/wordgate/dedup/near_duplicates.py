@@ -158,10 +158,13 @@ class NearDuplicates:
         Args:
             rows: int64 [n], the rows asked about.
             others: int64 [m], the rows that they may be similar to.
-            targets: int64 [R], the label of every row.
+            targets: int64 [R], the label of every row; or int64 [R, labels] of 0 and 1 where a row
+                may have several, of which all must agree.
         """
         from scipy import sparse
 
+        if targets.ndim == 2:
+            targets = np.unique(targets, axis=0, return_inverse=True)[1].reshape(-1)
         group = Factorized.of(self.joined.groups).codes
         n_texts, n_groups = len(self.n_words), int(group.max(initial=0)) + 1
         n_labels, ones = int(targets.max(initial=0)) + 1, np.ones(len(others))

@@ -14,6 +14,8 @@ from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
 from wordgate.settings import checked_seed
 from wordgate.split.assignment import GroupTable, check_lengths
+from wordgate.split.multilabel import MultilabelGroups
+from wordgate.split.row_labels import Labels, RowLabels, label_keys
 from wordgate.tables.values import checked_column, checked_groups, checked_texts
 
 
@@ -60,7 +62,8 @@ class GroupedSplit:
 
         Args:
             X: The texts: a list, an array, a Series, or a frame, data set or mapping of one column.
-            y: Their labels, likewise; None to stratify by nothing.
+            y: Their labels, likewise; None to stratify by nothing. Where a text may have several,
+                an array of a column of 0 and 1 for each label, or a list of labels for each text.
             groups: Their groups, of any type, likewise; None: copies are the groups. A row whose
                 group is missing or blank is a group of its own, with its exact copies.
 
@@ -73,9 +76,9 @@ class GroupedSplit:
                 groups than folds.
         """
         texts = checked_texts(X, may_be_empty=True)
-        labels = [""] * len(texts) if y is None else list(map(str, checked_column(y, "labels")))
+        labels = [""] * len(texts) if y is None else _checked_labels(y)
         names = checked_groups(groups, len(texts))
-        check_lengths(len(texts), labels=labels)
+        check_lengths(len(texts), labels=label_keys(labels))
         keys = group_keys(texts, names)
         if self.join_copies:
             keys = find_near_duplicates(texts, names).joined.groups
@@ -84,17 +87,34 @@ class GroupedSplit:
             yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
 
 
+def _checked_labels(y: Any) -> Labels:
+    """Take labels: a column, one of lists of labels, or columns of 0 and 1."""
+    matrix = np.asarray(y.toarray() if hasattr(y, "toarray") else y) if _is_wide(y) else None
+    if matrix is not None and matrix.dtype.kind in "biuf":
+        return [tuple(map(str, np.flatnonzero(row))) for row in matrix]
+    listed = checked_column(y, "labels")
+    if listed and all(isinstance(one, list | tuple | set | frozenset) for one in listed):
+        return [tuple(sorted(set(map(str, one)))) for one in listed]
+    return list(map(str, listed))
+
+
+def _is_wide(y: Any) -> bool:
+    shape: tuple[int, ...] = getattr(y, "shape", ())
+    return len(shape) == 2 and shape[1] > 1
+
+
 def grouped_folds(
-    groups: Sequence[str], labels: Sequence[str], n_folds: int, *, seed: int
+    groups: Sequence[str], labels: Labels, n_folds: int, *, seed: int
 ) -> NDArray[np.int64]:
     """Assign whole groups to folds of about equal size, and equal in each label.
 
     Label by label, a group goes to the fold that has the fewest rows of groups of its commonest
     label, large groups first; ties are broken by a hash, so the order of the rows changes nothing.
+    Where a row has several labels, all of them count, as `multilabel` has it.
 
     Args:
         groups: One group a row.
-        labels: One label a row.
+        labels: One label a row, or tuples of labels, which may be empty.
         n_folds: How many folds.
         seed: Another seed, other folds.
 
@@ -104,13 +124,16 @@ def grouped_folds(
     Raises:
         DataError: There are fewer groups than folds.
     """
-    group, label = Factorized.of(groups), Factorized.of(labels)
+    group, label = Factorized.of(groups), RowLabels.of(labels)
     if len(group.names) < n_folds:
         raise DataError(
             f"{len(group.names)} groups can't be assigned to {n_folds} folds: ask for fewer"
         )
     rank = hash_strings(group.names, key=f"fold {seed}")
-    table = GroupTable.of(group.codes, label.codes, rank)
+    if label.several:
+        several = MultilabelGroups.of(group.codes, label, rank)
+        return several.assign([1 / n_folds] * n_folds)[group.codes]
+    table = GroupTable.of(group.codes, label.label, rank)
     order = np.lexsort((table.rank, -table.size, table.stratum))
     fold_of_group = np.zeros(len(group.names), dtype=np.int64)
     total = [0] * n_folds
@@ -131,13 +154,13 @@ def grouped_folds(
 
 
 def random_folds(
-    texts: Sequence[str], labels: Sequence[str], n_folds: int, *, seed: int
+    texts: Sequence[str], labels: Labels, n_folds: int, *, seed: int
 ) -> NDArray[np.int64]:
     """Assign single rows to folds of about equal size, and equal in each label, whatever they copy.
 
     Args:
         texts: One text a row; with its label it ranks the row, so their order changes nothing.
-        labels: One label a row.
+        labels: One label a row, or tuples of labels, which may be empty.
         n_folds: How many folds.
         seed: Another seed, other folds.
 
@@ -149,7 +172,7 @@ def random_folds(
     """
     stood: Counter[tuple[str, str]] = Counter()
     names = []
-    for row in zip(texts, labels, strict=True):
+    for row in zip(texts, label_keys(labels), strict=True):
         names.append(f"{stood[row]} {row[1]} {row[0]}")  # equal rows are set apart by a number
         stood[row] += 1
     return grouped_folds(names, labels, n_folds, seed=seed)

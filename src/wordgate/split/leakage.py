@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.split.row_labels import RowLabels
+
 _FEW_TEST_GROUPS = 100  # below this an accuracy is uncertain by about 10 points either way
 _FEW_ROWS = 10  # a label with fewer rows than this is named in a warning
 _MOST_NAMED = 5  # labels named in one warning
@@ -116,13 +118,11 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
     return f"{how}: {leaked}. {_sizes(parts, leak)}"
 
 
-def explain_fallback(
-    label_names: Sequence[str], label: NDArray[np.int64], group: NDArray[np.int64]
-) -> str:
-    """Explain why a grouped split was given up for a random one."""
-    pairs = np.unique(np.stack([label, group], axis=1), axis=0)
-    groups_of_label = np.bincount(pairs[:, 0], minlength=len(label_names))
-    single = [label_names[i] for i in np.flatnonzero(groups_of_label == 1).tolist()]
+def explain_fallback(labels: RowLabels, group: NDArray[np.int64]) -> str:
+    """Explain why a grouped split, by groups int64 [rows], was given up for a random one."""
+    pairs = np.unique(np.stack([labels.label, group[labels.row]], axis=1), axis=0)
+    groups_of_label = np.bincount(pairs[:, 0], minlength=len(labels.names))
+    single = [labels.names[i] for i in np.flatnonzero(groups_of_label == 1).tolist()]
     reason = f"there are only {len(np.unique(group))} groups"
     if single:
         each = " each" if len(single) > 1 else ""
@@ -152,14 +152,10 @@ def leakage_warnings(leak: SplitLeakage, parts: SplitParts, kind: str) -> list[s
     return warnings
 
 
-def scarcity_warnings(
-    parts: SplitParts, label: NDArray[np.int64], label_names: Sequence[str], leak: SplitLeakage
-) -> list[str]:
+def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) -> list[str]:
     """Warn of labels and parts that are too small for their figures to mean much."""
-    train, valid, test = (
-        np.bincount(label[rows], minlength=len(label_names))
-        for rows in (parts.train, parts.valid, parts.test)
-    )
+    label_names = labels.names
+    train, valid, test = map(labels.counts, (parts.train, parts.valid, parts.test))
     total = train + valid + test
     scarce = np.flatnonzero((total < _FEW_ROWS) & (test > 0))
     warnings = [

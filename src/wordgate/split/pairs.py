@@ -49,8 +49,9 @@ def example_pairs(table: Table, copies: NearDuplicates) -> list[Pair]:
     ]
     if copies.own_groups:
         kinds.append(("in different groups", _differ(copies.keys, first_row)))
-    if table.labels is not None:
-        kinds.append(("with different labels", _differ(table.labels, first_row)))
+    labels = table.row_labels()
+    if labels is not None:
+        kinds.append(("with different labels", _differ(labels, first_row)))
     rng = np.random.default_rng(0)
     taken: list[int] = []
     pairs = []
@@ -85,7 +86,7 @@ def differences(first: str, second: str) -> list[Piece]:
     return pieces
 
 
-def _differ(values: Sequence[str], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _differ(values: Sequence[object], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell at which pairs of rows, int64 [pairs, 2], two different values stand."""
     ends = rows.tolist()
     return np.fromiter((values[a] != values[b] for a, b in ends), np.bool_, len(ends))
