@@ -7,11 +7,12 @@ from wordgate.data import TableRow
 from wordgate.report.page import Section, render
 from wordgate.report.text import text_table
 from wordgate.runtime.display import shown
-from wordgate.split.audit import Audit, Conflicts, GroupSizes
+from wordgate.split.audit import Audit, Conflicts, Disagreement, GroupSizes, LabelSetFacts
 from wordgate.split.pairs import Pair, differences
 
 LINE_WIDTH = 96
 MOST_LABELS = 20
+MOST_DISAGREEMENTS = 5
 NAME_WIDTH = 40
 
 
@@ -74,7 +75,8 @@ def _format_pair(pair: Pair) -> str:
 
 def _caption(row: TableRow) -> str:
     """Name a row of a pair: its number, label and group."""
-    label = "" if row.label is None else f", {shown(row.label, 30)}"
+    text = row.label_text()
+    label = "" if text is None else f", {shown(text, 30)}"
     group = "" if row.group is None else f", group {shown(row.group, 20)}"
     return f"row {row.row:,}{label}{group}"
 
@@ -114,8 +116,17 @@ def _labels_section(audit: Audit) -> Section:
         for one in audit.labels[:MOST_LABELS]
     ]
     more = len(audit.labels) - len(rows)
-    sentences = [f"The {MOST_LABELS} most frequent of {len(audit.labels):,}:"] if more else []
+    sentences = [] if audit.label_sets is None else [_labels_a_text(audit.label_sets, audit.n_rows)]
+    sentences += [f"The {MOST_LABELS} most frequent of {len(audit.labels):,}:"] if more else []
     return Section("Labels", sentences, ("label", "rows", "share"), rows)
+
+
+def _labels_a_text(facts: LabelSetFacts, n_rows: int) -> str:
+    return (
+        f"A text may have several labels: {facts.mean:.2f} on average, {facts.most} at most, in"
+        f" {facts.distinct:,} combinations. With two or more: {_of(facts.several, n_rows)}; without"
+        f" any: {_of(facts.without, n_rows)}."
+    )
 
 
 def _copies_section(audit: Audit) -> Section:
@@ -128,7 +139,9 @@ def _copies_section(audit: Audit) -> Section:
         f" ({found.near_pairs:,} pairs).",
     ]
     if audit.conflicts is not None:
-        sentences.append(_conflicts(audit.conflicts))
+        sentences.append(_conflicts(audit.conflicts, several=audit.label_sets is not None))
+    if audit.label_sets is not None and audit.label_sets.disagreements:
+        sentences.append(_disagreements(audit.label_sets.disagreements))
     text = audit.reading.choice("text")
     if text is not None and text.before:
         fronts = " and ".join(column.called() for column in text.before)
@@ -139,13 +152,27 @@ def _copies_section(audit: Audit) -> Section:
     return Section("Copies", sentences)
 
 
-def _conflicts(conflicts: Conflicts) -> str:
-    groups = ""
-    if conflicts.groups is not None:
-        groups = f" Groups with more than one label: {conflicts.groups:,}."
+def _disagreements(found: list[Disagreement]) -> str:
+    """Say on which labels copies disagree, the most frequent first."""
+    listed = "; ".join(
+        f"{shown(one.label, NAME_WIDTH)} {one.exact_texts:,} and {one.near_pairs:,}"
+        for one in found[:MOST_DISAGREEMENTS]
+    )
+    more = len(found) - MOST_DISAGREEMENTS
     return (
-        f"Labels in conflict: {conflicts.exact_rows:,} rows share their text with a row of another"
-        f" label ({conflicts.exact_texts:,} different texts). Pairs of near copies with different"
+        "Labels that only some copies of a text have, as different texts and as pairs of near"
+        f" copies: {listed}{f'; and {more:,} more labels' if more > 0 else ''}."
+    )
+
+
+def _conflicts(conflicts: Conflicts, *, several: bool) -> str:
+    groups, of = "", "other labels" if several else "another label"
+    if conflicts.groups is not None:
+        than_one = "combination of labels" if several else "label"
+        groups = f" Groups with more than one {than_one}: {conflicts.groups:,}."
+    return (
+        f"Labels in conflict: {conflicts.exact_rows:,} rows share their text with a row of {of}"
+        f" ({conflicts.exact_texts:,} different texts). Pairs of near copies with different"
         f" labels: {conflicts.near_pairs:,}.{groups}"
     )
 

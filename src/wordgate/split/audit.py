@@ -14,6 +14,7 @@ from wordgate.dedup.near_duplicates import LabelAgreement, NearDuplicates
 from wordgate.dedup.shingles import MIN_WORDS
 from wordgate.split.leakage import stands_in
 from wordgate.split.pairs import Pair, example_pairs
+from wordgate.split.row_labels import RowLabels, label_keys
 from wordgate.split.splits import Split, grouped_split, random_split
 
 _NOTABLE = 0.01  # a leak of this share of the test rows is worth a word
@@ -80,7 +81,8 @@ class Conflicts:
     """Copies that bear different labels: at most one of them can be right.
 
     Where several columns are the text, copies are those of the last one: under different topics
-    both labels may be right.
+    both labels may be right. Where a text may have several labels, all of them count as one: see
+    `Disagreement` for each.
 
     Attributes:
         exact_rows: Rows whose text stands in another row with another label.
@@ -93,6 +95,42 @@ class Conflicts:
     exact_texts: int
     near_pairs: int
     groups: int | None
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """How often copies disagree on a label: one bears it, and another does not.
+
+    Attributes:
+        label: The label.
+        exact_texts: Different texts that stand in several rows, of which only some bear the label.
+        near_pairs: Pairs of near copies of which one bears it in all its rows, the other in none.
+    """
+
+    label: str
+    exact_texts: int
+    near_pairs: int
+
+
+@dataclass(frozen=True)
+class LabelSetFacts:
+    """How many labels texts have, where they may have several.
+
+    Attributes:
+        mean: Labels a text, on average.
+        most: The most labels of a text.
+        without: Rows without labels.
+        several: Rows with two labels or more.
+        distinct: Different sets of labels, the empty one included.
+        disagreements: The labels on which copies disagree, by what `Conflicts` counts; most first.
+    """
+
+    mean: float
+    most: int
+    without: int
+    several: int
+    distinct: int
+    disagreements: list[Disagreement]
 
 
 @dataclass(frozen=True)
@@ -170,6 +208,8 @@ class Audit:
             none if the rows are too few to be split.
         pairs: A few near copies to look at.
         advice: Which split to use, and why.
+        label_sets: How many labels texts have, and on which of them copies disagree, where texts
+            may have several; else None.
     """
 
     reading: ReadReport
@@ -182,6 +222,7 @@ class Audit:
     leaks: list[MeasuredLeakage]
     pairs: list[Pair]
     advice: SplitAdvice
+    label_sets: LabelSetFacts | None = None
 
     def __repr__(self) -> str:
         """Name the advice: all that was found is too much for a line."""
@@ -191,6 +232,8 @@ class Audit:
         """Give all that was found as plain JSON values, without any text of the data."""
         facts = {name: value for name, value in asdict(self).items() if name != "reading"}
         del facts["pairs"]
+        if self.label_sets is None:
+            del facts["label_sets"]
         return facts
 
     def to_json(self) -> dict[str, object]:
@@ -213,14 +256,15 @@ def audit_table(table: Table, copies: NearDuplicates) -> Audit:
         groups=groups,
         leaks=leaks,
         pairs=example_pairs(table, copies),
-        advice=_advice(leaks, groups, templated=_is_templated(labels, duplicates, conflicts)),
+        advice=_advice(leaks, groups, templated=_is_templated(table, duplicates, conflicts)),
+        label_sets=_label_sets(table, copies),
     )
 
 
 def _leaks(table: Table, copies: NearDuplicates) -> list[MeasuredLeakage]:
     """Split rows at random, by their own groups and by groups with copies joined."""
-    texts, labels = table.texts, table.labels or [""] * len(table)
-    if len(table) <= len(set(labels)):
+    texts, labels = table.texts, table.row_labels() or [""] * len(table)
+    if RowLabels.of(labels).counts().max(initial=0) < 2:
         return []
     own, joined = copies.keys, copies.joined.groups
     by_own, by_both = "grouped by exact text", "grouped by copies"
@@ -276,9 +320,12 @@ def _lengths(table: Table, copies: NearDuplicates) -> Lengths:
 
 
 def _labels(table: Table) -> list[LabelShare] | None:
-    if table.labels is None:
+    labels = table.row_labels()
+    if labels is None:
         return None
-    counts = sorted(Counter(table.labels).items(), key=lambda item: (-item[1], item[0]))
+    found = RowLabels.of(labels)
+    numbers = zip(found.names, found.counts().tolist(), strict=True)
+    counts = sorted(numbers, key=lambda item: (-item[1], item[0]))
     return [LabelShare(label, rows, rows / len(table)) for label, rows in counts]
 
 
@@ -297,9 +344,10 @@ def _duplicates(copies: NearDuplicates) -> Duplicates:
 
 
 def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
-    if table.labels is None:
+    labels = table.row_labels()
+    if labels is None:
         return None
-    label = Factorized.of(table.labels).codes
+    label = Factorized.of(label_keys(labels)).codes
     # The distinct pairs of a text and a label that it bears somewhere.
     n_labels = int(label.max()) + 1
     borne = np.unique(copies.text * n_labels + label)
@@ -310,7 +358,7 @@ def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
     only = np.zeros(len(labels_of_text), dtype=np.int64)
     only[text] = borne % n_labels
     ends = copies.pairs[~mixed[copies.pairs].any(axis=1)]
-    borne_by_groups = set(zip(table.groups or (), table.labels, strict=False))
+    borne_by_groups = set(zip(table.groups or (), labels, strict=False))
     labels_of_group = Counter(group for group, _ in borne_by_groups)
     return Conflicts(
         exact_rows=int(rows_of_text[mixed].sum()),
@@ -318,6 +366,47 @@ def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
         near_pairs=int((only[ends[:, 0]] != only[ends[:, 1]]).sum()),
         groups=None if table.groups is None else sum(n > 1 for n in labels_of_group.values()),
     )
+
+
+def _label_sets(table: Table, copies: NearDuplicates) -> LabelSetFacts | None:
+    sets = table.label_sets
+    if sets is None:
+        return None
+    sizes = np.array([len(one) for one in sets])
+    return LabelSetFacts(
+        mean=float(sizes.mean()),
+        most=int(sizes.max()),
+        without=int((sizes == 0).sum()),
+        several=int((sizes > 1).sum()),
+        distinct=len(set(sets)),
+        disagreements=_disagreements(RowLabels.of(sets), copies),
+    )
+
+
+def _disagreements(labels: RowLabels, copies: NearDuplicates) -> list[Disagreement]:
+    """Count, label by label, the texts and pairs of texts that disagree."""
+    from scipy import sparse
+
+    shape = (len(copies.n_words), len(labels.names))
+    borne, n_bearing = np.unique(
+        copies.text[labels.row] * shape[1] + labels.label, return_counts=True
+    )
+    text, label = borne // max(1, shape[1]), borne % max(1, shape[1])
+    in_some = n_bearing < np.bincount(copies.text)[text]
+
+    def matrix(chosen: NDArray[np.bool_]) -> sparse.csr_matrix:
+        return sparse.csr_matrix((np.ones(chosen.sum()), (text[chosen], label[chosen])), shape)
+
+    bearing, in_all = matrix(np.ones_like(in_some)), matrix(~in_some)
+    near = np.zeros(shape[1])
+    for one, other in (copies.pairs.T, copies.pairs[:, ::-1].T):
+        apart = in_all[one] - in_all[one].multiply(bearing[other])
+        near += np.asarray(apart.sum(axis=0)).ravel()
+    exact = np.bincount(label[in_some], minlength=shape[1])
+    counts = zip(labels.names, exact.tolist(), near.astype(np.int64).tolist(), strict=True)
+    found = [Disagreement(*one) for one in counts]
+    counted = [one for one in found if one.exact_texts or one.near_pairs]
+    return sorted(counted, key=lambda one: (-one.exact_texts, -one.near_pairs, one.label))
 
 
 def _groups(table: Table, copies: NearDuplicates) -> Groups:
@@ -336,14 +425,13 @@ def _sizes(groups: list[str]) -> GroupSizes:
     return GroupSizes(len(sizes), float(np.median(sizes)), max(sizes))
 
 
-def _is_templated(
-    labels: list[LabelShare] | None, duplicates: Duplicates, conflicts: Conflicts | None
-) -> bool:
-    """Tell whether near copies agree in label little more often than by chance."""
-    n_pairs = duplicates.near_pairs
+def _is_templated(table: Table, duplicates: Duplicates, conflicts: Conflicts | None) -> bool:
+    """Tell whether near copies agree in their labels little more often than by chance."""
+    n_pairs, labels = duplicates.near_pairs, table.row_labels()
     if labels is None or conflicts is None or not n_pairs:
         return False
-    by_chance = n_pairs * sum(one.share**2 for one in labels)
+    counts = sorted(Counter(labels).values(), reverse=True)
+    by_chance = n_pairs * sum((n / len(table)) ** 2 for n in counts)
     return LabelAgreement(n_pairs, n_pairs - conflicts.near_pairs, by_chance).is_templated
 
 
