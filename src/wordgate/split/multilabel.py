@@ -2,23 +2,26 @@
 
 Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML PKDD 2011) of the second order
 (Szymański and Kajdanowicz, PMLR 74, 2017): rows of the rarest labels, and of the rarest pairs of
-labels, are assigned first. Here whole groups are assigned, each to the part that its rows bring
-nearest to what is wanted of all of their labels; then single groups move while that helps.
+labels, are assigned first. Here whole groups are assigned, those that are large in front, each to
+the part that its rows bring nearest to what is wanted of all of their labels; then single groups
+move while that helps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.split.row_labels import RowLabels
 
-_SWEEPS = 5  # in which groups may move
-_LEAST_GAIN = 1e-9
+_MOST_MOVES = 300  # after all groups are assigned
+_LEAST_GAIN = 0.1  # of a move: less lacks of a label than 0.5 % of the rows wanted, or one row
+_LABEL_IMPORTANCE = 10.0  # of a label, against a pair of labels
+_LARGE = 0.01  # a group of this share of the smallest part is assigned before smaller ones
+_NO_ROWS = 1e-9
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,8 @@ class MultilabelGroups:
         """Assign each group to a part, so that parts have their shares of each stratum.
 
         What is made small is the sum, over parts and strata, of the squares of what lacks to the
-        rows wanted, divided by these (Pearson's chi-squared). A pair of labels of which the
-        smallest part is to have less than one row counts for nothing.
+        rows wanted, divided by these (Pearson's chi-squared). A pair of labels counts for less than
+        a label, and for nothing if the smallest part is to have less than one row of it.
 
         Args:
             shares: The share of each part; their sum is 1.
@@ -154,67 +157,79 @@ class MultilabelGroups:
 
 
 class _Assignment:
-    """Groups on their way into parts; what each part lacks of each stratum."""
+    """Groups on their way into parts; what each part lacks of each stratum.
+
+    Legend: K parts, further as in `MultilabelGroups`.
+    """
 
     def __init__(self, groups: MultilabelGroups, shares: Sequence[float]):
-        self._groups, self._n_parts = groups, len(shares)
+        from scipy import sparse
+
+        self._groups = groups
         n_labels, n_strata = len(groups.labels.names), len(groups.of_stratum)
-        wanted = np.outer(groups.of_stratum, shares)
-        counts = np.ones(n_strata, np.bool_)
-        counts[n_labels : n_strata - 2] = wanted[n_labels : n_strata - 2].min(axis=1) >= 1
-        used = counts[groups.stratum]
-        group, stratum, count = groups.group[used], groups.stratum[used], groups.count[used]
-        ends = np.searchsorted(group, np.arange(len(groups.rank) + 1)).tolist()
-        pairs = list(zip(stratum.tolist(), count.tolist(), strict=True))
-        self._strata_of = [pairs[start:end] for start, end in pairwise(ends)]
-        self._lacking: list[list[float]] = wanted.tolist()
-        with np.errstate(divide="ignore"):
-            self._weight: list[list[float]] = (1 / wanted).tolist()
+        self._lacking = np.outer(groups.of_stratum, shares)  # float64 [C, K]
+        is_pair = np.zeros(n_strata, np.bool_)
+        is_pair[n_labels:-2] = True
+        used = ~is_pair | (self._lacking.min(axis=1) >= 1)
+        importance = np.where(is_pair, 1.0, _LABEL_IMPORTANCE) * used
+        self._weight = importance[:, None] / np.maximum(self._lacking, _NO_ROWS)
+        kept = used[groups.stratum]
+        group, stratum, count = groups.group[kept], groups.stratum[kept], groups.count[kept]
+        shape = (len(groups.rank), n_strata)
+        self._counts = sparse.csr_matrix((count.astype(np.float64), (group, stratum)), shape)
         rarest = np.full(len(groups.rank), groups.labels.n_rows)
         np.minimum.at(rarest, group, groups.of_stratum[stratum])
-        order = np.lexsort((groups.rank, rarest))
-        self._order: list[int] = order[groups.size[order] > 0].tolist()
+        large = groups.size > _LARGE * min(shares) * groups.labels.n_rows
+        order = np.lexsort((groups.rank, rarest, np.where(large, -groups.size, 0)))
+        self._order = order[groups.size[order] > 0]
 
     def run(self, in_first: NDArray[np.bool_] | None) -> NDArray[np.int64]:
         """Assign all groups."""
-        n_groups = len(self._groups.rank)
-        fixed = [False] * n_groups if in_first is None else in_first.tolist()
-        chosen: list[int | None] = [None] * n_groups
-        for group in self._order:
-            if fixed[group]:
-                self._move(group, chosen, 0)
-        free = [group for group in self._order if not fixed[group]]
-        for _ in range(1 + _SWEEPS):
-            before = chosen.copy()
-            for group in free:
-                self._move(group, chosen, self._best(group, chosen[group]))
-            if chosen == before:
+        part = np.full(len(self._groups.rank), -1)
+        movable = self._groups.size > 0
+        if in_first is not None:
+            part[in_first & movable] = 0
+            self._lacking[:, 0] -= np.asarray(self._counts[in_first].sum(axis=0)).ravel()
+            movable &= ~in_first
+        self._assign_rarest_first(part, movable)
+        self._improve(part, movable)
+        return part
+
+    def _assign_rarest_first(self, part: NDArray[np.int64], movable: NDArray[np.bool_]) -> None:
+        """Assign groups one by one: large ones first, then those of the rarest stratum."""
+        counts = self._counts
+        ends, stratum, count = counts.indptr.tolist(), counts.indices.tolist(), counts.data.tolist()
+        lacking, weight = self._lacking.T.tolist(), self._weight.T.tolist()
+        parts = range(len(lacking))
+        for group in self._order[movable[self._order]].tolist():
+            own = slice(ends[group], ends[group + 1])
+            pairs = list(zip(stratum[own], count[own], strict=True))
+            changes = [
+                sum([n * (n - 2 * lacks[one]) * weighs[one] for one, n in pairs])
+                for lacks, weighs in zip(lacking, weight, strict=True)
+            ]
+            best = min(parts, key=changes.__getitem__)
+            part[group] = best
+            lacks = lacking[best]
+            for one, n in pairs:
+                lacks[one] -= n
+        self._lacking = np.array(lacking).T
+
+    def _improve(self, part: NDArray[np.int64], movable: NDArray[np.bool_]) -> None:
+        """Move the group that this helps most, again and again."""
+        free = np.flatnonzero(movable)
+        counts = self._counts[free]
+        squares = counts.multiply(counts) @ self._weight
+        every = np.arange(len(free))
+        for _ in range(_MOST_MOVES if len(free) else 0):
+            slopes = 2 * (counts @ (self._lacking * self._weight))
+            change = squares - slopes
+            change += (squares + slopes)[every, part[free]][:, None]
+            change[every, part[free]] = 0
+            group, to = divmod(int(change.argmin()), change.shape[1])
+            if change[group, to] > -_LEAST_GAIN:
                 break
-        return np.array([-1 if part is None else part for part in chosen], np.int64)
-
-    def _best(self, group: int, part: int | None) -> int:
-        """Find the part that lacks a group most; the one it is in, where none does clearly more."""
-        best, least = part, -_LEAST_GAIN
-        leaving = 0.0
-        if part is not None:
-            for stratum, n in self._strata_of[group]:
-                leaving += n * (n + 2 * self._lacking[stratum][part]) * self._weight[stratum][part]
-        for other in range(self._n_parts):
-            if other == part:
-                continue
-            change = leaving
-            for stratum, n in self._strata_of[group]:
-                change += n * (n - 2 * self._lacking[stratum][other]) * self._weight[stratum][other]
-            if best is None or change < least:
-                best, least = other, change
-        return 0 if best is None else best
-
-    def _move(self, group: int, chosen: list[int | None], after: int) -> None:
-        before = chosen[group]
-        if before == after:
-            return
-        chosen[group] = after
-        for stratum, n in self._strata_of[group]:
-            self._lacking[stratum][after] -= n
-            if before is not None:
-                self._lacking[stratum][before] += n
+            n = counts[group].toarray().ravel()
+            self._lacking[:, part[free[group]]] += n
+            self._lacking[:, to] -= n
+            part[free[group]] = to
