@@ -18,6 +18,7 @@ from wordgate.errors import DataError
 from wordgate.experiments.audit import audit
 from wordgate.experiments.reading import read_parts
 from wordgate.experiments.splits import hold_out, make_folds, split_table
+from wordgate.report.audit import sections
 from wordgate.runtime.progress import Silent
 from wordgate.settings import load_settings
 
@@ -171,10 +172,13 @@ def test_a_limit_keeps_labels_in_proportion_and_groups_whole(table, rows):
     assert all(table.groups.count(group) == sample.groups.count(group) for group in sample.groups)
 
 
-@pytest.mark.parametrize("command", [wordgate.train, wordgate.compare])
-def test_several_labels_are_not_learned_yet(write, command):
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [(wordgate.train, {"model": "count"}), (wordgate.compare, {"models": ["count"]})],
+)
+def test_several_labels_are_not_learned_yet(write, command, options):
     with pytest.raises(DataError, match=r"have several labels each, which can be audited but not"):
-        command(write(), label="labels", progress=Silent())
+        command(write(), label="labels", progress=Silent(), **options)
 
 
 def test_several_labels_are_not_evaluated_yet(write, count_model):
@@ -202,6 +206,10 @@ def test_an_audit_counts_label_by_label(rows):
     ]  # fmt: skip
     assert (found.conflicts.exact_rows, found.conflicts.exact_texts) == (3, 1)
     assert found.conflicts.near_pairs == 1
+    assert sections(found)[3].sentences[-1] == (
+        "Labels that only some of the copies have (different texts with exact copies; pairs of near"
+        " copies): c (1; 1), b (1; 0), a (0; 1)."
+    )
     assert audit(frame_of(rows, lambda one: len(one))).label_sets is None
 
 

@@ -88,6 +88,22 @@ def test_no_group_is_parted_and_every_row_is_in_one_part(rows, seed):
         assert split.leaked_by_group == 0
 
 
+@settings(deadline=None, max_examples=15)
+@given(
+    st.lists(st.floats(0.02, 0.6), min_size=2, max_size=8), st.integers(1, 6), st.integers(0, 10**6)
+)
+def test_shares_hold_whatever_the_labels_within_a_tenth_and_a_group(shares, largest, seed):
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(600), rng.integers(1, largest + 1, 600))
+    marked = rng.random((len(group), len(shares))) < shares
+    labels = [tuple(f"label {i}" for i in np.flatnonzero(row)) for row in marked]
+    texts, groups = [f"t{i}" for i in range(len(group))], [f"g{n}" for n in group.tolist()]
+    test = grouped_split(texts, labels, groups, seed=seed).test
+    for bears in marked.T[marked.sum(axis=0) >= 100]:
+        slack = 0.1 * bears.mean() + largest / len(test)
+        assert bears[test].mean() == pytest.approx(bears.mean(), abs=slack)
+
+
 @settings(deadline=None)
 @given(SOME_ROWS)
 def test_folds_are_of_whole_groups(rows):

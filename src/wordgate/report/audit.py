@@ -154,14 +154,15 @@ def _copies_section(audit: Audit) -> Section:
 
 def _disagreements(found: list[Disagreement]) -> str:
     """Say on which labels copies disagree, the most frequent first."""
-    listed = "; ".join(
-        f"{shown(one.label, NAME_WIDTH)} {one.exact_texts:,} and {one.near_pairs:,}"
+    listed = [
+        f"{shown(one.label, NAME_WIDTH)} ({one.exact_texts:,}; {one.near_pairs:,})"
         for one in found[:MOST_DISAGREEMENTS]
-    )
-    more = len(found) - MOST_DISAGREEMENTS
+    ]
+    if len(found) > MOST_DISAGREEMENTS:
+        listed.append(f"and {len(found) - MOST_DISAGREEMENTS:,} more")
     return (
-        "Labels that only some copies of a text have, as different texts and as pairs of near"
-        f" copies: {listed}{f'; and {more:,} more labels' if more > 0 else ''}."
+        "Labels that only some of the copies have (different texts with exact copies; pairs of"
+        f" near copies): {', '.join(listed)}."
     )
 
 
