@@ -20,9 +20,10 @@ def model_card(config: Config, metrics: Metrics | None) -> str:
 
 def _heading(config: Config) -> str:
     labels = ", ".join(f"`{label}`" for label in config.labels)
+    number = "any number" if config.multilabel else "one"
     return (
         f"# A wordgate model: {config.family}\n\n"
-        f"It gives a text one of {len(config.labels)} labels: {labels}.\n"
+        f"It gives a text {number} of {len(config.labels)} labels: {labels}.\n"
     )
 
 

@@ -141,6 +141,12 @@ class BundleFolder:
                 f"{self.path}: the parts of the model don't fit together"
                 f" ({shown(str(error), _SHOWN)})"
             ) from error
+        if bool(description.get("multilabel")) != config.multilabel:
+            ways = ("gives a text one label", "gives a text any number of labels")
+            raise BundleError(
+                f"{self.path}: the model {ways[not config.multilabel]}, and config.json says that"
+                f" it {ways[config.multilabel]}; copy or train the model again"
+            )
         if answer.shape != (1, len(config.labels)) or np.isnan(answer).any():
             raise BundleError(
                 f"{self.path}: the model gives {np.isfinite(answer).sum()} probabilities where"

@@ -52,6 +52,7 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "Metrics | 
         f"{folder.path}: {family_name(config.family)},"
         f" {f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.0f} kB'}",
         f"labels: {', '.join(config.labels)}",
+        *_decision(config),
         f"data: {data}",
         *([] if (form := config.text_form()) is None else [f"texts: written as {form}"]),
         f"recipe: {config.recipe}, seed {config.seed}",
@@ -66,6 +67,21 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "Metrics | 
     else:
         lines.append("It was never evaluated on test rows.")
     return "\n".join(map(one_line, lines))
+
+
+def _decision(config: "Config") -> list[str]:
+    """Say how labels follow from probabilities, where that is not by the most probable one."""
+    from wordgate.prediction.decision import DecisionRule
+
+    thresholds = DecisionRule.of(config).thresholds
+    if thresholds is None:
+        return []
+    if not config.multilabel:
+        return [f"threshold: {config.labels[1]} from a probability of {thresholds[1]:.3g} on"]
+    shown = ", ".join(
+        f"{label} {value:.3g}" for label, value in zip(config.labels, thresholds, strict=True)
+    )
+    return [f"labels a text: any number, each from a probability on: {shown}"]
 
 
 def _evaluation(config: "Config", metrics: "Metrics") -> list[str]:

@@ -221,6 +221,41 @@ abstain_option = click.option(
     " report.html shows what P leaves.",
 )
 
+
+def _thresholds(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> float | dict[str, float] | None:
+    """Read ``P``, or ``LABEL=P`` as often as there are labels to name."""
+    by_label: dict[str, float] = {}
+    for value in values:
+        label, equals, number = value.rpartition("=")
+        try:
+            threshold = float(number)
+        except ValueError:
+            raise click.BadParameter(
+                f"{value!r} is neither a probability nor LABEL=P, such as spam=0.8", ctx, param
+            ) from None
+        if not equals:
+            if len(values) > 1:
+                raise click.BadParameter("give one P for all labels, or LABEL=P only", ctx, param)
+            return threshold
+        if label in by_label:
+            raise click.BadParameter(f"{label!r} has two thresholds: leave one out", ctx, param)
+        by_label[label] = threshold
+    return by_label or None
+
+
+threshold_option = click.option(
+    "--threshold",
+    metavar="[LABEL=]P",
+    multiple=True,
+    type=argument_text,
+    callback=_thresholds,
+    help="Give labels from a probability of P on, instead of the model's own thresholds: all"
+    " labels, or the LABEL named; may be repeated. For models of several labels a text; and for"
+    " those of two labels, whose second label P is for.",
+)
+
 kernel_option = click.option(
     "--kernel",
     metavar="NAME",

@@ -11,6 +11,7 @@ from wordgate.cli.options import (
     json_option,
     kernel_option,
     threads_option,
+    threshold_option,
 )
 from wordgate.cli.streams import argument_text, print_json, remark, write_result
 
@@ -38,6 +39,7 @@ _ERROR_WIDTH = 200
     help="csv, tsv, jsonl or parquet.  [default: by the ending of OUT, or as IN]",
 )
 @abstain_option
+@threshold_option
 @click.option(
     "--escape-formulas",
     is_flag=True,
@@ -63,7 +65,9 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
 
     IN and OUT are CSV, TSV, JSONL or Parquet files, gzipped or not, of any size; left out, or as a
     dash, they are standard input and output. Added are the label, its probability, the probability
-    of each label, and an error: rows that can't be read have one, and no label.
+    of each label, and an error: rows that can't be read have one, and no label. With several labels
+    a text they stand in one column 'labels' instead, the most probable first: a list in JSONL and
+    Parquet, joined by a semicolon, or as in training, in CSV and TSV.
 
     Killed at any time, the same command with --resume goes on and ends in the same result.
     """

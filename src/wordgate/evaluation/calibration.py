@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError
 from wordgate.evaluation.metrics import LOG_EPSILON, check_predictions, mean_log_loss
+from wordgate.evaluation.multilabel import log_complement
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 N_BINS = 15
@@ -110,14 +111,18 @@ def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) 
     return float(np.exp(found.x))
 
 
-def apply_temperature(log_proba: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+def apply_temperature(
+    log_proba: NDArray[np.float64], temperature: float, multilabel: bool = False
+) -> NDArray[np.float64]:
     """Divide log-probabilities by a temperature and make them sum to 1 again.
 
-    The order of a row's classes stays.
+    With several labels a text each column's log-odds are divided. The order of a row's classes
+    stays.
 
     Args:
         log_proba: float64 [n, classes].
         temperature: Above 0; 1 changes nothing.
+        multilabel: Whether each column is the probability of a label by itself.
 
     Returns:
         float64 [n, classes], natural logarithms.
@@ -129,6 +134,9 @@ def apply_temperature(log_proba: NDArray[np.float64], temperature: float) -> NDA
         raise DataError(f"the temperature is {temperature}; it must be above 0")
     if temperature == 1.0:
         return log_proba
+    if multilabel:
+        log_odds = (log_proba - log_complement(log_proba)) / temperature
+        return np.asarray(-np.logaddexp(0.0, -log_odds))
     scaled = (log_proba - log_proba.max(axis=1, keepdims=True)) / temperature
     return np.asarray(scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True)))
 

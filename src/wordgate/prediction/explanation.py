@@ -4,18 +4,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from wordgate.evaluation.calibration import apply_temperature
+from wordgate.evaluation.multilabel import log_complement
 from wordgate.models.average import AverageModel
 from wordgate.models.base import Model
 from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel, prefix_predictions
 from wordgate.models.transformer import TransformerModel
+from wordgate.prediction.decision import DecisionRule
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.normalizer import tokens_with_offsets
 
@@ -68,7 +70,8 @@ class ExplainedWord:
         known: Whether the model learned anything of it.
         probabilities: By label, the verdict after reading up to and with this word.
         effect: How much the probability of the whole text's verdict falls when the word is left
-            out: above 0 the word speaks for the verdict, below 0 against it.
+            out, or its log-odds where a text may have several labels: above 0 the word speaks for
+            the verdict, below 0 against it.
         effects: The same for every label.
         gates: An LSTM's gates at this word; None where there are none.
         memory_change: How much the word changed an LSTM's memory: the mean over its hidden units
@@ -119,6 +122,11 @@ class Explanation:
     words: tuple[ExplainedWord, ...]
     remarks: tuple[str, ...]
 
+    effect_means: ClassVar[Literal["probability", "log-odds"]] = "probability"
+    """What an effect is a change of."""
+    effect_scale: ClassVar[float] = 1.0
+    """How large an effect is that counts as much as 1 does of a probability."""
+
     def likely_first(self) -> list[tuple[str, float]]:
         """Order the labels and their probabilities, the verdict first."""
         return sorted(self.probabilities.items(), key=lambda one: (one[0] != self.label, -one[1]))
@@ -131,6 +139,47 @@ class Explanation:
         from wordgate.prediction.explanation_html import html_of
 
         return html_of(self)
+
+
+@dataclass(frozen=True)
+class LabelExplanation(Explanation):
+    """Why a text is given one of several labels, or why not, word by word.
+
+    The label is `label`, given or not; an effect is how much its log-odds fall without the word:
+    the natural logarithm of p / (1 - p).
+
+    Attributes:
+        labels: The labels that the text is given, the most probable first.
+        threshold: The probability from which on the explained label is given.
+        effect_unit: What `effect` and `effects` of a word are a change of.
+    """
+
+    labels: tuple[str, ...]
+    threshold: Share
+    effect_unit: Literal["log-odds"] = "log-odds"
+
+    effect_means: ClassVar[Literal["probability", "log-odds"]] = "log-odds"
+    effect_scale: ClassVar[float] = 5.0  # near 0.5 the log-odds change 4 to 5 times as fast
+
+    def given_and_others(self) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+        """Give the labels that the text has, and the others, each with its probability."""
+        likely_first = sorted(self.probabilities.items(), key=lambda one: -one[1])
+        return (
+            [(label, share) for label, share in likely_first if label in self.labels],
+            [(label, share) for label, share in likely_first if label not in self.labels],
+        )
+
+    def verdict(self) -> str:
+        """Say whether the explained label is given, and why."""
+        given = "given" if self.label in self.labels else "not given"
+        return (
+            f"Explained: {self.label}, which is {given}; its probability is {self.probability:.3f},"
+            f" its threshold {self.threshold:.3g}."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the same in types that JSON has."""
+        return {**super().to_json(), "labels": [*self.labels]}
 
 
 class TextWord(NamedTuple):
@@ -283,49 +332,113 @@ def _is_counted(model: CountModel, word: str) -> bool:
     return any(len(vectorizer.lookup([word])[0]) > 0 for vectorizer in model.vectorizers)
 
 
-def explain(model: Model, labels: Sequence[str], temperature: float, text: str) -> Explanation:
+def explain(
+    model: Model,
+    labels: Sequence[str],
+    temperature: float,
+    text: str,
+    rule: DecisionRule | None = None,
+) -> Explanation:
     """Explain a model's verdict on a text.
 
     Args:
-        model: Of any family.
+        model: Of any family, of one label a text.
         labels: What its columns mean.
         temperature: What its log-probabilities are divided by.
         text: Without lone surrogates.
+        rule: What the verdict follows by; None for the most probable label.
     """
+    rule = rule or DecisionRule(tuple(labels))
+    parts = _predicted(model, temperature, text)
+    whole = np.exp(parts.whole)
+    verdict = int(rule.columns(whole)[0])
+    effects = whole - np.exp(parts.without)
+    return Explanation(**_facts(parts, text, labels, verdict, effects))
+
+
+def explain_label(
+    model: Model, rule: DecisionRule, temperature: float, text: str, label: str | None = None
+) -> LabelExplanation:
+    """Explain why a text is given one of several labels, or why not.
+
+    Args:
+        model: Of any family, of several labels a text.
+        rule: Its labels and thresholds.
+        temperature: What its log-odds are divided by.
+        text: Without lone surrogates.
+        label: The label; None for the most probable one.
+    """
+    parts = _predicted(model, temperature, text, multilabel=True)
+    whole, labels = np.exp(parts.whole), rule.labels
+    column = int(whole[0].argmax()) if label is None else labels.index(label)
+    effects = _log_odds(parts.whole) - _log_odds(parts.without)
+    (given,) = rule.answers(whole)
+    assert isinstance(given, tuple)  # noqa: S101 - as the rule is of several labels
+    return LabelExplanation(
+        **_facts(parts, text, labels, column, effects),
+        labels=given,
+        threshold=(rule.thresholds or ())[column],
+    )
+
+
+class _Predicted(NamedTuple):
+    """Log-probabilities, calibrated: of the text, on the way through it, and without each word.
+
+    ``whole`` is float64 [1, classes], ``after`` [words + 1, classes], ``without`` [words, classes].
+    """
+
+    parsed: TokenizedText | RawText
+    shown: "_Trajectory"
+    whole: Numbers
+    after: Numbers
+    without: Numbers
+
+
+def _predicted(
+    model: Model, temperature: float, text: str, *, multilabel: bool = False
+) -> _Predicted:
     parsed = explainable_text(model, text)
     shown = _states(parsed) or _Trajectory("prefixes", parsed.prefix_log_proba())
+    found = (model.log_proba([text]), shown.log_proba, parsed.occluded_log_proba())
+    whole, after, without = (apply_temperature(one, temperature, multilabel) for one in found)
+    return _Predicted(parsed, shown, whole, after, without)
 
-    def proba(log_proba: Numbers) -> Numbers:
-        return np.exp(apply_temperature(log_proba, temperature))
+
+def _log_odds(log_proba: Numbers) -> Numbers:
+    return log_proba - log_complement(log_proba)
+
+
+def _facts(
+    parts: _Predicted, text: str, labels: Sequence[str], column: int, effects: Numbers
+) -> dict[str, Any]:
+    """Give the fields of an explanation of a column; `effects` are float64 [words, classes]."""
 
     def by_label(row: Numbers) -> dict[str, float]:
         return dict(zip(labels, row.tolist(), strict=True))
 
-    whole, after = proba(model.log_proba([text]))[0], proba(shown.log_proba)
-    effects = whole - proba(parsed.occluded_log_proba())
-    verdict = int(whole.argmax())
+    whole, after, shown = np.exp(parts.whole)[0], np.exp(parts.after), parts.shown
     words = [
         ExplainedWord(
             *word,
             probabilities=by_label(after[i + 1]),
-            effect=float(effects[i, verdict]),
+            effect=float(effects[i, column]),
             effects=by_label(effects[i]),
             gates=shown.gates.get(i),
             memory_change=shown.memory_change.get(i),
         )
-        for i, word in enumerate(parsed.words)
+        for i, word in enumerate(parts.parsed.words)
     ]
-    return Explanation(
-        text=text,
-        label=labels[verdict],
-        probability=float(whole[verdict]),
-        probabilities=by_label(whole),
-        course=shown.kind,
-        course_means=_COURSE_MEANS[shown.kind],
-        start=by_label(after[0]),
-        words=tuple(words),
-        remarks=tuple(_remarks(parsed)),
-    )
+    return {
+        "text": text,
+        "label": labels[column],
+        "probability": float(whole[column]),
+        "probabilities": by_label(whole),
+        "course": shown.kind,
+        "course_means": _COURSE_MEANS[shown.kind],
+        "start": by_label(after[0]),
+        "words": tuple(words),
+        "remarks": tuple(_remarks(parts.parsed)),
+    }
 
 
 class _Trajectory(NamedTuple):

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from wordgate.prediction.explanation import ExplainedWord, Explanation
+from wordgate.prediction.explanation import ExplainedWord, Explanation, LabelExplanation
 from wordgate.svg import TEXT_SIZE, element, fitted, picture, plain
 
 FOR, AGAINST = (38, 120, 190), (214, 110, 20)
@@ -44,6 +44,8 @@ def html_of(explanation: Explanation) -> str:
 
 
 def _verdict(explanation: Explanation) -> Markup:
+    if isinstance(explanation, LabelExplanation):
+        return _labels(explanation)
     others = [
         f"{plain(label)} {share:.3f}"
         for label, share in explanation.likely_first()
@@ -53,10 +55,22 @@ def _verdict(explanation: Explanation) -> Markup:
     return element("p", verdict, " · ".join(["", *others]), style="margin:.2em 0")
 
 
+def _labels(explanation: LabelExplanation) -> Markup:
+    given, others = (
+        [f"{plain(label)} {share:.3f}" for label, share in shares]
+        for shares in explanation.given_and_others()
+    )
+    shown = element("b", " · ".join(given) or "no label")
+    not_given = f" (not given: {', '.join(others)})" if others else ""
+    why = element("br") + plain(explanation.verdict())
+    return element("p", shown, not_given, why, style="margin:.2em 0")
+
+
 def _sentence(explanation: Explanation) -> Markup:
     """Write the text with its words washed by their effects; the rest of it stays as it is."""
     text, done = explanation.text, 0
-    scale = max([_LEAST_SCALE, *(abs(word.effect) for word in explanation.words)])
+    least = _LEAST_SCALE * explanation.effect_scale
+    scale = max([least, *(abs(word.effect) for word in explanation.words)])
     parts: list[str] = []
     for word in explanation.words:
         parts += [plain(text[done : word.start]), _word(explanation, word, scale)]
@@ -81,8 +95,9 @@ def _word(explanation: Explanation, word: ExplainedWord, scale: float) -> Markup
 
 def _legend(explanation: Explanation) -> str:
     label = plain(explanation.label)
+    fall = "probability falls" if explanation.effect_means == "probability" else "log-odds fall"
     return (
-        f"Underlined: words that speak for {label}, whose probability falls without them. Dotted:"
+        f"Underlined: words that speak for {label}, whose {fall} without them. Dotted:"
         " words that speak against it."
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.bundle.metrics import Metrics
-from wordgate.errors import DataError, SettingsError
+from wordgate.errors import DataError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.families import FAMILIES
 from wordgate.models.base import Model
 from wordgate.models.lstm import with_kernel
 from wordgate.models.lstm_forward import NUMPY
-from wordgate.prediction.explanation import Explanation, explain
+from wordgate.prediction.decision import DecisionRule, Threshold
+from wordgate.prediction.explanation import Explanation, explain, explain_label
 from wordgate.runtime.display import brief
 from wordgate.runtime.progress import Progress, stage
 from wordgate.tables.values import checked_texts
@@ -46,39 +47,62 @@ class Predictor:
         self.changed_files = tuple(changed_files)
 
     def __repr__(self) -> str:
-        """Name the family and the labels."""
-        return f"Predictor({self.config.family}, {brief(list(self.labels))})"
+        """Name the family and the labels, and say where a text may have several."""
+        several = ", multilabel" if self.multilabel else ""
+        return f"Predictor({self.config.family}, {brief(list(self.labels))}{several})"
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a text may have any number of labels; else it has one."""
+        return self.config.multilabel
+
+    @property
+    def thresholds(self) -> dict[str, float] | None:
+        """The probability of each label from which on it is given; None for the most probable."""
+        return DecisionRule.of(self.config).thresholds_by_label()
 
     @property
     def n_threads(self) -> int:
         """Count the threads it predicts in: 1 for word counts and averaged word vectors."""
         return self._model.n_threads
 
-    @overload
-    def predict(self, texts: Iterable[str]) -> list[str]: ...
-
-    @overload
-    def predict(self, texts: Iterable[str], *, abstain_below: float) -> list[str | None]: ...
-
     def predict(
-        self, texts: Iterable[str], *, abstain_below: float = 0.0
-    ) -> list[str] | list[str | None]:
-        """Give each text its most probable label, in a list; of a single string, one of one.
+        self,
+        texts: Iterable[str],
+        *,
+        abstain_below: float = 0.0,
+        threshold: Threshold | None = None,
+        top: int | None = None,
+    ) -> list[Any]:
+        """Give each text its label, or its labels, in a list; of a single string, one of one.
+
+        With one label a text that is the most probable one; or, of two labels, that of a threshold
+        where its probability is at or above it, and the other below. With several labels a text
+        they are those at or above their thresholds.
 
         Args:
             texts: One string, or a column of them: a list, an array, a pandas or polars Series, a
                 frame, data set or mapping of one column.
-            abstain_below: Give None instead where the label's probability is below this.
+            abstain_below: With one label a text, give None instead where the most probable label's
+                probability is below this.
+            threshold: Probabilities from which on labels are given, instead of the model's own:
+                one number, or by label. With one label a text there must be two labels: a number
+                is for the second of them.
+            top: Give so many labels, the most probable ones, whatever the thresholds.
+
+        Returns:
+            For each text a string, or None where it abstains. With several labels a text, or with
+            `top`, a list of strings for each, the most probable first, perhaps empty.
 
         Raises:
             DataError: `texts` holds something else than strings, or an empty text.
-            SettingsError: `abstain_below` is no probability.
+            SettingsError: An option is out of range, without effect, or contradicts another.
         """
-        check_abstain(abstain_below)
-        proba = self.predict_proba(texts)
-        return [
-            None if row.max() < abstain_below else self.labels[int(row.argmax())] for row in proba
-        ]
+        rule = DecisionRule.of(
+            self.config, threshold=threshold, top=top, abstain_below=abstain_below
+        )
+        answers = rule.answers(self.predict_proba(texts))
+        return [list(own or ()) for own in answers] if rule.gives_several else answers
 
     def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Give the probability of each label for each text.
@@ -88,34 +112,41 @@ class Predictor:
                 frame, data set or mapping of one column.
 
         Returns:
-            float64 [n, classes]; the columns follow `labels`, each row sums to 1.
+            float64 [n, classes]; the columns follow `labels`. Each row sums to 1; with several
+            labels a text each column is the probability of a label by itself.
 
         Raises:
             DataError: `texts` holds something else than strings, or an empty text.
         """
         return np.exp(self.log_proba(texts))
 
-    def explain(self, text: str) -> Explanation:
+    def explain(self, text: str, *, label: str | None = None) -> Explanation:
         """Tell why a text is given its label, word by word.
 
         Args:
             text: One text.
+            label: With several labels a text, which of them to explain; None for the most probable.
 
         Returns:
             The verdict after every word, and each word's effect. In a notebook it shows itself.
 
         Raises:
             DataError: `text` is no string, or an empty one.
+            SettingsError: There is no such label, or the model gives one label a text.
         """
         if not isinstance(text, str):
             raise DataError(f"explain takes one text, not {text!r:.80} ({type(text).__name__})")
         [text] = checked_texts(text)
-        return explain(self._model, self.labels, self.config.temperature, text)
+        rule, temperature = DecisionRule.of(self.config), self.config.temperature
+        rule.check_explained(label)
+        if self.multilabel:
+            return explain_label(self._model, rule, temperature, text, label)
+        return explain(self._model, self.labels, temperature, text, rule)
 
     def log_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Give the logarithms of `predict_proba`, exact where a probability is tiny."""
         return apply_temperature(
-            self._model.log_proba(checked_texts(texts)), self.config.temperature
+            self._model.log_proba(checked_texts(texts)), self.config.temperature, self.multilabel
         )
 
 
@@ -132,18 +163,6 @@ def load_aloud(path: str | Path, progress: Callable[[], Progress], **options: An
         return load(path, **options)
     with stage(progress(), f"Loading {path}"):
         return load(path, **options)
-
-
-def check_abstain(abstain_below: float) -> None:
-    """Refuse a threshold that is no probability.
-
-    Raises:
-        SettingsError: It is not between 0 and 1.
-    """
-    if not 0.0 <= abstain_below <= 1.0:
-        raise SettingsError(
-            f"abstain_below is {abstain_below}; it must be a probability, from 0 to 1"
-        )
 
 
 def load(path: str | Path, *, kernel: str = NUMPY, threads: int | None = None) -> Predictor:

@@ -12,11 +12,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from wordgate.bundle.config import Config
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.models.lstm_forward import NUMPY
-from wordgate.prediction.predictor import Predictor, check_abstain, load_aloud
+from wordgate.prediction.decision import DecisionRule, Threshold, check_abstain
+from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.runtime.cpu import choose_threads, processor
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
@@ -53,8 +55,9 @@ class Scored:
         abstained: Those of them that have no label.
         errors: Those that could not be scored.
         first_errors: Some of them: the row's number, from 1, and why.
-        added: The names of the new columns: the label's, its probability's, one for each label,
-            the error's. Where the input has no names they are not in the result either.
+        added: The names of the new columns: the label's and its probability's, or that of several
+            labels; one for each label; the error's. Where the input has no names they are not in
+            the result either.
         seconds: What reading, scoring and writing took, since it last began.
         texts_per_second: Texts scored a second of these.
         was_whole: True where the result was there already and nothing was left to do.
@@ -79,13 +82,13 @@ class _Work:
     opened: OpenedInput
     writer: Writer
     added: list[str]
-    abstain_below: float
+    rule: DecisionRule
     fingerprint: RunFingerprint | None
 
     def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
         """Score a batch and count it."""
         texts = texts_of(self.opened.table.reader, batch, self.opened.text.columns)
-        predictions = predict_batch(self.predictor, texts.texts, self.abstain_below)
+        predictions = predict_batch(self.predictor, texts.texts, self.rule)
         counts.add(len(batch), predictions.abstained, texts.errors)
         return self.writer.rows(texts, predictions)
 
@@ -98,6 +101,7 @@ def score(
     text: Columns | None = None,
     encoding: str | None = None,
     abstain_below: float = 0.0,
+    threshold: Threshold | None = None,
     escape_formulas: bool = False,
     to: str | None = None,
     batch: int = BATCH,
@@ -114,6 +118,10 @@ def score(
     of each label, and an error. A record that can't be read or has no text has an error and no
     answer; where it could not be taken apart, it stands in its error as it was.
 
+    With several labels a text the labels stand in place of the label and its probability, the most
+    probable first: a list in JSON Lines and Parquet; in CSV and TSV joined by what stood between
+    them in the data of the training, or a semicolon.
+
     Args:
         bundle: The model's folder.
         source: A CSV, TSV, JSONL or (from a path) Parquet file, gzipped or not; ``-`` for
@@ -124,6 +132,8 @@ def score(
             where the input has them, else to infer them.
         encoding: How the input's bytes are read; None to find out. The result is UTF-8.
         abstain_below: Give no label where the most probable one is less probable than this.
+        threshold: Give a label from this probability on, instead of the model's own thresholds, as
+            for `Predictor.predict`.
         escape_formulas: Put an apostrophe before each cell of a CSV or TSV file that a spreadsheet
             would take for a formula; plain numbers stay.
         to: The result's format; None to tell it by the ending of `out`, else the input's.
@@ -162,36 +172,40 @@ def score(
             Path(bundle) / MANIFEST, source, resume=resume, overwrite=overwrite
         ):
             return _nothing_to_do(bundle, source, out, progress)
+        config = BundleFolder.open(bundle).config()
+        rule = DecisionRule.of(config, threshold=threshold, abstain_below=abstain_below)
         predictor = load_aloud(bundle, lambda: progress, kernel=kernel, threads=threads)
         options = InputOptions(text, encoding, batch)
-        opened = open_input(source, predictor.config, options, form)
+        opened = open_input(source, config, options, form)
         form = form or opened.table.reader.form
         if form == "parquet" and kept is None:
             raise DataError("Parquet can't be written to standard output: name a file")
-        added = opened.added(predictor.labels, form)
+        separator = _separator(config, form)
+        added = opened.added(config, form)
         writer = make_writer(
             opened.table.reader,
-            predictor.labels,
             added,
             form,
+            separator=separator,
             escape_formulas=escape_formulas,
             packed=kept is not None and Path(out).suffix.lower() == ".gz",
         )
         fingerprint = None
         if kept is not None and opened.table.source.path is not None:
-            config = {
+            decides = {
                 "input": digest(opened.table.source.path),
                 "model": _digest_of_model(bundle),
                 **installed_versions("wordgate"),
                 "text": json.dumps([column.number for column in opened.text.columns]),
                 "encoding": str(opened.table.encoding and opened.table.encoding.codec),
                 "abstain_below": str(abstain_below),
+                "thresholds": str(rule.thresholds and (rule.thresholds, rule.decisive)),
                 "escape_formulas": str(escape_formulas),
                 "format": form,
                 "batch": str(batch),
                 "kernel": kernel,
             }
-            fingerprint = RunFingerprint(config, _environment(predictor, kernel))
+            fingerprint = RunFingerprint(decides, _environment(predictor, kernel))
         for name in predictor.changed_files:
             progress.say(
                 f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
@@ -200,7 +214,7 @@ def score(
             raise SettingsError(f"--resume has no effect on {source}, which comes only once")
         for line in (*opened.lines, _added_line(opened, added)):
             progress.say(line)
-        work = _Work(predictor, opened, writer, added, abstain_below, fingerprint)
+        work = _Work(predictor, opened, writer, added, rule, fingerprint)
         if kept is None:
             return _to_standard_output(work)
         return _to_file(work, kept, progress, resume=resume)
@@ -220,6 +234,23 @@ def _form_by_name(out: str, source: str) -> str | None:
             " format by --to"
         )
     return form
+
+
+def _separator(config: Config, form: str) -> str | None:
+    """Give what joins the labels of a text in a cell; None where each has one.
+
+    Raises:
+        SettingsError: A label holds it, so nobody could take them apart again.
+    """
+    separator = config.separator()
+    for label in config.labels:
+        if separator is not None and form in ("csv", "tsv") and separator in label:
+            raise SettingsError(
+                f"the label {label!r:.80} holds {separator!r}, by which the labels of a text are"
+                f" joined in {form.upper()}: write JSON Lines or Parquet, where they are a list"
+                " (--to jsonl)"
+            )
+    return separator
 
 
 def _ending(name: str) -> str:
@@ -249,7 +280,7 @@ def _nothing_to_do(bundle: str | Path, source: str, out: str, progress: Progress
         " times were compared: what it was made of, and with what options, is noted nowhere;"
         " --overwrite scores anew"
     )
-    added = added_names(BundleFolder.open(bundle).config().labels)
+    added = added_names(BundleFolder.open(bundle).config())
     return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
 
 
