@@ -37,6 +37,7 @@ class FakeModel:
         self.at_once, self.most_at_once = 0, 0
         self.config = SimpleNamespace(
             family="fake", recipe="none", temperature=1.0, seed=0, data={}, environment={},
+            labels=self.labels, multilabel=False, thresholds=None, separator=lambda: None,
             text_form=lambda: None, knows_training=lambda: True, notes=list,
         )  # fmt: skip
 
@@ -52,7 +53,7 @@ class FakeModel:
         shares = np.array([min(len(text), 100) / 128 for text in texts])
         return np.stack([shares, 1 - shares], axis=1)
 
-    def explain(self, text):
+    def explain(self, text, *, label=None):
         self.calls.append(text)
         return SimpleNamespace(to_json=lambda: {"text": text})
 

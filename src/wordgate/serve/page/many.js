@@ -6,8 +6,9 @@ import { Classes, mark } from "./classes.js";
 import { freeNames, textColumn, written } from "./csv.js";
 import { el, fill, find } from "./dom.js";
 import { ACCEPTED, FileTrouble, fromLines, named, readFile } from "./files.js";
+import { answerOf, joined } from "./labels.js";
 import { bar } from "./one.js";
-import { best, count, counted, exactly, percent, shortened } from "./told.js";
+import { count, counted, exactly, percent, shortened } from "./told.js";
 
 const SHOWN = 200; // rows of the table
 const PREVIEW = 3;
@@ -224,11 +225,16 @@ export class ManyTexts {
     this.said.classList.toggle("trouble", trouble && words !== "");
   }
 
-  /** The label of an answer; null where there is none or the model is to stay silent. */
-  labelOf({ probabilities }) {
-    if (!probabilities) return null;
-    const label = best(this.model.labels, probabilities);
-    return probabilities[label] < this.silence.from ? null : label;
+  /** The labels of an answer, one or several; none where there is none or the model is to stay silent. */
+  labelsOf({ probabilities }) {
+    return probabilities ? answerOf(this.model, probabilities, this.silence.from) : [];
+  }
+
+  /** The probabilities of a text's label, of its labels, or of the label it nearly had. */
+  sharesOf(answer) {
+    const { probabilities } = answer;
+    if (!probabilities) return [];
+    return (this.model.multilabel ? this.labelsOf(answer) : answerOf(this.model, probabilities, 0)).map((label) => probabilities[label]);
   }
 
   showResults() {
@@ -247,17 +253,17 @@ export class ManyTexts {
     let silent = 0;
     let failed = 0;
     for (const answer of this.answers) {
-      const label = this.labelOf(answer);
+      const own = this.labelsOf(answer);
       if (!answer.probabilities) failed += 1;
-      else if (label === null) silent += 1;
-      else found.set(label, found.get(label) + 1);
+      else if (own.length === 0) silent += 1;
+      for (const label of own) found.set(label, found.get(label) + 1);
     }
     const looks = new Classes(labels).looks([Object.fromEntries(found)]);
     const shown = labels.length > 12 ? labels.filter((label) => found.get(label)).sort((a, b) => found.get(b) - found.get(a)) : labels;
     const share = (n) => n / (this.answers.length || 1);
     const quiet = (label) => ({ label, colour: "var(--quiet)", shape: null });
     const rows = shown.map((label) => [looks.get(label), found.get(label)]);
-    if (silent) rows.push([quiet("no answer"), silent]);
+    if (silent) rows.push([quiet(this.model.multilabel ? "no label" : "no answer"), silent]);
     if (failed) rows.push([quiet("not read"), failed]);
     return el("div", {}, el("h3", {}, "Label counts"),
       el("ul", { class: "bars counts", "aria-label": "Texts of each label" }, rows.map(([look, n]) => bar(look, share(n), `${count(n)} · ${percent(share(n))}`))));
@@ -268,12 +274,12 @@ export class ManyTexts {
     const looks = new Classes(labels).looks(this.answers.slice(0, SHOWN).map((one) => one.probabilities).filter(Boolean)
       .concat([Object.fromEntries(labels.map((label) => [label, 0]))]));
     const row = (answer, i) => {
-      const label = this.labelOf(answer);
-      const top = answer.probabilities ? answer.probabilities[best(labels, answer.probabilities)] : null;
+      const own = this.labelsOf(answer);
       return el("tr", {}, el("td", { class: "number" }, count(i + 1)),
         el("td", { class: "cell-text", dir: "auto" }, shortened(this.texts[i], 400)),
-        el("td", { class: "cell-label" }, label === null ? el("span", { class: "soft" }, answer.trouble ?? "no answer") : [mark(looks.get(label)), el("span", { dir: "auto" }, label)]),
-        el("td", { class: "number" }, top === null ? "" : exactly(top)));
+        el("td", { class: "cell-label" }, own.length === 0 ? el("span", { class: "soft" }, answer.trouble ?? (this.model.multilabel ? "no label" : "no answer"))
+          : own.map((label) => el("div", {}, mark(looks.get(label)), el("span", { dir: "auto" }, label)))),
+        el("td", { class: "number" }, this.sharesOf(answer).map((share) => el("div", {}, exactly(share)))));
     };
     return el("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "The texts and their labels" },
       el("table", { class: "answers" },
@@ -285,13 +291,14 @@ export class ManyTexts {
   download() {
     const { labels } = this.model;
     const failed = this.answers.some((one) => one.trouble);
-    const added = freeNames(["label", "probability", ...labels.map((label) => `probability_${label}`), ...(failed ? ["error"] : [])], this.table.columns);
+    const added = freeNames([...(this.model.multilabel ? ["labels"] : ["label", "probability"]), ...labels.map((label) => `probability_${label}`), ...(failed ? ["error"] : [])], this.table.columns);
     const body = this.answers.map((answer, i) => {
       const before = this.table.columns.map((_, at) => this.table.records[i][at] ?? "");
       const { probabilities } = answer;
       const shares = labels.map((label) => (probabilities ? probabilities[label].toFixed(6) : ""));
-      const top = probabilities ? probabilities[best(labels, probabilities)].toFixed(6) : "";
-      return [...before, this.labelOf(answer) ?? "", top, ...shares, ...(failed ? [answer.trouble ?? ""] : [])];
+      const own = this.labelsOf(answer);
+      const first = this.model.multilabel ? [joined(this.model, own)] : [own[0] ?? "", this.sharesOf(answer)[0]?.toFixed(6) ?? ""];
+      return [...before, ...first, ...shares, ...(failed ? [answer.trouble ?? ""] : [])];
     });
     const link = el("a", {
       href: URL.createObjectURL(new Blob([written([[...this.table.columns, ...added], ...body])], { type: "text/csv;charset=utf-8" })),

@@ -5,10 +5,11 @@ import { isEmpty } from "./batches.js";
 import { Classes, mark } from "./classes.js";
 import { courseTable, drawCourse } from "./course.js";
 import { el, fill, find, styled } from "./dom.js";
+import { SeveralLabels, verdict } from "./labels.js";
 import { effectTip, Reading, spokenOf, tipOf } from "./reading.js";
 import { drawSentence } from "./sentence.js";
 import { hideTip, showTip, showTipBeside } from "./tip.js";
-import { best, count, counted, percent } from "./told.js";
+import { count, counted, percent } from "./told.js";
 
 const VERDICT_AFTER = 120; // milliseconds without a key
 const EXPLAIN_AFTER = 220; // more of them
@@ -25,6 +26,7 @@ export class OneText {
   constructor(model, silence) {
     this.model = model;
     this.silence = silence;
+    this.several = new SeveralLabels(model, () => this.typed());
     this.turn = 0;
     this.ending = new AbortController();
     this.shown = null; // the last answer: {label, probabilities}
@@ -93,7 +95,7 @@ export class OneText {
       this.showVerdict();
       await paused(EXPLAIN_AFTER, signal);
       if (turn !== this.turn || this.tooLong(text)) return;
-      const explanation = await asked("v1/explain", { text });
+      const explanation = await asked("v1/explain", this.several.request(text));
       if (turn !== this.turn) return;
       this.say("");
       this.explained(explanation);
@@ -144,7 +146,8 @@ export class OneText {
 
   showVerdict() {
     const { probabilities } = this.shown;
-    const label = best(this.model.labels, probabilities);
+    if (this.model.multilabel) return this.several.show(probabilities, this.looks(probabilities));
+    const label = verdict(this.model, probabilities);
     const look = this.looks(probabilities).get(label);
     const silent = probabilities[label] < this.silence.from;
     find("answer-eyebrow").textContent = silent ? "Abstains" : "Prediction";
@@ -154,7 +157,7 @@ export class OneText {
     find("answer-note").textContent = silent
       ? `${label} has ${percent(probabilities[label])}; it answers from ${percent(this.silence.from)}.`
       : `with a probability of ${percent(probabilities[label])}`;
-    fill(find("bars"), this.bars(probabilities));
+    return fill(find("bars"), this.bars(probabilities));
   }
 
   /** The looks of the labels: those of the chart, as soon as there is one. */
@@ -176,7 +179,7 @@ export class OneText {
   }
 
   explained(explanation) {
-    this.reading = new Reading(explanation, this.model.labels);
+    this.reading = new Reading(this.several.inPoints(explanation), this.model.labels);
     this.readingLooks = this.reading.looks;
     this.shown = { label: explanation.label, probabilities: explanation.probabilities };
     this.showVerdict();
@@ -247,7 +250,8 @@ function key(reading) {
   const shown = (kind, colour, words) => el("span", { class: `word ${kind}`, style: { "--class": colour, "--tint": "28%", "--line": "3px" } }, words);
   return [
     el("span", {}, shown("for", look.colour, "a word"), ` for ${verdict}`),
-    against ? el("span", {}, shown("against", "var(--quiet)", "a word"), " against it, in the colour of the class that gains") : null,
+    against ? el("span", {}, shown("against", reading.alone ? look.colour : "var(--quiet)", "a word"),
+      reading.alone ? " against it" : " against it, in the colour of the class that gains") : null,
     unknown ? el("span", {}, shown("unknown", "", "a word"), " the model doesn’t know") : null,
   ];
 }

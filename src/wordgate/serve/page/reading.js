@@ -12,7 +12,8 @@ export class Reading {
     Object.assign(this, explanation);
     this.labels = labels;
     this.letters = Array.from(explanation.text); // offsets count code points
-    this.looks = new Classes(labels).looks([this.start, ...this.words.map((one) => one.probabilities), this.probabilities]);
+    this.looks = new Classes(labels).looks([this.start, ...this.words.map((one) => one.probabilities),
+      { ...this.probabilities, [this.verdictLabel]: 1 + Number.EPSILON }]); // which has looks of its own in any case
     this.hasGates = this.words.some((one) => one.gates);
     this.hasMemory = this.words.some((one) => one.memory_change !== null && one.memory_change !== undefined);
     this.strongest = Math.max(0.15, ...this.words.map((one) => Math.abs(one.effect)));
@@ -40,7 +41,7 @@ export class Reading {
 
   /** The looks of the class a word speaks for: the verdict, or what it would rather have. */
   favoured(word) {
-    if (word.effect >= 0) return this.looks.get(this.verdictLabel);
+    if (word.effect >= 0 || this.alone) return this.looks.get(this.verdictLabel);
     return this.looks.get(best(this.labels, word.effects));
   }
 
