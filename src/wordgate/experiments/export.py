@@ -17,6 +17,7 @@ from wordgate.experiments.evaluate import LabelledRows, labelled_rows
 from wordgate.experiments.reading import ReadingOptions, called
 from wordgate.export.onnx_file import Exportable, check_family, onnx_bytes
 from wordgate.export.parity import Agreement, RowAccuracy, Session, check_made_up, check_rows
+from wordgate.prediction.decision import DecisionRule
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
@@ -130,13 +131,16 @@ def _compared(
     """Compare what was written with the model; raise where they are too far apart."""
 
     def ours(texts: EncodedTexts) -> NDArray[np.float64]:
-        return np.exp(apply_temperature(model.log_proba_of(texts), config.temperature))
+        found = model.log_proba_of(texts)
+        return np.exp(apply_temperature(found, config.temperature, config.multilabel))
 
-    agreement = check_made_up(session, ours, len(model.encoder.vocabulary), int8=int8)
+    given = DecisionRule.of(config).given if config.multilabel else None
+    words = len(model.encoder.vocabulary)
+    agreement = check_made_up(session, ours, words, int8=int8, given=given)
     if rows is None:
         return agreement, None
     dataset = rows.dataset
     if rows.known is not None and not rows.known.all():
         dataset = dataset.part(np.flatnonzero(~rows.known))
     texts = model.encoder.encode(checked_texts(dataset.texts))
-    return agreement, check_rows(session, texts, dataset.targets, ours)
+    return agreement, check_rows(session, texts, dataset.targets, ours, given)

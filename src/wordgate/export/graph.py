@@ -98,13 +98,16 @@ class Graph:
         scale = self.add("Gather", self.array(f"{name}_scales", scales[:, None]), ids)
         return self.add("Mul", found, scale)
 
-    def serialized(self, logits: str, classes: int, metadata: Mapping[str, str]) -> bytes:
+    def serialized(
+        self, logits: str, classes: int, metadata: Mapping[str, str], *, multilabel: bool = False
+    ) -> bytes:
         """End the graph with its two outputs, and give the bytes of its file.
 
         Args:
             logits: The name of what softmax makes probabilities of, float32 [batch, classes].
             classes: How many labels there are.
             metadata: What the file tells of itself.
+            multilabel: Whether each label has a probability by itself, from a sigmoid.
 
         Raises:
             SettingsError: The file would be larger than ONNX allows.
@@ -117,9 +120,14 @@ class Graph:
                 f"the model has {size / 1e9:.1f} GB of numbers, and an ONNX file in one piece holds"
                 " less than 2; --int8 takes a quarter"
             )
-        log_proba = self.add("LogSoftmax", logits, axis=1)
-        self._nodes.append(helper.make_node("Identity", [log_proba], ["log_probabilities"]))
-        self._nodes.append(helper.make_node("Exp", [log_proba], ["probabilities"]))
+        if multilabel:
+            complement = self.add("Softplus", self.add("Neg", logits))
+            self._nodes.append(helper.make_node("Neg", [complement], ["log_probabilities"]))
+            self._nodes.append(helper.make_node("Sigmoid", [logits], ["probabilities"]))
+        else:
+            log_proba = self.add("LogSoftmax", logits, axis=1)
+            self._nodes.append(helper.make_node("Identity", [log_proba], ["log_probabilities"]))
+            self._nodes.append(helper.make_node("Exp", [log_proba], ["probabilities"]))
         batch: Sequence[str | int] = ["batch", classes]
         graph = helper.make_graph(
             self._nodes,

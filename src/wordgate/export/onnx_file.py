@@ -15,6 +15,7 @@ from wordgate.export.graph import Graph, average_logits, lstm_logits
 from wordgate.families import FAMILIES
 from wordgate.models.average import AverageModel
 from wordgate.models.lstm import LSTMModel
+from wordgate.prediction.decision import DecisionRule
 from wordgate.runtime.packages import installed_versions
 from wordgate.text.encoder import TextEncoder
 from wordgate.text.normalizer import NormalizerStep
@@ -55,7 +56,8 @@ def onnx_bytes(model: Exportable, config: Config, *, int8: bool) -> bytes:
         logits = lstm_logits(graph, model.network, config.temperature, int8=int8)
     else:
         logits = average_logits(graph, model, config.temperature, int8=int8)
-    return graph.serialized(logits, len(config.labels), metadata(model, config, int8=int8))
+    facts = metadata(model, config, int8=int8)
+    return graph.serialized(logits, len(config.labels), facts, multilabel=config.multilabel)
 
 
 def metadata(model: Exportable, config: Config, *, int8: bool) -> dict[str, str]:
@@ -67,7 +69,11 @@ def metadata(model: Exportable, config: Config, *, int8: bool) -> dict[str, str]
         "labels": json.dumps(config.labels),
         "tokenizer": json.dumps(tokenizer_settings(model.encoder), separators=(",", ":")),
     }
-    form = config.text_form()
+    thresholds, form = DecisionRule.of(config).thresholds, config.text_form()
+    if thresholds is not None:
+        facts["thresholds"] = json.dumps(thresholds)
+    if config.multilabel:
+        facts["multilabel"] = "true"
     return facts if form is None else {**facts, "text_form": form}
 
 

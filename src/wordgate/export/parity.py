@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from wordgate.text.vocabulary import PADDING
 
 Probabilities = Callable[[EncodedTexts], NDArray[np.float64]]
 """The model's own: float64 [n, classes], temperature included."""
+Labels = Callable[[NDArray[np.floating[Any]]], NDArray[np.bool_]]
+"""Which labels follow from probabilities, bool [n, classes]."""
 
 FLOAT32_TOLERANCE = 1e-5
 """Between two probabilities of a label."""
@@ -97,7 +100,9 @@ class Agreement:
         largest: The largest difference between two probabilities.
         mean: The mean over the texts of each one's largest difference.
         expected_loss: The accuracy that is lost if the model's probabilities are true: a label
-            that changes costs what its probability lacks to the highest.
+            that changes costs what its probability lacks to the highest. With several labels a text
+            it is the accuracy of the single labels: one that changes costs the difference of its
+            probability to that of its absence.
     """
 
     n: int
@@ -122,7 +127,12 @@ class RowAccuracy:
 
 
 def check_made_up(
-    session: Session, ours: Probabilities, vocabulary: int, *, int8: bool
+    session: Session,
+    ours: Probabilities,
+    vocabulary: int,
+    *,
+    int8: bool,
+    given: Labels | None = None,
 ) -> Agreement:
     """Compare the answers to made-up texts, in batches of 1 to 256 texts of 0 to 200 words.
 
@@ -133,6 +143,7 @@ def check_made_up(
         ours: What it is to agree with.
         vocabulary: How many ids there are, padding included.
         int8: Allow for weights of 8 bits.
+        given: Which labels a text has, where it may have several; None for the most probable.
 
     Raises:
         BundleError: The answers are further apart than is allowed.
@@ -149,12 +160,11 @@ def check_made_up(
             )
     ours_all, found_all = np.concatenate(expected), np.concatenate(found)
     apart = _apart(ours_all, found_all)
-    chosen = ours_all[np.arange(len(ours_all)), found_all.argmax(axis=1)]
     agreement = Agreement(
         n=len(ours_all),
         largest=float(apart.max()),
         mean=float(apart.mean()),
-        expected_loss=float((ours_all.max(axis=1) - chosen).mean()),
+        expected_loss=_expected_loss(ours_all, found_all, given),
     )
     for what, found_apart, allowed in (
         ("probabilities are in the mean", agreement.mean, MEAN_TOLERANCE),
@@ -169,7 +179,11 @@ def check_made_up(
 
 
 def check_rows(
-    session: Session, texts: EncodedTexts, targets: NDArray[np.int64], ours: Probabilities
+    session: Session,
+    texts: EncodedTexts,
+    targets: NDArray[np.int64],
+    ours: Probabilities,
+    given: Labels | None = None,
 ) -> RowAccuracy:
     """Compare the accuracy on labelled texts, in batches of up to 256 texts.
 
@@ -178,18 +192,20 @@ def check_rows(
     Args:
         session: The exported file.
         texts: The texts.
-        targets: int64 [n], their classes.
+        targets: int64 [n], their classes; or [n, classes] of 0 and 1, and a text is right where all
+            of its labels are.
         ours: What it is to agree with.
+        given: Which labels a text has, where it may have several; None for the most probable.
 
     Raises:
         BundleError: The accuracies are further apart than is allowed.
     """
-    right = (ours(texts).argmax(axis=1) == targets).sum()
+    right = _right(ours(texts), targets, given)
     exported = 0
     for batch in bucketed(texts, batch_size=LARGEST_BATCH, rng=None):
-        answers = session.probabilities(batch.ids, batch.lengths).argmax(axis=1)
-        exported += int((answers == targets[batch.rows]).sum())
-    rows = RowAccuracy(len(texts), int(right), exported)
+        answers = session.probabilities(batch.ids, batch.lengths)
+        exported += _right(answers, targets[batch.rows], given)
+    rows = RowAccuracy(len(texts), right, exported)
     if abs(rows.exported - rows.ours) > max(1.0, ACCURACY_TOLERANCE * rows.n):
         raise BundleError(
             f"not written: with int8 the accuracy on {rows.n:,} rows is"
@@ -197,6 +213,23 @@ def check_rows(
             f" {ACCURACY_TOLERANCE} is allowed; leave out --int8"
         )
     return rows
+
+
+def _right(
+    proba: NDArray[np.floating[Any]], targets: NDArray[np.int64], given: Labels | None
+) -> int:
+    """Count the texts that have the right label, or all the right ones."""
+    if given is None:
+        return int((proba.argmax(axis=1) == targets).sum())
+    return int((given(proba) == targets).all(axis=1).sum())
+
+
+def _expected_loss(ours: NDArray[np.float64], found: Floats, given: Labels | None) -> float:
+    if given is not None:
+        changed = given(ours) != given(found)
+        return float((changed * np.abs(2.0 * ours - 1.0)).mean())
+    chosen = ours[np.arange(len(ours)), found.argmax(axis=1)]
+    return float((ours.max(axis=1) - chosen).mean())
 
 
 def _apart(expected: NDArray[np.float64], found: Floats) -> NDArray[np.float64]:
