@@ -28,8 +28,8 @@ def test_what_joins_labels_is_that_of_the_data_or_a_semicolon():
     ("labels", "multilabel", "thresholds", "message"),
     [
         ("abc", True, [0.5, 0.5], "there are 2 thresholds for 3 labels"),
-        ("abc", True, [0.5, 0.5, 1.0], "less than 1"),
-        ("abc", True, [0.5, 0.0, 0.5], "greater than 0"),
+        ("abc", True, [0.5, 0.5, 1.01], "less than or equal to 1"),
+        ("abc", True, [0.5, -0.01, 0.5], "greater than or equal to 0"),
         ("abc", True, [0.5, float("nan"), 0.5], "than"),
         ("abc", False, [0.3, 0.3, 0.4], "thresholds of two labels, which sum to 1"),
         ("ab", False, [0.5, 0.6], "thresholds of two labels, which sum to 1"),
@@ -43,6 +43,8 @@ def test_thresholds_that_fit_nothing_are_refused(labels, multilabel, thresholds,
 def test_thresholds_that_fit_are_kept():
     assert config(multilabel=True, thresholds=[0.1, 0.2, 0.9]).thresholds == [0.1, 0.2, 0.9]
     assert config(("a", "b"), thresholds=[0.8, 0.2]).thresholds == [0.8, 0.2]
+    # What a model is quite sure of may be divided by no other threshold.
+    assert config(("a", "b"), thresholds=[1.0, 1e-20]).thresholds == [1.0, 1e-20]
 
 
 def test_a_bundle_keeps_them(topics_model):

@@ -57,7 +57,7 @@ class Config(BaseModel):
     vectors: str | None = None
     temperature: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
     multilabel: bool = False
-    thresholds: list[Annotated[float, Field(gt=0.0, lt=1.0)]] | None = None
+    thresholds: list[Annotated[float, Field(ge=0.0, le=1.0)]] | None = None
     label_separator: Annotated[str, Field(min_length=1)] | None = None
     environment: dict[str, str]
 
