@@ -112,6 +112,7 @@ def test_an_explanation_is_json_and_shows_itself(model):
     other = model.explain("cheap and fast, no lamp", label="quality")
     assert "Explained: quality, which is not given" in other._repr_html_()
     assert "no label" in model.explain("a lamp")._repr_html_()
+    assert "<br>" not in page  # which would be closed, and so be two
 
 
 def test_a_label_that_is_none_can_not_be_explained(model):

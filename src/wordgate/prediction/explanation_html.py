@@ -21,6 +21,7 @@ _LINES = ("#3a8bd0", "#d9782a", "#8a8f98")
 _DASHES = (None, "6 3", "2 3")
 _HEIGHT, _PLOT, _TOP, _LEFT = 210.0, 130.0, 10.0, 34.0
 _RIGHT, _WIDTH, _LABEL_ROOM = 560.0, 700.0, 64.0
+_CLOSE = "margin:.2em 0"
 _MOST_NAMED = 40  # words whose names have room below the course
 
 
@@ -35,9 +36,7 @@ def html_of(explanation: Explanation) -> str:
             _course(explanation),
             element("p", explanation.course_means, style=quiet),
         ]
-    parts += [
-        element("p", f"Note: {plain(one)}", style="margin:.2em 0") for one in explanation.remarks
-    ]
+    parts += [element("p", f"Note: {plain(one)}", style=_CLOSE) for one in explanation.remarks]
     if explanation.words:
         parts.append(_table(explanation))
     return str(element("div", *parts, style="max-width:46em;line-height:1.5"))
@@ -52,7 +51,7 @@ def _verdict(explanation: Explanation) -> Markup:
         if label != explanation.label
     ]
     verdict = element("b", f"{plain(explanation.label)} {explanation.probability:.3f}")
-    return element("p", verdict, " · ".join(["", *others]), style="margin:.2em 0")
+    return element("p", verdict, " · ".join(["", *others]), style=_CLOSE)
 
 
 def _labels(explanation: LabelExplanation) -> Markup:
@@ -62,8 +61,9 @@ def _labels(explanation: LabelExplanation) -> Markup:
     )
     shown = element("b", " · ".join(given) or "no label")
     not_given = f" (not given: {', '.join(others)})" if others else ""
-    why = element("br") + plain(explanation.verdict())
-    return element("p", shown, not_given, why, style="margin:.2em 0")
+    lines = (element("p", shown, not_given, style=_CLOSE),
+             element("p", plain(explanation.verdict()), style=_CLOSE))  # fmt: skip
+    return Markup().join(lines)
 
 
 def _sentence(explanation: Explanation) -> Markup:

@@ -283,7 +283,7 @@ export class ManyTexts {
     };
     return el("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "The texts and their labels" },
       el("table", { class: "answers" },
-        el("thead", {}, el("tr", {}, el("th", { scope: "col", class: "number" }, "row"), el("th", { scope: "col" }, "text"), el("th", { scope: "col" }, "label"),
+        el("thead", {}, el("tr", {}, el("th", { scope: "col", class: "number" }, "row"), el("th", { scope: "col" }, "text"), el("th", { scope: "col" }, this.model.multilabel ? "labels" : "label"),
           el("th", { scope: "col", class: "number" }, "probability"))),
         el("tbody", {}, this.answers.slice(0, SHOWN).map(row))));
   }
