@@ -93,10 +93,10 @@ def test_what_can_have_no_effect_is_refused(wordgate, topics_model, options, mes
 
 
 def test_labels_that_could_be_taken_for_others_are_quoted(wordgate, make_topics):
-    folder = make_topics(("(none)", "a, b", 'c"'))
+    folder = make_topics(("(none)", "a, b", 'c"\t'))
     lines = wordgate("predict", folder, "cheap", "broken", "fast", "a lamp").out.splitlines()
     shown = [line.partition("  ")[0] for line in lines]
-    assert shown == ['"(none)"', '"a, b"', '"c\\""', "(none)\ta lamp"]
+    assert shown == ['"(none)"', '"a, b"', '"c\\"\\t"', "(none)\ta lamp"]
 
 
 def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, topics_model):

@@ -180,5 +180,6 @@ def _quoted(label: str) -> str:
     """Quote a label that could be taken for several, for none, or for more than itself."""
     from wordgate.report.text import UNDEFINED
 
-    is_plain = label not in (NO_LABEL, UNDEFINED) and not any(x in label for x in (",", '"', "  "))
+    is_plain = label == label.strip() and label not in (NO_LABEL, UNDEFINED)
+    is_plain &= not any(part in label for part in (",", '"', "\t", "  "))
     return one_line(label if is_plain else json.dumps(label, ensure_ascii=False))
