@@ -24,7 +24,7 @@ def test_a_text_has_the_labels_at_or_above_their_thresholds(model):
     assert model.predict([]) == []
     assert model.multilabel
     assert model.thresholds == {"price": 0.4, "quality": 0.4, "speed": 0.4}
-    assert repr(model) == "Predictor(count, ['price', 'quality', 'speed'], multilabel)"
+    assert "['price', 'quality', 'speed'], multilabel" in repr(model)
 
 
 def test_thresholds_can_be_chosen_anew(model):
