@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test test-pythons faults golden check format dist docs tutorial lock clean bench-results bench-startup bench-install bench-predict bench-score bench-copies \
         bench-inflation bench-train bench-engine bench-masks bench-vectors bench-vectors-fuzz bench-pretrained bench-embedding \
-        bench-intervals bench-faithfulness bench-serve bench-teaching bench-minimal-pairs fuzz-api
+        bench-intervals bench-thresholds bench-labels bench-faithfulness bench-serve bench-teaching bench-multilabel bench-minimal-pairs fuzz-api
 
 demo: $(VENV)/.train
 	$(BIN)/wordgate demo
@@ -67,12 +67,12 @@ lock:
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 
-# Executes the notebooks of docs/tutorial in place: about a quarter of an hour.
+# Executes the notebooks of docs/tutorial in place: about ten minutes.
 tutorial: $(VENV)/.tutorial
 	$(BIN)/python docs/tutorial/run.py
 
 bench-results bench-startup bench-install bench-score bench-copies bench-inflation bench-engine \
-bench-masks bench-intervals bench-faithfulness: bench-%: $(VENV)/.train
+bench-masks bench-intervals bench-thresholds bench-labels bench-faithfulness: bench-%: $(VENV)/.train
 	$(BIN)/python benchmarks/$*.py
 
 # With word vectors that wordgate distils from a sentence-transformer.
@@ -82,6 +82,10 @@ bench-pretrained bench-embedding: bench-%: $(VENV)/.distill
 # MiniLM teaches an LSTM: hours. BENCH="parts" or "few" runs one part.
 bench-teaching: $(VENV)/.distill
 	$(BIN)/python benchmarks/teaching.py $(BENCH)
+
+# Several labels a text, beside scikit-learn: an hour. BENCH="families count", "single" or "rare".
+bench-multilabel: $(VENV)/.distill
+	$(BIN)/python benchmarks/multilabel.py $(BENCH)
 
 # BENCH="MODEL ..." names models that `wordgate train` has written.
 bench-minimal-pairs: $(VENV)/.train

@@ -1,21 +1,37 @@
-"""How often the 95 % interval of accuracy holds the truth: `make bench-intervals`.
+"""How often the 95 % intervals of accuracy and F1 hold the truth: `make bench-intervals`.
 
 1,000 tests are drawn, each of so many groups of six copies that are mostly right or wrong together
 (beta-distributed shares; the truth is 0.6). The interval that resamples groups must hold the truth
 in 93 to 97 of a hundred tests; its peer, the usual interval that resamples rows, is what a test of
 copies makes of an honest-looking figure.
+
+Then the same of micro and macro F1 where a text bears several labels: six copies bear the same of
+five labels, and each label is given to most of the copies that bear it and to some that don't.
 """
 
 import numpy as np
 
+from wordgate.evaluation.error_analysis import Bins
 from wordgate.evaluation.intervals import Interval, accuracy_interval, count_by_group
+from wordgate.evaluation.multilabel import evaluate_multilabel
+from wordgate.evaluation.multilabel_errors import micro_f1_by_bin
 
 SIMULATIONS, COPIES, TRUTH = 1000, 6, 0.6
 GROUPS = (8, 25, 150, 1000)
+FREQUENCIES = np.array([0.4, 0.3, 0.2, 0.15, 0.1])
+"""Of the labels, in the simulation of several a text."""
+RECALL, FALL_OUT = 0.7, 0.1
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
+    one_label()
+    print()
+    several_labels()
+
+
+def one_label() -> None:
+    """Print how often the interval of accuracy holds the truth."""
     print("| groups | rows | groups resampled: held | width | rows resampled: held | width |")
     print("|---|---|---|---|---|---|")
     for n_groups in GROUPS:
@@ -38,9 +54,46 @@ def _intervals(n_groups: int, seed: int) -> tuple[Interval, Interval]:
     return by_group, by_row
 
 
-def _told(intervals: tuple[Interval, ...]) -> str:
+def several_labels() -> None:
+    """Print how often the intervals of F1 hold the truth."""
+    hits = FREQUENCIES * RECALL
+    totals = FREQUENCIES + hits + (1 - FREQUENCIES) * FALL_OUT
+    micro, macro = float(2 * hits.sum() / totals.sum()), float((2 * hits / totals).mean())
+    print(f"| groups | rows | micro F1 {micro:.3f}: held | width | macro F1 {macro:.3f}: held |"
+          " width | rows resampled, micro F1: held |\n|---|---|---|---|---|---|---|")  # fmt: skip
+    for n_groups in GROUPS[1:]:
+        found = [_f1_intervals(n_groups, seed) for seed in range(SIMULATIONS)]
+        of_micro, of_macro, by_row = zip(*found, strict=True)
+        print(f"| {n_groups:,} | {n_groups * COPIES:,} | {_told(of_micro, micro)} |"
+              f" {_told(of_macro, macro)} | {_told(by_row, micro).partition(' |')[0]} |",
+              flush=True)  # fmt: skip
+
+
+def _f1_intervals(n_groups: int, seed: int) -> tuple[Interval, Interval, Interval]:
+    """Draw one test of several labels a text: intervals of micro and macro F1, and by rows."""
+    rng = np.random.default_rng([n_groups, seed, len(FREQUENCIES)])
+    borne = rng.random((n_groups, len(FREQUENCIES))) < FREQUENCIES
+    share = np.where(
+        borne,
+        rng.beta(RECALL, 1 - RECALL, size=borne.shape),
+        rng.beta(FALL_OUT, 1 - FALL_OUT, size=borne.shape),
+    )
+    given = rng.random((n_groups, COPIES, len(FREQUENCIES))) < share[:, None]
+    true, given = np.repeat(borne, COPIES, axis=0), given.reshape(-1, len(FREQUENCIES))
+    groups = np.repeat(np.arange(n_groups), COPIES).astype(str).tolist()
+    labels = [f"label {number}" for number in range(len(FREQUENCIES))]
+    log_proba = np.log(np.where(given, 0.9, 0.1))
+    by_group = evaluate_multilabel(
+        true.astype(np.int64), log_proba, labels, groups, seed=seed
+    ).intervals
+    all_rows = Bins(("all",), np.zeros(len(true), np.int64))
+    [by_row] = micro_f1_by_bin(all_rows, true, given, None, seed=seed)
+    return by_group.micro_f1, by_group.macro_f1, by_row.interval
+
+
+def _told(intervals: tuple[Interval, ...], truth: float = TRUTH) -> str:
     ends = np.array([(one.low, one.high) for one in intervals], dtype=np.float64)
-    held = (ends[:, 0] <= TRUTH) & (ends[:, 1] >= TRUTH)
+    held = (ends[:, 0] <= truth) & (ends[:, 1] >= truth)
     return f"{held.mean():.1%} | {(ends[:, 1] - ends[:, 0]).mean():.3f}"
 
 

@@ -1,11 +1,11 @@
-"""Write the pages that are made from the code: `python docs/generate.py`."""
+"""Generate pages of the documentation from the code: `python docs/generate.py`."""
 
 import json
 from pathlib import Path
 
 from wordgate.bundle.metrics import metrics_schema
 from wordgate.families import FAMILIES
-from wordgate.settings import load_settings, setting_fields
+from wordgate.settings import format_setting, load_settings, setting_fields
 
 DOCS = Path(__file__).parent
 RECIPES = ("default", "taught", "notebook-fast", "notebook")
@@ -13,31 +13,19 @@ RECIPES = ("default", "taught", "notebook-fast", "notebook")
 HEAD = """\
 # Settings
 
-A recipe is a set of settings. Change single ones with `--set NAME=VALUE`, such as
-`--set lstm.hidden_size=64`, or with `settings={"NAME": VALUE}` in Python. A recipe of your own is a
-`.toml` file, `--recipe mine.toml`, with the settings that differ from `default`, or from the recipe
-that it extends:
-
-```toml
-extends = "taught"
-
-[lstm]
-hidden_size = 64
-```
-
-A setting that the chosen family does not read, or that other settings leave without effect, is an
-error. A value that you set is used as it is; only a default may adapt to the size of the data, as
-described.
+This page lists all settings. [Tune settings](how-to/tune-settings.md) describes how to change them.
+A setting that has no effect on the chosen family, or together with other settings, is an error. A
+value that you set is used as it is; only defaults adapt to the size of the data, as described.
 
 """
 
 
 def settings_page() -> str:
-    """Lay out the settings in Markdown: a table for each section, and how the recipes differ."""
+    """Write the settings in Markdown: a table for each section, and a table of the recipes."""
     recipes = {name: load_settings(name).flat() for name in RECIPES}
     sections: dict[str, list[str]] = {}
     for name, field in setting_fields().items():
-        row = f"| `{name}` | {_value(recipes['default'][name])} | {field.description} |"
+        row = f"| `{name}` | {format_setting(recipes['default'][name])} | {field.description} |"
         sections.setdefault(name.rpartition(".")[0], []).append(row)
     parts = [HEAD + "## General settings"]
     for section, rows in sections.items():
@@ -49,7 +37,7 @@ def settings_page() -> str:
     parts += [f"| setting | {' | '.join(f'`{name}`' for name in RECIPES)} |", "|---" * 5 + "|"]
     for name, value in recipes["default"].items():
         if any(recipes[other][name] != value for other in others):
-            values = " | ".join(_value(recipes[recipe][name]) for recipe in RECIPES)
+            values = " | ".join(format_setting(recipes[recipe][name]) for recipe in RECIPES)
             parts.append(f"| `{name}` | {values} |")
     return "\n".join(parts) + "\n"
 
@@ -57,31 +45,24 @@ def settings_page() -> str:
 DIFFERENCES = """
 ## The recipes
 
-`default` is for your own data, `taught` for the student of a teacher; `notebook` and
-`notebook-fast` repeat the tutorial's network. Settings in which they differ:
+`default` is for your own data, `taught` for an LSTM with a teacher. `notebook` and `notebook-fast`
+reproduce the network of a Kaggle notebook. They differ in these settings:
 """
 
 
 def _readers(section: str) -> str:
-    """Name the families that read a section's settings."""
+    """List the families that read a section of settings."""
     names = [name for name in setting_fields() if name.startswith(f"{section}.")]
     readers = [family for family in FAMILIES.values() if any(map(family.reads, names))]
     return ", ".join(f"`{family.name}`" for family in readers)
 
 
 def pages() -> dict[Path, str]:
-    """Give every page that is made from the code, by its file."""
+    """Return every generated page by its file."""
     return {
         DOCS / "settings.md": settings_page(),
         DOCS / "metrics.schema.json": json.dumps(metrics_schema(), indent=2) + "\n",
     }
-
-
-def _value(value: object) -> str:
-    """Write a value as `--set` takes it."""
-    if isinstance(value, list):
-        return "+".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 if __name__ == "__main__":

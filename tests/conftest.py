@@ -641,3 +641,65 @@ def browser():
         browser = playwright.chromium.launch(executable_path=chromium, args=[*_BROWSER_OPTIONS])
         yield browser
         browser.close()
+
+
+class _Described:
+    """A model that is saved as one of several labels a text."""
+
+    def __init__(self, model):
+        self._model, self.family = model, model.family
+
+    def state(self):
+        description, arrays = self._model.state()
+        return {**description, "multilabel": True}, arrays
+
+
+def write_multilabel(out, model, config, **more):
+    """Save a model as one of several labels a text, with what its config is to say besides."""
+    from wordgate.bundle.folder import Bundle, write_bundle
+    from wordgate.dedup.fingerprints import Fingerprints
+
+    config = config.model_validate({**config.model_dump(), "multilabel": True, **more})
+    write_bundle(Bundle(config, _Described(model), None, Fingerprints.of([], None)), out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def as_multilabel(tmp_path_factory):
+    """Save the model of a folder as one of several labels a text, and give the new folder."""
+
+    def save(folder, **more):
+        opened = BundleFolder.open(folder)
+        config = opened.config()
+        out = tmp_path_factory.mktemp("multilabel") / "model"
+        return write_multilabel(out, opened.model(config), config, **more)
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def make_topics(tmp_path_factory):
+    """Make a model of several labels a text, each of which one word speaks for, from 0.4 on.
+
+    A text of none of the words has no label, one of two words both labels.
+    """
+    from wordgate.bundle.config import Config
+    from wordgate.models.count import CountModel
+    from wordgate.text.ngrams import NgramVectorizer
+
+    def make(labels=("price", "quality", "speed"), **more):
+        words = NgramVectorizer("words", (1, 1), ["cheap", "broken", "fast"])
+        model = CountModel([words], np.diag([6.0, 6.0, 5.8]), np.full(3, -2.0))
+        config = Config(
+            family="count", labels=labels, seed=0, recipe="default", settings={}, data={},
+            environment={},
+        )  # fmt: skip
+        out = tmp_path_factory.mktemp("topics") / "model"
+        return write_multilabel(out, model, config, **{"thresholds": [0.4, 0.4, 0.4], **more})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def topics_model(make_topics):
+    return make_topics()

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import wordgate
+
 GENERATE = Path(__file__).parents[1] / "docs" / "generate.py"
 
 
@@ -19,6 +21,12 @@ def test_the_generated_pages_are_up_to_date():
         file.name for file, text in pages().items() if file.read_text(encoding="utf-8") != text
     ]
     assert stale == [], "run: python docs/generate.py"
+
+
+def test_the_api_reference_lists_every_public_name():
+    page = (GENERATE.parent / "reference" / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\.\. auto\w+:: wordgate\.(\w+)$", page, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(wordgate.__all__)
 
 
 ROOT = GENERATE.parents[1]

@@ -39,15 +39,17 @@ def refusal(error, act):
 
 
 def test_parameters_are_got_set_and_cloned():
-    classifier = WordgateClassifier(hidden_size=9, settings={"lstm.epochs": 1}, seed=3)
+    classifier = WordgateClassifier(hidden_size=9, settings={"lstm.epochs": 1}, random_state=3)
     parameters = classifier.get_params()
-    assert (parameters["hidden_size"], parameters["seed"], parameters["model"]) == (9, 3, "lstm")
+    names = ("hidden_size", "random_state", "model")
+    assert [parameters[name] for name in names] == [9, 3, "lstm"]
     copy = clone(classifier)
     assert copy is not classifier
     assert copy.get_params() == parameters
     assert copy.set_params(epochs=2).epochs == 2
     assert (
-        repr(classifier) == "WordgateClassifier(hidden_size=9, seed=3, settings={'lstm.epochs': 1})"
+        repr(classifier)
+        == "WordgateClassifier(hidden_size=9, random_state=3, settings={'lstm.epochs': 1})"
     )
     with pytest.raises(ValueError, match="Invalid parameter 'hiden_size'"):
         classifier.set_params(hiden_size=3)
@@ -55,7 +57,7 @@ def test_parameters_are_got_set_and_cloned():
 
 def test_constructing_checks_and_changes_nothing():
     settings = {"no_such": 1}
-    assert WordgateClassifier(settings=settings, seed=-1).settings is settings
+    assert WordgateClassifier(settings=settings, random_state=-1).settings is settings
 
 
 def test_it_must_be_fitted_first(tmp_path):
@@ -143,7 +145,7 @@ def test_it_stands_at_the_end_of_a_pipeline(data):
     lower = FunctionTransformer(lambda column: [text.lower() for text in column])
     pipeline = Pipeline([("lower", lower), ("model", counting())]).fit(texts, labels)
     assert pipeline.predict(["WE LOVE IT"]).tolist() == ["good"]
-    assert pipeline.set_params(model__seed=5).get_params()["model__seed"] == 5
+    assert pipeline.set_params(model__random_state=5).get_params()["model__random_state"] == 5
 
 
 def test_grid_search_tries_its_settings(data, tiny):
@@ -219,11 +221,50 @@ def test_the_same_seed_gives_the_same_lstm(data, tiny):
     texts, labels, _ = data
 
     def proba(seed):
-        return WordgateClassifier(settings=tiny, seed=seed).fit(texts, labels).predict_proba(texts)
+        classifier = WordgateClassifier(settings=tiny, random_state=seed)
+        return classifier.fit(texts, labels).predict_proba(texts)
 
     first = proba(0)
     assert (proba(0) == first).all()
     assert not (proba(1) == first).all()
+
+
+def seed_of_fit(data, random_state):
+    texts, labels, _ = data
+    return counting(random_state=random_state).fit(texts, labels).predictor_.config.seed
+
+
+@pytest.mark.parametrize("make", [np.random.RandomState, np.random.default_rng])
+def test_a_generator_gives_each_fit_a_seed_of_its_own(data, make):
+    drawn = make(7)
+    seeds = [seed_of_fit(data, drawn) for _ in range(2)]
+    assert seeds[0] != seeds[1]
+    again = make(7)
+    assert [seed_of_fit(data, again) for _ in range(2)] == seeds
+    assert clone(counting(random_state=drawn)).random_state is not drawn
+
+
+def test_without_a_random_state_numpy_s_global_one_gives_the_seed(data):
+    before = np.random.get_state()
+    try:
+        np.random.seed(3)
+        seeds = [seed_of_fit(data, None) for _ in range(2)]
+        np.random.seed(3)
+        assert [seed_of_fit(data, None) for _ in range(2)] == seeds
+        assert seeds[0] != seeds[1]
+    finally:
+        np.random.set_state(before)
+
+
+def test_numpy_s_whole_numbers_are_seeds(data):
+    assert seed_of_fit(data, np.int64(11)) == 11
+
+
+def test_a_grid_search_sets_the_random_state(data):
+    texts, labels, groups = data
+    search = GridSearchCV(counting(), {"random_state": [3, 4]}, cv=GroupKFold(2))
+    search.fit(texts, labels, groups=groups)
+    assert search.best_estimator_.predictor_.config.seed == search.best_params_["random_state"]
 
 
 def test_named_settings_beat_the_others(data):
@@ -248,11 +289,8 @@ def test_named_settings_beat_the_others(data):
         (["a", "b", "c"], ["x", None, "y"], "label 2 of 3 is None, which is no label"),
         (["a", "b"], ["x", float("nan")], "label 2 of 2 is nan, which is no label"),
         (["a", "b"], ["x", pandas.NA], "label 2 of 2 is <NA>, which is no label"),
-        (
-            ["a", "b"],
-            [["x", "y"], ["z", "x"]],
-            "one label for each text is needed, as a word or a number; label 1",
-        ),
+        (["a", "b"], [["x", ["y"]], ["z"]], "a label is a word or a number, and several labels"),
+        (["a", "b"], [["x"], [None, "y"]], "a label of text 2 is None, which is no label"),
         (["a", "b"], None, "a list of labels is needed, not None"),
         (["a", None], ["x", "y"], "text 2 of 2 is None (NoneType), not a string"),
         ("ab", ["x", "y"], "there are 1 texts but 2 labels"),
@@ -266,9 +304,11 @@ def test_texts_and_labels_that_do_not_fit_are_refused(texts, labels, message):
 
 def test_bad_settings_are_refused_when_fitting(data):
     texts, labels, groups = data
-    assert refusal(SettingsError, lambda: counting(seed=-1).fit(texts, labels)) == (
-        "seed is -1; it must be a whole number from 0 to 4294967295"
-    )
+    for value, written in ((-1, "-1"), ("one", "'one'"), (1.5, "1.5")):
+        bad = counting(random_state=value)
+        assert refusal(SettingsError, lambda bad=bad: bad.fit(texts, labels)) == (
+            f"random_state is {written}; it must be a whole number from 0 to 4294967295"
+        )
     assert "no setting 'hiden'" in refusal(
         SettingsError, lambda: counting(settings={"hiden": 1}).fit(texts, labels)
     )
@@ -310,7 +350,7 @@ def test_it_is_quiet_unless_asked(data, tiny, capfd):
     "label", [["ok"], ["ok", "fine"], ("ok",), {"v": "ok"}, {"ok"}], ids=str
 )  # fmt: skip
 def test_lists_and_objects_are_no_labels(label):
-    with pytest.raises(DataError, match=r"^one label for each text is needed, as a word"):
+    with pytest.raises(DataError, match=r"^a label is a word or a number, and several labels"):
         WordgateClassifier(model="count").fit(["a b", "c d", "e f"], ["no", label, "no"])
 
 

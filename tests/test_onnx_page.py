@@ -1,4 +1,4 @@
-"""The program in docs/onnx.md: complete, short, and right from strings to labels."""
+"""The programs in docs/onnx.md: complete, short, and right from strings to labels."""
 
 import ast
 import re
@@ -15,7 +15,18 @@ pytest.importorskip("onnx", reason="needs the extra 'onnx'")
 pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 
 PAGE = (Path(__file__).parents[1] / "docs" / "onnx.md").read_text(encoding="utf-8")
-(PROGRAM,) = re.findall(r"^```python\n(.+?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PROGRAMS = dict(
+    zip(
+        ("words", "count", "transformer"),
+        re.findall(r"^```python\n(.+?)^```$", PAGE, re.MULTILINE | re.DOTALL),
+        strict=True,
+    )
+)
+NEEDED = {
+    "words": {"numpy", "onnxruntime"},
+    "count": {"numpy", "onnxruntime"},
+    "transformer": {"numpy", "onnxruntime", "tokenizers"},
+}
 TINY = {
     "lstm.epochs": 2,
     "lstm.min_updates": 1,
@@ -50,20 +61,21 @@ def bundle(request, tmp_path_factory, reviews):
     return folder
 
 
-def test_it_needs_onnxruntime_and_numpy_alone():
-    imported = [node for node in ast.walk(ast.parse(PROGRAM)) if isinstance(node, ast.Import)]
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_it_needs_few_packages(name):
+    nodes = list(ast.walk(ast.parse(PROGRAMS[name])))
+    imported = [node for node in nodes if isinstance(node, ast.Import)]
     names = {alias.name for node in imported for alias in node.names}
-    assert "import wordgate" not in PROGRAM
-    assert "from " not in PROGRAM
-    assert names - set(sys.stdlib_module_names) == {"numpy", "onnxruntime"}
-    assert len([line for line in PROGRAM.splitlines() if line]) <= 30
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert names - set(sys.stdlib_module_names) == NEEDED[name]
+    assert len([line for line in PROGRAMS[name].splitlines() if line]) <= 32
 
 
-def test_it_gives_the_labels_and_probabilities_of_the_bundle(bundle, tmp_path):
-    file = tmp_path / "m.onnx"
+def check_answers(bundle, file, program):
+    """Export a bundle, and let a program answer as the bundle does."""
     wordgate.export_onnx(bundle, file)
     done = subprocess.run(
-        [sys.executable, "-X", "utf8", "-c", PROGRAM, str(file)],
+        [sys.executable, "-X", "utf8", "-c", program, str(file)],
         input="".join(f"{text}\n" for text in TEXTS),
         capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
@@ -75,3 +87,30 @@ def test_it_gives_the_labels_and_probabilities_of_the_bundle(bundle, tmp_path):
     assert found == pytest.approx(predictor.predict_proba(asked).max(axis=1), abs=1e-5)
     assert [bool(label) for label, *_ in answers] == [text in asked for text in TEXTS]
     assert [text for *_, text in answers] == [text.rstrip() for text in TEXTS]
+
+
+def test_words_get_the_answers_of_the_bundle(bundle, tmp_path):
+    check_answers(bundle, tmp_path / "m.onnx", PROGRAMS["words"])
+
+
+@pytest.mark.parametrize("weights", ["tfidf", "counts"])
+def test_ngrams_get_the_answers_of_the_bundle(reviews, tmp_path, weights):
+    wordgate.train(
+        reviews, out=tmp_path / "model", model="count", settings={"count.weights": weights},
+        progress=Silent(),
+    )  # fmt: skip
+    check_answers(tmp_path / "model", tmp_path / "m.onnx", PROGRAMS["count"])
+
+
+@pytest.mark.needs("torch", "transformers", "tokenizers")
+def test_subwords_get_the_answers_of_the_bundle(reviews, tiny_bert, tmp_path):
+    settings = {
+        "transformer.model": str(tiny_bert),
+        "transformer.epochs": 1,
+        "transformer.min_updates": 0,
+        "transformer.max_tokens": 12,
+    }
+    wordgate.train(
+        reviews, out=tmp_path / "model", model="transformer", settings=settings, progress=Silent()
+    )
+    check_answers(tmp_path / "model", tmp_path / "m.onnx", PROGRAMS["transformer"])

@@ -127,8 +127,8 @@ def test_a_bad_value_is_named_with_what_is_allowed(name, value, told):
         (
             "notebook",
             {"lstm.bidirectional": True},
-            "lstm.embedding_updates=keras squares the gradient of each occurrence, which reading a"
-            " text twice takes apart; set lstm.bidirectional=false or lstm.embedding_updates=batch",
+            "lstm.embedding_updates=keras does not work with lstm.bidirectional=true; set"
+            " lstm.bidirectional=false or lstm.embedding_updates=batch",
         ),
         (
             "notebook",
@@ -327,3 +327,61 @@ def test_whoever_sets_the_epochs_means_all_of_them():
 def test_the_last_epoch_is_kept_only_where_the_schedule_has_an_end():
     with pytest.raises(SettingsError, match=r"set lstm\.schedule=one-cycle or another"):
         load_settings("default", {"lstm.epoch_score": "last"})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("balanced", "balanced"),
+        (" none ", "none"),
+        ("spam=5,ham=1", {"spam": 5.0, "ham": 1.0}),
+        (" two words = 0.5 , a=b=2", {"two words": 0.5, "a=b": 2.0}),
+        ({"spam": "5", 1: 2}, {"spam": 5.0, "1": 2.0}),
+    ],
+)
+def test_weights_of_labels_are_typed_or_given(value, expected):
+    assert load_settings("default", {"class_weight": value}).flat()["class_weight"] == expected
+
+
+def test_weights_of_labels_stand_in_a_table_of_a_recipe(tmp_path):
+    recipe = own_recipe(tmp_path, '[class_weight]\nspam = 5\n"a,b=c.d" = 0.5\n')
+    settings = load_settings(recipe)
+    assert settings.class_weight == {"spam": 5.0, "a,b=c.d": 0.5}
+    assert settings.set_by_user == {"class_weight"}
+    assert load_settings(recipe, {"class_weight": "none"}).class_weight == "none"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (
+            "heavy",
+            "class_weight is 'heavy'; it must be 'none', 'moderate', 'balanced', or labels with"
+            " their weights, such as spam=5,ham=1",
+        ),
+        (
+            {},
+            "class_weight is {}; it must be 'none', 'moderate', 'balanced', or labels with their"
+            " weights, such as spam=5,ham=1",
+        ),
+        (
+            "spam=5,ham",
+            "class_weight is 'spam=5,ham'; it must be 'none', 'moderate', 'balanced', or labels"
+            " with their weights, such as spam=5,ham=1",
+        ),
+        (
+            "spam=much",
+            "class_weight gives 'spam' the weight 'much'; it must be a finite number above 0",
+        ),
+        (
+            {"spam": 0},
+            "class_weight gives 'spam' the weight 0; it must be a finite number above 0",
+        ),
+        (
+            {"spam": float("inf")},
+            "class_weight gives 'spam' the weight inf; it must be a finite number above 0",
+        ),
+    ],
+)
+def test_weights_of_labels_that_are_none_are_named(value, told):
+    assert refusal("default", {"class_weight": value}).splitlines()[1:] == [f"  {told}"]

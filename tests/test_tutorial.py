@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from tests.conftest import write_reviews
 
+import wordgate
+
 FOLDER = Path(__file__).parents[1] / "docs" / "tutorial"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LIMITS = 300, 600  # 50 tweets: enough for every cell to have something to do; or 100
-WHOLE_TEST = 12_000  # rows: about a fifth of the tweets, when all of them are read
+TEST_ROWS = "2,399"  # of the sample that the notebooks use by default
 ABSOLUTE = re.compile(
     r"(?<![\w.:/])/(?:tmp|work|home|root|Users|usr|opt|var|mnt|content)/|[A-Z]:\\\\"
 )
@@ -49,7 +51,7 @@ def run(source, names):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, twitter_training):
-    """A folder to run in, shared by all as a reader's is, and some tweets where wordgate looks."""
+    """A folder that all notebooks run in, and some tweets where wordgate looks for them."""
     folder = tmp_path_factory.mktemp("tutorial")
     file = folder / "data" / "twitter-entity-sentiment" / twitter_training.name
     file.parent.mkdir(parents=True)
@@ -62,15 +64,34 @@ def place(tmp_path_factory, twitter_training):
 @every_notebook
 def test_a_notebook_runs_on_few_rows(path, place, monkeypatch, how_many):
     pytest.importorskip("sentence_transformers", reason="needs the extra 'distill'")
+    plt = pytest.importorskip("matplotlib.pyplot", reason="needs the dependency group 'tutorial'")
     monkeypatch.chdir(place)
     monkeypatch.setenv("WORDGATE_DATA_HOME", str(place / "data"))
     monkeypatch.setenv("WORDGATE_TUTORIAL_LIMIT", str(how_many(*LIMITS)))
     names = {"__name__": "__main__"}
     for cell in code_cells(path):
         run("".join(cell["source"]), names)
-    ladder = names["ladder"]()
-    assert len(ladder) >= 2
-    assert ladder["accuracy"].between(0, 1).all()
+    plt.close("all")
+    results = names["results"]()
+    assert len(results) >= 2
+    assert results["accuracy"].between(0, 1).all()
+
+
+@every_notebook
+def test_only_the_public_interface_is_used(path):
+    for cell in code_cells(path):
+        for node in ast.walk(ast.parse("".join(cell["source"]))):
+            if isinstance(node, ast.ImportFrom):
+                assert not node.module.startswith("wordgate"), ast.unparse(node)
+            if isinstance(node, ast.Import):
+                assert not any(name.name.startswith("wordgate.") for name in node.names)
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "wordgate":
+                assert node.attr in wordgate.__all__
+
+
+@every_notebook
+def test_it_shows_a_figure(path):
+    assert '"image/png"' in printed(path)
 
 
 def test_there_are_five_in_their_order():
@@ -104,10 +125,10 @@ def test_nothing_tells_where_or_when_it_ran(path):
 
 
 @every_notebook
-def test_the_stored_run_read_all_rows(path):
-    judged = re.findall(r"judged on ([\d,]+) rows", printed(path))
-    assert judged
-    assert all(int(n.replace(",", "")) > WHOLE_TEST for n in judged), "run: make tutorial"
+def test_the_stored_run_used_the_default_sample(path):
+    n_rows = re.findall(r"evaluated on ([\d,]+) rows", printed(path))
+    assert n_rows
+    assert set(n_rows) == {TEST_ROWS}, "run: make tutorial"
 
 
 @every_notebook

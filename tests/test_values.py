@@ -131,11 +131,20 @@ def test_what_is_no_column_of_texts_is_refused_by_name(values, message):
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("labels", ["ok", b"ok", {"a": LABELS, "b": LABELS}, 3])
+@pytest.mark.parametrize("labels", ["ok", b"ok", 3])
 def test_what_is_no_column_of_labels_is_refused(labels):
     for call in (WordgateClassifier(model="count").fit, lambda *a: list(GroupedSplit(4).split(*a))):
         with pytest.raises(DataError, match=r"^a (list|column) of labels is needed, not "):
             call(TEXTS, labels)
+
+
+def test_two_columns_of_labels_are_columns_of_zero_and_one():
+    columns = {"a": LABELS, "b": LABELS}
+    with pytest.raises(DataError, match=r"^2 columns of labels don't hold numbers: each such"):
+        WordgateClassifier(model="count").fit(TEXTS, columns)
+    marks = {"a": [0, 1, 2, 1] * 10, "b": [1, 0] * 20}
+    with pytest.raises(DataError, match=r"^the labels hold 2 in row 3, column 'a': each such"):
+        WordgateClassifier(model="count").fit(TEXTS, marks)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""Execute the tutorial's notebooks in their order and keep what they print: `make tutorial`.
+"""Execute the notebooks of the tutorial in order and store their outputs: `make tutorial`.
 
-They need the tweets: where WORDGATE_DATA_HOME says, else from the folder of real data that the
-benchmarks use (WORDGATE_REAL_DATA), else through kagglehub. What they write, models and word
-vectors, goes to a temporary folder that all of them share.
+The tweets are taken from the folder WORDGATE_DATA_HOME, else from the folder of real data that the
+benchmarks use (WORDGATE_REAL_DATA), else downloaded with kagglehub. Models and word vectors are
+written to a temporary folder that all notebooks share.
 """
 
 import argparse
@@ -27,11 +27,11 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-"""The same on every machine: neither versions nor times."""
+"""The same on every machine: no versions and no times."""
 
 
 def notebooks() -> list[Path]:
-    """Name the notebooks in their order."""
+    """List the notebooks in order."""
     return sorted(HERE.glob("*.ipynb"))
 
 
@@ -43,7 +43,7 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         folder: Where it runs.
 
     Returns:
-        The notebook, without anything that tells where or when it ran.
+        The notebook, without any trace of where or when it ran.
 
     Raises:
         nbclient.exceptions.CellExecutionError: A cell failed.
@@ -65,7 +65,7 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
 
 
 def provide_data(folder: Path) -> None:
-    """Let the data set be found by its name, unless the user says where, or has no such file."""
+    """Make the data set available by its name, unless WORDGATE_DATA_HOME is set."""
     if DATA_HOME in os.environ or not (REAL_DATA / FILE).exists():
         return
     place = folder / NAME / FILE

@@ -9,6 +9,8 @@ TYPE_CHECKING = False  # typing's own takes a while, in which a Ctrl-C would end
 if TYPE_CHECKING:
     from typing import Any
 
+    from wordgate.bundle.metrics import Metrics
+    from wordgate.data import Table, read_table
     from wordgate.errors import (
         BundleError,
         DataError,
@@ -17,16 +19,18 @@ if TYPE_CHECKING:
         WordgateError,
     )
     from wordgate.estimator import WordgateClassifier
-    from wordgate.evaluation.comparison import Comparison
+    from wordgate.evaluation.comparison import Comparison, ModelResult, PairedTest
     from wordgate.experiments.audit import audit
     from wordgate.experiments.compare import compare
+    from wordgate.experiments.compare_models import ModelComparison, compare_models
     from wordgate.experiments.distill import Distilled, distill
-    from wordgate.experiments.evaluate import evaluate
+    from wordgate.experiments.evaluate import Evaluation, evaluate
     from wordgate.experiments.export import Exported, export_onnx
     from wordgate.experiments.train import Training, train
     from wordgate.interchange.keras import import_keras
     from wordgate.prediction.explanation import Explanation
     from wordgate.prediction.predictor import Predictor, load
+    from wordgate.runtime.progress import Console, Progress, Silent
     from wordgate.scoring.scoring import Scored, score
     from wordgate.split.audit import Audit
     from wordgate.split.folds import GroupedSplit
@@ -37,30 +41,43 @@ __all__ = [
     "Audit",
     "BundleError",
     "Comparison",
+    "Console",
     "DataError",
     "Distilled",
+    "Evaluation",
     "Explanation",
     "Exported",
     "GroupedSplit",
+    "Metrics",
     "MissingExtraError",
+    "ModelComparison",
+    "ModelResult",
+    "PairedTest",
     "Predictor",
+    "Progress",
     "Scored",
     "SettingsError",
+    "Silent",
+    "Table",
     "Training",
     "WordgateClassifier",
     "WordgateError",
     "audit",
     "compare",
+    "compare_models",
     "distill",
     "evaluate",
     "export_onnx",
     "import_keras",
     "load",
+    "read_table",
     "score",
     "train",
 ]
 
 _NAMES = {
+    "wordgate.bundle.metrics": ("Metrics",),
+    "wordgate.data": ("Table", "read_table"),
     "wordgate.errors": (
         "BundleError",
         "DataError",
@@ -69,16 +86,18 @@ _NAMES = {
         "WordgateError",
     ),
     "wordgate.estimator": ("WordgateClassifier",),
-    "wordgate.evaluation.comparison": ("Comparison",),
+    "wordgate.evaluation.comparison": ("Comparison", "ModelResult", "PairedTest"),
     "wordgate.experiments.audit": ("Audit", "audit"),
     "wordgate.experiments.compare": ("compare",),
+    "wordgate.experiments.compare_models": ("ModelComparison", "compare_models"),
     "wordgate.experiments.distill": ("Distilled", "distill"),
-    "wordgate.experiments.evaluate": ("evaluate",),
+    "wordgate.experiments.evaluate": ("Evaluation", "evaluate"),
     "wordgate.experiments.export": ("Exported", "export_onnx"),
     "wordgate.experiments.train": ("Training", "train"),
     "wordgate.interchange.keras": ("import_keras",),
     "wordgate.prediction.explanation": ("Explanation",),
     "wordgate.prediction.predictor": ("Predictor", "load"),
+    "wordgate.runtime.progress": ("Console", "Progress", "Silent"),
     "wordgate.scoring.scoring": ("Scored", "score"),
     "wordgate.split.folds": ("GroupedSplit",),
 }

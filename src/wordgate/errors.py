@@ -1,4 +1,4 @@
-"""Errors that a user can mend: each is one clear message."""
+"""Errors that a user can correct, each with a message that says how."""
 
 import difflib
 import re
@@ -8,23 +8,23 @@ _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>.*)",
 
 
 class WordgateError(Exception):
-    """The base of every error whose message is meant for the user."""
+    """Base class of all errors that a user can correct."""
 
 
 class DataError(WordgateError):
-    """The data given can't be read or used as asked."""
+    """The data cannot be read, or not be used as requested."""
 
 
 class SettingsError(WordgateError):
-    """A setting, recipe or option is unknown or out of range."""
+    """A setting, recipe or option is unknown, out of range or has no effect."""
 
 
 class BundleError(WordgateError):
-    """A saved model is missing, damaged, altered or too new."""
+    """A saved model is missing, damaged, changed or from a newer version, or cannot be written."""
 
 
 class MissingExtraError(WordgateError, ImportError):
-    """An optional package is needed and absent."""
+    """A package of an extra is needed and not installed. It is also an `ImportError`."""
 
     def __init__(self, purpose: str, extra: str):
         super().__init__(

@@ -1,4 +1,4 @@
-"""A scikit-learn estimator over wordgate's models."""
+"""A scikit-learn estimator for the models of wordgate."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +13,12 @@ from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.data.labels import alike_labels, missing_labels
+from wordgate.data.targets import read_targets
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.keys import group_keys
 from wordgate.errors import DataError, SettingsError
+from wordgate.experiments.evaluate import predicted
+from wordgate.experiments.fitting import check_settings
 from wordgate.experiments.reading import Unlabelled
 from wordgate.experiments.resolving import (
     as_names,
@@ -31,59 +34,64 @@ from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
-from wordgate.settings import checked_seed, flat_overrides, setting_fields
-from wordgate.tables.encoding import without_surrogates
+from wordgate.settings import LARGEST_SEED, checked_seed, flat_overrides, setting_fields
 from wordgate.tables.values import (
     checked_column,
     checked_groups,
     checked_texts,
-    is_empty,
-    is_missing,
 )
 from wordgate.training.families import check_device, check_family
 from wordgate.training.fitting import FitData, RunContext
 
 require_extra("train", "WordgateClassifier")
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
+from sklearn.utils import check_random_state  # noqa: E402
 from sklearn.utils.validation import check_is_fitted  # noqa: E402
 
 _OF_FILES = {"split", "test_size", "stratify", "empty_texts"}
-"""The settings that say how a file is read and split."""
+"""Settings of reading and splitting files, which have no effect here."""
 
 
 class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A text classifier that reads word order, for scikit-learn's tools.
+    """A scikit-learn classifier for texts.
 
-    It works in pipelines, `clone`, `cross_val_score` and `GridSearchCV`. Part of what `fit` is
-    given is held out for validation, in whole groups if groups are given.
+    It works with pipelines, `clone`, `cross_val_score` and `GridSearchCV`. `fit` splits a
+    validation set off the training texts, by whole groups if there are groups.
 
     Args:
         model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
-        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; None for
-            ``taught`` with a teacher, else ``default``.
-        settings: Single settings that beat the recipe's.
+        recipe: The name of a recipe, or the path of a ``.toml`` file; None for ``taught`` with a
+            teacher, else ``default``.
+        settings: Values of single settings by name, such as ``{"lstm.pooling": "last"}``, which
+            override the recipe.
         vectors: A file of pretrained word vectors, or the name of a public one.
-        teacher: What teaches an LSTM or MLP: a transformer to fine-tune first (a folder,
-            ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list of several.
-        teaching_minutes: How long fitting the teacher and labelling may take; None for no limit.
-        hidden_size: Beats the recipe's and that of `settings`, like those that follow; None leaves
-            it.
-        embedding_size: Size of the word vectors; not with `vectors`, which have their own.
-        learning_rate: Adam's rate at its highest.
-        epochs: Passes over the training texts.
-        seed: Random seed.
+        teacher: The teacher of an LSTM or MLP (Hinton et al. 2015): a transformer to fine-tune
+            first (a folder, ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list
+            of several.
+        teaching_minutes: Time limit in minutes for fine-tuning the teacher and labelling; None for
+            no limit.
+        hidden_size: Number of hidden units. This and the next four arguments override `settings`
+            and the recipe, unless they are None.
+        embedding_size: Dimensions of the word vectors; not with `vectors`, which have their own.
+        learning_rate: Maximum learning rate of Adam.
+        epochs: Maximum number of epochs.
+        class_weight: The weights of the labels in the loss: ``balanced``, ``moderate``, ``none``,
+            or a mapping of labels to weights; labels that are not in it have weight 1.
+        random_state: The random seed, a number; or a numpy `RandomState` or `Generator`, or None
+            for the global one of numpy, from which each `fit` draws a seed.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        threads: In how many threads to fit and to predict on the processor; None for what the
-            environment variable WORDGATE_THREADS says, else OMP_NUM_THREADS, which joblib sets for
-            its workers, else for as many as there are cores.
-        verbose: Whether to show the epochs on standard error.
+        threads: Number of CPU threads for training and prediction; None for the environment
+            variable WORDGATE_THREADS, then OMP_NUM_THREADS (which joblib sets for its workers),
+            then the number of cores.
+        verbose: Whether to show progress on standard error.
 
     Attributes:
-        classes_: The labels, sorted, in the order of the probabilities' columns.
-        predictor_: The fitted model.
-        history_: One record an epoch.
-        coverage_: How many words had a pretrained vector; None without any.
-        taught_: How the model was taught; None without `teacher`.
+        classes_: The labels, sorted, in the order of the columns of `predict_proba`: array
+            [classes]. For an indicator matrix, the names of its columns, or their numbers.
+        predictor_: The fitted `Predictor`.
+        history_: One entry per epoch, with losses (in nats), accuracies and seconds.
+        coverage_: How many words have a pretrained vector; None without `vectors`.
+        taught_: The teacher and its predictions; None without `teacher`.
     """
 
     def __init__(
@@ -99,7 +107,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         embedding_size: int | None = None,
         learning_rate: float | None = None,
         epochs: int | None = None,
-        seed: int = 0,
+        class_weight: str | Mapping[Any, float] | None = None,
+        random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         device: str = "auto",
         threads: int | None = None,
         verbose: bool = False,
@@ -114,7 +123,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.embedding_size = embedding_size
         self.learning_rate = learning_rate
         self.epochs = epochs
-        self.seed = seed
+        self.class_weight = class_weight
+        self.random_state = random_state
         self.device = device
         self.threads = threads
         self.verbose = verbose
@@ -122,35 +132,42 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(
         self,
         X: Iterable[str],  # noqa: N803
-        y: Iterable[Any],
+        y: Any,
         groups: Iterable[Any] | None = None,
+        sample_weight: Iterable[float] | None = None,
         unlabelled: Iterable[str] | None = None,
     ) -> "WordgateClassifier":
-        """Fit the model.
+        """Train the model.
 
         Args:
             X: The texts: a list, an array, a pandas or polars Series, or a frame, data set or
-                mapping of one column. None may be empty.
-            y: Their labels, of any type that can be sorted, in any of these forms.
-            groups: Groups whose rows must not be parted between training and validation, likewise.
-                A row whose group is missing or blank is a group of its own, with its exact copies.
+                mapping with one column. No text may be empty.
+            y: The labels, of any sortable type, in any of these forms. If a text can have several:
+                a list of labels for each text, or an indicator matrix of 0 and 1, which is an
+                array, a sparse matrix, or a frame with one column per label.
+            groups: Groups whose rows are kept together when the validation set is split off, in
+                any of these forms. A row whose group is missing or blank is a group of its own,
+                together with its exact duplicates.
+            sample_weight: The weight of each text in training, 0 or more; None for equal weights.
             unlabelled: Texts without labels, for the teacher to label.
 
         Returns:
-            Itself.
+            The estimator itself.
 
         Raises:
-            DataError: Texts and labels don't fit together, there is only one label, or the word
-                vectors can't be found or read.
-            SettingsError: A setting is unknown, out of range or without effect.
+            DataError: Texts and labels differ in number, there is only one label, or the word
+                vectors cannot be found or read.
+            SettingsError: A setting is unknown, out of range or has no effect.
+            MissingExtraError: A package for this family is not installed.
         """
         texts = checked_texts(X)
-        classes, targets = _numbered(y, len(texts))
-        names = _names(classes)
-        written = [names[target] for target in targets.tolist()]
+        given = read_targets(y, len(texts))
+        names, targets = given.names, given.targets
+        several = targets.ndim == 2
+        written = [] if several else [names[target] for target in targets.tolist()]
         for remark in alike_labels(names) + missing_labels(written, advice=""):
             warnings.warn(remark, stacklevel=2)
-        seed, n_threads = checked_seed(self.seed), choose_threads(self.threads)
+        seed, n_threads = _seed_of(self.random_state), choose_threads(self.threads)
         progress: Progress = Console(verbose=True) if self.verbose else Silent()
         check_family(self.model)
         check_device(self.model, self.device, progress)
@@ -164,16 +181,22 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             progress=progress,
         )
         if teaching is not None:
-            teaching.check_labels(names)
+            teaching.check_labels(names, multilabel=several)
             if more:
                 teaching = replace(teaching, unlabelled=Unlabelled.beside(texts, None, more))
         settings, vectors = resolve_vectors(self.vectors, settings, progress)
         named = checked_groups(groups, len(texts))
-        dataset = Dataset(texts, targets, None if named is None else group_keys(texts, named))
+        dataset = Dataset(
+            texts,
+            targets,
+            None if named is None else group_keys(texts, named),
+            weights=_weights(sample_weight, len(texts)),
+        )
         vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
         parts = hold_out(dataset, names, settings.valid_size, seed)
         fit_data = FitData(*parts, names, vocabulary_of, vectors)
-        no_test = Dataset([], np.zeros(0, np.int64))
+        check_settings(settings, fit_data)
+        no_test = Dataset([], targets[:0])
         context = RunContext(seed, progress, self.device, self.threads)
         with limited_blas(n_threads):
             calibrated, self.taught_ = fit_model(
@@ -186,12 +209,15 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             seed=seed,
             recipe=str(recipe),
             settings=(fitted.settings or settings).model_dump(mode="json"),
+            set_by_user=tuple(sorted(settings.set_by_user)),
             data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
             vectors=began.name if (began := vectors_of(vectors, self.taught_)) else None,
             temperature=calibrated.temperature,
+            multilabel=several,
+            thresholds=calibrated.thresholds_by_label(),
             environment=environment("torch", "scikit-learn") | dict(fitted.engine),
         )
-        self.classes_ = classes
+        self.classes_ = given.classes
         self.predictor_ = Predictor(fitted.model, config)
         self.history_ = list(fitted.history)
         self.coverage_ = fitted.coverage
@@ -199,28 +225,65 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
-        """Give each text its most probable label, as an array [n] of the labels' own type.
+        """Predict the most probable label of each text, or its labels.
 
         Args:
-            X: The texts, in any form that `fit` takes; a single string is one text.
+            X: The texts, in any form that `fit` accepts; a single string is one text.
+
+        Returns:
+            The most probable label of each text: array [n], of the type of the labels in `fit`. If
+            a text can have several labels: an indicator matrix, int64 [n, classes], 1 for each
+            label whose probability is at least its threshold; the columns are in the order of
+            `classes_`.
+
+        Raises:
+            DataError: `X` contains something other than strings, or an empty text.
         """
-        best = self.predict_log_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[best])
+        check_is_fitted(self, "predictor_")
+        output = predicted(self.predictor_, X)
+        if self.predictor_.config.multilabel:
+            return output.given().astype(np.int64)
+        return np.asarray(self.classes_[output.classes()])
 
     def predict_proba(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
-        """Give float64 [n, classes]; the columns follow `classes_`."""
+        """Predict the probability of each label for each text.
+
+        Args:
+            X: The texts, in any form that `fit` accepts; a single string is one text.
+
+        Returns:
+            float64 [n, classes]; the columns are in the order of `classes_`. Each row sums to 1,
+            unless a text can have several labels.
+
+        Raises:
+            DataError: `X` contains something other than strings, or an empty text.
+        """
         return np.exp(self.predict_log_proba(X))
 
     def predict_log_proba(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
-        """Give float64 [n, classes]; the columns follow `classes_`."""
+        """Predict the natural logarithm of the probability of each label for each text.
+
+        Args:
+            X: The texts, in any form that `fit` accepts; a single string is one text.
+
+        Returns:
+            float64 [n, classes]; the columns are in the order of `classes_`.
+
+        Raises:
+            DataError: `X` contains something other than strings, or an empty text.
+        """
         check_is_fitted(self, "predictor_")
         return self.predictor_.log_proba(X)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the fitted model as a bundle, which `wordgate.load` and the commands read.
+        """Save the fitted model in a folder, for `wordgate.load` and the command line.
+
+        Args:
+            path: The folder to write.
+            overwrite: Whether to replace an existing model.
 
         Raises:
-            BundleError: There is something at `path` that may not be replaced.
+            BundleError: `path` exists and may not be replaced.
         """
         check_is_fitted(self, "predictor_")
         write_bundle(self._bundle, path, overwrite=overwrite)
@@ -231,10 +294,14 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
+        tags.classifier_tags.multi_label = True
         return tags
 
     def _overrides(self) -> dict[str, object]:
-        named: dict[str, object] = {"teacher.models": as_names(self.teacher)}
+        named: dict[str, object] = {
+            "teacher.models": as_names(self.teacher),
+            "class_weight": self.class_weight,
+        }
         fields = setting_fields()
         for name in ("hidden_size", "embedding_size", "learning_rate", "epochs"):
             own = f"{self.model}.{name}"
@@ -247,47 +314,31 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return overrides
 
 
-def _numbered(y: Iterable[Any], n_texts: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Give the distinct labels, sorted, and the number of each text's label, int64 [n]."""
-    labels = checked_column(y, "labels")
-    if len(labels) != n_texts:
-        raise DataError(f"there are {n_texts:,} texts but {len(labels):,} labels")
-    for position, label in enumerate(labels):
-        if is_missing(label) or (isinstance(label, str) and is_empty(label)):
-            plain = label.item() if isinstance(label, np.generic) else label
-            raise DataError(f"label {position + 1} of {n_texts} is {plain!r}, which is no label")
-        if isinstance(label, list | tuple | dict | set | frozenset):
-            raise DataError(
-                f"one label for each text is needed, as a word or a number; label {position + 1} of"
-                f" {n_texts} is {label!r}"
-            )
-    column = np.asarray(labels)
-    if column.dtype.kind == "U" and not all(isinstance(label, str) for label in labels):
-        column = np.asarray(labels, object)  # words and numbers, which numpy would make words of
-    if column.ndim != 1:
-        raise DataError(f"one label for each text is needed, not {labels[0]!r}")
+def _seed_of(random_state: Any) -> int:
+    """Give the seed of a fit: a number as it is, else one that the generator draws.
+
+    Raises:
+        SettingsError: It is neither a seed nor a generator.
+    """
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(LARGEST_SEED, endpoint=True))
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return int(check_random_state(random_state).randint(LARGEST_SEED, dtype=np.int64))
+    return checked_seed(random_state, "random_state")
+
+
+def _weights(sample_weight: Iterable[float] | None, n_texts: int) -> NDArray[np.float32] | None:
+    """Give the weight of each text, float32 [n].
+
+    Raises:
+        DataError: They are no numbers, or not as many as texts.
+    """
+    if sample_weight is None:
+        return None
+    column = checked_column(sample_weight, "weights")
+    if len(column) != n_texts:
+        raise DataError(f"there are {n_texts:,} texts but {len(column):,} weights")
     try:
-        classes, targets = np.unique(column, return_inverse=True)
-    except TypeError as error:
-        raise DataError(f"the labels can't be sorted: {error}") from error
-    if len(classes) < 2:
-        shown = f"; all are {str(classes[0])!r}" if len(classes) else ""
-        raise DataError(f"a classifier needs two labels or more{shown}")
-    return classes, targets.astype(np.int64)
-
-
-def _names(classes: NDArray[Any]) -> list[str]:
-    """Name the labels as they are written in a folder and answered over HTTP."""
-    written: dict[str, Any] = {}
-    for label in classes:
-        written_as = (
-            label.decode("utf-8", "backslashreplace") if isinstance(label, bytes) else label
-        )
-        name = without_surrogates(str(written_as))
-        if name in written:
-            raise DataError(
-                f"the labels {written[name]!r} and {label!r} are written alike, as '{name}': give"
-                " one of them another name"
-            )
-        written[name] = label
-    return list(written)
+        return np.array(column, np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the weights of the texts are no numbers: {error}") from error

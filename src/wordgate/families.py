@@ -19,6 +19,7 @@ class Family:
     Attributes:
         name: Its name on the command line, in bundles and in `metrics.json`.
         title: Its name in reports, as in "the LSTM model".
+        summary: What it is, in a line.
         fitting: What fitting it is called in messages.
         tables: The tables of settings that it reads, besides the settings outside tables.
         fit: Fits a model to `FitData` by `Settings` in a `RunContext`, and gives a `Fitted`.
@@ -33,11 +34,11 @@ class Family:
         extra: The extra that fitting and predicting need besides; None for none.
         can_be_taught: Whether it can learn from a teacher.
         can_resume: Whether its training is kept against an interruption.
-        can_export: Whether its models can be exported to ONNX.
     """
 
     name: str
     title: str
+    summary: str
     fitting: str
     tables: tuple[str, ...]
     fit: str
@@ -50,7 +51,6 @@ class Family:
     extra: str | None = None
     can_be_taught: bool = False
     can_resume: bool = False
-    can_export: bool = False
 
     @property
     def uses_torch(self) -> bool:
@@ -74,6 +74,7 @@ FAMILIES = {
         Family(
             "count",
             "counts",
+            "Logistic regression on weighted counts of word and character n-grams.",
             "training on word counts",
             ("count",),
             fit="training.count:fit_count",
@@ -84,6 +85,7 @@ FAMILIES = {
         Family(
             "logreg",
             "averaged-vectors",
+            "Logistic regression on the average of a text's word vectors.",
             "training on averaged word vectors",
             (*_WORDS, "average", "logreg"),
             fit="training.average:fit_logreg",
@@ -91,13 +93,13 @@ FAMILIES = {
             vectors="required",
             cpu_alone=True,
             packages=("scipy",),
-            can_export=True,
         ),
         Family(
             "mlp",
             "MLP",
+            "A small neural network on the average of a text's word vectors.",
             "training an MLP",
-            (*_WORDS, "average", "mlp", "teacher"),
+            (*_WORDS, "average", "loss", "mlp", "teacher"),
             fit="training.average:fit_mlp",
             load="models.average:load_mlp",
             vectors="required",
@@ -105,13 +107,13 @@ FAMILIES = {
             packages=(TORCH,),
             can_be_taught=True,
             can_resume=True,
-            can_export=True,
         ),
         Family(
             "lstm",
             "LSTM",
+            "A recurrent network that reads a text word by word, in order.",
             "training an LSTM",
-            (*_WORDS, "lstm", "teacher"),
+            (*_WORDS, "loss", "lstm", "teacher"),
             fit="training.lstm:fit_lstm",
             load="models.lstm:LSTMModel.from_state",
             engine="training.lstm_trainer:engine_of",
@@ -119,13 +121,13 @@ FAMILIES = {
             packages=(TORCH,),
             can_be_taught=True,
             can_resume=True,
-            can_export=True,
         ),
         Family(
             "transformer",
             "transformer",
+            "A pretrained network that attends to all words at once, fine-tuned.",
             "fine-tuning a transformer",
-            ("transformer",),
+            ("loss", "transformer"),
             fit="training.transformer:fit_transformer",
             load="models.transformer:TransformerModel.from_state",
             engine="training.transformer:engine_of",

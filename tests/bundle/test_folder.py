@@ -109,10 +109,10 @@ def test_a_file_that_prediction_reads_is_refused_if_it_is_missing(count_model, c
 
 def test_a_newer_bundle_is_refused_by_name(count_model, copied):
     folder = copied(count_model)
-    edit_json(folder, "config.json", lambda config: config | {"schema_version": 4})
+    edit_json(folder, "config.json", lambda config: config | {"schema_version": 5})
     assert refusal(folder) == (
-        f"{folder} was written by a newer wordgate: its layout is version 4,"
-        " this one reads up to 3; pip install --upgrade wordgate"
+        f"{folder} was written by a newer wordgate: its layout is version 5,"
+        " this one reads up to 4; pip install --upgrade wordgate"
     )
 
 

@@ -232,14 +232,17 @@ def test_a_bundle_without_metrics_says_so_in_its_card(count_training, tmp_path):
     from dataclasses import replace
 
     write_bundle(replace(count_training.training.bundle, metrics=None), tmp_path / "m")
-    assert "It has not been evaluated on test rows." in (tmp_path / "m" / "README.md").read_text()
+    assert (
+        "The model has not been evaluated on test rows."
+        in (tmp_path / "m" / "README.md").read_text()
+    )
     assert BundleFolder.open(tmp_path / "m").metrics() is None
 
 
 def test_the_card_tells_what_the_model_is_worth(count_model):
     card = (count_model.folder / "README.md").read_text(encoding="utf-8")
     metrics = count_model.metrics
-    assert "It gives a text one of 2 labels: `bad`, `good`." in card
+    assert "It assigns one of 2 labels to a text: `bad`, `good`." in card
     assert f"| accuracy | {metrics.accuracy:.3f} |" in card
     assert f"- source: {count_model.data}\n- rows: 300\n- text: text\n" in card
     assert metrics.split.reason in card

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 
 import pytest
 
@@ -12,6 +13,15 @@ def test_help_names_the_commands(wordgate):
     for command in ("demo", "train", "evaluate", "predict", "explain", "info", "import-keras"):
         assert f"\n  {command} " in ended.out
         assert wordgate(command, "-h").code == 0
+
+
+@pytest.mark.parametrize("width", ["50", "64", "80", "100"])
+def test_no_line_of_help_breaks_inside_a_word(wordgate, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", width)
+    for command in ("demo", "train", "serve", "vectors distill", "recipe show"):
+        out = wordgate(*command.split(), "--help").out
+        assert not re.search(r"[a-z0-9]-$", out, flags=re.MULTILINE)
+        assert "\u2011" not in out
 
 
 def test_the_version_is_told(wordgate):
@@ -30,7 +40,7 @@ def test_train_prints_the_result_and_tells_the_rest(trained, tmp_path):
     ended = trained()
     assert ended.code == 0
     assert ended.out.startswith("\nAccuracy on 60 test rows, 95 % interval\n  this model (counts) ")
-    assert "\nOf 60 test rows 0 (0.0%) have their group in train, " in ended.out
+    assert "\nOf 60 test rows, 0 (0.0%) have their group in train, " in ended.out
     assert f"\nSaved in {tmp_path}/m. Try: wordgate predict {tmp_path}/m 'a text'\n" in ended.out
     assert ended.err.startswith("Reading ")
     assert " ...\nreviews.csv: 300 texts, 2 labels\n  text = column 3" in ended.err
@@ -79,6 +89,13 @@ def test_settings_of_every_network_have_flags_of_their_own(wordgate, reviews, tm
     assert found == [1, 32, 0.01]
 
 
+def test_weights_of_labels_have_a_flag(wordgate, reviews, tmp_path):
+    options = ["--family", "count", "--class-weight", "good=5", "--out", tmp_path / "m"]
+    wordgate("train", reviews, *options, "--set", "count.c=1")
+    assert package.load(tmp_path / "m").config.settings["class_weight"] == {"good": 5.0}
+    assert "class_weight=good=5 (recipe: none)" in wordgate("info", tmp_path / "m").out
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -90,6 +107,10 @@ def test_settings_of_every_network_have_flags_of_their_own(wordgate, reviews, tm
             ("--batch-size", "8", "--set", "lstm.batch_size=9"),
             "--batch-size and --set lstm.batch_size are the same setting: give one",
         ),
+        (
+            ("--class-weight", "balanced", "--set", "class_weight=none"),
+            "--class-weight and --set class_weight are the same setting: give one",
+        ),
     ],
 )
 def test_a_flag_that_would_be_idle_or_overruled_is_refused(
@@ -100,10 +121,19 @@ def test_a_flag_that_would_be_idle_or_overruled_is_refused(
     assert said in ended.err
 
 
+def test_weights_of_a_label_that_the_data_lacks_are_refused(wordgate, reviews, tmp_path):
+    options = ["--family", "count", "--class-weight", "god=2", "--out", tmp_path / "m"]
+    ended = wordgate("train", reviews, *options)
+    assert (ended.code, ended.out) == (1, "")
+    assert "class_weight names the label 'god', which the data lacks; did you mean 'good'?" in (
+        " ".join(ended.err.split())
+    )
+
+
 def test_train_says_what_a_random_split_leaks(trained):
     out = trained("--split", "random").out
-    assert "\nLEAK: Of 60 test rows " in out
-    assert "; --split grouped tells what the model is worth on unseen groups.\n" in out
+    assert "\nLEAK: Of 60 test rows, " in out
+    assert "; use --split grouped to evaluate on unseen groups.\n" in out
 
 
 def test_counts_have_the_most_frequent_label_to_beat_and_not_themselves(trained):
@@ -111,7 +141,7 @@ def test_counts_have_the_most_frequent_label_to_beat_and_not_themselves(trained)
     assert "\nBaseline: most frequent label 0.500\n" in ended.err
     assert "\nThe counts model beats the most frequent label: +" in ended.out
     assert "   count " not in ended.out
-    assert "--model count" not in ended.out
+    assert "--family count" not in ended.out
 
 
 def test_train_with_json_prints_one_object(trained, tmp_path):
@@ -315,13 +345,36 @@ def test_info_shows_the_card(wordgate, lstm_model):
     assert lines[0].startswith(f"{lstm_model.folder}: LSTM, ")
     assert lines[1] == "labels: bad, good"
     assert lines[2] == f"data: {lstm_model.data}, 300 rows"
-    assert "lstm.hidden_size=8, lstm.bidirectional=false, lstm.pooling=max" in lines[4]
+    assert lines[3] == "recipe: default, seed 0"
+    assert lines[4].startswith("set by the user: lstm.class_weight=none (recipe: moderate), ")
+    assert "lstm.hidden_size=8 (recipe: 64), " in lines[4]
+    assert lines[5:7] == [
+        "settings:",
+        "  split=grouped, test_size=0.2, valid_size=0.1, stratify=true, empty_texts=drop,"
+        " calibration=temperature, objective=auto, class_weight=none",
+    ]
+    tables = [line.partition(":")[0] for line in lines[7:12]]  # all that an LSTM reads
+    assert tables == ["  text", "  vectors", "  loss", "  lstm", "  teacher"]
+    assert "hidden_size=8, bidirectional=false, pooling=max, " in lines[10]
     assert f"split: {metrics.split.reason}" in lines
     assert any(line.startswith("this model (LSTM)") for line in lines)
     told = json.loads(wordgate("info", lstm_model.folder, "--json").out)
     assert told["metrics"] == metrics.model_dump(mode="json")
     assert told["config"]["labels"] == ["bad", "good"]
     assert told["changed_files"] == []
+
+
+def test_info_tells_what_the_user_set(wordgate, reviews, tmp_path):
+    """As flags, as settings or in a recipe of their own; also what the recipe has as well."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text("[count]\nwords = 2\n", encoding="utf-8")
+    options = ("--recipe", mine, "--test-size", 0.2, "--set", "count.c=0.5+1")
+    train = ("train", reviews, "--family", "count", "--overwrite", "--out", tmp_path / "m")
+    wordgate(*train, *options)
+    lines = wordgate("info", tmp_path / "m").out.splitlines()
+    assert "set by the user: count.c=0.5+1.0, count.words=2, test_size=0.2" in lines
+    wordgate(*train)
+    assert "set by the user: nothing" in wordgate("info", tmp_path / "m").out.splitlines()
 
 
 def test_train_and_info_say_how_far_probabilities_can_be_believed(wordgate, lstm_model):
@@ -371,7 +424,7 @@ def test_a_model_of_several_columns_says_how_its_texts_are_written(wordgate, top
     assert "\ntexts: written as topic | text\n" in wordgate("info", folder).out
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "- text: topic, text\n" in card
-    assert "joined to one text: write `topic | text`. What is not known is left out" in card
+    assert "joined into one text. Write texts in the form `topic | text`. Leave out an" in card
     assert "wordgate predict PATH_OF_THIS_FOLDER 'topic | text'\n" in card
     assert 'model.predict(["topic | text"])\n' in card
     assert wordgate("predict", folder, "topic 1 | We love it").code == 0
@@ -413,11 +466,11 @@ def test_a_student_is_shown_beside_its_teacher(
     )  # fmt: skip
     assert ended.code == 0
     assert "   teacher " in ended.out.splitlines()[2]
-    assert f"\nIts teacher, {count_model.folder}, has accuracy " in ended.out
-    assert "\ntexts without labels: 9, each once and none that is labelled, too\n" in ended.err
+    assert f"\nTeacher {count_model.folder}: accuracy " in ended.out
+    assert "\ntexts without labels: 9, duplicates and labelled texts left out\n" in ended.err
     assert "9 without labels" in ended.err
     info = wordgate("info", folder).out
     assert "recipe: taught, seed 0" in info
-    assert "Its teacher, " in info
-    assert "Its teacher, " in (folder / "report.html").read_text(encoding="utf-8")
+    assert f"Teacher {count_model.folder}: accuracy " in info
+    assert "Teacher " in (folder / "report.html").read_text(encoding="utf-8")
     assert wordgate("predict", folder, "We love this lamp").code == 0

@@ -20,7 +20,7 @@ def test_distill_prints_the_result_and_tells_the_rest(run):
     assert ended.code == 0
     assert ended.out == (
         "words: 6 (4 of the data, 2 more of the teacher)\n"
-        "numbers a vector: 5, which keep 100.0% of the variance\n"
+        "dimensions: 5, which keep 100.0% of the variance\n"
         "left out: 2 words of which the teacher knows nothing (,, 🤣)\n"
         "Saved in words.bin. Try: wordgate train DATA --vectors words.bin --out model\n"
     )

@@ -82,7 +82,7 @@ def test_effects_are_marked_without_colours(wordgate, count_model):
 
 def test_other_families_say_that_beginnings_are_predicted(wordgate, count_model):
     out = wordgate("explain", count_model.folder, TEXT).out
-    assert "the model's prediction for the text up to there" in out
+    assert "the prediction for the text up to this word" in out
     assert "forget" not in out
 
 
@@ -90,7 +90,7 @@ def test_a_text_without_words_is_told(explained):
     out = explained("\u0301").out
     assert out.splitlines()[1:] == [
         "",
-        "Note: The text has no words: the verdict is the model's on no words at all.",
+        "Note: The model reads no words of this text: the prediction is that for an empty text.",
     ]
 
 

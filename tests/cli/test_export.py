@@ -49,15 +49,13 @@ CALLS = {
     "export MODEL --out NEW --data DATA": (1, "wordgate: data has no effect without int8"),
     "export MODEL --out NEW --int8 --text text": (1, "wordgate: text has no effect without data"),
     "export MODEL --out NEW --int8 --data no.csv": (1, "wordgate: no file 'no.csv'"),
-    "export COUNT --out NEW": (1, "wordgate: a model of the family 'count' can't be exported"),
 }
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_bad_call_ends_in_a_message(wordgate, lstm_model, count_model, tmp_path, call):
+def test_a_bad_call_ends_in_a_message(wordgate, lstm_model, tmp_path, call):
     places = {
         "MODEL": lstm_model.folder,
-        "COUNT": count_model.folder,
         "DATA": lstm_model.data,
         "NONE": tmp_path / "none",
         "NEW": tmp_path / "new",

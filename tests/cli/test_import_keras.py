@@ -59,7 +59,7 @@ def test_the_model_predicts_and_tells_what_it_is(imported, wordgate, tmp_path):
         "It was never evaluated on test rows.",
     ]
     card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
-    assert "- source: notebook.keras\n- rows: unknown, as it was imported\n- texts of " in card
+    assert "- source: notebook.keras\n- rows: unknown (imported model)\n- texts of " in card
 
 
 def test_evaluate_does_not_claim_to_know_the_training(imported, wordgate, tmp_path):

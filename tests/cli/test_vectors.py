@@ -22,19 +22,28 @@ def test_info_tells_what_a_file_holds(wordgate, file):
     assert (ended.code, ended.err) == (0, f"Reading {file} ...\n")
     assert ended.out.splitlines() == [
         f"{file}: word2vec-text",
-        "vectors: 5 rows, as declared, 2 numbers each",
-        f"numbers: standard deviation {TABLE.std():.4f}, mean length of a vector 1.841",
+        "vectors: 5 rows, as declared, 2 dimensions",
+        f"values: standard deviation {TABLE.std():.4f}, mean norm of a vector 1.841",
         "words: 40.0% with upper case, 1 repeated, 1 with spaces, 1 not UTF-8",
         "first words: the  New York  caf\\xe9  the  Été",
         f"Try: wordgate train DATA --vectors '{file}' --out model",
     ]
 
 
+def test_in_a_terminal_a_stage_leaves_no_line(wordgate, file, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes standard error for a terminal then
+    for command in (("info", file), ("convert", file, tmp_path / "out.vec")):
+        ended = wordgate("vectors", *command)
+        assert ended.code == 0
+        assert " ..." not in ended.err
+        assert f"ing {file.name}" in ended.err  # on the bar
+
+
 def test_info_of_gzipped_vectors_without_a_header(wordgate, tmp_path):
     file = tmp_path / "glove.gz"
     file.write_bytes(gzip.compress(b"a\x1b[1m 1 2\nb 3 4\n"))
     lines = wordgate("vectors", "info", file).out.splitlines()
-    assert lines[:2] == [f"{file}: glove, gzipped", "vectors: 2 rows, 2 numbers each"]
+    assert lines[:2] == [f"{file}: glove, gzipped", "vectors: 2 rows, 2 dimensions"]
     assert lines[4] == "first words: a\\x1b[1m  b"
 
 
@@ -70,7 +79,7 @@ def test_convert_there_and_back_keeps_every_byte(wordgate, file, tmp_path):
         ended = wordgate("vectors", "convert", before, after, *options)
         stages = f"Counting the vectors in {before} ...\nConverting 5 vectors ...\n"
         assert (ended.code, ended.err) == (0, stages)
-        assert ended.out == f"Wrote 5 vectors of 2 numbers to {after} ({form}).\n"
+        assert ended.out == f"Wrote 5 vectors of 2 dimensions to {after} ({form}).\n"
         opened = open_vectors(after)
         assert (opened.format, opened.compressed) == (form, name.endswith("GZ"))
         before = after

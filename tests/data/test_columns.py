@@ -49,8 +49,11 @@ def test_a_column_whose_name_holds_a_comma_can_be_named(write):
     assert read_table(path, text="title,body").texts == ["A | x", "C | y"]
 
 
-def test_only_the_text_has_several_columns(tweets):
-    assert message(tweets, label="label,entity").startswith("no column 'label,entity'; ")
+def test_only_the_text_and_the_label_have_several_columns(tweets):
+    assert message(tweets, label="label,entity").startswith(
+        "column 3 'label' of 'a.csv', one of several label columns, holds 'good' in row 1: "
+    )
+    assert message(tweets, label="label,").endswith("such as toxic,threat")
     assert message(tweets, group="id,entity").startswith("no column 'id,entity'; ")
 
 

@@ -148,7 +148,7 @@ def test_numbers_that_are_equal_are_one_class_of_an_estimator():
 
 
 def test_a_teacher_knows_the_same_labels_in_another_form():
-    saved = SavedModel("m", ("0.0", NFD, "b"), None, 1.0, None)
+    saved = SavedModel("m", ("0.0", NFD, "b"), False, None, 1.0, None)
     assert saved.teacher(("b", "0", NFC)).columns == (2, 0, 1)
     with pytest.raises(SettingsError, match="a teacher must know the same"):
         saved.teacher(("b", "0.00", NFC))

@@ -5,7 +5,12 @@ import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
 from wordgate.errors import DataError
-from wordgate.evaluation.calibration import apply_temperature, calibration, fit_temperature
+from wordgate.evaluation.calibration import (
+    TemperatureScaling,
+    apply_temperature,
+    calibration,
+    fit_temperature,
+)
 
 
 def _simulated(n=20_000, n_classes=3, seed=0):
@@ -121,3 +126,58 @@ def test_a_temperature_of_0_is_refused():
     with pytest.raises(DataError) as error:
         apply_temperature(np.zeros((1, 2)), 0.0)
     assert str(error.value) == "the temperature is 0.0; it must be above 0"
+
+
+def _several(n=20_000, n_labels=4, seed=0):
+    """Probabilities of labels by themselves, and labels drawn from just these."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(-1.0, 1.5, size=(n, n_labels))
+    log_proba = -np.logaddexp(0.0, -logits)
+    return log_proba, (rng.random((n, n_labels)) < np.exp(log_proba)).astype(np.int64)
+
+
+def _sharper(log_proba, power):
+    logits = log_proba - np.log(-np.expm1(log_proba))
+    return -np.logaddexp(0.0, -logits * power)
+
+
+@pytest.mark.parametrize("power", [0.25, 1.0, 3.0])
+def test_of_several_labels_a_known_distortion_is_found_and_undone(power):
+    log_proba, targets = _several()
+    shown = _sharper(log_proba, power)
+    temperature = fit_temperature(shown, targets)
+    assert temperature == pytest.approx(power, rel=0.03)
+    mended = apply_temperature(shown, power, multilabel=True)
+    np.testing.assert_allclose(mended, log_proba, atol=1e-9)
+    scaling = TemperatureScaling.of(shown, targets, temperature)
+    assert scaling.after.ece < 0.01
+    assert scaling.after.log_loss <= scaling.before.log_loss
+
+
+def test_of_several_labels_a_temperature_changes_no_label_at_one_half():
+    log_proba, _ = _several(2_000)
+    for temperature in (0.05, 0.7, 3.0, 20.0):
+        mended = apply_temperature(log_proba, temperature, multilabel=True)
+        assert ((mended >= np.log(0.5)) == (log_proba >= np.log(0.5))).all()
+        assert (mended.argsort(axis=0) == log_proba.argsort(axis=0)).all()
+
+
+def test_of_several_labels_the_measures_are_those_of_scikit_learn_over_all_pairs():
+    log_proba, targets = _several(500)
+    found = calibration(log_proba, targets)
+    proba = np.exp(log_proba)
+    assert found.brier == pytest.approx(brier_score_loss(targets.ravel(), proba.ravel()))
+    assert found.log_loss == pytest.approx(log_loss(targets.ravel(), proba.ravel()))
+    assert sum(one.n for one in found.bins) == targets.size
+    in_first = (proba > 0) & (proba <= 1 / 15)
+    assert found.bins[0].accuracy == pytest.approx(targets[in_first].mean())
+    apart = [one.n * abs(one.accuracy - one.confidence) for one in found.bins]
+    assert found.ece == pytest.approx(sum(apart) / targets.size)
+
+
+def test_of_several_labels_certain_and_impossible_ones_stay_so():
+    log_proba = np.array([[0.0, -np.inf, np.log(0.3)]])
+    mended = apply_temperature(log_proba, 2.0, multilabel=True)[0]
+    assert mended[0] == pytest.approx(0.0, abs=1e-9)
+    assert mended[1] == -np.inf
+    assert 0.5 < fit_temperature(log_proba, np.array([[0, 1, 0]])) < 20.0

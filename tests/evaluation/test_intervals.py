@@ -1,15 +1,18 @@
 """Do the intervals hold what they promise? Simulated, and against counts done the long way."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from scipy.stats import norm, t
 
 from wordgate.errors import DataError
 from wordgate.evaluation.intervals import (
     bootstrap_interval,
     count_by_group,
+    count_sparse_by_group,
     paired_difference,
 )
 
@@ -61,6 +64,31 @@ def test_drawing_alike_groups_together_is_drawing_groups():
     interval = _interval(right, [str(g) for g in group], n_resamples=10_000)
     assert interval.low == pytest.approx(np.quantile(shares, tail), abs=0.003)
     assert interval.high == pytest.approx(np.quantile(shares, 1 - tail), abs=0.003)
+
+
+@pytest.mark.parametrize("groups", [None, [f"g{i % 31}" for i in range(90)]])
+def test_sparse_counts_are_the_dense_ones_in_another_order(groups):
+    rows = np.random.default_rng(0).integers(3, size=(90, 4)) // 2
+    dense, sparse = count_by_group(rows, groups), count_sparse_by_group(csr_array(rows), groups)
+    assert (sparse.unit, sparse.n_groups) == (dense.unit, dense.n_groups)
+    found = zip(sparse.distinct.toarray().tolist(), sparse.multiplicity.tolist(), strict=True)
+    assert sorted(found) == list(
+        zip(dense.distinct.tolist(), dense.multiplicity.tolist(), strict=True)
+    )
+    assert sparse.columns(2, 0).distinct.tolist() == sparse.distinct.toarray()[:, [2, 0]].tolist()
+
+
+def test_hundreds_of_sums_take_little_memory():
+    """A label or two a row: dense they would be 20,000 x 900 numbers, several times over."""
+    rng = np.random.default_rng(0)
+    places = np.arange(20_000).repeat(3), rng.integers(900, size=60_000)
+    rows = csr_array((np.ones(60_000, np.int64), places), shape=(20_000, 900))
+    tracemalloc.start()
+    counts = count_sparse_by_group(rows, [f"g{i // 2}" for i in range(20_000)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert counts.n_groups == 10_000
+    assert peak < 20_000 * 900 * 8 / 10
 
 
 def test_names_of_groups_do_not_matter():

@@ -22,7 +22,7 @@ def test_wrong_labels_are_found():
     found = find_label_issues(*_rows())
     assert set(found.rows.tolist()) <= set(range(20))
     assert len(found.rows) >= 15
-    assert f"suspects the label of {len(found.rows)} of 400 rows" in found.sentence
+    assert f"{len(found.rows)} probable label errors among 400 rows" in found.sentence
 
 
 def test_labels_without_rows_do_no_harm():
@@ -40,15 +40,15 @@ def test_certain_and_right_rows_bear_no_suspicion(capfd):
     targets = np.arange(40) % 2
     found = find_label_issues(np.where(np.eye(2)[targets] == 1, 0.0, -1e4), targets)
     assert len(found.rows) == 0
-    assert found.sentence == ("cleanlab found no label among the 40 rows that is probably wrong.")
+    assert found.sentence == "cleanlab found no probable label errors among the 40 rows."
     assert capfd.readouterr() == ("", "")
 
 
 def test_too_little_to_tell_is_said():
     log_proba, targets = _rows(10)
     assert find_label_issues(log_proba, targets).sentence == (
-        "10 rows of 3 labels are too few to tell wrong labels from hard texts; at least 20 rows"
-        " and 2 labels are needed."
+        "10 rows of 3 labels are too few to detect label errors; at least 20 rows and 2 labels are"
+        " needed."
     )
     assert len(find_label_issues(np.zeros((50, 2)), np.zeros(50, np.int64)).rows) == 0
 
@@ -58,5 +58,5 @@ def test_without_cleanlab_it_says_what_to_install(monkeypatch):
     found = find_label_issues(*_rows())
     assert len(found.rows) == 0
     assert found.sentence == (
-        "To have wrong labels sought here, install cleanlab: pip install 'wordgate[labels]'"
+        "To detect label errors, install cleanlab: pip install 'wordgate[labels]'"
     )

@@ -50,5 +50,6 @@ def test_the_advice_on_p_rests_on_enough_rows():
         CoveragePoint(threshold=0.9, n=10, coverage=0.1, accuracy=0.95),
     ]
     assert abstention_sentences(points) == [
-        "With --abstain-below 0.5 it answers 80% of the texts, 71% of them correctly."
+        "With --abstain-below 0.5, 80% of the texts get a label, and 71% of these labels are"
+        " correct."
     ]

@@ -80,8 +80,8 @@ def test_a_random_split_leaks_families_and_a_joined_one_does_not(families):
     assert (found.groups.own, found.groups.joined.n_groups) == (None, 60)
     assert found.groups.rows_joined == 240
     assert found.advice.split == "grouped"
-    assert found.advice.reasons[0].startswith("After a random split a model would know 9")
-    assert found.advice.reasons[0].endswith("its score would be mostly memory.")
+    assert found.advice.reasons[0].startswith("With a random split, a model would know 9")
+    assert found.advice.reasons[0].endswith("its score would mostly measure memorization.")
 
 
 def test_ids_are_groups_and_their_leak_is_counted(families):
@@ -92,14 +92,14 @@ def test_ids_are_groups_and_their_leak_is_counted(families):
     assert (found.groups.own.n_groups, found.groups.own.largest) == (60, 4)
     assert found.conflicts.groups == 0
     assert found.advice.reasons[-1] == (
-        "A split that keeps groups and copies together leaks 0.0% of them."
+        "A split that keeps groups and duplicates together leaks 0.0% of them."
     )
 
 
 def test_where_nothing_repeats_a_random_split_would_do(strangers):
     assert audit(strangers).advice.reasons == [
-        "Hardly anything repeats: a random split would leak only 0.0% of the test rows.",
-        "The split by groups costs nothing and stays the default.",
+        "There are few duplicates: a random split would leak only 0.0% of the test rows.",
+        "A grouped split has no disadvantage here and remains the default.",
     ]
 
 
@@ -177,9 +177,9 @@ def test_copies_are_those_of_the_text_under_any_topic(strangers):
 
 def test_labels_of_copies_may_differ_by_topic_and_it_is_said(strangers):
     sentence = (
-        "Copies are sought in column 2 'text' alone; with another value of column 3 'topic', each"
-        " of their labels may be correct."
+        "Only column 2 'text' is searched for duplicates. If duplicates differ in column 3 'topic',"
+        " different labels can all be correct."
     )
     found = audit(strangers.assign(topic="a"), text="topic,text")
     assert sections(found)[3].sentences[-1] == sentence
-    assert not any("sought" in line for line in sections(audit(strangers))[2].sentences)
+    assert not any("is searched" in line for line in sections(audit(strangers))[2].sentences)

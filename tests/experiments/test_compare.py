@@ -93,7 +93,7 @@ def test_folds_judge_every_row_once(compare):
 def test_the_random_split_leaks_and_says_so(compare):
     leaks = compare(models=["count"], settings=None).leaks
     assert leaks["grouped"].startswith(
-        "grouped split: Of 60 test rows 0 (0.0%) have their group in train"
+        "grouped split: Of 60 test rows, 0 (0.0%) have their group in train"
     )
     assert "60 (100.0%) have their group in train" in leaks["random"]
 
@@ -128,8 +128,8 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
         ({"test_size": 0.3, "folds": 3}, "test_size has no effect with --folds: leave it out"),
         ({"test_size": 0.3, "test": "x.csv"}, "test_size has no effect with --test: leave it out"),
         ({"models": ["count"], "settings": None, "device": "cuda"}, "'cuda' has no effect"),
-        ({"folds": 3, "split_column": "id"}, "--folds deals all rows anew"),
-        ({"resume": True}, "to resume a comparison, say by `out` which one"),
+        ({"folds": 3, "split_column": "id"}, "--folds assigns all rows to folds"),
+        ({"resume": True}, "name the comparison to resume by its folder, `out`"),
     ],
 )
 def test_what_can_not_be_is_refused(compare, options, message):
@@ -224,7 +224,7 @@ def test_what_comes_into_its_folder_meanwhile_stays(compare, stopped_after_one):
 
 def test_a_damaged_round_can_be_begun_anew(compare, stopped_after_one, kept_round):
     kept_round.write_bytes(kept_round.read_bytes()[:50])
-    assert "delete it, or begin anew with --overwrite" in refusal(
+    assert "delete it, or start over with --overwrite" in refusal(
         compare, out=stopped_after_one, resume=True
     )
     compare(out=stopped_after_one, overwrite=True, models=["count"], settings=None)
@@ -348,7 +348,7 @@ def test_a_changed_byte_of_a_round_is_noticed(old, compare, stopped_after_one, k
     kept_round.write_bytes(content)
     assert refusal(compare, out=stopped_after_one, resume=True) == (
         f"{kept_round} is damaged (its digest is another: a byte of it has changed); delete it, or"
-        " begin anew with --overwrite"
+        " start over with --overwrite"
     )
 
 
@@ -374,7 +374,7 @@ def test_a_round_that_says_what_can_t_be_is_refused(
     forge(kept_round, {**content, "result": content["result"] | changes}, log_proba)
     message = refusal(compare, out=stopped_after_one, resume=True)
     assert message.startswith(f"{kept_round} is damaged ({why}")
-    assert message.endswith("); delete it, or begin anew with --overwrite")
+    assert message.endswith("); delete it, or start over with --overwrite")
 
 
 def test_a_round_of_other_rows_or_numbers_is_refused(compare, stopped_after_one, kept_round):
@@ -423,7 +423,7 @@ def test_files_named_in_another_encoding_can_be_told(tmp_path, reviews, review_v
 def test_its_page_has_a_section_on_each_family(compare, tmp_path, tiny):
     compare(out=tmp_path / "comparison", split="grouped", settings={**tiny, "text.max_tokens": 4})
     page = (tmp_path / "comparison" / "report.html").read_text(encoding="utf-8")
-    assert page.count("<h3>Label by label</h3>") == 2
+    assert page.count("<h3>Results by label</h3>") == 2
     assert page.count("<h3>Training</h3>") == 1  # word counts have no epochs
     assert "longer than 4 tokens and lost their end" in page
     assert "Validation chose C = " in page

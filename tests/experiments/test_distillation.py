@@ -313,7 +313,7 @@ def test_a_teaching_that_was_interrupted_goes_on_without_asking_twice(interrupte
 
 def test_an_interrupted_teaching_is_not_passed_over(interrupted, teach):
     out, _ = interrupted
-    with pytest.raises(BundleError, match="go on with it by --resume, or begin anew with"):
+    with pytest.raises(BundleError, match="continue it with --resume, or start over with"):
         teach(out=out)
     teach(out=out, overwrite=True)
     assert not out.with_name("student.teaching").exists()

@@ -151,7 +151,7 @@ def test_ids_are_known_again_in_a_file_with_one_row_an_id(trained_on_numbers, ma
     evaluation = wordgate.evaluate(folder, file)
     assert (evaluation.seen.texts, evaluation.seen.groups) == (0, 48)
     assert (
-        "group: column 1 'No' (the groups of 48 of 60 rows stood in training)"
+        "group: column 1 'No' (the groups of 48 of 60 rows were in training)"
         in evaluation.reading.lines()
     )
     assert evaluation.unseen.n == 12
@@ -295,4 +295,4 @@ def test_groups_found_again_leave_the_columns_their_reason(tmp_path, make_file, 
     file = make_file(judged, "judged.csv", header=("No", "Topic", "Target", "Twit"))
     lines = wordgate.evaluate(folder, file).reading.lines()
     assert "text: columns 2 'Topic' and 4 'Twit' (as in training)" in lines
-    assert "group: column 1 'No' (the groups of 48 of 60 rows stood in training)" in lines
+    assert "group: column 1 'No' (the groups of 48 of 60 rows were in training)" in lines

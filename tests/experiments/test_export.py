@@ -9,10 +9,12 @@ import pandas
 import pytest
 
 import wordgate
+from wordgate.bundle.folder import BundleFolder
 from wordgate.data import read_table
 from wordgate.errors import MissingExtraError
 from wordgate.experiments.evaluate import labelled_rows
 from wordgate.export import graph, parity
+from wordgate.export.inputs import ngram_inputs
 from wordgate.export.parity import Session
 from wordgate.runtime.progress import Silent
 
@@ -138,18 +140,54 @@ def test_places_where_no_file_can_be(lstm_model, tmp_path):
     )
 
 
-def test_a_family_that_can_t_be_exported_is_named(count_model, tmp_path):
-    assert refusal(count_model.folder, tmp_path / "m.onnx") == (
-        "a model of the family 'count' can't be exported to ONNX; those that can are logreg,"
-        " mlp, lstm"
-    )
-    assert list(tmp_path.iterdir()) == []
+@pytest.fixture(scope="module")
+def transformer_folder(tmp_path_factory, reviews, tiny_bert):
+    folder = tmp_path_factory.mktemp("transformer") / "model"
+    settings = {
+        "transformer.model": str(tiny_bert),
+        "transformer.epochs": 1,
+        "transformer.min_updates": 0,
+        "transformer.max_tokens": 12,
+    }
+    wordgate.train(reviews, out=folder, model="transformer", settings=settings, progress=Silent())
+    return folder
+
+
+@pytest.mark.needs("torch", "transformers")
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+def test_a_transformer(transformer_folder, reviews, tmp_path, int8):
+    tokenizers = pytest.importorskip("tokenizers", reason="needs the extra 'transformer'")
+    out = tmp_path / "m.onnx"
+    data = reviews if int8 else None
+    exported = wordgate.export_onnx(transformer_folder, out, int8=int8, data=data)
+    assert (exported.rows is not None) == int8
+    predictor, session = wordgate.load(transformer_folder), Session(out, threads=1)
+    tokenizer = tokenizers.Tokenizer.from_str(session.metadata["tokenizer"])
+    for text in ("good lamp", "the kettle the lamp " * 10):
+        ids = np.array([tokenizer.encode(text).ids])
+        found = session.probabilities(ids, np.ones_like(ids))
+        assert found == pytest.approx(predictor.predict_proba([text]), abs=0.01 if int8 else 1e-5)
+
+
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+def test_word_counts(count_model, tmp_path, int8):
+    out = tmp_path / "m.onnx"
+    data = count_model.data if int8 else None
+    exported = wordgate.export_onnx(count_model.folder, out, int8=int8, data=data)
+    assert (exported.rows is not None) == int8
+    predictor, session = wordgate.load(count_model.folder), Session(out, threads=1)
+    assert json.loads(session.metadata["labels"]) == list(predictor.labels)
+    model = BundleFolder.open(count_model.folder).model(predictor.config)
+    texts = ["We love this lamp", "", "hate hate hate"]
+    found = session.probabilities(*ngram_inputs(model.encode(texts)))
+    expected = predictor.predict_proba(["We love this lamp", "hate hate hate"])
+    assert found[[0, 2]] == pytest.approx(expected, abs=0.01 if int8 else 1e-5)
 
 
 def test_options_without_effect_are_refused(lstm_model, tmp_path):
     arguments = (lstm_model.folder, tmp_path / "m.onnx")
     assert refusal(*arguments, data=lstm_model.data) == (
-        "data has no effect without int8: float32 is held to the model itself"
+        "data has no effect without int8: float32 is compared with the model itself"
     )
     assert refusal(*arguments, int8=True, text="text") == (
         "text has no effect without data; leave it out"

@@ -36,8 +36,8 @@ def test_copies_are_kept_together_without_any_ids(frame):
     assert (split.kind, split.leaked_by_group, split.near_duplicates_in_train) == ("grouped", 0, 0)
     assert split.n_test_groups == split.n_test // 3
     assert split.reason.endswith(
-        "Near copies: no column names groups, so 270 rows were grouped with rows they copy;"
-        " no row has a near copy in another group."
+        "Near duplicates: no group column, so 270 rows were grouped with their near duplicates;"
+        " no row has a near duplicate in another group."
     )
 
 
@@ -93,7 +93,7 @@ def test_folds_tell_the_difference_to_the_family_count_as_a_comparison_does(fram
     ("options", "message"),
     [
         ({"split": "random"}, "keeps groups and copies together; leave out --split random"),
-        ({"max_minutes": 1.0}, "trains a model a fold; leave out --max-minutes"),
+        ({"max_minutes": 1.0}, "trains a model for each fold; leave out --max-minutes"),
         ({"split_column": "label"}, "leave out --valid, --test and --split-column"),
     ],
 )

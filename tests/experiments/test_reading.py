@@ -58,7 +58,7 @@ def test_a_test_file_with_one_row_an_id_is_read_with_its_ids(make_file, make_row
     assert training.metrics.split.leaked_by_group == 54
     assert training.remarks[:2] == (
         "54 of 60 (90.0%) test rows have another row of their group in train: the test score"
-        " measures memory as well as skill.",
+        " partly measures memorization.",
         "6 of 60 (10.0%) test rows have another row of their group in validation, which decides"
         " when training stops.",
     )

@@ -21,7 +21,9 @@ def refusal(overrides, *families, vectors=None):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_reads_what_all_share(family):
-    for setting in ("split", "test_size", "valid_size", "empty_texts", "calibration"):
+    for setting in (
+        *("split", "test_size", "valid_size", "empty_texts", "calibration", "class_weight"),
+    ):
         assert FAMILIES[family].reads(setting)
 
 
@@ -39,6 +41,8 @@ def test_every_setting_has_an_effect_somewhere(setting):
         ("mlp.epochs", {"mlp"}),
         ("text.min_groups", {"logreg", "mlp", "lstm"}),
         ("vectors.more_words", {"logreg", "mlp", "lstm"}),
+        ("loss.function", {"mlp", "lstm", "transformer"}),
+        ("loss.focal_gamma", {"mlp", "lstm", "transformer"}),
         ("lstm.vectors_scale", {"lstm"}),
         ("lstm.hidden_size", {"lstm"}),
         ("lstm.epochs", {"lstm"}),
@@ -185,3 +189,36 @@ def test_word_dropout_of_the_second_lstm_needs_the_unknown_word():
         " text.unknown_words=drop there is none; set lstm.lighter_word_dropout=0 or"
         " text.unknown_words=id"
     ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (
+            {"lstm.class_weight": "balanced", "class_weight": "spam=5"},
+            "lstm.class_weight has no effect with class_weight, which takes its place: leave it"
+            " out",
+        ),
+        (
+            {"lstm.class_weight": "balanced", "class_weight": "none"},
+            "lstm.class_weight has no effect with class_weight, which takes its place: leave it"
+            " out",
+        ),
+        (
+            {"loss.focal_gamma": 3},
+            "loss.focal_gamma has no effect with loss.function=cross-entropy: leave it out",
+        ),
+    ],
+)
+def test_weights_and_losses_without_effect_are_refused(overrides, told):
+    assert refusal(overrides, "lstm") == told
+
+
+def test_every_family_takes_weights_and_only_networks_a_loss():
+    families = list(FAMILIES)
+    overrides = {"class_weight": "balanced", "loss.function": "focal", "loss.focal_gamma": 1}
+    settings = resolve_settings("default", overrides, "words.bin", families=families)
+    assert (settings.class_weight, settings.loss.focal_gamma) == ("balanced", 1.0)
+    assert refusal({"loss.function": "focal"}, "count") == (
+        "loss.function has no effect on models of the family count: leave it out"
+    )

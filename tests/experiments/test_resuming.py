@@ -95,8 +95,8 @@ def test_a_killed_command_resumed_writes_the_same_model(
         )
     assert commands.run(out) == (
         1,
-        f"wordgate: a training into {out} was interrupted and left {out}.checkpoint: go on with it"
-        " by --resume, or begin anew with --overwrite\n",
+        f"wordgate: a training into {out} was interrupted and left {out}.checkpoint: continue it"
+        " with --resume, or start over with --overwrite\n",
     )
     code, told = commands.run(out, "--resume")
     assert code == 0, told
@@ -161,8 +161,8 @@ def test_resume_replaces_a_model_only_with_overwrite(interrupted, reviews, tiny,
     train(reviews, interrupted.with_name("other"), tiny)
     interrupted.with_name("other").rename(interrupted)
     assert refusal(BundleError, reviews, interrupted, tiny, resume=True) == (
-        f"{interrupted} is there, and {interrupted}.checkpoint beside it: if the training was"
-        f" stopped just after it had written {interrupted}, that is whole, and you can delete"
+        f"both {interrupted} and {interrupted}.checkpoint exist: if the training was stopped just"
+        f" after it had written {interrupted}, that is complete, and you can delete"
         f" {interrupted}.checkpoint; if it was to replace {interrupted}, add --overwrite"
     )
     train(reviews, interrupted, tiny, resume=True, overwrite=True)
@@ -230,7 +230,7 @@ def test_only_the_end_of_the_very_training_is_taken_for_it(
     killed_at_the_end, reviews, tiny, tmp_path, monkeypatch
 ):
     out, kept = killed_at_the_end, killed_at_the_end.with_name("model.checkpoint")
-    both = f"{out} is there, and {kept} beside it: "
+    both = f"both {out} and {kept} exist: "
     limited = {"resume": True, "max_minutes": 0}
     assert refusal(BundleError, reviews, out, tiny, **limited).startswith(both)
     written = kept.read_bytes()
@@ -295,7 +295,7 @@ def test_an_interrupted_training_of_another_family_writes_the_same_model(
     interrupted_other, train_other
 ):
     out = interrupted_other
-    with pytest.raises(BundleError, match=r"was interrupted and left .*: go on with it by --resum"):
+    with pytest.raises(BundleError, match=r"was interrupted and left .*: continue it with --resum"):
         train_other()
     resumed = train_other(resume=True)
     whole = train_other(out.with_name("whole"))
@@ -369,11 +369,11 @@ def test_what_can_t_be_resumed_is_refused(reviews, tiny, tmp_path):
         f"there is no {out}.checkpoint to resume from; leave --resume out to begin"
     )
     assert refusal(SettingsError, reviews, out, {}, resume=True, model="count") == (
-        "--resume has no effect: a count model is fitted in one piece; kept on its way is the"
-        " training of the families mlp, lstm, transformer"
+        "--resume has no effect: a count model is fitted in one step; only trainings of the"
+        " families mlp, lstm, transformer have checkpoints"
     )
     assert refusal(SettingsError, reviews, None, tiny, resume=True) == (
-        "to resume a training, say by `out` which one"
+        "name the training to resume by its folder, `out`"
     )
     assert refusal(SettingsError, reviews, out, tiny, max_minutes=0) == (
         "max_minutes is 0; it must be more than 0"

@@ -57,15 +57,15 @@ def test_templates_are_not_called_memory(make_file, make):
     assert split.templated
     text = leak_warning(split)
     assert text.endswith(
-        f"; of {split.similar_in_train} that are similar to train rows, but not the same text or"
+        f"; of {split.similar_in_train} that are similar to train rows, without the same text or"
         f" group, {split.similar_with_label}"
-        f" ({split.similar_with_label / split.similar_in_train:.1%}) bear the label of most of"
-        " these. The similar rows look like texts made from templates, which are no memory: they"
-        " bear other labels as well."
+        f" ({split.similar_with_label / split.similar_in_train:.1%}) have the label of most of"
+        " these. The similar rows look like texts made from templates, not like duplicates: they"
+        " have different labels as well."
     )
     told = " ".join([text, *training.remarks])
     assert "LEAK" not in told
-    assert "measures memory" not in told
+    assert "partly measures memorization" not in told
 
 
 def test_exact_copies_among_templates_are_a_leak_of_so_many_rows(make_file):
@@ -75,8 +75,11 @@ def test_exact_copies_among_templates_are_a_leak_of_so_many_rows(make_file):
     split = split.metrics.split
     assert (split.known_in_train, split.templated) == (7, True)
     text = leak_warning(split)
-    assert text.startswith("LEAK: Of 127 test rows ")
-    assert " On the 7 of the same text or group they are memory; take these rows out" in text
+    assert text.startswith("LEAK: Of 127 test rows, ")
+    assert (
+        " Scores on the 7 with the same text or group measure memorization; remove these rows"
+        in text
+    )
 
 
 def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
@@ -86,9 +89,11 @@ def test_near_copies_of_the_same_label_are_still_memory(make_file, make_rows):
     split = training.metrics.split
     assert not split.templated
     assert split.similar_with_label > 0.9 * split.similar_in_train > 50
-    assert leak_warning(split).startswith("LEAK: Of 100 test rows ")
-    assert "So these scores may be partly memory; take these" in leak_warning(split)
-    assert any("the test score measures memory" in remark for remark in training.remarks)
+    assert leak_warning(split).startswith("LEAK: Of 100 test rows, ")
+    assert "These scores may partly measure memorization; remove these" in leak_warning(split)
+    assert any(
+        "the test score partly measures memorization" in remark for remark in training.remarks
+    )
 
 
 def test_near_copies_that_given_groups_part_are_told_as_evaluation_tells_them(make_file, make_rows):
@@ -103,7 +108,7 @@ def test_near_copies_that_given_groups_part_are_told_as_evaluation_tells_them(ma
     assert (split.kind, split.leaked_by_group, split.templated) == ("grouped", 0, False)
     assert split.near_duplicates_in_train > 0.1 * split.n_test
     assert leak_warning(split) == (
-        f"{split.leakage()} On these a score is memory, unless near copies share no more than a"
+        f"{split.leakage()} Scores on these may measure memorization, unless they only share a"
         " template."
     )
 
@@ -131,20 +136,21 @@ def test_training_and_evaluation_say_the_same_of_a_file_of_templates(make_file, 
     assert (seen.near_copies, seen.estimated) == (split.near_duplicates_in_train, 0)
     told = " ".join([leak_warning(split), *training.remarks])
     is_memory = seen.rows > 0 and not split.templated
-    assert ("LEAK" in told, "measures memory" in told) == (is_memory, is_memory)
+    warned = "partly measures memorization" in told
+    assert ("LEAK" in told, warned) == (is_memory, is_memory)
     assert split.leaked_by_group > 20
     if make is keyword:  # alike enough to stand in one group, and no near copies
         assert (seen.rows, split.templated) == (0, False)
-        assert "these groups were joined for likeness" in told
+        assert "these groups were merged because of similar texts" in told
 
 
 @pytest.mark.parametrize("make", [two_labels, many_labels, rare_label])
 def test_an_audit_calls_templates_no_memory(make_file, make):
     told = " ".join(format_audit(wordgate.audit(make_file(rows(make, 400, 0)))).split())
-    assert "they look like texts made from templates, which are no memory" in told
-    assert "its score would be" not in told
+    assert "they look like texts made from templates, and memorizing them would not raise" in told
+    assert "measure memorization" not in told
 
 
 def test_an_audit_calls_copies_memory(reviews):
     told = " ".join(format_audit(wordgate.audit(reviews)).split())
-    assert "its score would be mostly memory" in told
+    assert "its score would mostly measure memorization" in told

@@ -211,7 +211,7 @@ def test_texts_without_a_common_word_still_have_the_table_s(reviews, vectors, tm
     )  # fmt: skip
     facts = training.metrics.vectors
     assert (facts.vocabulary.types, facts.more) == (0, 9)
-    assert facts.sentence().endswith(" 0 of 0 words had one, 0.0% of their occurrences.")
+    assert facts.sentence().endswith(" 0 of 0 words have one, 0.0% of all occurrences.")
 
 
 def test_nothing_is_fetched_for_a_training_that_can_t_be(reviews, lstm_model, monkeypatch):
@@ -231,7 +231,7 @@ def test_vectors_larger_than_any_are_refused(reviews, tmp_path):
     with pytest.raises(SettingsError) as error:
         wordgate.train(reviews, vectors=table, progress=Silent())
     assert str(error.value) == (
-        "the word vectors have 8,190 dimensions, 8,240 with lstm.vectors_extra_size; the most is"
+        "the word vectors have 8,190 dimensions, 8,240 with lstm.vectors_extra_size; the maximum is"
         " 8,192"
     )
 
@@ -260,9 +260,9 @@ def test_settings_of_vectors_have_no_effect_without(reviews):
         ),
         (
             {"settings": {"lstm.vectors_frozen_epochs": 1, "lstm.vectors_learning_rate": 0}},
-            "these settings (recipe 'default') can't be used:\n  lstm.vectors_frozen_epochs says"
-            " when pretrained vectors begin to change, and with lstm.vectors_learning_rate=0 they"
-            " never do; set lstm.vectors_frozen_epochs=0 or a rate",
+            "these settings (recipe 'default') can't be used:\n  lstm.vectors_frozen_epochs has no"
+            " effect with lstm.vectors_learning_rate=0, which always freezes pretrained vectors;"
+            " set one of them to another value",
         ),
     ],
 )

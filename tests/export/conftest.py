@@ -5,11 +5,14 @@ from wordgate.bundle.config import Config
 from wordgate.export.onnx_file import onnx_bytes
 from wordgate.export.parity import Session
 from wordgate.models.average import AverageModel, OutputLayer
+from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_forward import Direction
 from wordgate.text.encoder import EncodedTexts, TextEncoder
+from wordgate.text.ngrams import NgramVectorizer
 
 WORDS = ["a", "good", "day", "and", "not", "one", "bad", "word", "of", "it", "all"]
+TEXTS = (" ".join(WORDS), "not so good")
 VOCABULARY = 2 + len(WORDS)
 CLASSES = 3
 
@@ -64,6 +67,23 @@ def make_average(encoder):
             weights,
             drawn(rng, features),
             output if family == "mlp" else None,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_count():
+    """Make a linear model over n-grams of words and characters, weighed or counted."""
+
+    def make(weights="tfidf", kinds=("words", "characters"), texts=TEXTS):
+        rng = np.random.default_rng(4)
+        ranges = {"words": (1, 2), "characters": (2, 4)}
+        vectorizers = [NgramVectorizer.fit(texts, kind, ranges[kind], 1, weights) for kind in kinds]
+        return CountModel(
+            vectorizers,
+            3 * drawn(rng, sum(map(len, vectorizers)), CLASSES),
+            rng.normal(size=CLASSES),
         )
 
     return make

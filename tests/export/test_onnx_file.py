@@ -8,17 +8,30 @@ import pytest
 from wordgate.errors import SettingsError
 from wordgate.export import graph
 from wordgate.export.onnx_file import onnx_bytes
+from wordgate.families import FAMILIES
 from wordgate.runtime.packages import installed_versions
 
 onnx = pytest.importorskip("onnx", reason="needs the extra 'onnx'")
 
 
+def tiny_model(folder):
+    from wordgate.models.transformer import TransformerModel
+    from wordgate.training.pretrained_transformer import pretrained_transformer
+
+    return TransformerModel(*pretrained_transformer(str(folder), 3, 16, seed=0))
+
+
 @pytest.fixture
-def made(make_lstm, make_average, config):
+def made(make_lstm, make_average, make_count, config, request):
     """Build a file, and read it with onnx."""
 
     def make(family="lstm", *, int8=False, **facts):
-        model = make_lstm(("max", "mean")) if family == "lstm" else make_average(family)
+        if family == "transformer":
+            model = tiny_model(request.getfixturevalue("tiny_transformer"))
+        elif family == "lstm":
+            model = make_lstm(("max", "mean"))
+        else:
+            model = make_count() if family == "count" else make_average(family)
         return onnx.load_model_from_string(onnx_bytes(model, config(family, **facts), int8=int8))
 
     return make
@@ -32,18 +45,21 @@ def told(model):
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
+INPUTS = {
+    "count": {"ids": ["batch", "ngrams"], "counts": ["batch", "ngrams"]},
+    "transformer": {"input_ids": ["batch", "time"], "attention_mask": ["batch", "time"]},
+}
 every_file = pytest.mark.parametrize(
-    ("family", "int8"), [(f, i) for f in ("lstm", "mlp", "logreg") for i in (False, True)]
+    ("family", "int8"), [(family, int8) for family in FAMILIES for int8 in (False, True)]
 )
 
 
 @every_file
 def test_inputs_and_outputs_have_free_axes(made, family, int8):
     model = made(family, int8=int8)
-    assert {value.name: shape(value) for value in model.graph.input} == {
-        "ids": ["batch", "time"],
-        "lengths": ["batch"],
-    }
+    words = {"ids": ["batch", "time"], "lengths": ["batch"]}
+    found = {value.name: shape(value) for value in model.graph.input}
+    assert found == INPUTS.get(family, words)
     assert {value.name: shape(value) for value in model.graph.output} == {
         "probabilities": ["batch", 3],
         "log_probabilities": ["batch", 3],
@@ -62,7 +78,7 @@ def test_the_file_is_whole_and_for_old_runtimes(made, family, int8):
 def test_only_an_lstm_of_int8_needs_onnx_runtime_s_own_operator(made):
     own = {
         (family, int8): [n.op_type for n in made(family, int8=int8).graph.node if n.domain]
-        for family in ("lstm", "mlp")
+        for family in FAMILIES
         for int8 in (False, True)
     }
     assert own.pop(("lstm", True)) == ["DynamicQuantizeLSTM"]
@@ -71,19 +87,29 @@ def test_only_an_lstm_of_int8_needs_onnx_runtime_s_own_operator(made):
 
 @every_file
 def test_numbers_take_a_quarter_in_int8(made, family, int8):
-    sizes = {"embedding": 4, "rows": 4, "lstm_weights": 4}
-    for array in made(family, int8=int8).graph.initializer:
-        if (name := array.name.rpartition("_")[0]) in sizes:
-            assert len(array.raw_data) == np.prod(array.dims) * (1 if int8 else 4), name
+    large = ("embedding", "rows", "lstm_weights", "coefficients", "word_embeddings")
+    found = [
+        array
+        for array in made(family, int8=int8).graph.initializer
+        if array.name.rpartition("_")[0].endswith((*large, "dense", "query"))
+    ]
+    assert found
+    for array in found:
+        assert len(array.raw_data) == np.prod(array.dims) * (1 if int8 else 4), array.name
 
 
-def test_weights_of_the_recurrence_never_overflow_16_bits_on_older_processors(made):
+@pytest.mark.parametrize(
+    ("family", "name", "n_arrays"), [("lstm", "lstm_weights", 2), ("transformer", "encoder.", 4)]
+)
+def test_weights_of_8_bits_never_overflow_16_bits_on_older_processors(made, family, name, n_arrays):
     weights = [
         onnx.numpy_helper.to_array(array)
-        for array in made(int8=True).graph.initializer
-        if array.name.startswith("lstm_weights")
+        for array in made(family, int8=True).graph.initializer
+        if array.name.startswith(name)
+        and len(array.dims) > 1
+        and array.data_type == onnx.TensorProto.INT8
     ]
-    assert len(weights) == 2
+    assert len(weights) == n_arrays
     assert 2 * 255 * max(int(np.abs(own.astype(int)).max()) for own in weights) < 2**15
 
 
@@ -100,6 +126,24 @@ def test_the_metadata_hold_labels_tokenizer_and_version(made, encoder):
     rest = {name: tokenizer[name] for name in ("name", "first_id", "unknown", "max_tokens")}
     assert rest == {"name": "messages", "first_id": 2, "unknown": 1, "max_tokens": 256}
     assert tokenizer["truncate"] == "end"
+
+
+def test_the_tokenizer_of_a_transformer_is_its_own_file(made, tiny_transformer):
+    tokenizers = pytest.importorskip("tokenizers")
+    facts = told(made("transformer"))
+    assert facts["family"] == "transformer"
+    again = tokenizers.Tokenizer.from_str(facts["tokenizer"])
+    encoder = tiny_model(tiny_transformer).encoder
+    for text in ("w1 w2 unheard", "", "w3 " * 40):
+        assert again.encode(text).ids == (encoder.encode([text]).ids - 1).tolist()
+
+
+def test_a_file_with_its_ngrams_too_large_is_refused(made, monkeypatch):
+    file = made("count")
+    arrays = sum(len(array.raw_data) for array in file.graph.initializer)
+    monkeypatch.setattr(graph, "LARGEST", arrays + len(told(file)["tokenizer"]) - 1)
+    with pytest.raises(SettingsError, match="holds less than 2"):
+        made("count")
 
 
 def test_a_model_of_several_columns_tells_how_a_text_is_written(made):

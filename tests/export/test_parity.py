@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from wordgate.errors import BundleError
+from wordgate.export.inputs import InputForm, word_inputs
 from wordgate.export.parity import RowAccuracy, check_made_up, check_rows
 from wordgate.text.encoder import EncodedTexts
 
 VOCABULARY = 1000
+WORDS = InputForm(word_inputs, VOCABULARY)
 
 
 def sure(lengths):
@@ -34,7 +36,7 @@ class Answering:
 
 def refusal(answer, *, int8=False):
     with pytest.raises(BundleError) as error:
-        check_made_up(Answering(answer), ours, VOCABULARY, int8=int8)
+        check_made_up(Answering(answer), ours, WORDS, int8=int8)
     return str(error.value)
 
 
@@ -46,7 +48,7 @@ def wrong_where(condition):
 
 
 def test_agreement_is_told():
-    agreement = check_made_up(Answering(), ours, VOCABULARY, int8=False)
+    agreement = check_made_up(Answering(), ours, WORDS, int8=False)
     assert agreement.n > 256
     assert agreement.largest < 1e-6
     assert agreement.expected_loss == 0
@@ -54,7 +56,7 @@ def test_agreement_is_told():
 
 def test_batches_of_1_to_256_texts_of_0_to_200_words_are_run():
     session = Answering()
-    check_made_up(session, ours, VOCABULARY, int8=False)
+    check_made_up(session, ours, WORDS, int8=False)
     alone = {int(lengths[0]) for _, lengths in session.batches if len(lengths) == 1}
     together = [lengths for _, lengths in session.batches if len(lengths) > 3]
     assert {0, 1, 200} <= alone
@@ -66,15 +68,38 @@ def test_batches_of_1_to_256_texts_of_0_to_200_words_are_run():
 @pytest.mark.parametrize("vocabulary", [2, 1000, 200_000])
 def test_every_word_stands_in_one_of_the_texts(vocabulary):
     session = Answering()
-    check_made_up(session, ours, vocabulary, int8=False)
+    check_made_up(session, ours, InputForm(word_inputs, vocabulary), int8=False)
     ids = np.unique(np.concatenate([ids.ravel() for ids, _ in session.batches]))
     assert np.array_equal(ids, np.arange(vocabulary))
 
 
 def test_a_vocabulary_without_words_has_empty_texts():
     session = Answering()
-    check_made_up(session, ours, 1, int8=False)
+    check_made_up(session, ours, InputForm(word_inputs, 1), int8=False)
     assert all(not lengths.any() for _, lengths in session.batches)
+
+
+def test_no_text_is_longer_than_what_a_model_reads():
+    session = Answering()
+    check_made_up(session, ours, InputForm(word_inputs, VOCABULARY, longest=16), int8=False)
+    longest = [int(lengths.max()) for _, lengths in session.batches]
+    assert max(longest) == 16
+    assert longest.count(16) > len(longest) / 2
+
+
+def test_a_vocabulary_that_need_not_be_covered_takes_the_first_batches_alone():
+    few, every = Answering(), Answering()
+    check_made_up(few, ours, InputForm(word_inputs, 200_000, covered=False), int8=False)
+    check_made_up(every, ours, InputForm(word_inputs, 200_000), int8=False)
+    assert len(few.batches) < len(every.batches)
+    assert max(len(lengths) for _, lengths in few.batches) == 256
+
+
+def test_no_batch_is_larger_than_the_form_says():
+    session = Answering()
+    form = InputForm(word_inputs, VOCABULARY, largest_batch=64, covered=False)
+    check_made_up(session, ours, form, int8=False)
+    assert sorted({len(lengths) for _, lengths in session.batches}) == [1, 2, 3, 7, 16, 33, 64]
 
 
 FAULTS = {
@@ -101,7 +126,7 @@ def test_float32_allows_the_last_digits_alone():
     def shifted(by):
         return lambda ids, lengths: sure(lengths) + np.array([by, -by])
 
-    check_made_up(Answering(shifted(9e-6)), ours, VOCABULARY, int8=False)
+    check_made_up(Answering(shifted(9e-6)), ours, WORDS, int8=False)
     assert refusal(shifted(1.2e-5)).endswith(" is 1.2e-05 away from ours, and 1e-05 is allowed")
 
 
@@ -123,7 +148,7 @@ def test_int8_allows_labels_to_change_where_they_are_a_toss_up():
     def other(ids, lengths):
         return np.tile([0.4999, 0.5001], (len(lengths), 1))
 
-    agreement = check_made_up(Answering(other), toss_up, VOCABULARY, int8=True)
+    agreement = check_made_up(Answering(other), toss_up, WORDS, int8=True)
     assert agreement.expected_loss == pytest.approx(0.0002)
 
 
@@ -153,7 +178,7 @@ def judged(n_rows, n_wrong):
             [sure(lengths)[i] if next(wrong, None) is None else [1, 0] for i in range(len(ids))]
         )
     )
-    return check_rows(session, texts, np.ones(n_rows, np.int64), ours)
+    return check_rows(session, texts, np.ones(n_rows, np.int64), ours, WORDS)
 
 
 def test_rows_count_what_both_get_right():

@@ -5,14 +5,17 @@ import json
 import re
 import unicodedata
 
+import numpy as np
 import pytest
 import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wordgate.export.onnx_file import plain, tokenizer_settings
+from wordgate.export.tokenizing import ngram_settings, plain, tokenizer_settings
+from wordgate.models.count import CountModel
 from wordgate.tables.encoding import without_surrogates
 from wordgate.text.encoder import TextEncoder
+from wordgate.text.ngrams import NgramVectorizer
 from wordgate.text.tokenizers import TOKENIZERS, get_tokenizer
 
 PIECES = [
@@ -56,7 +59,90 @@ def test_any_text_is_cut_the_same(name, text):
     assert cut_by(RULES[name], text) == get_tokenizer(name)(without_surrogates(text))
 
 
-def test_settings_of_both_kinds_of_unknown_words():
+ANY_NGRAMS = [
+    *(
+        "good",
+        "so",
+        "not good",
+        "1",
+        "_",
+        "don't",
+        " s",
+        "so ",
+        "oo",
+        "👍🏽",
+        "\u0301",
+        "i̇",
+        "σ",
+        "ς",
+        "我",
+    ),
+    *(
+        "½",
+        "\ud83d",
+        " 👍",
+        "İ",
+        "&amp;",
+        "..",
+        "www",
+        "x.c",
+        "हि",
+        "न्",
+        "k",
+        "ﾊ",
+        "٣",
+        "b c",
+        " a ",
+    ),
+]
+
+
+def ngrams_of(kind, tokens):
+    """List the n-grams of tokens, as docs/onnx.md says in words."""
+    sequences = [tokens] if kind["kind"] == "words" else [f" {token} " for token in tokens]
+    join = " " if kind["kind"] == "words" else ""
+    for sequence in sequences:
+        shortest = min(kind["shortest"], len(sequence))
+        for n in range(shortest, min(kind["longest"], len(sequence)) + 1):
+            yield from (join.join(sequence[i : i + n]) for i in range(len(sequence) - n + 1))
+
+
+COUNTED = CountModel(
+    [
+        NgramVectorizer("words", (1, 2), ANY_NGRAMS),
+        NgramVectorizer("characters", (4, 5), [*ANY_NGRAMS, " 我 ", " so "]),
+    ],
+    np.zeros((2 * len(ANY_NGRAMS) + 2, 2)),
+    np.zeros(2),
+)
+NGRAMS = json.loads(json.dumps(ngram_settings(COUNTED)))
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=st.one_of(ANY_TEXT, st.lists(st.sampled_from([*ANY_NGRAMS, *PIECES])).map(" ".join)))
+def test_any_text_has_the_same_ngrams(text):
+    found = []
+    for kind in NGRAMS["kinds"]:
+        known = {ngram: id_ for id_, ngram in enumerate(kind["ngrams"], kind["first_id"])}
+        tokens = cut_by({"steps": NGRAMS["steps"], "token": kind["token"]}, text)
+        found += [known[ngram] for ngram in ngrams_of(kind, tokens) if ngram in known]
+    assert sorted(found) == sorted(COUNTED.encode([text]).ids.tolist())
+
+
+def test_settings_of_both_kinds_of_ngrams():
+    words, characters = NGRAMS["kinds"]
+    assert (words["kind"], words["shortest"], words["longest"], words["first_id"]) == (
+        "words",
+        1,
+        2,
+        1,
+    )
+    assert (characters["kind"], characters["first_id"]) == ("characters", 1 + len(ANY_NGRAMS))
+    assert words["ngrams"] == ANY_NGRAMS
+    assert NGRAMS["steps"] == [["lower", "", ""]]
+
+
+def test_settings_of_both_kinds_of_unknown_of_unknown_words():
     kept, _ = TextEncoder.fit(["b a a"], max_tokens=7)
     dropped, _ = TextEncoder.fit(["b a a"], max_tokens=9, truncate="front", unknown=False)
     names = ("words", "first_id", "unknown", "max_tokens", "truncate")

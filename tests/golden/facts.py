@@ -25,8 +25,8 @@ LEFT_OUT = {
     "wall_seconds",
 }  # fmt: skip
 """Names of what differs from run to run, or with the layout of a bundle."""
-_TIME = re.compile(r" *[\d.,]*\d ?(?=(?:s|ms|seconds|minutes|kB|MB|GB|texts/s|texts a second)\b)")
-_COSTS = re.compile(r"( +[\d,]+\.\d)( +[\d,]+)( +[\d,]+\.\d)$")  # of a comparison's rung
+_TIME = re.compile(r" *[\d.,]*\d ?(?=(?:s|ms|seconds|minutes|kB|MB|GB|texts/s|texts per second)\b)")
+_COSTS = re.compile(r"( +[\d,]+\.\d)( +[\d,]+)( +[\d,]+\.\d)$")  # of a comparison's result
 _COST_COLUMN = re.compile(r"(^| )(s|seconds|texts/s|MB)$")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LONGEST_STRING, _LONGEST_LIST, _FIRST = 200, 60, 3

@@ -132,7 +132,7 @@ def _estimator():
     _make_files()
     columns, _ = layout.read("reviews.csv")
     texts, labels = columns["texts"], columns["labels"]
-    model = wordgate.WordgateClassifier(model="count", seed=1).fit(texts, labels)
+    model = wordgate.WordgateClassifier(model="count", random_state=1).fit(texts, labels)
     facts = Facts()
     facts.put("classes", [str(label) for label in model.classes_])
     facts.put("log_proba", model.predict_proba(texts[:N_PROBED]).round(6).tolist())

@@ -72,10 +72,10 @@ def test_times_and_sizes_are_left_out(facts):
     def run(seconds, printed):
         return facts(metrics={"accuracy": 0.5, "train_seconds": seconds}, stdout=[printed])
 
-    one = run(1.5, "Trained in 1.5 s for 2 epochs; 350 texts/s, 1,024 MB at most.")
-    other = run(20.0, "Trained in 20.0 s for 2 epochs; 35 texts/s, 999 MB at most.")
+    one = run(1.5, "Trained in 1.5 s for 2 epochs; 350 texts/s, peak memory 1,024 MB.")
+    other = run(20.0, "Trained in 20.0 s for 2 epochs; 35 texts/s, peak memory 999 MB.")
     assert one == other
-    assert one["sentences"]["stdout"] == ["Trained in #s for 2 epochs; #texts/s, #MB at most."]
+    assert one["sentences"]["stdout"] == ["Trained in #s for 2 epochs; #texts/s, peak memory #MB."]
 
 
 def test_long_values_are_digests_that_tell_them_apart(facts):

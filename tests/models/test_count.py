@@ -76,6 +76,22 @@ def test_blocks_are_added_up():
     assert model.log_proba(texts) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("model", [_model, _two_blocks])
+def test_texts_that_are_ids_get_the_same_answers(model):
+    model, texts = model(), ["Not bad, good! bad bad", "", "bad", "moo", "?", "good good"]
+    encoded = model.encode(texts)
+    assert len(encoded) == 6
+    assert np.array_equal(model.log_proba_of(encoded), model.log_proba(texts))
+    assert model.encode([]).ids.shape == (0,)
+
+
+def test_ids_number_the_ngrams_of_all_kinds_from_1_on():
+    encoded = _two_blocks().encode(["not bad", "good bad"])
+    assert encoded.lengths.tolist() == [4, 6]
+    assert sorted(encoded.ids[:4].tolist()) == [1, 3, 4, 5]
+    assert sorted(encoded.ids[4:].tolist()) == [1, 2, 4, 5, 6, 7]
+
+
 def test_a_class_without_rows_has_the_probability_0():
     model = _two_blocks()
     model.intercepts[1] = ABSENT_LOGIT

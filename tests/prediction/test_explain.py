@@ -81,7 +81,7 @@ def test_the_verdict_after_a_word_is_that_on_the_text_up_to_it(model):
     ends = model.predict_proba([TEXT[: word.end] for word in found.words])
     assert shares(word.probabilities for word in found.words) == pytest.approx(ends, abs=1e-5)
     assert found.course == ("states" if model.config.family == "lstm" else "prefixes")
-    assert ("LSTM's own" in found.course_means) == (found.course == "states")
+    assert ("hidden state" in found.course_means) == (found.course == "states")
 
 
 def test_an_effect_is_what_the_verdict_loses_without_the_word(model):
@@ -118,15 +118,15 @@ def test_unknown_words_are_marked_and_named(lstm):
     found = lstm.explain("we zumbaro this zumbaro lamp")
     assert [word.known for word in found.words] == [True, False, True, False, True]
     assert found.remarks == (
-        "2 of 5 words are unknown to the model: zumbaro. All unknown words are one and the same"
-        " word to it.",
+        "2 of 5 words are unknown to the model: zumbaro. It treats all unknown words as the same"
+        " word.",
     )
 
 
 def test_a_text_of_unknown_words_is_told(lstm):
     assert lstm.explain("zumbaro zandvoria").remarks == (
-        "The model knows none of the words: its verdict says little. All unknown words are one and"
-        " the same word to it.",
+        "All words are unknown to the model: the prediction is unreliable. It treats all unknown"
+        " words as the same word.",
     )
 
 
@@ -135,7 +135,7 @@ def test_a_text_without_words_is_told(lstm, text):
     found = lstm.explain(text)
     assert (found.words, found.start) == ((), pytest.approx(dict(found.probabilities), abs=1e-6))
     assert found.remarks == (
-        "The text has no words: the verdict is the model's on no words at all.",
+        "The model reads no words of this text: the prediction is that for an empty text.",
     )
 
 
@@ -175,7 +175,7 @@ def test_words_that_are_passed_over_change_nothing():
     assert passed_over.effect == pytest.approx(0.0, abs=1e-6)
     assert (passed_over.gates, passed_over.memory_change) == (None, None)
     assert found.remarks == (
-        "1 of 3 words is unknown to the model: zumbaro. It passes over unknown words.",
+        "1 of 3 words is unknown to the model: zumbaro. It ignores unknown words.",
     )
 
 
@@ -209,14 +209,14 @@ def test_very_long_texts_are_explained_in_part():
     found = explained(made_lstm(max_tokens=2000), "w1 " * 1000)
     assert len(found.words) == MOST_WORDS
     assert found.remarks == (
-        "Explained are the first 512 of 1,000 words; the verdict is on all of them.",
+        "Only the first 512 of 1,000 words are explained; the prediction uses all of them.",
     )
 
 
 def test_a_long_text_of_counts_ends_soon(count_model):
     found = wordgate.load(count_model.folder).explain("We love it " * 10_000)
     assert 0 < len(found.words) < 100
-    assert "of 30,000 words; the verdict is on all of them." in found.remarks[0]
+    assert "of 30,000 words are explained; the prediction uses all of them." in found.remarks[0]
 
 
 def test_json_has_what_the_api_promises(lstm):

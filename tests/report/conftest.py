@@ -5,9 +5,23 @@ import numpy as np
 import pytest
 
 from wordgate.bundle.config import Config
-from wordgate.bundle.metrics import Baseline, Baselines, Metrics, SplitFacts
+from wordgate.bundle.metrics import (
+    Baseline,
+    Baselines,
+    Metrics,
+    MultilabelBaseline,
+    MultilabelBaselines,
+    MultilabelMetrics,
+    SplitFacts,
+)
 from wordgate.evaluation.calibration import apply_temperature, calibration
-from wordgate.evaluation.comparison import Comparison, ModelResult, PairedTest, Recommendation
+from wordgate.evaluation.comparison import (
+    Comparison,
+    ModelResult,
+    PairedTest,
+    Recommendation,
+    paired_results,
+)
 from wordgate.evaluation.error_analysis import (
     ErrorAnalysis,
     PredictedRows,
@@ -16,8 +30,11 @@ from wordgate.evaluation.error_analysis import (
 )
 from wordgate.evaluation.intervals import Interval, PairedDifference
 from wordgate.evaluation.metrics import Epoch, Intervals, evaluate
+from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
+from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
 from wordgate.evaluation.selective_prediction import coverage_curve
-from wordgate.report.comparison import comparison_page
+from wordgate.evaluation.thresholds import ScoredRows, choose_thresholds, measure_thresholds
+from wordgate.report.comparison import comparison_page, recommend
 from wordgate.report.model import model_page
 from wordgate.report.page import Section
 
@@ -37,8 +54,8 @@ class Report:
     """What the page of a model shows."""
 
     config: Config
-    metrics: Metrics
-    analysis: ErrorAnalysis
+    metrics: Metrics | MultilabelMetrics
+    analysis: ErrorAnalysis | MultilabelAnalysis
     audit: list[Section]
 
     def page(self):
@@ -54,11 +71,17 @@ def _history(n_epochs):
     ]  # fmt: skip
 
 
-def _metrics(scores, n_epochs, remarks):
-    baseline = Baseline(accuracy=0.4, macro_f1=0.3, log_loss=1.1, train_seconds=0.1)
-    return Metrics(
+def _metrics(scores, n_epochs, remarks, thresholds=None):
+    common = {"accuracy": 0.4, "macro_f1": 0.3, "log_loss": 1.1, "train_seconds": 0.1}
+    if hasattr(scores, "micro_f1"):
+        form, all_baselines, baseline = (
+            MultilabelMetrics, MultilabelBaselines, MultilabelBaseline(**common, micro_f1=0.35)
+        )  # fmt: skip
+    else:
+        form, all_baselines, baseline = Metrics, Baselines, Baseline(**common)
+    return form(
         **dict(scores),
-        baselines=Baselines(majority=baseline, count=baseline),
+        baselines=all_baselines(majority=baseline, count=baseline),
         difference_to_count=PairedDifference(
             difference=0.02, low=-0.01, high=0.05, p_value=0.00002, method="by groups"
         ),
@@ -69,6 +92,7 @@ def _metrics(scores, n_epochs, remarks):
         ),
         train_seconds=1.0, wall_seconds=2.0, peak_memory_mb=100.0, epochs=n_epochs,
         best_epoch=min(2, n_epochs), remarks=remarks, history=_history(n_epochs),
+        thresholds=thresholds,
     )  # fmt: skip
 
 
@@ -118,6 +142,77 @@ def make_report(make_analysis):
     return make
 
 
+def _several_rows(n, n_labels, seed):
+    """Draw labels, some much rarer than others, and probabilities that know them somewhat."""
+    rng = np.random.default_rng(seed)
+    targets = (rng.random((n, n_labels)) < np.linspace(0.4, 0.02, n_labels)).astype(np.int64)
+    logits = rng.normal(size=(n, n_labels)) + 2.5 * targets - 2.0
+    return targets, -np.logaddexp(0.0, -logits)
+
+
+@pytest.fixture(scope="session")
+def make_several():
+    """Make the report on a model that gives a text several labels, with thresholds for F1."""
+
+    def make(labels=("anger", "joy", "sadness"), contents=None, n=300, texts=True):
+        valid, test = (ScoredRows(*_several_rows(n, len(labels), seed)) for seed in (1, 2))
+        groups = [f"g{i // 3}" for i in range(n)]
+        test = replace(test, groups=groups)
+        thresholds = choose_thresholds(valid.true, valid.log_proba)
+        gain = measure_thresholds(thresholds, "f1", labels, valid, test)
+        contents = contents or [f"the text number {i} is about lamps" for i in range(n)]
+        contents = [contents[i % len(contents)] for i in range(n)]
+        scores = evaluate_multilabel(test.true, test.log_proba, labels, groups, thresholds)
+        uncalibrated = apply_temperature(test.log_proba, 1 / 1.7, multilabel=True)
+        analysis = analyse_multilabel_errors(
+            scores,
+            PredictedRows(test.log_proba, test.true, contents, list(range(1001, 1001 + n)), groups),
+            count_words(contents, ["the text is about lamps"]),
+            temperature=1.7,
+            before=calibration(uncalibrated, test.true),
+            after=calibration(test.log_proba, test.true),
+            texts=texts,
+        )
+        config = Config(
+            family="lstm", labels=labels, seed=0, recipe="default", settings={},
+            data={"source": "emotions.csv"}, environment={"wordgate": "0.1.0"},
+        )  # fmt: skip
+        return Report(config, _metrics(scores, 5, [], gain), analysis, [])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def several_comparison(make_several):
+    """The page of a comparison of two families that give a text several labels, and the whole."""
+    report = make_several()
+    targets, log_proba = _several_rows(300, 3, 2)
+    given = given_labels(log_proba)
+    none = np.zeros((0, 3))
+    worse = evaluate_multilabel(targets, np.roll(log_proba, 7, axis=0), report.config.labels, None)
+
+    def result(family, scores, given):
+        right = (given == targets).all(axis=1)
+        return ModelResult(
+            family, "grouped", scores, right, none, none, 10.0, 20_000.0, 3.2,
+            history=tuple(_history(5)), best_epoch=2, given=given,
+        )  # fmt: skip
+
+    results = (
+        result("count", worse, np.roll(given, 7, axis=0)),
+        result("lstm", report.analysis.scores, given),
+    )
+    test = PairedTest("lstm", "count", "grouped", paired_results(*results[::-1], None, targets,
+                                                                 seed=0))  # fmt: skip
+    found = Comparison(
+        "emotions.csv", ("count", "lstm"), ("grouped",), None, 0, "default", None,
+        results=results, paired_tests=(test,),
+    )  # fmt: skip
+    found = replace(found, recommendation=recommend(found, None, targets))
+    analyses = dict.fromkeys(("count", "lstm"), report.analysis)
+    return found, comparison_page(found, analyses, [])
+
+
 @pytest.fixture(scope="session")
 def nasty_report(make_report):
     """Make a report in which whatever comes from the data does harm."""
@@ -131,10 +226,19 @@ def nasty_report(make_report):
 
 
 @pytest.fixture(scope="session")
-def comparison(make_analysis):
-    """The page of a comparison of three families on two splits."""
+def make_comparison(make_analysis):
+    """Make the page of a comparison of three families on two splits."""
+    return lambda tied: _comparison_page(make_analysis(), tied)
+
+
+@pytest.fixture(scope="session")
+def comparison(make_comparison):
+    """Such a page, on which the last two families are level."""
+    return make_comparison(("averaged vectors", "lstm " + "W" * 200))
+
+
+def _comparison_page(analysis, tied):
     families = ("counts <&>", "averaged vectors", "lstm " + "W" * 200)
-    analysis = make_analysis()
     difference = PairedDifference(
         difference=0.03, low=0.012, high=0.048, p_value=0.0004, method="by groups"
     )
@@ -166,7 +270,9 @@ def comparison(make_analysis):
             for kind in ("random", "grouped")
         ),
         leaks={"random": "90 % leak."},
-        recommendation=Recommendation(families[1], ("Take the lstm.", "It is best on new texts.")),
+        recommendation=Recommendation(
+            families[1], ("Take the lstm.", "It is best on new texts."), tied
+        ),
         environment={"wordgate": "0.1.0"},
     )  # fmt: skip
     analyses = dict.fromkeys(families, analysis)

@@ -1,6 +1,7 @@
 """Do the pages look right where they are looked at? In a real browser, wide and narrow."""
 
 import pytest
+from tests.report.conftest import NASTY
 
 CUT_OFF = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
   const view = svg.viewBox.baseVal;
@@ -33,10 +34,17 @@ def opened(request, browser):
         context.close()
 
 
-@pytest.mark.parametrize("which", ["model", "nasty", "many labels", "comparison"])
+@pytest.mark.parametrize(
+    "which",
+    [
+        "model", "nasty", "many labels", "comparison", "several", "several, nasty",
+        "several, many labels", "several, comparison",
+    ],
+)  # fmt: skip
 def test_nothing_is_fetched_overflows_or_is_cut_off(
-    which, opened, tmp_path, make_report, nasty_report, comparison
-):
+    which, opened, tmp_path, make_report, nasty_report, comparison, make_several,
+    several_comparison,
+):  # fmt: skip
     made = {
         "model": lambda: make_report().page(),
         "nasty": nasty_report.page,
@@ -44,6 +52,12 @@ def test_nothing_is_fetched_overflows_or_is_cut_off(
             [f"label {i} of a long list of labels" for i in range(40)], n=900
         ).page(),
         "comparison": lambda: comparison,
+        "several": lambda: make_several().page(),
+        "several, nasty": lambda: make_several(NASTY[:3], contents=list(NASTY)).page(),
+        "several, many labels": lambda: make_several(
+            [f"label {i} of a long list of labels" for i in range(34)], n=900
+        ).page(),
+        "several, comparison": lambda: several_comparison[1],
     }[which]()
     path = tmp_path / "report.html"
     path.write_text(made, encoding="utf-8")
@@ -55,3 +69,18 @@ def test_nothing_is_fetched_overflows_or_is_cut_off(
     assert page.evaluate(CUT_OFF) == []
     sizes = page.evaluate("[...document.querySelectorAll('svg')].map(one => one.clientWidth)")
     assert min(sizes) >= 340  # drawn for 360: its text stays about as large as it is set
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("which", ["model", "comparison"])
+def test_axe_finds_no_trouble(which, scheme, browser, make_report, comparison, how_many):
+    if how_many((which, scheme) in (("model", "dark"), ("comparison", "light")), False):
+        pytest.skip("tried by make faults")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
+    page = browser.new_page(color_scheme=scheme)
+    labels = [f"label {i} of a long list of labels" for i in range(20)]
+    page.set_content(make_report(labels, n=600).page() if which == "model" else comparison)
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    found = axe.Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    page.close()

@@ -8,8 +8,8 @@ from wordgate.report.charts import (
     axis,
     bar_chart,
     dot_plot,
-    heat_map,
     line_chart,
+    matrix,
     shares,
 )
 from wordgate.svg import element, fitted, plain, text_width
@@ -49,7 +49,14 @@ def test_what_is_undefined_is_not_drawn():
 
 
 def test_a_row_without_rows_is_a_row_of_zeros():
-    assert heat_map(("a", "b"), [[0, 0], [1, 3]], label="l").count("0 %") == 2
+    assert matrix(("a", "b"), [[0, 0], [1, 3]], label="l").count(">0 %<") == 2
+
+
+def test_a_matrix_has_every_label_in_full():
+    names = [f"label number {i} of twenty labels with long names" for i in range(20)]
+    drawn = matrix(names, [[i == j for j in range(20)] for i in range(20)], label="l")
+    assert all(drawn.count(f">{name}<") == 2 for name in names)
+    assert drawn.count(">100<") == 20
 
 
 def test_content_and_attributes_are_escaped():

@@ -3,9 +3,13 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from tests.report.conftest import NASTY
+
+from wordgate.report.comparison import format_comparison
 
 _VOID = {"meta", "link", "br"}
 
@@ -37,14 +41,24 @@ class _Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-@pytest.fixture(scope="module", params=["model", "nasty", "no epochs", "many labels", "comparison"])
-def page(request, make_report, nasty_report, comparison):
+@pytest.fixture(
+    scope="module",
+    params=[
+        "model", "nasty", "no epochs", "many labels", "comparison", "several", "several, many",
+        "several, nasty", "several, comparison",
+    ],
+)  # fmt: skip
+def page(request, make_report, nasty_report, comparison, make_several, several_comparison):
     return {
         "model": lambda: make_report().page(),
         "nasty": nasty_report.page,
         "no epochs": lambda: make_report(n_epochs=0).page(),
         "many labels": lambda: make_report([f"label {i}" for i in range(40)], n=900).page(),
         "comparison": lambda: comparison,
+        "several": lambda: make_several().page(),
+        "several, many": lambda: make_several([f"label {i}" for i in range(40)], n=900).page(),
+        "several, nasty": lambda: make_several(NASTY[:3], contents=list(NASTY)).page(),
+        "several, comparison": lambda: several_comparison[1],
     }[request.param]()
 
 
@@ -68,10 +82,15 @@ def test_it_runs_and_fetches_nothing(page):
 def test_every_picture_is_told_in_words_and_numbers(page):
     parsed = _Page(page)
     labels = [value for key, value in parsed.attributes if key == "aria-label"]
-    n_pictures = parsed.tags.count("svg")
-    n_others = sum(parsed.attributes.count(("class", name)) for name in ("model", "more"))
-    assert n_pictures == parsed.tags.count("details") - n_others == parsed.tags.count("figure") > 2
-    assert len([label for label in labels if label not in ("table", "Contents")]) == n_pictures
+    told = [label for label in labels if label not in ("table", "Contents")]
+    n_matrices = page.count('<table class="matrix')
+    n_pictures = parsed.tags.count("svg") + n_matrices
+    assert n_pictures == len(told) == parsed.tags.count("figure") > 2
+    figures = re.findall(r"<figure.*?</figure>", page, re.DOTALL)
+    alone = [one for one in figures if "<details>" not in one and "<table" not in one]
+    assert {re.search("<b>(.*?)</b>", one)[1] for one in alone} <= {
+        "Accuracy and baselines", "Micro F1 and baselines", "F1 of each label, continued",
+    }  # fmt: skip
 
 
 def test_it_is_lean(page):
@@ -90,7 +109,7 @@ def test_texts_can_be_left_out(make_report):
     assert "a secret" in make_report(contents=contents).page()
     page = make_report(contents=contents, texts=False).page()
     assert "a secret" not in page
-    assert "Texts were left out of this page." in page
+    assert "This page contains no texts." in page
     assert re.search(r"row 1,\d{3}: labelled", page)
 
 
@@ -98,16 +117,14 @@ def test_it_says_what_counts(make_report):
     report = make_report()
     text = _Page(report.page()).text
     assert f"{report.metrics.accuracy:.3f}" in text
-    assert (
-        "+2.0 points against the family count on the same rows (95 % interval -1.0 to +5.0,"
-        " p < 0.001)"
-    ) in text
-    assert "Grouped by column 'id'." in text
-    assert "A remark on the split." in text
-    assert "test rows whose group stands in train 7" in text
+    assert "Not proven better The LSTM model does NOT beat the family count by more than" in text
+    assert text.count("+2.0 points, 95 % interval -1.0 to +5.0, p < 0.001") == 1
+    assert text.count("Grouped by column 'id'.") == 1
+    assert text.count("A remark on the split.") == 1
+    assert text.count("LEAK: Of 300 test rows, 7 (2.3%)") == 1
     assert "The model was overconfident" in text
     assert "temperature of 1.70" in text
-    assert "5 epochs; the model is that of epoch 2." in text
+    assert "5 epochs; the model has the weights of epoch 2." in text
     assert "by epoch" not in _Page(make_report(n_epochs=0).page()).text
 
 
@@ -125,18 +142,86 @@ def test_a_comparison_says_what_counts(comparison):
     assert "averaged vectors, grouped 0.630 0.610 to 0.650 0.620" in text
 
 
+def test_the_grouped_split_comes_first_and_ties_are_named(comparison):
+    titles = re.findall("<h2>(.*?)</h2>", comparison)
+    assert titles[:3] == [
+        "Grouped split: groups never seen in training",
+        "Random split, for comparison",
+        "The families",
+    ]
+    grouped, others = comparison.split("Random split, for comparison")
+    assert grouped.count('<tr class="best">') == 0
+    assert "A tie: these are not significantly worse than the most accurate: " in grouped
+    assert '<table class="quiet">' in others
+    assert '<table class="quiet">' not in grouped
+
+
+def test_the_best_family_is_bold_where_the_tests_say_so(make_comparison):
+    page = make_comparison(tied=("averaged vectors",))
+    best = re.findall('<tr class="best"><th scope="row"><bdi>(.*?)</bdi>', page)
+    assert best == ["averaged vectors"]
+    assert "averaged vectors is significantly better than every other family." in page
+
+
 def test_a_comparison_models_at_every_family_and_opens_the_one_to_take(comparison):
     page = comparison
     assert re.findall(r'<details class="model"( open)?>', page) == ["", " open", ""]
     parsed = _Page(page)
-    assert parsed.text.count("Labels that are probably wrong") == 3
-    assert parsed.text.count("5 epochs; the model is that of epoch 2.") == 3
+    assert parsed.text.count("Probable label errors") == 3
+    assert parsed.text.count("5 epochs; the model has the weights of epoch 2.") == 3
     assert "300 rows." in parsed.text
 
 
 def test_folds_have_temperatures_of_their_own(make_report):
     text = _Page(make_report(temperature=None).page()).text
     assert "Each fold's log-probabilities are divided by a temperature of its own" in text
+
+
+def test_of_several_labels_it_says_what_counts(make_several):
+    report = make_several()
+    text = _Page(report.page()).text
+    scores = report.metrics
+    assert f"micro F1 {scores.micro_f1:.3f}" in text
+    assert "(+2.0 points of micro F1, 95 % interval -1.0 to +5.0, p < 0.001)" in text
+    assert "most frequent label set" in text
+    assert f"Interval of micro F1: {scores.intervals.micro_f1.method}" in text
+    assert "Labels that occur together" in text
+    assert "Precision against recall" in text
+    assert "its logits are divided by a temperature of 1.70" in text
+    assert report.metrics.thresholds.sentence() in text
+    assert re.search(r"row 1,\d{3}: \w+ at 0\.\d\d; labelled [\w ,]+, given \w+", text)
+    for absent in ("abstain", "confusion", "probable label errors", "withheld"):
+        assert absent not in text.lower()
+
+
+def test_thresholds_of_two_classes_are_shown_with_one_label_a_text_too(make_report, make_several):
+    report, gain = make_report(), make_several().metrics.thresholds
+    assert "Thresholds" not in _Page(report.page()).text
+    report = replace(report, metrics=report.metrics.model_copy(update={"thresholds": gain}))
+    text = _Page(report.page()).text
+    assert gain.sentence() in text
+    assert all(remark in text for remark in gain.remarks)
+    assert "Confusion matrix" in text
+
+
+def test_of_several_labels_texts_can_be_left_out(make_several):
+    page = make_several(contents=["a secret of the data"], texts=False).page()
+    assert "a secret" not in page
+    assert "This page contains no texts." in page
+
+
+def test_a_comparison_of_several_labels_is_one_of_micro_f1(several_comparison):
+    found, page = several_comparison
+    text = _Page(page).text
+    assert found.recommendation.family == "lstm"
+    assert "micro F1 on unseen groups it is the model with the highest micro F1" in text
+    assert "Micro F1 with 95 % intervals" in text
+    assert "points of micro F1, on the same rows" in text
+    assert found.paired_tests[0].difference.proven == "better"
+    assert "abstain" not in text
+    written = format_comparison(found)
+    assert "grouped split  micro F1" in written
+    assert "paired tests, in points of micro F1" in written
 
 
 def test_importing_it_imports_neither_torch_nor_cleanlab():

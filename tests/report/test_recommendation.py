@@ -28,25 +28,36 @@ def recommended(*results):
 def test_the_best_is_recommended_where_it_is_better_by_more_than_chance():
     use, _ = recommended(result("count", "grouped", 200), result("lstm", "grouped", 260))
     assert use == (
-        "Use lstm: with 0.650 accuracy on groups it has never seen it is the most accurate, and"
-        " every simpler model is worse by more than chance."
+        "Use lstm: with 0.650 accuracy on unseen groups it is the most accurate, and every simpler"
+        " model is significantly worse."
     )
 
 
 def test_the_simplest_is_recommended_where_the_best_may_be_luck():
     use, caution = recommended(result("count", "grouped", 259), result("lstm", "grouped", 260))
     assert use == (
-        "Use count: 0.647 accuracy on groups it has never seen, and lstm, the most accurate with"
-        " 0.650, is not better by more than chance (p = 1.000)."
+        "Use count: 0.647 accuracy on unseen groups, and lstm, the most accurate with 0.650, is not"
+        " significantly better (p = 1.000)."
     )
-    assert caution == "It also predicts 9 times as many texts a second as lstm."
+    assert caution == "It also predicts 9 times as many texts per second as lstm."
+
+
+def test_the_families_that_the_tests_leave_level_are_named():
+    def tied(*n_correct):
+        families = ("count", "mlp", "lstm")
+        results = [result(*pair) for pair in zip(families, ["grouped"] * 3, n_correct, strict=True)]
+        found = Comparison("x.csv", families, ("grouped",), None, 0, "default", None, results)
+        return recommend(found, None).tied
+
+    assert tied(200, 259, 260) == ("mlp", "lstm")
+    assert tied(200, 210, 260) == ("lstm",)
 
 
 def test_what_a_random_split_adds_is_called_memory():
     _, caution = recommended(result("count", "random", 360), result("count", "grouped", 260))
     assert caution == (
-        "Don't believe the random split: the 25 points that count gains there are memory of copies,"
-        " which new texts don't have."
+        "Don't trust the random split: the 25 points that count gains there come from memorized"
+        " duplicates, which new texts don't have."
     )
 
 
@@ -54,12 +65,12 @@ def test_what_a_random_split_adds_is_called_memory():
 def test_a_difference_between_the_splits_that_may_be_chance_is_not_called_memory(n_random):
     _, caution = recommended(result("count", "random", n_random), result("count", "grouped", 260))
     assert caution == (
-        "Believe the grouped split: random and grouped differ by 2 points for count, which on 400"
-        " rows may be chance."
+        "Trust the grouped split: random and grouped differ by 2 points for count, which may be"
+        " chance with 400 rows."
     )
 
 
 @pytest.mark.parametrize("kind", ["random", "given"])
 def test_a_single_model_is_not_called_the_best_of_anything(kind):
     use, _ = recommended(result("count", kind, 300))
-    assert "there was nothing to compare it with" in use
+    assert "no other model was compared" in use

@@ -4,7 +4,19 @@ import numpy as np
 from sklearn import metrics as sk
 
 from wordgate.evaluation.metrics import evaluate
-from wordgate.report.text import classification_report, confusion_table
+from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
+from wordgate.report.text import (
+    classification_report,
+    confusion_table,
+    cooccurrence_table,
+    headline,
+    label_tables,
+    multilabel_report,
+    scores_beside_baselines,
+    threshold_table,
+    verdict,
+    weakest_label,
+)
 
 
 def _scores(true, predicted, labels):
@@ -50,3 +62,95 @@ def test_confusion_table():
         "              no   1             1\n"
         "    a long label   0             3"
     )
+
+
+def _several(true, proba, labels):
+    return evaluate_multilabel(np.array(true), np.log(np.array(proba)), labels, None)
+
+
+def test_of_several_labels_it_is_scikit_learns_report_with_two_columns_more():
+    rng = np.random.default_rng(0)
+    true = (rng.random((90, 3)) < 0.4).astype(int)
+    log_proba = np.log(np.clip(rng.random((90, 3)) * 0.7 + true * 0.2, 0.01, 0.99))
+    labels = ("anger", "joy", "sadness")
+    predicted = given_labels(log_proba)
+    theirs = sk.classification_report(
+        true, predicted, target_names=labels, zero_division=0
+    ).strip("\n")  # fmt: skip
+    ours = multilabel_report(evaluate_multilabel(true, log_proba, labels, None))
+    expected = [line.split() for line in theirs.splitlines() if "samples" not in line]
+    found = [line.split() for line in ours.splitlines()]
+    assert found[0] == [*expected[0], "avg-prec", "threshold"]
+    assert [line[:5] for line in found[2:5]] == expected[2:5]
+    assert [line[-1] for line in found[2:5]] == ["0.50"] * 3
+    assert found[6:9] == expected[6:9]
+
+
+def test_of_several_labels_undefined_is_a_dash_and_explained():
+    scores = _several([[1, 0], [1, 0], [0, 0]], [[0.9, 0.6], [0.2, 0.1], [0.1, 0.1]], ("a", "b"))
+    assert multilabel_report(scores) == (
+        "             precision    recall  f1-score   support  avg-prec threshold\n"
+        "\n"
+        "           a      1.00      0.50      0.67         2      1.00      0.50\n"
+        "           b      0.00         –         –         0         –      0.50\n"
+        "\n"
+        "   micro avg      0.50      0.50      0.50         2\n"
+        "   macro avg      1.00      0.50      0.67         2\n"
+        "weighted avg      1.00      0.50      0.67         2\n"
+        "\n"
+        "– recall, f1-score: no rows: b\n"
+        "the averages are over the 1 of 2 labels with rows\n"
+        "\n"
+        "all labels of a text correct 0.333, label ranking average precision 1.000,"
+        " Hamming loss 0.333\n"
+        "1 of 3 test rows have no label"
+    )
+    assert cooccurrence_table(scores) == ""
+
+
+def test_labels_that_stand_together_are_listed_the_most_frequent_first():
+    true = [[1, 1, 0], [1, 1, 1], [0, 1, 1], [0, 1, 1]]
+    scores = _several(true, np.full((4, 3), 0.4), ("anger", "joy", "sadness"))
+    assert cooccurrence_table(scores) == (
+        "labels of one text  rows\n"
+        "sadness + joy          3\n"
+        "joy + anger            2\n"
+        "sadness + anger        1"
+    )
+    assert label_tables(scores)[1] == cooccurrence_table(scores)
+
+
+def test_of_several_labels_the_short_form_is_of_micro_f1(make_several):
+    metrics = make_several().metrics
+    interval = metrics.intervals.micro_f1
+    assert headline("lstm", metrics) == (
+        "Micro F1 on 300 test rows, 95 % interval\n"
+        f"  this model (LSTM) {metrics.micro_f1:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+        "   count 0.350   most frequent label set 0.350"
+    )
+    assert verdict("lstm", metrics) == (
+        "The LSTM model does NOT beat the family count by more than chance (+2.0 points of micro"
+        " F1, 95 % interval -1.0 to +5.0, p < 0.001): --family count is simpler."
+    )
+    lowest = min(metrics.per_class, key=lambda one: one.recall)
+    assert weakest_label(metrics) == [f"Weakest label: {lowest.label}, recall {lowest.recall:.0%}"]
+    first, *_, last = scores_beside_baselines("lstm", metrics).splitlines()
+    assert " ".join(first.split()) == (
+        "on the test rows micro F1 accuracy macro F1 log loss 95 % interval of micro F1"
+    )
+    assert last.startswith("this model (LSTM)")
+    assert f"{metrics.micro_f1:.3f}" in last
+
+
+def test_thresholds_are_laid_out_with_what_they_gain(make_several, make_report):
+    metrics = make_several().metrics
+    header, *rows = threshold_table(metrics).splitlines()
+    assert " ".join(header.split()) == "label threshold F1 F1 at 0.5 points 95 % interval"
+    for row, label in zip(rows, metrics.thresholds.labels, strict=True):
+        assert row.split()[:4] == [
+            label.label,
+            f"{label.threshold:.3f}",
+            f"{label.test_f1:.3f}",
+            f"{label.test_f1_at_half:.3f}",
+        ]
+    assert threshold_table(make_report().metrics) == ""

@@ -101,7 +101,7 @@ def test_a_scoring_of_an_older_layout_is_refused_and_loses_nothing(
     assert str(refused.value) == (
         "out.csv.checkpoint keeps a scoring in an older layout (note.json), with which this"
         " wordgate can't go on: finish it with the wordgate that began it, move the folder away, or"
-        " begin anew with --overwrite"
+        " start over with --overwrite"
     )
     with pytest.raises(BundleError, match=r"^there is no model at nowhere$"):
         wordgate.score("nowhere", messy, "out.csv", overwrite=True, progress=Silent())
@@ -122,8 +122,8 @@ def test_a_half_written_note_that_a_kill_left_is_no_failure(score, messy, here, 
 def test_nothing_is_begun_over_what_was_interrupted_unless_asked(score, messy, here, stopped):
     stopped(messy, "out.csv", after=5)
     message = (
-        r"^a scoring into out\.csv was interrupted and left out\.csv\.checkpoint: go on with it by"
-        r" --resume, or begin anew with --overwrite$"
+        r"^a scoring into out\.csv was interrupted and left out\.csv\.checkpoint: continue it"
+        r" with --resume, or start over with --overwrite$"
     )
     with pytest.raises(BundleError, match=message):
         score(messy, "out.csv", batch=20)
@@ -202,7 +202,7 @@ def test_rows_that_were_lost_are_noticed(score, messy, here, stopped):
     with pytest.raises(BundleError, match=r"^out\.csv\.checkpoint is damaged \(0 bytes where "):
         score(messy, "out.csv", resume=True, batch=20)
     (here / "out.csv.checkpoint" / "state.safetensors").write_text("{}")
-    with pytest.raises(BundleError, match=r"is damaged \(.+\); begin anew with --overwrite$"):
+    with pytest.raises(BundleError, match=r"is damaged \(.+\); start over with --overwrite$"):
         score(messy, "out.csv", resume=True, batch=20)
 
 
@@ -213,7 +213,7 @@ def test_a_state_that_was_changed_is_not_believed(score, messy, here, stopped):
     position = f'\\"position\\": {content["state"]["position"]}'.encode()
     assert position in whole
     file.write_bytes(whole.replace(position, position[:-1] + b"1"))
-    message = r"is damaged \(its digest is another: a byte of it has changed\); begin anew with"
+    message = r"is damaged \(its digest is another: a byte of it has changed\); start over with"
     with pytest.raises(BundleError, match=message):
         score(messy, "out.csv", batch=20, resume=True)
     state = content["state"]
@@ -262,7 +262,7 @@ def test_a_link_is_not_gone_on_with(score, messy, here, stopped, name):
     content = kept.read_bytes()
     kept.rename(here / "theirs")
     kept.symlink_to("../theirs")
-    message = rf"^out\.csv\.checkpoint is damaged \({name} is a link\); begin anew with"
+    message = rf"^out\.csv\.checkpoint is damaged \({name} is a link\); start over with"
     with pytest.raises(BundleError, match=message):
         score(messy, "out.csv", batch=20, resume=True)
     assert (here / "theirs").read_bytes() == content

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import http.client
+import importlib.util
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 from importlib.util import find_spec
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,6 +26,22 @@ if not all(map(find_spec, ("uvicorn", "httptools", "orjson", "prometheus_client"
 COMMAND = [sys.executable, "-c", "from wordgate.cli.main import run; run()", "serve"]
 
 
+@pytest.fixture(scope="module")
+def standin():
+    """The module of the server that answers from a lexicon."""
+    spec = importlib.util.spec_from_file_location("standin", Path(__file__).with_name("standin.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def site(standin):
+    """The address of a server with the page and a model of three moods; ends in a slash."""
+    with standin.serving(standin.Lexicon()) as address:
+        yield address
+
+
 class FakeModel:
     """Labels by length; notes every call. `hold` keeps it from answering until it is set."""
 
@@ -37,7 +55,8 @@ class FakeModel:
         self.at_once, self.most_at_once = 0, 0
         self.config = SimpleNamespace(
             family="fake", recipe="none", temperature=1.0, seed=0, data={}, environment={},
-            text_form=lambda: None, knows_training=lambda: True, notes=list,
+            labels=self.labels, multilabel=False, thresholds=None, separator=lambda: None,
+            text_form=lambda: None, columns=dict, knows_training=lambda: True, notes=list,
         )  # fmt: skip
 
     def predict_proba(self, texts):
@@ -52,7 +71,7 @@ class FakeModel:
         shares = np.array([min(len(text), 100) / 128 for text in texts])
         return np.stack([shares, 1 - shares], axis=1)
 
-    def explain(self, text):
+    def explain(self, text, *, label=None):
         self.calls.append(text)
         return SimpleNamespace(to_json=lambda: {"text": text})
 

@@ -41,6 +41,7 @@ class Lexicon:
     def facts(self):
         return {
             "family": "lstm", "recipe": "default", "labels": list(self.labels), "text_form": None,
+            "text_columns": ["text"],
             "temperature": 1.38,
             "trained": {
                 "source": "tweets.csv", "rows": 61121, "seed": 0, "seconds": 41.2, "epochs": 4,
@@ -59,6 +60,7 @@ class Lexicon:
                 {"threshold": 0.9, "coverage": 0.049, "accuracy": 0.972},
                 {"threshold": 0.99, "coverage": 0.0, "accuracy": None},
             ],
+            "multilabel": False, "thresholds": None, "label_separator": None,
             "limits": LIMITS,
             "remarks": [],
         }  # fmt: skip
@@ -109,6 +111,54 @@ class Lexicon:
         return dict(zip(self.labels, (part / sum(parts) for part in parts), strict=True))
 
 
+class Topics(Lexicon):
+    """A model of several labels a text, of which some words tell; its thresholds differ."""
+
+    labels = ("price", "quality", "service", "speed")
+    thresholds: ClassVar = {"price": 0.5, "quality": 0.3, "service": 0.6, "speed": 0.5}
+    topics: ClassVar = {
+        "cheap": "price", "dear": "price", "broken": "quality", "solid": "quality",
+        "rude": "service", "fast": "speed", "slow": "speed",
+    }  # fmt: skip
+    weights: ClassVar = {**Lexicon.weights, **dict.fromkeys(topics, 1.0)}
+
+    def facts(self):
+        return {
+            **super().facts(), "labels": list(self.labels), "multilabel": True,
+            "thresholds": self.thresholds, "label_separator": ";", "abstain_coverage": None,
+        }  # fmt: skip
+
+    def predict(self, texts):
+        found = [self._proba(_words(text)) for text in texts]
+        return [{"labels": self.given(one), "probabilities": one} for one in found]
+
+    def given(self, proba):
+        ranked = sorted(self.labels, key=lambda label: -proba[label])
+        return [label for label in ranked if proba[label] >= self.thresholds[label]]
+
+    def explain(self, text, label=None):
+        told = super().explain(text)
+        whole = told["probabilities"]
+        label = label or max(whole, key=whole.get)
+        words = _words(text)
+        for i, word in enumerate(told["words"]):
+            without = self._proba(words[:i] + words[i + 1 :])
+            effects = {one: _odds(whole[one]) - _odds(without[one]) for one in self.labels}
+            word |= {"effect": effects[label], "effects": effects}
+        return {
+            **told, "label": label, "probability": whole[label], "labels": self.given(whole),
+            "threshold": self.thresholds[label], "effect_unit": "log-odds",
+        }  # fmt: skip
+
+    def _proba(self, words):
+        topics = [self.topics.get(word) for word in words]
+        return {one: 1 / (1 + math.exp(2.0 - 3.5 * topics.count(one))) for one in self.labels}
+
+
+def _odds(p):
+    return math.log(p / (1 - p))
+
+
 def _words(text):
     return [match.group().lower() for match in WORD.finditer(text)]
 
@@ -147,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         if size > LIMITS["max_body_bytes"]:
             return self._json(413, {"error": {"code": "body_too_large", "message": "Too large."}})
         if self.path == "/v1/explain":
-            return self._json(200, self.model.explain(body["text"]))
+            return self._json(200, self.model.explain(**body))
         if len(body["texts"]) > LIMITS["max_texts"]:
             return self._json(422, {"error": {"code": "too_many_texts", "message": "Too many."}})
         return self._json(200, {"predictions": self.model.predict(body["texts"])})

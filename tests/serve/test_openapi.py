@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -15,6 +16,7 @@ from wordgate.serve.openapi import document
 from wordgate.serve.responses import CODES
 
 LIMITS = Limits(max_texts=3, max_text_length=50, max_explain_length=40)
+CONFIG = SimpleNamespace(labels=("bad", "good"), multilabel=False, thresholds=None)
 KEY = Access(key=b"k")
 AS_JSON = {"content_type": "application/json", "authorization": "Bearer k"}
 
@@ -31,7 +33,7 @@ def check(value, schema):
 
 @pytest.fixture(scope="module")
 def described():
-    return document(LIMITS, needs_key=True)
+    return document(LIMITS, CONFIG, needs_key=True)
 
 
 def test_every_schema_is_one_and_every_reference_leads_somewhere(described):
@@ -50,7 +52,7 @@ def test_every_code_has_its_status_described(described):
 
 
 def test_the_key_is_asked_for_only_where_there_is_one(described):
-    open_to_all = document(LIMITS, needs_key=False)
+    open_to_all = document(LIMITS, CONFIG, needs_key=False)
     assert described["paths"]["/v1/model"]["get"]["security"] == [{"key": []}]
     assert "security" not in described["paths"]["/v2/health/live"]["get"]
     assert "securitySchemes" not in open_to_all["components"]
@@ -60,6 +62,7 @@ def test_the_key_is_asked_for_only_where_there_is_one(described):
 CALLS = [
     ("POST", "/v1/predict", b'{"texts": ["we love it", "!"]}', AS_JSON, 200),
     ("POST", "/v1/predict", b'{"texts": ["we love it"], "abstain_below": 1}', AS_JSON, 200),
+    ("POST", "/v1/predict", b'{"texts": ["we love it"], "threshold": 0.1}', AS_JSON, 200),
     ("POST", "/v1/predict", b"{", AS_JSON, 400),
     ("POST", "/v1/predict", b"{}", {}, 401),
     ("POST", "/v1/predict", b" " * 2000 + b"{}", AS_JSON, 413),
@@ -103,10 +106,13 @@ def test_answers_are_as_described(
 def test_requests_are_as_described(described):
     schemas = described["components"]["schemas"]
     check({"texts": ["a", "b" * 50], "abstain_below": 0.5}, schemas["PredictRequest"])
+    check({"texts": ["a"], "threshold": 0.5}, schemas["PredictRequest"])
+    check({"texts": ["a"], "threshold": {"bad": 0.5}}, schemas["PredictRequest"])
     check({"text": "a" * 40}, schemas["ExplainRequest"])
     for wrong in (
         {}, {"texts": []}, {"texts": ["a"] * 4}, {"texts": ["b" * 51]}, {"texts": ["a"], "x": 1},
-        {"texts": ["a"], "abstain_below": 1.1}, {"texts": [None]},
+        {"texts": ["a"], "abstain_below": 1.1}, {"texts": [None]}, {"texts": ["a"], "threshold": 1},
+        {"texts": ["a"], "threshold": {"bad": 0.5, "good": 0.5}},
     ):  # fmt: skip
         with pytest.raises(jsonschema.ValidationError):
             check(wrong, schemas["PredictRequest"])

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -7,6 +8,7 @@ from wordgate.serve.request_body import explain_request, predict_request
 from wordgate.serve.responses import HTTPError
 
 LIMITS = Limits(max_texts=3, max_text_length=5, max_explain_length=4, max_queue=3)
+CONFIG = SimpleNamespace(labels=("long", "short"), multilabel=False, thresholds=None)
 
 REFUSED = {
     b"": ("invalid_json", "Expecting value at character 0"),
@@ -36,7 +38,8 @@ REFUSED = {
     b"{}": ("invalid_request", "the field 'texts' is missing"),
     b'{"text": ["a"]}': ("invalid_request", """unknown field "text"; did you mean 'texts'?"""),
     b'{"texts": ["a"], "\\ud800": 1}': (
-        "invalid_request", """unknown field "\\ud800"; there are: texts, abstain_below""",
+        "invalid_request",
+        """unknown field "\\ud800"; there are: texts, abstain_below, threshold""",
     ),
     b'{"texts": "a"}': ("invalid_request", "'texts' is a string; it must be a list of strings"),
     b'{"texts": {"0": "a"}}': (
@@ -76,7 +79,7 @@ REFUSED = {
 @pytest.mark.parametrize("body", REFUSED, ids=lambda body: ascii(body[:40]))
 def test_what_is_no_request_is_refused_and_the_reason_told(body):
     with pytest.raises(HTTPError) as caught:
-        predict_request(body, LIMITS)
+        predict_request(body, LIMITS, CONFIG)
     assert (caught.value.code, caught.value.message) == REFUSED[body]
     assert json.loads(caught.value.response().body)["error"]["message"] == REFUSED[body][1]
 
@@ -85,20 +88,20 @@ def test_every_string_of_characters_is_a_text():
     texts = ["\u200bb", "a\0b", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")]
     for escaped in (True, False):
         body = json.dumps({"texts": texts, "abstain_below": 1}, ensure_ascii=escaped).encode()
-        request = predict_request(body, LIMITS)
-        assert (request.texts, request.abstain_below) == (texts, 1.0)
+        request = predict_request(body, LIMITS, CONFIG)
+        assert (request.texts, request.rule.abstain_below) == (texts, 1.0)
 
 
 def test_lengths_count_characters_not_bytes():
     body = json.dumps({"texts": ["😀" * 5]}, ensure_ascii=False).encode()
-    assert predict_request(body, LIMITS).texts == ["😀" * 5]
+    assert predict_request(body, LIMITS, CONFIG).texts == ["😀" * 5]
 
 
 def test_a_text_to_explain_may_be_shorter():
-    assert explain_request(b'{"text": "abcd"}', LIMITS) == "abcd"
+    assert explain_request(b'{"text": "abcd"}', LIMITS, CONFIG) == ("abcd", None)
     with pytest.raises(HTTPError, match="'text' is empty, so it can't have a label: leave it out"):
-        explain_request(b'{"text": ""}', LIMITS)
+        explain_request(b'{"text": ""}', LIMITS, CONFIG)
     with pytest.raises(HTTPError, match="'text' has 5 characters; it may have 4"):
-        explain_request(b'{"text": "abcde"}', LIMITS)
+        explain_request(b'{"text": "abcde"}', LIMITS, CONFIG)
     with pytest.raises(HTTPError, match="unknown field \"texts\"; did you mean 'text'"):
-        explain_request(b'{"texts": ["a"]}', LIMITS)
+        explain_request(b'{"texts": ["a"]}', LIMITS, CONFIG)

@@ -61,7 +61,7 @@ def test_order_changes_no_fold_and_the_seed_does(rows):
     shuffled = [[column[i] for i in order] for column in rows]
     fold = folds_of(GroupedSplit(4), texts, labels, groups)
     assert (folds_of(GroupedSplit(4), *shuffled) == fold[order]).all()
-    assert (folds_of(GroupedSplit(4, seed=1), texts, labels, groups) != fold).any()
+    assert (folds_of(GroupedSplit(4, random_state=1), texts, labels, groups) != fold).any()
 
 
 def test_it_serves_scikit_learn(rows):
@@ -71,7 +71,7 @@ def test_it_serves_scikit_learn(rows):
     assert len(scores) == GroupedSplit(3).get_n_splits() == 3
     search = GridSearchCV(model, {"logisticregression__C": [1.0]}, cv=GroupedSplit(3))
     assert search.fit(texts, labels).n_splits_ == 3
-    assert repr(GroupedSplit(3)) == "GroupedSplit(n_splits=3, seed=0, join_copies=True)"
+    assert repr(GroupedSplit(3)) == "GroupedSplit(n_splits=3, random_state=0, join_copies=True)"
 
 
 def test_what_can_not_be_dealt_is_refused(rows):
@@ -81,8 +81,10 @@ def test_what_can_not_be_dealt_is_refused(rows):
     for wrong in (2.5, "3", None):
         with pytest.raises(SettingsError, match="it must be a whole number, 2 or more"):
             GroupedSplit(wrong)
-    with pytest.raises(SettingsError, match="seed is 'x'; it must be a whole number from 0"):
-        GroupedSplit(3, seed="x")
+    with pytest.raises(
+        SettingsError, match="random_state is 'x'; it must be a whole number from 0"
+    ):
+        GroupedSplit(3, random_state="x")
     with pytest.raises(DataError, match="2 groups can't be assigned to 5 folds: ask for fewer"):
         list(GroupedSplit(5).split(texts[:6], labels[:6], groups[:6]))
     with pytest.raises(

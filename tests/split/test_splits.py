@@ -81,8 +81,8 @@ def test_without_groups_exact_copies_stay_together():
     assert split.leaked_by_group == 0
     assert split.n_test_groups == 8
     assert split.reason == (
-        "Grouped by exact text and stratified by label: all copies of a text are in one part, so "
-        "test holds only texts that train has never seen. Train has 290 rows, validation 30 "
+        "Grouped by exact text and stratified by label: all duplicates of a text are in one part, "
+        "so the test set has only texts that are not in train. Train has 290 rows, validation 30 "
         "(9.4% of the rest), test 80 (20.0%) in 8 distinct texts."
     )
 
@@ -132,16 +132,16 @@ def test_a_label_with_two_rows_is_learned_and_tested_and_named():
     assert (len(split.train), len(split.valid), len(split.test)) == (36, 4, 10)
     assert split.warnings == (
         "Label 'y' has 2 rows (1 train, 0 validation, 1 test): its precision, recall and F1 "
-        "can't be trusted.",
-        "Test has only 10 distinct texts: an accuracy measured on it can be off by 31 points "
-        "either way.",
+        "are unreliable.",
+        "The test set has only 10 distinct texts: its accuracy can be off by 31 points in either "
+        "direction.",
     )
 
 
 def test_a_label_with_one_row_is_learned_only():
     split = grouped_split([f"t{i}" for i in range(50)], ["x"] * 24 + ["z"] * 25 + ["y"], None)
     assert 49 in split.train
-    assert "No test row for label 'y': how well it is recognised is not known." in split.warnings
+    assert "No test row for label 'y': its recall is unknown." in split.warnings
 
 
 def test_one_group_a_label_falls_back_to_a_random_split_and_says_so():
@@ -150,10 +150,10 @@ def test_one_group_a_label_falls_back_to_a_random_split_and_says_so():
     assert split.kind == "random"
     assert split.leaked_by_group == len(split.test) == 12
     assert split.warnings[0] == (
-        "A grouped split is impossible here: all rows of labels 'x', 'y' and 'z' stand in a "
-        "single group each, and a label needs one group to learn from and another to be tested on. "
-        "The rows were assigned at random instead, so the scores also measure memory of a group's "
-        "other rows."
+        "A grouped split is impossible here: all rows of labels 'x', 'y' and 'z' are in a "
+        "single group each, and each label needs one group for train and one for test. The rows "
+        "were assigned at random instead, so the scores partly measure memorization of other rows "
+        "of the same group."
     )
 
 
@@ -199,7 +199,7 @@ def test_given_parts_are_kept_and_validation_is_cut_from_train_in_whole_groups()
     assert 0.08 < len(split.valid) / (len(split.valid) + len(split.train)) < 0.12
     assert split.kind == "given"
     assert split.reason.startswith(
-        "The parts were given; validation was not, and is cut from train in whole groups: 0 of "
+        "The parts were given, but not validation, which was split off train in whole groups: 0 of "
     )
 
 
@@ -210,7 +210,7 @@ def test_given_parts_that_leak_are_warned_of():
     assert [len(rows) for rows in parts_of(split).values()] == [100, 100, 100]
     assert split.warnings == (
         "100 of 100 (100.0%) test rows have another row of their group in train: the test score "
-        "measures memory as well as skill.",
+        "partly measures memorization.",
         "100 of 100 (100.0%) validation rows have another row of their group in train: training "
         "may stop too late.",
         "100 of 100 (100.0%) test rows have another row of their group in validation, which "

@@ -46,7 +46,7 @@ def test_a_file_of_another_layout_is_refused(file):
     save_file(load_file(file), file, {"wordgate": json.dumps(content)})
     assert refusal(file) == (
         f"{file} is of layout {LAYOUT - 1}, and this wordgate reads {LAYOUT};"
-        " begin anew with --overwrite"
+        " start over with --overwrite"
     )
 
 
@@ -60,7 +60,7 @@ def test_a_damaged_file_is_refused_with_the_remedy_asked_for(file):
     assert refusal(file).startswith(f"{file} is damaged (")
     save_file(ARRAYS, file)
     assert refusal(file) == (
-        f"{file} is damaged (wordgate has not written it); begin anew with --overwrite"
+        f"{file} is damaged (wordgate has not written it); start over with --overwrite"
     )
 
 
@@ -89,5 +89,5 @@ def test_another_run_is_refused_and_another_environment_warned_of():
         other.check(then, "training", "place")
     assert str(refused.value) == (
         "place keeps a training with seed 0 instead of 1, other data; give the same command as"
-        " then, or begin anew with --overwrite"
+        " then, or start over with --overwrite"
     )

@@ -66,9 +66,9 @@ def test_the_order_is_decided_by_seed_and_epoch(examples, fit_model, monkeypatch
     orders = []
     real = LSTMTrainer.prepare
 
-    def listen(trainer, batch, targets, *, epoch, update):
+    def listen(trainer, batch, targets, weights, *, epoch, update):
         orders.append((trainer.seed, epoch, batch.rows.tolist()))
-        return real(trainer, batch, targets, epoch=epoch, update=update)
+        return real(trainer, batch, targets, weights, epoch=epoch, update=update)
 
     monkeypatch.setattr(LSTMTrainer, "prepare", listen)
     train = examples(100)

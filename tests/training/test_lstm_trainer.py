@@ -226,9 +226,9 @@ def test_balanced_classes_weigh_the_same(started):
     trainer, batches = started(class_weight="balanced", n=200, classes=3)
     counts = np.bincount(np.concatenate([targets for _, targets in batches]), minlength=3)
     assert counts[0] != counts[1]
-    assert trainer.class_weights[:2].numpy() * counts[:2] == pytest.approx(200 / 3)
+    assert trainer.loss.class_weights[:2].numpy() * counts[:2] == pytest.approx(200 / 3)
     batch, targets = batches[0]
-    weights = trainer.class_weights.numpy()[targets]
+    weights = trainer.loss.class_weights.numpy()[targets]
     losses = -log_proba_of(trainer, batch)[np.arange(len(targets)), targets]
     expected = (weights * losses).sum() / weights.sum() * len(targets)
     assert update(trainer, batch, targets)[0] == pytest.approx(expected, rel=1e-5)
@@ -236,7 +236,7 @@ def test_balanced_classes_weigh_the_same(started):
 
 def test_moderate_weights_are_the_fourth_root_of_balanced_ones(started):
     balanced, moderate = (
-        started(class_weight=name, n=200, classes=3)[0].class_weights.numpy()
+        started(class_weight=name, n=200, classes=3)[0].loss.class_weights.numpy()
         for name in ("balanced", "moderate")
     )
     assert moderate == pytest.approx(balanced**0.25)
@@ -276,7 +276,7 @@ def test_a_warm_constant_rate_rises_in_a_share_of_the_least_updates(started):
 
 
 def test_labels_are_not_weighed_unless_asked(started):
-    assert started()[0].class_weights is None
+    assert started()[0].loss.class_weights is None
 
 
 def test_label_smoothing_spreads_the_target(started):

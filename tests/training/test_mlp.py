@@ -141,8 +141,11 @@ def test_the_layers_are_a_module_of_torch():
     for parameter, array in zip(module.parameters(), vars(layers).values(), strict=True):
         parameter.data = torch.from_numpy(array)
     averages = data()[0]
-    expected = torch.log_softmax(module(torch.from_numpy(averages)), dim=1).detach().numpy()
+    scores = module(torch.from_numpy(averages)).detach()
+    expected = torch.log_softmax(scores, dim=1).numpy()
     assert layers.log_proba(averages) == pytest.approx(expected, abs=1e-5)
+    expected = torch.nn.functional.logsigmoid(scores).numpy()
+    assert layers.log_proba(averages, multilabel=True) == pytest.approx(expected, abs=1e-5)
 
 
 def judged(layers, averages, targets):

@@ -307,7 +307,7 @@ def interrupted(examples, fit_model, kept, monkeypatch):
 
 def test_another_training_is_refused(interrupted, examples, fit_model):
     train, config = interrupted
-    end = "give the same command as then, or begin anew with --overwrite"
+    end = "give the same command as then, or start over with --overwrite"
     keeps = f"{config.file} keeps a training with"
     assert refusal(fit_model, train, epochs=3, checkpoint=config, seed=1) == (
         f"{keeps} seed 0 instead of 1; {end}"
@@ -374,7 +374,7 @@ def test_texts_that_read_as_other_words_are_refused(
     assert message == (
         f"{kept.file} keeps a training that read the same texts as other words, as by other word"
         " vectors or another version of wordgate, Python or regex; go on with those of then, or"
-        " begin anew with --overwrite"
+        " start over with --overwrite"
     )
     assert "seed 0 instead of 1; give the same command as then" in seed
     assert fit_model(train, checkpoint=config, **options).history
@@ -419,10 +419,10 @@ def test_a_damaged_checkpoint_is_refused(interrupted, fit_model):
         config.file.write_bytes(whole[:size])
         message = refusal(fit_model, train, epochs=3, checkpoint=config)
         assert message.startswith(f"{config.file} is damaged (")
-        assert message.endswith("; begin anew with --overwrite")
+        assert message.endswith("; start over with --overwrite")
     save_file({"a": np.zeros(3)}, config.file)
     assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
-        f"{config.file} is damaged (wordgate has not written it); begin anew with --overwrite"
+        f"{config.file} is damaged (wordgate has not written it); start over with --overwrite"
     )
 
 
@@ -432,7 +432,7 @@ def test_a_changed_byte_of_a_checkpoint_is_noticed(interrupted, fit_model):
     config.file.write_bytes(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
     assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
         f"{config.file} is damaged (its digest is another: a byte of it has"
-        " changed); begin anew with --overwrite"
+        " changed); start over with --overwrite"
     )
 
 
@@ -440,7 +440,7 @@ def test_a_checkpoint_of_another_layout_is_refused(interrupted, fit_model):
     train, config = interrupted
     save_file({}, config.file, {"wordgate": json.dumps({"layout": 99})})
     assert refusal(fit_model, train, epochs=3, checkpoint=config) == (
-        f"{config.file} is of layout 99, and this wordgate reads 5; begin anew with --overwrite"
+        f"{config.file} is of layout 99, and this wordgate reads 5; start over with --overwrite"
     )
 
 

@@ -183,7 +183,7 @@ def test_another_training_is_refused(fit_family, rows, copies, examples):
     own = rows(fit_family.family)
     _, files = copies(fit_family, *own)
     config = CheckpointConfig(files[3], resume=True)
-    end = "; give the same command as then, or begin anew with --overwrite"
+    end = "; give the same command as then, or start over with --overwrite"
     keeps = f"{files[3]} keeps a training with"
     assert refusal(fit_family, *own, checkpoint=config, seed=1) == (
         f"{keeps} seed 0 instead of 1{end}"

@@ -4,11 +4,11 @@ import json
 import shlex
 
 from wordgate.bundle.config import Config
-from wordgate.bundle.metrics import Metrics
+from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics
 
 
-def model_card(config: Config, metrics: Metrics | None) -> str:
-    """Tell in Markdown what the model is, what it was trained on, and how it scores."""
+def model_card(config: Config, metrics: AnyMetrics | None) -> str:
+    """Describe the model, its training data and its scores in Markdown."""
     sections = [
         _heading(config),
         _evaluation(config, metrics),
@@ -20,35 +20,40 @@ def model_card(config: Config, metrics: Metrics | None) -> str:
 
 def _heading(config: Config) -> str:
     labels = ", ".join(f"`{label}`" for label in config.labels)
+    number = "any number" if config.multilabel else "one"
     return (
         f"# A wordgate model: {config.family}\n\n"
-        f"It gives a text one of {len(config.labels)} labels: {labels}.\n"
+        f"It assigns {number} of {len(config.labels)} labels to a text: {labels}.\n"
     )
 
 
-def _evaluation(config: Config, metrics: Metrics | None) -> str:
+def _evaluation(config: Config, metrics: AnyMetrics | None) -> str:
     if metrics is None:
-        return "## Evaluation\n\nIt has not been evaluated on test rows.\n"
-    interval = metrics.intervals.accuracy
+        return "## Evaluation\n\nThe model has not been evaluated on test rows.\n"
+    score, value, interval = metrics.main
     rows = [
-        ("accuracy", _share(metrics.accuracy)),
+        (score, _share(value)),
         ("95 % interval", f"{_share(interval.low)} to {_share(interval.high)}"),
         ("macro F1", _share(metrics.macro_f1)),
+    ]
+    if isinstance(metrics, MultilabelMetrics):
+        rows.append(("all labels of a text correct", _share(metrics.accuracy)))
+    rows += [
         ("log loss", f"{metrics.log_loss:.3f}"),
         *(
-            (f"accuracy of {name}", _share(one.accuracy))
+            (f"{score} of {name}", _share(one.main))
             for name, one in metrics.baselines.to_beat(config.family)
         ),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     return (
         f"## Evaluation\n\nOn {metrics.n:,} test rows.\n\n"
-        f"| | |\n|---|---|\n{table}\n\nThe interval: {interval.method}.\n"
+        f"| | |\n|---|---|\n{table}\n\nConfidence interval: {interval.method}.\n"
     )
 
 
-def _data(config: Config, metrics: Metrics | None) -> str:
-    rows = config.data.get("n_kept") if config.knows_training() else "unknown, as it was imported"
+def _data(config: Config, metrics: AnyMetrics | None) -> str:
+    rows = config.data.get("n_kept") if config.knows_training() else "unknown (imported model)"
     lines = [f"- source: {config.data.get('source')}", f"- rows: {rows}"]
     lines += [f"- {role}: {', '.join(names)}" for role, names in config.columns().items()]
     lines += [f"- {note}" for note in config.notes()]
@@ -59,6 +64,7 @@ def _data(config: Config, metrics: Metrics | None) -> str:
             f"- {split.leakage()}",
             *(f"- {remark}" for remark in (*split.warnings, *metrics.remarks)),
             *(f"- {sentence}" for sentence in metrics.sentences("vectors", "calibration")),
+            *(f"- {sentence}" for sentence in metrics.threshold_sentences()),
         ]
     return "## The data\n\n" + "\n".join(lines) + "\n"
 
@@ -71,7 +77,7 @@ def _use(config: Config) -> str:
         f"```sh\nwordgate predict PATH_OF_THIS_FOLDER {shlex.quote(form or 'a text')}\n```\n\n"
         "```python\nimport wordgate\n\nmodel = wordgate.load('PATH_OF_THIS_FOLDER')\n"
         f"model.predict([{text}])\n```\n\n"
-        f"Recipe `{config.recipe}`, seed {config.seed}; every setting stands in `config.json`.\n"
+        f"Recipe `{config.recipe}`, seed {config.seed}; all settings are in `config.json`.\n"
     )
 
 
@@ -79,8 +85,8 @@ def _how_to_write(form: str | None) -> str:
     if form is None:
         return ""
     return (
-        f"It learned from several columns, joined to one text: write `{form}`. What is not known"
-        " is left out with its marker.\n\n"
+        f"The model was trained on several columns joined into one text. Write texts in the form"
+        f" `{form}`. Leave out an unknown column together with its separator.\n\n"
     )
 
 

@@ -3,17 +3,22 @@
 import platform
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from wordgate.data.columns import form
 from wordgate.runtime.packages import installed_versions
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Of the bundle's whole layout. Raise it with every change that an older wordgate can't read."""
 
 
 SKETCHED = 3
 """The first layout whose fingerprints tell near copies."""
+
+DEFAULT_SEPARATOR = ";"
+"""Joins the labels of a text where nothing stood between them in the data."""
+
+_ROUNDING = 1e-9  # of two thresholds that sum to 1
 
 
 class Config(BaseModel):
@@ -26,10 +31,19 @@ class Config(BaseModel):
         seed: The run's seed.
         recipe: The recipe's name.
         settings: Every setting of the run, recipe and overrides together.
+        set_by_user: Those of them that the user set, by their dotted names; None where that is not
+            known.
         data: What was read, and how: source, columns, counts.
         vectors: The file of pretrained word vectors it began with; None if they were drawn.
         temperature: What the model's log-probabilities are divided by before they are
-            probabilities again; 1 leaves them as they are.
+            probabilities again, with several labels a text their log-odds; 1 leaves them as they
+            are.
+        multilabel: Whether a text may have any number of labels; else it has one.
+        thresholds: The probability of each label from which on it is given. None for 0.5 each with
+            several labels a text, and for the most probable label with one. With one label a text
+            there are two labels then, and their thresholds sum to 1.
+        label_separator: What stood between the labels of a text in the data, such as ``;``; None
+            where nothing did.
         environment: Versions of what trained it.
     """
 
@@ -41,9 +55,13 @@ class Config(BaseModel):
     seed: int
     recipe: str
     settings: dict[str, Any]
+    set_by_user: tuple[str, ...] | None = None
     data: dict[str, Any]
     vectors: str | None = None
     temperature: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
+    multilabel: bool = False
+    thresholds: list[Annotated[float, Field(ge=0.0, le=1.0)]] | None = None
+    label_separator: Annotated[str, Field(min_length=1)] | None = None
     environment: dict[str, str]
 
     @field_validator("labels")
@@ -52,6 +70,28 @@ class Config(BaseModel):
         if len(labels) < 2 or len(set(labels)) < len(labels):
             raise ValueError("there must be two labels or more, all different")
         return labels
+
+    @field_validator("thresholds")
+    @classmethod
+    def _one_for_each_label(
+        cls, thresholds: list[float] | None, info: ValidationInfo
+    ) -> list[float] | None:
+        labels = info.data.get("labels", ())
+        if thresholds is None or not labels:  # which has its own error
+            return thresholds
+        if len(thresholds) != len(labels):
+            raise ValueError(f"there are {len(thresholds)} thresholds for {len(labels)} labels")
+        if not info.data.get("multilabel") and (
+            len(labels) != 2 or abs(sum(thresholds) - 1.0) > _ROUNDING
+        ):
+            raise ValueError(
+                "with one label a text there may be thresholds of two labels, which sum to 1"
+            )
+        return thresholds
+
+    def separator(self) -> str | None:
+        """Give what joins several labels of a text in one cell; None where a text has one."""
+        return (self.label_separator or DEFAULT_SEPARATOR) if self.multilabel else None
 
     def knows_training(self) -> bool:
         """Tell whether the bundle's fingerprints are those of what the model was trained on.

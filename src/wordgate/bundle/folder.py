@@ -41,7 +41,7 @@ from safetensors.numpy import save as dump_arrays
 
 from wordgate.bundle.card import model_card
 from wordgate.bundle.config import SCHEMA_VERSION, SKETCHED, Config
-from wordgate.bundle.metrics import Metrics
+from wordgate.bundle.metrics import AnyMetrics, read_metrics
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError, address_message
 from wordgate.models.base import Model
@@ -141,6 +141,12 @@ class BundleFolder:
                 f"{self.path}: the parts of the model don't fit together"
                 f" ({shown(str(error), _SHOWN)})"
             ) from error
+        if bool(description.get("multilabel")) != config.multilabel:
+            ways = ("gives a text one label", "gives a text any number of labels")
+            raise BundleError(
+                f"{self.path}: the model {ways[not config.multilabel]}, and config.json says that"
+                f" it {ways[config.multilabel]}; copy or train the model again"
+            )
         if answer.shape != (1, len(config.labels)) or np.isnan(answer).any():
             raise BundleError(
                 f"{self.path}: the model gives {np.isfinite(answer).sum()} probabilities where"
@@ -148,7 +154,7 @@ class BundleFolder:
             )
         return model
 
-    def metrics(self) -> Metrics | None:
+    def metrics(self) -> AnyMetrics | None:
         """Read the model's scores; None if it was never evaluated.
 
         Raises:
@@ -158,7 +164,7 @@ class BundleFolder:
             return None
         file = self.path / "metrics.json"
         try:
-            return Metrics.model_validate(_json(self.read("metrics.json"), file))
+            return read_metrics(_json(self.read("metrics.json"), file))
         except ValidationError as error:
             raise BundleError(f"{file} is damaged: {_first_fault(error)}") from error
 
@@ -248,7 +254,7 @@ class Bundle:
 
     config: Config
     model: Model
-    metrics: Metrics | None
+    metrics: AnyMetrics | None
     fingerprints: Fingerprints
     audit: Mapping[str, object] | None = None
     report: str | None = None

@@ -1,42 +1,77 @@
-"""The form of `metrics.json`: scores of a model, and the split they were measured on."""
+"""The schema of `metrics.json`: scores of a model, and the split they were measured on."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.intervals import Interval, PairedDifference
-from wordgate.evaluation.metrics import Epoch, Scores
+from wordgate.evaluation.metrics import Epoch, MainScore, Scores
+from wordgate.evaluation.multilabel import MultilabelScores
 from wordgate.evaluation.selective_prediction import CoveragePoint
+from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.vectors.lookup import VocabularyCoverage
 
 
 class Baseline(BaseModel, frozen=True, extra="forbid"):
-    """A model to beat, fitted and evaluated on the same split."""
+    """A baseline, fitted and evaluated on the same split."""
 
     accuracy: float
     macro_f1: float | None
     log_loss: float
     train_seconds: float
 
+    @property
+    def main(self) -> float | None:
+        """Return the score by which models are compared."""
+        return self.accuracy
+
+
+class MultilabelBaseline(Baseline, frozen=True, extra="forbid"):
+    """A baseline of a model of several labels per text."""
+
+    micro_f1: float | None
+
+    @property
+    def main(self) -> float | None:
+        """Return the score by which models are compared."""
+        return self.micro_f1
+
 
 class Baselines(BaseModel, frozen=True, extra="forbid"):
-    """Models that any other must beat."""
+    """Models that any other should beat."""
 
     majority: Baseline = Field(description="always the most frequent training label")
     count: Baseline = Field(
-        description="the family count as it ships, fitted on the same rows by the same recipe; of a"
-        " model of that family itself, its own scores"
+        description="the family count, fitted on the same rows with the same recipe; for a model of"
+        " that family, its own scores"
     )
 
     def to_beat(self, family: str) -> list[tuple[str, Baseline]]:
-        """Name the models that one of a family has to beat, the best first."""
+        """Return the baselines of a model of this family, the strongest first."""
         others = [] if family == "count" else [("count", self.count)]
         return [*others, ("most frequent label", self.majority)]
 
 
+class MultilabelBaselines(BaseModel, frozen=True, extra="forbid"):
+    """The baselines of a model of several labels per text."""
+
+    majority: MultilabelBaseline = Field(
+        description="always the most frequent set of labels in training"
+    )
+    count: MultilabelBaseline = Field(
+        description="the family count as it ships, fitted on the same rows by the same recipe; of a"
+        " model of that family itself, its own scores"
+    )
+
+    def to_beat(self, family: str) -> list[tuple[str, MultilabelBaseline]]:
+        """Return the baselines of a model of this family, the strongest first."""
+        others = [] if family == "count" else [("count", self.count)]
+        return [*others, ("most frequent label set", self.majority)]
+
+
 class SplitFacts(BaseModel, frozen=True, extra="forbid"):
-    """Sizes of the split, and how many test rows stand in train, too."""
+    """Sizes of the split, and how many test rows are known from training."""
 
     kind: Literal["grouped", "random", "given"]
     seed: int
@@ -44,69 +79,107 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
     n_valid: int
     n_test: int
     n_test_groups: int
-    leaked_by_group: int = Field(description="test rows whose group also stands in train")
-    near_duplicates_in_train: int = Field(description="test rows with a near copy in train")
+    leaked_by_group: int = Field(description="test rows whose group is also in train")
+    near_duplicates_in_train: int = Field(description="test rows with a near duplicate in train")
     known_in_train: int | None = Field(
-        default=None, description="test rows whose very text, or own group of the data, is in train"
+        default=None, description="test rows with their text, or their group of the data, in train"
     )
     similar_in_train: int | None = Field(
         default=None,
-        description="the other test rows with a near copy in train, or a row of a joined group",
+        description="other test rows with a near duplicate or a row of their merged group in train",
     )
     similar_with_label: int | None = Field(
-        default=None, description="those of them that bear the label of most of these train rows"
+        default=None, description="those of them that have the label of most of these train rows"
     )
     templated: bool = Field(
         default=False,
-        description="whether similar rows bear the same label little more often than by chance",
+        description="whether similar rows have the same label little more often than by chance",
     )
     reason: str
     warnings: list[str]
 
     def leakage(self) -> str:
-        """Say how many test rows the model could know from training."""
+        """Write how many test rows the model could know from training."""
         by_group, by_copy = self.leaked_by_group, self.near_duplicates_in_train
         return (
-            f"Of {self.n_test:,} test rows {by_group:,} ({by_group / self.n_test:.1%}) have their"
-            f" group in train, {by_copy:,} ({by_copy / self.n_test:.1%}) have a near copy there"
-            f"{self._labels()}."
+            f"Of {self.n_test:,} test rows, {by_group:,} ({by_group / self.n_test:.1%}) have their"
+            f" group in train, {by_copy:,} ({by_copy / self.n_test:.1%}) have a near duplicate"
+            f" there{self._labels()}."
         )
 
     def _labels(self) -> str:
-        """Say how many similar rows agree in label."""
+        """Write how many similar rows agree in label."""
         if not self.similar_in_train or self.similar_with_label is None:
             return ""
         return (
-            f"; of {self.similar_in_train:,} that are similar to train rows, but not the same text"
+            f"; of {self.similar_in_train:,} that are similar to train rows, without the same text"
             f" or group, {self.similar_with_label:,}"
-            f" ({self.similar_with_label / self.similar_in_train:.1%}) bear the label of most of"
+            f" ({self.similar_with_label / self.similar_in_train:.1%}) have the label of most of"
             " these"
         )
 
 
 class FoldScores(BaseModel, frozen=True, extra="forbid"):
-    """One model of a cross-validation, tested on the fold it was not given."""
+    """One model of a cross-validation, tested on the fold that it was not trained on."""
 
     n_train: int = Field(description="validation rows included")
     n_test: int
     accuracy: float
     macro_f1: float | None
 
+    @property
+    def main(self) -> float | None:
+        """Return the score by which models are compared."""
+        return self.accuracy
+
 
 class CrossValidation(BaseModel, frozen=True, extra="forbid"):
-    """Models like the one kept, each fitted without one fold of the rows and tested on it."""
+    """Models with the same settings, each trained without one fold and tested on it."""
 
     accuracy: float = Field(description="of all rows, each tested once")
-    interval: Interval = Field(description="of that accuracy; groups are resampled")
+    interval: Interval = Field(description="of the accuracy; groups are resampled")
+    difference_to_count: PairedDifference | None = Field(
+        default=None,
+        description="to the family count on the same folds; null for a model of that family",
+    )
+    folds: list[FoldScores]
+
+    @property
+    def main(self) -> MainScore:
+        """Give accuracy."""
+        return MainScore("accuracy", self.accuracy, self.interval)
+
+
+class MultilabelFoldScores(FoldScores, frozen=True, extra="forbid"):
+    """One model of a cross-validation with several labels per text."""
+
+    micro_f1: float | None
+
+    @property
+    def main(self) -> float | None:
+        """Return the score by which models are compared."""
+        return self.micro_f1
+
+
+class MultilabelCrossValidation(BaseModel, frozen=True, extra="forbid"):
+    """Models with the same settings and several labels per text, each tested on a fold."""
+
+    micro_f1: float | None = Field(description="of all rows, each tested once")
+    interval: Interval = Field(description="of that F1; groups are resampled")
     difference_to_count: PairedDifference | None = Field(
         default=None,
         description="to the family count, fitted on the same folds; null of a model of that family",
     )
-    folds: list[FoldScores]
+    folds: list[MultilabelFoldScores]
+
+    @property
+    def main(self) -> MainScore:
+        """Give micro F1."""
+        return MainScore("micro F1", self.micro_f1, self.interval)
 
 
 class VectorFacts(VocabularyCoverage):
-    """Which pretrained word vectors the training began with, and how many words had one."""
+    """The pretrained word vectors, and how many words have one."""
 
     file: str
     format: str
@@ -116,27 +189,31 @@ class VectorFacts(VocabularyCoverage):
         """Say it in one sentence."""
         occurrences = self.found.tokens / max(1, self.vocabulary.tokens)
         return (
-            f"Word vectors: {self.file}; {self.found.types:,} of"
-            f" {self.vocabulary.types:,} words had one, {occurrences:.1%} of their occurrences."
+            f"Word vectors: {self.file}; {self.found.types:,} of {self.vocabulary.types:,} words"
+            f" have one, {occurrences:.1%} of all occurrences."
         )
 
 
 class TeacherFacts(BaseModel, frozen=True, extra="forbid"):
-    """What taught the model, what it scores on the test rows, and what the model keeps of it."""
+    """The teacher of the model, its scores on the test rows, and the difference to the model."""
+
+    _LABEL: ClassVar = "label"
 
     name: str
     accuracy: float
     macro_f1: float | None
     log_loss: float
-    agreement: float = Field(description="share of the test rows that both give the same label")
+    agreement: float = Field(
+        description="share of the test rows for which both predict the same label"
+    )
     difference: PairedDifference
     n_labelled: int = Field(description="training texts that it labelled")
     n_unlabelled: int = Field(description="texts without labels that it labelled")
     n_left_out: int = Field(
-        description="texts without labels that copy validation or test rows, and were not used"
+        description="unlabelled texts that duplicate validation or test rows, and were not used"
     )
     n_variations: int = Field(description="variations of texts that it labelled")
-    seconds: float = Field(description="its own training and labelling")
+    seconds: float = Field(description="for its training and for labelling")
 
     def sentence(self) -> str:
         """Say it in one sentence."""
@@ -145,26 +222,50 @@ class TeacherFacts(BaseModel, frozen=True, extra="forbid"):
         if less.low is not None and less.high is not None:
             interval = f"95 % interval {100 * less.low:+.1f} to {100 * less.high:+.1f}"
         return (
-            f"Its teacher, {self.name}, has accuracy {self.accuracy:.3f}; the model is"
-            f" {100 * less.difference:+.1f} points from it ({interval}) and gives the same label to"
-            f" {self.agreement:.1%} of the test rows."
+            f"Teacher {self.name}: {self._score()}. The difference of the model to it is"
+            f" {100 * less.difference:+.1f} points ({interval}); both predict the same"
+            f" {self._LABEL} for {self.agreement:.1%} of the test rows."
         )
 
+    @property
+    def main(self) -> float | None:
+        """Return the score by which models are compared."""
+        return self.accuracy
 
-class Metrics(Scores):
-    """The whole of `metrics.json`. Scores are on the test rows, as shares of 1."""
+    def _score(self) -> str:
+        return f"accuracy {self.accuracy:.3f}"
+
+
+class MultilabelTeacherFacts(TeacherFacts, frozen=True, extra="forbid"):
+    """The teacher of a model of several labels per text; the difference is of micro F1."""
+
+    _LABEL: ClassVar = "labels"
+
+    micro_f1: float | None
+
+    @property
+    def main(self) -> float | None:
+        """Return the score by which models are compared."""
+        return self.micro_f1
+
+    def _score(self) -> str:
+        return "no micro F1" if self.micro_f1 is None else f"micro F1 {self.micro_f1:.3f}"
+
+
+class RunMetrics(BaseModel, frozen=True, extra="forbid"):
+    """The keys of `metrics.json` that do not depend on the kind of scores."""
 
     schema_version: Literal[1] = 1
-    baselines: Baselines
+    baselines: Baselines | MultilabelBaselines
     difference_to_count: PairedDifference = Field(
-        description="to the family count, on the same rows; 0 of a model of that family itself"
+        description="to the family count, on the same rows; 0 for a model of that family"
     )
     difference_to_majority: PairedDifference | None = Field(
         default=None, description="to the most frequent training label; null in older models"
     )
     split: SplitFacts
-    folds: CrossValidation | None = Field(
-        default=None, description="cross-validation beside the ordinary split, if it was asked for"
+    folds: CrossValidation | MultilabelCrossValidation | None = Field(
+        default=None, description="cross-validation in addition to the split, if it was requested"
     )
     calibration: TemperatureScaling | None = Field(
         default=None, description="before and after temperature scaling"
@@ -173,9 +274,9 @@ class Metrics(Scores):
         default=None, description="selective prediction, by the threshold of --abstain-below"
     )
     vectors: VectorFacts | None = Field(
-        default=None, description="the pretrained word vectors, if any were given"
+        default=None, description="the pretrained word vectors, if any"
     )
-    teacher: TeacherFacts | None = Field(default=None, description="what taught it, if anything")
+    teacher: TeacherFacts | None = Field(default=None, description="the teacher, if any")
     train_seconds: float = Field(description="fitting alone")
     wall_seconds: float = Field(description="the whole command")
     peak_memory_mb: float = Field(description="largest resident size of the process, 10^6 bytes")
@@ -183,17 +284,26 @@ class Metrics(Scores):
     best_epoch: int
     history: list[Epoch]
     remarks: list[str] = Field(
-        description="what a user should know about this run: truncated texts, an early end"
+        description="remarks about this run, such as truncated texts or an early end"
+    )
+    thresholds: ThresholdGain | None = Field(
+        default=None, description="thresholds chosen on the validation rows, if they were asked for"
     )
 
     def difference_to_baseline(self, family: str) -> tuple[str, PairedDifference | None]:
-        """Name the best model that one of a family has to beat, and give the difference to it."""
+        """Return the name of the strongest baseline for a family, and the difference to it."""
         if family == "count":
-            return "the most frequent label", self.difference_to_majority
+            [(majority, _)] = self.baselines.to_beat(family)
+            return f"the {majority}", self.difference_to_majority
         return "the family count", self.difference_to_count
 
+    def threshold_sentences(self) -> list[str]:
+        """Describe the gain from thresholds, and the labels without one, if there are any."""
+        chosen = self.thresholds
+        return [] if chosen is None else [chosen.sentence(), *chosen.remarks]
+
     def sentences(self, *names: Literal["calibration", "vectors", "teacher"]) -> list[str]:
-        """Say some of these results in a sentence each, leaving out those that there are not."""
+        """Write some of these results in a sentence each, without those that are missing."""
         results = {
             "calibration": self.calibration,
             "vectors": self.vectors,
@@ -203,9 +313,61 @@ class Metrics(Scores):
         return [result.sentence() for result in chosen if result is not None]
 
 
+class Metrics(RunMetrics, Scores):
+    """The content of `metrics.json`. Scores are on the test rows, from 0 to 1.
+
+    `docs/reference/metrics.md` describes every field. Times are in seconds, memory in 10^6 bytes,
+    log loss in nats.
+    """
+
+    baselines: Baselines
+    folds: CrossValidation | None = Field(
+        default=None, description="cross-validation in addition to the split, if it was requested"
+    )
+
+
+class MultilabelMetrics(RunMetrics, MultilabelScores):
+    """The content of `metrics.json` for several labels per text.
+
+    Differences to other models are of micro F1. `coverage` is null, because there is no abstention
+    with several labels per text.
+    """
+
+    multilabel: Literal[True] = Field(
+        default=True, description="distinguishes these scores from those of one label per text"
+    )
+    baselines: MultilabelBaselines
+    folds: MultilabelCrossValidation | None = Field(
+        default=None, description="cross-validation in addition to the split, if it was requested"
+    )
+    coverage: None = None
+    teacher: MultilabelTeacherFacts | None = Field(
+        default=None, description="the teacher, if there is one"
+    )
+
+
+AnyMetrics = Metrics | MultilabelMetrics
+
+
+def read_metrics(content: object) -> AnyMetrics:
+    """Read the JSON value of a `metrics.json`, of either form.
+
+    Raises:
+        ValidationError: It is neither.
+    """
+    several = isinstance(content, dict) and content.get("multilabel") is True
+    return (MultilabelMetrics if several else Metrics).model_validate(content)
+
+
 def metrics_schema() -> dict[str, Any]:
-    """Give the JSON Schema of `metrics.json`."""
+    """Give the JSON Schema of `metrics.json`, in both forms."""
+    either = TypeAdapter(AnyMetrics).json_schema(mode="serialization")
+    one, several = either["anyOf"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Metrics.model_json_schema(mode="serialization"),
+        "title": "metrics.json",
+        "if": {"properties": {"multilabel": {"const": True}}, "required": ["multilabel"]},
+        "then": several,
+        "else": one,
+        "$defs": either["$defs"],
     }

@@ -9,16 +9,16 @@ from wordgate.cli.options import FILE_NAME, json_option, reading_options
 from wordgate.cli.streams import print_json, remark, write_result
 
 
-@click.command()
+@click.command(short_help="Find duplicates in data, and what a random split would leak.")
 @click.argument("data", type=FILE_NAME)
 @reading_options
 @json_option
 @click.option("--html", type=FILE_NAME, metavar="FILE", help="Write the audit as a web page, too.")
 def audit(data: str, *, as_json: bool, html: str | None, **reading: Any) -> None:
-    """Look for copies in DATA, and measure what a random split of it would leak.
+    """Find duplicates in DATA, and measure what a random split of it would leak.
 
-    Exact and near copies, their groups, labels in conflict among copies, too short texts,
-    and the split to use. DATA is what 'wordgate train' takes; labels may be missing.
+    Reported are exact and near copies, groups, conflicting labels of copies, texts that are too
+    short, and the split to use. DATA is what 'wordgate train' takes; labels may be missing.
     """
     from wordgate.experiments.audit import audit as run_audit
     from wordgate.report.audit import audit_page, format_audit

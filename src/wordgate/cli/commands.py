@@ -1,5 +1,6 @@
 """All commands, by their names."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from wordgate.cli.export import export
 from wordgate.cli.import_keras import import_keras
 from wordgate.cli.info import info
 from wordgate.cli.predict import predict
+from wordgate.cli.recipe import recipe
 from wordgate.cli.score import score
 from wordgate.cli.serve import serve
 from wordgate.cli.train import train
@@ -31,6 +33,32 @@ class _Commands(click.Group):
             raise WordgateError(str(error.strerror or error)) from error
 
 
+class _HelpFormatter(click.HelpFormatter):
+    """Lays out help texts without breaking a line at a hyphen, as in the name of an option."""
+
+    def write_text(self, text: str) -> None:
+        """Write a paragraph."""
+        super().write_text(_unbroken(text))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], *args: Any, **options: Any) -> None:
+        """Write names with their descriptions."""
+        super().write_dl([(name, _unbroken(text)) for name, text in rows], *args, **options)
+
+    def getvalue(self) -> str:
+        """Give all that was written."""
+        return super().getvalue().replace(_HYPHEN, "-")
+
+
+_HYPHEN = "\u2011"  # the hyphen of Unicode at which no line breaks
+
+
+def _unbroken(text: str) -> str:
+    return text.replace("-", _HYPHEN)
+
+
+click.Context.formatter_class = _HelpFormatter
+
+
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -45,6 +73,6 @@ def wordgate() -> None:
 
 for _command in (
     *(demo, audit, train, compare, evaluate, predict, explain, score, serve, info),
-    *(export, import_keras, vectors),
+    *(export, import_keras, vectors, recipe),
 ):
     wordgate.add_command(_command)

@@ -1,4 +1,4 @@
-"""`wordgate compare`: every family of models on the same splits."""
+"""`wordgate compare`: every family of models on the same splits, or saved models on one file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wordgate.cli.compare_models import are_models, compare_saved
 from wordgate.cli.options import (
     FILE_NAME,
+    chosen_settings,
     json_option,
     learning_options,
     overwrite_option,
@@ -29,15 +31,21 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Compare every family of models on the same splits.",
+    short_help="Compare families of models on the same splits, or saved models.",
     epilog="Named data sets: twitter-entity-sentiment",
 )
-@click.argument("data", type=FILE_NAME)
+@click.argument("sources", type=FILE_NAME, nargs=-1, required=True, metavar="DATA | MODEL MODEL...")
+@click.option(
+    "--data",
+    type=FILE_NAME,
+    metavar="FILE",
+    help="Labelled texts to compare saved models on.",
+)
 @click.option(
     "--models",
     metavar="FAMILY,...",
     help="The families: some of count, logreg, mlp, lstm, transformer; and taught, an LSTM that"
-    " a transformer taught.  [default: all that can take part]",
+    " a transformer taught.  [default: all available]",
 )
 @reading_options
 @split_option("both kinds")
@@ -58,14 +66,19 @@ if TYPE_CHECKING:
     help="Where to write comparison.json and report.html.",
 )
 @overwrite_option
-@click.option("--resume", is_flag=True, help="Go on with the comparison that was interrupted.")
+@click.option("--resume", is_flag=True, help="Continue a comparison that was interrupted.")
 @json_option
 @verbosity_options
+@click.pass_context
 def compare(
-    data: str,
+    context: click.Context,
+    /,
+    sources: tuple[str, ...],
     *,
+    data: str | None,
     models: str | None,
-    assignments: tuple[str, ...],
+    settings: dict[str, object],
+    class_weight: str | None,
     as_json: bool,
     out: str,
     verbose: bool,
@@ -77,17 +90,25 @@ def compare(
     From word counts to a transformer: accuracy and macro F1 with intervals that resample groups,
     what each family gains over the next simpler one, in paired tests, and what it costs. Families
     that average word vectors need --vectors.
+
+    Or compare saved models on a file: 'wordgate compare MODEL MODEL --data FILE'. Each MODEL is
+    the folder of a model, compared with the first. Rows that a model knows from its training are
+    counted; scores are also given without them. Only the options about reading FILE have an effect.
     """
+    if are_models(sources, data) and data is not None:
+        progress = progress_of(verbose=verbose, quiet=quiet)
+        compare_saved(context, sources, data, options, progress, as_json=as_json)
+        return
     from wordgate.experiments.compare import compare as run_comparison
     from wordgate.report.comparison import format_comparison
-    from wordgate.settings import parse_assignments
 
     families = None if models is None else [name.strip() for name in models.split(",")]
+    flags = {"--class-weight": ("class_weight", class_weight)}
     run = partial(
         run_comparison,
-        data,
+        sources[0],
         models=families,
-        settings=parse_assignments(assignments),
+        settings=chosen_settings(settings, flags),
         out=out,
         **options,
     )
@@ -134,9 +155,12 @@ class _LiveComparison(Console):
     def show(self, comparison: "Comparison") -> None:
         """Show the results so far."""
         if self._running is None:
+            from wordgate.report.text import format_share
+
             last = comparison.results[-1]
+            name, value, _ = last.scores.main
             self.say(
-                f"{last.family}, {last.kind} split: accuracy {last.scores.accuracy:.3f},"
+                f"{last.family}, {last.kind} split: {name} {format_share(value)},"
                 f" {last.train_seconds:.1f} s"
             )
             return

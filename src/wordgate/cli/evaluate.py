@@ -37,8 +37,8 @@ def evaluate(
     """Evaluate the model in BUNDLE on the labelled texts of DATA.
 
     Rows that the model knows from its training are counted first: on them a score may be memory.
-    Near copies are estimated, with the false alarms to expect, but for the rows that tested the
-    model when it was trained. For a model that was imported this is unknown, and reported as such.
+    Near copies are estimated, with the number of false alarms to expect; of the model's own test
+    rows they are known. Of a model that was imported nothing is known, and reported as such.
     """
     from wordgate.experiments.evaluate import evaluate as run_evaluation
     from wordgate.runtime.progress import Console
@@ -63,24 +63,23 @@ def evaluate(
 
 def format_evaluation(evaluation: "Evaluation") -> str:
     """Write a model's scores on a file for a terminal, memory first."""
-    from wordgate.report.text import classification_report, confusion_table, format_interval
+    from wordgate.report.text import format_interval, format_share, label_tables
 
     parts = [
-        _memory(evaluation.seen),
-        classification_report(evaluation.scores),
-        confusion_table(evaluation.scores),
+        format_seen(evaluation.seen),
+        *label_tables(evaluation.scores),
     ]
     if evaluation.unseen is not None:
-        interval = format_interval(evaluation.unseen.intervals.accuracy)
+        name, value, interval = evaluation.unseen.main
         parts.append(
-            f"On the {evaluation.unseen.n:,} unseen rows alone: accuracy"
-            f" {evaluation.unseen.accuracy:.3f}, 95 % interval {interval}"
-            f" (all rows: {evaluation.scores.accuracy:.3f})."
+            f"On the {evaluation.unseen.n:,} unseen rows alone: {name}"
+            f" {format_share(value)}, 95 % interval {format_interval(interval)}"
+            f" (all rows: {format_share(evaluation.scores.main.value)})."
         )
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
-def _memory(seen: "Seen | None") -> str:
+def format_seen(seen: "Seen | None") -> str:
     """Write how much of a file had a part in the model's training."""
     if seen is None:
         return (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from wordgate.prediction.explanation import ExplainedWord, Explanation
+    from wordgate.prediction.explanation import ExplainedWord, Explanation, LabelExplanation
 
 MARKED, MARKED_TWICE = 0.05, 0.2
 """Effects from which a word in the sentence has one mark, and two."""
@@ -36,21 +36,37 @@ _LONGEST_WORD = 24
 @click.command(short_help="Explain a text's label, word by word.")
 @click.argument("bundle", type=FILE_NAME)
 @click.argument("text", type=argument_text)
+@click.option(
+    "--label",
+    type=argument_text,
+    metavar="LABEL",
+    help="Which label to explain, of a model of several labels a text.  [default: the most"
+    " probable]",
+)
 @input_encoding_option
 @threads_option
 @json_option
 def explain(
-    bundle: str, text: str, *, encoding: str | None, threads: int | None, as_json: bool
+    bundle: str,
+    text: str,
+    *,
+    label: str | None,
+    encoding: str | None,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     """Explain why the model in BUNDLE gives TEXT its label, word by word.
 
-    Shown are each word's effect, which is what the label's probability would lose without it, and
-    the prediction after it: an LSTM has one after every word, and of other models the text's
-    beginnings are predicted. Of an LSTM the gates and the memory are shown, too.
+    Each word has an effect, which is what the label's probability would lose without it, and a
+    prediction after it: an LSTM makes one after every word; other models predict the text up to
+    that word. For an LSTM the gates and the change of the cell state are shown as well. With
+    several labels a text one of them is explained, given or not, and an effect is what its log-odds
+    would lose.
 
     A '-' for TEXT reads one text from standard input, to its end. A model of several columns takes
     them in the form that 'wordgate info' shows, such as 'entity | text'.
     """
+    from wordgate.prediction.decision import DecisionRule
     from wordgate.prediction.predictor import load_aloud
     from wordgate.runtime.progress import Console
 
@@ -58,7 +74,9 @@ def explain(
         raise click.UsageError("--encoding has no effect on a TEXT of the command line.")
     predictor = load_aloud(bundle, Console, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
-    explanation = predictor.explain(_from_standard_input(encoding) if text == "-" else text)
+    DecisionRule.of(predictor.config).check_explained(label)  # before a text is waited for
+    text = _from_standard_input(encoding) if text == "-" else text
+    explanation = predictor.explain(text, label=label)
     if as_json:
         print_json(explanation.to_json())
     else:
@@ -105,11 +123,27 @@ def _below(explanation: "Explanation") -> Iterator[str]:
 def _verdict(explanation: "Explanation") -> "Text":
     from rich.text import Text
 
+    from wordgate.prediction.explanation import LabelExplanation
+
+    if isinstance(explanation, LabelExplanation):
+        return _labels(explanation)
     line = Text()
     for label, share in explanation.likely_first():
         style = "bold" if label == explanation.label else ""
         line.append(f"{'   ' if line else ''}{one_line(label)} {share:.3f}", style)
     return line
+
+
+def _labels(explanation: "LabelExplanation") -> "Text":
+    from rich.text import Text
+
+    given, others = (
+        ", ".join(f"{one_line(label)} {share:.3f}" for label, share in shares)
+        for shares in explanation.given_and_others()
+    )
+    line = Text("Given: ").append(given or "no label", "bold")
+    line.append(f". Not given: {others}." if others else ".")
+    return line.append(f"\n{one_line(explanation.verdict())}")
 
 
 def _sentence(explanation: "Explanation") -> "Text":
@@ -120,27 +154,32 @@ def _sentence(explanation: "Explanation") -> "Text":
     for word in explanation.words:
         sentence.append(one_line(explanation.text[done : word.start]))
         shown = one_line(explanation.text[word.start : word.end])
-        sentence.append(shown, _style(word))
-        strong = (abs(word.effect) >= MARKED) + (abs(word.effect) >= MARKED_TWICE)
+        sentence.append(shown, _style(explanation, word))
+        strong = _strength(explanation, word)
         if strong:
             sentence.append(f"({strong * ('+' if word.effect > 0 else '-')})", "bold")
         done = word.end
     return sentence.append(one_line(explanation.text[done:]))
 
 
-def _style(word: "ExplainedWord") -> str:
-    strength = abs(word.effect)
-    if strength < _COLOURED:
+def _strength(explanation: "Explanation", word: "ExplainedWord") -> int:
+    """Tell how many marks a word's effect has, 0 to 2."""
+    effect = abs(word.effect) / explanation.effect_scale
+    return (effect >= MARKED) + (effect >= MARKED_TWICE)
+
+
+def _style(explanation: "Explanation", word: "ExplainedWord") -> str:
+    if abs(word.effect) < _COLOURED * explanation.effect_scale:
         return ""
-    return (_FOR if word.effect > 0 else _AGAINST)[
-        (strength >= MARKED) + (strength >= MARKED_TWICE)
-    ]
+    return (_FOR if word.effect > 0 else _AGAINST)[_strength(explanation, word)]
 
 
 def _key(explanation: "Explanation") -> str:
+    once, twice = MARKED * explanation.effect_scale, MARKED_TWICE * explanation.effect_scale
+    are = "probability is" if explanation.effect_means == "probability" else "log-odds are"
     return (
-        f"(+) speaks for {one_line(explanation.label)}, whose probability is lower by {MARKED} or"
-        f" more without the word; (++) by {MARKED_TWICE} or more; (-) and (--) speak against it."
+        f"(+) speaks for {one_line(explanation.label)}, whose {are} lower by {once:g} or"
+        f" more without the word; (++) by {twice:g} or more; (-) and (--) speak against it."
     )
 
 
@@ -165,7 +204,7 @@ def _table(explanation: "Explanation", console: "Console") -> "Table":
 
     table.add_row("", "", after(explanation.start[explanation.label]))
     for word in explanation.words:
-        shown = Text().append(one_line(word.word), _style(word))
+        shown = Text().append(one_line(word.word), _style(explanation, word))
         shown.append("" if word.known else " (unknown)")
         table.add_row(
             shown,

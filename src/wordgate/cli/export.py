@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     type=FILE_NAME,
     metavar="DATA",
     help="With --int8: a file of labelled texts, on which the accuracy must not differ by more than"
-    " 0.3 points. Rows that had a part in training don't count.",
+    " 0.3 points. Rows known from training don't count.",
 )
 @reading_options
 @threads_option
@@ -53,10 +53,11 @@ def export(
 ) -> None:
     """Write the model in BUNDLE as one ONNX file, with its labels and its tokenizer inside.
 
-    It needs ONNX Runtime and no wordgate: docs/onnx.md shows a program that uses it. It is compared
-    with the model before it is kept: in batches of 1 to 256 made-up texts of 0 to 200 words no
-    probability may be off by more than 1e-5, with --int8 the accuracy by no more than 0.3 points.
-    Models of the families lstm, mlp and logreg can be exported.
+    It needs ONNX Runtime and no wordgate: docs/onnx.md shows programs that use it. It is compared
+    with the model before it is kept: in batches of 1 to 256 made-up texts of 0 to 200 words (of a
+    transformer, 1 to 64) no probability may be off by more than 1e-5, with --int8 the accuracy by
+    no more than 0.3 points.
+    Models of every family can be exported, transformers of the kinds that docs/onnx.md names.
     """
     from wordgate.experiments.export import export_onnx
     from wordgate.runtime.progress import Console

@@ -8,7 +8,7 @@ from wordgate.cli.options import FILE_NAME, overwrite_option
 from wordgate.cli.streams import argument_text, command, remark, write_result
 
 
-@click.command("import-keras", short_help="Take over a trained Keras model.")
+@click.command("import-keras", short_help="Convert a trained Keras model.")
 @click.argument("model", type=FILE_NAME, metavar="MODEL.keras")
 @click.argument("tokenizer", type=FILE_NAME, metavar="TOKENIZER.json")
 @click.option(
@@ -26,7 +26,7 @@ from wordgate.cli.streams import argument_text, command, remark, write_result
     "--max-tokens",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Tokens that each text was padded to in training, if the model does not fix them.",
+    help="Tokens that each text was padded to in training.  [default: the model's input length]",
 )
 @click.option(
     "--truncate",
@@ -45,7 +45,7 @@ def import_keras(
     max_tokens: int | None,
     truncate: Literal["front", "end"],
 ) -> None:
-    """Make a wordgate model out of a trained Keras 3 model.
+    """Convert a trained Keras 3 model to a wordgate model.
 
     MODEL.keras is what model.save('model.keras') wrote: Embedding with mask_zero, LSTM, Dense with
     softmax, and dropouts between. TOKENIZER.json holds what the legacy Tokenizer's to_json() gave.

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli.options import FILE_NAME, json_option
-from wordgate.cli.streams import print_json, warn_of_changes, write_result
+from wordgate.cli.streams import print_json, warn_of_changes, wrapped, write_result
 
 if TYPE_CHECKING:
     from wordgate.bundle.config import Config
     from wordgate.bundle.folder import BundleFolder
-    from wordgate.bundle.metrics import Metrics
+    from wordgate.bundle.metrics import AnyMetrics
 
 
 @click.command(short_help="Describe a model and its scores.")
@@ -37,25 +37,22 @@ def info(bundle: str, *, as_json: bool) -> None:
     )
 
 
-def _format_model(folder: "BundleFolder", config: "Config", metrics: "Metrics | None") -> str:
+def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics | None") -> str:
     from wordgate.report.text import family_name
-    from wordgate.runtime.display import one_line
-    from wordgate.settings import flattened
+    from wordgate.runtime.display import one_line, shown_size
 
     versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
-    settings = ", ".join(f"{key}={_as_set(value)}" for key, value in flattened(config.settings))
-    size = folder.size()
     data = f"{config.data.get('source')}, {config.data.get('n_kept')} rows"
     if not config.knows_training():
         data = f"unknown; the model was imported from {config.data.get('source')}"
     lines = [
-        f"{folder.path}: {family_name(config.family)},"
-        f" {f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.0f} kB'}",
+        f"{folder.path}: {family_name(config.family)}, {shown_size(folder.size())}",
         f"labels: {', '.join(config.labels)}",
+        *_decision(config),
         f"data: {data}",
         *([] if (form := config.text_form()) is None else [f"texts: written as {form}"]),
         f"recipe: {config.recipe}, seed {config.seed}",
-        *([f"settings: {settings}"] if settings else []),
+        *_settings(config),
         f"trained with: {versions}",
         *(f"Note: {note}." for note in config.notes()),
     ]
@@ -65,10 +62,25 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "Metrics | 
         lines.append("Its scores are not known any more: metrics.json was changed or lost.")
     else:
         lines.append("It was never evaluated on test rows.")
-    return "\n".join(map(one_line, lines))
+    return "\n".join(wrapped(one_line(line), indent=4) for line in lines)
 
 
-def _evaluation(config: "Config", metrics: "Metrics") -> list[str]:
+def _decision(config: "Config") -> list[str]:
+    """Say how labels follow from probabilities, where that is not by the most probable one."""
+    from wordgate.prediction.decision import DecisionRule
+
+    thresholds = DecisionRule.of(config).thresholds
+    if thresholds is None:
+        return []
+    if not config.multilabel:
+        return [f"threshold: {config.labels[1]} from a probability of {thresholds[1]:.3g} on"]
+    shown = ", ".join(
+        f"{label} {value:.3g}" for label, value in zip(config.labels, thresholds, strict=True)
+    )
+    return [f"labels a text: any number, each from a probability on: {shown}"]
+
+
+def _evaluation(config: "Config", metrics: "AnyMetrics") -> list[str]:
     from wordgate.report import text
 
     return [
@@ -81,12 +93,39 @@ def _evaluation(config: "Config", metrics: "Metrics") -> list[str]:
         text.verdict(config.family, metrics),
         *metrics.sentences("teacher", "vectors"),
         *text.calibration_sentences(metrics),
+        *metrics.threshold_sentences(),
         text.costs(metrics),
     ]
 
 
-def _as_set(value: object) -> str:
-    """Write a setting's value as `--set` takes it."""
-    if isinstance(value, list):
-        return "+".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _settings(config: "Config") -> list[str]:
+    """Write which settings the user set, and those that the family reads, a line for each table."""
+    from wordgate.families import FAMILIES
+    from wordgate.settings import flattened, format_setting
+
+    values, family = dict(flattened(config.settings)), FAMILIES.get(config.family)
+    tables: dict[str, list[str]] = {}
+    for name, value in values.items():
+        if family is None or family.reads(name):
+            table, _, short = name.rpartition(".")
+            tables.setdefault(table, []).append(f"{short}={format_setting(value)}")
+    if not tables:
+        return []
+    lines = [f"  {f'{table}: ' if table else ''}{', '.join(own)}" for table, own in tables.items()]
+    return [*_set_by_user(config, values), "settings:", *lines]
+
+
+def _set_by_user(config: "Config", values: "dict[str, object]") -> list[str]:
+    """Write the settings that the user set, beside those of the recipe; no line where unknown."""
+    from wordgate.settings import format_setting, load_settings, recipe_names
+
+    if config.set_by_user is None:
+        return []
+    recipe = load_settings(config.recipe).flat() if config.recipe in recipe_names() else {}
+    parts = []
+    for name in config.set_by_user:
+        value, usual = values.get(name), recipe.get(name)
+        differs = name in recipe and usual != value
+        instead = f" (recipe: {format_setting(usual)})" if differs else ""
+        parts.append(f"{name}={format_setting(value)}{instead}")
+    return [f"set by the user: {', '.join(parts) or 'nothing'}"]

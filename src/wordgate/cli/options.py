@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -39,16 +39,32 @@ _text_option = click.option(
     type=argument_text,
     metavar="COLUMN",
     help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
-    " 'entity | text'; the last is the text itself, in which copies are sought.",
+    " 'entity | text'; the last is the text itself, in which duplicates are searched."
+    "  [default: inferred]",
 )
-_label_option = click.option(
-    "--label", type=argument_text, metavar="COLUMN", help="Column of the labels."
+_label_option = stack(
+    click.option(
+        "--label",
+        type=argument_text,
+        metavar="COLUMN",
+        help="Column of the labels. Several, such as toxic,threat, are columns of 0 and 1, one for"
+        " each label, of which a text may have several.  [default: inferred]",
+    ),
+    click.option(
+        "--label-separator",
+        type=argument_text,
+        metavar="TEXT",
+        help="What stands between the labels of a cell, such as ';', where a text may have several;"
+        " 'none' for one label a text.  [default: ; or | or a comma and a space, where it can be"
+        " nothing else]",
+    ),
 )
 _group_option = click.option(
     "--group",
     type=argument_text,
     metavar="COLUMN",
-    help="Column of the groups that a fair split keeps together; 'none' for no groups.",
+    help="Column of the groups that a fair split keeps together; 'none' for no groups."
+    "  [default: inferred]",
 )
 _row_options = stack(
     click.option(
@@ -57,9 +73,14 @@ _row_options = stack(
         type=argument_text,
         metavar="LABEL",
         multiple=True,
-        help="Leave out the rows of this label; may be repeated.",
+        help="Leave out the rows of this label, or the label alone where a text has several; may be"
+        " repeated.",
     ),
-    click.option("--encoding", metavar="NAME", help="The file's encoding, such as cp1252."),
+    click.option(
+        "--encoding",
+        metavar="NAME",
+        help="The file's encoding, such as cp1252.  [default: detected]",
+    ),
     click.option(
         "--limit",
         metavar="N",
@@ -99,32 +120,53 @@ def split_option(default: str) -> Callable[[Command], Command]:
     )
 
 
+def _settings(
+    _ctx: click.Context, _param: click.Parameter, assignments: tuple[str, ...]
+) -> dict[str, object]:
+    """Give the settings of ``--set`` by their names."""
+    if not assignments:
+        return {}
+    from wordgate.settings import parse_assignments
+
+    return {**parse_assignments(assignments)}
+
+
 learning_options = stack(
     click.option(
         "--recipe",
         type=FILE_NAME,
         metavar="NAME",
-        help="Settings: default; taught, for students of a teacher; notebook, the tutorial's, whose"
-        " vectors are --vectors googlenews; notebook-fast, its network on a better schedule; or a"
-        " .toml file of your own.  [default: taught with --teacher, else default]",
+        help="A recipe, which is a named set of all settings (see 'wordgate recipe list'), or a"
+        " .toml file of your own.  [default: default; for what --teacher teaches: taught]",
     ),
     click.option(
         "--set",
-        "assignments",
+        "settings",
         metavar="KEY=VALUE",
         multiple=True,
+        callback=_settings,
         help="Change one setting of the recipe; may be repeated.",
+    ),
+    click.option(
+        "--class-weight",
+        metavar="WEIGHTS",
+        help="Weights of the labels in the loss: balanced, moderate, none, or your own, such as"
+        " spam=5,ham=1. They shift probabilities towards the labels that weigh more."
+        "  [default: the recipe's]",
     ),
     click.option(
         "--vectors",
         type=FILE_NAME,
         metavar="FILE",
-        help="Pretrained word vectors to begin with: a word2vec, fastText or GloVe file; or"
-        " googlenews, glove, glove-twitter or fasttext, which are fetched. 'wordgate vectors"
-        " distill' makes some for your own words.",
+        help="Pretrained word vectors: a word2vec, fastText or GloVe file; or googlenews, glove,"
+        " glove-twitter or fasttext, which are downloaded. 'wordgate vectors distill' makes some"
+        " for your own words.",
     ),
     click.option(
-        "--test-size", metavar="SHARE", type=float, help="Share of the rows in the test set."
+        "--test-size",
+        metavar="SHARE",
+        type=float,
+        help="Share of the rows in the test set.  [default: the recipe's, 0.2]",
     ),
     click.option("--valid", type=FILE_NAME, metavar="FILE", help="A separate file for validation."),
     click.option("--test", type=FILE_NAME, metavar="FILE", help="A separate file for testing."),
@@ -132,7 +174,13 @@ learning_options = stack(
         "--split-column",
         type=argument_text,
         metavar="COLUMN",
-        help="Column of train, valid or test.",
+        help="Column that assigns each row to train, valid or test.",
+    ),
+    click.option(
+        "--weight",
+        type=argument_text,
+        metavar="COLUMN",
+        help="Column of numbers: how much each text counts in training.  [default: all the same]",
     ),
     seed_option,
     click.option(
@@ -140,7 +188,7 @@ learning_options = stack(
         metavar="NAME",
         default="auto",
         show_default=True,
-        help="Where to compute: auto, cpu, cuda or cuda:N.",
+        help="Device: auto, cpu, cuda or cuda:N.",
     ),
     threads_option,
     click.option(
@@ -154,9 +202,10 @@ teaching_options = stack(
         type=FILE_NAME,
         metavar="NAME",
         multiple=True,
-        help="Train an LSTM or MLP on a larger model's predictions for your texts and variations of"
-        " them: minilm, a folder or OWNER/NAME, which are fine-tuned first; or a saved model's"
-        " folder. Repeated, they teach together.",
+        help="Knowledge distillation: train an LSTM or MLP on a larger model's predictions for your"
+        " texts and variations of them. The larger model: minilm, a folder, or OWNER/NAME on the"
+        " Hugging Face hub, which are fine-tuned first; or the folder of a saved model. May be"
+        " repeated: their predictions are averaged.",
     ),
     click.option(
         "--unlabelled",
@@ -169,7 +218,7 @@ teaching_options = stack(
         "--teaching-minutes",
         metavar="M",
         type=float,
-        help="Time limit for fine-tuning the teacher and labelling.",
+        help="Time limit for fine-tuning the teacher and labelling.  [default: none]",
     ),
 )
 
@@ -184,9 +233,9 @@ training_options = stack(
     click.option(
         "--overwrite",
         is_flag=True,
-        help="Replace a model that is there; begin anew where a training was interrupted.",
+        help="Replace an existing model; restart a training that was interrupted.",
     ),
-    click.option("--resume", is_flag=True, help="Go on with the training that was interrupted."),
+    click.option("--resume", is_flag=True, help="Continue a training that was interrupted."),
     click.option(
         "--family",
         "--model",
@@ -194,12 +243,23 @@ training_options = stack(
         metavar="FAMILY",
         default="lstm",
         show_default=True,
-        help="What to train: count (words and characters, logistic regression); logreg or mlp, over"
-        " averaged word vectors; lstm; or transformer, which is fine-tuned.",
+        help="Family of models: count (word and character n-grams, logistic regression); logreg or"
+        " mlp (averaged word vectors); lstm; or transformer (fine-tuned).",
     ),
-    click.option("--epochs", metavar="N", help="Most passes over the training texts."),
-    click.option("--learning-rate", metavar="RATE", help="The optimizer's highest rate."),
-    click.option("--batch-size", metavar="N", help="Texts per update."),
+    click.option(
+        "--epochs", metavar="N", help="Maximum number of epochs.  [default: the recipe's]"
+    ),
+    click.option(
+        "--learning-rate", metavar="RATE", help="Peak learning rate.  [default: the recipe's]"
+    ),
+    click.option("--batch-size", metavar="N", help="Texts per update.  [default: the recipe's]"),
+    click.option(
+        "--objective",
+        metavar="NAME",
+        help="What the thresholds of labels are chosen for, on validation rows: f1, precision@0.9,"
+        " recall@0.9 or cost@1:5 (false positive : missed); none for 0.5, or for the most probable"
+        " label.  [default: f1 with several labels a text, else none]",
+    ),
     split_option("the recipe's"),
     learning_options,
     teaching_options,
@@ -207,8 +267,8 @@ training_options = stack(
         "--max-minutes",
         metavar="M",
         type=float,
-        help="End the whole command within M minutes; with --resume, 0 makes a model of the best"
-        " so far.",
+        help="Time limit for the whole command; with --resume, 0 saves the best epoch so far."
+        "  [default: none]",
     ),
 )
 
@@ -217,8 +277,44 @@ abstain_option = click.option(
     metavar="P",
     type=float,
     default=0.0,
+    show_default=True,
     help="Give no label where the most probable one has a probability below P. The model's"
-    " report.html shows what P leaves.",
+    " report.html shows accuracy and coverage by P.",
+)
+
+
+def _thresholds(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> float | dict[str, float] | None:
+    """Read ``P``, or ``LABEL=P`` as often as there are labels to name."""
+    by_label: dict[str, float] = {}
+    for value in values:
+        label, equals, number = value.rpartition("=")
+        try:
+            threshold = float(number)
+        except ValueError:
+            raise click.BadParameter(
+                f"{value!r} is neither a probability nor LABEL=P, such as spam=0.8", ctx, param
+            ) from None
+        if not equals:
+            if len(values) > 1:
+                raise click.BadParameter("give one P for all labels, or LABEL=P only", ctx, param)
+            return threshold
+        if label in by_label:
+            raise click.BadParameter(f"{label!r} has two thresholds: leave one out", ctx, param)
+        by_label[label] = threshold
+    return by_label or None
+
+
+threshold_option = click.option(
+    "--threshold",
+    metavar="[LABEL=]P",
+    multiple=True,
+    type=argument_text,
+    callback=_thresholds,
+    help="Give labels from a probability of P on, instead of the model's own thresholds: all"
+    " labels, or the LABEL named; may be repeated. For models of several labels a text; and for"
+    " those of two labels, whose second label P is for.",
 )
 
 kernel_option = click.option(
@@ -226,16 +322,38 @@ kernel_option = click.option(
     metavar="NAME",
     default="numpy",
     show_default=True,
-    help="What computes an LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
-    " int8-quantized. Numba is the extra 'numba', and takes a second or two to begin.",
+    help="Implementation of the LSTM: numpy; numba, twice as fast; or numba-int8, faster still,"
+    " int8-quantized. Numba is the extra 'numba', and compiles for a second or two.",
 )
 
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing output.")
 
 verbosity_options = stack(
     click.option("-v", "--verbose", is_flag=True, help="Show details."),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
 )
+
+
+def chosen_settings(
+    settings: Mapping[str, object], flags: Mapping[str, tuple[str, str | None]]
+) -> dict[str, object]:
+    """Join the settings of ``--set`` and those that have flags of their own.
+
+    Args:
+        settings: What ``--set`` was given.
+        flags: The settings' names and values by their flags; None for a flag that was not given.
+
+    Raises:
+        UsageError: A setting is given in both ways.
+    """
+    chosen = {**settings}
+    for flag, (setting, value) in flags.items():
+        if value is None:
+            continue
+        if setting in settings:
+            raise click.UsageError(f"{flag} and --set {setting} are the same setting: give one")
+        chosen[setting] = value
+    return chosen
 
 
 def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console) -> Progress:
@@ -252,7 +370,7 @@ def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console)
 input_encoding_option = click.option(
     "--encoding",
     metavar="NAME",
-    help="The encoding of standard input, such as cp1252.  [default: found by its bytes]",
+    help="The encoding of standard input, such as cp1252.  [default: detected]",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

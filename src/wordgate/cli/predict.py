@@ -1,8 +1,10 @@
 """`wordgate predict`: labels and probabilities of texts."""
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TypedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +15,7 @@ from wordgate.cli.options import (
     json_option,
     kernel_option,
     threads_option,
+    threshold_option,
 )
 from wordgate.cli.streams import (
     argument_text,
@@ -26,28 +29,45 @@ from wordgate.cli.streams import (
 from wordgate.runtime.display import one_line
 
 if TYPE_CHECKING:
+    from wordgate.prediction.decision import Answer, DecisionRule
     from wordgate.prediction.predictor import Predictor
 
 LINES_AT_ONCE = 8192
+NO_LABEL = "(none)"
+"""What stands where a text may have several labels and has none."""
 
 
-class _Prediction(TypedDict):
+@dataclass(frozen=True)
+class _PredictedText:
+    """A text with its answer, which is None, too, where it has an error and no probabilities."""
+
     text: str
-    label: str | None
+    answer: "Answer"
     probabilities: dict[str, float]
+    error: str | None = None
 
-
-class _PredictedText(_Prediction, total=False):
-    error: str
+    def to_json(self, rule: "DecisionRule") -> dict[str, Any]:
+        name = "labels" if rule.gives_several else "label"
+        error = {} if self.error is None else {"error": self.error}
+        return {
+            "text": self.text, name: self.answer, "probabilities": self.probabilities, **error
+        }  # fmt: skip
 
 
 @click.command(short_help="Label texts.")
 @click.argument("bundle", type=FILE_NAME)
 @click.argument("texts", nargs=-1, type=argument_text, metavar="[TEXT]...")
 @json_option
-@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object a text.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per text.")
 @input_encoding_option
 @abstain_option
+@threshold_option
+@click.option(
+    "--top",
+    metavar="K",
+    type=click.IntRange(min=1),
+    help="Give the K most probable labels, whatever their probabilities.",
+)
 @kernel_option
 @threads_option
 def predict(
@@ -57,37 +77,43 @@ def predict(
     as_json: bool,
     as_jsonl: bool,
     encoding: str | None,
-    abstain_below: float,
     kernel: str,
     threads: int | None,
+    **decision: Any,
 ) -> None:
     """Label each TEXT, or each line of standard input, with the model in BUNDLE.
 
-    Lines are answered as they come. 'wordgate score' does whole tables.
+    Lines are answered as they arrive. For whole files use 'wordgate score'.
 
-    Prints a line a text: the labels with their probabilities, the most probable first, and after
-    a tab the text. Where the model abstains the line begins with a dash, in JSON the label is null.
-    So it is for a text that is empty or white space alone, which has no probabilities; JSON has an
-    'error' for it. A model of several columns takes them in one TEXT, in the form that 'wordgate
-    info' shows, such as 'entity | text'.
+    Prints one line per text: the labels with their probabilities, the most probable first, a tab,
+    and the text. Where the model abstains the line begins with a dash, and in JSON the label is
+    null. The same holds for a text that is empty or only white space, which has no probabilities;
+    JSON has an 'error' for it. A model of several columns takes them in one TEXT, in the form that
+    'wordgate info' shows, such as 'entity | text'.
+
+    With several labels a text, or --top, the line has the labels that are given, the most probable
+    first, then their probabilities, and '(none)' where none is; JSON has 'labels', a list.
     """
-    from wordgate.prediction.predictor import check_abstain, load_aloud
+    from wordgate.bundle.folder import BundleFolder
+    from wordgate.prediction.decision import DecisionRule
+    from wordgate.prediction.predictor import load_aloud
     from wordgate.runtime.progress import Console
 
     if as_json and as_jsonl:
         raise click.UsageError("--json and --jsonl exclude each other.")
     if encoding is not None and texts:
         raise click.UsageError("--encoding has no effect on a TEXT of the command line.")
-    check_abstain(abstain_below)
+    rule = DecisionRule.of(BundleFolder.open(bundle).config(), **decision)
     predictor = load_aloud(bundle, Console, kernel=kernel, threads=threads)
     warn_of_changes(bundle, predictor.changed_files)
     chunks = _chunks(texts, predictor.config.text_form(), encoding)
-    answers = _answers(predictor, chunks, abstain_below)
+    answers = _answers(predictor, rule, chunks)
     if as_json:
-        print_json({"predictions": [answer for chunk in answers for answer in chunk]})
+        print_json({"predictions": [one.to_json(rule) for chunk in answers for one in chunk]})
         return
     for chunk in answers:
-        write_result("\n".join(map(to_json if as_jsonl else _line, chunk)))
+        lines = (to_json(one.to_json(rule)) if as_jsonl else _line(one, rule) for one in chunk)
+        write_result("\n".join(lines))
 
 
 def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> Iterator[list[str]]:
@@ -108,31 +134,52 @@ def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> I
 
 
 def _answers(
-    predictor: "Predictor", chunks: Iterable[list[str]], abstain_below: float
+    predictor: "Predictor", rule: "DecisionRule", chunks: Iterable[list[str]]
 ) -> Iterator[list[_PredictedText]]:
     from wordgate.tables.values import EMPTY_TEXT, is_empty
 
     for texts in chunks:
+        proba = predictor.predict_proba([text for text in texts if not is_empty(text)])
+        rows = zip(rule.answers(proba), proba.tolist(), strict=True)
         chunk: list[_PredictedText] = []
-        rows = iter(predictor.predict_proba([text for text in texts if not is_empty(text)]))
         for text in texts:
             if is_empty(text):
-                chunk.append(
-                    {"text": text, "label": None, "probabilities": {}, "error": EMPTY_TEXT}
-                )
+                chunk.append(_PredictedText(text, None, {}, EMPTY_TEXT))
                 continue
-            row = next(rows)
-            label = predictor.labels[int(row.argmax())] if row.max() >= abstain_below else None
-            probabilities = dict(zip(predictor.labels, row.tolist(), strict=True))
-            chunk.append({"text": text, "label": label, "probabilities": probabilities})
+            answer, row = next(rows)
+            probabilities = dict(zip(predictor.labels, row, strict=True))
+            chunk.append(_PredictedText(text, answer, probabilities))
         yield chunk
 
 
-def _line(answer: _PredictedText) -> str:
+def _line(one: _PredictedText, rule: "DecisionRule") -> str:
     from wordgate.report.text import UNDEFINED
 
-    likely_first = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
-    shares = "  ".join(f"{one_line(label)} {share:.3f}" for label, share in likely_first)
-    shares = answer.get("error", shares)
-    abstained = f"{UNDEFINED}  " if answer["label"] is None else ""
-    return f"{abstained}{shares}\t{one_line(answer['text'])}"
+    if one.error is not None:
+        shown = f"{UNDEFINED}  {one.error}"
+    elif rule.gives_several:
+        shown = _several(one)
+    else:
+        by_rank = sorted(
+            one.probabilities.items(), key=lambda item: (item[0] != one.answer, -item[1])
+        )
+        shares = "  ".join(f"{one_line(label)} {share:.3f}" for label, share in by_rank)
+        shown = f"{UNDEFINED}  {shares}" if one.answer is None else shares
+    return f"{shown}\t{one_line(one.text)}"
+
+
+def _several(one: _PredictedText) -> str:
+    """Write the labels that are given, and then their probabilities."""
+    if not one.answer:
+        return NO_LABEL
+    shares = " ".join(f"{one.probabilities[label]:.3f}" for label in one.answer)
+    return f"{', '.join(map(_quoted, one.answer))}  {shares}"
+
+
+def _quoted(label: str) -> str:
+    """Quote a label that could be taken for several, for none, or for more than itself."""
+    from wordgate.report.text import UNDEFINED
+
+    is_plain = label == label.strip() and label not in (NO_LABEL, UNDEFINED)
+    is_plain &= not any(part in label for part in (",", '"', "\t", "  "))
+    return one_line(label if is_plain else json.dumps(label, ensure_ascii=False))

@@ -11,6 +11,7 @@ from wordgate.cli.options import (
     json_option,
     kernel_option,
     threads_option,
+    threshold_option,
 )
 from wordgate.cli.streams import argument_text, print_json, remark, write_result
 
@@ -31,13 +32,16 @@ _ERROR_WIDTH = 200
     help="Column of the texts: a name or a number; several, such as entity,text, are joined."
     "  [default: as in training, or inferred]",
 )
-@click.option("--encoding", metavar="NAME", help="The encoding of IN, such as cp1252.")
+@click.option(
+    "--encoding", metavar="NAME", help="The encoding of IN, such as cp1252.  [default: detected]"
+)
 @click.option(
     "--to",
     metavar="FORMAT",
     help="csv, tsv, jsonl or parquet.  [default: by the ending of OUT, or as IN]",
 )
 @abstain_option
+@threshold_option
 @click.option(
     "--escape-formulas",
     is_flag=True,
@@ -49,23 +53,25 @@ _ERROR_WIDTH = 200
     type=click.IntRange(min=1),
     default=8192,
     show_default=True,
-    help="Rows scored together at most.",
+    help="Maximum number of rows scored together.",
 )
 @kernel_option
 @threads_option
 @click.option(
-    "--resume", is_flag=True, help="Go on with what was interrupted; begin if nothing was."
+    "--resume", is_flag=True, help="Continue an interrupted run; start one if there is none."
 )
-@click.option("--overwrite", is_flag=True, help="Replace OUT; begin anew what was interrupted.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT; restart an interrupted run.")
 @json_option
 def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) -> None:
-    """Label the texts of IN with the model in BUNDLE, and write all columns and the answers to OUT.
+    """Label the texts of IN with the model in BUNDLE, and write all columns and predictions to OUT.
 
     IN and OUT are CSV, TSV, JSONL or Parquet files, gzipped or not, of any size; left out, or as a
     dash, they are standard input and output. Added are the label, its probability, the probability
-    of each label, and an error: rows that can't be read have one, and no label.
+    of each label, and an error: rows that can't be read have one, and no label. With several labels
+    a text they stand in one column 'labels' instead, the most probable first: a list in JSONL and
+    Parquet, joined by a semicolon, or as in training, in CSV and TSV.
 
-    Killed at any time, the same command with --resume goes on and ends in the same result.
+    A run that was killed continues with --resume, and ends in the same result.
     """
     from wordgate.scoring.scoring import score as score_file
     from wordgate.tables.source import STANDARD

@@ -25,20 +25,22 @@ _limit_options = stack(
 )
 
 
-@click.command(short_help="Answer over HTTP, with a page.")
+@click.command(short_help="Serve a model over HTTP, with a web page.")
 @click.argument("bundle", type=FILE_NAME)
 @click.option(
     "--host",
+    metavar="ADDRESS",
     default="127.0.0.1",
     show_default=True,
-    help="Where to listen; 0.0.0.0 lets other machines in.",
+    help="Address to listen on; 0.0.0.0 for access from other machines.",
 )
 @click.option(
     "--port",
+    metavar="N",
     default=8000,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="The port; 0 for any that is free.",
+    help="Port to listen on; 0 for any that is free.",
 )
 @click.option(
     "--allow-host",
@@ -70,13 +72,13 @@ def serve(
     allow_origins: tuple[str, ...],
     **limits: Any,
 ) -> None:
-    """Answer over HTTP with the model in BUNDLE: an API for programs and a page for people.
+    """Serve the model in BUNDLE over HTTP: a JSON API, and a web page at /.
 
-    POST /v1/predict {"texts": ["..."]}, POST /v1/explain {"text": "..."}, GET /v1/model, the page
-    at /. /openapi.json describes it all, docs/serving.md shows it.
+    POST /v1/predict {"texts": ["..."]}, POST /v1/explain {"text": "..."}, GET /v1/model.
+    /openapi.json describes them all, docs/serving.md shows examples.
 
-    If WORDGATE_API_KEY is set, the API wants it: Authorization: Bearer KEY. Ctrl-C or SIGTERM ends
-    it when all that was accepted is answered; a second one ends it at once.
+    If WORDGATE_API_KEY is set, the API requires it: Authorization: Bearer KEY. Ctrl-C or SIGTERM
+    stops it once all accepted requests are answered; a second one stops it at once.
     """
     from wordgate.runtime.packages import require_extra
 

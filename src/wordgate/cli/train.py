@@ -7,6 +7,7 @@ import click
 
 from wordgate.cli.options import (
     FILE_NAME,
+    chosen_settings,
     json_option,
     progress_of,
     reading_options,
@@ -16,7 +17,7 @@ from wordgate.cli.options import (
 from wordgate.cli.streams import command, in_colour, print_json, wrapped, write_result
 
 if TYPE_CHECKING:
-    from wordgate.bundle.metrics import CrossValidation
+    from wordgate.bundle.metrics import CrossValidation, MultilabelCrossValidation
     from wordgate.experiments.train import Training
 
 
@@ -31,22 +32,24 @@ if TYPE_CHECKING:
     "--folds",
     metavar="K",
     type=click.IntRange(min=2),
-    help="Cross-validate, too: K more models, each tested on a fold of whole groups it has not"
-    " seen, and compared with the family count on the same folds. The model kept is that of the"
-    " ordinary split.",
+    help="Cross-validate as well: K more models, each tested on a fold of whole groups that it has"
+    " not seen, and compared with the family count on the same folds. The saved model is that of"
+    " the ordinary split.",
 )
 @json_option
 @verbosity_options
 def train(
     data: str,
     *,
-    assignments: tuple[str, ...],
+    settings: dict[str, object],
     as_json: bool,
     verbose: bool,
     quiet: bool,
     epochs: str | None,
     learning_rate: str | None,
     batch_size: str | None,
+    objective: str | None,
+    class_weight: str | None,
     **options: Any,
 ) -> None:
     """Train a classifier on DATA, evaluate it on rows it has not seen, and save it.
@@ -57,10 +60,16 @@ def train(
     from wordgate.experiments.train import train as run_training
     from wordgate.runtime.display import one_line
 
-    flags = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
+    flags = {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "objective": objective,
+        "class_weight": class_weight,
+    }
     training = run_training(
         data,
-        settings=_settings(assignments, options["model"], flags),
+        settings=_with_flags(settings, options["model"], flags),
         progress=progress_of(verbose=verbose, quiet=quiet),
         **options,
     )
@@ -81,28 +90,29 @@ def train(
     write_result("\n" + "\n".join(lines))
 
 
-def _settings(
-    assignments: tuple[str, ...], family: str, flags: dict[str, str | None]
+def _with_flags(
+    settings: dict[str, object], family: str, flags: dict[str, str | None]
 ) -> dict[str, object]:
-    """Join the settings of ``--set`` and those of the family that have flags of their own.
+    """Add to the settings of ``--set`` those that have flags of their own.
+
+    A flag names a setting of the family, or one of all families.
 
     Raises:
         UsageError: A flag has no effect on the family, or its setting is set, too.
     """
     from wordgate.families import FAMILIES
-    from wordgate.settings import parse_assignments, setting_fields
+    from wordgate.settings import setting_fields
 
-    settings: dict[str, object] = {**parse_assignments(assignments)}
+    given = {}
     for name, value in flags.items():
         if value is None or family not in FAMILIES:  # an unknown family is told by the training
             continue
-        setting, flag = f"{family}.{name}", f"--{name.replace('_', '-')}"
-        if setting not in setting_fields():
+        fields, flag = setting_fields(), f"--{name.replace('_', '-')}"
+        setting = name if name in fields else f"{family}.{name}"
+        if setting not in fields:
             raise click.UsageError(f"{flag} has no effect on the family {family}: leave it out")
-        if setting in settings:
-            raise click.UsageError(f"{flag} and --set {setting} are the same setting: give one")
-        settings[setting] = value
-    return settings
+        given[flag] = (setting, value)
+    return chosen_settings(settings, given)
 
 
 def _format_training(training: "Training", *, verbose: bool) -> str:
@@ -113,13 +123,14 @@ def _format_training(training: "Training", *, verbose: bool) -> str:
     colour = _COLOURS.get(text.outcome(family, metrics) or "")
     verdict = in_colour(wrapped(text.verdict(family, metrics)), colour)
     notes = [*(f"Note: {remark}" for remark in training.remarks), *metrics.sentences("teacher")]
-    beware = [text.leak_warning(metrics.split), *text.weakest_label(metrics), *notes]
+    beware = [text.leak_warning(metrics.split), *text.weakest_label(metrics)]
+    beware += [*metrics.threshold_sentences(), *notes]
     caveats, costs = wrapped("\n".join(beware)), text.costs(metrics)
     if not verbose:
         return "\n".join(["", text.headline(family, metrics), "", verdict, caveats, costs])
     parts = [
-        text.classification_report(metrics),
-        text.confusion_table(metrics),
+        *text.label_tables(metrics),
+        text.threshold_table(metrics),
         text.scores_beside_baselines(family, metrics),
         verdict,
         caveats,
@@ -151,18 +162,19 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
     ]
 
 
-def _format_folds(family: str, validation: "CrossValidation") -> str:
-    """Write each fold's scores, their accuracy over all rows, its interval, and the verdict."""
+def _format_folds(family: str, validation: "CrossValidation | MultilabelCrossValidation") -> str:
+    """Write each fold's scores, the main one over all rows, its interval, and the verdict."""
     from wordgate.report.text import format_interval, format_share, format_verdict
 
-    lines = [f"{'cross-validation':<20}{'test rows':>12}{'accuracy':>12}{'macro F1':>12}"]
+    main = validation.main
+    lines = [f"{'cross-validation':<20}{'test rows':>12}{main.name:>12}{'macro F1':>12}"]
     for number, fold in enumerate(validation.folds, start=1):
-        scores = f"{fold.accuracy:>12.3f}{format_share(fold.macro_f1):>12}"
+        scores = f"{format_share(fold.main):>12}{format_share(fold.macro_f1):>12}"
         lines.append(f"{f'fold {number}':<20}{fold.n_test:>12,}{scores}")
     n_rows = sum(fold.n_test for fold in validation.folds)
-    lines.append(f"{'all rows':<20}{n_rows:>12,}{validation.accuracy:>12.3f}")
+    lines.append(f"{'all rows':<20}{n_rows:>12,}{format_share(main.value):>12}")
     lines.append(
-        f"95 % interval {format_interval(validation.interval)}, groups resampled. Each row was"
+        f"95 % interval {format_interval(main.interval)}, groups resampled. Each row was"
         " tested once, by a model that saw none of its group; the model kept is that of the"
         " ordinary split."
     )

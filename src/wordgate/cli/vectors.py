@@ -31,8 +31,8 @@ _UNKNOWN_SHOWN = 5
 def vectors() -> None:
     """Inspect, convert and make files of pretrained word vectors.
 
-    Read are word2vec (binary or text), fastText's .vec, GloVe's text, each gzipped or not, and
-    safetensors files that 'convert' writes. 'wordgate train' begins with them: --vectors FILE.
+    Formats: word2vec (binary or text), fastText's .vec and GloVe's text, each gzipped or not, and
+    safetensors files that 'convert' writes. Train with them by 'wordgate train --vectors FILE'.
     """
 
 
@@ -40,7 +40,7 @@ def vectors() -> None:
 @click.argument("file", type=FILE_NAME)
 @json_option
 def info(file: str, *, as_json: bool) -> None:
-    """Describe the word vectors in FILE: format, rows, size, spread, words."""
+    """Describe the word vectors in FILE: format, rows, dimensions, spread, words."""
     from wordgate.runtime.progress import Console
     from wordgate.vectors.formats import open_vectors
     from wordgate.vectors.pretrained import locate_vectors
@@ -48,7 +48,7 @@ def info(file: str, *, as_json: bool) -> None:
 
     progress = Console()
     opened = open_vectors(locate_vectors(file, progress))
-    progress.say(f"Reading {file} ...")
+    progress.begin(f"Reading {file}")
     summary = summarize(opened, lambda batches: _watched(opened, batches, "reading", progress))
     if as_json:
         print_json({"file": file, **dataclasses.asdict(summary)})
@@ -91,10 +91,10 @@ def convert(source: str, target: str, *, format_: str | None, overwrite: bool) -
     opened = open_vectors(locate_vectors(source, progress))
     with stage(progress, f"Counting the vectors in {source}"):
         count = opened.rows()
-    progress.say(f"Converting {count:,} vectors ...")
+    progress.begin(f"Converting {count:,} vectors")
     batches = _watched(opened, opened.batches(), "converting", progress)
     write_vectors(target, batches, format=format_, count=count, dim=opened.dim)
-    write_result(f"Wrote {count:,} vectors of {opened.dim:,} numbers to {target} ({format_}).")
+    write_result(f"Wrote {count:,} vectors of {opened.dim:,} dimensions to {target} ({format_}).")
 
 
 def _watched(
@@ -117,9 +117,9 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     declared = "" if summary.declared is None else ", as declared"  # else it had been refused
     lines = [
         f"{file}: {summary.format}{packed}",
-        f"vectors: {summary.rows:,} rows{declared}, {summary.size:,} numbers each",
-        f"numbers: standard deviation {summary.standard_deviation:.4f},"
-        f" mean length of a vector {summary.mean_norm:.3f}",
+        f"vectors: {summary.rows:,} rows{declared}, {summary.size:,} dimensions",
+        f"values: standard deviation {summary.standard_deviation:.4f},"
+        f" mean norm of a vector {summary.mean_norm:.3f}",
         f"words: {summary.upper_case:.1%} with upper case, {summary.duplicates:,} repeated,"
         f" {summary.with_spaces:,} with spaces, {summary.not_utf8:,} not UTF-8",
         f"first words: {'  '.join(summary.first_words)}",
@@ -128,7 +128,7 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     return "\n".join(map(one_line, lines))
 
 
-@vectors.command(short_help="Make vectors for your words out of a sentence-transformer.")
+@vectors.command(short_help="Distill vectors for your words from a sentence-transformer.")
 @click.option(
     "--teacher",
     type=FILE_NAME,
@@ -143,7 +143,7 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     metavar="DATA",
     multiple=True,
     required=True,
-    help="Texts whose words to take, as 'wordgate train' takes them; may be repeated.",
+    help="Texts whose words to take: a file as for 'wordgate train'; may be repeated.",
 )
 @click.option(
     "--out", type=FILE_NAME, metavar="FILE.bin", required=True, help="Where to write the vectors."
@@ -159,7 +159,7 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
     "--teacher-words/--no-teacher-words",
     default=True,
     show_default=True,
-    help="Give words that the teacher knows and DATA doesn't have vectors, too, for texts to come.",
+    help="Include words of the teacher's vocabulary that DATA lacks, for texts to come.",
 )
 @click.option(
     "--tokenizer",
@@ -172,7 +172,7 @@ def _format_summary(file: str, summary: "VectorSummary") -> str:
 @threads_option
 @json_option
 def distill(data: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
-    """Make word vectors for the words of DATA out of a sentence-transformer.
+    """Distill word vectors for the words of DATA from a sentence-transformer.
 
     Each word is passed through the teacher alone, the outputs of its subwords are averaged, and
     their principal components kept. Only the words of DATA are used: no text, no label.
@@ -195,7 +195,7 @@ def _format_distilled(distilled: "Distilled") -> str:
         counts += f", {further:,} more of the teacher"
     lines = [
         f"words: {distilled.n_words:,} ({counts})",
-        f"numbers a vector: {distilled.size}, which keep {distilled.variance:.1%} of the variance",
+        f"dimensions: {distilled.size}, which keep {distilled.variance:.1%} of the variance",
     ]
     if unknown := distilled.unknown:
         some = ", ".join(shown(word, 30) for word in unknown[:_UNKNOWN_SHOWN])

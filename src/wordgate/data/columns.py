@@ -19,7 +19,10 @@ MARKER = " | "
 """What stands between two columns; bundles depend on it, and users type it."""
 
 Columns = str | int | Sequence[str | int]
-"""What a user may write for the text: one column, several with commas between, or a list."""
+"""What a user may write for the text or the label: one column, several with commas between, or a
+list."""
+
+_SEVERAL = {"text": "entity,text", "label": "toxic,threat"}  # roles that several columns may play
 
 Flag = str | tuple[str, ...]
 """The same as strings: as typed, or column by column."""
@@ -58,13 +61,13 @@ class Choice:
     """Which column plays a role, and why.
 
     Attributes:
-        role: ``"text"``, ``"label"``, ``"group"`` or ``"split"``.
+        role: ``"text"``, ``"label"``, ``"group"``, ``"split"`` or ``"weight"``.
         number: 1-based column number, or None where no column plays the role.
         name: The column's name, or None where the source names none.
         reason: One clause with figures.
         given: True where a flag said so, False where it was inferred.
-        before: Columns whose cells are joined in front of this one's, in order; the text alone
-            has such.
+        before: Further columns, in order: those whose cells are joined in front of this one's for
+            the text, and those of other labels where each label has a column.
     """
 
     role: str
@@ -142,8 +145,8 @@ def given_columns(records: Records, role: str, flag: Flag, source: str) -> list[
 
     Args:
         records: What was read.
-        role: ``"text"``, ``"label"``, ``"group"`` or ``"split"``, for messages. Only the text may
-            have several columns.
+        role: ``"text"``, ``"label"``, ``"group"``, ``"split"`` or ``"weight"``, for messages. Only
+            the text and the label may have several columns.
         flag: What the user wrote. A comma parts two columns, unless a column has the whole flag
             for its name; strings of a tuple are never cut. A name wins over a number.
         source: The source, for messages.
@@ -172,14 +175,14 @@ def _parts(records: Records, role: str, flag: Flag) -> Sequence[str]:
                 role, f"the list of {role} columns is empty: name one or several, or leave it out"
             )
         return flag
-    if role != "text" or "," not in flag or flag in (records.names or ()):
+    if role not in _SEVERAL or "," not in flag or flag in (records.names or ()):
         return (flag,)
     parts = _cut(flag)
     if not all(parts):
         raise ColumnError(
             role,
             f"the {role} columns '{flag}' lack a name beside a comma: write names or numbers "
-            "such as entity,text",
+            f"such as {_SEVERAL[role]}",
         )
     return parts
 

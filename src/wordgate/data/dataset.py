@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Targets = NDArray[np.int64] | NDArray[np.float32]
-"""What texts should be given: int64 [n], one label each; or float32 [n, classes], probabilities."""
+"""What texts should be given: int64 [n], one label each; int64 [n, labels] of 0 and 1, several; or
+float32 [n, classes], probabilities."""
 
 
 @dataclass(frozen=True)
@@ -17,24 +18,35 @@ class Dataset:
 
     Attributes:
         texts: One string each.
-        targets: int64 [n], each the number of a label.
+        targets: int64 [n], each the number of a label; or int64 [n, labels], 1 for each label that
+            a text bears, and 0 for each other, where it may bear several.
         groups: One group each, or None: each text is its own.
         soft_targets: float32 [n, classes], the probabilities to learn in place of `targets`, as a
             teacher gives them; None to learn the targets themselves.
+        weights: float32 [n], how much each text counts in a loss, of 0 and more; None if all count
+            the same. Validation and evaluation count every text once.
     """
 
     texts: Sequence[str]
     targets: NDArray[np.int64]
     groups: Sequence[str] | None = None
     soft_targets: NDArray[np.float32] | None = None
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
 
     @property
+    def multilabel(self) -> bool:
+        """Whether a text may bear several labels, or none."""
+        return self.targets.ndim == 2
+
+    @property
     def to_learn(self) -> Targets:
         """What a network learns: probabilities if there are some, else the targets."""
-        return self.targets if self.soft_targets is None else self.soft_targets
+        if self.soft_targets is not None:
+            return self.soft_targets
+        return self.targets.astype(np.float32) if self.multilabel else self.targets
 
     def digest(self) -> str:
         """Give a SHA-256 that other texts, targets or groups, or another order, would change."""
@@ -44,6 +56,8 @@ class Dataset:
             content.update(lengths.tobytes() + "".join(column).encode(errors="surrogatepass"))
         if self.soft_targets is not None:
             content.update(self.soft_targets.tobytes())
+        if self.weights is not None:
+            content.update(b"weights" + self.weights.tobytes())
         return content.hexdigest()
 
     def part(self, rows: NDArray[np.int64]) -> "Dataset":
@@ -54,4 +68,35 @@ class Dataset:
             targets=self.targets[rows],
             groups=None if self.groups is None else [self.groups[row] for row in chosen],
             soft_targets=None if self.soft_targets is None else self.soft_targets[rows],
+            weights=None if self.weights is None else self.weights[rows],
         )
+
+
+def indicator_matrix(sets: Sequence[tuple[str, ...]], labels: Sequence[str]) -> NDArray[np.int64]:
+    """Mark the labels of each text, int64 [n, labels] of 0 and 1.
+
+    Args:
+        sets: The labels of each text, each of them one of `labels`.
+        labels: All labels, in the order of the columns.
+    """
+    numbers = {label: number for number, label in enumerate(labels)}
+    targets = np.zeros((len(sets), len(labels)), np.int64)
+    for row, one in zip(targets, sets, strict=True):
+        row[[numbers[label] for label in one]] = 1
+    return targets
+
+
+def label_counts(targets: NDArray[np.int64], n_labels: int) -> NDArray[np.int64]:
+    """Count the texts that bear each label, int64 [labels], by targets of either form."""
+    if targets.ndim == 2:
+        return np.asarray(targets.sum(axis=0))
+    return np.bincount(targets, minlength=n_labels)
+
+
+def labels_of(
+    targets: NDArray[np.int64], labels: Sequence[str]
+) -> list[str] | list[tuple[str, ...]]:
+    """Name the label of each text, or its labels where it may bear several."""
+    if targets.ndim == 1:
+        return [labels[target] for target in targets.tolist()]
+    return [tuple(labels[number] for number in np.flatnonzero(row).tolist()) for row in targets]

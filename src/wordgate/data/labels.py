@@ -52,6 +52,45 @@ def match_labels(labels: Sequence[str], known: Iterable[str]) -> tuple[list[str]
     return [names.get(label, label) for label in labels], remarks
 
 
+def join_label_sets(
+    sets: Sequence[tuple[str, ...]],
+) -> tuple[list[tuple[str, ...]], list[str]]:
+    """Give labels that are the same one name, where a text has several.
+
+    Args:
+        sets: The labels of each row.
+
+    Returns:
+        The labels of each row, sorted and distinct, and a remark on each that stood in several
+        forms.
+    """
+    return _named(sets, join_labels)
+
+
+def match_label_sets(
+    sets: Sequence[tuple[str, ...]], known: Iterable[str]
+) -> tuple[list[tuple[str, ...]], list[str]]:
+    """Give labels the names of those that are known, as `match_labels`, where a text has several.
+
+    Args:
+        sets: The labels of each row.
+        known: The labels of a model, or of the rows it learns.
+    """
+    known = tuple(known)
+    return _named(sets, lambda labels: match_labels(labels, known))
+
+
+def _named(
+    sets: Sequence[tuple[str, ...]],
+    name: Callable[[Sequence[str]], tuple[list[str], list[str]]],
+) -> tuple[list[tuple[str, ...]], list[str]]:
+    labels = sorted({label for one in sets for label in one})
+    named, remarks = name(labels)
+    names = dict(zip(labels, named, strict=True))
+    distinct = {one: tuple(sorted({names[label] for label in one})) for one in set(sets)}
+    return [distinct[one] for one in sets], remarks
+
+
 def alike_labels(labels: Iterable[str]) -> list[str]:
     """Remark on labels that count as different, and that a reader could take for the same."""
     return [

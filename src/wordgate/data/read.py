@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from wordgate.data.columns import Choice, Columns, as_flag, joined, names_among
-from wordgate.data.labels import alike_labels, join_labels, missing_labels
+from wordgate.data.label_sets import LabelCell, LabelColumn, likely_separator, read_labels
+from wordgate.data.labels import alike_labels, join_label_sets, join_labels, missing_labels
 from wordgate.data.named import NAMED_SETS, NamedSet, fetch
 from wordgate.data.roles import choose_roles
 from wordgate.data.structured import has_structured, why_structured
@@ -21,7 +25,6 @@ from wordgate.tables import (
     Malformed,
     Records,
     SourceFormat,
-    StructuredCell,
     gathered,
     open_source,
     open_table,
@@ -32,6 +35,7 @@ from wordgate.tables.typed import read_frame
 from wordgate.tables.values import group_name, is_empty, value_key
 
 _TIDY_SHARE_MALFORMED = 0.05
+_ROLES = ("text", "label", "group", "split", "weight")
 
 _PARTS = {
     "train": "train",
@@ -49,7 +53,7 @@ def read_table(
     source: Any,
     *,
     text: Columns | None = None,
-    label: str | int | None = None,
+    label: Columns | None = None,
     group: str | int | None = None,
     drop_labels: Sequence[str] = (),
     encoding: str | None = None,
@@ -58,6 +62,8 @@ def read_table(
     empty_text_as: str | None = None,
     min_labels: int = 2,
     drop_if_there: bool = False,
+    label_separator: str | None = None,
+    weight: str | int | None = None,
 ) -> Table:
     """Read labelled texts, infer what is not given, and account for every row left out.
 
@@ -67,9 +73,12 @@ def read_table(
         text: The text column, a name or a number counted from 1; None to infer it. Several, in a
             list or with commas between, are joined by `columns.MARKER`; the last is the text
             itself: where it is empty the row is left out, and copies are sought in it alone.
-        label: The label column, a name or a number.
+        label: The label column, a name or a number; None to infer it. Several, in a list or with
+            commas between, are columns of 0 and 1 (or true and false, yes and no; an empty cell is
+            0), each of which is called as its label: a text may have several labels, or none.
         group: The column whose equal values must stay together, likewise; ``"none"`` for none.
-        drop_labels: Labels whose rows are left out.
+        drop_labels: Labels whose rows are left out; where a text has several labels, the label
+            alone is left out, and the row stays.
         encoding: How the file's bytes are read; None to find out.
         split_column: A column that names train, valid or test, if there is one.
         labelled: False for texts to predict: a label column may be missing, labels may be empty.
@@ -78,21 +87,28 @@ def read_table(
         min_labels: How many different labels must remain where ``labelled``.
         drop_if_there: True where labels to drop may be absent without a remark, as in a
             further file of the same data.
+        label_separator: What stands between the labels of a cell, such as ``";"``: a text then has
+            several labels, or none where the cell is empty. None to recognise ``;``, ``|`` or a
+            comma and a space where hardly anything else can be meant (see
+            `label_sets.recognised_separator`), ``"none"`` for one label a text. Cells that are
+            lists are several labels anyway.
+        weight: A column of numbers from 0 up: how much each text counts in training.
 
     Returns:
         The table; its ``reading`` holds what was inferred and why.
 
     Raises:
         DataError: The source can't be read or used as asked: no rows or too few labels remain, a
-            label to drop was probably misspelt, or the split column holds something else than
-            train, valid and test.
+            label to drop was probably misspelt, the split column holds something else than train,
+            valid and test, or the weight column something else than numbers from 0 up.
         MissingExtraError: A named data set needs fetching and kagglehub isn't installed.
     """
     given = {
         "text": as_flag(text),
-        "label": _flag(label),
+        "label": as_flag(label),
         "group": _flag(group),
         "split": _flag(split_column),
+        "weight": _flag(weight),
     }
     loaded = _load(source, encoding, names_among([*given.values()]))
     if not loaded.records.rows:
@@ -104,15 +120,22 @@ def read_table(
         labelled=labelled,
         source=loaded.called,
     )
+    labels = read_labels(
+        loaded.records, chosen["label"], label_separator, loaded.called, labelled=labelled
+    )
+    to_drop = list(map(without_surrogates, drop_labels))
     kept = _keep_rows(
         loaded,
         chosen,
-        list(map(without_surrogates, drop_labels)),
+        labels,
+        to_drop,
         labelled=labelled,
         empty_text_as=empty_text_as,
         drop_if_there=drop_if_there,
     )
-    return _table(loaded, chosen, kept, empty_text_as or "", min_labels if labelled else 0)
+    found = _found_labels(labels, kept, to_drop, further=drop_if_there)
+    least = min_labels if labelled else 0
+    return _table(loaded, chosen, kept, found, empty_text_as or "", least)
 
 
 def _flag(value: str | int | None) -> str | None:
@@ -194,6 +217,7 @@ class _Kept:
 def _keep_rows(
     loaded: _Loaded,
     chosen: dict[str, Choice],
+    column: LabelColumn | None,
     drop_labels: Sequence[str],
     *,
     labelled: bool,
@@ -201,27 +225,27 @@ def _keep_rows(
     drop_if_there: bool,
 ) -> _Kept:
     """Leave out what can't be used; a row is counted once, by the first reason."""
-    records, labels = loaded.records, loaded.column(chosen, "label")
-    labels = None if labels is None else list(map(_stripped, labels))
+    records, labels = loaded.records, None if column is None else column.cells
     texts = loaded.column(chosen, "text") or ()
     is_structured = has_structured(texts) or has_structured(labels or ())
     warnings = [] if drop_if_there else _check_drop_labels(drop_labels, labels, loaded.called)
     dropped = {f"label '{label}'": 0 for label in drop_labels}
     unwanted = {value_key(label): label for label in drop_labels}
-    to_drop = {label: unwanted.get(value_key(label)) for label in set(labels or ()) if label}
+    single = {label for label in set(labels or ()) if label and isinstance(label, str)}
+    to_drop = {label: unwanted.get(value_key(label)) for label in single}
     dropped.update({"empty label": 0, EMPTY: 0, WHITE_SPACE: 0})
     malformed = records.malformed.copy()
     kept: list[int] = []
     for i, text in enumerate(texts):
         label = "" if labels is None else labels[i]
         if text is None or (label is None and labelled):
-            missing = chosen["text" if text is None else "label"].name
-            malformed.append(Malformed(records.lines[i], f"no key '{missing}'"))
+            missing = chosen["text" if text is None else "label"]
+            malformed.append(Malformed(records.lines[i], _no_key(missing)))
         elif is_structured and (why := _why_structured(text, label, labelled=labelled)):
             malformed.append(Malformed(records.lines[i], why))
-        elif label and to_drop[label] is not None:
+        elif isinstance(label, str) and label and to_drop[label] is not None:
             dropped[f"label '{to_drop[label]}'"] += 1
-        elif not label and labelled:
+        elif label == "" and labelled:
             dropped["empty label"] += 1
         elif empty_text_as is None and is_empty(text):
             dropped[WHITE_SPACE if text else EMPTY] += 1
@@ -233,23 +257,30 @@ def _keep_rows(
     return _Kept(kept, dropped, malformed, warnings)
 
 
-def _why_structured(text: Cell, label: Cell, *, labelled: bool) -> str | None:
-    return why_structured(text, "text") or (why_structured(label, "label") if labelled else None)
+def _no_key(choice: Choice) -> str:
+    if choice.role == "label" and choice.before:
+        return "the key of a label is missing"
+    return f"no key '{choice.name}'"
 
 
-def _stripped(label: Cell) -> Cell:
-    return label if label is None or isinstance(label, StructuredCell) else label.strip()
+def _why_structured(text: Cell, label: LabelCell, *, labelled: bool) -> str | None:
+    why = why_structured(text, "text")
+    if why is None and labelled and not isinstance(label, tuple):
+        why = why_structured(label, "label")
+    return why
 
 
 def _check_drop_labels(
-    drop_labels: Sequence[str], labels: Sequence[Cell] | None, source: str
+    drop_labels: Sequence[str], labels: Sequence[LabelCell] | None, source: str
 ) -> list[str]:
     """Refuse a label to drop that is probably misspelt; remark on one that is simply absent."""
     if not drop_labels:
         return []
     if labels is None:
         raise DataError(f"no label can be dropped: {source} has no label column")
-    there = sorted({label for label in labels if label})
+    distinct = {label for label in labels if label}
+    several = {label for one in distinct if isinstance(one, tuple) for label in one}
+    there = sorted(several.union(one for one in distinct if isinstance(one, str)))
     warnings = []
     keys = set(map(value_key, there))
     for wanted in drop_labels:
@@ -274,32 +305,95 @@ def _nothing_left(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malf
     return f"no rows are left of {loaded.called}: of {n_read:,}, left out {', '.join(reasons)}"
 
 
+@dataclass(frozen=True)
+class _Labels:
+    """The labels of the rows that remain: one each, or several; None both where there are none."""
+
+    single: list[str] | None = None
+    sets: list[tuple[str, ...]] | None = None
+    separator: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def all(self) -> list[str]:
+        """List the labels of all rows."""
+        return self.single or [*chain.from_iterable(self.sets or ())]
+
+    def figures(self) -> str:
+        """Describe several labels a text as a clause to follow another; else nothing."""
+        if self.sets is None:
+            return ""
+        labels, n_rows = self.all(), max(1, len(self.sets))
+        how = f" separated by {self.separator!r}" if self.separator else ""
+        return (
+            f"; several labels a text{how}: {len(set(labels)):,} labels, {len(labels) / n_rows:.2f}"
+            f" a text, {self.sets.count(()):,} texts without"
+        )
+
+
+def _found_labels(
+    column: LabelColumn | None, kept: _Kept, drop_labels: Sequence[str], *, further: bool
+) -> _Labels:
+    """Take the labels of the rows that remain, those to drop aside."""
+    if column is None:
+        return _Labels()
+    cells = [column.cells[i] for i in kept.places]
+    if not column.several:
+        words = [(cell or "").strip() for cell in cells if not isinstance(cell, tuple)]
+        labels, remarks = join_labels(words)
+        return _Labels(labels, warnings=remarks)
+    unwanted = {value_key(label): label for label in drop_labels}
+    without = Counter[str]()
+    found = []
+    for cell in cells:
+        labels_of_row = cell if isinstance(cell, tuple) else ()
+        gone = {label for label in labels_of_row if value_key(label) in unwanted}
+        without.update({unwanted[value_key(label)] for label in gone})
+        found.append(tuple(label for label in labels_of_row if label not in gone))
+    sets, remarks = join_label_sets(found)
+    warnings = [
+        *column.warnings,
+        *(f"label '{one}' is left out of {n:,} texts, which stay" for one, n in without.items()),
+        *remarks,
+    ]
+    if not further and max(map(len, sets)) == 1:
+        warnings.append(
+            "no text has more than one label: if none ever has, write one label a text, which is"
+            " predicted better"
+        )
+    return _Labels(sets=sets, separator=column.separator, warnings=warnings)
+
+
 def _table(
-    loaded: _Loaded, chosen: dict[str, Choice], kept: _Kept, empty_text: str, min_labels: int
+    loaded: _Loaded,
+    chosen: dict[str, Choice],
+    kept: _Kept,
+    labels: _Labels,
+    empty_text: str,
+    min_labels: int,
 ) -> Table:
     """Take the rows that remain, and report what was read and what is odd about them."""
     records, places = loaded.records, kept.places
-    cells, labels, groups, parts = (
-        loaded.column(chosen, role) for role in ("text", "label", "group", "split")
+    cells, groups, parts, weights = (
+        loaded.column(chosen, role) for role in ("text", "group", "split", "weight")
     )
     bodies = [(cells or ())[i] or empty_text for i in places]
     texts, text_warnings = _texts(records, chosen["text"], bodies, places)
     named_groups, group_warnings = _groups(groups, places, records.rows)
     rows = [records.rows[i] for i in places]
     kept_parts = _parts(parts, places, records, loaded.called)
-    kept_labels, label_warnings = None, list[str]()
-    if labels is not None:
-        kept_labels, label_warnings = join_labels([(labels[i] or "").strip() for i in places])
-    _check_labels(kept_labels or [], min_labels, loaded.called, len(rows), chosen)
+    _check_labels(labels, min_labels, loaded.called, len(rows), chosen)
     malformed = sorted(kept.malformed, key=lambda m: m.line)
     warnings = [*loaded.warnings, *kept.warnings, *text_warnings, *group_warnings]
-    warnings += label_warnings + _oddities(bodies, kept_labels or [])
+    is_cut = labels.sets is not None
+    warnings += labels.warnings + _oddities(bodies, labels.all(), is_cut=is_cut)
     if len(malformed) > _TIDY_SHARE_MALFORMED * records.n_read:
         share = len(malformed) / records.n_read
         warnings.append(f"{share:.0%} of the records are malformed: check their quotes and fields")
+    label = replace(chosen["label"], reason=chosen["label"].reason + labels.figures())
+    chosen = {**chosen, "label": label}
     reading = ReadReport(
         **vars(loaded.form),
-        columns=[chosen[role] for role in ("text", "label", "group", "split") if role in chosen],
+        columns=[chosen[role] for role in _ROLES if role in chosen],
         n_read=records.n_read,
         n_kept=len(rows),
         dropped=kept.dropped,
@@ -307,7 +401,18 @@ def _table(
         warnings=warnings,
         preview=[],
     )
-    table = Table(texts, bodies, kept_labels, named_groups, rows, kept_parts, reading)
+    table = Table(
+        texts,
+        bodies,
+        labels.single,
+        named_groups,
+        rows,
+        kept_parts,
+        reading,
+        label_sets=labels.sets,
+        label_separator=labels.separator,
+        weights=_weights(weights, places, records, loaded.called),
+    )
     return replace(table, reading=replace(reading, preview=table.preview()))
 
 
@@ -361,12 +466,39 @@ def _parts(
     return parts
 
 
+def _weights(
+    column: Sequence[Cell] | None, kept: list[int], records: Records, source: str
+) -> list[float] | None:
+    if column is None:
+        return None
+    weights = []
+    for i in kept:
+        value = (column[i] or "").strip()
+        try:
+            weight = float(value)
+        except ValueError:
+            weight = math.nan
+        if not 0.0 <= weight < math.inf:
+            raise DataError(
+                f"the weight column of {source} holds '{shown(value, 40)}' in row"
+                f" {records.rows[i]}; it must hold a number from 0 up in every row"
+            )
+        weights.append(weight)
+    return weights
+
+
 def _check_labels(
-    labels: list[str], least: int, source: str, n_rows: int, chosen: dict[str, Choice]
+    labels: _Labels, least: int, source: str, n_rows: int, chosen: dict[str, Choice]
 ) -> None:
-    there = sorted(set(labels))
+    there = sorted(set(labels.all()))
     if len(there) >= least:
         return
+    if len(there) == 1 and labels.sets is not None:
+        raise DataError(
+            f"'{shown(there[0], 40)}' is the only label of {source}, where a text may have several:"
+            " two labels or more are needed. For one label or none, write a column of one label a"
+            f" text, such as '{shown(there[0], 40)}' and 'other'"
+        )
     if len(there) == 1:
         raise DataError(
             f"all {n_rows:,} rows kept of {source} have the label '{shown(there[0], 40)}' "
@@ -377,7 +509,7 @@ def _check_labels(
     )
 
 
-def _oddities(bodies: list[str], labels: list[str]) -> list[str]:
+def _oddities(bodies: list[str], labels: list[str], *, is_cut: bool) -> list[str]:
     """Warn of what looks unintended about the rows kept."""
     warnings = []
     blank = sum(map(is_empty, bodies))
@@ -386,5 +518,8 @@ def _oddities(bodies: list[str], labels: list[str]) -> list[str]:
     distinct = sorted(set(labels))
     warnings += alike_labels(distinct) + missing_labels(labels)
     if len(distinct) > max(20, len(bodies) // 2):
-        warnings.append(f"{len(distinct):,} labels on {len(bodies):,} rows: is this the label?")
+        several = "" if is_cut else likely_separator(distinct)
+        hint = f" If its cells hold several, say --label-separator '{several}'" if several else ""
+        count = f"{len(distinct):,} labels on {len(bodies):,} rows"
+        warnings.append(f"{count}: is this the label?{hint}")
     return warnings

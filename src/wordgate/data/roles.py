@@ -16,7 +16,7 @@ from wordgate.data.columns import Choice, Column, Flag, given_columns
 from wordgate.data.structured import refuse_structured
 from wordgate.errors import DataError
 from wordgate.runtime.display import shown
-from wordgate.tables import Records, StructuredCell
+from wordgate.tables import Cell, Records, StructuredCell
 from wordgate.tables.header import (
     CLASS_NAMES,
     GROUP_NAMES,
@@ -110,19 +110,20 @@ def choose_roles(
 
     Args:
         records: What was read.
-        given: The flags for ``"text"``, ``"label"``, ``"group"`` and ``"split"``: a name, a number,
-            or None to infer all but the split; several for the text; ``"none"`` as the group
-            switches grouping off.
+        given: The flags for ``"text"``, ``"label"``, ``"group"``, ``"split"`` and ``"weight"``: a
+            name, a number, or None to infer all but the last two; several for the text, or for the
+            label where each has a column of 0 and 1; ``"none"`` as the group switches grouping off.
         known: Roles known of a named data set, used where no flag is given.
         labelled: Whether a label column must be found.
         source: The source, for messages.
 
     Returns:
-        A choice for ``"text"``, ``"label"`` and ``"group"``, and for ``"split"`` where asked.
+        A choice for ``"text"``, ``"label"`` and ``"group"``, and for ``"split"`` and ``"weight"``
+        where asked.
 
     Raises:
-        DataError: A flag names no column, no column stands out for a role, or the texts, or the
-            labels where there must be some, are lists or objects.
+        DataError: A flag names no column, no column stands out for a role, or the texts are lists
+            or objects.
     """
     chosen = _by_flags(records, given, known, source)
     columns = [
@@ -146,20 +147,24 @@ def choose_roles(
                 raise _undecided("label", found, columns, source)
             found = Choice("label", None, None, found, given=False)
         chosen["label"] = found
-    if labelled:
-        refuse_structured(records, chosen["label"], source)
     if "group" not in chosen:
-        number = chosen["label"].number
-        labels = None if number is None else records.columns[number - 1]
-        chosen["group"] = _infer_group(free(), records, labels)
+        chosen["group"] = _infer_group(free(), records, _labels(records, chosen["label"]))
     return chosen
+
+
+def _labels(records: Records, choice: Choice) -> Sequence[Cell] | None:
+    """Give the cells of the label's column, or of its columns together; None where it has none."""
+    columns = [records.columns[column.number - 1] for column in choice.columns]
+    if len(columns) < 2:
+        return columns[0] if columns else None
+    return [",".join(cell or "" for cell in cells) for cells in zip(*columns, strict=True)]
 
 
 def _by_flags(
     records: Records, given: Mapping[str, Flag | None], known: Mapping[str, str], source: str
 ) -> dict[str, Choice]:
     chosen: dict[str, Choice] = {}
-    for role in ("split", "text", "label", "group"):
+    for role in ("split", "weight", "text", "label", "group"):
         flag, reason = given.get(role), "as given"
         if flag is None and role in known:
             flag, reason = known[role], "known of this data set"

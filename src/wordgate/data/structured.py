@@ -19,8 +19,7 @@ _ARRAY = re.compile(r"\[\s*(?:[-+]?\d[\d.e+-]*\s*)+\]")  # as numpy writes one
 _PLURALS = {"a list": "lists", "an object": "objects"}
 _TO_DO = {
     "text": "write each text as one string, such as its words with spaces between",
-    "label": "give each text one label, as a word or a number (several labels for a text are not"
-    " supported yet: keep one of them)",
+    "label": "give each text one label, as a word or a number, or several in a list of these",
 }
 
 
@@ -33,7 +32,7 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
 
     Args:
         records: What was read.
-        choice: The columns of the text or the label.
+        choice: The columns of the text or the label; labels that are no lists of labels.
         source: The source, for messages.
 
     Raises:
@@ -42,9 +41,11 @@ def refuse_structured(records: Records, choice: Choice, source: str) -> None:
     """
     for column in choice.columns:
         cells = records.columns[column.number - 1]
-        place = _first_structured(cells, choice.role)
+        place = first_structured(cells, choice.role)
         if place is not None:
-            cell, line = StructuredCell((cells[place] or "").strip()), records.lines[place]
+            cell, line = cells[place] or "", records.lines[place]
+            if not isinstance(cell, StructuredCell):
+                cell = StructuredCell(cell.strip())
             kind = _PLURALS.get(cell.kind, cell.kind)
             to_do = _TO_DO[choice.role] if cell.kind in _PLURALS else "decode them to strings"
             raise StructuredColumnError(
@@ -61,13 +62,22 @@ def why_structured(cell: Cell, role: str) -> str | None:
     return f"the {role} is {cell.kind}: {shown(cell, 60)}"
 
 
-def has_structured(cells: Iterable[Cell]) -> bool:
+def has_structured(cells: Iterable[object]) -> bool:
     """Tell whether any cell is a list or an object."""
-    return StructuredCell in set(map(type, cells))
+    return any(issubclass(kind, StructuredCell) for kind in set(map(type, cells)))
 
 
-def _first_structured(cells: Sequence[Cell], role: str) -> int | None:
-    """Find the first list or object of a column, where most of its cells are such."""
+def first_structured(cells: Sequence[Cell], role: str) -> int | None:
+    """Find the first list or object of a column, where most of its cells are such.
+
+    Args:
+        cells: The column. Strings count where all of them are lists or objects as JSON or Python
+            writes these.
+        role: ``"text"`` or ``"label"``. A text may be an object so written.
+
+    Returns:
+        Its place; None where there are no such cells, or few.
+    """
     if has_structured(cells):
         structured = [i for i, cell in enumerate(cells) if isinstance(cell, StructuredCell)]
         return structured[0] if len(structured) > _MOSTLY * sum(map(bool, cells)) else None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from wordgate.data.columns import Choice
-from wordgate.data.labels import match_labels
+from wordgate.data.labels import match_label_sets, match_labels
 from wordgate.runtime.display import shown
 from wordgate.tables import Malformed, SourceFormat
+
+_Value = TypeVar("_Value")
 
 _MALFORMED_SHOWN = 5
 _MALFORMED_IN_JSON = 100
@@ -23,17 +27,28 @@ EMPTY, WHITE_SPACE = "empty text", "text of white space alone"
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row of a table, by the number of its record from 1; its text may be cut."""
+    """One row of a table, by the number of its record from 1; its text may be cut.
+
+    Attributes:
+        label: Its label, or a tuple of labels where a text has several; None without labels.
+    """
 
     row: int
     text: str
-    label: str | None
+    label: str | tuple[str, ...] | None
     group: str | None
+
+    def label_text(self) -> str | None:
+        """Give the labels in one line, with commas between several; None without labels."""
+        if isinstance(self.label, tuple):
+            return ", ".join(self.label) or "no label"
+        return self.label
 
     def line(self) -> str:
         """Show the row in one line that can't disturb a terminal."""
         group = "" if self.group is None else f" {shown(self.group, 20)}"
-        label = "" if self.label is None else f" [{shown(self.label, 30)}]"
+        text = self.label_text()
+        label = "" if text is None else f" [{shown(text, 30)}]"
         return f"  row {self.row}:{group}{label} {shown(self.text, _PREVIEW_WIDTH)}"
 
 
@@ -63,7 +78,7 @@ class ReadReport(SourceFormat):
         """The column that plays a role.
 
         Args:
-            role: ``"text"``, ``"label"``, ``"group"`` or ``"split"``.
+            role: ``"text"``, ``"label"``, ``"group"``, ``"split"`` or ``"weight"``.
 
         Returns:
             The choice, or None where the role was not looked for.
@@ -79,13 +94,15 @@ class ReadReport(SourceFormat):
             lines += ["the first rows as read:", *(row.line() for row in self.preview)]
         return lines
 
-    def summary(self, n_labels: int | None = None) -> list[str]:
+    def summary(self, n_labels: int | None = None, *, several: bool = False) -> list[str]:
         """Give the rows, the columns, and whatever is unusual, for a terminal.
 
         Args:
             n_labels: How many labels the rows have; None where that is of no interest.
+            several: Whether a text has several of them.
         """
         labels = "" if n_labels is None else f", {n_labels} labels"
+        labels += " (several a text)" if several else ""
         name = shown(Path(self.source).name, 60)
         return [
             f"{name}: {self.n_kept:,} texts{labels}{self._dropped()}",
@@ -127,11 +144,16 @@ class Table:
         texts: What is classified; several columns joined, if so asked.
         bodies: Each text without what other columns put in front of it: what copies are sought in,
             since a tweet is the same tweet under another topic.
-        labels: One label a text, or None where there are none.
+        labels: One label a text, or None where there are none or several a text.
         groups: What must stay together in a split, or None without a group column.
         rows: 1-based number of the record each text came from; a header is not counted.
         parts: ``"train"``, ``"valid"`` or ``"test"`` where the source has a split column.
         reading: What was inferred, why, and what was dropped.
+        label_sets: The labels of each text where it may have several, sorted and distinct, an empty
+            tuple for a text without labels; None where each has one label, or where there are none.
+        label_separator: What stood between the labels of a cell; None for one label a text, lists
+            of labels, and columns of 0 and 1.
+        weights: How much each text counts in training; None where all count the same.
     """
 
     texts: list[str]
@@ -141,16 +163,27 @@ class Table:
     rows: list[int]
     parts: list[str] | None
     reading: ReadReport
+    label_sets: list[tuple[str, ...]] | None = None
+    label_separator: str | None = None
+    weights: list[float] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def row_labels(self) -> Sequence[str] | Sequence[tuple[str, ...]] | None:
+        """Give the label of each row, or the labels where a text has several; None without any."""
+        return self.labels if self.label_sets is None else self.label_sets
+
+    def label_names(self) -> list[str]:
+        """Give the distinct labels, sorted."""
+        return sorted({*(self.labels or ()), *chain.from_iterable(self.label_sets or ())})
 
     def row(self, index: int) -> TableRow:
         """Give one row, by its 0-based position in this table."""
         return TableRow(
             row=self.rows[index],
             text=self.texts[index],
-            label=None if self.labels is None else self.labels[index],
+            label=None if (labels := self.row_labels()) is None else labels[index],
             group=None if self.groups is None else self.groups[index],
         )
 
@@ -168,11 +201,14 @@ class Table:
 
     def with_labels_of(self, known: Iterable[str]) -> Table:
         """Give the labels the names of known ones that are the same, and say so in `reading`."""
-        if self.labels is None:
-            return self
-        labels, remarks = match_labels(self.labels, known)
+        labels, sets, remarks = self.labels, self.label_sets, list[str]()
+        if labels is not None:
+            labels, remarks = match_labels(labels, known)
+        elif sets is not None:
+            sets, remarks = match_label_sets(sets, known)
         warnings = [*self.reading.warnings, *remarks]
-        return replace(self, labels=labels, reading=replace(self.reading, warnings=warnings))
+        reading = replace(self.reading, warnings=warnings)
+        return replace(self, labels=labels, label_sets=sets, reading=reading)
 
     def select(self, indices: Iterable[int]) -> Table:
         """Take some rows, in the order asked.
@@ -185,7 +221,7 @@ class Table:
         """
         chosen = [int(index) for index in indices]
 
-        def pick(values: list[str] | None) -> list[str] | None:
+        def pick(values: list[_Value] | None) -> list[_Value] | None:
             return None if values is None else [values[i] for i in chosen]
 
         return replace(
@@ -196,4 +232,6 @@ class Table:
             groups=pick(self.groups),
             rows=[self.rows[i] for i in chosen],
             parts=pick(self.parts),
+            label_sets=pick(self.label_sets),
+            weights=pick(self.weights),
         )

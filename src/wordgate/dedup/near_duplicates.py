@@ -158,10 +158,13 @@ class NearDuplicates:
         Args:
             rows: int64 [n], the rows asked about.
             others: int64 [m], the rows that they may be similar to.
-            targets: int64 [R], the label of every row.
+            targets: int64 [R], the label of every row; or int64 [R, labels] of 0 and 1 where a row
+                may have several, of which all must agree.
         """
         from scipy import sparse
 
+        if targets.ndim == 2:
+            targets = np.unique(targets, axis=0, return_inverse=True)[1].reshape(-1)
         group = Factorized.of(self.joined.groups).codes
         n_texts, n_groups = len(self.n_words), int(group.max(initial=0)) + 1
         n_labels, ones = int(targets.max(initial=0)) + 1, np.ones(len(others))
@@ -186,16 +189,16 @@ class NearDuplicates:
         )
 
     def sentence(self) -> str:
-        """Summarize what was joined, and what stays apart."""
+        """Write how many rows were merged, and how many near duplicates remain in other groups."""
         joined, n_apart = self.joined.n_joined, self.joined.n_apart
         if not joined:
-            what = "no two groups copy each other"
+            what = "no two groups have near duplicates of each other"
         elif self.own_groups:
-            what = f"{joined:,} rows stand in groups that copy each other and were joined"
+            what = f"{joined:,} rows are in groups that were merged because of near duplicates"
         else:
-            what = f"no column names groups, so {joined:,} rows were grouped with rows they copy"
+            what = f"no group column, so {joined:,} rows were grouped with their near duplicates"
         apart = "no row has" if not n_apart else f"{n_apart:,} rows still have"
-        return f"Near copies: {what}; {apart} a near copy in another group."
+        return f"Near duplicates: {what}; {apart} a near duplicate in another group."
 
 
 def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> NearDuplicates:

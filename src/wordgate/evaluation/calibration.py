@@ -4,7 +4,12 @@ A model whose predictions at 0.8 are correct eight times of ten is calibrated. N
 overconfident; dividing all log-probabilities by one temperature, fitted on rows the model did not
 learn from, mends most of it and changes no predicted label: Guo, Pleiss, Sun & Weinberger (2017),
 "On calibration of modern neural networks".
+
+Where a text bears several labels, each label's probability stands by itself: every pair of a row
+and a label is a prediction of its own, and the temperature divides the logits log p - log(1 - p).
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +17,7 @@ from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError
 from wordgate.evaluation.metrics import LOG_EPSILON, check_predictions, mean_log_loss
+from wordgate.evaluation.multilabel import binary_log_loss, check_multilabel, log_complement
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 N_BINS = 15
@@ -19,20 +25,26 @@ _GRID = np.linspace(np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE), 25)
 
 
 class ReliabilityBin(BaseModel, frozen=True, extra="forbid"):
-    """The test rows whose most probable label has a probability in a range."""
+    """The test rows whose most probable label has a probability in a range.
+
+    With several labels a text: the pairs of a row and a label whose probability is in it.
+    """
 
     low: float = Field(description="excluded, but in the first bin")
     high: float = Field(description="included")
     n: int
-    confidence: float = Field(description="mean probability of the label given")
-    accuracy: float
+    confidence: float = Field(description="mean probability of the label given, or of the label")
+    accuracy: float = Field(description="share of them that are correct, or that bear the label")
 
 
 class Calibration(BaseModel, frozen=True, extra="forbid"):
     """Agreement of probabilities with accuracy, on the test rows."""
 
     log_loss: float
-    brier: float = Field(description="Brier 1950, summed over labels: 0 to 2")
+    brier: float = Field(
+        description="Brier 1950, summed over labels: 0 to 2; with several labels a text the mean"
+        " over labels: 0 to 1"
+    )
     ece: float = Field(description="expected calibration error, 15 bins of equal width")
     bins: list[ReliabilityBin] = Field(description="bins without rows are left out")
 
@@ -52,13 +64,15 @@ class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
 
         Args:
             log_proba: float64 [n, classes], natural logarithms of the uncalibrated probabilities.
-            targets: int64 [n], the true classes.
+            targets: int64 [n], the true classes; or int64 [n, labels] of 0 and 1, several labels
+                each.
             temperature: Above 0.
         """
         before = calibration(log_proba, targets)
         after = before
         if temperature != 1.0:
-            after = calibration(apply_temperature(log_proba, temperature), targets)
+            scaled = apply_temperature(log_proba, temperature, multilabel=targets.ndim == 2)
+            after = calibration(scaled, targets)
         return cls(temperature=temperature, before=before, after=after)
 
     def sentence(self) -> str:
@@ -76,7 +90,8 @@ class TemperatureScaling(BaseModel, frozen=True, extra="forbid"):
 def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
     """Find the temperature under which held-out rows are least surprising.
 
-    The log loss of the scaled probabilities is minimised. A few rows that are all correct would ask
+    The log loss of the scaled probabilities is minimised; with several labels a text, the binary
+    one of all pairs of a row and a label. A few rows that are all correct would ask
     for a temperature of 0, that is for certainty: so the sum over the rows is joined by a weak
     prior, a normal distribution of the temperature's logarithm about 0 with deviation 1. It weighs
     as much as one row does and vanishes among hundreds.
@@ -84,8 +99,9 @@ def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) 
     Args:
         log_proba: float64 [n, classes], natural logarithms of the probabilities of rows that the
             model did not learn from. One below the row's top by more than 36 (a factor of 2.2e-16)
-            counts as that, so a single impossible row does not decide.
-        targets: int64 [n], the true classes.
+            counts as that, so a single impossible row does not decide; and so does a logit beyond
+            36 of a label that stands by itself.
+        targets: int64 [n], the true classes; or int64 [n, labels] of 0 and 1, several labels each.
 
     Returns:
         The temperature, from 0.05 to 20: above 1 the model was too sure, below 1 not enough.
@@ -95,14 +111,11 @@ def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) 
     """
     from scipy.optimize import minimize_scalar
 
-    check_predictions(targets, log_proba, log_proba.shape[-1])
-    below_top = np.maximum(log_proba - log_proba.max(axis=1, keepdims=True), LOG_EPSILON)
-    own = below_top[np.arange(len(targets)), targets]
+    _check(log_proba, targets)
+    loss = _binary_loss(log_proba, targets) if targets.ndim == 2 else _loss(log_proba, targets)
 
     def surprise(log_temperature: float) -> float:
-        scale = np.exp(-log_temperature)
-        normaliser = np.log(np.exp(below_top * scale).sum(axis=1))
-        return float((normaliser - own * scale).sum() + log_temperature**2 / 2)
+        return loss(np.exp(-log_temperature)) + log_temperature**2 / 2
 
     best = int(np.argmin([surprise(point) for point in _GRID]))
     around = (_GRID[max(0, best - 1)], _GRID[min(len(_GRID) - 1, best + 1)])
@@ -110,14 +123,43 @@ def fit_temperature(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) 
     return float(np.exp(found.x))
 
 
-def apply_temperature(log_proba: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+def _loss(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> Callable[[float], float]:
+    """Give the log loss, summed over the rows, as a function of the inverse temperature."""
+    below_top = np.maximum(log_proba - log_proba.max(axis=1, keepdims=True), LOG_EPSILON)
+    own = below_top[np.arange(len(targets)), targets]
+
+    def loss(scale: float) -> float:
+        normaliser = np.log(np.exp(below_top * scale).sum(axis=1))
+        return float((normaliser - own * scale).sum())
+
+    return loss
+
+
+def _binary_loss(
+    log_proba: NDArray[np.float64], targets: NDArray[np.int64]
+) -> Callable[[float], float]:
+    """Do the same where each label stands by itself, summed over rows and labels."""
+    logits = np.clip(log_proba - log_complement(log_proba), LOG_EPSILON, -LOG_EPSILON)
+    against_truth = np.where(targets, -logits, logits)
+
+    def loss(scale: float) -> float:
+        return float(np.logaddexp(0.0, against_truth * scale).sum())
+
+    return loss
+
+
+def apply_temperature(
+    log_proba: NDArray[np.float64], temperature: float, multilabel: bool = False
+) -> NDArray[np.float64]:
     """Divide log-probabilities by a temperature and make them sum to 1 again.
 
-    The order of a row's classes stays.
+    The order of a row's classes stays. Of labels that stand by themselves the logits are divided,
+    and which of them are at least 0.5 stays.
 
     Args:
         log_proba: float64 [n, classes].
         temperature: Above 0; 1 changes nothing.
+        multilabel: Whether a text bears several labels, so that each probability stands by itself.
 
     Returns:
         float64 [n, classes], natural logarithms.
@@ -129,6 +171,9 @@ def apply_temperature(log_proba: NDArray[np.float64], temperature: float) -> NDA
         raise DataError(f"the temperature is {temperature}; it must be above 0")
     if temperature == 1.0:
         return log_proba
+    if multilabel:
+        logits = log_proba - log_complement(log_proba)
+        return np.asarray(-np.logaddexp(0.0, -logits / temperature))
     scaled = (log_proba - log_proba.max(axis=1, keepdims=True)) / temperature
     return np.asarray(scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True)))
 
@@ -138,25 +183,33 @@ def calibration(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> C
 
     Args:
         log_proba: float64 [n, classes], natural logarithms of the probabilities.
-        targets: int64 [n], the true classes.
+        targets: int64 [n], the true classes; or int64 [n, labels] of 0 and 1, several labels each.
 
     Returns:
-        The measures, and the bins of a reliability diagram.
+        The measures, and the bins of a reliability diagram; with several labels a text, over all
+        pairs of a row and a label.
 
     Raises:
         DataError: There are no rows, or what was given doesn't fit.
     """
-    check_predictions(targets, log_proba, log_proba.shape[-1])
+    _check(log_proba, targets)
     proba = np.exp(log_proba)
-    truth = np.eye(log_proba.shape[1])[targets]
-    bins = _bins(proba.max(axis=1), proba.argmax(axis=1) == targets)
+    if targets.ndim == 2:
+        bins = _bins(proba.ravel(), targets.ravel().astype(bool))
+        log_loss, brier = binary_log_loss(targets, log_proba), ((proba - targets) ** 2).mean()
+    else:
+        truth = np.eye(log_proba.shape[1])[targets]
+        bins = _bins(proba.max(axis=1), proba.argmax(axis=1) == targets)
+        log_loss = mean_log_loss(targets, log_proba)
+        brier = ((proba - truth) ** 2).sum(axis=1).mean()
     apart = sum(one.n * abs(one.confidence - one.accuracy) for one in bins)
-    return Calibration(
-        log_loss=mean_log_loss(targets, log_proba),
-        brier=float(((proba - truth) ** 2).sum(axis=1).mean()),
-        ece=float(apart / len(targets)),
-        bins=bins,
-    )
+    ece = float(apart / targets.size)
+    return Calibration(log_loss=log_loss, brier=float(brier), ece=ece, bins=bins)
+
+
+def _check(log_proba: NDArray[np.float64], targets: NDArray[np.int64]) -> None:
+    check = check_multilabel if targets.ndim == 2 else check_predictions
+    check(targets, log_proba, log_proba.shape[-1])
 
 
 def _bins(top: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[ReliabilityBin]:

@@ -1,14 +1,17 @@
 """A comparison of models of several families on the same splits, as `comparison.json` has it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.evaluation.intervals import PairedDifference
+from wordgate.evaluation.intervals import PairedDifference, paired_difference
 from wordgate.evaluation.metrics import Epoch, Scores
+from wordgate.evaluation.multilabel import MultilabelScores, paired_f1_difference
 from wordgate.families import FAMILIES
+from wordgate.runtime.display import html_table
 
 TAUGHT_LSTM = "taught"
 """The name in a comparison of an LSTM that learned from a teacher."""
@@ -20,6 +23,13 @@ COMPARED = tuple(
 """All that can be compared, the simplest first."""
 
 
+def summary_of(name: str) -> str:
+    """Tell in a line what one of `COMPARED` is."""
+    if name == TAUGHT_LSTM:
+        return "An LSTM that learned from a larger model's probabilities as well as from labels."
+    return FAMILIES[name].summary if name in FAMILIES else ""
+
+
 def family_of(name: str) -> str:
     """Give the family of one of `COMPARED`."""
     return "lstm" if name == TAUGHT_LSTM else name
@@ -27,27 +37,31 @@ def family_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """Predictions, scores and costs of a family's models on one kind of split.
+    """Predictions, scores and costs of one family on one kind of split.
 
     Attributes:
-        family: The family of the models.
+        family: The family.
         kind: The kind of split: ``grouped``, ``random`` or ``given``.
-        scores: On all test rows.
-        correct: bool [n], which of them are classified correctly.
-        log_proba: float64 [n, classes], as the models that ship give them.
-        uncalibrated: float64 [n, classes], before temperature scaling.
-        train_seconds: Of fitting, in the mean over the folds.
-        texts_per_second: Texts predicted a second, from strings, in the mean over the folds.
-        megabytes: The largest model's size, in 10^6 bytes.
-        temperature: What divides the log-probabilities; None where each fold has its own.
-        history: The epochs; none for a family that has none, and where folds have their own.
-        best_epoch: The one that was kept, from 1; 0 without epochs.
-        remarks: What a user should know about these runs.
+        scores: The scores on all test rows.
+        correct: bool [n], whether each test row is classified correctly; with several labels per
+            text, whether all of its labels are.
+        log_proba: float64 [n, classes], log-probabilities after temperature scaling.
+        uncalibrated: float64 [n, classes], log-probabilities before temperature scaling.
+        train_seconds: Training time in seconds, mean over the folds.
+        texts_per_second: Prediction speed, from strings to probabilities, mean over the folds.
+        megabytes: Size of the largest model, in 10^6 bytes.
+        temperature: The temperature of the calibration; None if each fold has its own.
+        history: One entry per epoch; empty for a family without epochs, and with folds.
+        best_epoch: The best epoch, from 1; 0 without epochs.
+        remarks: Remarks about these runs.
+        thresholds: The minimum probability at which each label is given, float64 [labels], or
+            [n, labels] if each fold has its own; None if none were chosen.
+        given: bool [n, labels], the predicted labels; None for one label per text.
     """
 
     family: str
     kind: str
-    scores: Scores
+    scores: Scores | MultilabelScores
     correct: NDArray[np.bool_]
     log_proba: NDArray[np.float64]
     uncalibrated: NDArray[np.float64]
@@ -58,9 +72,11 @@ class ModelResult:
     history: tuple[Epoch, ...] = ()
     best_epoch: int = 0
     remarks: tuple[str, ...] = ()
+    thresholds: NDArray[np.float64] | None = None
+    given: NDArray[np.bool_] | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Give it as plain JSON values, without its predictions and epochs."""
+        """Return it as JSON values, without predictions and epochs."""
         costs = ("train_seconds", "texts_per_second", "megabytes")
         return {
             "family": self.family,
@@ -71,15 +87,40 @@ class ModelResult:
         }
 
 
+def paired_results(
+    result: ModelResult,
+    other: ModelResult,
+    groups: Sequence[str] | None,
+    targets: NDArray[np.int64],
+    *,
+    seed: int,
+) -> PairedDifference:
+    """Compare two families on the same rows: by accuracy, or micro F1 of several labels a text.
+
+    Args:
+        result: A family's result.
+        other: That of the one it is compared with.
+        groups: The group of each test row.
+        targets: int64 [n] or [n, labels], the true labels of the test rows.
+        seed: Of the draws.
+    """
+    if result.given is None or other.given is None:
+        return paired_difference(result.correct, other.correct, groups, seed=seed)
+    return paired_f1_difference(targets, result.given, other.given, groups, seed=seed)
+
+
 @dataclass(frozen=True)
 class PairedTest:
-    """One family against the next simpler one on the same rows.
+    """The comparison of a family with the next simpler one on the same test rows.
 
     Attributes:
         family: The family.
         simpler: The family it is compared with.
         kind: The kind of split.
-        difference: Accuracy of `family` less accuracy of `simpler`, paired by group.
+        difference: The accuracy of `family` minus that of `simpler` (with several labels per text,
+            the micro F1), as a share of 1:
+            `difference`, the ends `low` and `high` of its 95 % interval (cluster bootstrap, Field &
+            Welsh 2007), the `p_value` of a randomization test by group, and `method`.
     """
 
     family: str
@@ -88,42 +129,46 @@ class PairedTest:
     difference: PairedDifference
 
     def to_json(self) -> dict[str, object]:
-        """Give it as plain JSON values."""
+        """Return it as JSON values."""
         names = {"family": self.family, "simpler": self.simpler, "kind": self.kind}
         return {**names, **self.difference.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Which model of a comparison to use.
+    """The recommended model of a comparison.
 
     Attributes:
-        family: The family to use.
-        sentences: That, and what else to know before using it.
+        family: The recommended family.
+        sentences: The recommendation, and a remark on it.
+        tied: The families that are not significantly worse than the most accurate one, which is
+            among them; the simplest first.
     """
 
     family: str
     sentences: tuple[str, str]
+    tied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Models of several families on the same splits.
+    """The result of `wordgate.compare`: models of several families on the same splits.
 
     Attributes:
-        source: Where the data came from.
+        source: The source of the data.
         families: The families, the simplest first.
-        kinds: The kinds of split.
-        folds: In how many folds each row was tested once; None for one ordinary split.
-        seed: The run's seed.
-        recipe: The recipe's name.
-        vectors: The file of pretrained word vectors; None if there was none.
-        results: One for each family and kind that has been run.
-        paired_tests: Each family against the next simpler one.
-        leaks: A sentence for each kind: how many test rows could be known from training.
-        left_out: Families that could not take part, and why.
-        recommendation: What to use, in two sentences; None until all is run.
-        environment: Versions of what trained.
+        kinds: The kinds of split: ``random``, ``grouped`` or ``given``.
+        folds: The number of folds of a cross-validation; None for a single split.
+        seed: The random seed.
+        recipe: The name of the recipe.
+        vectors: The file of pretrained word vectors; None without one.
+        results: A `ModelResult` for each family and kind of split.
+        paired_tests: A `PairedTest` of each family with the next simpler one.
+        leaks: For each kind of split, a sentence on the test rows that are known from training.
+        left_out: Families that were left out, and why.
+        recommendation: The recommended `family`, and `sentences`; None until all models are
+            finished.
+        environment: Versions of the libraries.
     """
 
     source: str
@@ -141,22 +186,37 @@ class Comparison:
     environment: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
-        """Name each result's accuracy: all that it holds is too much for a line."""
-        scores = [f"{r.family} ({r.kind}) {r.scores.accuracy:.3f}" for r in self.results]
+        """Show the main score of each result."""
+        scores = [f"{r.family} ({r.kind}) {r.scores.main.value or 0.0:.3f}" for r in self.results]
         return f"Comparison({', '.join(scores)})"
 
+    def _repr_html_(self) -> str:
+        rows = []
+        for result in self.results:
+            scores = result.scores
+            f1 = "–" if scores.macro_f1 is None else f"{scores.macro_f1:.3f}"
+            accuracy = (f"{scores.accuracy:.3f}", str(scores.intervals.accuracy))
+            rows.append((f"{result.family}, {result.kind}", *accuracy, f1))
+        chosen = self.recommendation
+        return html_table(
+            f"Comparison on {Path(self.source).name}",
+            rows,
+            ("family, split", "accuracy", "95 % interval", "macro F1"),
+            "" if chosen is None else " ".join(chosen.sentences),
+        )
+
     def result(self, family: str, kind: str) -> ModelResult | None:
-        """Find a family's result on a kind of split; None where it has not been run yet."""
+        """Return the result of a family on a kind of split; None if there is none yet."""
         found = (one for one in self.results if (one.family, one.kind) == (family, kind))
         return next(found, None)
 
     def paired_test(self, family: str, kind: str) -> PairedTest | None:
-        """Find a family's test against the next simpler one; None for the simplest."""
+        """Return the test of a family against the next simpler one; None for the simplest."""
         found = (one for one in self.paired_tests if (one.family, one.kind) == (family, kind))
         return next(found, None)
 
     def to_json(self) -> dict[str, object]:
-        """Give all of it as plain JSON values."""
+        """Return the comparison as JSON values, as `comparison.json` has it."""
         chosen = self.recommendation
         run = ("source", "families", "kinds", "folds", "seed", "recipe", "vectors")
         return {

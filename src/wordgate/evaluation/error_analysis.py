@@ -1,7 +1,7 @@
 """Error analysis on test rows: mistakes, accuracy in slices, labels that are probably wrong."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,13 +43,13 @@ class Slice:
     Attributes:
         name: The bin, in words.
         n: How many rows it holds, at least one.
-        accuracy: The share of them that is correct.
-        interval: The 95 % interval of that share.
+        score: The share of them that is correct; with several labels a text, their micro F1.
+        interval: The 95 % interval of that score.
     """
 
     name: str
     n: int
-    accuracy: float
+    score: float
     interval: Interval
 
 
@@ -64,6 +64,15 @@ class Bins:
 
     names: tuple[str, ...]
     number: NDArray[np.int64]
+
+    def parts(
+        self, groups: Sequence[str] | None
+    ) -> Iterator[tuple[str, NDArray[np.int64], list[str] | None]]:
+        """Give the bins that hold rows: the name, the rows' positions, and the rows' groups."""
+        for number, name in enumerate(self.names):
+            rows = np.flatnonzero(self.number == number)
+            if len(rows):
+                yield name, rows, None if groups is None else [groups[row] for row in rows.tolist()]
 
 
 @dataclass(frozen=True)
@@ -125,10 +134,13 @@ class PredictedRows:
 
     Attributes:
         log_proba: float64 [n, classes], calibrated.
-        targets: int64 [n], positions of the true labels.
+        targets: int64 [n], positions of the true labels; or int64 [n, labels] of 0 and 1, several
+            labels each.
         texts: The texts.
         rows: Each row's number in the user's file.
         groups: Each row's group; ``None`` takes rows for independent.
+        given: int64 [n], the class that each is given where it has one label; ``None`` for the most
+            probable one.
     """
 
     log_proba: NDArray[np.float64]
@@ -136,6 +148,12 @@ class PredictedRows:
     texts: Sequence[str]
     rows: Sequence[int]
     groups: Sequence[str] | None
+    given: NDArray[np.int64] | None = None
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """The class that each is given where it has one label: int64 [n]."""
+        return np.asarray(self.log_proba.argmax(axis=1)) if self.given is None else self.given
 
     def check(self) -> None:
         """Refuse unequal numbers of probabilities, texts, row numbers, groups and labels."""
@@ -187,7 +205,7 @@ def analyse_errors(
     suspected.check()
     labels = [score.label for score in scores.per_class]
     targets, groups = predictions.targets, predictions.groups
-    predicted = predictions.log_proba.argmax(axis=1).astype(np.int64)
+    predicted = predictions.classes
     correct = predicted == targets
     issues = find_label_issues(suspected.log_proba, suspected.targets)
     wrong = np.flatnonzero(~correct)
@@ -212,29 +230,43 @@ def _shown(
     predictions: PredictedRows, positions: NDArray[np.int64], labels: Sequence[str], *, texts: bool
 ) -> list[PredictedRow]:
     """Show the first rows of an order, one of each group: its copies would only repeat it."""
+    chosen = first_of_groups(positions, predictions.groups)
+    return [_predicted(predictions, int(positions[place]), labels, texts=texts) for place in chosen]
+
+
+def first_of_groups(rows: NDArray[np.int64], groups: Sequence[str] | None) -> list[int]:
+    """Choose what to show of an order of rows: the first of each group, and 15 at most.
+
+    Args:
+        rows: int64 [m], the rows in their order; a row may stand there more than once.
+        groups: The group of each row of the data; ``None`` makes each row its own group.
+
+    Returns:
+        Places in the order, rising.
+    """
     first: dict[str | int, int] = {}
-    for position in positions.tolist():
-        first.setdefault(
-            position if predictions.groups is None else predictions.groups[position], position
-        )
-    chosen = list(first.values())[:MOST_ROWS]
-    return [_predicted(predictions, position, labels, texts=texts) for position in chosen]
+    for place, row in enumerate(rows.tolist()):
+        first.setdefault(row if groups is None else groups[row], place)
+    return list(first.values())[:MOST_ROWS]
 
 
 def _predicted(
     predictions: PredictedRows, position: int, labels: Sequence[str], *, texts: bool
 ) -> PredictedRow:
     log_proba = predictions.log_proba[position]
-    predicted = int(log_proba.argmax())
-    text = predictions.texts[position]
-    cut = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
+    predicted = int(predictions.classes[position])
     return PredictedRow(
         row=predictions.rows[position],
         true=labels[int(predictions.targets[position])],
         predicted=labels[predicted],
         probability=float(np.exp(log_proba[predicted])),
-        text=cut if texts else None,
+        text=cut_text(predictions.texts[position]) if texts else None,
     )
+
+
+def cut_text(text: str) -> str:
+    """Cut a text to 400 characters, so that a page shows it."""
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + "…"
 
 
 @dataclass(frozen=True)
@@ -270,8 +302,8 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
     if len(targets) < MIN_LABELLED_ROWS or len(borne) < 2:
         return LabelIssues(
             nothing,
-            f"{len(targets):,} rows of {len(borne)} labels are too few to tell wrong labels"
-            f" from hard texts; at least {MIN_LABELLED_ROWS} rows and 2 labels are needed.",
+            f"{len(targets):,} rows of {len(borne)} labels are too few to detect label errors; at"
+            f" least {MIN_LABELLED_ROWS} rows and 2 labels are needed.",
         )
     try:
         with warnings.catch_warnings():
@@ -279,9 +311,7 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
             from cleanlab import filter as cleanlab_filter
     except ImportError:
         install = "pip install 'wordgate[labels]'"
-        return LabelIssues(
-            nothing, f"To have wrong labels sought here, install cleanlab: {install}"
-        )
+        return LabelIssues(nothing, f"To detect label errors, install cleanlab: {install}")
     among = log_proba[:, borne]
     proba = np.exp(among - among.max(axis=1, keepdims=True))
     proba /= proba.sum(axis=1, keepdims=True)
@@ -294,13 +324,13 @@ def find_label_issues(log_proba: NDArray[np.float64], targets: NDArray[np.int64]
     except (ValueError, ArithmeticError, LookupError, TypeError) as error:
         return LabelIssues(nothing, f"cleanlab could not check the labels of these rows: {error}.")
     n, of = len(found), len(targets)
-    sentence = f"cleanlab found no label among the {of:,} rows that is probably wrong."
+    sentence = f"cleanlab found no probable label errors among the {of:,} rows."
     if n:
         sentence = (
-            f"Confident learning (cleanlab) suspects the label of {n:,} of {of:,} rows"
-            f" ({n / of:.1%}): the model, which has not learned from them, believes in another one"
-            " and hardly in theirs. A model that errs much suspects much, so this is a list to look"
-            " through, not a count of wrong labels."
+            f"Confident learning (cleanlab) finds {n:,} probable label errors among {of:,} rows"
+            f" ({n / of:.1%}): the model, which was not trained on these rows, gives another label"
+            " a high probability and theirs a low one. An inaccurate model also reports correct"
+            " labels, so check the rows by hand."
         )
     return LabelIssues(np.asarray(found, dtype=np.int64), sentence)
 
@@ -382,11 +412,7 @@ def accuracy_by_bin(
         The bins, in order, but for empty ones.
     """
     slices = []
-    for number, name in enumerate(bins.names):
-        rows = np.flatnonzero(bins.number == number)
-        if not len(rows):
-            continue
-        own = None if groups is None else [groups[row] for row in rows.tolist()]
+    for name, rows, own in bins.parts(groups):
         adds = np.stack([correct[rows], np.ones(len(rows))], axis=1).astype(np.int64)
         interval = accuracy_interval(count_by_group(adds, own), ratio, seed=seed)
         slices.append(Slice(name, len(rows), float(correct[rows].mean()), interval))

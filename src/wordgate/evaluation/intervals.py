@@ -11,9 +11,10 @@ Groups that hold the same counts are interchangeable. They are drawn together, w
 sorted by their counts, so neither the order of the rows nor the groups' names change a result.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -31,6 +32,12 @@ class Interval(BaseModel, frozen=True, extra="forbid"):
     high: float | None
     method: str
 
+    def __str__(self) -> str:
+        """Write its bounds; a dash where it has none."""
+        if self.low is None or self.high is None:
+            return "–"
+        return f"{self.low:.3f} to {self.high:.3f}"
+
     @classmethod
     def none(cls, reason: str) -> "Interval":
         """Give the interval without bounds, and the reason why it has none."""
@@ -38,12 +45,15 @@ class Interval(BaseModel, frozen=True, extra="forbid"):
 
 
 class PairedDifference(BaseModel, frozen=True, extra="forbid"):
-    """One model's accuracy less another one's on the same test rows, paired by group."""
+    """One model's score less another one's on the same test rows, paired by group.
+
+    The score is accuracy, and F1 where a text bears several labels.
+    """
 
     difference: float
     low: float | None = Field(description="lower end of the 95 % interval; null for a single group")
     high: float | None = Field(description="upper end of it; null for a single group")
-    p_value: float | None = Field(description="two-sided, of an exact randomisation test")
+    p_value: float | None = Field(description="two-sided, of a randomisation test")
     method: str
 
     @property
@@ -64,7 +74,8 @@ class GroupCounts:
     """Each group's part in the sums that a score is made of, alike groups together.
 
     Attributes:
-        distinct: float64 [patterns, sums], sorted; whole numbers.
+        distinct: float64 [patterns, sums], sorted; whole numbers. Of many sums, most of them 0, a
+            sparse array of SciPy.
         multiplicity: int64 [patterns]; how many groups hold each pattern.
         unit: ``"groups"`` or, where no groups are known, ``"rows"``.
     """
@@ -77,6 +88,21 @@ class GroupCounts:
     def n_groups(self) -> int:
         """Count the groups (or rows)."""
         return int(self.multiplicity.sum())
+
+    def columns(self, *numbers: int) -> "GroupCounts":
+        """Keep some of the sums, by their positions, as an ordinary array."""
+        kept = self.distinct[:, list(numbers)]
+        dense = kept if isinstance(kept, np.ndarray) else kept.toarray()
+        return GroupCounts(dense, self.multiplicity, self.unit)
+
+    def with_any(self) -> "GroupCounts":
+        """Keep the groups that add something to the last sum, alike ones together."""
+        kept = self.distinct[:, -1] > 0
+        distinct, number = np.unique(self.distinct[kept], axis=0, return_inverse=True)
+        multiplicity = np.bincount(
+            number.ravel(), weights=self.multiplicity[kept], minlength=len(distinct)
+        )
+        return GroupCounts(distinct, multiplicity.astype(np.int64), self.unit)
 
 
 def count_by_group(rows: np.ndarray, groups: Sequence[str] | None) -> GroupCounts:
@@ -92,18 +118,62 @@ def count_by_group(rows: np.ndarray, groups: Sequence[str] | None) -> GroupCount
     Raises:
         DataError: There are no rows, or not as many groups as rows.
     """
-    if len(rows) == 0:
-        raise DataError("there are no rows to evaluate")
+    number = _group_numbers(len(rows), groups)
     per_group = rows
-    if groups is not None:
-        if len(groups) != len(rows):
-            raise DataError(f"{len(groups):,} groups were given for {len(rows):,} rows")
-        names, number = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-        per_group = np.zeros((len(names), rows.shape[1]), dtype=np.int64)
+    if number is not None:
+        per_group = np.zeros((number.max() + 1, rows.shape[1]), dtype=np.int64)
         np.add.at(per_group, number, rows)
     distinct, multiplicity = np.unique(per_group, axis=0, return_counts=True)
-    unit = "rows" if groups is None else "groups"
-    return GroupCounts(distinct.astype(np.float64), multiplicity.astype(np.int64), unit)
+    return GroupCounts(distinct.astype(np.float64), multiplicity.astype(np.int64), _unit(groups))
+
+
+def count_sparse_by_group(rows: Any, groups: Sequence[str] | None) -> GroupCounts:
+    """Sum what each row adds over its group, where there are many sums, and most are 0.
+
+    Hundreds of labels would make a dense array too large. The groups are sorted as well, by the
+    places and values of what they add.
+
+    Args:
+        rows: A sparse array of SciPy in CSR form, of whole numbers [n, sums].
+        groups: The group of each row; ``None`` makes each row its own group.
+
+    Returns:
+        The sums of every group, sparse.
+
+    Raises:
+        DataError: There are no rows, or not as many groups as rows.
+    """
+    from scipy.sparse import csr_array
+
+    n = rows.shape[0]
+    number = _group_numbers(n, groups)
+    if number is not None:
+        members = csr_array((np.ones(n, np.int64), (number, np.arange(n))))
+        rows = members @ rows
+    rows = csr_array(rows, dtype=np.float64)
+    rows.sum_duplicates()  # sorts each row's places, too
+    rows.eliminate_zeros()
+    places, values, ends = rows.indices.astype(">u4"), rows.data.astype(">u4"), rows.indptr
+    patterns = np.empty(rows.shape[0], dtype=object)
+    for row, (start, end) in enumerate(itertools.pairwise(ends.tolist())):
+        patterns[row] = places[start:end].tobytes() + values[start:end].tobytes()
+    _, first, multiplicity = np.unique(patterns, return_index=True, return_counts=True)
+    return GroupCounts(rows[first], multiplicity.astype(np.int64), _unit(groups))
+
+
+def _group_numbers(n: int, groups: Sequence[str] | None) -> np.ndarray | None:
+    """Number the groups in the order of their names: int64 [n]; None where there are none."""
+    if n == 0:
+        raise DataError("there are no rows to evaluate")
+    if groups is None:
+        return None
+    if len(groups) != n:
+        raise DataError(f"{len(groups):,} groups were given for {n:,} rows")
+    return np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
+
+
+def _unit(groups: Sequence[str] | None) -> str:
+    return "rows" if groups is None else "groups"
 
 
 def bootstrap_interval(
@@ -205,6 +275,71 @@ def paired_difference(
         p_value=_sign_flip_p_value(counts),
         method=f"interval: {interval.method}; p-value: exact sign flips of {counts.unit}",
     )
+
+
+def paired_by_swaps(
+    counts: GroupCounts,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    seed: int = 0,
+    n_swaps: int = 9999,
+) -> PairedDifference:
+    """Compare two models by a score that is no mean over rows, such as F1.
+
+    The interval resamples groups. The p-value is two-sided, of an approximate randomisation test:
+    if both models were equally good, either could have given either answer throughout a group, so
+    the models are swapped in half of the groups by chance, again and again (Noreen 1989,
+    "Computer-Intensive Methods for Testing Hypotheses"; Yeh 2000, "More accurate tests for the
+    statistical significance of result differences", for F1). The observed difference counts as one
+    of the swaps, so the smallest p-value is 1 / (1 + n_swaps).
+
+    Args:
+        counts: What each group adds to the sums of the first model, and then, in as many columns,
+            to those of the second.
+        statistic: Maps one model's sums, float64 [draws, sums], to scores, float64 [draws].
+        seed: Of the draws and the swaps.
+        n_swaps: How many times the models are swapped.
+
+    Returns:
+        The difference of the scores, its interval and its p-value.
+    """
+    half = counts.distinct.shape[1] // 2
+
+    def difference(sums: np.ndarray) -> np.ndarray:
+        return np.asarray(statistic(sums[:, :half]) - statistic(sums[:, half:]))
+
+    interval = bootstrap_interval(counts, difference, seed=seed)
+    return PairedDifference(
+        difference=float(difference(_sums(counts))[0]),
+        low=interval.low,
+        high=interval.high,
+        p_value=_swap_p_value(counts, difference, seed, n_swaps),
+        method=f"interval: {interval.method}; p-value: {n_swaps:,} random swaps of {counts.unit}",
+    )
+
+
+def _swap_p_value(
+    counts: GroupCounts,
+    difference: Callable[[np.ndarray], np.ndarray],
+    seed: int,
+    n_swaps: int,
+) -> float:
+    """Give the share of swaps with a difference as far from 0 as the one observed."""
+    half = counts.distinct.shape[1] // 2
+    gains = counts.distinct[:, half:] - counts.distinct[:, :half]
+    differ = np.asarray(abs(gains).sum(axis=1)).ravel() > 0
+    gains, multiplicity = gains[np.flatnonzero(differ)], counts.multiplicity[differ]
+    sums = _sums(counts)
+    observed = abs(float(difference(sums)[0]))
+    rng = np.random.default_rng(seed)
+    at_once = max(1, _CELLS_AT_ONCE // max(1, len(multiplicity), sums.shape[1]))
+    as_far = 0
+    for start in range(0, n_swaps, at_once):
+        shape = (min(at_once, n_swaps - start), len(multiplicity))
+        moved = rng.binomial(multiplicity, 0.5, size=shape) @ gains
+        swapped = sums + np.hstack([moved, -moved])
+        as_far += int((np.abs(difference(swapped)) >= observed - 1e-12).sum())
+    return (1 + as_far) / (1 + n_swaps)
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:

@@ -38,6 +38,23 @@ class LabelScore(BaseModel, frozen=True, extra="forbid"):
     support: int = Field(description="test rows of this label")
 
 
+class Shares(NamedTuple):
+    """Precision, recall and F1; None where undefined."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+    @classmethod
+    def of(cls, hits: int, support: int, predicted: int) -> "Shares":
+        """Compute them from counts of rows: correct ones, those of a label, those given it."""
+        return cls(
+            precision=hits / predicted if predicted else None,
+            recall=hits / support if support else None,
+            f1=2 * hits / (support + predicted) if support else None,
+        )
+
+
 class Average(NamedTuple):
     """Precision, recall and F1 averaged over the labels that have rows."""
 
@@ -59,6 +76,14 @@ class Average(NamedTuple):
             recall=mean([score.recall for score in scored]),
             f1=mean([score.f1 for score in scored]),
         )
+
+
+class MainScore(NamedTuple):
+    """The score by which models are compared: its name, its value and its interval."""
+
+    name: str
+    value: float | None
+    interval: Interval
 
 
 class Intervals(BaseModel, frozen=True, extra="forbid"):
@@ -83,6 +108,11 @@ class Scores(BaseModel, frozen=True, extra="forbid"):
     confusion: list[list[int]] = Field(description="rows true, columns predicted")
     n: int = Field(description="test rows")
 
+    @property
+    def main(self) -> MainScore:
+        """Give the accuracy."""
+        return MainScore("accuracy", self.accuracy, self.intervals.accuracy)
+
 
 def evaluate(
     true: np.ndarray,
@@ -90,17 +120,18 @@ def evaluate(
     labels: Sequence[str],
     groups: Sequence[str] | None,
     *,
+    predicted: np.ndarray | None = None,
     seed: int = 0,
 ) -> Scores:
     """Score a model's probabilities against the true labels.
-
-    The label predicted is the most probable one, the first of them in a tie.
 
     Args:
         true: int64 [n], the position of each row's label in ``labels``.
         log_proba: float64 [n, classes], natural logarithms of the probabilities.
         labels: The names of the classes.
         groups: The group of each row, for the intervals; ``None`` takes rows for independent.
+        predicted: int64 [n], the position of the label that each row is given; ``None`` for the
+            most probable one, the first of them in a tie.
         seed: Of the intervals' draws.
 
     Returns:
@@ -111,7 +142,7 @@ def evaluate(
             not a number.
     """
     check_predictions(true, log_proba, len(labels))
-    predicted = log_proba.argmax(axis=1)
+    predicted = log_proba.argmax(axis=1) if predicted is None else predicted
     cell = true * len(labels) + predicted
     confusion = np.bincount(cell, minlength=len(labels) ** 2).reshape(len(labels), len(labels))
     per_class = [_label_score(confusion, number, label) for number, label in enumerate(labels)]
@@ -146,17 +177,27 @@ def check_predictions(true: np.ndarray, log_proba: np.ndarray, n_classes: int) -
     """
     if len(true) == 0:
         raise DataError("there are no rows to evaluate")
-    if log_proba.shape != (len(true), n_classes):
-        raise DataError(
-            f"the log-probabilities have the shape {log_proba.shape}; {len(true):,} rows "
-            f"and {n_classes} labels need {(len(true), n_classes)}"
-        )
+    check_shape("log-probabilities", log_proba, (len(true), n_classes))
     if true.min() < 0 or true.max() >= n_classes:
         worst = int(true.min() if true.min() < 0 else true.max())
         raise DataError(
             f"a true label is number {worst}; {n_classes} labels have the numbers "
             f"0 to {n_classes - 1}"
         )
+    check_numbers(log_proba)
+
+
+def check_shape(what: str, found: np.ndarray, expected: tuple[int, int]) -> None:
+    """Refuse an array that is not of rows and labels, with a `DataError` that names it."""
+    if found.shape != expected:
+        raise DataError(
+            f"the {what} have the shape {found.shape}; {expected[0]:,} rows "
+            f"and {expected[1]} labels need {expected}"
+        )
+
+
+def check_numbers(log_proba: np.ndarray) -> None:
+    """Refuse probabilities that are not numbers, with a `DataError` that names the first row."""
     if np.isnan(log_proba).any():
         row = int(np.isnan(log_proba).any(axis=1).argmax())
         raise DataError(f"the probabilities of row {row} (counted from 0) are not numbers")
@@ -166,13 +207,8 @@ def _label_score(confusion: np.ndarray, number: int, label: str) -> LabelScore:
     """Score a label by the confusion matrix, int64 [classes, classes]."""
     hits = int(confusion[number, number])
     support, predicted = int(confusion[number].sum()), int(confusion[:, number].sum())
-    return LabelScore(
-        label=label,
-        precision=hits / predicted if predicted else None,
-        recall=hits / support if support else None,
-        f1=2 * hits / (support + predicted) if support else None,
-        support=support,
-    )
+    precision, recall, f1 = Shares.of(hits, support, predicted)
+    return LabelScore(label=label, precision=precision, recall=recall, f1=f1, support=support)
 
 
 def mean_log_loss(true: np.ndarray, log_proba: np.ndarray) -> float:
@@ -183,28 +219,38 @@ def mean_log_loss(true: np.ndarray, log_proba: np.ndarray) -> float:
 
 def _hits_and_totals(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
     """Count correct rows, rows of and rows predicted as each class: int64 [n, 3 * classes]."""
-    one_hot = np.eye(n_classes, dtype=np.int64)
-    return np.hstack([one_hot[true] * one_hot[predicted], one_hot[true], one_hot[predicted]])
+    if true.ndim == 1:
+        one_hot = np.eye(n_classes, dtype=np.int64)
+        true, predicted = one_hot[true], one_hot[predicted]
+    return np.hstack([true * predicted, true, predicted])
 
 
 def macro_f1(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> float:
     """Average F1 over the labels that have rows; a precision without predictions counts as 0.
 
     Args:
-        true: int64 [n], the true labels' numbers.
-        predicted: int64 [n], those that were given.
+        true: int64 [n], the true labels' numbers; or int64 [n, classes] of 0 and 1.
+        predicted: What was given, alike.
         n_classes: How many labels there are.
+
+    Returns:
+        The mean; 0 if no label has rows.
     """
     sums = _hits_and_totals(true, predicted, n_classes).sum(axis=0, keepdims=True)
-    return float(_macro_f1(sums)[0])
+    return float(macro_f1_of_sums(sums)[0])
 
 
 def _intervals(counts: GroupCounts, seed: int) -> Intervals:
     accuracy = accuracy_interval(counts, _accuracy, seed=seed)
-    macro_f1 = bootstrap_interval(counts, _macro_f1, seed=seed)
-    if macro_f1.low == macro_f1.high == 1.0:
-        macro_f1 = Interval.none("without an error every draw gives 1")
-    return Intervals(accuracy=accuracy, macro_f1=macro_f1)
+    return Intervals(accuracy=accuracy, macro_f1=macro_f1_interval(counts, seed))
+
+
+def macro_f1_interval(counts: GroupCounts, seed: int) -> Interval:
+    """Find the interval of macro F1 by the sums [hits, support, predicted] of every label."""
+    interval = bootstrap_interval(counts, macro_f1_of_sums, seed=seed)
+    if interval.low == interval.high == 1.0:
+        return Interval.none("without an error every draw gives 1")
+    return interval
 
 
 def _accuracy(sums: np.ndarray) -> np.ndarray:
@@ -212,11 +258,20 @@ def _accuracy(sums: np.ndarray) -> np.ndarray:
     return np.asarray(hits.sum(axis=1) / support.sum(axis=1))
 
 
-def _macro_f1(sums: np.ndarray) -> np.ndarray:
-    """Average F1 over the labels that have rows in the draw: float64 [draws]."""
+def macro_f1_of_sums(sums: np.ndarray) -> np.ndarray:
+    """Average F1 over the labels that have rows in the draw.
+
+    Args:
+        sums: float64 [draws, 3 * labels]: each label's correct rows, then rows that bear each
+            label, then rows given each.
+
+    Returns:
+        float64 [draws]; 0 of a draw in which no label has rows.
+    """
     hits, support, predicted = np.split(sums, 3, axis=1)
     f1 = 2 * hits / np.maximum(support + predicted, 1)
-    return np.asarray(f1.sum(axis=1, where=support > 0) / (support > 0).sum(axis=1))
+    n_labels = np.maximum((support > 0).sum(axis=1), 1)
+    return np.asarray(f1.sum(axis=1, where=support > 0) / n_labels)
 
 
 @dataclass(frozen=True)
@@ -224,7 +279,9 @@ class Epoch:
     """One pass over the training texts; losses in nats, scores as shares of 1.
 
     `train_accuracy` is measured on the way, with dropout; `valid_macro_f1` is null for models that
-    are older than it.
+    are older than it. Where a text may have several labels, those are given whose probability is
+    0.5 or more, an accuracy is the share of the texts whose labels are all right, and losses are
+    means over texts and labels.
     """
 
     epoch: int
@@ -284,37 +341,56 @@ def class_intervals(
     """
     n_classes = len(labels)
     counts = count_by_group(_hits_and_totals(true, predicted, n_classes), groups)
+    return intervals_by_label(counts, labels, seed)
+
+
+def intervals_by_label(
+    counts: GroupCounts, labels: Sequence[str], seed: int
+) -> list[ClassIntervals]:
+    """Find the intervals of every label's scores by the counts of groups.
+
+    Args:
+        counts: The sums [3 * labels]: each label's correct rows, then rows that bear each label,
+            then rows given each.
+        labels: Their names.
+        seed: Of the draws.
+    """
 
     def of(number: int, label: str) -> ClassIntervals:
-        hits, support, given = number, n_classes + number, 2 * n_classes + number
-        precision = _share_interval(_part(counts, hits, (given,)), "never predicted", seed)
-        recall = _share_interval(_part(counts, hits, (support,)), "no rows", seed)
-        f1 = Interval.none("no rows")
-        if counts.distinct[:, support].any():
-            f1 = bootstrap_interval(_part(counts, hits, (support, given)), _f1, seed=seed)
-            if f1.low is not None and f1.low == f1.high:
-                f1 = Interval.none(f"every draw gives {f1.low:g}")
-        return ClassIntervals(label, precision, recall, f1)
+        own = counts.columns(*range(number, 3 * len(labels), len(labels)))
+        hits, support, given = own.distinct.T
+
+        def part(total: NDArray[np.float64]) -> GroupCounts:
+            pairs = np.stack([hits, total], axis=1)
+            return GroupCounts(pairs, own.multiplicity, own.unit).with_any()
+
+        return ClassIntervals(
+            label,
+            precision=_share_interval(part(given), "never predicted", seed),
+            recall=_share_interval(part(support), "no rows", seed),
+            f1=f1_interval(part(support + given), seed)
+            if support.any()
+            else Interval.none("no rows"),
+        )
 
     return [of(number, label) for number, label in enumerate(labels)]
 
 
-def _part(counts: GroupCounts, hits: int, totals: tuple[int, ...]) -> GroupCounts:
-    """Keep the sums [hits, total] of the groups whose total is not 0; alike groups together."""
-    total = counts.distinct[:, totals].sum(axis=1)
-    kept = total > 0
-    pairs = np.stack([counts.distinct[kept, hits], total[kept]], axis=1)
-    distinct, number = np.unique(pairs, axis=0, return_inverse=True)
-    multiplicity = np.bincount(
-        number.ravel(), weights=counts.multiplicity[kept], minlength=len(distinct)
-    )
-    return GroupCounts(distinct, multiplicity.astype(np.int64), counts.unit)
+def f1_interval(counts: GroupCounts, seed: int) -> Interval:
+    """Find the interval of F1 by the sums [hits, rows that bear a label plus rows given it]."""
+    interval = bootstrap_interval(counts, f1_of_sums, seed=seed)
+    if interval.low is not None and interval.low == interval.high:
+        return Interval.none(f"every draw gives {interval.low:g}")
+    return interval
 
 
 def _share_interval(part: GroupCounts, empty: str, seed: int) -> Interval:
     return accuracy_interval(part, ratio, seed=seed) if part.n_groups else Interval.none(empty)
 
 
-def _f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """F1 from correct rows, and rows that bear a label plus rows given it: float64 [draws]."""
-    return np.asarray(2 * sums[:, 0] / sums[:, 1])
+def f1_of_sums(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 from correct rows, and rows that bear a label plus rows given it: float64 [draws].
+
+    It is 0 where there are none of the latter.
+    """
+    return np.asarray(2 * sums[:, 0] / np.maximum(sums[:, 1], 1))

@@ -1,4 +1,4 @@
-"""Selective prediction: coverage and accuracy if improbable answers are withheld.
+"""Selective prediction: coverage and accuracy if improbable labels are withheld.
 
 The risk-coverage curve of El-Yaniv & Wiener (2010), "On the foundations of noise-free selective
 classification", with accuracy in place of risk.
@@ -18,12 +18,12 @@ _STEPS = (0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 class CoveragePoint(BaseModel, frozen=True, extra="forbid"):
-    """Coverage and accuracy where answers below a probability are withheld."""
+    """Coverage and accuracy if labels below a probability are withheld."""
 
-    threshold: float = Field(description="the least probability answered")
-    n: int = Field(description="test rows that are answered")
-    coverage: float = Field(description="share of the test rows that are answered")
-    accuracy: float | None = Field(description="among those; null if there are none")
+    threshold: float = Field(description="labels with a lower probability are withheld")
+    n: int = Field(description="test rows that get a label")
+    coverage: float = Field(description="share of the test rows that get a label")
+    accuracy: float | None = Field(description="on these rows; null if there are none")
 
 
 def coverage_curve(
@@ -36,10 +36,10 @@ def coverage_curve(
     Args:
         log_proba: float64 [n, classes], natural logarithms of the probabilities.
         targets: int64 [n], the true classes.
-        thresholds: The least probabilities answered, from 0 to 1.
+        thresholds: Lowest probabilities of a label, from 0 to 1.
 
     Returns:
-        One point a threshold, in their order.
+        One point per threshold, in the same order.
 
     Raises:
         DataError: There are no rows, or what was given doesn't fit.
@@ -57,9 +57,9 @@ def coverage_curve(
 
 
 def abstention_sentences(points: Sequence[CoveragePoint]) -> list[str]:
-    """Write which P of ``--abstain-below`` reaches which accuracy, and at which coverage.
+    """Write thresholds for ``--abstain-below`` with their coverage and accuracy.
 
-    Fewer than 30 answers tell too little to choose by.
+    Thresholds with fewer than 30 labelled rows are left out.
     """
     if not points:
         return []
@@ -70,7 +70,7 @@ def abstention_sentences(points: Sequence[CoveragePoint]) -> list[str]:
         if step > at and reached:
             chosen[reached[0].threshold] = reached[0]
     return [
-        f"With --abstain-below {one.threshold:g} it answers {one.coverage:.0%} of the texts,"
-        f" {one.accuracy:.0%} of them correctly."
+        f"With --abstain-below {one.threshold:g}, {one.coverage:.0%} of the texts get a label, and"
+        f" {one.accuracy:.0%} of these labels are correct."
         for one in chosen.values()
     ][:3]

@@ -3,16 +3,22 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from wordgate.bundle.metrics import Baseline, Baselines
+from wordgate.bundle.metrics import (
+    Baseline,
+    Baselines,
+    MultilabelBaseline,
+    MultilabelBaselines,
+)
 from wordgate.data.dataset import Dataset
-from wordgate.evaluation.metrics import Scores
+from wordgate.evaluation.multilabel import AnyScores, MultilabelScores, most_frequent_set
+from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.metrics import Evaluator
 from wordgate.experiments.resuming import ResultStore
-from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, run_model
+from wordgate.experiments.split_scheme import ComparisonConfig, SplitScheme, output_of, run_model
 from wordgate.experiments.splits import DataSplits, Fold
 from wordgate.runtime.progress import Silent
 from wordgate.settings import Settings
@@ -29,14 +35,14 @@ class CountBaseline:
     """The family `count` on the rows that another model is fitted and tested on.
 
     Attributes:
-        log_proba: float64 [n_test, classes], calibrated as the recipe says.
+        output: What it says of the test rows, calibrated as the recipe says.
         scores: Its scores.
         train_seconds: What fitting it took.
         remarks: What cut its fit short.
     """
 
-    log_proba: NDArray[np.float64]
-    scores: Scores
+    output: ModelOutput
+    scores: AnyScores
     train_seconds: float
     remarks: tuple[str, ...] = ()
 
@@ -69,7 +75,7 @@ def fit_baseline(
     result = run_model(BASELINE, scheme, config, store)
     late = [remark for remark in result.remarks if remark.startswith(TIME_LIMIT)]
     return CountBaseline(
-        result.log_proba,
+        output_of(result),
         result.scores,
         result.train_seconds,
         tuple(f"The family count, which it is compared with: {remark}" for remark in late),
@@ -78,7 +84,7 @@ def fit_baseline(
 
 def fit_baseline_on_folds(
     splits: DataSplits, folds: Sequence[Fold], settings: Settings, context: RunContext
-) -> NDArray[np.float64]:
+) -> ModelOutput:
     """Fit and test the family `count` on each fold, as a comparison in the same folds does.
 
     Args:
@@ -88,14 +94,15 @@ def fit_baseline_on_folds(
         context: Seed and progress.
 
     Returns:
-        Each row's log-probabilities by the model that had not seen it, float64 [rows, classes].
+        What the model that had not seen it says of each row.
     """
     context = replace(context, device="auto", checkpoint=None)
     evaluator = Evaluator(splits.all_rows, splits.labels, context.seed)
     rows = np.arange(len(splits.all_rows))
     scheme = SplitScheme(splits.split.kind, splits, list(folds), evaluator, rows)
     config = ComparisonConfig(settings, context, None, len(folds))
-    return run_model(BASELINE, scheme, config, ResultStore(None, context.progress)).log_proba
+    result = run_model(BASELINE, scheme, config, ResultStore(None, context.progress))
+    return output_of(result)
 
 
 def clear_baseline(kept: CheckpointConfig) -> None:
@@ -103,22 +110,34 @@ def clear_baseline(kept: CheckpointConfig) -> None:
     ResultStore(kept.file, Silent(), _WHAT).clear()
 
 
-def majority_log_proba(train: Dataset, evaluator: Evaluator) -> NDArray[np.float64]:
-    """Give each test row the labels' smoothed shares of the training rows, float64 [n, classes]."""
+def majority_output(train: Dataset, evaluator: Evaluator) -> ModelOutput:
+    """Give each test row the most frequent label of the training rows, or set of labels.
+
+    Its probabilities are the labels' smoothed shares of the training rows.
+    """
+    n_test = len(evaluator.test)
+    if train.multilabel:
+        log_proba, thresholds = most_frequent_set(train.targets)
+        return ModelOutput(np.tile(log_proba, (n_test, 1)), thresholds)
     n_classes = len(evaluator.labels)
     shares = (np.bincount(train.targets, minlength=n_classes) + 1.0) / (len(train) + n_classes)
-    return np.tile(np.log(shares), (len(evaluator.test), 1))
+    return ModelOutput(np.tile(np.log(shares), (n_test, 1)))
 
 
-def baselines_of(majority: Scores, count: Scores, count_seconds: float) -> Baselines:
+def baselines_of(
+    majority: AnyScores, count: AnyScores, count_seconds: float
+) -> Baselines | MultilabelBaselines:
     """Gather the scores of both."""
-    return Baselines(majority=_baseline(majority, 0.0), count=_baseline(count, count_seconds))
-
-
-def _baseline(scores: Scores, seconds: float) -> Baseline:
-    return Baseline(
-        accuracy=scores.accuracy,
-        macro_f1=scores.macro_f1,
-        log_loss=scores.log_loss,
-        train_seconds=seconds,
+    if isinstance(majority, MultilabelScores):
+        return MultilabelBaselines(
+            majority=MultilabelBaseline(**_facts(majority, 0.0)),
+            count=MultilabelBaseline(**_facts(count, count_seconds)),
+        )
+    return Baselines(
+        majority=Baseline(**_facts(majority, 0.0)), count=Baseline(**_facts(count, count_seconds))
     )
+
+
+def _facts(scores: AnyScores, seconds: float) -> dict[str, Any]:
+    facts = scores.model_dump(include=set(MultilabelBaseline.model_fields))
+    return {**facts, "train_seconds": seconds}

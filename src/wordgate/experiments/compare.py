@@ -20,18 +20,15 @@ from wordgate.evaluation.comparison import (
     ModelResult,
     PairedTest,
     family_of,
+    paired_results,
 )
-from wordgate.evaluation.error_analysis import ErrorAnalysis, analyse_errors
-from wordgate.evaluation.intervals import paired_difference
-from wordgate.evaluation.selective_prediction import coverage_curve
-from wordgate.experiments.metrics import predictions
-from wordgate.experiments.reading import ReadingOptions, called, near_duplicates_of, read_parts
+from wordgate.experiments.metrics import analyse, predictions
+from wordgate.experiments.options import DataOptions
+from wordgate.experiments.reading import ReadingOptions, near_duplicates_of
 from wordgate.experiments.resolving import (
     as_names,
     check_n_folds,
     choose_recipe,
-    refuse_idle_sizes,
-    refuse_idle_split,
     refuse_unread,
     resolve_settings,
     resolve_vectors,
@@ -51,6 +48,7 @@ from wordgate.experiments.split_scheme import (
     ComparisonConfig,
     SplitScheme,
     make_scheme,
+    output_of,
     run_model,
 )
 from wordgate.experiments.students import teacher_config
@@ -60,7 +58,7 @@ from wordgate.report.comparison import comparison_page, recommend
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, stage
-from wordgate.settings import checked_seed
+from wordgate.settings import Settings, checked_seed
 from wordgate.split.audit import audit_table
 from wordgate.storage.files import check_folder, write_folder
 from wordgate.tables.encoding import without_surrogates
@@ -89,6 +87,7 @@ def compare(
     valid: str | Path | None = None,
     test: str | Path | None = None,
     split_column: str | None = None,
+    weight: str | None = None,
     folds: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -98,34 +97,34 @@ def compare(
     watch: Callable[[Comparison], None] | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Comparison:
-    """Fit every family on the same splits, random beside grouped, and compare them with proof.
+    """Fit every family on the same splits, random beside grouped, and compare them by paired tests.
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
             or polars frame.
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
-        overwrite: Replace a comparison that is there, and begin anew where one was interrupted.
-        resume: Go on with the comparison into `out` that was interrupted, after its last model.
+        overwrite: Replace an existing comparison, and start over where one was interrupted.
+        resume: Continue the comparison into `out` that was interrupted, after its last model.
         models: The families, and ``taught`` for an LSTM that a teacher taught, in any order: the
             simplest comes first. None for all families that can take part, and ``taught``
             where there is a teacher.
-        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; ``taught`` has
-            that of its name in any case.
-        settings: Single settings that beat the recipe's.
-        vectors: A file of pretrained word vectors, or the name of a public one; without, families
-            that average word vectors are left out.
+        recipe: As for `wordgate.train`; ``taught`` has that of its name in any case.
+        settings: As for `wordgate.train`.
+        vectors: As for `wordgate.train`; without, families that average word vectors are left out.
         teacher: What teaches ``taught``, as for `wordgate.train`; None for its recipe's.
-        unlabelled: Files of texts without labels for its teacher.
-        teaching_minutes: How long its teaching may take in each round; None for no limit.
+        unlabelled: As for `wordgate.train`, for the teacher of ``taught``.
+        teaching_minutes: As for `wordgate.train`, for each split or fold.
         split: ``grouped`` or ``random`` alone; None for both.
         test_size: The share of rows for test; else what the recipe says.
         valid: A file of the same columns for validation.
         test: A file of the same columns for test.
         split_column: A column that says ``train``, ``valid`` or ``test``.
+        weight: A column of numbers: how much each text counts in training. Scores count every text
+            once.
         folds: Test each row once, in so many folds, not the rows of one test part.
-        seed: Decides the splits, the first weights, the order, the dropout, the resampling.
+        seed: As for `wordgate.train`, like `device` and `threads`.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        threads: In how many threads to compute on the processor, as for `wordgate.train`.
+        threads: Number of CPU threads.
         no_texts: Leave the texts of the data out of the report.
         progress: Where remarks go; to standard error if not given.
         watch: Called with the comparison as it stands, after every model.
@@ -135,59 +134,46 @@ def compare(
         The comparison.
 
     Raises:
-        WordgateError: Data, settings or destination can't be used; the message says how to mend.
+        WordgateError: Data, settings or destination can't be used; the message says what to do.
         KeyboardInterrupt: The comparison was interrupted; what was finished stands beside `out`.
     """
     require_extra("train", "comparing models")
     progress = Console() if progress is None else progress
     out = None if out is None else Path(out).expanduser()
-    seed, n_threads = checked_seed(seed), choose_threads(threads)
+    files = as_names(unlabelled) or ()
+    options = DataOptions(
+        data, reading, files, split, valid, test, split_column, weight, checked_seed(seed)
+    )
+    n_threads = choose_threads(threads)
     families, left_out = _families(models, vectors, taught=teacher is not None)
     overrides = with_options(settings, test_size=test_size)
     recipe = choose_recipe(recipe, None)
     own = tuple(dict.fromkeys(map(family_of, families)))
-    taught, common = None, overrides
+    taught = None
     if TAUGHT_LSTM in families:
-        refuse_unread(overrides, (*own, "transformer"))
-        own_settings = _settings_read_by(overrides, ("lstm", "transformer"))
-        read = with_options(own_settings, **{"teacher.models": as_names(teacher)})
-        readers = ["lstm", *(family for family in own if family == "transformer")]
-        taught = resolve_settings(TAUGHT_LSTM, read, vectors, families=readers)
-        common = _settings_read_by(overrides, own, but="teacher")
+        taught = _settings_of_taught(overrides, vectors, teacher, own)
+    common = overrides if taught is None else _settings_read_by(overrides, own, but="teacher")
     chosen = resolve_settings(recipe, common, vectors, families=own)
-    files = as_names(unlabelled) or ()
     teaching = teacher_config(
         taught, teaching_minutes, has_unlabelled=bool(files), progress=progress
     )
     for family in [name for name in own if not FAMILIES[name].cpu_alone] or own[:1]:
         check_device(family, device, progress)
-    parts_given = any(part is not None for part in (valid, test, split_column))
-    check_n_folds(folds, parts_given=parts_given)
-    refuse_idle_split(split, valid, test, split_column)
+    check_n_folds(folds, parts_given=options.names_parts)
     _refuse_idle_settings(overrides, test, folds)
     _check_out(out, overwrite=overwrite, resume=resume)
     found = [check_pretrained(family, chosen, progress) for family in own]
     transformer = next((folder for folder in found if folder is not None), None)
-    with stage(progress, f"Reading {called(data)}"):
-        sources = read_parts(
-            data,
-            valid=valid,
-            test=test,
-            split_column=split_column,
-            empty_text_as=chosen.empty_text_as,
-            seed=seed,
-            **reading,
-        )
-    sources.report(progress, left_out)
-    if teaching is not None:
-        teaching = teaching.beside(sources.table, files, progress, encoding=reading.get("encoding"))
+    kinds = (GIVEN,) if options.names_parts else (split,) if split else (RANDOM, GROUPED)
+    sources = options.read(
+        chosen, overrides, progress, grouped=kinds == (GROUPED,), remarks=left_out
+    )
+    teaching = options.with_unlabelled(teaching, sources.table, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     if taught is not None and pretrained is not None:
         taught = taught.with_vectors_of(pretrained.dim)
-    kinds = (GIVEN,) if parts_given else (split,) if split else (RANDOM, GROUPED)
-    refuse_idle_sizes(overrides, sources.table.parts, grouped=kinds == (GROUPED,))
     copies = near_duplicates_of(sources.table, progress)
-    context = RunContext(seed, progress, device, threads)
+    context = RunContext(options.seed, progress, device, threads)
     config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
     with stage(progress, "Splitting"):
         schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
@@ -199,7 +185,7 @@ def compare(
         families=families,
         kinds=kinds,
         folds=folds,
-        seed=seed,
+        seed=options.seed,
         recipe=str(recipe),
         vectors=None if pretrained is None else pretrained.name,
         leaks={scheme.kind: scheme.leak() for scheme in schemes},
@@ -207,27 +193,60 @@ def compare(
         environment=environment("torch", "transformers", "scikit-learn"),
     )
     with limited_blas(n_threads):
-        with _saying_what_is_kept(store):
-            for family in families:
-                for scheme in schemes:
-                    result = run_model(family, scheme, config, store)
-                    comparison = _with_result(comparison, result, scheme)
-                    if watch is not None:
-                        watch(comparison)
-        last = schemes[-1]
-        recommendation = recommend(comparison, last.evaluator.test.groups)
-        comparison = replace(comparison, recommendation=recommendation)
+        comparison = _run(comparison, schemes, config, store, watch)
         if out is not None:
             with stage(progress, "Writing the report"):
-                analyses = _analyses(comparison, sources.table, last, texts=not no_texts)
+                analyses = _analyses(comparison, sources.table, schemes[-1], texts=not no_texts)
                 audit = sections(audit_table(sources.table, copies))
                 page = comparison_page(comparison, analyses, audit)
-            check_folder(
-                Path(out), _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable
-            )
-            write_folder(Path(out), _WHAT, _contents(comparison, page))
+            check_folder(out, _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
+            write_folder(out, _WHAT, _contents(comparison, page))
     store.clear()
     return comparison
+
+
+def _run(
+    comparison: Comparison,
+    schemes: Sequence[SplitScheme],
+    config: ComparisonConfig,
+    store: ResultStore,
+    watch: Callable[[Comparison], None] | None,
+) -> Comparison:
+    """Fit and test each family on each kind of split, and recommend one."""
+    with _saying_what_is_kept(store):
+        for family in comparison.families:
+            for scheme in schemes:
+                result = run_model(family, scheme, config, store)
+                comparison = _with_result(comparison, result, scheme)
+                if watch is not None:
+                    watch(comparison)
+    test = schemes[-1].evaluator.test
+    recommendation = recommend(comparison, test.groups, test.targets)
+    return replace(comparison, recommendation=recommendation)
+
+
+def _settings_of_taught(
+    overrides: Mapping[str, object],
+    vectors: str | Path | None,
+    teacher: str | Sequence[str] | None,
+    families: Sequence[str],
+) -> Settings:
+    """Give the settings of the taught LSTM: its own recipe, and what its families read.
+
+    Args:
+        overrides: The settings that the user set.
+        vectors: Word vectors, as for `resolve_settings`.
+        teacher: What teaches it; None for its recipe's.
+        families: The families that are compared.
+
+    Raises:
+        SettingsError: A setting has no effect on it nor on any of the families.
+    """
+    refuse_unread(overrides, (*families, "transformer"))
+    own = _settings_read_by(overrides, ("lstm", "transformer"))
+    read = with_options(own, **{"teacher.models": as_names(teacher)})
+    readers = ["lstm", *(family for family in families if family == "transformer")]
+    return resolve_settings(TAUGHT_LSTM, read, vectors, families=readers)
 
 
 def _settings_read_by(
@@ -303,7 +322,7 @@ def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None
     """Refuse before the work what could not be written after it, or resumed."""
     if out is None:
         if resume:
-            raise SettingsError("to resume a comparison, say by `out` which one")
+            raise SettingsError("name the comparison to resume by its folder, `out`")
         return
     kept = checkpoint_path(out)
     check_place(kept, _WHAT, folder=True)
@@ -330,33 +349,33 @@ def _with_result(comparison: Comparison, result: ModelResult, scheme: SplitSchem
     simpler = comparison.result(comparison.families[place - 1], result.kind)
     if simpler is None:
         return comparison
-    groups, seed = scheme.evaluator.test.groups, scheme.evaluator.seed
-    difference = paired_difference(result.correct, simpler.correct, groups, seed=seed)
+    rows, seed = scheme.evaluator.test, scheme.evaluator.seed
+    difference = paired_results(result, simpler, rows.groups, rows.targets, seed=seed)
     test = PairedTest(result.family, simpler.family, result.kind, difference)
     return replace(comparison, paired_tests=(*comparison.paired_tests, test))
 
 
 def _analyses(
     comparison: Comparison, table: Table, scheme: SplitScheme, *, texts: bool
-) -> dict[str, ErrorAnalysis]:
+) -> dict[str, Any]:
     """Analyse what each family predicted on a kind of split."""
     evaluator, words = scheme.evaluator, scheme.words()
     targets = evaluator.test.targets
-    analyses = {}
-    for result in comparison.results:
-        if result.kind == scheme.kind:
-            analyses[result.family] = analyse_errors(
-                result.scores,
-                predictions(table, evaluator.test, scheme.rows, result.log_proba),
-                words,
-                temperature=result.temperature,
-                before=calibration(result.uncalibrated, targets),
-                after=calibration(result.log_proba, targets),
-                coverage=coverage_curve(result.log_proba, targets),
-                texts=texts,
-                seed=evaluator.seed,
-            )
-    return analyses
+    return {
+        result.family: analyse(
+            result.scores,
+            predictions(table, evaluator.test, scheme.rows, output_of(result)),
+            words,
+            thresholds=result.thresholds,
+            temperature=result.temperature,
+            before=calibration(result.uncalibrated, targets),
+            after=calibration(result.log_proba, targets),
+            texts=texts,
+            seed=evaluator.seed,
+        )
+        for result in comparison.results
+        if result.kind == scheme.kind
+    }
 
 
 def _contents(comparison: Comparison, page: str) -> dict[str, bytes]:

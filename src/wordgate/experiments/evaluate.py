@@ -2,8 +2,9 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from typing_extensions import Unpack
 from wordgate.bundle.config import SKETCHED, Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, ReadReport, Table, read_table
-from wordgate.data.dataset import Dataset
+from wordgate.data.dataset import Dataset, indicator_matrix
+from wordgate.data.label_sets import NO_SEPARATOR
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
-from wordgate.evaluation.metrics import Scores
+from wordgate.evaluation.multilabel import AnyScores
+from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.metrics import Evaluator, scores_in_short
 from wordgate.experiments.reading import (
     ReadingOptions,
@@ -28,7 +31,9 @@ from wordgate.experiments.reading import (
 )
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load_aloud
+from wordgate.report.text import score_cells, score_header
 from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.display import html_table
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 
@@ -77,8 +82,8 @@ class Evaluation:
         predictor: The model.
     """
 
-    scores: Scores
-    unseen: Scores | None
+    scores: AnyScores
+    unseen: AnyScores | None
     seen: Seen | None
     reading: ReadReport
     predictor: Predictor
@@ -88,6 +93,14 @@ class Evaluation:
         known = "unknown" if self.seen is None else f"{self.seen.rows:,}"
         return f"Evaluation({scores_in_short(self.scores)}, seen_in_training={known})"
 
+    def _repr_html_(self) -> str:
+        rows = [("all rows", self.scores), ("rows unknown to the model", self.unseen)]
+        return html_table(
+            f"Evaluation on {Path(self.reading.source).name}",
+            [(name, f"{one.n:,}", *score_cells(one)) for name, one in rows if one is not None],
+            ("", "rows", *score_header(self.scores.main.name)),
+        )
+
 
 @dataclass(frozen=True)
 class LabelledRows:
@@ -95,12 +108,14 @@ class LabelledRows:
 
     Attributes:
         dataset: The texts and their classes.
+        rows: Their places in the data, from 1.
         known: bool [n], which had a part in the model's training; None if it can't be told.
         seen: How many did; None if it can't be told.
         reading: How they were read.
     """
 
     dataset: Dataset
+    rows: Sequence[int]
     known: NDArray[np.bool_] | None
     seen: Seen | None
     reading: ReadReport
@@ -142,17 +157,28 @@ def evaluate(
             rows = labelled_rows(bundle, predictor.config, data, **reading)
         evaluator = Evaluator(rows.dataset, predictor.labels, predictor.config.seed)
         with stage(shown, f"Predicting {len(rows.dataset):,} texts"):
-            log_proba = predictor.log_proba(rows.dataset.texts)
+            output = predicted(predictor, rows.dataset.texts)
         known, seen, unseen = rows.known, rows.seen, None
         with stage(shown, "Evaluating, with groups resampled for intervals"):
-            scores = evaluator.scores(log_proba)
+            scores = evaluator.scores(output)
             if known is not None and seen is not None and 0 < seen.rows < seen.n:
-                unseen = evaluator.part(~known).scores(log_proba[~known])
+                unseen = evaluator.part(~known).scores(output.part(~known))
     return Evaluation(scores, unseen, seen, rows.reading, predictor)
 
 
+def predicted(predictor: Predictor, texts: Iterable[str]) -> ModelOutput:
+    """Let a saved model predict texts, with its thresholds."""
+    chosen = predictor.config.thresholds
+    return ModelOutput(predictor.log_proba(texts), None if chosen is None else np.array(chosen))
+
+
 def labelled_rows(
-    bundle: str | Path, config: Config, data: Any, **reading: Unpack[ReadingOptions]
+    bundle: str | Path,
+    config: Config,
+    data: Any,
+    *,
+    seed: int | None = None,
+    **reading: Unpack[ReadingOptions],
 ) -> LabelledRows:
     """Read labelled texts, and tell which of them a model knows from its training.
 
@@ -160,6 +186,7 @@ def labelled_rows(
         bundle: The model's folder.
         config: What it says of the model.
         data: What `evaluate` takes.
+        seed: What a limit samples by; None for the model's.
         **reading: How to read it.
 
     Raises:
@@ -172,20 +199,27 @@ def labelled_rows(
     column = config.columns().get("group")
     if table.groups is None and options.get("group") is None and column is not None:
         table = _with_groups_of_training(table, data, options, column[0], prints)
-    table = limit_rows(table, limit, config.seed).with_labels_of(config.labels)
-    dataset = _dataset(table, config.labels)
-    if not config.knows_training():
-        return LabelledRows(dataset, None, None, table.reading)
-    sketched = config.schema_version >= SKETCHED
-    return LabelledRows(dataset, *_look_up(table, prints, sketched=sketched), table.reading)
+    seed = config.seed if seed is None else seed
+    table = limit_rows(table, limit, seed).with_labels_of(config.labels)
+    dataset, known, seen = _dataset(table, config.labels, multilabel=config.multilabel), None, None
+    if config.knows_training():
+        sketched = config.schema_version >= SKETCHED
+        known, seen = _look_up(table, prints, sketched=sketched)
+    return LabelledRows(dataset, table.rows, known, seen, table.reading)
 
 
 def _read(data: Any, config: Config, reading: TableOptions) -> tuple[Table, TableOptions]:
     """Read a table, and give the options it was read by.
 
-    Where several columns were the text in training and none is named, the same are read.
+    Where several columns were the text in training and none is named, the same are read; and labels
+    of which a text may bear several are read as in training, unless it is said how.
     """
     reading, form = reading.copy(), config.text_form()
+    columns = config.columns().get("label", ())
+    if reading.get("label_separator") is None:
+        reading["label_separator"] = config.label_separator if config.multilabel else NO_SEPARATOR
+    if len(columns) > 1 and reading.get("label") is None:
+        reading["label"] = columns
     if reading.get("text") is not None or form is None:
         return read_table(data, min_labels=1, **reading), reading
     reading["text"] = config.columns()["text"]
@@ -237,14 +271,27 @@ def _with_groups_of_training(
         bodies = [table.bodies[row] for row in np.flatnonzero(known)]
         if prints.near_copies(bodies).found.mean() < MOSTLY:
             return table
-    reason = f"the groups of {known.sum():,} of {len(grouped):,} rows stood in training"
+    reason = f"the groups of {known.sum():,} of {len(grouped):,} rows were in training"
     reasons = {choice.role: choice.reason for choice in table.reading.columns if not choice.given}
     return _with_reasons(grouped, {**reasons, "group": reason})
 
 
-def _dataset(table: Table, labels: tuple[str, ...]) -> Dataset:
-    numbers = {label: number for number, label in enumerate(labels)}
-    given = table.labels or []
+def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Dataset:
+    """Number the labels as the model does; one label a text is a set of one to a model of several.
+
+    Raises:
+        DataError: The model doesn't know a label, or gives each text one and texts have several.
+    """
+    sets = table.label_sets
+    if sets is not None and not multilabel:
+        raise DataError(
+            f"the texts of '{table.reading.source}' have several labels each, and the model gives"
+            " each text one: evaluate it on one label a text. If each cell is one label, say"
+            f" --label-separator {NO_SEPARATOR}"
+        )
+    if multilabel and sets is None:
+        sets = [(label,) for label in table.labels or []]
+    given = list(chain.from_iterable(sets)) if sets is not None else table.labels or []
     unknown = sorted(set(given) - set(labels))
     if unknown:
         counts = Counter(given)
@@ -262,6 +309,9 @@ def _dataset(table: Table, labels: tuple[str, ...]) -> Dataset:
             f"labels the model doesn't know: {counted}{did_you_mean(unknown[0], labels)}\n"
             f"To leave such rows out: {flags}"
         )
+    if sets is not None:
+        return Dataset(table.texts, indicator_matrix(sets, labels), table.groups)
+    numbers = {label: number for number, label in enumerate(labels)}
     targets = np.array([numbers[label] for label in given], np.int64)
     return Dataset(table.texts, targets, table.groups)
 

@@ -4,17 +4,20 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature, fit_temperature
+from wordgate.evaluation.multilabel import given_labels
+from wordgate.evaluation.thresholds import choose_thresholds
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.training.families import fit
 from wordgate.training.fitting import FitData, Fitted, RunContext
+from wordgate.training.weights import check_weights
 
 EVALUATION_SECONDS = 3.0
 PREDICTED_TEXTS_PER_SECOND = 4000.0
@@ -68,37 +71,158 @@ def peak_memory_mb() -> float:
 
 
 @dataclass(frozen=True)
+class ModelOutput:
+    """What a model says of n texts.
+
+    Attributes:
+        log_proba: float64 [n, classes], calibrated log-probabilities.
+        thresholds: The least probability at which each label is given, float64 [labels], or
+            [n, labels] where folds have their own; None where there are none.
+    """
+
+    log_proba: NDArray[np.float64]
+    thresholds: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of_folds(
+        cls, outputs: Sequence["ModelOutput"], rows: Sequence[NDArray[np.int64]]
+    ) -> "ModelOutput":
+        """Join the outputs for the test rows of several folds, in the order of these rows.
+
+        Args:
+            outputs: One for each fold.
+            rows: int64 [n_test of the fold], the positions of each fold's test rows.
+        """
+        order = np.argsort(np.concatenate(rows))
+        log_proba = np.concatenate([output.log_proba for output in outputs])[order]
+        chosen = [
+            np.broadcast_to(output.thresholds, output.log_proba.shape)
+            for output in outputs
+            if output.thresholds is not None
+        ]
+        return cls(log_proba, np.concatenate(chosen)[order] if chosen else None)
+
+    def part(self, rows: NDArray[np.bool_]) -> "ModelOutput":
+        """Keep only some texts, bool [n]."""
+        chosen = self.thresholds
+        if chosen is not None and chosen.ndim == 2:
+            chosen = chosen[rows]
+        return ModelOutput(self.log_proba[rows], chosen)
+
+    def labels_in_order(self, order: Sequence[int]) -> "ModelOutput":
+        """Take the labels in another order of their columns."""
+        chosen = None if self.thresholds is None else self.thresholds[..., order]
+        return ModelOutput(self.log_proba[:, order], chosen)
+
+    def classes(self) -> NDArray[np.int64]:
+        """Give the class of each text where it has one label, int64 [n]."""
+        if self.thresholds is None:
+            return np.asarray(self.log_proba.argmax(axis=1))
+        # Of two classes, whose thresholds sum to 1: the second one, or else the first.
+        return (np.exp(self.log_proba[:, 1]) >= self.thresholds[..., 1]).astype(np.int64)
+
+    def given(self) -> NDArray[np.bool_]:
+        """Give the labels of each text where it may bear several, bool [n, labels]."""
+        return given_labels(self.log_proba, self.thresholds)
+
+    def decisions(self, *, multilabel: bool) -> NDArray[np.int64] | NDArray[np.bool_]:
+        """Give `given` where texts may bear several labels, else `classes`."""
+        return self.given() if multilabel else self.classes()
+
+
+@dataclass(frozen=True)
 class Calibrated:
-    """A fitted model whose probabilities suit the validation rows.
+    """A fitted model whose probabilities and thresholds suit the validation rows.
 
     Attributes:
         fitted: The model and how it got there.
-        temperature: What its log-probabilities are divided by; 1 leaves them as they are.
+        temperature: What its log-probabilities are divided by, or its logits where texts may bear
+            several labels; 1 leaves them as they are.
         seconds: What fitting took, interrupted runs included.
+        multilabel: Whether a text may bear several labels.
+        thresholds: The least probability at which each label is given, float64 [labels]; None
+            where none were chosen.
+        valid: What it says of the validation rows; None where thresholds were not chosen.
     """
 
     fitted: Fitted
     temperature: float
     seconds: float
+    multilabel: bool = False
+    thresholds: NDArray[np.float64] | None = None
+    valid: ModelOutput | None = None
 
-    def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Compute calibrated log-probabilities, float64 [n, classes]."""
-        return apply_temperature(self.fitted.model.log_proba(texts), self.temperature)
+    def calibrate(self, log_proba: NDArray[np.float64]) -> ModelOutput:
+        """Apply temperature and thresholds to what the model itself computes, [n, classes]."""
+        scaled = apply_temperature(log_proba, self.temperature, self.multilabel)
+        return ModelOutput(scaled, self.thresholds)
+
+    def thresholds_by_label(self) -> list[float] | None:
+        """Give the thresholds as a bundle keeps them, in the labels' order."""
+        return None if self.thresholds is None else self.thresholds.tolist()
+
+    def output(self, texts: Sequence[str]) -> ModelOutput:
+        """Predict texts."""
+        return self.calibrate(self.fitted.model.log_proba(texts))
 
 
 def fit_calibrated(
     family: str, data: FitData, settings: Settings, context: RunContext
 ) -> Calibrated:
-    """Fit a model of a family, and its temperature if the settings ask for one.
+    """Fit a model of a family; its temperature and thresholds as the settings say.
 
     Args and errors are those of `wordgate.training.families.fit`.
     """
     started = time.monotonic()
     fitted = fit(family, data, settings, context)
     seconds = fitted.earlier_seconds + time.monotonic() - started
-    temperature = 1.0
-    if settings.calibration == "temperature":
-        valid = data.valid
-        with stage(context.progress, f"Calibrating on {len(valid):,} validation texts"):
-            temperature = fit_temperature(fitted.model.log_proba(valid.texts), valid.targets)
-    return Calibrated(fitted, temperature, seconds)
+    calibrated = Calibrated(fitted, 1.0, seconds, data.multilabel)
+    objective = threshold_objective(settings, data)
+    if settings.calibration != "temperature" and objective is None:
+        return calibrated
+    valid = data.valid
+    with stage(context.progress, f"Calibrating on {len(valid):,} validation texts"):
+        log_proba = fitted.model.log_proba(valid.texts)
+        if settings.calibration == "temperature":
+            temperature = fit_temperature(log_proba, valid.targets)
+            calibrated = replace(calibrated, temperature=temperature)
+        if objective is not None:
+            output = calibrated.calibrate(log_proba)
+            thresholds = choose_thresholds(valid.targets, output.log_proba, objective)
+            output = replace(output, thresholds=thresholds)
+            calibrated = replace(calibrated, thresholds=thresholds, valid=output)
+    return calibrated
+
+
+def check_settings(settings: Settings, data: FitData) -> None:
+    """Refuse, before the work, settings that don't suit the labels.
+
+    Raises:
+        SettingsError: The objective of thresholds has no effect, or a label that has a weight is
+            unknown.
+        DataError: A text's weight is negative or no number, or all are 0.
+    """
+    threshold_objective(settings, data)
+    check_weights(data, settings)
+
+
+def threshold_objective(settings: Settings, data: FitData) -> str | None:
+    """Tell what thresholds are chosen for; None where none are.
+
+    By themselves they are chosen for F1 where texts may bear several labels, and not where each
+    text is given its most probable label.
+
+    Raises:
+        SettingsError: There are more than two classes, of which each text has one.
+    """
+    if settings.objective == "auto":
+        return "f1" if data.multilabel else None
+    if settings.objective == "none":
+        return None
+    if not data.multilabel and data.n_classes > 2:
+        raise SettingsError(
+            f"objective has no effect on {data.n_classes} classes of which each text has one, the"
+            f" most probable: leave '{settings.objective}' out. Thresholds are for two classes, or"
+            " for several labels a text"
+        )
+    return settings.objective

@@ -2,11 +2,14 @@
 
 import operator
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +17,7 @@ from typing_extensions import Unpack
 
 from wordgate.data import ColumnError, Columns, ReadReport, Table, read_table
 from wordgate.data.dataset import Dataset
+from wordgate.data.label_sets import NO_SEPARATOR
 from wordgate.data.table import own_group
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
@@ -22,6 +26,8 @@ from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, stage
 from wordgate.split.assignment import GroupTable
 from wordgate.split.sampling import sample_groups
+
+_Value = TypeVar("_Value")
 
 _FEW_GROUPS = 10  # a sample of fewer could hardly be split
 _OUT_OF_PROPORTION = 0.1  # of the sample: what a label may have too much of it by whole groups
@@ -33,17 +39,22 @@ class TableOptions(TypedDict, total=False):
     Attributes:
         text: The column of the texts, by name or number. Several, in a list or with commas
             between, are joined as in ``entity | text``; the last is the text itself.
-        label: The column of the labels.
+        label: The column of the labels. Several, in a list or with commas between, are columns of
+            0 and 1, one for each label, of which a text may have several.
         group: The column of the groups; ``none`` for no groups.
-        drop_labels: Labels whose rows are left out.
+        drop_labels: Labels whose rows are left out; where a text has several labels, the label
+            alone.
         encoding: The file's encoding.
+        label_separator: What stands between the labels of a cell, such as ``;``, where a text has
+            several; ``none`` for one label a text.
     """
 
     text: Columns | None
-    label: str | None
+    label: Columns | None
     group: str | None
     drop_labels: Sequence[str]
     encoding: str | None
+    label_separator: str | None
 
 
 class ReadingOptions(TableOptions, total=False):
@@ -83,7 +94,9 @@ class Sources:
 
     def summary(self) -> list[str]:
         """Say what was read in short."""
-        lines = self.table.reading.summary(len(set(self.table.labels or ())))
+        table = self.table
+        several = table.label_sets is not None
+        lines = table.reading.summary(len(table.label_names()), several=several)
         for part, reading in self.others.items():
             first, _, *unusual = reading.summary()
             lines += [f"{part}: {first}", *unusual]
@@ -116,6 +129,7 @@ def read_parts(
     valid: str | Path | None = None,
     test: str | Path | None = None,
     split_column: str | None = None,
+    weight: str | None = None,
     empty_text_as: str | None = None,
     seed: int = 0,
     **options: Unpack[ReadingOptions],
@@ -130,6 +144,7 @@ def read_parts(
         valid: A file for validation.
         test: A file for test.
         split_column: A column of the source that names the parts.
+        weight: A column of the source that says how much each text counts in training.
         empty_text_as: What stands for an empty text; None to leave such rows out.
         seed: What a limit samples by.
         **options: How to read all of them.
@@ -141,10 +156,12 @@ def read_parts(
     if split_column is not None and (valid is not None or test is not None):
         raise SettingsError("--split-column names the parts already; leave out --valid and --test")
     like, limit = without_limit(options)
-    table = read_table(data, split_column=split_column, empty_text_as=empty_text_as, **like)
+    table = read_table(
+        data, split_column=split_column, empty_text_as=empty_text_as, weight=weight, **like
+    )
     files = {"valid": valid, "test": test}
     others = {
-        part: _read_like(table, file, empty_text_as, like).with_labels_of(table.labels or ())
+        part: _read_like(table, file, empty_text_as, like).with_labels_of(table.label_names())
         for part, file in files.items()
         if file is not None
     }
@@ -161,8 +178,11 @@ def _read_like(
 ) -> Table:
     """Read a file by the columns of a table; it may lack a group column that was inferred."""
     like = options.copy()
-    like["text"] = column_flags(table, "text")
-    like["label"], like["group"] = column_flag(table, "label"), column_flag(table, "group")
+    like["text"], like["label"] = column_flags(table, "text"), column_flags(table, "label")
+    like["group"] = column_flag(table, "group")
+    like["label_separator"] = table.label_separator
+    if table.label_sets is None:
+        like["label_separator"] = NO_SEPARATOR
 
     def read() -> Table:
         try:
@@ -178,12 +198,21 @@ def _read_like(
             ) from error
 
     try:
-        return read()
+        found = read()
     except DataError:
         if options.get("group") is not None or table.groups is None:
             raise
         like["group"] = "none"
-        return read()
+        found = read()
+    if (found.label_sets is None) != (table.label_sets is None):
+        here, there = "one label a text", "several"
+        if found.label_sets is not None:
+            here, there = "several labels a text", "one"
+        raise DataError(
+            f"'{file}' has {here}, and the training rows have {there}: write the labels of both in"
+            " the same form"
+        )
+    return found
 
 
 def near_duplicates_of(table: Table, progress: Progress) -> NearDuplicates:
@@ -266,7 +295,14 @@ def _checked_limit(limit: int | None) -> int | None:
 
 def _strata(table: Table) -> list[Sequence[str]]:
     nothing = [""] * len(table)
-    return [table.labels or nothing, table.parts or nothing]
+    labels = table.labels if table.label_sets is None else _rarest_labels(table.label_sets)
+    return [labels or nothing, table.parts or nothing]
+
+
+def _rarest_labels(sets: Sequence[tuple[str, ...]]) -> list[str]:
+    """Give the rarest label of each row, "" for a row without: in proportion, all labels are."""
+    counts = Counter(label for one in sets for label in one)
+    return [min(one, key=lambda label: (counts[label], label), default="") for one in sets]
 
 
 def column_flag(table: Table, role: str) -> str:
@@ -286,11 +322,26 @@ def _joined(tables: Mapping[str, Table]) -> Table:
         tables["train"],
         texts=[text for table in tables.values() for text in table.texts],
         bodies=[body for table in tables.values() for body in table.bodies],
-        labels=[label for table in tables.values() for label in table.labels or ()],
+        labels=_stacked(table.labels for table in tables.values()),
+        label_sets=_stacked(table.label_sets for table in tables.values()),
+        weights=_joined_weights(tables),
         groups=_joined_groups(tables),
         rows=[row for table in tables.values() for row in table.rows],
         parts=[part for part, table in tables.items() for _ in table.texts],
     )
+
+
+def _stacked(columns: Iterable[list[_Value] | None]) -> list[_Value] | None:
+    there = [column for column in columns if column is not None]
+    return [*chain.from_iterable(there)] if there else None
+
+
+def _joined_weights(tables: Mapping[str, Table]) -> list[float] | None:
+    """Join the weights of the training rows with 1 for all others, which are not learned."""
+    own = tables["train"].weights
+    if own is None:
+        return None
+    return own + [1.0] * (sum(map(len, tables.values())) - len(own))
 
 
 def _joined_groups(tables: Mapping[str, Table]) -> list[str] | None:
@@ -422,7 +473,10 @@ def read_unlabelled(
 def _read_unlabelled(file: str | Path, table: Table, encoding: str | None) -> Table:
     """Read a file by the table's columns of text and group, or of text, or by itself."""
     text, group = column_flags(table, "text"), column_flag(table, "group")
+    ignoring = partial(
+        read_table, file, encoding=encoding, labelled=False, label_separator=NO_SEPARATOR
+    )
     for names in (group, "none"):
         with suppress(DataError):  # what is wrong with the file itself the last attempt says
-            return read_table(file, text=text, group=names, encoding=encoding, labelled=False)
-    return read_table(file, group="none", encoding=encoding, labelled=False)
+            return ignoring(text=text, group=names)
+    return ignoring(group="none")

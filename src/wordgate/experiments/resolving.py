@@ -127,6 +127,14 @@ def _refuse_idle(settings: Settings, overrides: Mapping[str, object], *, vectors
             f"with lstm.schedule={lstm.schedule}"
             + (" and lstm.min_updates=0, of which it is a share" if open_end else ""),
         ),
+        "lstm.class_weight": (
+            settings.class_weight != "none" or "class_weight" in is_set,
+            "with class_weight, which takes its place",
+        ),
+        "loss.focal_gamma": (
+            settings.loss.function != "focal",
+            f"with loss.function={settings.loss.function}",
+        ),
         "lstm.min_updates": (
             lstm.min_updates > 0 and not open_end and is_set >= {"lstm.epochs", "lstm.batch_size"},
             "with lstm.epochs and lstm.batch_size, which it would adapt",
@@ -279,7 +287,7 @@ def check_folds(
     if settings.split == "random":
         raise SettingsError("--folds keeps groups and copies together; leave out --split random")
     if max_minutes is not None:
-        raise SettingsError("--folds trains a model a fold; leave out --max-minutes")
+        raise SettingsError("--folds trains a model for each fold; leave out --max-minutes")
 
 
 def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
@@ -294,7 +302,7 @@ def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
         raise SettingsError(f"folds is {n_folds}; it must be 2 or more")
     if parts_given:
         raise SettingsError(
-            "--folds deals all rows anew; leave out --valid, --test and --split-column"
+            "--folds assigns all rows to folds; leave out --valid, --test and --split-column"
         )
 
 
@@ -344,6 +352,6 @@ def resolve_vectors(
     if size > LARGEST_EMBEDDING:
         raise SettingsError(
             f"the word vectors have {pretrained.dim:,} dimensions, {size:,} with"
-            f" lstm.vectors_extra_size; the most is {LARGEST_EMBEDDING:,}"
+            f" lstm.vectors_extra_size; the maximum is {LARGEST_EMBEDDING:,}"
         )
     return settings.with_vectors_of(pretrained.dim), pretrained

@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,8 +16,10 @@ from safetensors import SafetensorError, safe_open
 
 from wordgate.bundle.folder import BundleFolder
 from wordgate.errors import BundleError, SettingsError
+from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.comparison import COMPARED
 from wordgate.evaluation.metrics import Epoch
+from wordgate.experiments.fitting import ModelOutput
 from wordgate.families import FAMILIES
 from wordgate.models.base import Model
 from wordgate.models.families import model_from_state
@@ -36,7 +38,7 @@ from wordgate.training.fitting import TIME_LIMIT, CheckpointConfig
 TEACHER_VECTORS = "vectors.safetensors"
 _ANSWERS = "answers.safetensors"
 _ARRAY = "log_proba"
-_REMEDY = "delete it, or begin anew with --overwrite"
+_REMEDY = "delete it, or start over with --overwrite"
 _SECONDS_BETWEEN = 20.0  # two writings of all answers
 _Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
@@ -71,11 +73,11 @@ def checkpoint_config(
     if resume and not FAMILIES[family].can_resume:
         resumable = ", ".join(known.name for known in FAMILIES.values() if known.can_resume)
         raise SettingsError(
-            f"--resume has no effect: a {family} model is fitted in one piece; kept on its way is"
-            f" the training of the families {resumable}"
+            f"--resume has no effect: a {family} model is fitted in one step; only trainings of the"
+            f" families {resumable} have checkpoints"
         )
     if resume and out is None:
-        raise SettingsError("to resume a training, say by `out` which one")
+        raise SettingsError("name the training to resume by its folder, `out`")
     if out is None or not FAMILIES[family].can_resume:
         return None
     file, folders = checkpoint_path(out), {"baseline": baseline_path(out)}
@@ -162,14 +164,14 @@ def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: b
         raise BundleError(f"there is no {kept} to resume from; leave --resume out to begin")
     if kept.exists() and not resume and not overwrite:
         raise BundleError(
-            f"a {what} into {out} was interrupted and left {kept}: go on with it by --resume, or"
-            " begin anew with --overwrite"
+            f"a {what} into {out} was interrupted and left {kept}: continue it with --resume, or"
+            " start over with --overwrite"
         )
     if resume and not overwrite and os.path.lexists(out):
         raise BundleError(
-            f"{out} is there, and {kept} beside it: if the {what} was stopped just after it had"
-            f" written {out}, that is whole, and you can delete {kept}; if it was to replace"
-            f" {out}, add --overwrite"
+            f"both {out} and {kept} exist: if the {what} was stopped just after it had written"
+            f" {out}, that is complete, and you can delete {kept}; if it was to replace {out}, add"
+            " --overwrite"
         )
 
 
@@ -191,6 +193,7 @@ class FoldResult:
     Attributes:
         log_proba: float64 [n_test, classes], uncalibrated log-probabilities.
         temperature: Their calibration temperature; 1 leaves them as they are.
+        thresholds: The least probability at which each label is given; None if none were chosen.
         history: The epochs; empty for a family without epochs.
         best_epoch: The epoch that was kept, from 1; 0 without epochs.
         train_seconds: Time of fitting.
@@ -207,6 +210,13 @@ class FoldResult:
     texts_per_second: float
     megabytes: float
     remarks: tuple[str, ...] = ()
+    thresholds: Sequence[float] | None = None
+
+    def output(self, *, multilabel: bool) -> ModelOutput:
+        """Give calibrated log-probabilities, with the thresholds."""
+        chosen = None if self.thresholds is None else np.array(self.thresholds)
+        log_proba = apply_temperature(self.log_proba, self.temperature, multilabel)
+        return ModelOutput(log_proba, chosen)
 
 
 class ResultStore:
@@ -307,6 +317,7 @@ class _StoredResult(BaseModel):
     texts_per_second: _Amount
     megabytes: _Amount
     remarks: tuple[str, ...]
+    thresholds: tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...] | None
 
 
 def _validated(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, int]) -> FoldResult:
@@ -316,6 +327,8 @@ def _validated(log_proba: NDArray[np.float64], facts: object, shape: tuple[int, 
     if not np.isfinite(log_proba).all():
         raise ValueError(f"{_ARRAY} is not finite")
     kept = read_facts(_StoredResult, facts)
+    if kept.thresholds is not None and len(kept.thresholds) != shape[1]:
+        raise ValueError(f"there are {len(kept.thresholds)} thresholds of {shape[1]} labels")
     if kept.best_epoch > len(kept.history):
         raise ValueError(f"of {len(kept.history)} epochs the best is {kept.best_epoch}")
     return FoldResult(log_proba=log_proba, **dict(kept))

@@ -10,18 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.bundle.summary import model_bytes
 from wordgate.data import Table
 from wordgate.dedup.near_duplicates import NearDuplicates
-from wordgate.evaluation.calibration import apply_temperature
 from wordgate.evaluation.comparison import TAUGHT_LSTM, ModelResult, family_of
 from wordgate.evaluation.error_analysis import WordCounts, count_words
-from wordgate.experiments.fitting import Calibrated
+from wordgate.experiments.fitting import Calibrated, ModelOutput, check_settings
 from wordgate.experiments.metrics import Evaluator, split_facts
 from wordgate.experiments.resuming import FoldResult, ResultStore
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
 from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model
 from wordgate.families import FAMILIES
-from wordgate.models.base import Model
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, RunFingerprint
 from wordgate.training.families import engine_of
@@ -124,6 +123,7 @@ def make_scheme(
     settings = config.settings.updated({"split": split})
     seed = config.context.seed
     splits = split_table(table, settings, seed, copies)
+    check_settings(settings, splits.fit_data(None))
     folds = make_folds(table, splits, config.n_folds, settings, seed)
     splits.report(config.context.progress)
     rows = np.sort(np.concatenate([fold.rows for fold in folds]))
@@ -138,18 +138,19 @@ def run_model(
     results = [
         _fold_result(family, number, scheme, config, store) for number in range(len(scheme.folds))
     ]
-    uncalibrated = scheme.joined([result.log_proba for result in results])
-    log_proba = scheme.joined(
-        [apply_temperature(result.log_proba, result.temperature) for result in results]
-    )
+    evaluator, several = scheme.evaluator, scheme.splits.test.multilabel
+    outputs = [result.output(multilabel=several) for result in results]
+    output = ModelOutput.of_folds(outputs, [fold.rows for fold in scheme.folds])
     alone = results[0] if len(results) == 1 else None
     return ModelResult(
         family=family,
         kind=scheme.kind,
-        scores=scheme.evaluator.scores(log_proba),
-        correct=scheme.evaluator.correct(log_proba),
-        log_proba=log_proba,
-        uncalibrated=uncalibrated,
+        scores=evaluator.scores(output),
+        correct=evaluator.correct(output),
+        log_proba=output.log_proba,
+        uncalibrated=scheme.joined([result.log_proba for result in results]),
+        thresholds=output.thresholds,
+        given=output.given() if several else None,
         temperature=None if alone is None else alone.temperature,
         history=() if alone is None else alone.history,
         best_epoch=0 if alone is None else alone.best_epoch,
@@ -158,6 +159,11 @@ def run_model(
         megabytes=max(result.megabytes for result in results),
         remarks=tuple(dict.fromkeys(remark for result in results for remark in result.remarks)),
     )
+
+
+def output_of(result: ModelResult) -> ModelOutput:
+    """Give what the models of a result say of the test rows."""
+    return ModelOutput(result.log_proba, result.thresholds)
 
 
 def _fold_result(
@@ -225,11 +231,12 @@ def _tested(calibrated: Calibrated, texts: Sequence[str]) -> FoldResult:
     return FoldResult(
         log_proba=log_proba,
         temperature=calibrated.temperature,
+        thresholds=calibrated.thresholds_by_label(),
         history=tuple(fitted.history),
         best_epoch=fitted.best_epoch,
         train_seconds=calibrated.seconds,
         texts_per_second=rate,
-        megabytes=_megabytes(fitted.model),
+        megabytes=model_bytes(fitted.model) / 1e6,
         remarks=tuple(fitted.remarks),
     )
 
@@ -275,10 +282,3 @@ def _as_it_is(path: Path) -> str:
     facts = [(str(file), file.stat()) for file in files if file.is_file()]
     listed = [[name, there.st_size, there.st_mtime_ns] for name, there in facts]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
-
-
-def _megabytes(model: Model) -> float:
-    """Add up what a bundle keeps of a model, in 10^6 bytes."""
-    description, arrays = model.state()
-    text = json.dumps(description, ensure_ascii=False).encode(errors="surrogatepass")
-    return (len(text) + sum(array.nbytes for array in arrays.values())) / 1e6

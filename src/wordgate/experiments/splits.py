@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.data import Table
-from wordgate.data.dataset import Dataset
+from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, labels_of
 from wordgate.dedup.near_duplicates import (
     LabelAgreement,
     NearDuplicates,
@@ -93,12 +93,12 @@ def split_table(
     Raises:
         DataError: The rows can't be split, or a label of validation or test is unknown to train.
     """
-    labels = tuple(sorted(set(table.labels or ())))
+    labels = tuple(table.label_names())
     copies = copies or find_near_duplicates(table.bodies, table.groups)
     split = _split(table, copies, settings, seed)
-    numbers = {label: number for number, label in enumerate(labels)}
-    targets = np.array([numbers[label] for label in table.labels or ()], np.int64)
-    everything = Dataset(table.texts, targets, copies.joined.groups)
+    targets = _targets(table, labels)
+    weights = None if table.weights is None else np.array(table.weights, np.float32)
+    everything = Dataset(table.texts, targets, copies.joined.groups, weights=weights)
     agreement = copies.label_agreement(split.test, split.train, targets)
     known = copies.has_own_in(split.test, split.train)
     instead = None
@@ -132,15 +132,23 @@ def hold_out(
     Returns:
         The rest, and what was held out.
     """
-    names = [labels[target] for target in dataset.targets.tolist()]
+    names = labels_of(dataset.targets, labels)
     deal = random_split if kind == "random" else grouped_split
     split = deal(dataset.texts, names, dataset.groups, test_size=share, valid_size=share, seed=seed)
     left = np.sort(np.concatenate([split.train, split.valid]))
     return dataset.part(left), dataset.part(split.test)
 
 
+def _targets(table: Table, labels: Sequence[str]) -> NDArray[np.int64]:
+    """Number the label of each row, or mark its labels where it may have several."""
+    if table.label_sets is not None:
+        return indicator_matrix(table.label_sets, labels)
+    numbers = {label: number for number, label in enumerate(labels)}
+    return np.array([numbers[label] for label in table.labels or ()], np.int64)
+
+
 def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) -> Split:
-    rows = (table.texts, table.labels or [], copies.joined.groups)
+    rows = (table.texts, table.row_labels() or [], copies.joined.groups)
     test_size, valid_size = settings.test_size, settings.valid_size
     if table.parts is not None:
         return given_split(
@@ -159,11 +167,19 @@ def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) 
 
 
 def _check_labels(labels: tuple[str, ...], train: Dataset, others: Sequence[Dataset]) -> None:
-    learned = set(train.targets.tolist())
-    missing = [label for number, label in enumerate(labels) if number not in learned]
+    *_, test = others
+    if test.multilabel and not test.targets.any():
+        raise DataError(
+            f"none of the {len(test):,} test rows has a label, so F1 is undefined there: take other"
+            " rows for the test"
+        )
+    learned = label_counts(train.targets, len(labels)) > 0
+    missing = [label for label, known in zip(labels, learned.tolist(), strict=True) if not known]
     if missing:
-        hint = near_miss(missing[0], [labels[number] for number in sorted(learned)])
-        keeps_rows = all(learned.intersection(part.targets.tolist()) for part in others)
+        hint = near_miss(missing[0], [labels[number] for number in np.flatnonzero(learned)])
+        keeps_rows = train.multilabel or all(
+            label_counts(part.targets, len(labels))[learned].any() for part in others
+        )
         raise DataError(
             f"no training row has the label '{missing[0]}', which stands in validation or test"
             f"{f'{hint} Else' if hint else ';'} give it training rows"
@@ -200,12 +216,12 @@ def make_folds(
     """
     if n_folds is None:
         return [splits]
-    rows, labels = splits.all_rows, splits.labels
+    rows, labels, names = splits.all_rows, splits.labels, table.row_labels() or []
     if settings.split == "random":
-        numbers = random_folds(table.texts, table.labels or [], n_folds, seed=seed)
+        numbers = random_folds(table.texts, names, n_folds, seed=seed)
     else:
         groups = splits.copies.joined.groups
-        numbers = grouped_folds(groups, table.labels or [], n_folds, seed=seed)
+        numbers = grouped_folds(groups, names, n_folds, seed=seed)
     _check_folds(numbers, rows.targets, labels)
     folds = []
     for number in range(n_folds):
@@ -221,7 +237,8 @@ def _check_folds(
 ) -> None:
     """Refuse folds of which one has all rows of a label: the other folds can't teach it."""
     for target, label in enumerate(labels):
-        if len(np.unique(numbers[targets == target])) == 1:
+        there = targets == target if targets.ndim == 1 else targets[:, target] == 1
+        if len(np.unique(numbers[there])) == 1:
             raise DataError(
                 f"all rows of label '{label}' are in one fold, so the model that is tested there"
                 f" can't learn it; give it more groups{_or_leave_out([label], labels)}"

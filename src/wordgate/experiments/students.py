@@ -76,7 +76,7 @@ class TeacherConfig:
             return self
         found = read_unlabelled(files, table, progress, encoding=encoding)
         progress.say(
-            f"texts without labels: {len(found):,}, each once and none that is labelled, too"
+            f"texts without labels: {len(found):,}, duplicates and labelled texts left out"
         )
         return replace(self, unlabelled=found)
 
@@ -84,14 +84,13 @@ class TeacherConfig:
         """Give a SHA-256 that other texts without labels would change."""
         return _digest(() if self.unlabelled is None else self.unlabelled.texts)
 
-    def check_labels(self, labels: Sequence[str]) -> None:
+    def check_labels(self, labels: Sequence[str], *, multilabel: bool = False) -> None:
         """Refuse saved teachers that know other labels, before any work is done.
 
-        Raises:
-            SettingsError: One does.
+        Args and errors are those of `SavedModel.teacher`.
         """
         for saved in self.saved.values():
-            saved.teacher(labels)
+            saved.teacher(labels, multilabel=multilabel)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ from wordgate.data.labels import match_labels
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
+from wordgate.evaluation.multilabel import log_complement
 from wordgate.experiments.distill import LONGEST_WORD, further_words, write_word_vectors
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
 from wordgate.experiments.resuming import TEACHER_VECTORS, TeacherCache
 from wordgate.hub import Role, locate_model
-from wordgate.models.base import Model, log_softmax
+from wordgate.models.base import Model, class_log_proba
 from wordgate.models.transformer import TransformerModel
 from wordgate.runtime.cpu import torch_threads
 from wordgate.runtime.display import shown
@@ -54,6 +55,7 @@ class ModelTeacher:
         model: The model.
         temperature: What its log-probabilities are divided by.
         columns: Where the data's labels stand among its own, in the data's order.
+        multilabel: Whether it gives a text several labels.
         fine_tuned: What fine-tuning it came to; None for a model that was saved or kept.
     """
 
@@ -61,11 +63,13 @@ class ModelTeacher:
     model: Model
     temperature: float
     columns: tuple[int, ...]
+    multilabel: bool = False
     fine_tuned: Calibrated | None = None
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes], in the order of the data's labels."""
-        return apply_temperature(self.model.log_proba(texts), self.temperature)[:, self.columns]
+        log_proba = self.model.log_proba(texts)
+        return apply_temperature(log_proba, self.temperature, self.multilabel)[:, self.columns]
 
     def labelling(self, settings: Settings, device: str) -> "ModelTeacher":
         """Give the same teacher to label many texts: a transformer computes where it is fastest.
@@ -86,7 +90,10 @@ class ModelTeacher:
 
 @dataclass(frozen=True)
 class MeanTeacher:
-    """Several teachers as one: the mean of their log-probabilities, brought to sum up to 1."""
+    """Several teachers as one: the mean of their log-probabilities, brought to sum up to 1.
+
+    Where a text may bear several labels it is the mean of their logits.
+    """
 
     teachers: Sequence[ModelTeacher]
 
@@ -99,8 +106,11 @@ class MeanTeacher:
         """Compute log-probabilities, float64 [n, classes]."""
         if len(self.teachers) == 1:
             return self.teachers[0].log_proba(texts)
-        summed = sum(teacher.log_proba(texts) for teacher in self.teachers)
-        return log_softmax(np.asarray(summed) / len(self.teachers))
+        multilabel = self.teachers[0].multilabel
+        found = [teacher.log_proba(texts) for teacher in self.teachers]
+        if multilabel:
+            found = [log_proba - log_complement(log_proba) for log_proba in found]
+        return class_log_proba(np.mean(found, axis=0), multilabel)
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,7 @@ class SavedModel:
     Attributes:
         name: What the user calls it.
         labels: Its labels, by the columns of its answers.
+        multilabel: Whether it gives a text several of them.
         model: The model.
         temperature: What its log-probabilities are divided by.
         fingerprints: Of the texts and groups that it was trained on.
@@ -117,16 +128,30 @@ class SavedModel:
 
     name: str
     labels: tuple[str, ...]
+    multilabel: bool
     model: Model
     temperature: float
     fingerprints: Fingerprints
 
-    def teacher(self, labels: Sequence[str]) -> ModelTeacher:
+    def teacher(self, labels: Sequence[str], *, multilabel: bool = False) -> ModelTeacher:
         """Let it teach students of these labels.
 
+        Args:
+            labels: The labels of the data.
+            multilabel: Whether a text may bear several of them.
+
         Raises:
-            SettingsError: Its labels are others.
+            SettingsError: Its labels are others, or it gives a text one label where the data has
+                several, or several where it has one.
         """
+        if multilabel != self.multilabel:
+            own, of_data = (
+                ("several labels", "one") if self.multilabel else ("one label", "several")
+            )
+            raise SettingsError(
+                f"the teacher '{self.name}' gives a text {own}, and in the data a text has"
+                f" {of_data}: a teacher must do as the data does"
+            )
         known, _ = match_labels(self.labels, labels)
         if sorted(labels) != sorted(known):
             raise SettingsError(
@@ -134,7 +159,7 @@ class SavedModel:
                 f" has {_listed(labels)}: a teacher must know the same"
             )
         columns = tuple(known.index(label) for label in labels)
-        return ModelTeacher(self.name, self.model, self.temperature, columns)
+        return ModelTeacher(self.name, self.model, self.temperature, columns, multilabel)
 
     def check_unseen(self, test: Dataset, train: Fingerprints) -> None:
         """Refuse a teacher that was trained on rows that are to test its student.
@@ -191,13 +216,13 @@ def fit_teachers(
             with stage(context.progress, "Looking for test rows that the teacher knows"):
                 own = own or Fingerprints.of([*data.train.texts, *data.valid.texts], None)
                 saved[name].check_unseen(test, own)
-            found.append(saved[name].teacher(data.labels))
+            found.append(saved[name].teacher(data.labels, multilabel=data.multilabel))
             continue
         columns = tuple(range(data.n_classes))
         kept = folder.teacher(number)
         if kept is not None:
             context.progress.say(f"The teacher {name}, as it was fine-tuned before.")
-            found.append(ModelTeacher(name, *kept, columns))
+            found.append(ModelTeacher(name, *kept, columns, data.multilabel))
             continue
         now = time.monotonic()
         share = (context.deadline - now) / (len(names) - number)
@@ -208,7 +233,10 @@ def fit_teachers(
             replace(context, seed=context.seed + number, deadline=now + share, checkpoint=None),
         )
         folder.keep_teacher(number, fitted.fitted.model, fitted.temperature)
-        found.append(ModelTeacher(name, fitted.fitted.model, fitted.temperature, columns, fitted))
+        model = fitted.fitted.model
+        found.append(
+            ModelTeacher(name, model, fitted.temperature, columns, data.multilabel, fitted)
+        )
     return found
 
 
@@ -234,7 +262,12 @@ def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel
             folder = BundleFolder.open(Path(name).expanduser())
             config = folder.config()
             saved[name] = SavedModel(
-                name, config.labels, folder.model(config), config.temperature, folder.fingerprints()
+                name,
+                config.labels,
+                config.multilabel,
+                folder.model(config),
+                config.temperature,
+                folder.fingerprints(),
             )
     return saved
 

@@ -23,9 +23,10 @@ from wordgate.models.base import Floats
 from wordgate.models.int8 import quantize
 from wordgate.models.lstm import Network
 from wordgate.models.lstm_forward import Direction
+from wordgate.text.vocabulary import PADDING
 
 if TYPE_CHECKING:
-    from onnx import NodeProto, TensorProto
+    from onnx import NodeProto, TensorProto, ValueInfoProto
 
 
 OPSET, IR_VERSION = 17, 8
@@ -39,16 +40,20 @@ MICROSOFT = "com.microsoft"
 
 
 class Graph:
-    """An ONNX graph that grows node by node; values are passed on by their names.
-
-    It begins with ``ids``, int64 [batch, time], made safe: one step at least, and `PADDING` beyond
-    every text's length whatever stood there; and with ``inside``, bool [batch, time].
-    """
+    """An ONNX graph that grows node by node; values are passed on by their names."""
 
     def __init__(self) -> None:
+        self._inputs: list[ValueInfoProto] = []
         self._nodes: list[NodeProto] = []
         self._arrays: list[TensorProto] = []
-        self.ids, self.inside = self._safe_ids()
+
+    def input(self, name: str, dtype: type[np.generic], *axes: str) -> str:
+        """Add an input, each of whose axes is of any size, and give its name."""
+        from onnx import helper
+
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        self._inputs.append(helper.make_tensor_value_info(name, kind, axes))
+        return name
 
     def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
         """Add a node, and give the name of its first output; the second's is that and ``_1``."""
@@ -81,6 +86,19 @@ class Graph:
         """Turn [batch] into [batch, 1]."""
         return self.add("Unsqueeze", values, self.numbers(1))
 
+    def steps(self, values: str) -> str:
+        """Number the steps of [batch, time]: int64 [time], from 0 on."""
+        zero, one = (self.array("number", np.int64(number)) for number in (0, 1))
+        return self.add("Range", zero, self.add("Gather", self.add("Shape", values), one), one)
+
+    def one_step_at_least(self, values: str) -> str:
+        """Pad [batch, time] to a step of zeros where it has none."""
+        zero, one = (self.array("number", np.int64(number)) for number in (0, 1))
+        time = self.add("Gather", self.add("Shape", values), one)
+        lacking = self.add("Max", self.add("Sub", one, time), zero)
+        lacking = self.add("Reshape", lacking, self.numbers(1))
+        return self.add("Pad", values, self.add("Concat", self.numbers(0, 0, 0), lacking, axis=0))
+
     def lookup(self, ids: str, name: str, rows: Floats, *, int8: bool) -> str:
         """Look up rows of a table: float32, the ids' shape and one axis more.
 
@@ -98,13 +116,16 @@ class Graph:
         scale = self.add("Gather", self.array(f"{name}_scales", scales[:, None]), ids)
         return self.add("Mul", found, scale)
 
-    def serialized(self, logits: str, classes: int, metadata: Mapping[str, str]) -> bytes:
+    def serialized(
+        self, logits: str, classes: int, metadata: Mapping[str, str], *, multilabel: bool = False
+    ) -> bytes:
         """End the graph with its two outputs, and give the bytes of its file.
 
         Args:
             logits: The name of what softmax makes probabilities of, float32 [batch, classes].
             classes: How many labels there are.
             metadata: What the file tells of itself.
+            multilabel: Whether each label has a probability by itself, from a sigmoid.
 
         Raises:
             SettingsError: The file would be larger than ONNX allows.
@@ -112,22 +133,18 @@ class Graph:
         from onnx import TensorProto, helper
 
         size = sum(len(array.raw_data) for array in self._arrays)
+        size += sum(len(text.encode()) for text in metadata.values())
         if size > LARGEST:
             raise SettingsError(
                 f"the model has {size / 1e9:.1f} GB of numbers, and an ONNX file in one piece holds"
                 " less than 2; --int8 takes a quarter"
             )
-        log_proba = self.add("LogSoftmax", logits, axis=1)
-        self._nodes.append(helper.make_node("Identity", [log_proba], ["log_probabilities"]))
-        self._nodes.append(helper.make_node("Exp", [log_proba], ["probabilities"]))
+        self._add_outputs(logits, multilabel=multilabel)
         batch: Sequence[str | int] = ["batch", classes]
         graph = helper.make_graph(
             self._nodes,
             "wordgate",
-            [
-                helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "time"]),
-                helper.make_tensor_value_info("lengths", TensorProto.INT64, ["batch"]),
-            ],
+            self._inputs,
             [
                 helper.make_tensor_value_info(name, TensorProto.FLOAT, batch)
                 for name in ("probabilities", "log_probabilities")
@@ -142,17 +159,33 @@ class Graph:
         helper.set_model_props(model, dict(metadata))
         return bytes(model.SerializeToString())
 
-    def _safe_ids(self) -> tuple[str, str]:
-        """Pad a batch without any step to one, and blank out what lies beyond the lengths."""
-        zero = self.array("zero", np.int64(0))
-        time = self.add("Gather", self.add("Shape", "ids"), self.array("one", np.int64(1)))
-        lacking = self.add("Sub", self.array("one", np.int64(1)), time)
-        lacking = self.add("Reshape", self.add("Max", lacking, zero), self.numbers(1))
-        ids = self.add("Pad", "ids", self.add("Concat", self.numbers(0, 0, 0), lacking, axis=0))
-        steps = self.add("Gather", self.add("Shape", ids), self.array("one", np.int64(1)))
-        steps = self.add("Range", zero, steps, self.array("one", np.int64(1)))
-        inside = self.add("Less", steps, self.column("lengths"))
-        return self.add("Where", inside, ids, zero), inside
+    def _add_outputs(self, logits: str, *, multilabel: bool) -> None:
+        """Add what makes probabilities of logits, float32 [batch, classes], and name both forms."""
+        from onnx import helper
+
+        if multilabel:
+            complement = self.add("Softplus", self.add("Neg", logits))
+            self._nodes.append(helper.make_node("Neg", [complement], ["log_probabilities"]))
+            self._nodes.append(helper.make_node("Sigmoid", [logits], ["probabilities"]))
+            return
+        log_proba = self.add("LogSoftmax", logits, axis=1)
+        self._nodes.append(helper.make_node("Identity", [log_proba], ["log_probabilities"]))
+        self._nodes.append(helper.make_node("Exp", [log_proba], ["probabilities"]))
+
+
+class WordGraph(Graph):
+    """A graph over words.
+
+    It begins with ``ids``, int64 [batch, time], made safe: one step at least, and `PADDING` beyond
+    every text's length whatever stood there; and with ``inside``, bool [batch, time].
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        ids = self.one_step_at_least(self.input("ids", np.int64, "batch", "time"))
+        lengths = self.input("lengths", np.int64, "batch")
+        self.inside = self.add("Less", self.steps(ids), self.column(lengths))
+        self.ids = self.add("Where", self.inside, ids, self.array("padding", np.int64(PADDING)))
 
 
 def without_padding(rows: Floats) -> Floats:
@@ -173,7 +206,7 @@ model would answer otherwise there than where it was checked. 2 * 255 * 64 alway
 """
 
 
-def lstm_logits(graph: Graph, network: Network, temperature: float, *, int8: bool) -> str:
+def lstm_logits(graph: WordGraph, network: Network, temperature: float, *, int8: bool) -> str:
     """Add an LSTM network: float32 [batch, classes], divided by the temperature."""
     network = balance_scales(network) if int8 else network
     steps = graph.add("Transpose", graph.ids, perm=[1, 0])
@@ -205,7 +238,9 @@ def balance_scales(network: Network) -> Network:
     return replace(network, embedding=network.embedding / spans, directions=directions)
 
 
-def _states(graph: Graph, directions: tuple[Direction, ...], vectors: str, *, int8: bool) -> str:
+def _states(
+    graph: WordGraph, directions: tuple[Direction, ...], vectors: str, *, int8: bool
+) -> str:
     """Add the recurrence over vectors, [time, batch, embedding]: [time, directions, batch, hidden].
 
     The states after each text's last step, [directions, batch, hidden], go by that name and ``_1``.
@@ -256,7 +291,7 @@ def _quantized_weights(graph: Graph, weights: list[Floats]) -> tuple[str, str, s
     )
 
 
-def _features(graph: Graph, network: Network, states: str) -> str:
+def _features(graph: WordGraph, network: Network, states: str) -> str:
     """Pool the states and lay the poolings side by side, float32 [batch, features]."""
     pooled = [_pooled(graph, name, states) for name in network.pooling]
     apart = [graph.add("Unsqueeze", part, graph.numbers(1)) for part in pooled]
@@ -267,7 +302,7 @@ def _features(graph: Graph, network: Network, states: str) -> str:
     return graph.add("Mul", features, graph.column(graph.cast(has_words, np.float32)))
 
 
-def _pooled(graph: Graph, name: str, states: str) -> str:
+def _pooled(graph: WordGraph, name: str, states: str) -> str:
     """Pool the states over a text's steps: float32 [directions, batch, hidden]."""
     if name == "last":
         return f"{states}_1"
@@ -282,7 +317,7 @@ def _pooled(graph: Graph, name: str, states: str) -> str:
     return graph.add("Div", summed, graph.column(steps))
 
 
-def average_logits(graph: Graph, model: AverageModel, temperature: float, *, int8: bool) -> str:
+def average_logits(graph: WordGraph, model: AverageModel, temperature: float, *, int8: bool) -> str:
     """Add an averaging model: float32 [batch, classes], divided by the temperature."""
     own = graph.add("Gather", graph.array("weights", without_padding(model.weights)), graph.ids)
     totals = graph.add("ReduceSum", own, graph.numbers(1), keepdims=1)

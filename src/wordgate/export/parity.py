@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
+from wordgate.export.inputs import LARGEST_BATCH, InputForm, Inputs
 from wordgate.models.base import Floats
 from wordgate.text.batches import bucketed
 from wordgate.text.encoder import EncodedTexts
@@ -20,6 +22,8 @@ from wordgate.text.vocabulary import PADDING
 
 Probabilities = Callable[[EncodedTexts], NDArray[np.float64]]
 """The model's own: float64 [n, classes], temperature included."""
+Labels = Callable[[NDArray[np.floating[Any]]], NDArray[np.bool_]]
+"""Which labels follow from probabilities, bool [n, classes]."""
 
 FLOAT32_TOLERANCE = 1e-5
 """Between two probabilities of a label."""
@@ -27,9 +31,7 @@ MEAN_TOLERANCE = 0.02
 """Of int8: between the probabilities of a text where they differ most, in the mean of all texts."""
 ACCURACY_TOLERANCE = 0.003
 
-LONGEST = 200
-LARGEST_BATCH = 256
-_ALONE = (0, 1, 2, 3, 4, 5, 10, 50, 100, 199, LONGEST)
+_ALONE = (0, 1, 2, 3, 4, 5, 10, 50, 100, 199, 200)
 _TOGETHER = (2, 3, 7, 16, 33, 64, 100, 255, LARGEST_BATCH)
 _EMPTY_TOGETHER = 3
 _MOST_BATCHES = 50
@@ -68,12 +70,11 @@ class Session:
         facts: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         return facts
 
-    def probabilities(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> Floats:
+    def probabilities(self, *inputs: NDArray[Any]) -> Floats:
         """Compute probabilities.
 
         Args:
-            ids: int64 [batch, time].
-            lengths: int64 [batch].
+            *inputs: The file's inputs, in their order.
 
         Returns:
             float32 [batch, classes].
@@ -82,7 +83,9 @@ class Session:
             BundleError: ONNX Runtime fails.
         """
         try:
-            (found,) = self._session.run(["probabilities"], {"ids": ids, "lengths": lengths})
+            names = [each.name for each in self._session.get_inputs()]
+            fed = dict(zip(names, inputs, strict=True))
+            (found,) = self._session.run(["probabilities"], fed)
         except Exception as error:  # onnxruntime knows no class of errors of its own
             raise BundleError(f"ONNX Runtime can't run what was written: {error}") from error
         return np.asarray(found, np.float32)
@@ -97,7 +100,9 @@ class Agreement:
         largest: The largest difference between two probabilities.
         mean: The mean over the texts of each one's largest difference.
         expected_loss: The accuracy that is lost if the model's probabilities are true: a label
-            that changes costs what its probability lacks to the highest.
+            that changes costs what its probability lacks to the highest. With several labels a text
+            it is the accuracy of the single labels: one that changes costs the difference of its
+            probability to that of its absence.
     """
 
     n: int
@@ -122,25 +127,32 @@ class RowAccuracy:
 
 
 def check_made_up(
-    session: Session, ours: Probabilities, vocabulary: int, *, int8: bool
+    session: Session,
+    ours: Probabilities,
+    form: InputForm,
+    *,
+    int8: bool,
+    given: Labels | None = None,
 ) -> Agreement:
     """Compare the answers to made-up texts, in batches of 1 to 256 texts of 0 to 200 words.
 
-    Every word of the vocabulary stands in one of them, unless there are more than a million.
+    The form may allow for fewer. Every word of the vocabulary stands in one of them, unless there
+    are more than a million, or the form leaves that out.
 
     Args:
         session: The exported file.
         ours: What it is to agree with.
-        vocabulary: How many ids there are, padding included.
+        form: How texts come into the file.
         int8: Allow for weights of 8 bits.
+        given: Which labels a text has, where it may have several; None for the most probable.
 
     Raises:
         BundleError: The answers are further apart than is allowed.
     """
     expected, found = [], []
-    for batch in _made_up(vocabulary):
+    for batch in map(form.vary, _made_up(form)):
         expected.append(ours(batch))
-        found.append(_run(session, batch, classes=expected[-1].shape[1]))
+        found.append(_run(session, form.feed(batch), expected[-1].shape))
         largest = _apart(expected[-1], found[-1]).max()
         if not int8 and largest > FLOAT32_TOLERANCE:
             raise BundleError(
@@ -149,12 +161,11 @@ def check_made_up(
             )
     ours_all, found_all = np.concatenate(expected), np.concatenate(found)
     apart = _apart(ours_all, found_all)
-    chosen = ours_all[np.arange(len(ours_all)), found_all.argmax(axis=1)]
     agreement = Agreement(
         n=len(ours_all),
         largest=float(apart.max()),
         mean=float(apart.mean()),
-        expected_loss=float((ours_all.max(axis=1) - chosen).mean()),
+        expected_loss=_expected_loss(ours_all, found_all, given),
     )
     for what, found_apart, allowed in (
         ("probabilities are in the mean", agreement.mean, MEAN_TOLERANCE),
@@ -169,27 +180,35 @@ def check_made_up(
 
 
 def check_rows(
-    session: Session, texts: EncodedTexts, targets: NDArray[np.int64], ours: Probabilities
+    session: Session,
+    texts: EncodedTexts,
+    targets: NDArray[np.int64],
+    ours: Probabilities,
+    form: InputForm,
+    given: Labels | None = None,
 ) -> RowAccuracy:
-    """Compare the accuracy on labelled texts, in batches of up to 256 texts.
+    """Compare the accuracy on labelled texts, in batches of up to as many texts as the form says.
 
     Of so few rows that one is more than 0.3 points, one may be lost or won.
 
     Args:
         session: The exported file.
         texts: The texts.
-        targets: int64 [n], their classes.
+        targets: int64 [n], their classes; or [n, classes] of 0 and 1, and a text is right where all
+            of its labels are.
         ours: What it is to agree with.
+        form: How texts come into the file.
+        given: Which labels a text has, where it may have several; None for the most probable.
 
     Raises:
         BundleError: The accuracies are further apart than is allowed.
     """
-    right = (ours(texts).argmax(axis=1) == targets).sum()
+    right = _right(ours(texts), targets, given)
     exported = 0
-    for batch in bucketed(texts, batch_size=LARGEST_BATCH, rng=None):
-        answers = session.probabilities(batch.ids, batch.lengths).argmax(axis=1)
-        exported += int((answers == targets[batch.rows]).sum())
-    rows = RowAccuracy(len(texts), int(right), exported)
+    for batch in bucketed(texts, batch_size=form.largest_batch, rng=None):
+        answers = session.probabilities(*form.feed(texts.select(batch.rows)))
+        exported += _right(answers, targets[batch.rows], given)
+    rows = RowAccuracy(len(texts), right, exported)
     if abs(rows.exported - rows.ours) > max(1.0, ACCURACY_TOLERANCE * rows.n):
         raise BundleError(
             f"not written: with int8 the accuracy on {rows.n:,} rows is"
@@ -199,20 +218,39 @@ def check_rows(
     return rows
 
 
+def _right(
+    proba: NDArray[np.floating[Any]], targets: NDArray[np.int64], given: Labels | None
+) -> int:
+    """Count the texts that have the right label, or all the right ones."""
+    if given is None:
+        return int((proba.argmax(axis=1) == targets).sum())
+    return int((given(proba) == targets).all(axis=1).sum())
+
+
+def _expected_loss(ours: NDArray[np.float64], found: Floats, given: Labels | None) -> float:
+    if given is not None:
+        changed = given(ours) != given(found)
+        return float((changed * np.abs(2.0 * ours - 1.0)).mean())
+    chosen = ours[np.arange(len(ours)), found.argmax(axis=1)]
+    return float((ours.max(axis=1) - chosen).mean())
+
+
 def _apart(expected: NDArray[np.float64], found: Floats) -> NDArray[np.float64]:
     """Give each text's largest difference, float64 [n]; 1 where an answer is no number."""
     return np.asarray(np.nan_to_num(np.abs(expected - found), nan=1.0).max(axis=1))
 
 
-def _made_up(vocabulary: int) -> Iterator[EncodedTexts]:
+def _made_up(form: InputForm) -> Iterator[EncodedTexts]:
     """Make batches of texts whose words are drawn, each once before any comes again."""
     rng = np.random.default_rng(0)
-    lengths = [np.array([length]) for length in _ALONE]
+    lengths = [np.array([min(length, form.longest)]) for length in _ALONE]
     lengths.append(np.zeros(_EMPTY_TOGETHER, np.int64))
-    lengths += [_mixed(rng, size) for size in _TOGETHER]
-    while sum(map(np.sum, lengths)) < vocabulary and len(lengths) < _MOST_BATCHES:
-        lengths.append(_mixed(rng, LARGEST_BATCH))
-    words = rng.permutation(np.arange(PADDING + 1, vocabulary, dtype=np.int32))
+    sizes = [size for size in _TOGETHER if size <= form.largest_batch]
+    lengths += [_mixed(rng, size, form.longest) for size in sizes]
+    needed = form.vocabulary if form.covered else 0
+    while sum(map(np.sum, lengths)) < needed and len(lengths) < _MOST_BATCHES:
+        lengths.append(_mixed(rng, LARGEST_BATCH, form.longest))
+    words = rng.permutation(np.arange(PADDING + 1, form.vocabulary, dtype=np.int32))
     drawn = 0
     for batch in lengths:
         offsets = np.concatenate([[0], np.cumsum(batch if len(words) else 0 * batch)])
@@ -221,23 +259,19 @@ def _made_up(vocabulary: int) -> Iterator[EncodedTexts]:
         drawn += int(offsets[-1])
 
 
-def _mixed(rng: np.random.Generator, size: int) -> NDArray[np.int64]:
+def _mixed(rng: np.random.Generator, size: int, longest: int) -> NDArray[np.int64]:
     """Draw lengths, the shortest and the longest among them."""
-    lengths = rng.integers(0, LONGEST, size, endpoint=True)
-    lengths[:2] = 0, LONGEST
+    lengths = rng.integers(0, longest, size, endpoint=True)
+    lengths[:2] = 0, longest
     return rng.permutation(lengths)
 
 
-def _run(session: Session, texts: EncodedTexts, classes: int) -> Floats:
-    """Run texts as one batch, no wider than the longest: float32 [batch, classes]."""
-    lengths = texts.lengths
-    inside = np.arange(lengths.max()) < lengths[:, None]
-    ids = np.full(inside.shape, PADDING, np.int64)
-    ids[inside] = texts.ids
-    found = session.probabilities(ids, lengths)
-    if found.shape != (len(texts), classes):
+def _run(session: Session, inputs: Inputs, shape: tuple[int, ...]) -> Floats:
+    """Run a batch, no wider than its longest text: float32 [batch, classes]."""
+    found = session.probabilities(*inputs)
+    if found.shape != shape:
         raise BundleError(
             f"not written: ONNX Runtime gives {list(found.shape)} numbers where"
-            f" {[len(texts), classes]} belong"
+            f" {list(shape)} belong"
         )
     return found

@@ -44,27 +44,28 @@ def import_keras(
     truncate: Truncate = "front",
     overwrite: bool = False,
 ) -> Predictor:
-    """Take over a trained Keras 3 model: Embedding, LSTM and Dense over a legacy Tokenizer.
+    """Import a trained Keras 3 model of an Embedding, an LSTM and a Dense layer.
 
-    Nothing of the file is run, and Keras is not needed. What was taken for granted stands in
-    ``config.data["notes"]`` of the result.
+    No code of the file is run, and Keras need not be installed. Assumptions about the model are
+    listed in ``config.data["notes"]`` of the result.
 
     Args:
-        model: The file that Keras' ``model.save("model.keras")`` wrote.
-        tokenizer: A file that holds what the tokenizer's ``to_json()`` gave.
-        labels: The labels, in the order of the model's outputs.
-        out: The folder to write the model to; None writes nothing.
-        max_tokens: How many tokens of a text are read, if the model does not say.
-        truncate: Which end of a longer text is lost, ``front`` or ``end``.
-        overwrite: Replace a model that is at `out`.
+        model: The file written by ``model.save("model.keras")``.
+        tokenizer: A file with the output of the ``to_json()`` of a legacy ``Tokenizer``.
+        labels: The labels, in the order of the outputs of the model.
+        out: The folder to write the model to; None to write nothing.
+        max_tokens: Maximum number of tokens of a text, if the model does not define it.
+        truncate: Where longer texts are truncated: ``front``, the default of ``pad_sequences``, or
+            ``end``.
+        overwrite: Whether to replace an existing model at `out`.
 
     Returns:
-        The model, ready to predict. `wordgate.load(out)` gives it again.
+        The imported model.
 
     Raises:
-        BundleError: A file is missing or damaged, the model is of another shape, or `out` can't
-            be written.
-        SettingsError: `labels` or `max_tokens` don't fit the model.
+        BundleError: A file is missing or damaged, the architecture is not supported, or `out`
+            cannot be written.
+        SettingsError: `labels` or `max_tokens` do not fit the model.
     """
     model, tokenizer, names = Path(model), Path(tokenizer), _listed(labels)
     if out is not None:

@@ -20,8 +20,10 @@ from wordgate.models.base import (
     Description,
     Floats,
     check_arrays,
+    class_log_proba,
     encoder_of,
-    log_softmax,
+    is_multilabel,
+    multilabel_part,
     required,
 )
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
@@ -54,6 +56,7 @@ class AverageModel:
         bias: float32 [features], all that a text without any known word has.
         output: The layer over the hidden units of `mlp`; None for `logreg`.
         int8: Whether the rows are kept in bytes; they are `int8.round_to_int8` then.
+        multilabel: Whether a text may have several labels.
         family: `mlp` if there is such a layer, else `logreg`.
     """
 
@@ -63,6 +66,7 @@ class AverageModel:
     bias: Floats
     output: OutputLayer | None = None
     int8: bool = False
+    multilabel: bool = False
     family: str = field(init=False)
     n_threads = 1
 
@@ -80,7 +84,7 @@ class AverageModel:
             hidden = np.maximum(features, 0.0)
             # Not by BLAS, whose last bits depend on how many texts there are.
             features = np.einsum("nf,cf->nc", hidden, self.output.weights) + self.output.bias
-        return log_softmax(features)
+        return class_log_proba(features, self.multilabel)
 
     def with_threads(self, threads: int | None) -> "AverageModel":  # noqa: ARG002
         """Give the model itself, which predicts in one thread."""
@@ -99,7 +103,7 @@ class AverageModel:
         }
         if self.output is not None:
             arrays |= {"output.weights": self.output.weights, "output.bias": self.output.bias}
-        return {"encoder": self.encoder.state()}, arrays
+        return {"encoder": self.encoder.state(), **multilabel_part(self.multilabel)}, arrays
 
 
 def load_logreg(description: Description, arrays: Arrays) -> AverageModel:
@@ -125,7 +129,8 @@ def _from_state(description: Description, arrays: Arrays, *, hidden: bool) -> Av
     arrays, int8 = restore_int8("rows", arrays)
     _check_arrays(arrays, len(encoder.vocabulary), hidden=hidden)
     output = OutputLayer(arrays["output.weights"], arrays["output.bias"]) if hidden else None
-    return AverageModel(encoder, arrays["rows"], arrays["weights"], arrays["bias"], output, int8)
+    layers = (arrays["rows"], arrays["weights"], arrays["bias"], output)
+    return AverageModel(encoder, *layers, int8, is_multilabel(description))
 
 
 def averages(encoded: EncodedTexts, rows: Floats, weights: Floats) -> Floats:

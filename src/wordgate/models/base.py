@@ -12,6 +12,7 @@ from wordgate.text.encoder import TextEncoder
 Arrays = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
 Description = Mapping[str, Any]
+_MULTILABEL = "multilabel"
 
 
 class Model(Protocol):
@@ -26,7 +27,10 @@ class Model(Protocol):
         """Count the threads it predicts in."""
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Compute log-probabilities, float64 [n, classes]."""
+        """Compute log-probabilities, float64 [n, classes].
+
+        Those of a row sum to 1, unless a text may have several labels: then each stands alone.
+        """
 
     def state(self) -> tuple[Description, Arrays]:
         """Give all that a model is: what JSON can say, and its arrays."""
@@ -39,6 +43,39 @@ def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Turn logits [n, classes] into natural logarithms of probabilities, float64 [n, classes]."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def log_sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Turn each logit into the natural logarithm of its own probability, float64 alike."""
+    return np.asarray(-np.logaddexp(0.0, -logits.astype(np.float64)))
+
+
+def class_log_proba(logits: NDArray[np.floating[Any]], multilabel: bool) -> NDArray[np.float64]:
+    """Turn logits [n, classes] into log-probabilities, float64 [n, classes].
+
+    Args:
+        logits: The scores of the labels.
+        multilabel: Whether a text may have several labels, each with a probability of its own;
+            those of a row sum to 1 otherwise.
+    """
+    return log_sigmoid(logits) if multilabel else log_softmax(logits)
+
+
+def is_multilabel(description: Description) -> bool:
+    """Tell whether a saved model gives each label a probability of its own.
+
+    Raises:
+        BundleError: The description says neither yes nor no.
+    """
+    found = description.get(_MULTILABEL, False)
+    if not isinstance(found, bool):
+        raise BundleError(f"the model's {_MULTILABEL} is {found!r:.80}; it must be true or false")
+    return found
+
+
+def multilabel_part(multilabel: bool) -> Description:
+    """Give the part of a description that `is_multilabel` reads; none for one label a text."""
+    return {_MULTILABEL: True} if multilabel else {}
 
 
 def required(parts: Mapping[str, Any], name: str) -> Any:

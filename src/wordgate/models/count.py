@@ -4,20 +4,31 @@ It sees which words stand in a text and which stand side by side, and nothing th
 apart. That makes it what a model that reads word order has to beat.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.base import Arrays, Description, log_softmax, required
+from wordgate.models.base import (
+    Arrays,
+    Description,
+    class_log_proba,
+    is_multilabel,
+    multilabel_part,
+    required,
+)
+from wordgate.text.encoder import EncodedTexts
 from wordgate.text.ngrams import ANALYZERS, NgramVectorizer, SparseRows
 
 # Before softmax, of a class that had no rows in training: its probability is 0 in float64, its
 # logarithm finite.
 ABSENT_LOGIT = -1e4
+FIRST_ID = 1
+"""What is added to an n-gram's number where texts are ids, of which 0 pads."""
+
 _TEXTS_AT_ONCE = 512
 
 
@@ -28,6 +39,7 @@ class CountModel:
         vectorizers: The kinds of n-grams; their n-grams are numbered one after another.
         coefficients: float32 or float64 [ngrams, classes], of all vectorizers.
         intercepts: float64 [classes].
+        multilabel: Whether a text may have several labels.
     """
 
     family = "count"
@@ -38,10 +50,12 @@ class CountModel:
         vectorizers: Sequence[NgramVectorizer],
         coefficients: NDArray[np.floating[Any]],
         intercepts: NDArray[np.float64],
+        multilabel: bool = False,
     ):
         self.vectorizers = tuple(vectorizers)
         self.coefficients = coefficients
         self.intercepts = intercepts
+        self.multilabel = multilabel
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Give the natural logarithm of every class's probability.
@@ -53,13 +67,48 @@ class CountModel:
             float64 [n, classes], one row a text.
         """
         logits = np.tile(self.intercepts, (len(texts), 1))
-        ends = np.cumsum([0, *map(len, self.vectorizers)])
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = texts[start : start + _TEXTS_AT_ONCE]
-            for vectorizer, (first, end) in zip(self.vectorizers, pairwise(ends), strict=True):
+            for vectorizer, (first, end) in self.numbering():
                 sums = _sum_by_text(self.coefficients[first:end], vectorizer.transform(part))
                 logits[start : start + len(part)] += sums
-        return log_softmax(logits)
+        return class_log_proba(logits, self.multilabel)
+
+    def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
+        """Compute log-probabilities of texts that are ids already, as `encode` gives them.
+
+        Returns:
+            float64 [n, classes].
+        """
+        logits = np.tile(self.intercepts, (len(encoded), 1))
+        rows, ngrams = encoded.rows, encoded.ids.astype(np.int64) - FIRST_ID
+        for vectorizer, (first, end) in self.numbering():
+            own = (first <= ngrams) & (ngrams < end)
+            lengths = np.bincount(rows[own], minlength=len(encoded))
+            weighed = vectorizer.weigh(ngrams[own] - first, lengths)
+            logits += _sum_by_text(self.coefficients[first:end], weighed)
+        return class_log_proba(logits, self.multilabel)
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Turn texts into the ids of their known n-grams, each as often as it occurs.
+
+        Returns:
+            An n-gram's id is its number plus `FIRST_ID`; those of the first kind come first.
+        """
+        found = [vectorizer.lookup(texts) for vectorizer in self.vectorizers]
+        rows = [np.repeat(np.arange(len(texts)), lengths) for _, lengths in found]
+        order = np.concatenate(rows).argsort(kind="stable")
+        ids = [
+            own + first + FIRST_ID
+            for (own, _), (_, (first, _)) in zip(found, self.numbering(), strict=True)
+        ]
+        offsets = np.concatenate([[0], np.cumsum(sum(lengths for _, lengths in found))])
+        return EncodedTexts(np.concatenate(ids)[order].astype(np.int32), offsets)
+
+    def numbering(self) -> Iterator[tuple[NgramVectorizer, tuple[int, int]]]:
+        """Give each kind of n-grams with the number of its first one, and that behind its last."""
+        ends = accumulate(map(len, self.vectorizers), initial=0)
+        return zip(self.vectorizers, pairwise(ends), strict=True)
 
     def with_threads(self, threads: int | None) -> "CountModel":  # noqa: ARG002
         """Give the model itself, which predicts in one thread."""
@@ -83,14 +132,15 @@ class CountModel:
         for vectorizer in self.vectorizers:
             if vectorizer.frequencies is not None:
                 arrays[f"{vectorizer.analyzer}.frequencies"] = vectorizer.frequencies
-        return {"blocks": described}, arrays
+        return {"blocks": described, **multilabel_part(self.multilabel)}, arrays
 
     @classmethod
     def from_state(cls, description: Description, arrays: Arrays) -> "CountModel":
         """Make the model again from what :meth:`state` gave.
 
         Args:
-            description: ``blocks``, the kinds of n-grams.
+            description: ``blocks``, the kinds of n-grams; ``multilabel`` if a text may have several
+                labels.
             arrays: ``coefficients``, ``intercepts``, and the frequencies of weighted blocks.
 
         Returns:
@@ -112,7 +162,8 @@ class CountModel:
             raise BundleError("the saved count model has two blocks of the same kind")
         coefficients, intercepts = required(arrays, "coefficients"), required(arrays, "intercepts")
         _check_shapes(sum(map(len, vectorizers)), coefficients, intercepts)
-        return cls(vectorizers, coefficients, intercepts.astype(np.float64))
+        multilabel = is_multilabel(description)
+        return cls(vectorizers, coefficients, intercepts.astype(np.float64), multilabel)
 
 
 def _sum_by_text(coefficients: NDArray[np.floating[Any]], rows: SparseRows) -> NDArray[np.float64]:

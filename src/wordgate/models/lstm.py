@@ -20,8 +20,10 @@ from wordgate.models.base import (
     Model,
     check_arrays,
     check_needed,
+    class_log_proba,
     encoder_of,
-    log_softmax,
+    is_multilabel,
+    multilabel_part,
     required,
 )
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
@@ -53,6 +55,7 @@ class Network:
         pooling: What is pooled over time, of `POOLINGS`, in this order.
         int8: Whether word vectors are kept in bytes; they are `int8.round_to_int8` then.
         kernel: What computes, of `KERNELS`.
+        multilabel: Whether a text may have several labels.
     """
 
     embedding: Floats
@@ -62,9 +65,12 @@ class Network:
     pooling: tuple[str, ...]
     int8: bool = False
     kernel: str = NUMPY
+    multilabel: bool = False
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, pooling: tuple[str, ...]) -> "Network":
+    def from_arrays(
+        cls, arrays: Arrays, pooling: tuple[str, ...], *, multilabel: bool = False
+    ) -> "Network":
         """Build the network that `arrays` were taken from.
 
         Raises:
@@ -87,6 +93,7 @@ class Network:
             output_bias=required(arrays, "output.bias"),
             pooling=pooling,
             int8=int8,
+            multilabel=multilabel,
         )
 
     def in_int8(self) -> "Network":
@@ -136,7 +143,7 @@ class Network:
                 one.prepare(encoded.ids)
             batches = bucketed(encoded, batch_size=PREDICTION_BATCH, rng=None)
             parallel_for(score, batches, threads=threads)
-        return log_softmax(logits)
+        return class_log_proba(logits, self.multilabel)
 
     @cached_property
     def _forward_passes(self) -> tuple[LSTMForward, ...]:
@@ -198,7 +205,11 @@ class LSTMModel:
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the encoder and the kinds of pooling, and the weights by their names."""
-        description = {"encoder": self.encoder.state(), "pooling": list(self.network.pooling)}
+        description = {
+            "encoder": self.encoder.state(),
+            "pooling": list(self.network.pooling),
+            **multilabel_part(self.network.multilabel),
+        }
         return description, self.network.arrays()
 
     @classmethod
@@ -210,7 +221,7 @@ class LSTMModel:
         """
         pooling = _checked_pooling(required(description, "pooling"))
         encoder = encoder_of(description)
-        network = Network.from_arrays(arrays, pooling)
+        network = Network.from_arrays(arrays, pooling, multilabel=is_multilabel(description))
         check_needed(arrays, network.arrays())
         _check_shapes(network, len(encoder.vocabulary))
         return cls(encoder, network)
@@ -319,7 +330,8 @@ def prefix_predictions(network: Network, ids: NDArray[np.int32]) -> PrefixPredic
         states = hidden_states(network.directions[0], network.embedding[ids])
         pooled = np.hstack([_pooled(states.hidden, kind) for kind in network.pooling])
         logits = pooled @ network.output_weights.T + network.output_bias
-    return PrefixPredictions(log_softmax(logits), states.gates, states.memory_change())
+    log_proba = class_log_proba(logits, network.multilabel)
+    return PrefixPredictions(log_proba, states.gates, states.memory_change())
 
 
 def hidden_states(direction: Direction, vectors: NDArray[np.float32]) -> HiddenStates:

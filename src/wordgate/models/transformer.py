@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import BundleError
-from wordgate.models.base import Arrays, Description, required
+from wordgate.models.base import Arrays, Description, is_multilabel, multilabel_part, required
 from wordgate.runtime.cpu import wait_asleep
 from wordgate.runtime.packages import require_extra
 from wordgate.text.subwords import SubwordEncoder
 
 if TYPE_CHECKING:
     from wordgate.models.transformer_network import TransformerNetwork
+    from wordgate.text.encoder import EncodedTexts
 
 POOLING = "mean"
 _TEXTS_AT_ONCE = 16_384  # their ids stand in memory together
@@ -53,12 +54,13 @@ class TransformerModel:
         """Compute log-probabilities, float64 [n, classes]."""
         parts = [texts[i : i + _TEXTS_AT_ONCE] for i in range(0, len(texts), _TEXTS_AT_ONCE)]
         answers = [
-            self.network.log_proba(
-                self.encoder.encode(part, threads=self.threads), threads=self.threads
-            )
-            for part in parts
+            self.log_proba_of(self.encoder.encode(part, threads=self.threads)) for part in parts
         ]
         return np.concatenate([np.zeros((0, self.network.n_classes)), *answers])
+
+    def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
+        """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""
+        return self.network.log_proba(encoded, threads=self.threads)
 
     def state(self) -> tuple[Description, Arrays]:
         """Give the tokenizer and the network's form, and the weights by their names."""
@@ -66,6 +68,7 @@ class TransformerModel:
             "config": dict(self.network.config),
             "pad_id": self.network.pad_id,
             "pooling": POOLING,
+            **multilabel_part(self.network.multilabel),
             **self.encoder.state(),
         }
         return description, self.network.arrays()
@@ -90,7 +93,9 @@ class TransformerModel:
             )
         if not isinstance(config, Mapping):
             raise BundleError(f"the model's config is {config!r:.80}, not an object of named parts")
-        network = TransformerNetwork.from_arrays(config, pad_id, arrays)
+        network = TransformerNetwork.from_arrays(
+            config, pad_id, arrays, multilabel=is_multilabel(description)
+        )
         encoder = SubwordEncoder.from_state(description)
         if encoder.vocab_size > network.vocab_size:
             raise BundleError(

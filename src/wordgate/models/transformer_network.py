@@ -84,12 +84,25 @@ class TransformerNetwork:
         config: The encoder's description, as `plain_config` leaves it.
         modules: ``encoder``, ``dropout`` and ``head``.
         pad_id: The encoder's own id of padding.
+        multilabel: Whether a text may have several labels.
     """
 
-    def __init__(self, config: Mapping[str, Any], modules: torch.nn.ModuleDict, pad_id: int):
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        modules: torch.nn.ModuleDict,
+        pad_id: int,
+        multilabel: bool = False,
+    ):
         self.config = config
         self.modules = modules
         self.pad_id = pad_id
+        self.multilabel = multilabel
+
+    @property
+    def encoder_config(self) -> Any:
+        """Give transformers' own object of the encoder's description, defaults filled in."""
+        return self.modules["encoder"].config
 
     @property
     def n_classes(self) -> int:
@@ -110,15 +123,40 @@ class TransformerNetwork:
     def max_length(self) -> int:
         """Count the subwords of the longest text that can be read."""
         limits = [int(self.config.get("max_position_embeddings", 0)) or 2**31]
-        for name, module in self.modules.named_modules():
-            if isinstance(module, torch.nn.Embedding) and name.endswith("position_embeddings"):
-                # RoBERTa and its kin count positions from behind the padding's.
-                before = 0 if module.padding_idx is None else module.padding_idx + 1
-                limits.append(module.num_embeddings - before)
+        for module in self._position_embeddings():
+            before = 0 if module.padding_idx is None else module.padding_idx + 1
+            limits.append(module.num_embeddings - before)
         return min(limits)
 
+    @property
+    def position_padding(self) -> int | None:
+        """Give the position and the id of padding, behind which RoBERTa and its kin count."""
+        return next((module.padding_idx for module in self._position_embeddings()), None)
+
+    @torch.inference_mode()
+    def position_bias(self) -> NDArray[np.float32] | None:
+        """Compute what MPNet adds to the attention of a subword to one so far behind or ahead.
+
+        Returns:
+            float32 [2 * max_length - 1, heads], from the farthest behind to the farthest ahead;
+            None for encoders without.
+        """
+        layers = getattr(self.modules["encoder"], "encoder", None)
+        compute = getattr(layers, "compute_position_bias", None)
+        if compute is None:
+            return None
+        (bias,) = compute(torch.zeros(1, self.max_length, 1))  # [heads, time, time]
+        ahead, behind = bias[:, 0, :], bias[:, 1:, 0]
+        found: NDArray[np.float32] = torch.cat([behind.flip(1), ahead], dim=1).T.numpy()
+        return found
+
+    def _position_embeddings(self) -> Iterator[torch.nn.Embedding]:
+        for name, module in self.modules.named_modules():
+            if isinstance(module, torch.nn.Embedding) and name.endswith("position_embeddings"):
+                yield module
+
     def logits(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Score texts before softmax.
+        """Score texts, before softmax or sigmoid.
 
         Args:
             ids: int64 [batch, time], the encoder's ids plus `FIRST_ID`; 0 beyond a text's length.
@@ -187,13 +225,20 @@ class TransformerNetwork:
             for batch in bucketed(encoded, batch_size=_BATCH_SIZE, rng=None, round_to=_ROUND_TO):
                 ids, lengths = torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths)
                 logits = self.logits(ids.to(device), lengths.to(device)).double()
-                answers[batch.rows] = torch.log_softmax(logits, dim=1).cpu().numpy()
+                answers[batch.rows] = self._log_proba(logits).cpu().numpy()
         self.modules.train(was_training)
         return answers
 
+    def _log_proba(self, logits: torch.Tensor) -> torch.Tensor:
+        """Turn logits [batch, classes] into log-probabilities."""
+        if self.multilabel:
+            return torch.nn.functional.logsigmoid(logits)
+        return torch.log_softmax(logits, dim=1)
+
     def copy(self) -> TransformerNetwork:
         """Copy it with its weights as they are now."""
-        return TransformerNetwork(self.config, deepcopy(self.modules), self.pad_id)
+        modules = deepcopy(self.modules)
+        return TransformerNetwork(self.config, modules, self.pad_id, self.multilabel)
 
     def in_precision(self, precision: torch.dtype, device: torch.device) -> TransformerNetwork:
         """Copy it to a device with all weights in a precision, to predict.
@@ -217,7 +262,12 @@ class TransformerNetwork:
 
     @classmethod
     def from_arrays(
-        cls, config: Mapping[str, Any], pad_id: object, arrays: Arrays
+        cls,
+        config: Mapping[str, Any],
+        pad_id: object,
+        arrays: Arrays,
+        *,
+        multilabel: bool = False,
     ) -> TransformerNetwork:
         """Build the network again from its description and what `arrays` gave.
 
@@ -239,6 +289,7 @@ class TransformerNetwork:
         # A copy: the arrays of a bundle may be read-only, and another model may share them.
         weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
         network.modules.load_state_dict(weights, strict=True)
+        network.multilabel = multilabel
         return network
 
 

@@ -4,18 +4,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from wordgate.evaluation.calibration import apply_temperature
+from wordgate.evaluation.multilabel import log_complement
 from wordgate.models.average import AverageModel
 from wordgate.models.base import Model
 from wordgate.models.count import CountModel
 from wordgate.models.lstm import LSTMModel, prefix_predictions
 from wordgate.models.transformer import TransformerModel
+from wordgate.prediction.decision import DecisionRule
 from wordgate.text.encoder import EncodedTexts, TextEncoder
 from wordgate.text.normalizer import tokens_with_offsets
 
@@ -26,10 +28,9 @@ _EXACT = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=
 # Of the JSON Schema that a server gives of an explanation.
 
 _COURSE_MEANS: dict[Literal["states", "prefixes"], str] = {
-    "states": "The verdict after each word is the LSTM's own, from the states it has so far while"
-    " it reads the text once; no later word has a part in it.",
-    "prefixes": "The verdict after each word is the model's prediction for the text up to there, as"
-    " if it ended with that word.",
+    "states": "The prediction after each word is computed from the hidden state of the LSTM at this"
+    " word; later words have no influence on it.",
+    "prefixes": "The prediction after each word is the prediction for the text up to this word.",
 }
 _WORDS_NAMED = 5
 MOST_WORDS = 512
@@ -42,12 +43,12 @@ _COUNTED = re.compile(r"\w+|[^\w\s]+")
 
 @dataclass(frozen=True)
 class Gates:
-    """An LSTM's gates at a word, from 0 (closed) to 1 (open): means over the hidden units.
+    """The gates of an LSTM at a word, from 0 (closed) to 1 (open): means over the hidden units.
 
     Attributes:
-        input: How much of the word was let into the memory.
-        forget: How much of the memory before it was kept.
-        output: How much of the memory was shown.
+        input: Input gate: how much of the word is added to the cell state.
+        forget: Forget gate: how much of the previous cell state is kept.
+        output: Output gate: how much of the cell state is passed on.
     """
 
     __pydantic_config__ = _EXACT
@@ -65,10 +66,11 @@ class ExplainedWord:
         word: The model's own token: perhaps lower-cased, a class such as ``<url>``, shortened.
         start: Offset in the text of the first character it was made of, in code points.
         end: Offset behind the last one.
-        known: Whether the model learned anything of it.
-        probabilities: By label, the verdict after reading up to and with this word.
-        effect: How much the probability of the whole text's verdict falls when the word is left
-            out: above 0 the word speaks for the verdict, below 0 against it.
+        known: Whether the word is in the vocabulary of the model.
+        probabilities: The probability of each label after this word.
+        effect: Attribution by occlusion: how much the probability of the predicted label falls
+            when the word is left out, or its log-odds if a text can have several labels. A positive
+            word supports the prediction.
         effects: The same for every label.
         gates: An LSTM's gates at this word; None where there are none.
         memory_change: How much the word changed an LSTM's memory: the mean over its hidden units
@@ -90,21 +92,25 @@ class ExplainedWord:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a text was given its label, word by word.
+    """Explanation of a prediction, word by word. A notebook displays it as HTML.
 
-    In a notebook it shows itself.
+    The effect of a word is its attribution by occlusion, as in Li, Monroe & Jurafsky (2016),
+    "Understanding neural networks through representation erasure".
 
     Attributes:
         text: The text.
-        label: The verdict.
+        label: The predicted label.
         probability: Its probability.
-        probabilities: By label, those of `Predictor.predict_proba`.
-        course: Where the words' probabilities come from: ``states``, those of an LSTM while it
-            read the text once; or ``prefixes``, predictions for each beginning of the text.
+        probabilities: The probability of each label, as from `Predictor.predict_proba`.
+        course: How the probabilities after each word were computed: from the hidden states of an
+            LSTM (``states``), or by predicting each prefix of the text (``prefixes``).
         course_means: The same in a sentence.
-        start: By label, the verdict before any word.
-        words: The model's words in order; their spans ascend and don't overlap.
-        remarks: What a reader should know, such as unknown words or a text cut short.
+        start: The probability of each label before the first word.
+        words: The tokens of the model, in order, each with `word`, `start` and `end` (offsets in
+            the text, in code points), `known`, `probabilities`, `effect`, `effects`, `gates`
+            (`input`, `forget` and `output`, means over the hidden units) and `memory_change` (mean
+            absolute change of the cell state). The last two are None unless the model is an LSTM.
+        remarks: Remarks, such as unknown words or a truncated text.
     """
 
     __pydantic_config__ = _EXACT
@@ -119,18 +125,64 @@ class Explanation:
     words: tuple[ExplainedWord, ...]
     remarks: tuple[str, ...]
 
+    effect_means: ClassVar[Literal["probability", "log-odds"]] = "probability"
+    """What an effect is a change of."""
+    effect_scale: ClassVar[float] = 1.0
+    """How large an effect is that counts as much as 1 does of a probability."""
+
     def likely_first(self) -> list[tuple[str, float]]:
-        """Order the labels and their probabilities, the verdict first."""
+        """Return the labels with their probabilities, the most probable first."""
         return sorted(self.probabilities.items(), key=lambda one: (one[0] != self.label, -one[1]))
 
     def to_json(self) -> dict[str, Any]:
-        """Give the same in types that JSON has."""
+        """Return the explanation as JSON values."""
         return {**asdict(self), "words": list(map(asdict, self.words)), "remarks": [*self.remarks]}
 
     def _repr_html_(self) -> str:
         from wordgate.prediction.explanation_html import html_of
 
         return html_of(self)
+
+
+@dataclass(frozen=True)
+class LabelExplanation(Explanation):
+    """Why a text is given one of several labels, or why not, word by word.
+
+    The label is `label`, given or not; an effect is how much its log-odds fall without the word:
+    the natural logarithm of p / (1 - p).
+
+    Attributes:
+        labels: The labels that the text is given, the most probable first.
+        threshold: The probability from which on the explained label is given.
+        effect_unit: What `effect` and `effects` of a word are a change of.
+    """
+
+    labels: tuple[str, ...]
+    threshold: Share
+    effect_unit: Literal["log-odds"] = "log-odds"
+
+    effect_means: ClassVar[Literal["probability", "log-odds"]] = "log-odds"
+    effect_scale: ClassVar[float] = 5.0  # near 0.5 the log-odds change 4 to 5 times as fast
+
+    def given_and_others(self) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+        """Give the labels that the text has, and the others, each with its probability."""
+        likely_first = sorted(self.probabilities.items(), key=lambda one: -one[1])
+        return (
+            [(label, share) for label, share in likely_first if label in self.labels],
+            [(label, share) for label, share in likely_first if label not in self.labels],
+        )
+
+    def verdict(self) -> str:
+        """Say whether the explained label is given, and why."""
+        given = "given" if self.label in self.labels else "not given"
+        return (
+            f"Explained: {self.label}, which is {given}; its probability is {self.probability:.3f},"
+            f" its threshold {self.threshold:.3g}."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the same in types that JSON has."""
+        return {**super().to_json(), "labels": [*self.labels]}
 
 
 class TextWord(NamedTuple):
@@ -283,55 +335,119 @@ def _is_counted(model: CountModel, word: str) -> bool:
     return any(len(vectorizer.lookup([word])[0]) > 0 for vectorizer in model.vectorizers)
 
 
-def explain(model: Model, labels: Sequence[str], temperature: float, text: str) -> Explanation:
-    """Explain a model's verdict on a text.
+def explain(
+    model: Model,
+    labels: Sequence[str],
+    temperature: float,
+    text: str,
+    rule: DecisionRule | None = None,
+) -> Explanation:
+    """Explain the prediction of a model for a text.
 
     Args:
-        model: Of any family.
+        model: Of any family, of one label a text.
         labels: What its columns mean.
         temperature: What its log-probabilities are divided by.
         text: Without lone surrogates.
+        rule: What the verdict follows by; None for the most probable label.
     """
+    rule = rule or DecisionRule(tuple(labels))
+    parts = _predicted(model, temperature, text)
+    whole = np.exp(parts.whole)
+    verdict = int(rule.columns(whole)[0])
+    effects = whole - np.exp(parts.without)
+    return Explanation(**_facts(parts, text, labels, verdict, effects))
+
+
+def explain_label(
+    model: Model, rule: DecisionRule, temperature: float, text: str, label: str | None = None
+) -> LabelExplanation:
+    """Explain why a text is given one of several labels, or why not.
+
+    Args:
+        model: Of any family, of several labels a text.
+        rule: Its labels and thresholds.
+        temperature: What its log-odds are divided by.
+        text: Without lone surrogates.
+        label: The label; None for the most probable one.
+    """
+    parts = _predicted(model, temperature, text, multilabel=True)
+    whole, labels = np.exp(parts.whole), rule.labels
+    column = int(whole[0].argmax()) if label is None else labels.index(label)
+    effects = _log_odds(parts.whole) - _log_odds(parts.without)
+    (given,) = rule.answers(whole)
+    assert isinstance(given, tuple)  # noqa: S101 - as the rule is of several labels
+    return LabelExplanation(
+        **_facts(parts, text, labels, column, effects),
+        labels=given,
+        threshold=(rule.thresholds or ())[column],
+    )
+
+
+class _Predicted(NamedTuple):
+    """Log-probabilities, calibrated: of the text, on the way through it, and without each word.
+
+    ``whole`` is float64 [1, classes], ``after`` [words + 1, classes], ``without`` [words, classes].
+    """
+
+    parsed: TokenizedText | RawText
+    shown: "_Trajectory"
+    whole: Numbers
+    after: Numbers
+    without: Numbers
+
+
+def _predicted(
+    model: Model, temperature: float, text: str, *, multilabel: bool = False
+) -> _Predicted:
     parsed = explainable_text(model, text)
     shown = _states(parsed) or _Trajectory("prefixes", parsed.prefix_log_proba())
+    found = (model.log_proba([text]), shown.log_proba, parsed.occluded_log_proba())
+    whole, after, without = (apply_temperature(one, temperature, multilabel) for one in found)
+    return _Predicted(parsed, shown, whole, after, without)
 
-    def proba(log_proba: Numbers) -> Numbers:
-        return np.exp(apply_temperature(log_proba, temperature))
+
+def _log_odds(log_proba: Numbers) -> Numbers:
+    return log_proba - log_complement(log_proba)
+
+
+def _facts(
+    parts: _Predicted, text: str, labels: Sequence[str], column: int, effects: Numbers
+) -> dict[str, Any]:
+    """Give the fields of an explanation of a column; `effects` are float64 [words, classes]."""
 
     def by_label(row: Numbers) -> dict[str, float]:
         return dict(zip(labels, row.tolist(), strict=True))
 
-    whole, after = proba(model.log_proba([text]))[0], proba(shown.log_proba)
-    effects = whole - proba(parsed.occluded_log_proba())
-    verdict = int(whole.argmax())
+    whole, after, shown = np.exp(parts.whole)[0], np.exp(parts.after), parts.shown
     words = [
         ExplainedWord(
             *word,
             probabilities=by_label(after[i + 1]),
-            effect=float(effects[i, verdict]),
+            effect=float(effects[i, column]),
             effects=by_label(effects[i]),
             gates=shown.gates.get(i),
             memory_change=shown.memory_change.get(i),
         )
-        for i, word in enumerate(parsed.words)
+        for i, word in enumerate(parts.parsed.words)
     ]
-    return Explanation(
-        text=text,
-        label=labels[verdict],
-        probability=float(whole[verdict]),
-        probabilities=by_label(whole),
-        course=shown.kind,
-        course_means=_COURSE_MEANS[shown.kind],
-        start=by_label(after[0]),
-        words=tuple(words),
-        remarks=tuple(_remarks(parsed)),
-    )
+    return {
+        "text": text,
+        "label": labels[column],
+        "probability": float(whole[column]),
+        "probabilities": by_label(whole),
+        "course": shown.kind,
+        "course_means": _COURSE_MEANS[shown.kind],
+        "start": by_label(after[0]),
+        "words": tuple(words),
+        "remarks": tuple(_remarks(parts.parsed)),
+    }
 
 
 class _Trajectory(NamedTuple):
-    """The verdict after 0, 1, 2 ... words: `log_proba` is float64 [words + 1, classes].
+    """The predictions after 0, 1, 2 ... words: `log_proba` is float64 [words + 1, classes].
 
-    Gates and changes of the memory stand by the number of the word, where there are any.
+    Gates and changes of the cell state are by the number of the word; empty unless there are any.
     """
 
     kind: Literal["states", "prefixes"]
@@ -361,19 +477,19 @@ def _states(parsed: TokenizedText | RawText) -> _Trajectory | None:
 def _remarks(parsed: TokenizedText | RawText) -> Iterator[str]:
     words = parsed.words
     if not words:
-        yield "The text has no words: the verdict is the model's on no words at all."
+        yield "The model reads no words of this text: the prediction is that for an empty text."
         return
     if parsed.n_read < parsed.n_words:
         which = "last" if parsed.from_end else "first"
         yield f"The model reads the {which} {parsed.n_read:,} of {parsed.n_words:,} words."
     if len(words) < parsed.n_read:
         yield (
-            f"Explained are the first {len(words):,} of {parsed.n_read:,} words; the verdict is on"
-            " all of them."
+            f"Only the first {len(words):,} of {parsed.n_read:,} words are explained; the"
+            " prediction uses all of them."
         )
     unknown = [word.word for word in words if not word.known]
     if len(unknown) == len(words):
-        yield f"The model knows none of the words: its verdict says little.{_fate(parsed)}"
+        yield f"All words are unknown to the model: the prediction is unreliable.{_fate(parsed)}"
     elif unknown:
         distinct = list(dict.fromkeys(unknown))
         more = ", ..." if len(distinct) > _WORDS_NAMED else ""
@@ -384,9 +500,9 @@ def _remarks(parsed: TokenizedText | RawText) -> Iterator[str]:
 
 
 def _fate(parsed: TokenizedText | RawText) -> str:
-    """Say what becomes of unknown words."""
+    """Describe how the model treats unknown words."""
     if not isinstance(parsed, TokenizedText):
         return ""
     if parsed.model.encoder.vocabulary.unknown is None:
-        return " It passes over unknown words."
-    return " All unknown words are one and the same word to it."
+        return " It ignores unknown words."
+    return " It treats all unknown words as the same word."

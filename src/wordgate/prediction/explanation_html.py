@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from wordgate.prediction.explanation import ExplainedWord, Explanation
+from wordgate.prediction.explanation import ExplainedWord, Explanation, LabelExplanation
 from wordgate.svg import TEXT_SIZE, element, fitted, picture, plain
 
 FOR, AGAINST = (38, 120, 190), (214, 110, 20)
@@ -21,11 +21,12 @@ _LINES = ("#3a8bd0", "#d9782a", "#8a8f98")
 _DASHES = (None, "6 3", "2 3")
 _HEIGHT, _PLOT, _TOP, _LEFT = 210.0, 130.0, 10.0, 34.0
 _RIGHT, _WIDTH, _LABEL_ROOM = 560.0, 700.0, 64.0
+_CLOSE = "margin:.2em 0"
 _MOST_NAMED = 40  # words whose names have room below the course
 
 
 def html_of(explanation: Explanation) -> str:
-    """Show an explanation: verdict, coloured words, course, remarks, and all numbers on demand."""
+    """Render an explanation: prediction, coloured words, chart, remarks, and a folded table."""
     quiet = "margin:.2em 0;opacity:.75;font-size:.9em"
     parts = [_verdict(explanation)]
     if explanation.words:
@@ -35,28 +36,41 @@ def html_of(explanation: Explanation) -> str:
             _course(explanation),
             element("p", explanation.course_means, style=quiet),
         ]
-    parts += [
-        element("p", f"Note: {plain(one)}", style="margin:.2em 0") for one in explanation.remarks
-    ]
+    parts += [element("p", f"Note: {plain(one)}", style=_CLOSE) for one in explanation.remarks]
     if explanation.words:
         parts.append(_table(explanation))
     return str(element("div", *parts, style="max-width:46em;line-height:1.5"))
 
 
 def _verdict(explanation: Explanation) -> Markup:
+    if isinstance(explanation, LabelExplanation):
+        return _labels(explanation)
     others = [
         f"{plain(label)} {share:.3f}"
         for label, share in explanation.likely_first()
         if label != explanation.label
     ]
     verdict = element("b", f"{plain(explanation.label)} {explanation.probability:.3f}")
-    return element("p", verdict, " · ".join(["", *others]), style="margin:.2em 0")
+    return element("p", verdict, " · ".join(["", *others]), style=_CLOSE)
+
+
+def _labels(explanation: LabelExplanation) -> Markup:
+    given, others = (
+        [f"{plain(label)} {share:.3f}" for label, share in shares]
+        for shares in explanation.given_and_others()
+    )
+    shown = element("b", " · ".join(given) or "no label")
+    not_given = f" (not given: {', '.join(others)})" if others else ""
+    lines = (element("p", shown, not_given, style=_CLOSE),
+             element("p", plain(explanation.verdict()), style=_CLOSE))  # fmt: skip
+    return Markup().join(lines)
 
 
 def _sentence(explanation: Explanation) -> Markup:
-    """Write the text with its words washed by their effects; the rest of it stays as it is."""
+    """Write the text, with the background of each word coloured by its effect."""
     text, done = explanation.text, 0
-    scale = max([_LEAST_SCALE, *(abs(word.effect) for word in explanation.words)])
+    least = _LEAST_SCALE * explanation.effect_scale
+    scale = max([least, *(abs(word.effect) for word in explanation.words)])
     parts: list[str] = []
     for word in explanation.words:
         parts += [plain(text[done : word.start]), _word(explanation, word, scale)]
@@ -81,14 +95,15 @@ def _word(explanation: Explanation, word: ExplainedWord, scale: float) -> Markup
 
 def _legend(explanation: Explanation) -> str:
     label = plain(explanation.label)
+    fall = "probability falls" if explanation.effect_means == "probability" else "log-odds fall"
     return (
-        f"Underlined: words that speak for {label}, whose probability falls without them. Dotted:"
-        " words that speak against it."
+        f"Underlined: words that support {label}; its {fall} without them. Dotted: words that"
+        " oppose it."
     )
 
 
 def _course(explanation: Explanation) -> Markup:
-    """Draw the probabilities of the likeliest labels before any word and after each."""
+    """Draw the probabilities of the most probable labels before the first word and after each."""
     n = len(explanation.words)
     labels = [label for label, _ in explanation.likely_first()[: len(_LINES)]]
     xs = [_LEFT + (_RIGHT - _LEFT) * i / max(1, n) for i in range(n + 1)]
@@ -116,7 +131,7 @@ def _course(explanation: Explanation) -> Markup:
 
 
 def _name(word: ExplainedWord, x: float) -> Markup:
-    """Write a word below its place, aslant."""
+    """Write a rotated word below its position."""
     y = _TOP + _PLOT + 14.0
     name = fitted(word.word, 1.3 * _LABEL_ROOM)
     return _text(name, x, y, text_anchor="end", transform=f"rotate(-45 {x:.1f} {y:.1f})")
@@ -147,7 +162,7 @@ def _apart(ys: Sequence[float]) -> list[float]:
 
 
 def _table(explanation: Explanation) -> Markup:
-    """Give all numbers, word by word, folded away."""
+    """Write a folded table of all values of each word."""
     has_gates = any(word.gates is not None for word in explanation.words)
     head = ["word", "effect", *(f"{plain(label)} after it" for label in explanation.probabilities)]
     head += ["input gate", "forget gate", "output gate", "memory change"] if has_gates else []

@@ -1,42 +1,44 @@
-"""The predictor: strings in, labels and probabilities out, without torch."""
+"""The predictor: from strings to labels and probabilities, without torch."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import BundleFolder
-from wordgate.bundle.metrics import Metrics
-from wordgate.errors import DataError, SettingsError
+from wordgate.bundle.metrics import AnyMetrics
+from wordgate.bundle.summary import model_line, model_table
+from wordgate.errors import DataError
 from wordgate.evaluation.calibration import apply_temperature
 from wordgate.families import FAMILIES
 from wordgate.models.base import Model
 from wordgate.models.lstm import with_kernel
 from wordgate.models.lstm_forward import NUMPY
-from wordgate.prediction.explanation import Explanation, explain
-from wordgate.runtime.display import brief
+from wordgate.prediction.decision import DecisionRule, Threshold
+from wordgate.prediction.explanation import Explanation, explain, explain_label
 from wordgate.runtime.progress import Progress, stage
 from wordgate.tables.values import checked_texts
 
 
 class Predictor:
-    """A classifier that is ready to use.
+    """A trained model that predicts labels. `wordgate.load` returns one.
 
     Attributes:
-        labels: The labels, in the order of the probabilities' columns.
-        config: How the model came about.
-        metrics: Its scores; None if it was never evaluated.
-        changed_files: Files of its bundle that were changed since, none of them read to predict.
+        labels: The labels, in the order of the columns of `predict_proba`.
+        config: Settings, data, seed and library versions of the training.
+        metrics: The scores on the test rows; None if the model was never evaluated.
+        changed_files: Files of the model folder that were changed after training. Files that are
+            needed for predictions are never among them: `load` refuses a model with such changes.
     """
 
     def __init__(
         self,
         model: Model,
         config: Config,
-        metrics: Metrics | None = None,
+        metrics: AnyMetrics | None = None,
         changed_files: Iterable[str] = (),
     ):
         self._model = model
@@ -46,86 +48,132 @@ class Predictor:
         self.changed_files = tuple(changed_files)
 
     def __repr__(self) -> str:
-        """Name the family and the labels."""
-        return f"Predictor({self.config.family}, {brief(list(self.labels))})"
+        """Name the family, the scores, the labels, the data and the size."""
+        return model_line("Predictor", self._model, self.config, self.metrics)
+
+    def _repr_html_(self) -> str:
+        return model_table("Predictor", self._model, self.config, self.metrics)
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a text may have any number of labels; else it has one."""
+        return self.config.multilabel
+
+    @property
+    def thresholds(self) -> dict[str, float] | None:
+        """The probability of each label from which on it is given; None for the most probable."""
+        return DecisionRule.of(self.config).thresholds_by_label()
 
     @property
     def n_threads(self) -> int:
-        """Count the threads it predicts in: 1 for word counts and averaged word vectors."""
+        """The number of threads of a prediction: 1 for word counts and averaged word vectors."""
         return self._model.n_threads
 
-    @overload
-    def predict(self, texts: Iterable[str]) -> list[str]: ...
-
-    @overload
-    def predict(self, texts: Iterable[str], *, abstain_below: float) -> list[str | None]: ...
-
     def predict(
-        self, texts: Iterable[str], *, abstain_below: float = 0.0
-    ) -> list[str] | list[str | None]:
-        """Give each text its most probable label, in a list; of a single string, one of one.
+        self,
+        texts: Iterable[str],
+        *,
+        abstain_below: float = 0.0,
+        threshold: Threshold | None = None,
+        top: int | None = None,
+    ) -> list[Any]:
+        """Predict the label, or the labels, of each text.
+
+        With one label per text, that is the most probable label; for two labels with a threshold,
+        the label of the threshold if it is at least that probable, and the other one otherwise.
+        With several labels per text, it is every label that is at least as probable as its
+        threshold.
 
         Args:
-            texts: One string, or a column of them: a list, an array, a pandas or polars Series, a
-                frame, data set or mapping of one column.
-            abstain_below: Give None instead where the label's probability is below this.
-
-        Raises:
-            DataError: `texts` holds something else than strings, or an empty text.
-            SettingsError: `abstain_below` is no probability.
-        """
-        check_abstain(abstain_below)
-        proba = self.predict_proba(texts)
-        return [
-            None if row.max() < abstain_below else self.labels[int(row.argmax())] for row in proba
-        ]
-
-    def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
-        """Give the probability of each label for each text.
-
-        Args:
-            texts: One string, or a column of them: a list, an array, a pandas or polars Series, a
-                frame, data set or mapping of one column.
+            texts: One string, or several: a list, an array, a pandas or polars Series, or a frame,
+                data set or mapping with one column.
+            abstain_below: Return None instead of a label that is less probable than this, from 0
+                to 1; only with one label per text.
+            threshold: Minimum probabilities of labels instead of those of the model: one number,
+                or a mapping by label. With one label per text, the model must have two labels; a
+                number is for the second one.
+            top: Return this number of labels, the most probable ones, regardless of thresholds.
 
         Returns:
-            float64 [n, classes]; the columns follow `labels`, each row sums to 1.
+            A list with one label per text; for a single string, a list with one label. Where the
+            model abstains, the label is None. With several labels per text, or with `top`, each
+            element is a list of labels, most probable first, which can be empty.
 
         Raises:
-            DataError: `texts` holds something else than strings, or an empty text.
+            DataError: `texts` contains something other than strings, or an empty text.
+            SettingsError: An option is out of range, has no effect, or contradicts another one.
+        """
+        rule = DecisionRule.of(
+            self.config, threshold=threshold, top=top, abstain_below=abstain_below
+        )
+        answers = rule.answers(self.predict_proba(texts))
+        return [list(own or ()) for own in answers] if rule.gives_several else answers
+
+    def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
+        """Predict the probability of each label for each text.
+
+        The probabilities are calibrated by temperature scaling (Guo et al. 2017), unless the
+        setting `calibration` is ``none``.
+
+        Args:
+            texts: See `predict`.
+
+        Returns:
+            float64 [n, classes]; the columns are in the order of `labels`. Each row sums to 1,
+            unless a text can have several labels.
+
+        Raises:
+            DataError: `texts` contains something other than strings, or an empty text.
         """
         return np.exp(self.log_proba(texts))
 
-    def explain(self, text: str) -> Explanation:
-        """Tell why a text is given its label, word by word.
+    def explain(self, text: str, *, label: str | None = None) -> Explanation:
+        """Explain the prediction for one text, word by word.
 
         Args:
-            text: One text.
+            text: The text.
+            label: With several labels per text, the label to explain; None for the most probable.
 
         Returns:
-            The verdict after every word, and each word's effect. In a notebook it shows itself.
+            The prediction after each word, and the effect of each word.
 
         Raises:
-            DataError: `text` is no string, or an empty one.
+            DataError: `text` is not a string, or empty.
+            SettingsError: The label is unknown, or the model predicts one label per text.
         """
         if not isinstance(text, str):
             raise DataError(f"explain takes one text, not {text!r:.80} ({type(text).__name__})")
         [text] = checked_texts(text)
-        return explain(self._model, self.labels, self.config.temperature, text)
+        rule, temperature = DecisionRule.of(self.config), self.config.temperature
+        rule.check_explained(label)
+        if self.multilabel:
+            return explain_label(self._model, rule, temperature, text, label)
+        return explain(self._model, self.labels, temperature, text, rule)
 
     def log_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
-        """Give the logarithms of `predict_proba`, exact where a probability is tiny."""
+        """Predict the natural logarithms of the probabilities, accurate for tiny probabilities.
+
+        Args:
+            texts: See `predict`.
+
+        Returns:
+            float64 [n, classes]; the columns are in the order of `labels`.
+
+        Raises:
+            DataError: `texts` contains something other than strings, or an empty text.
+        """
         return apply_temperature(
-            self._model.log_proba(checked_texts(texts)), self.config.temperature
+            self._model.log_proba(checked_texts(texts)), self.config.temperature, self.multilabel
         )
 
 
 def load_aloud(path: str | Path, progress: Callable[[], Progress], **options: Any) -> Predictor:
-    """Load a model, and say so where that takes seconds, as it does of a transformer.
+    """Load a model, with a progress message if it is a slow one such as a transformer.
 
     Args:
         path: The model's folder.
-        progress: Gives where to say it.
-        **options: Those of `load`, which raises the same.
+        progress: Returns the object that shows progress.
+        **options: The options of `load`.
     """
     family = FAMILIES.get(BundleFolder.open(path).config().family)
     if family is None or family.extra is None:
@@ -134,35 +182,25 @@ def load_aloud(path: str | Path, progress: Callable[[], Progress], **options: An
         return load(path, **options)
 
 
-def check_abstain(abstain_below: float) -> None:
-    """Refuse a threshold that is no probability.
-
-    Raises:
-        SettingsError: It is not between 0 and 1.
-    """
-    if not 0.0 <= abstain_below <= 1.0:
-        raise SettingsError(
-            f"abstain_below is {abstain_below}; it must be a probability, from 0 to 1"
-        )
-
-
 def load(path: str | Path, *, kernel: str = NUMPY, threads: int | None = None) -> Predictor:
-    """Load a model that `wordgate train` has written.
+    """Load a trained model.
 
     Args:
-        path: The model's folder.
-        kernel: What computes an LSTM. ``numpy``; ``numba``, which compiles for this processor, is
-            twice as fast and gives the same probabilities within 1e-6; or ``numba-int8``, which is
-            faster still, with weights and states in a byte each. Numba compiles with the first
-            texts, for a second or two.
-        threads: In how many threads an LSTM or a transformer predicts; None for what the
-            environment variable WORDGATE_THREADS says, else OMP_NUM_THREADS, else for as many as
-            there are cores. Other families predict in one.
+        path: The folder of the model.
+        kernel: The implementation of an LSTM: ``numpy``; ``numba``, which is compiled at the first
+            prediction (one or two seconds) and up to twice as fast, with the same probabilities to
+            within 1e-6; or ``numba-int8``, with weights and hidden states quantized to 8 bits.
+        threads: The number of threads of an LSTM or a transformer. None for the environment
+            variable WORDGATE_THREADS, then OMP_NUM_THREADS, then the number of cores.
+
+    Returns:
+        The model.
 
     Raises:
-        BundleError: There is no model, or a file of it is missing, truncated, altered or too new.
-        SettingsError: There is no such kernel, it can't compute this model, or the processor lacks
-            what it needs; or that is no number of threads.
+        BundleError: There is no model, or one of its files is missing, damaged, changed or from a
+            newer version.
+        SettingsError: `kernel` is unknown, or not supported for this model or this processor; or
+            `threads` is not a positive number.
         MissingExtraError: The kernel needs numba, which is not installed.
     """
     folder = BundleFolder.open(path)

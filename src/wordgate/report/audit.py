@@ -7,28 +7,29 @@ from wordgate.data import TableRow
 from wordgate.report.page import Section, render
 from wordgate.report.text import text_table
 from wordgate.runtime.display import shown
-from wordgate.split.audit import Audit, Conflicts, GroupSizes
+from wordgate.split.audit import Audit, Conflicts, Disagreement, GroupSizes, LabelSetFacts
 from wordgate.split.pairs import Pair, differences
 
 LINE_WIDTH = 96
 MOST_LABELS = 20
+MOST_DISAGREEMENTS = 5
 NAME_WIDTH = 40
 
 
 def sections(audit: Audit) -> list[Section]:
-    """Describe the findings by subject: the advice first, the pairs aside."""
+    """Describe the findings by subject, the advice first, without the example pairs."""
     return [
         _advice_section(audit),
         _texts_section(audit),
         _labels_section(audit),
-        _copies_section(audit),
+        _duplicates_section(audit),
         _groups_section(audit),
         _leaks_section(audit),
     ]
 
 
 def audit_page(audit: Audit) -> str:
-    """Show an audit as a self-contained HTML page; every text of the data is escaped."""
+    """Render an audit as a self-contained HTML page; all texts of the data are escaped."""
     return render(
         "audit.html.j2",
         title=f"Audit of {audit.reading.source}",
@@ -44,7 +45,7 @@ def format_audit(audit: Audit) -> str:
     advice, *others = sections(audit)
     parts = ["\n".join(_section_lines(section)) for section in others]
     if audit.pairs:
-        title = "NEAR COPIES TO LOOK AT  [-only in the first-] {+only in the second+}"
+        title = "EXAMPLES OF NEAR DUPLICATES  [-only in the first-] {+only in the second+}"
         parts.append("\n\n".join([title, *map(_format_pair, audit.pairs)]))
     return "\n\n".join([*parts, "\n".join(_section_lines(advice))])
 
@@ -58,7 +59,7 @@ def _section_lines(section: Section) -> Iterator[str]:
 
 
 def _format_pair(pair: Pair) -> str:
-    """Show two texts as one, with what only one of them has in brackets."""
+    """Show the differences of two texts, with the words of only one of them in brackets."""
     marks = {"same": "{}", "first": "[-{}-]", "second": "{{+{}+}}"}
     words = [
         marks[piece.where].format(shown(piece.words, LINE_WIDTH * 5))
@@ -74,7 +75,8 @@ def _format_pair(pair: Pair) -> str:
 
 def _caption(row: TableRow) -> str:
     """Name a row of a pair: its number, label and group."""
-    label = "" if row.label is None else f", {shown(row.label, 30)}"
+    text = row.label_text()
+    label = "" if text is None else f", {shown(text, 30)}"
     group = "" if row.group is None else f", group {shown(row.group, 20)}"
     return f"row {row.row:,}{label}{group}"
 
@@ -96,68 +98,93 @@ def _advice_section(audit: Audit) -> Section:
 def _texts_section(audit: Audit) -> Section:
     lengths = audit.lengths
     sentences = [
-        f"{audit.n_rows:,} rows. Words in a text: median {lengths.median:.0f},"
-        f" nine of ten at most {lengths.percentile_90:.0f},"
-        f" 99 of a hundred at most {lengths.percentile_99:.0f}, longest {lengths.longest:,}.",
-        f"Left out: {lengths.empty:,} empty texts, {lengths.blank:,} of white space alone.",
-        f"Fewer than five words: {_of(lengths.short, audit.n_rows)}; only exact copies of such"
-        " short texts can be detected.",
+        f"{audit.n_rows:,} rows. Words per text: median {lengths.median:.0f},"
+        f" 90th percentile {lengths.percentile_90:.0f},"
+        f" 99th percentile {lengths.percentile_99:.0f}, maximum {lengths.longest:,}.",
+        f"Left out: {lengths.empty:,} empty texts, {lengths.blank:,} texts of only whitespace.",
+        f"Fewer than five words: {_of(lengths.short, audit.n_rows)}; only exact duplicates of such"
+        " short texts are detected.",
     ]
     return Section("Texts", sentences)
 
 
 def _labels_section(audit: Audit) -> Section:
     if audit.labels is None:
-        return Section("Labels", ["No labels were found, so nothing is said of them."])
+        return Section("Labels", ["No labels were found."])
     rows: list[tuple[str, ...]] = [
         (shown(one.label, NAME_WIDTH) or "(empty)", f"{one.rows:,}", f"{one.share:.1%}")
         for one in audit.labels[:MOST_LABELS]
     ]
     more = len(audit.labels) - len(rows)
-    sentences = [f"The {MOST_LABELS} most frequent of {len(audit.labels):,}:"] if more else []
+    sentences = [] if audit.label_sets is None else [_labels_a_text(audit.label_sets, audit.n_rows)]
+    sentences += [f"The {MOST_LABELS} most frequent of {len(audit.labels):,}:"] if more else []
     return Section("Labels", sentences, ("label", "rows", "share"), rows)
 
 
-def _copies_section(audit: Audit) -> Section:
+def _labels_a_text(facts: LabelSetFacts, n_rows: int) -> str:
+    return (
+        f"A text can have several labels: {facts.mean:.2f} on average, {facts.most} at most, in"
+        f" {facts.distinct:,} combinations. With two or more: {_of(facts.several, n_rows)}; without"
+        f" any: {_of(facts.without, n_rows)}."
+    )
+
+
+def _duplicates_section(audit: Audit) -> Section:
     found = audit.duplicates
     sentences = [
-        f"{_of(found.rows, audit.n_rows)} have a copy:",
-        f"- {found.exact_rows:,} stand with the same text elsewhere ({found.exact_texts:,}"
-        " different texts);",
-        f"- {found.near_rows:,} have a near copy: a similar text, not the same"
+        f"{_of(found.rows, audit.n_rows)} have a duplicate:",
+        f"- {found.exact_rows:,} have an exact duplicate ({found.exact_texts:,} distinct texts);",
+        f"- {found.near_rows:,} have a near duplicate, a text that is similar but not identical"
         f" ({found.near_pairs:,} pairs).",
     ]
     if audit.conflicts is not None:
-        sentences.append(_conflicts(audit.conflicts))
+        sentences.append(_conflicts(audit.conflicts, several=audit.label_sets is not None))
+    if audit.label_sets is not None and audit.label_sets.disagreements:
+        sentences.append(_disagreements(audit.label_sets.disagreements))
     text = audit.reading.choice("text")
     if text is not None and text.before:
         fronts = " and ".join(column.called() for column in text.before)
         sentences.append(
-            f"Copies are sought in column {text.columns[-1].called()} alone; with another value of"
-            f" column {fronts}, each of their labels may be correct."
+            f"Only column {text.columns[-1].called()} is searched for duplicates. If duplicates"
+            f" differ in column {fronts}, different labels can all be correct."
         )
-    return Section("Copies", sentences)
+    return Section("Duplicates", sentences)
 
 
-def _conflicts(conflicts: Conflicts) -> str:
-    groups = ""
-    if conflicts.groups is not None:
-        groups = f" Groups with more than one label: {conflicts.groups:,}."
+def _disagreements(found: list[Disagreement]) -> str:
+    """Name the labels on which duplicates disagree, the most frequent first."""
+    listed = [
+        f"{shown(one.label, NAME_WIDTH)} ({one.exact_texts:,}; {one.near_pairs:,})"
+        for one in found[:MOST_DISAGREEMENTS]
+    ]
+    if len(found) > MOST_DISAGREEMENTS:
+        listed.append(f"and {len(found) - MOST_DISAGREEMENTS:,} more")
     return (
-        f"Labels in conflict: {conflicts.exact_rows:,} rows share their text with a row of another"
-        f" label ({conflicts.exact_texts:,} different texts). Pairs of near copies with different"
+        "Labels that only some of the duplicates have (distinct texts with exact duplicates; pairs"
+        f" of near duplicates): {', '.join(listed)}."
+    )
+
+
+def _conflicts(conflicts: Conflicts, *, several: bool) -> str:
+    groups, of = "", "other labels" if several else "another label"
+    if conflicts.groups is not None:
+        than_one = "combination of labels" if several else "label"
+        groups = f" Groups with more than one {than_one}: {conflicts.groups:,}."
+    return (
+        f"Conflicting labels: {conflicts.exact_rows:,} rows have the same text as a row of {of}"
+        f" ({conflicts.exact_texts:,} distinct texts). Pairs of near duplicates with different"
         f" labels: {conflicts.near_pairs:,}.{groups}"
     )
 
 
 def _groups_section(audit: Audit) -> Section:
     groups = audit.groups
-    rows = [] if groups.own is None else [_sizes("the data's own", groups.own)]
-    rows.append(_sizes("with copies joined" if rows else "by copies", groups.joined))
+    rows = [] if groups.own is None else [_sizes("in the data", groups.own)]
+    rows.append(_sizes("with duplicates merged" if rows else "by duplicates", groups.joined))
     sentences = [
         f"{groups.column[:1].upper()}{groups.column[1:]}.",
-        f"{groups.rows_joined:,} rows were brought together with copies of theirs;"
-        f" {groups.rows_apart:,} still have a near copy in another group.",
+        f"{groups.rows_joined:,} rows are now in a group with their duplicates;"
+        f" {groups.rows_apart:,} still have a near duplicate in another group.",
     ]
     return Section("Groups", sentences, ("groups", "number", "median rows", "largest"), rows)
 
@@ -167,10 +194,10 @@ def _sizes(name: str, sizes: GroupSizes) -> tuple[str, ...]:
 
 
 def _leaks_section(audit: Audit) -> Section:
-    title = "What a split leaks"
+    title = "Leakage by kind of split"
     if not audit.leaks:
         return Section(title, ["There are too few rows to split."])
-    header: tuple[str, ...] = ("split", "by group", "exact copy", "any copy", "in all")
+    header: tuple[str, ...] = ("split", "same group", "exact duplicate", "any duplicate", "total")
     rows: list[tuple[str, ...]] = [
         (
             leak.split,
@@ -183,7 +210,7 @@ def _leaks_section(audit: Audit) -> Section:
     ]
     if audit.groups.own is None:
         header, rows = (header[0], *header[2:4]), [(row[0], *row[2:4]) for row in rows]
-    sentence = "Share of the test rows that training would know; means of three real splits each."
+    sentence = "Share of the test rows that are known from training, mean over three splits."
     problems = dict.fromkeys(leak.problem for leak in audit.leaks if leak.problem)
     return Section(title, [sentence, *problems], header, rows)
 

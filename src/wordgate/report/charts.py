@@ -1,4 +1,4 @@
-"""Charts in SVG, drawn for a width of 360 units: read on a phone as well as on paper.
+"""Charts, in SVG drawn for a width of 360 units: read on a phone as well as on paper.
 
 Colours are the page's own (classes `one`, `two`, `quiet`), so that they follow dark and light; what
 differs in colour differs in form, too.
@@ -12,9 +12,11 @@ from typing import Literal
 from markupsafe import Markup
 
 from wordgate.evaluation.intervals import Interval
-from wordgate.svg import element, fitted, line, picture, text, text_width
+from wordgate.svg import element, fitted, line, picture, plain, text, text_width
 
 WIDTH = 360.0
+FEW_LABELS = 4
+"""Of a matrix, whose cells have room for counts."""
 Tone = Literal["one", "two", "quiet"]
 
 
@@ -209,33 +211,99 @@ def dot_plot(
     return picture(parts, width=WIDTH, height=bottom + 40, label=label)
 
 
-def heat_map(names: Sequence[str], counts: Sequence[Sequence[int]], *, label: str) -> Markup:
-    """Draw a confusion matrix: true labels as rows, shaded by their share of the row.
+def matrix(
+    names: Sequence[str],
+    counts: Sequence[Sequence[int]],
+    *,
+    label: str,
+    across: str = "predicted",
+    down: str = "true",
+    totals: Sequence[int] | None = None,
+) -> Markup:
+    """Lay out a square matrix of counts over labels, shaded by their share of the row.
 
-    Few labels show counts and shares; more of them whole per cents, and columns by number.
+    It is a table, so that every label stands in full. Few labels show counts and shares; more of
+    them whole per cents, under names that run upwards.
+
+    Args:
+        names: The labels.
+        counts: The counts, by rows.
+        label: What the table shows, for who can't see it.
+        across: What the columns are.
+        down: What the rows are.
+        totals: What each row's shares are of; None for the row's sum.
     """
-    n = len(names)
-    numbered = n > 4
-    left = 108.0 if n <= 6 else 84.0
-    size = (WIDTH - left - 4) / n
-    tall = min(size, 52.0)
-    top = 42.0
+    brief = len(names) > FEW_LABELS
+    heads = [element("th", element("span", plain(name)), scope="col") for name in names]
     parts = [
-        text("predicted", left + size * n / 2, 14, class_="middle quiet"),
-        text("true", 2, 34, class_="quiet"),
+        element("tr", element("td"), element("th", across, colspan=len(names), scope="col")),
+        element("tr", element("th", down, scope="col"), *heads),
     ]
-    for number, name in enumerate(names):
-        across, down = left + (number + 0.5) * size, top + (number + 0.5) * tall
-        column = str(number + 1) if numbered else fitted(name, size - 6)
-        row = f"{number + 1} {name}" if numbered else name
-        parts.append(text(column, across, 34, class_="middle"))
-        parts.append(text(fitted(row, left - 10), 2, down + 4))
-    for i, row_counts in enumerate(counts):
-        total = max(1, sum(row_counts))
-        for j, count in enumerate(row_counts):
-            x, y = left + j * size, top + i * tall
-            parts += _cell(x, y, size, tall, count, count / total, brief=numbered)
-    return picture(parts, width=WIDTH, height=top + tall * n + 4, label=label)
+    body = []
+    for place, (name, row) in enumerate(zip(names, counts, strict=True)):
+        total = max(1, sum(row) if totals is None else totals[place])
+        cells = [_cell(count, count / total, brief=brief) for count in row]
+        body.append(element("tr", element("th", plain(name), scope="row"), *cells))
+    return element(
+        "table",
+        element("thead", *parts),
+        element("tbody", *body),
+        class_="matrix brief" if brief else "matrix",
+        aria_label=plain(label),
+    )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A small chart of a grid: a curve from 0 to 1 either way, and a point marked on it."""
+
+    name: str
+    note: str
+    points: Sequence[tuple[float, float]]
+    marked: tuple[float, float] | None = None
+
+
+def curve_grid(
+    panels: Sequence[Panel],
+    *,
+    reference: Sequence[tuple[float, float]],
+    x: str,
+    y: str,
+    label: str,
+) -> Markup:
+    """Draw curves in small charts, two beside each other, each over the same reference.
+
+    Args:
+        panels: The charts, from left to right and from top to bottom.
+        reference: The points of the curve that is in each of them.
+        x: The title of the horizontal scales, which reach from 0 to 1.
+        y: The title of the vertical ones.
+        label: What the picture shows, for who can't see it.
+    """
+    step, tall, wide = 146.0, 92.0, 142.0
+    across, up = shares(x), shares(y)
+    parts = [text(y, 2, 12, class_="quiet")]
+    for number, panel in enumerate(panels):
+        left, top = 28.0 + 178.0 * (number % 2), 40.0 + step * (number // 2)
+        right, bottom = left + wide, top + tall
+        note = fitted(panel.note, 70)
+        room = wide - text_width(note) - 6
+        parts.append(text(fitted(panel.name, room), left, top - 8, class_="name"))
+        parts.append(text(note, right, top - 8, class_="end"))
+        for tick in (0.0, 0.5, 1.0):
+            level, place = up.at(tick, bottom, top), across.at(tick, left, right)
+            parts.append(line(left, level, right, level, class_="grid"))
+            parts.append(text(f"{tick:g}", left - 6, level + 4, class_="end"))
+            parts.append(text(f"{tick:g}", place, bottom + 16, class_="middle"))
+        for curve in (Line("", reference, "quiet"), Line(panel.name, panel.points, "one")):
+            placed = [(across.at(a, left, right), up.at(b, bottom, top)) for a, b in curve.points]
+            parts += _drawn(curve, placed)
+        if panel.marked is not None:
+            at, level = panel.marked
+            parts.append(_dot_mark("two", across.at(at, left, right), up.at(level, bottom, top)))
+    height = 40.0 + step * math.ceil(len(panels) / 2)
+    parts.append(text(x, WIDTH / 2, height - 14, class_="middle quiet"))
+    return picture(parts, width=WIDTH, height=height, label=label)
 
 
 def _legend(lines: Sequence[Line]) -> list[Markup]:
@@ -260,8 +328,8 @@ def _drawn(one: Line, points: Sequence[tuple[float, float]]) -> list[Markup]:
 
 
 def _dot_mark(tone: Tone, x: float, y: float) -> Markup:
-    """Draw a disc, or a diamond for the second tone."""
-    if tone == "two":
+    """Draw a disc, or a diamond for another tone than the first."""
+    if tone != "one":
         path = f"M{x - 4.5:.1f} {y:.1f}l4.5 -4.5l4.5 4.5l-4.5 4.5z"
         return element("path", d=path, class_=f"dot {tone}")
     return element("circle", cx=x, cy=y, r=3.6, class_=f"dot {tone}")
@@ -300,18 +368,10 @@ def _whisker(estimate: Estimate, x: Axis, left: float, right: float, y: float,
     return [element("path", d=path, class_=f"whisker {tone}")]
 
 
-def _cell(x: float, y: float, wide: float, tall: float, count: int, part: float, *,
-          brief: bool) -> list[Markup]:  # fmt: skip
+def _cell(count: int, part: float, *, brief: bool) -> Markup:
     # Never darker than half, so that the text on it can be read on white and on black paper.
-    shade = element(
-        "rect", x=x + 1, y=y + 1, width=wide - 2, height=tall - 2, rx=2.0, class_="cell",
-        fill_opacity=f"{0.05 + 0.45 * part:.2f}",
-    )  # fmt: skip
-    middle = x + wide / 2
+    shade = f"--shade: {5 + 45 * part:.0f}%"
+    share = f"{100 * part:.0f}"
     if brief:
-        return [shade, text(f"{100 * part:.0f}", middle, y + tall / 2 + 4, class_="middle")]
-    return [
-        shade,
-        text(fitted(f"{count:,}", wide), middle, y + tall / 2 - 2, class_="middle"),
-        text(f"{100 * part:.0f} %", middle, y + tall / 2 + 13, class_="middle"),
-    ]
+        return element("td", share, style=shade, title=f"{count:,} rows")
+    return element("td", f"{count:,}", element("small", f"{share} %"), style=shade)

@@ -1,53 +1,70 @@
-"""A comparison of families of models, as a page and as plain text, and which one to use."""
+"""The report on a model comparison, as a page and as plain text, and the recommendation."""
 
 import math
 from collections.abc import Mapping, Sequence
 
-from wordgate.evaluation.comparison import Comparison, ModelResult, Recommendation
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.evaluation.comparison import (
+    Comparison,
+    ModelResult,
+    Recommendation,
+    paired_results,
+    summary_of,
+)
 from wordgate.evaluation.error_analysis import ErrorAnalysis
-from wordgate.evaluation.intervals import PairedDifference, paired_difference
+from wordgate.evaluation.intervals import PairedDifference
+from wordgate.evaluation.multilabel_errors import MultilabelAnalysis
 from wordgate.report.charts import Dots, Estimate, Tone, axis, dot_plot
 from wordgate.report.model import model_section
 from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     UNDEFINED,
-    format_interval,
     format_p_value,
     format_points,
     format_points_interval,
     format_share,
+    score_cells,
+    score_header,
     source_name,
     text_table,
 )
 
-HEADER = ("accuracy", "95 % interval", "macro F1", "95 % interval", "train s", "texts/s", "MB")
+COSTS = ("train s", "texts/s", "MB")
+_TITLES = {
+    "grouped": "Grouped split: groups never seen in training",
+    "random": "Random split",
+    "given": "The test rows given",
+}
+_SHOWN = (0, 1, 2, 4, 5, 6)  # columns of `_header` in a page's tables
 
 
 def comparison_page(
-    comparison: Comparison, analyses: Mapping[str, ErrorAnalysis], audit: Sequence[Section]
+    comparison: Comparison,
+    analyses: Mapping[str, ErrorAnalysis | MultilabelAnalysis],
+    audit: Sequence[Section],
 ) -> str:
-    """Show a comparison as a self-contained HTML page.
+    """Render a comparison as a self-contained HTML page.
 
     Args:
         comparison: The whole comparison.
-        analyses: Of each family's predictions on the last kind of split.
-        audit: The findings in the data, by subject.
+        analyses: The error analysis of each family on the last kind of split.
+        audit: The findings of the data audit, by subject.
 
     Returns:
         The page: no script, nothing fetched, every text of the data escaped.
     """
     chosen, kind = comparison.recommendation, comparison.kinds[-1]
     results = [(family, comparison.result(family, kind)) for family in analyses]
-    differences = [_difference_figure(comparison, one) for one in comparison.kinds]
-    rows = [(f"{one.family}, {one.kind}", *_result_row(one)[1:]) for one in comparison.results]
     return render(
         "comparison.html.j2",
-        title=f"Families of models on {source_name(comparison.source)}",
+        title=f"Model comparison on {source_name(comparison.source)}",
         recommendation=() if chosen is None else chosen.sentences,
         recommended="" if chosen is None else chosen.family,
-        figures=[_accuracy_figure(comparison), *filter(None, differences)],
-        table=PageTable(("family, split", *HEADER), rows),
-        leaks=[*(comparison.leaks or {}).values(), *comparison.left_out],
+        results=[_split_results(comparison, one) for one in _kinds_shown(comparison)],
+        families=[(family, summary_of(family)) for family in comparison.families],
+        left_out=comparison.left_out,
         kind=kind,
         sections=[
             (family, model_section(analyses[family], one.history, one.best_epoch, one.remarks))
@@ -61,7 +78,7 @@ def comparison_page(
 
 
 def format_comparison(comparison: Comparison) -> str:
-    """Write a comparison for a terminal: scores and costs, paired tests, leaks, what to use."""
+    """Write a comparison for a terminal: scores, costs, paired tests, leakage, recommendation."""
     parts = [format_results(comparison)]
     if comparison.paired_tests:
         parts.append(_format_paired_tests(comparison))
@@ -75,24 +92,31 @@ def format_comparison(comparison: Comparison) -> str:
 
 
 def format_results(comparison: Comparison) -> str:
-    """Write scores and costs of what has been run, a table for each kind of split."""
+    """Write the scores and costs of the finished models, a table for each kind of split."""
     blocks = []
     for kind in comparison.kinds:
         found = [comparison.result(family, kind) for family in comparison.families]
         rows = [_result_row(result) for result in found if result is not None]
-        blocks.append("\n".join(text_table([(f"{kind} split", *HEADER), *rows])))
+        header = (f"{kind} split", *_header(comparison))
+        blocks.append("\n".join(text_table([header, *rows])))
     return "\n\n".join(blocks)
 
 
+def main_score(comparison: Comparison) -> str:
+    """Name the score by which the models are compared."""
+    return comparison.results[0].scores.main.name if comparison.results else "accuracy"
+
+
+def _header(comparison: Comparison) -> tuple[str, ...]:
+    """Name the scores and costs of a row."""
+    return (*score_header(main_score(comparison)), *COSTS)
+
+
 def _result_row(result: ModelResult) -> tuple[str, ...]:
-    """Write a family's name, scores and costs, as `HEADER` names them."""
-    scores = result.scores
+    """Write a family's name, scores and costs, as `_header` names them."""
     return (
         result.family,
-        format_share(scores.accuracy),
-        format_interval(scores.intervals.accuracy),
-        format_share(scores.macro_f1),
-        format_interval(scores.intervals.macro_f1),
+        *score_cells(result.scores),
         f"{result.train_seconds:,.1f}",
         f"{result.texts_per_second:,.0f}",
         f"{result.megabytes:,.1f}",
@@ -111,13 +135,14 @@ def methods(comparison: Comparison) -> list[str]:
         used = sorted({test.difference.method for test in tests})
         sentences += [f"Paired tests, {kind} split: {method}." for method in used]
     sentences.append(
-        "train s: fitting, a model. texts/s: from strings to probabilities. MB: the model's size."
+        "train s: training time per model. texts/s: from strings to probabilities. MB: model size."
     )
     return sentences
 
 
 def _format_paired_tests(comparison: Comparison) -> str:
-    rows: list[tuple[str, ...]] = [("paired tests, in points of accuracy", *comparison.kinds)]
+    title = f"paired tests, in points of {main_score(comparison)}"
+    rows: list[tuple[str, ...]] = [(title, *comparison.kinds)]
     for simpler, family in zip(comparison.families, comparison.families[1:], strict=False):
         tests = [comparison.paired_test(family, kind) for kind in comparison.kinds]
         cells = []
@@ -134,49 +159,104 @@ def _format_paired_tests(comparison: Comparison) -> str:
 
 
 def _format_gaps(comparison: Comparison) -> str:
-    """Write what each family gains by a random split: memory."""
-    rows: list[tuple[str, ...]] = [("accuracy", "random", "grouped", "difference")]
+    """Write how much higher the main score of each family is on the random split."""
+    rows: list[tuple[str, ...]] = [(main_score(comparison), "random", "grouped", "difference")]
     for family in comparison.families:
         at_random, grouped = (comparison.result(family, kind) for kind in ("random", "grouped"))
         if at_random is None or grouped is None:
             continue
-        higher, lower = at_random.scores.accuracy, grouped.scores.accuracy
+        higher, lower = _main_value(at_random), _main_value(grouped)
         gap = f"{100 * (higher - lower):+.1f} points"
         rows.append((family, format_share(higher), format_share(lower), gap))
     return "\n".join(text_table(rows))
 
 
-def _tones(kinds: Sequence[str]) -> list[tuple[str, Tone]]:
-    """Give the honest split the first colour, wherever it stands, and the others the second."""
-    first = "grouped" if "grouped" in kinds else next(iter(kinds), "")
-    return [(kind, "one" if kind == first else "two") for kind in kinds]
+def _kinds_shown(comparison: Comparison) -> list[str]:
+    """Give the kinds of split in the order of the page: that of the recommendation first."""
+    return list(reversed(comparison.kinds))
 
 
-def _accuracy_figure(comparison: Comparison) -> Figure:
+def _tones(comparison: Comparison) -> dict[str, Tone]:
+    """Give the split of the recommendation the first colour, and the other one none."""
+    first, *others = _kinds_shown(comparison)
+    return {first: "one", **dict.fromkeys(others, "quiet")}
+
+
+def _split_results(comparison: Comparison, kind: str) -> dict[str, object]:
+    """Show the results on one kind of split: leakage, scores, paired tests."""
+    decides = kind == comparison.kinds[-1]
+    chosen = comparison.recommendation if decides else None
+    found = [comparison.result(family, kind) for family in comparison.families]
+    results = [result for result in found if result is not None]
+    best = None if chosen is None or len(chosen.tied) != 1 else chosen.tied[0]
+    leak = (comparison.leaks or {}).get(kind)
+    figures = [_main_figure(comparison)] if decides else []
+    return {
+        "title": _TITLES[kind] + ("" if decides else ", for comparison"),
+        "sentences": [
+            *_ranking(chosen, results),
+            *([] if leak is None else [leak.removeprefix(f"{kind} split: ")]),
+        ],
+        "table": PageTable(
+            ("family", *map(_header(comparison).__getitem__, _SHOWN)),
+            [(row[0], *(row[1 + place] for place in _SHOWN)) for row in map(_result_row, results)],
+        ),
+        "bold": [place for place, one in enumerate(results) if one.family == best],
+        "tone": "" if decides else "quiet",
+        "figures": [*figures, *filter(None, [_difference_figure(comparison, kind)])],
+    }
+
+
+def _ranking(chosen: Recommendation | None, results: Sequence[ModelResult]) -> list[str]:
+    """Name the best family, or those that are not significantly worse."""
+    if chosen is None or not chosen.tied or len(results) == 1:
+        return []
+    if len(chosen.tied) == 1:
+        return [f"{chosen.tied[0]} is significantly better than every other family."]
+    score = {one.family: _main_value(one) for one in results}
+    tied = sorted(chosen.tied, key=lambda family: -score[family])
+    named = ", ".join(f"{family} ({format_share(score[family])})" for family in tied)
+    best = "most accurate" if results[0].scores.main.name == "accuracy" else "best"
+    return [f"A tie: these are not significantly worse than the {best}: {named}."]
+
+
+def _main_value(result: ModelResult) -> float:
+    """Give the score by which models are compared; one that is undefined is the lowest."""
+    return result.scores.main.value or 0.0
+
+
+def _main_figure(comparison: Comparison) -> Figure:
+    kinds, score = _kinds_shown(comparison), main_score(comparison)
+    title = f"{score[0].upper()}{score[1:]}"
     rows = [
-        Dots(family, [_estimate(comparison.result(family, kind)) for kind in comparison.kinds])
+        Dots(family, [_estimate(comparison.result(family, kind)) for kind in kinds])
         for family in comparison.families
     ]
     ends = [end for row in rows for one in row.estimates for end in one.ends()]
-    table = [(f"{one.family}, {one.kind}", *_result_row(one)[1:5]) for one in comparison.results]
+    table = [
+        (f"{one.family}, {one.kind}", *_result_row(one)[1:5])
+        for kind in kinds
+        for one in comparison.results
+        if one.kind == kind
+    ]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
-        "Accuracy with 95 % intervals",
+        f"{title} with 95 % intervals",
         dot_plot(
             rows,
-            _tones(comparison.kinds),
-            x=axis("accuracy", ends or [0, 1], form="{:.2f}".format),
-            label=f"Accuracy of each family: {named}.",
+            list(_tones(comparison).items()),
+            x=axis(score, ends or [0, 1], form="{:.2f}".format),
+            label=f"{title} of each family: {named}.",
         ),
-        PageTable(("", "accuracy", "95 %", "macro F1", "95 %"), table),
-        "Shares of the test rows that are correct; whiskers are intervals that resample groups.",
+        PageTable(("", score, "95 %", "macro F1", "95 %"), table),
+        f"{_MEANINGS[score]}, with 95 % confidence intervals (groups are resampled).",
     )
 
 
 def _estimate(result: ModelResult | None) -> Estimate:
     if result is None:
         return Estimate(None)
-    return Estimate.of(result.scores.accuracy, result.scores.intervals.accuracy)
+    return Estimate.of(result.scores.main.value, result.scores.main.interval)
 
 
 def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
@@ -194,71 +274,89 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
     ends = [0.0, *(end for row in rows for one in row.estimates for end in one.ends())]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
-        f"Differences between neighbouring families, {kind} split",
+        f"Paired differences, {kind} split",
         dot_plot(
             rows,
-            [(kind, dict(_tones(comparison.kinds))[kind])],
-            x=axis("points of accuracy, on the same rows", ends, form=_signed),
+            [(kind, _tones(comparison)[kind])],
+            x=axis(f"points of {main_score(comparison)}, on the same rows", ends, form=_signed),
             label=f"Differences in points, {kind} split: {named}.",
             form="{:+.1f}".format,
             zero=True,
         ),
         PageTable(("", "points", "95 %", "p"), table),
-        "Against the next simpler family, paired by group; 0 in the interval leaves it open.",
+        "To the next simpler family, paired by group; not significant if the interval contains 0.",
     )
+
+
+_MEANINGS = {
+    "accuracy": "Share of correct test rows",
+    "micro F1": "F1 over all pairs of a test row and a label",
+}
 
 
 def _signed(points: float) -> str:
     return f"{points:+g}" if points else "0"
 
 
-def recommend(comparison: Comparison, groups: Sequence[str] | None) -> Recommendation:
-    """Recommend a model, in a sentence on its accuracy and one of caution.
+def recommend(
+    comparison: Comparison,
+    groups: Sequence[str] | None,
+    targets: NDArray[np.int64] | None = None,
+) -> Recommendation:
+    """Recommend a model, with a sentence on its accuracy and another remark.
 
-    The one to use is the simplest model that is not shown to be worse than the most accurate one:
-    a larger one should be worth what it costs.
+    The recommended model is the simplest one that is not significantly worse than the most accurate
+    one.
 
     Args:
         comparison: The whole comparison.
-        groups: The group of each test row of the last kind of split, which decides.
+        groups: The group of each test row of the last kind of split, on which this is based.
+        targets: int64 [n, labels], the true labels of these rows; None for one label per text.
     """
     kind = comparison.kinds[-1]
     results = [result for result in comparison.results if result.kind == kind]
-    best = max(results, key=lambda result: result.scores.accuracy)
+    best = max(results, key=_main_value)
+    true = np.zeros(0, np.int64) if targets is None else targets
     against_best = {
-        result.family: paired_difference(result.correct, best.correct, groups, seed=comparison.seed)
+        result.family: paired_results(result, best, groups, true, seed=comparison.seed)
         for result in results
     }
-    chosen = next(
+    level = [
         result
         for result in results
         if result is best or against_best[result.family].proven != "worse"
-    )
+    ]
+    chosen = level[0]
     use = _use(chosen, best, results, against_best[chosen.family])
-    return Recommendation(chosen.family, (use, _caution(comparison, chosen, best)))
+    tied = tuple(result.family for result in level)
+    return Recommendation(chosen.family, (use, _caution(comparison, chosen, best)), tied)
 
 
 def _use(
     chosen: ModelResult, best: ModelResult, results: Sequence[ModelResult], less: PairedDifference
 ) -> str:
     where = {
-        "grouped": "on groups it has never seen",
+        "grouped": "on unseen groups",
         "random": "on a random split",
         "given": "on the test rows given",
     }[chosen.kind]
-    worth = f"{chosen.scores.accuracy:.3f} accuracy {where}"
+    score, value, _ = chosen.scores.main
+    worth = f"{format_share(value)} {score} {where}"
+    superlative = (
+        "the most accurate" if score == "accuracy" else f"the model with the highest {score}"
+    )
     if len(results) == 1:
-        return f"{chosen.family} reaches {worth}; there was nothing to compare it with."
+        return f"{chosen.family} has {worth}; no other model was compared."
     if chosen is best is results[0]:
-        return f"Use {chosen.family}: {worth}, the most accurate and the simplest."
+        return f"Use {chosen.family}: {worth}, {superlative} and the simplest."
     if chosen is best:
         return (
-            f"Use {chosen.family}: with {worth} it is the most accurate, and every simpler model is"
-            " worse by more than chance."
+            f"Use {chosen.family}: with {worth} it is {superlative}, and every simpler model is"
+            " significantly worse."
         )
     return (
-        f"Use {chosen.family}: {worth}, and {best.family}, the most accurate with"
-        f" {best.scores.accuracy:.3f}, is not better by more than chance"
+        f"Use {chosen.family}: {worth}, and {best.family}, {superlative} with"
+        f" {_main_value(best):.3f}, is not significantly better"
         f" ({format_p_value(less.p_value)})."
     )
 
@@ -270,41 +368,41 @@ def _caution(comparison: Comparison, chosen: ModelResult, best: ModelResult) -> 
         return _memory(at_random, grouped)
     faster = chosen.texts_per_second / max(1e-9, best.texts_per_second)
     if chosen is not best and faster > 2:
-        return f"It also predicts {faster:.0f} times as many texts a second as {best.family}."
+        return f"It also predicts {faster:.0f} times as many texts per second as {best.family}."
     if chosen.kind == "random":
         return (
-            "These are scores of a random split, which memory of copies can raise: without --split"
-            " both kinds are shown."
+            "On a random split, memorized duplicates can raise scores: without --split, a grouped"
+            " split is evaluated as well."
         )
     return (
         f"It trains in {chosen.train_seconds:.0f} s and predicts"
-        f" {chosen.texts_per_second:,.0f} texts a second on this machine."
+        f" {chosen.texts_per_second:,.0f} texts per second on this machine."
     )
 
 
 def _memory(at_random: ModelResult, grouped: ModelResult) -> str:
-    """Explain a family's accuracy on a random split, beside that on a grouped one."""
-    gap = 100 * (at_random.scores.accuracy - grouped.scores.accuracy)
+    """Explain the difference between the scores on a random and a grouped split."""
+    gap = 100 * (_main_value(at_random) - _main_value(grouped))
     if abs(gap) < 1:
-        return "Random and grouped splits agree, so hardly anything is gained by memory here."
+        return "Random and grouped splits agree, so memorization has hardly any effect here."
     if gap > 0 and _is_beyond_chance(at_random, grouped):
         return (
-            f"Don't believe the random split: the {gap:.0f} points that {at_random.family} gains"
-            " there are memory of copies, which new texts don't have."
+            f"Don't trust the random split: the {gap:.0f} points that {at_random.family} gains"
+            " there come from memorized duplicates, which new texts don't have."
         )
     return (
-        f"Believe the grouped split: random and grouped differ by {abs(gap):.0f} points for"
-        f" {at_random.family}, which on {grouped.scores.n:,} rows may be chance."
+        f"Trust the grouped split: random and grouped differ by {abs(gap):.0f} points for"
+        f" {at_random.family}, which may be chance with {grouped.scores.n:,} rows."
     )
 
 
 def _is_beyond_chance(higher: ModelResult, lower: ModelResult) -> bool:
-    """Tell whether 95 % intervals leave a difference of accuracies above 0."""
-    # Each was measured on rows of its own, so the distances to the ends that face each other are
-    # squared and added (Newcombe 1998, "Interval estimation for the difference between independent
-    # proportions", method 10). Without intervals nothing is shown.
-    above, below = higher.scores.intervals.accuracy, lower.scores.intervals.accuracy
+    """Tell whether the difference of two accuracies is significantly above 0."""
+    # The accuracies are from different rows, so the interval of their difference combines their own
+    # (Newcombe 1998, "Interval estimation for the difference between independent proportions",
+    # method 10). Without intervals the difference is not significant.
+    above, below = higher.scores.main.interval, lower.scores.main.interval
     if above.low is None or below.high is None:
         return False
-    doubt = math.hypot(higher.scores.accuracy - above.low, below.high - lower.scores.accuracy)
-    return higher.scores.accuracy - lower.scores.accuracy > doubt
+    high, low = _main_value(higher), _main_value(lower)
+    return high - low > math.hypot(high - above.low, below.high - low)

@@ -35,15 +35,18 @@ class Figure:
 
     Attributes:
         title: What it shows, in a few words.
-        svg: The picture.
-        table: The numbers behind it, for who can't see it or wants them exactly.
+        picture: The picture.
+        table: The numbers behind it, for who can't see it or wants them exactly; None where they
+            stand in it or beside it.
         note: How to read it; may be empty.
+        wide: Whether it takes the whole width.
     """
 
     title: str
-    svg: Markup
-    table: PageTable
+    picture: Markup
+    table: PageTable | None
     note: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)

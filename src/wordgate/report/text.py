@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from wordgate.bundle.metrics import Baseline, Metrics, SplitFacts, TeacherFacts
+from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics, SplitFacts
 from wordgate.evaluation.intervals import Interval, PairedDifference
-from wordgate.evaluation.metrics import Average, Scores
+from wordgate.evaluation.metrics import Average, LabelScore, Scores, Shares
+from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.selective_prediction import abstention_sentences
+from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.families import FAMILIES
 from wordgate.runtime.display import one_line
 
 UNDEFINED = "–"
+THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95 % interval")
+MOST_PAIRS = 10
+"""Pairs of labels that are listed in a terminal."""
 NOTABLE_COPIES = 0.1
-"""The share of test rows with a near copy in train that is worth a word, whatever the groups."""
+"""The share of test rows with a near duplicate in train above which a warning is given."""
 
 
 def format_share(value: float | None, digits: int = 3) -> str:
@@ -22,9 +28,22 @@ def format_share(value: float | None, digits: int = 3) -> str:
 
 def format_interval(interval: Interval) -> str:
     """Write an interval; a dash where there is none."""
-    if interval.low is None or interval.high is None:
-        return UNDEFINED
-    return f"{interval.low:.3f} to {interval.high:.3f}"
+    return str(interval)
+
+
+def score_header(main: str) -> tuple[str, ...]:
+    """Name what `score_cells` writes, by the name of the score that models are compared by."""
+    return (main, "95 % interval", "macro F1", "95 % interval")
+
+
+def score_cells(scores: AnyScores) -> tuple[str, ...]:
+    """Write the score that models are compared by and macro F1, with their intervals."""
+    return (
+        format_share(scores.main.value),
+        format_interval(scores.main.interval),
+        format_share(scores.macro_f1),
+        format_interval(scores.intervals.macro_f1),
+    )
 
 
 def format_points_interval(difference: PairedDifference) -> str:
@@ -57,30 +76,35 @@ def format_evidence(difference: PairedDifference) -> str:
 
 
 def source_name(source: str) -> str:
-    """Name a source without the folders it lies in: a page is for others, too."""
+    """Give the file name of a source, without its folders: a report may be shared."""
     return Path(source).name
 
 
 def family_name(family: str) -> str:
-    """Name a family as people say it."""
+    """Give the title of a family."""
     return FAMILIES[family].title if family in FAMILIES else family
 
 
-def headline(family: str, metrics: Metrics) -> str:
-    """Write a model's accuracy with its interval, beside what it has to beat, and its teacher's."""
+def headline(family: str, metrics: AnyMetrics) -> str:
+    """Write the main score of a model with its interval, of its baselines and of its teacher.
+
+    The main score is the accuracy, or the micro F1 with several labels per text.
+    """
+    name, value, interval = metrics.main
     cells = [
-        f"Accuracy on {metrics.n:,} test rows, 95 % interval\n"
-        f"  this model ({family_name(family)}) {metrics.accuracy:.3f}"
-        f" ({format_interval(metrics.intervals.accuracy)})"
+        f"{name[0].upper()}{name[1:]} on {metrics.n:,} test rows, 95 % interval\n"
+        f"  this model ({family_name(family)}) {format_share(value)}"
+        f" ({format_interval(interval)})"
     ]
     if metrics.teacher is not None:
-        cells.append(f"teacher {metrics.teacher.accuracy:.3f}")
-    cells += [f"{name} {one.accuracy:.3f}" for name, one in metrics.baselines.to_beat(family)]
+        cells.append(f"teacher {format_share(metrics.teacher.main)}")
+    baselines = metrics.baselines.to_beat(family)
+    cells += [f"{name} {format_share(one.main)}" for name, one in baselines]
     return "   ".join(cells)
 
 
-def weakest_label(scores: Scores) -> list[str]:
-    """Name the label of the lowest recall, unless all have the same; as a line, or none."""
+def weakest_label(scores: AnyScores) -> list[str]:
+    """Name the label with the lowest recall, in one line; no line if all recalls are equal."""
     recalls = {score.label: score.recall for score in scores.per_class if score.recall is not None}
     if len(set(recalls.values())) < 2:
         return []
@@ -88,68 +112,75 @@ def weakest_label(scores: Scores) -> list[str]:
     return [f"Weakest label: {one_line(label)}, recall {recalls[label]:.0%}"]
 
 
-def outcome(family: str, metrics: Metrics) -> str | None:
-    """Tell whether a model is proven ``better`` or ``worse`` than what it has to beat."""
+def outcome(family: str, metrics: AnyMetrics) -> str | None:
+    """Tell whether a model is significantly ``better`` or ``worse`` than its best baseline."""
     _, difference = metrics.difference_to_baseline(family)
     return None if difference is None else difference.proven
 
 
-def verdict(family: str, metrics: Metrics) -> str:
-    """Write bluntly whether a model is worth more than the best that it has to beat."""
+def verdict(family: str, metrics: AnyMetrics) -> str:
+    """Write whether a model is better than its best baseline."""
     baseline, difference = metrics.difference_to_baseline(family)
     if difference is None:  # an older wordgate measured none
-        return f"How the {family_name(family)} model compares with {baseline} was not measured."
-    return format_verdict(family, baseline, difference)
+        return f"The {family_name(family)} model was not compared with {baseline}."
+    return format_verdict(family, baseline, difference, points_of(metrics))
 
 
-def format_verdict(family: str, baseline: str, difference: PairedDifference) -> str:
-    """Write whether a model of a family is worth more than what it has to beat."""
+def points_of(metrics: AnyMetrics) -> str:
+    """Name the unit of differences: points, or points of another score than accuracy."""
+    return f"points of {metrics.main.name}" if isinstance(metrics, MultilabelMetrics) else "points"
+
+
+def format_verdict(
+    family: str, baseline: str, difference: PairedDifference, unit: str = "points"
+) -> str:
+    """Write whether a model of a family is better than a baseline."""
     name = family_name(family)
-    facts = f"{format_points(difference)} points, {format_evidence(difference)}"
+    facts = f"{format_points(difference)} {unit}, {format_evidence(difference)}"
     if difference.proven == "better":
         return f"The {name} model beats {baseline}: {facts}."
     if difference.proven == "worse":
-        remedy = "" if family == "count" else ": use --model count"
+        remedy = "" if family == "count" else ": use --family count"
         return f"The {name} model is WORSE than {baseline} ({facts}){remedy}."
-    remedy = "" if family == "count" else ": --model count is simpler"
+    remedy = "" if family == "count" else ": --family count is simpler"
     return f"The {name} model does NOT beat {baseline} by more than chance ({facts}){remedy}."
 
 
-def difference_sentence(family: str, metrics: Metrics) -> str:
-    """Write how far a model is from the best that it has to beat."""
-    baseline, difference = metrics.difference_to_baseline(family)
-    if difference is None:
-        return f"The difference to {baseline} was not measured."
-    points, evidence = format_points(difference), format_evidence(difference)
-    return f"{points} points against {baseline} on the same rows ({evidence})."
-
-
 def leak_warning(split: SplitFacts) -> str:
-    """Write how many test rows the model could know from training, and what scores then are."""
+    """Write how many test rows the model could know from training, and how this affects scores."""
     known = split.leaked_by_group if split.known_in_train is None else split.known_in_train
     remedy = {
-        "random": "; --split grouped tells what the model is worth on unseen groups",
-        "given": "; take these rows out of train to learn what the model is worth on unseen groups",
+        "random": "; use --split grouped to evaluate on unseen groups",
+        "given": "; remove these rows from train to evaluate on unseen groups",
     }.get(split.kind, "")
     if split.templated:
-        memory = f" On the {known:,} of the same text or group they are memory{remedy}."
+        memory = (
+            f" Scores on the {known:,} with the same text or group measure memorization{remedy}."
+        )
         return (
             f"{'LEAK: ' if known else ''}{split.leakage()}{memory if known else ''} The similar"
-            " rows look like texts made from templates, which are no memory: they bear other labels"
-            " as well."
+            " rows look like texts made from templates, not like duplicates: they have different"
+            " labels as well."
         )
     near = split.near_duplicates_in_train
     if split.leaked_by_group == 0 or not (known or near):
-        memory = " On these a score is memory, unless near copies share no more than a template."
+        memory = " Scores on these may measure memorization, unless they only share a template."
         return split.leakage() + (memory if near > NOTABLE_COPIES * split.n_test else "")
-    worth = "are" if known else "may be"
-    return f"LEAK: {split.leakage()} So these scores {worth} partly memory{remedy}."
+    may = "" if known else "may "
+    return f"LEAK: {split.leakage()} These scores {may}partly measure memorization{remedy}."
+
+
+def label_tables(scores: AnyScores) -> list[str]:
+    """Lay out the scores label by label, and which labels are confused or occur together."""
+    if isinstance(scores, MultilabelScores):
+        return [multilabel_report(scores), cooccurrence_table(scores)]
+    return [classification_report(scores), confusion_table(scores)]
 
 
 def classification_report(scores: Scores) -> str:
     """Lay out precision, recall and F1 of every label as scikit-learn does.
 
-    What is undefined is printed as ``–``, and a line says which labels the averages leave out.
+    Undefined values are printed as ``–``, and a line names the labels that averages leave out.
 
     Args:
         scores: From :func:`wordgate.evaluation.metrics.evaluate`.
@@ -157,23 +188,81 @@ def classification_report(scores: Scores) -> str:
     Returns:
         Lines of text, without a final newline.
     """
-    names = [score.label for score in scores.per_class]
-    first = max(len(name) for name in [*names, "weighted avg"])
-    lines = [_report_line("", ["precision", "recall", "f1-score", "support"], first), ""]
-    for score in scores.per_class:
-        shares = [format_share(one, 2) for one in (score.precision, score.recall, score.f1)]
-        lines.append(_report_line(score.label, [*shares, str(score.support)], first))
+    first = _first_width(scores.per_class)
     accuracy = ["", "", format_share(scores.accuracy, 2), str(scores.n)]
-    lines += ["", _report_line("accuracy", accuracy, first)]
-    for name, by_support in (("macro avg", False), ("weighted avg", True)):
-        average = Average.over(scores.per_class, by_support=by_support)
-        shares = [format_share(one, 2) for one in average]
-        lines.append(_report_line(name, [*shares, str(scores.n)], first))
-    return "\n".join([*lines, *_undefined(scores)])
+    return "\n".join(
+        [
+            *_label_lines(scores.per_class, first),
+            "",
+            _report_line("accuracy", accuracy, first),
+            *_average_lines(scores.per_class, scores.n, first),
+            *_undefined(scores),
+        ]
+    )
+
+
+def multilabel_report(scores: MultilabelScores) -> str:
+    """Lay out the scores of several labels per text, with average precision and thresholds.
+
+    Args:
+        scores: From :func:`wordgate.evaluation.multilabel.evaluate_multilabel`.
+
+    Returns:
+        Lines of text, without a final newline.
+    """
+    first = _first_width(scores.per_class)
+    own = [
+        (format_share(one.average_precision, 2), f"{one.threshold:.2f}") for one in scores.per_class
+    ]
+    support = sum(one.support for one in scores.per_class)
+    micro = Shares(scores.micro_precision, scores.micro_recall, scores.micro_f1)
+    cells = [*(format_share(one, 2) for one in micro), str(support)]
+    lines = [
+        *_label_lines(scores.per_class, first, ("avg-prec", "threshold"), own),
+        "",
+        _report_line("micro avg", cells, first),
+        *(_average_lines(scores.per_class, support, first) if support else ()),
+        *_undefined(scores),
+        "",
+        f"all labels of a text correct {format_share(scores.accuracy)},"
+        f" label ranking average precision {format_share(scores.label_ranking_average_precision)},"
+        f" Hamming loss {scores.hamming_loss:.3f}",
+    ]
+    if scores.n_without_labels:
+        lines.append(f"{scores.n_without_labels:,} of {scores.n:,} test rows have no label")
+    return "\n".join(lines)
+
+
+def cooccurrence_table(scores: MultilabelScores) -> str:
+    """List the labels that most often occur together, with the number of rows that have both.
+
+    Args:
+        scores: From :func:`wordgate.evaluation.multilabel.evaluate_multilabel`.
+
+    Returns:
+        Lines of text, without a final newline; empty where no row bears two labels.
+    """
+    rows = [
+        (f"{first} + {second}", f"{count:,}")
+        for count, first, second in label_pairs(scores)[:MOST_PAIRS]
+    ]
+    return "\n".join(text_table([("labels of one text", "rows"), *rows])) if rows else ""
+
+
+def label_pairs(scores: MultilabelScores) -> list[tuple[int, str, str]]:
+    """Give the pairs of labels that occur together: rows and names, the most frequent first."""
+    names = [score.label for score in scores.per_class]
+    pairs = [
+        (count, names[i], names[j])
+        for i, row in enumerate(scores.cooccurrence)
+        for j, count in enumerate(row[:i])
+        if count
+    ]
+    return sorted(pairs, key=lambda pair: -pair[0])
 
 
 def confusion_table(scores: Scores) -> str:
-    """Lay out how many rows of each label (one line each) were given each label (columns).
+    """Lay out the confusion matrix: true labels as rows, predicted labels as columns.
 
     Args:
         scores: From :func:`wordgate.evaluation.metrics.evaluate`.
@@ -188,35 +277,61 @@ def confusion_table(scores: Scores) -> str:
     return "\n".join(text_table([(row[0].rjust(first), *row[1:]) for row in rows]))
 
 
-def scores_beside_baselines(family: str, metrics: Metrics) -> str:
-    """Lay out a model's scores below those of its baselines and of its teacher."""
-    rows: list[tuple[str, Baseline | TeacherFacts | Metrics]] = [
-        *reversed(metrics.baselines.to_beat(family)),
-    ]
+def scores_beside_baselines(family: str, metrics: AnyMetrics) -> str:
+    """Lay out the scores of a model, its baselines and its teacher in a table."""
+    rows: list[tuple[str, Any]] = [*reversed(metrics.baselines.to_beat(family))]
     if (teacher := metrics.teacher) is not None:
         rows.append((f"its teacher ({one_line(teacher.name):.19})", teacher))
     rows.append((f"this model ({family_name(family)})", metrics))
-    header = ("accuracy", "macro F1", "log loss")
-    lines = [f"{'on the test rows':<34}" + "".join(f"{name:>10}" for name in header)]
+    columns = score_columns(metrics)
+    lines = [f"{'on the test rows':<34}" + "".join(f"{name:>10}" for name in columns)]
     for name, one in rows:
-        cells = map(format_share, (one.accuracy, one.macro_f1, one.log_loss))
+        cells = [format_share(getattr(one, column)) for column in columns.values()]
         lines.append(f"{name:<34}" + "".join(f"{cell:>10}" for cell in cells))
-    lines[0] += "   95 % interval of accuracy"
-    lines[-1] += f"   {format_interval(metrics.intervals.accuracy)}"
+    lines[0] += f"   95 % interval of {metrics.main.name}"
+    lines[-1] += f"   {format_interval(metrics.main.interval)}"
     return "\n".join(lines)
 
 
-def calibration_sentences(metrics: Metrics) -> list[str]:
-    """Describe the calibration of the probabilities, and what --abstain-below would give."""
+def score_columns(metrics: AnyMetrics) -> dict[str, str]:
+    """Name the scores that a model and its baselines have in common, and their keys."""
+    common = {"accuracy": "accuracy", "macro F1": "macro_f1", "log loss": "log_loss"}
+    return {"micro F1": "micro_f1", **common} if isinstance(metrics, MultilabelMetrics) else common
+
+
+def calibration_sentences(metrics: AnyMetrics) -> list[str]:
+    """Describe the calibration of the probabilities, and the effect of --abstain-below."""
     return [*metrics.sentences("calibration"), *abstention_sentences(metrics.coverage or ())]
 
 
-def costs(metrics: Metrics) -> str:
-    """Write the time, the epochs and the memory that the training took."""
+def threshold_table(metrics: AnyMetrics) -> str:
+    """Lay out each label's threshold, and its F1 on the test rows there and at 0.5; or nothing."""
+    if metrics.thresholds is None:
+        return ""
+    return "\n".join(text_table([THRESHOLD_HEADER, *threshold_rows(metrics.thresholds)]))
+
+
+def threshold_rows(chosen: ThresholdGain) -> list[tuple[str, ...]]:
+    """Write each label's threshold, its F1 on the test rows there and at 0.5, and the gain."""
+    return [
+        (
+            one.label,
+            f"{one.threshold:.3f}",
+            format_share(one.test_f1),
+            format_share(one.test_f1_at_half),
+            UNDEFINED if one.difference is None else format_points(one.difference),
+            UNDEFINED if one.difference is None else format_points_interval(one.difference),
+        )
+        for one in chosen.labels
+    ]
+
+
+def costs(metrics: AnyMetrics) -> str:
+    """Write the time, the epochs and the memory of a training."""
     epochs = f" for {metrics.epochs} epochs (best: {metrics.best_epoch})" if metrics.epochs else ""
     return (
-        f"Trained in {metrics.train_seconds:.1f} s{epochs}; {metrics.wall_seconds:.1f} s in all,"
-        f" {metrics.peak_memory_mb:,.0f} MB at most."
+        f"Trained in {metrics.train_seconds:.1f} s{epochs}; total time {metrics.wall_seconds:.1f}"
+        f" s, peak memory {metrics.peak_memory_mb:,.0f} MB."
     )
 
 
@@ -225,8 +340,8 @@ def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ")
 
     Args:
         rows: The rows, all of the same length.
-        margin: What stands before each line.
-        gap: What stands between columns.
+        margin: Text before each line.
+        gap: Text between columns.
 
     Returns:
         The lines.
@@ -242,11 +357,40 @@ def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ")
     ]
 
 
+def _first_width(per_class: Sequence[LabelScore]) -> int:
+    return max(len(name) for name in [*(score.label for score in per_class), "weighted avg"])
+
+
+def _label_lines(
+    per_class: Sequence[LabelScore],
+    first: int,
+    more: Sequence[str] = (),
+    more_cells: Sequence[Sequence[str]] = (),
+) -> list[str]:
+    """Write the head of the table, and a line for each label, with more cells if there are some."""
+    head = ["precision", "recall", "f1-score", "support", *more]
+    lines = [_report_line("", head, first), ""]
+    for number, score in enumerate(per_class):
+        shares = [format_share(one, 2) for one in (score.precision, score.recall, score.f1)]
+        own = more_cells[number] if more_cells else ()
+        lines.append(_report_line(score.label, [*shares, str(score.support), *own], first))
+    return lines
+
+
+def _average_lines(per_class: Sequence[LabelScore], n: int, first: int) -> list[str]:
+    lines = []
+    for name, by_support in (("macro avg", False), ("weighted avg", True)):
+        average = Average.over(per_class, by_support=by_support)
+        shares = [format_share(one, 2) for one in average]
+        lines.append(_report_line(name, [*shares, str(n)], first))
+    return lines
+
+
 def _report_line(name: str, cells: Sequence[str], first: int) -> str:
     return f"{name:>{first}} " + " ".join(f"{cell:>9}" for cell in cells)
 
 
-def _undefined(scores: Scores) -> list[str]:
+def _undefined(scores: AnyScores) -> list[str]:
     """Explain dashes and averages that leave labels out; nothing where all is defined."""
     without_rows = [score.label for score in scores.per_class if not score.support]
     never_predicted = [score.label for score in scores.per_class if score.precision is None]

@@ -1,5 +1,8 @@
 """Values in messages and on a terminal: short, printable, and unable to move the cursor."""
 
+import html
+from collections.abc import Iterable, Sequence
+
 _HARMLESS = "\u200d\ufe0f"  # an emoji's joiner and selector are "unprintable" to Python
 
 
@@ -43,3 +46,37 @@ def one_line(text: str) -> str:
 def encodable(text: str, encoding: str) -> str:
     r"""Write characters that an encoding lacks, and lone surrogates, as ``\u4f60``."""
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def shown_size(n_bytes: int) -> str:
+    """Write a size in megabytes, a small one in kilobytes."""
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:.0f} kB"
+
+
+def html_table(
+    title: str, rows: Iterable[Sequence[str]], header: Sequence[str] = (), note: str = ""
+) -> str:
+    """Lay rows out as a table for a notebook: every text is escaped, and nothing is fetched.
+
+    Args:
+        title: What stands above.
+        rows: The cells; the first one of each row names it.
+        header: The names of the columns; none for no such row.
+        note: What stands below; nothing if empty.
+    """
+    lines = [("th", tuple(header))] if header else []
+    lines += [("td", tuple(row)) for row in rows]
+    body = "".join(
+        f"<tr>{_cell('th', cells[0])}{''.join(_cell(tag, cell) for cell in cells[1:])}</tr>"
+        for tag, cells in lines
+    )
+    below = f"<p>{_escaped(note)}</p>" if note else ""
+    return f"<div><b>{_escaped(title)}</b><table><tbody>{body}</tbody></table>{below}</div>"
+
+
+def _cell(tag: str, text: str) -> str:
+    return f'<{tag} style="text-align:left">{_escaped(text)}</{tag}>'
+
+
+def _escaped(text: str) -> str:
+    return html.escape(one_line(text))

@@ -1,7 +1,6 @@
-"""Progress display: lines that stay, and one live bar.
+"""Progress display: messages, and a progress bar.
 
-In a terminal and in a notebook the bar moves; in a log file a line tells of it where nothing else
-was said for a while.
+The bar moves in a terminal and in a notebook. In a log file, a line is written from time to time.
 """
 
 import importlib.util
@@ -19,43 +18,45 @@ _BEAT = 1.0
 
 
 class ProgressBar(Protocol):
-    """A live bar."""
+    """A progress bar."""
 
     def advance(self, label: str) -> None:
-        """Count one more unit of work, and say what is being done."""
+        """Count one more unit of work, with a description of the current one."""
 
 
 class Progress(Protocol):
-    """Receives messages and progress while something runs."""
+    """Receives messages and progress of a running function; `Console` and `Silent` are examples."""
 
     def say(self, text: str) -> None:
-        """Write lines that stay."""
+        """Write a message."""
 
     def detail(self, text: str) -> None:
-        """Write lines for those who want to know more."""
+        """Write a message that only verbose output shows."""
 
     def begin(self, name: str) -> None:
-        """Name a stage that begins."""
+        """Announce the next stage."""
 
     def bar(self, total: int | None, done: int = 0) -> AbstractContextManager[ProgressBar]:
-        """Show a live bar over `total` units of work, of which some are done already.
+        """Show a progress bar while a context is open.
 
-        Where nobody knows how many there will be, `total` is None.
+        Args:
+            total: Units of work; None if unknown.
+            done: Units that are already done.
         """
 
 
 class Silent:
-    """Shows nothing."""
+    """Shows no progress and no messages: `wordgate.train(..., progress=wordgate.Silent())`."""
 
     def say(self, text: str) -> None:
-        """Drop the text."""
+        """Show nothing."""
 
     def detail(self, text: str) -> None:
-        """Treat it as any other line."""
+        """Treat it as any other message."""
         self.say(text)
 
     def begin(self, name: str) -> None:
-        """Treat it as any other line."""
+        """Treat it as any other message."""
         self.say(f"{name} ...")
 
     @contextmanager
@@ -65,13 +66,12 @@ class Silent:
 
 
 class Console:
-    """Writes to standard error: a terminal, a notebook cell or a log file.
+    """Shows progress on standard error: in a terminal, a notebook or a log file.
 
-    Where it can't be written to, as its reader is gone or its disk is full, it falls silent: that
-    is no reason to end the work.
+    If standard error cannot be written to, it shows nothing, and the work continues.
 
     Args:
-        verbose: Whether to show details, too.
+        verbose: Whether to show details.
     """
 
     def __init__(self, *, verbose: bool = False) -> None:
@@ -95,25 +95,25 @@ class Console:
             self._live = importlib.util.find_spec("ipywidgets") is not None
 
     def say(self, text: str) -> None:
-        """Write lines that stay, above the bar if there is one."""
+        """Write a message, above the bar if there is one."""
         self.said = time.monotonic()
         shown = encodable(text, self._console.encoding)
         # A log file is not cut into lines; in a terminal no line breaks inside a word.
         self._console.print(shown, markup=False, soft_wrap=not self._console.is_terminal)
 
     def detail(self, text: str) -> None:
-        """Write lines that stay, if details are to be shown."""
+        """Write a message if verbose."""
         if self._verbose:
             self.say(text)
 
     def begin(self, name: str) -> None:
-        """Name a stage that begins, unless a bar does."""
+        """Announce the next stage, unless a bar does."""
         if self._verbose or not self._live:
             self.say(f"{name} ...")
 
     @contextmanager
     def bar(self, total: int | None, done: int = 0) -> Iterator[ProgressBar]:
-        """Show a bar where something can move, with the time left where that can be told."""
+        """Show a progress bar, with the remaining time if it can be estimated."""
         if not self._live:
             in_log = _LogBar(self, total, done)
             with _every_beat(in_log.beat):

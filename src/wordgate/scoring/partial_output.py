@@ -140,13 +140,13 @@ class PartialOutput:
             raise BundleError(
                 f"{self.folder} keeps a scoring in an older layout ({_OLDER_STATE}), with which"
                 " this wordgate can't go on: finish it with the wordgate that began it, move the"
-                " folder away, or begin anew with --overwrite"
+                " folder away, or start over with --overwrite"
             )
         if self.exists():
             if not resume and not overwrite:
                 raise BundleError(
-                    f"a scoring into {self.out} was interrupted and left {self.folder}: go on with"
-                    " it by --resume, or begin anew with --overwrite"
+                    f"a scoring into {self.out} was interrupted and left {self.folder}: continue"
+                    " it with --resume, or start over with --overwrite"
                 )
             return False
         if overwrite and self.out.exists():

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from wordgate.data.columns import Column, joined
 from wordgate.data.structured import has_structured, why_structured
+from wordgate.prediction.decision import Answer, DecisionRule
 from wordgate.prediction.predictor import Predictor
 from wordgate.tables import Batch, Reader
 from wordgate.tables.values import EMPTY_TEXT, is_empty
-
-ABSTAINED = -1
 
 
 @dataclass(frozen=True)
@@ -20,26 +19,22 @@ class BatchPredictions:
     """Predictions for the records of a batch that can be scored, in order.
 
     Attributes:
-        labels: The most probable label's place among the model's labels; `ABSTAINED` where it is
-            not probable enough.
-        proba: float64 [n, classes].
+        answers: Each text's label, None where it abstains; or its labels.
+        numbers: float64 [n, k], of the columns of numbers that are added: the probability of each
+            label; with one label a text, before them that of the label itself, or of the most
+            probable one where it abstains.
     """
 
-    labels: list[int]
-    proba: NDArray[np.float64]
+    answers: list[Answer]
+    numbers: NDArray[np.float64]
 
     def __len__(self) -> int:
-        return len(self.labels)
-
-    def with_top(self) -> NDArray[np.float64]:
-        """Give each text's highest probability, then all: float64 [n, 1 + classes]."""
-        top = self.proba.max(axis=1, initial=0.0, keepdims=True)
-        return np.concatenate([top, self.proba], axis=1)
+        return len(self.answers)
 
     @property
     def abstained(self) -> int:
         """The number of texts without a label."""
-        return self.labels.count(ABSTAINED)
+        return self.answers.count(None) + self.answers.count(())
 
 
 @dataclass(frozen=True)
@@ -101,17 +96,19 @@ def texts_of(reader: Reader, batch: Batch, columns: Sequence[Column]) -> BatchTe
     return BatchTexts(batch, texts, errors, raws)
 
 
-def predict_batch(predictor: Predictor, texts: list[str], abstain_below: float) -> BatchPredictions:
+def predict_batch(predictor: Predictor, texts: list[str], rule: DecisionRule) -> BatchPredictions:
     """Predict texts.
 
     Args:
         predictor: The model.
         texts: The texts.
-        abstain_below: Give no label where the most probable one is less probable than this.
+        rule: Which labels they are given.
     """
-    if not texts:
-        return BatchPredictions([], np.empty((0, len(predictor.labels))))
-    proba = predictor.predict_proba(texts)
-    labels = proba.argmax(axis=1)
-    labels[proba.max(axis=1) < abstain_below] = ABSTAINED
-    return BatchPredictions(labels.tolist(), proba)
+    proba = np.empty((0, len(predictor.labels)))
+    if texts:
+        proba = predictor.predict_proba(texts)
+    numbers = proba
+    if not rule.gives_several:
+        own = np.take_along_axis(proba, rule.columns(proba)[:, None], axis=1)
+        numbers = np.concatenate([own, proba], axis=1)
+    return BatchPredictions(rule.answers(proba), numbers)

@@ -12,11 +12,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from wordgate.bundle.config import Config
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
 from wordgate.models.lstm_forward import NUMPY
-from wordgate.prediction.predictor import Predictor, check_abstain, load_aloud
+from wordgate.prediction.decision import DecisionRule, Threshold, check_abstain
+from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.runtime.cpu import choose_threads, processor
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
@@ -45,19 +47,20 @@ _OF_NO_FORMAT = ("", ".txt", ".dat", ".data", ".out", ".tmp", ".new", ".bak")
 
 @dataclass(frozen=True)
 class Scored:
-    """The result of a scoring.
+    """The result of `wordgate.score`.
 
     Attributes:
-        rows: Records of the input, all of which are in the result.
-        scored: Those that have probabilities.
-        abstained: Those of them that have no label.
-        errors: Those that could not be scored.
-        first_errors: Some of them: the row's number, from 1, and why.
-        added: The names of the new columns: the label's, its probability's, one for each label,
-            the error's. Where the input has no names they are not in the result either.
-        seconds: What reading, scoring and writing took, since it last began.
-        texts_per_second: Texts scored a second of these.
-        was_whole: True where the result was there already and nothing was left to do.
+        rows: Number of rows of the input; the output has the same rows.
+        scored: Number of rows with probabilities.
+        abstained: Number of these without a label, because of `abstain_below`.
+        errors: Number of rows that could not be scored.
+        first_errors: The first of them: row number, from 1, and reason.
+        added: Names of the new columns: label and probability (or labels, if a text can have
+            several), one for each label, error. If the input has no header, the output has none
+            either.
+        seconds: Time for reading, scoring and writing since the last start.
+        texts_per_second: Scored texts per second in this time.
+        was_whole: Whether the result was already complete and there was nothing to do.
     """
 
     rows: int
@@ -79,13 +82,13 @@ class _Work:
     opened: OpenedInput
     writer: Writer
     added: list[str]
-    abstain_below: float
+    rule: DecisionRule
     fingerprint: RunFingerprint | None
 
     def bytes_of(self, batch: Batch, counts: Counts) -> bytes:
         """Score a batch and count it."""
         texts = texts_of(self.opened.table.reader, batch, self.opened.text.columns)
-        predictions = predict_batch(self.predictor, texts.texts, self.abstain_below)
+        predictions = predict_batch(self.predictor, texts.texts, self.rule)
         counts.add(len(batch), predictions.abstained, texts.errors)
         return self.writer.rows(texts, predictions)
 
@@ -98,6 +101,7 @@ def score(
     text: Columns | None = None,
     encoding: str | None = None,
     abstain_below: float = 0.0,
+    threshold: Threshold | None = None,
     escape_formulas: bool = False,
     to: str | None = None,
     batch: int = BATCH,
@@ -108,43 +112,53 @@ def score(
     checkpoint_seconds: float = 2.0,
     progress: Progress | None = None,
 ) -> Scored:
-    """Score the texts of a file, or of standard input, of any size in fixed memory.
+    """Score the texts of a file or of standard input, of any size, in constant memory.
 
-    All columns of the input stay, in order; added are the label, its probability, the probability
-    of each label, and an error. A record that can't be read or has no text has an error and no
-    answer; where it could not be taken apart, it stands in its error as it was.
+    The output has all columns of the input and new columns: the label, its probability, the
+    probability of each label, and an error. A row that cannot be read, or has no text, gets an
+    error and no label. If it cannot be parsed, the error contains the row as it was.
+
+    With several labels a text the labels stand in place of the label and its probability, the most
+    probable first: a list in JSON Lines and Parquet; in CSV and TSV joined by what stood between
+    them in the data of the training, or a semicolon.
 
     Args:
-        bundle: The model's folder.
-        source: A CSV, TSV, JSONL or (from a path) Parquet file, gzipped or not; ``-`` for
-            standard input.
-        out: The result; ``-`` for standard output, where each batch is written at once. A link
-            stays, and what it leads to is written; what is replaced passes on its permissions.
-        text: The columns of the text, as in training; None for those of the model's training
-            where the input has them, else to infer them.
-        encoding: How the input's bytes are read; None to find out. The result is UTF-8.
-        abstain_below: Give no label where the most probable one is less probable than this.
-        escape_formulas: Put an apostrophe before each cell of a CSV or TSV file that a spreadsheet
-            would take for a formula; plain numbers stay.
-        to: The result's format; None to tell it by the ending of `out`, else the input's.
-        batch: Records scored together at most.
-        kernel: What computes an LSTM, as for `wordgate.load`.
-        threads: In how many threads to compute, as for `wordgate.load`.
-        resume: Go on where an interrupted scoring stopped; begin where none was; do nothing where
-            the result is there and younger than the model and the input. Those times alone are
-            compared then: a result that is whole has no note of what it was made of.
-        overwrite: Replace a result that is there, and begin anew where one was interrupted.
-        checkpoint_seconds: Seconds between two savings of how far it has come, at least.
-        progress: Where to tell what is inferred and how far it is; None for standard error.
+        bundle: The folder of the model.
+        source: A CSV, TSV, JSONL or Parquet file, compressed with gzip or not; ``-`` for standard
+            input, which cannot be Parquet.
+        out: The output file; ``-`` for standard output, where each batch is written immediately.
+            The target of a symbolic link is written, and a replaced file keeps its permissions.
+        text: The text columns; None for the columns of the training if the input has them, else to
+            infer them.
+        encoding: The encoding of the input; None to detect it. The output is UTF-8.
+        abstain_below: Give no label that is less probable than this, from 0 to 1.
+        threshold: Minimum probabilities of labels instead of the thresholds of the model, as for
+            `Predictor.predict`.
+        escape_formulas: Whether to put an apostrophe before each CSV or TSV cell that a spreadsheet
+            program would interpret as a formula; numbers are unchanged.
+        to: The output format: ``csv``, ``tsv``, ``jsonl`` or ``parquet``; None for the format of
+            the file name of `out`, else that of the input.
+        batch: Maximum number of rows that are scored together.
+        kernel: The implementation of an LSTM, as for `wordgate.load`.
+        threads: The number of threads, as for `wordgate.load`.
+        resume: Whether to continue an interrupted run. If there is none, the run starts from the
+            beginning, unless the result exists and is newer than the model and the input; only
+            these times are compared.
+        overwrite: Whether to replace an existing result, or to restart an interrupted run.
+        checkpoint_seconds: Minimum time between two checkpoints, in seconds.
+        progress: Shows progress; None for standard error.
+
+    Returns:
+        The numbers of rows, and the names of the new columns.
 
     Raises:
-        BundleError: The model can't be loaded; or the result can't be written, or stands there
-            already; or an interrupted one is there and nothing said what is to become of it.
-        DataError: The input can't be read as asked.
-        SettingsError: An option is out of range or without effect, the kernel can't compute, or
-            that is no number of threads.
-        MissingExtraError: A Parquet file or the kernel needs a package that is not installed.
-        KeyboardInterrupt: It was interrupted, and is kept.
+        BundleError: The model cannot be loaded, the output cannot be written or exists already, or
+            there is an interrupted run and neither `resume` nor `overwrite` is set.
+        DataError: The input cannot be read.
+        SettingsError: An option is out of range or has no effect, the kernel does not support the
+            model, or `threads` is not a positive number.
+        MissingExtraError: Parquet or the kernel needs a package that is not installed.
+        KeyboardInterrupt: The run was interrupted; it can be resumed.
     """
     progress = Console() if progress is None else progress
     source, out = str(source), str(out)
@@ -162,36 +176,40 @@ def score(
             Path(bundle) / MANIFEST, source, resume=resume, overwrite=overwrite
         ):
             return _nothing_to_do(bundle, source, out, progress)
+        config = BundleFolder.open(bundle).config()
+        rule = DecisionRule.of(config, threshold=threshold, abstain_below=abstain_below)
         predictor = load_aloud(bundle, lambda: progress, kernel=kernel, threads=threads)
         options = InputOptions(text, encoding, batch)
-        opened = open_input(source, predictor.config, options, form)
+        opened = open_input(source, config, options, form)
         form = form or opened.table.reader.form
         if form == "parquet" and kept is None:
             raise DataError("Parquet can't be written to standard output: name a file")
-        added = opened.added(predictor.labels, form)
+        separator = _separator(config, form)
+        added = opened.added(config, form)
         writer = make_writer(
             opened.table.reader,
-            predictor.labels,
             added,
             form,
+            separator=separator,
             escape_formulas=escape_formulas,
             packed=kept is not None and Path(out).suffix.lower() == ".gz",
         )
         fingerprint = None
         if kept is not None and opened.table.source.path is not None:
-            config = {
+            decides = {
                 "input": digest(opened.table.source.path),
                 "model": _digest_of_model(bundle),
                 **installed_versions("wordgate"),
                 "text": json.dumps([column.number for column in opened.text.columns]),
                 "encoding": str(opened.table.encoding and opened.table.encoding.codec),
                 "abstain_below": str(abstain_below),
+                "thresholds": str(rule.thresholds and (rule.thresholds, rule.decisive)),
                 "escape_formulas": str(escape_formulas),
                 "format": form,
                 "batch": str(batch),
                 "kernel": kernel,
             }
-            fingerprint = RunFingerprint(config, _environment(predictor, kernel))
+            fingerprint = RunFingerprint(decides, _environment(predictor, kernel))
         for name in predictor.changed_files:
             progress.say(
                 f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
@@ -200,7 +218,7 @@ def score(
             raise SettingsError(f"--resume has no effect on {source}, which comes only once")
         for line in (*opened.lines, _added_line(opened, added)):
             progress.say(line)
-        work = _Work(predictor, opened, writer, added, abstain_below, fingerprint)
+        work = _Work(predictor, opened, writer, added, rule, fingerprint)
         if kept is None:
             return _to_standard_output(work)
         return _to_file(work, kept, progress, resume=resume)
@@ -220,6 +238,23 @@ def _form_by_name(out: str, source: str) -> str | None:
             " format by --to"
         )
     return form
+
+
+def _separator(config: Config, form: str) -> str | None:
+    """Give what joins the labels of a text in a cell; None where each has one.
+
+    Raises:
+        SettingsError: A label holds it, so nobody could take them apart again.
+    """
+    separator = config.separator()
+    for label in config.labels:
+        if separator is not None and form in ("csv", "tsv") and separator in label:
+            raise SettingsError(
+                f"the label {label!r:.80} holds {separator!r}, by which the labels of a text are"
+                f" joined in {form.upper()}: write JSON Lines or Parquet, where they are a list"
+                " (--to jsonl)"
+            )
+    return separator
 
 
 def _ending(name: str) -> str:
@@ -249,7 +284,7 @@ def _nothing_to_do(bundle: str | Path, source: str, out: str, progress: Progress
         " times were compared: what it was made of, and with what options, is noted nowhere;"
         " --overwrite scores anew"
     )
-    added = added_names(BundleFolder.open(bundle).config().labels)
+    added = added_names(BundleFolder.open(bundle).config())
     return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
 
 

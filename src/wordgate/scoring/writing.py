@@ -11,14 +11,16 @@ import os
 import re
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import SettingsError
+from wordgate.prediction.decision import Answer
 from wordgate.runtime.packages import require_extra
 from wordgate.scoring.input import own_names
 from wordgate.scoring.predictions import BatchPredictions, BatchTexts
@@ -35,14 +37,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PACKING = 3  # of gzip: most of the gain at a third of the usual cost
 _LENGTH = struct.Struct("<Q")
 _ROWS_A_GROUP = 1 << 16
+_MOST_ANSWERS = 4096  # labels, and sets of them, whose cells are kept
+
+_T = TypeVar("_T")
 
 
 def make_writer(
     reader: Reader,
-    labels: tuple[str, ...],
     added: Sequence[str],
     form: str,
     *,
+    separator: str | None,
     escape_formulas: bool,
     packed: bool,
 ) -> Writer:
@@ -50,9 +55,9 @@ def make_writer(
 
     Args:
         reader: Where the records come from.
-        labels: The model's labels.
         added: The names of the new columns.
         form: The format.
+        separator: What joins several labels of a text in a cell; None where it has one.
         escape_formulas: Whether cells that look like formulas get an apostrophe.
         packed: Whether the result is gzipped.
 
@@ -69,11 +74,13 @@ def make_writer(
         if packed:
             raise SettingsError("Parquet is packed by itself: leave .gz out")
         require_extra("parquet", "writing a Parquet file")
-        return ParquetWriter(reader, labels, added)
-    writer: Writer = JsonlWriter(reader, labels, added)
+        return ParquetWriter(reader, added, several=separator is not None)
+    writer: Writer = JsonlWriter(reader, added)
     if form != "jsonl":
         delimiter = _delimiter(reader, form)
-        writer = DelimitedWriter(reader, labels, added, delimiter, escape_formulas=escape_formulas)
+        writer = DelimitedWriter(
+            reader, added, delimiter, separator=separator or "", escape_formulas=escape_formulas
+        )
     return GzipWriter(writer) if packed else writer
 
 
@@ -115,24 +122,24 @@ class DelimitedWriter(Writer):
 
     Args:
         reader: Where the records come from.
-        labels: The model's labels.
         added: The names of the new columns.
         delimiter: What separates cells.
+        separator: What joins several labels of a text in a cell.
         escape_formulas: Whether cells that a spreadsheet takes for formulas get an apostrophe.
     """
 
     def __init__(
         self,
         reader: Reader,
-        labels: Sequence[str],
         added: Sequence[str],
         delimiter: str,
         *,
+        separator: str,
         escape_formulas: bool,
     ):
         self._reader = reader
         self._added = added
-        self._delimiter = delimiter
+        self._delimiter, self._separator = delimiter, separator
         self._escapes = escape_formulas
         self._special = re.compile(f'["\r\n{re.escape(delimiter)}]')
         is_usual = reader.delimiter == delimiter and not reader.quoting
@@ -140,8 +147,8 @@ class DelimitedWriter(Writer):
         end = reader.end_of_line
         self._empty = '""' if reader.has_nulls else ""
         self._scored = f"{delimiter}%s%s{delimiter}{end}"
-        self._failed = f"{delimiter * (3 + len(labels))}%s{end}"
-        self._labels = [*map(self._cell, labels), ""]  # the last is for ABSTAINED
+        self._failed = f"{delimiter * len(added)}%s{end}"
+        self._answer = lru_cache(_MOST_ANSWERS)(self._answer_cell)
 
     def heading(self) -> bytes:
         """Give the header, where the source has one, and a byte-order mark where it has that."""
@@ -160,13 +167,19 @@ class DelimitedWriter(Writer):
         before: Iterable[str] = texts.raws or ()
         if not self._keeps:
             before = map(self._record, texts.batch.cells())
-        labels = [self._labels[label] for label in predictions.labels]
-        numbers = _rows_of_decimals(predictions.with_top(), self._delimiter)
-        after = [self._scored % both for both in zip(labels, numbers, strict=True)]
+        answers = map(self._answer, predictions.answers)
+        numbers = _rows_of_decimals(predictions.numbers, self._delimiter)
+        after = [self._scored % both for both in zip(answers, numbers, strict=True)]
         if texts.errors:
             failed = {i: self._failed % self._cell(why) for i, why in texts.errors.items()}
             after = _in_order(after, failed, len(texts))
         return "".join([a + b for a, b in zip(before, after, strict=True)]).encode()
+
+    def _answer_cell(self, answer: Answer) -> str:
+        """Write a label, or labels; where null can be told from none of them, none is ``""``."""
+        if isinstance(answer, tuple):
+            return self._cell(self._separator.join(answer)) or self._empty
+        return "" if answer is None else self._cell(answer)
 
     def _record(self, cells: Iterable[str | None]) -> str:
         """Write a record's cells; where null can be told from an empty string, this is ``""``."""
@@ -189,11 +202,10 @@ class JsonlWriter(Writer):
 
     Args:
         reader: Where the records come from.
-        labels: The model's labels.
         added: The names of the new keys.
     """
 
-    def __init__(self, reader: Reader, labels: Sequence[str], added: Sequence[str]):
+    def __init__(self, reader: Reader, added: Sequence[str]):
         self._keeps = reader.form == "jsonl"
         self._names = own_names(reader.names, reader.width)
         label, *numbers, error = (_json(name).replace("%", "%%") for name in added)
@@ -201,15 +213,16 @@ class JsonlWriter(Writer):
         nulls = ", ".join(f"{name}: null" for name in (label, *numbers))
         self._scored = f"{label}: %s, {shares}, {error}: null}}\n"
         self._failed = f"{nulls}, {error}: %s}}\n"
-        self._labels = [*map(_json, labels), "null"]
+        self._answer = lru_cache(_MOST_ANSWERS)(_json)
 
     def rows(self, texts: BatchTexts, predictions: BatchPredictions) -> bytes:
         """See `Writer.rows`."""
         raws: Iterable[str] = texts.raws or ()
         if not self._keeps:
             raws = map(_json, texts.batch.objects(self._names))
-        rows = zip(predictions.labels, decimals(predictions.with_top()).tolist(), strict=True)
-        after = [self._scored % (self._labels[label], *numbers) for label, numbers in rows]
+        answers = map(self._answer, predictions.answers)
+        rows = zip(answers, decimals(predictions.numbers).tolist(), strict=True)
+        after = [self._scored % (answer, *numbers) for answer, numbers in rows]
         if texts.errors:
             failed = {i: self._failed % _json(why) for i, why in texts.errors.items()}
             after = _in_order(after, failed, len(texts))
@@ -225,19 +238,19 @@ class ParquetWriter(Writer):
 
     Args:
         reader: Where the records come from; columns keep their types.
-        labels: The model's labels.
         added: The names of the new columns.
+        several: Whether a text may have several labels: a list.
     """
 
-    def __init__(self, reader: Reader, labels: Sequence[str], added: Sequence[str]):
+    def __init__(self, reader: Reader, added: Sequence[str], *, several: bool):
         import pyarrow as pa
 
         self._names = reader.typed_names or own_names(reader.names, reader.width)
         there = reader.schema(self._names)
-        self._labels = np.array([*labels, None], dtype=object)  # the last is for ABSTAINED
+        self._answer = pa.list_(pa.string()) if several else pa.string()
         label, *numbers, error = added
         fields = [
-            pa.field(label, pa.string()),
+            pa.field(label, self._answer),
             *(pa.field(name, pa.float64()) for name in numbers),
             pa.field(error, pa.string()),
         ]
@@ -282,16 +295,14 @@ class ParquetWriter(Writer):
     def _new(self, texts: BatchTexts, predictions: BatchPredictions) -> Iterator[pa.Array]:
         import pyarrow as pa
 
-        count, n_classes = len(texts), predictions.proba.shape[1]
+        count = len(texts)
         failed = np.zeros(count, np.bool_)
         failed[list(texts.errors)] = True
-        labels = np.full(count, None, dtype=object)
-        labels[~failed] = self._labels[predictions.labels]
-        yield pa.array(labels, pa.string())
-        proba = np.zeros((count, n_classes))
-        proba[~failed] = predictions.proba
-        yield pa.array(proba.max(axis=1), mask=failed)
-        for column in proba.T:
+        answers = _in_order(predictions.answers, dict.fromkeys(texts.errors), count)
+        yield pa.array(answers, self._answer)
+        numbers = np.zeros((count, predictions.numbers.shape[1]))
+        numbers[~failed] = predictions.numbers
+        for column in numbers.T:
             yield pa.array(np.ascontiguousarray(column), mask=failed)
         yield pa.array([texts.errors.get(i) for i in range(count)], pa.string())
 
@@ -348,7 +359,7 @@ def _digits(proba: NDArray[np.float64]) -> NDArray[np.uint8]:
     return characters
 
 
-def _in_order(scored: Iterable[str], failed: dict[int, str], count: int) -> list[str]:
+def _in_order(scored: Iterable[_T], failed: Mapping[int, _T], count: int) -> list[_T]:
     """Put answers and errors in the order of their records."""
     following = iter(scored)
     return [failed[i] if i in failed else next(following) for i in range(count)]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 
 from wordgate.serve.access import Access
@@ -62,7 +63,7 @@ class Application:
         self.is_draining = False
         self._access = access
         self._buffered = BufferedBytes(limits.max_buffered_bytes)
-        self._labels = model.labels
+        self._labels, self._config = model.labels, model.config
         self._routes = self._all_routes(model)
 
     def _all_routes(self, model: ServedModel) -> dict[str, Route]:
@@ -70,7 +71,9 @@ class Application:
         facts = _json(ModelFacts.of(model, self.limits).model_dump())
         names = [path.removeprefix("/page/") for path in page if path != "/"]
         needs_key = self._access.key is not None
-        described = _json(document(self.limits, needs_key=needs_key, page_files=names))
+        described = _json(
+            document(self.limits, model.config, needs_key=needs_key, page_files=names)
+        )
         routes = {
             "/v1/predict": Route("POST", self._predict, False, "/v1/predict"),
             "/v1/explain": Route("POST", self._explain, False, "/v1/explain"),
@@ -127,21 +130,20 @@ class Application:
 
     async def _predict(self, body: RequestBody) -> Response:
         self.batcher.refuse_if_full()
-        request = predict_request(await body.read(), self.limits)
+        request = predict_request(await body.read(), self.limits, self._config)
         rows = await self.batcher.predict(request.texts)
-        return _json(
-            {"predictions": [self._prediction(row, request.abstain_below) for row in rows]}
-        )
-
-    def _prediction(self, row: list[float], abstain_below: float) -> dict[str, Any]:
-        top = max(row)
-        label = None if top < abstain_below else self._labels[row.index(top)]
-        return {"label": label, "probabilities": dict(zip(self._labels, row, strict=True))}
+        answers = request.rule.answers(np.array(rows))
+        name = "labels" if request.rule.gives_several else "label"
+        predictions = [
+            {name: answer, "probabilities": dict(zip(self._labels, row, strict=True))}
+            for answer, row in zip(answers, rows, strict=True)
+        ]
+        return _json({"predictions": predictions})
 
     async def _explain(self, body: RequestBody) -> Response:
         self.batcher.refuse_if_full()
-        text = explain_request(await body.read(), self.limits)
-        return _json(await self.batcher.explain(text))
+        text, label = explain_request(await body.read(), self.limits, self._config)
+        return _json(await self.batcher.explain(text, label))
 
     async def _metrics(self, _: RequestBody) -> Response:
         text = self.metrics.exposition()

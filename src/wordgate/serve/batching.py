@@ -56,12 +56,15 @@ class Job(Generic[Result]):
         texts: The texts to predict, or the one to explain.
         cost: In texts.
         explains: Whether to explain.
+        label: Which label, of several.
     """
 
-    __slots__ = ("cost", "explains", "is_queued", "result", "texts")
+    __slots__ = ("cost", "explains", "is_queued", "label", "result", "texts")
 
-    def __init__(self, texts: Sequence[str], cost: int, *, explains: bool):
-        self.texts, self.cost, self.explains = texts, cost, explains
+    def __init__(
+        self, texts: Sequence[str], cost: int, *, explains: bool, label: str | None = None
+    ):
+        self.texts, self.cost, self.explains, self.label = texts, cost, explains, label
         self.result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self.is_queued = False
 
@@ -113,14 +116,14 @@ class Batcher:
         """
         return await self._result(Job(texts, len(texts), explains=False))
 
-    async def explain(self, text: str) -> dict[str, Any]:
+    async def explain(self, text: str, label: str | None = None) -> dict[str, Any]:
         """Explain a text; see `Predictor.explain`.
 
         Raises:
             HTTPError: The queue is full, or it took too long.
         """
         cost = min(1 + len(_WORD.findall(text)), self._limits.max_queue)
-        return await self._result(Job([text], cost, explains=True))
+        return await self._result(Job([text], cost, explains=True, label=label))
 
     async def _result(self, job: Job[Result]) -> Result:
         self._refuse_if_no_place(job.cost)
@@ -213,7 +216,7 @@ class Batcher:
     def _explained(self, batch: list[Job[Any]]) -> list[Any]:
         (job,) = batch
         (text,) = job.texts
-        return [self._timed(job.cost, lambda: self._model.explain(text).to_json())]
+        return [self._timed(job.cost, lambda: self._model.explain(text, label=job.label).to_json())]
 
     def _timed(self, cost: int, work: Callable[[], Result]) -> Result:
         started = time.perf_counter()

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.bundle.config import Config
-from wordgate.bundle.metrics import Metrics
+from wordgate.bundle.metrics import AnyMetrics
+from wordgate.prediction.decision import DecisionRule
 from wordgate.prediction.explanation import Share
 from wordgate.serve.limits import Limits
 
@@ -28,14 +29,14 @@ class ServedModel(Protocol):
 
     labels: tuple[str, ...]
     config: Config
-    metrics: Metrics | None
+    metrics: AnyMetrics | None
     changed_files: tuple[str, ...]
 
     def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
         """Give the probability of each label for each text, float64 [n, classes]."""
 
-    def explain(self, text: str) -> ExplanationLike:
-        """Tell why a text was given its label."""
+    def explain(self, text: str, *, label: str | None = None) -> ExplanationLike:
+        """Tell why a text was given its label, or why it has this one of several or not."""
 
 
 class _StrictModel(BaseModel):
@@ -53,6 +54,21 @@ class Predictions(_StrictModel):
     """Predictions in the order of the texts."""
 
     predictions: Annotated[list[Prediction], Field(min_length=1)]
+
+
+class LabelsPrediction(_StrictModel):
+    """A text's labels, and the probability of each label by itself."""
+
+    labels: list[str] = Field(
+        description="those at or above their thresholds, the most probable first"
+    )
+    probabilities: dict[str, Share] = Field(description="by label")
+
+
+class LabelsPredictions(_StrictModel):
+    """Predictions in the order of the texts."""
+
+    predictions: Annotated[list[LabelsPrediction], Field(min_length=1)]
 
 
 class TrainingFacts(_StrictModel):
@@ -105,7 +121,15 @@ class ModelFacts(_StrictModel):
     family: str
     recipe: str
     labels: Annotated[list[str], Field(min_length=2)]
+    multilabel: bool = Field(description="whether a text may have any number of labels")
+    thresholds: dict[str, Share] | None = Field(
+        description="by label, from which probability on it is given; null for the most probable"
+    )
+    label_separator: str | None = Field(
+        description="what joins several labels of a text in a cell of CSV; null where it has one"
+    )
     text_form: str | None
+    text_columns: list[str]
     temperature: Annotated[float, Field(gt=0)]
     trained: TrainingFacts
     scores: ScoreFacts | None
@@ -121,7 +145,11 @@ class ModelFacts(_StrictModel):
             family=config.family,
             recipe=config.recipe,
             labels=list(model.labels),
+            multilabel=config.multilabel,
+            thresholds=DecisionRule.of(config).thresholds_by_label(),
+            label_separator=config.separator(),
             text_form=config.text_form(),
+            text_columns=list(config.columns().get("text", ())),
             temperature=config.temperature,
             trained=_trained(config, metrics),
             scores=None if metrics is None else _scores(metrics),
@@ -133,7 +161,7 @@ class ModelFacts(_StrictModel):
         )
 
 
-def _trained(config: Config, metrics: Metrics | None) -> TrainingFacts:
+def _trained(config: Config, metrics: AnyMetrics | None) -> TrainingFacts:
     source = str(config.data.get("source") or "").replace("\\", "/").rpartition("/")[2]
     rows = config.data.get("n_kept") if config.knows_training() else None
     return TrainingFacts(
@@ -146,7 +174,7 @@ def _trained(config: Config, metrics: Metrics | None) -> TrainingFacts:
     )
 
 
-def _scores(metrics: Metrics) -> ScoreFacts:
+def _scores(metrics: AnyMetrics) -> ScoreFacts:
     split, interval = metrics.split, metrics.intervals.accuracy
     return ScoreFacts(
         accuracy=metrics.accuracy,
@@ -163,7 +191,7 @@ def _scores(metrics: Metrics) -> ScoreFacts:
     )
 
 
-def _coverage(metrics: Metrics) -> list[AbstainPoint] | None:
+def _coverage(metrics: AnyMetrics) -> list[AbstainPoint] | None:
     if metrics.coverage is None:
         return None
     return [

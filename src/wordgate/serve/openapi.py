@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from wordgate.prediction.explanation import Explanation
+from wordgate.bundle.config import Config
+from wordgate.prediction.explanation import Explanation, LabelExplanation
 from wordgate.serve.limits import Limits
-from wordgate.serve.model import ModelFacts, Predictions
+from wordgate.serve.model import LabelsPredictions, ModelFacts, Predictions
 from wordgate.serve.responses import CODES
 
 Schema = dict[str, Any]
@@ -18,11 +19,14 @@ ALWAYS = (400, 403, 408, 431, 500, 503)
 WITH_BODY = (413, 415, 422, 504)
 
 
-def document(limits: Limits, *, needs_key: bool, page_files: Sequence[str] = ()) -> Schema:
+def document(
+    limits: Limits, config: Config, *, needs_key: bool, page_files: Sequence[str] = ()
+) -> Schema:
     """Describe a server.
 
     Args:
         limits: What a request may have.
+        config: The model's, on which the forms of requests and answers depend.
         needs_key: Whether the API wants its key.
         page_files: The names of the page's files.
     """
@@ -85,7 +89,7 @@ def document(limits: Limits, *, needs_key: bool, page_files: Sequence[str] = ())
         },
         "paths": paths,
         "components": {
-            "schemas": _components(limits),
+            "schemas": _components(limits, config),
             **({"securitySchemes": schemes} if needs_key else {}),
         },
     }
@@ -119,26 +123,61 @@ def _refusal(status: int) -> Schema:
     return described
 
 
-def _components(limits: Limits) -> Schema:
+def _components(limits: Limits, config: Config) -> Schema:
     text = {"type": "string", "maxLength": limits.max_text_length}
     explained = min(limits.max_text_length, limits.max_explain_length)
-    request = _object(
-        texts={"type": "array", "items": text, "minItems": 1, "maxItems": limits.max_texts},
-        abstain_below={
-            "type": "number",
-            "minimum": 0,
-            "maximum": 1,
-            "default": 0,
-            "description": "give no label where its probability is below this",
-        },
+    texts = {"type": "array", "items": text, "minItems": 1, "maxItems": limits.max_texts}
+    request = _object(texts=texts, **_deciding(config))
+    explain = _object(
+        text={"type": "string", "maxLength": explained},
+        **({"label": _label(config)} if config.multilabel else {}),
     )
+    several = config.multilabel
     return {
         "PredictRequest": {**request, "required": ["texts"]},
-        "ExplainRequest": _object(text={"type": "string", "maxLength": explained}),
-        **_generated("Predictions", Predictions),
-        **_generated("Explanation", Explanation),
+        "ExplainRequest": {**explain, "required": ["text"]},
+        **_generated("Predictions", LabelsPredictions if several else Predictions),
+        **_generated("Explanation", LabelExplanation if several else Explanation),
         **_generated("Model", ModelFacts),
         **{f"Error{status}": _error(status) for status in {one for one, _ in CODES.values()}},
+    }
+
+
+def _deciding(config: Config) -> Schema:
+    """Describe the fields of a request that decide on labels, those that have an effect."""
+    abstain_below = {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "default": 0,
+        "description": "give no label where its probability is below this",
+    }
+    number = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    by_label = {
+        "type": "object",
+        "properties": dict.fromkeys(config.labels, number),
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    threshold = {
+        "oneOf": [number, by_label],
+        "description": "give a label from this probability on, all labels or those named",
+    }
+    if config.multilabel:
+        return {"threshold": threshold}
+    by_label["maxProperties"] = 1
+    threshold["description"] = (
+        "give this label from this probability on, and the other below; a number is for"
+        f" {config.labels[-1]}"
+    )
+    decides = {} if config.thresholds else {"abstain_below": abstain_below}
+    return decides | ({"threshold": threshold} if len(config.labels) == 2 else {})
+
+
+def _label(config: Config) -> Schema:
+    return {
+        "enum": list(config.labels),
+        "description": "which to explain, if not the most probable",
     }
 
 

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from wordgate.errors import did_you_mean
+from wordgate.bundle.config import Config
+from wordgate.errors import SettingsError, did_you_mean
+from wordgate.prediction.decision import DecisionRule
 from wordgate.serve.limits import Limits
 from wordgate.serve.responses import ClientGoneError, HTTPError, overloaded
 from wordgate.tables.values import empty_fault, is_empty
@@ -167,20 +169,25 @@ class PredictRequest:
 
     Attributes:
         texts: The texts, one or more.
-        abstain_below: The least probability that is given a label.
+        rule: Which labels they are given.
     """
 
     texts: list[str]
-    abstain_below: float
+    rule: DecisionRule
 
 
-def predict_request(body: bytes, limits: Limits) -> PredictRequest:
+def predict_request(body: bytes, limits: Limits, config: Config) -> PredictRequest:
     """Read the body of ``/v1/predict``.
+
+    Args:
+        body: Its bytes.
+        limits: What it may have.
+        config: The model's.
 
     Raises:
         HTTPError: It is not JSON (400), or not such a request (422).
     """
-    fields = _fields(body, "texts", ("texts", "abstain_below"))
+    fields = _fields(body, "texts", ("texts", "abstain_below", "threshold"))
     texts = fields["texts"]
     if type(texts) is not list:
         raise _wrong(f"'texts' is {_NAMES[type(texts)]}; it must be a list of strings")
@@ -195,19 +202,31 @@ def predict_request(body: bytes, limits: Limits) -> PredictRequest:
     for position, text in enumerate(texts, 1):
         if fault := _fault(text, limits.max_text_length):
             raise HTTPError(fault[0], f"text {position:,} of {len(texts):,} {fault[1]}")
-    return PredictRequest(texts, _threshold(fields.get("abstain_below", 0.0)))
+    return PredictRequest(texts, _rule(fields, config))
 
 
-def explain_request(body: bytes, limits: Limits) -> str:
-    """Read the body of ``/v1/explain``: the text.
+def explain_request(body: bytes, limits: Limits, config: Config) -> tuple[str, str | None]:
+    """Read the body of ``/v1/explain``: the text, and which label to explain, if it says.
+
+    Args:
+        body: Its bytes.
+        limits: What it may have.
+        config: The model's.
 
     Raises:
         HTTPError: It is not JSON (400), or not such a request (422).
     """
-    text = _fields(body, "text", ("text",))["text"]
+    fields = _fields(body, "text", ("text", "label"))
+    text, label = fields["text"], fields.get("label")
     if fault := _fault(text, min(limits.max_text_length, limits.max_explain_length)):
         raise HTTPError(fault[0], f"'text' {fault[1]}")
-    return str(text)
+    if "label" in fields and type(label) is not str:
+        raise _wrong(f"'label' is {_NAMES[type(label)]}; it must be a string")
+    try:
+        DecisionRule.of(config).check_explained(label)
+    except SettingsError as error:
+        raise _wrong(str(error)) from error
+    return str(text), label
 
 
 def _fields(body: bytes, required: str, known: Sequence[str]) -> dict[str, Any]:
@@ -273,7 +292,22 @@ def _fault(text: object, most: int) -> tuple[str, str] | None:
     return None
 
 
-def _threshold(value: object) -> float:
+def _rule(fields: Mapping[str, Any], config: Config) -> DecisionRule:
+    """Make the rule that a request asks for."""
+    abstain_below = _abstain_below(fields.get("abstain_below", 0.0))
+    threshold = fields.get("threshold")
+    if "threshold" in fields and type(threshold) not in (float, int, dict):
+        raise _wrong(
+            f"'threshold' is {_NAMES[type(threshold)]}; it must be a number, or an object with a"
+            " number for each label named"
+        )
+    try:
+        return DecisionRule.of(config, threshold=threshold, abstain_below=abstain_below)
+    except SettingsError as error:
+        raise _wrong(str(error)) from error
+
+
+def _abstain_below(value: object) -> float:
     if type(value) is not float and type(value) is not int:
         raise _wrong(f"'abstain_below' is {_NAMES[type(value)]}; it must be a number from 0 to 1")
     if not 0 <= value <= 1:

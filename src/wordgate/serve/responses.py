@@ -10,25 +10,25 @@ Headers = list[tuple[bytes, bytes]]
 
 JSON = b"application/json"
 CODES = {
-    "bad_request": (400, "What arrived is not HTTP as this server reads it."),
-    "invalid_json": (400, "The body is not JSON in UTF-8, or names a field twice."),
-    "unauthorized": (401, "The key is missing or wrong."),
-    "unknown_host": (403, "The Host header names a host that this server doesn't answer for."),
-    "not_found": (404, "There is nothing at this path."),
-    "method_not_allowed": (405, "The path has other methods; Allow names them."),
+    "bad_request": (400, "The request is not valid HTTP."),
+    "invalid_json": (400, "The body is not JSON in UTF-8, or has a duplicate field."),
+    "unauthorized": (401, "The API key is missing or wrong."),
+    "unknown_host": (403, "The Host header has a host that is not allowed."),
+    "not_found": (404, "The path does not exist."),
+    "method_not_allowed": (405, "The path does not support this method; see the Allow header."),
     "too_slow": (408, "The request took too long to arrive."),
-    "body_too_large": (413, "The body has more bytes than a request may have."),
+    "body_too_large": (413, "The body is too large."),
     "unsupported_media_type": (415, "The body is not application/json, or is compressed."),
     "invalid_request": (
         422,
-        "The JSON is not a request of this kind, or a text is empty or white space alone.",
+        "The JSON is not a valid request, or a text is empty or only whitespace.",
     ),
-    "too_many_texts": (422, "There are more texts than a request may have."),
-    "text_too_long": (422, "A text has more characters than it may have."),
-    "head_too_large": (431, "The request's head has more bytes than it may have."),
-    "internal_error": (500, "The server failed; its standard error tells more."),
-    "overloaded": (503, "More waits than can be answered in time; Retry-After says when to ask."),
-    "timed_out": (504, "The answer was not there in time."),
+    "too_many_texts": (422, "The request has too many texts."),
+    "text_too_long": (422, "A text is too long."),
+    "head_too_large": (431, "The head of the request is too large."),
+    "internal_error": (500, "The server failed; see its standard error."),
+    "overloaded": (503, "The server is overloaded; see the Retry-After header."),
+    "timed_out": (504, "The response took too long."),
 }
 """Every code of an error, its status and what it means."""
 

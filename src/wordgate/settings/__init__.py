@@ -7,6 +7,8 @@ from wordgate.settings.recipes import (
     load_settings,
     parse_assignments,
     recipe_names,
+    recipe_summary,
+    recipe_toml,
 )
 from wordgate.settings.schema import (
     LARGEST_EMBEDDING,
@@ -14,6 +16,7 @@ from wordgate.settings.schema import (
     LSTMSettings,
     Settings,
     flattened,
+    format_setting,
     setting_fields,
 )
 
@@ -26,8 +29,11 @@ __all__ = [
     "checked_seed",
     "flat_overrides",
     "flattened",
+    "format_setting",
     "load_settings",
     "parse_assignments",
     "recipe_names",
+    "recipe_summary",
+    "recipe_toml",
     "setting_fields",
 ]

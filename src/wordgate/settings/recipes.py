@@ -1,6 +1,7 @@
 """Recipes: named sets of all settings; single settings laid over them."""
 
 import difflib
+import json
 import operator
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from wordgate.errors import SettingsError, address_message, did_you_mean
-from wordgate.settings.schema import Settings, flattened, setting_fields
+from wordgate.settings.schema import Settings, flattened, format_setting, setting_fields
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -39,6 +40,8 @@ _NEEDED = {
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
     "model_type": "a table of settings",
+    "string_pattern_mismatch": "auto, none, f1, precision@SHARE, recall@SHARE or"
+    " cost@FALSE-POSITIVE:MISSED",
     "string_type": "a name",
     "too_short": "one or several values, joined by '+'",
     "tuple_type": "one or several values, joined by '+'",
@@ -63,6 +66,51 @@ def recipe_names() -> list[str]:
     """Name the recipes that come with wordgate."""
     files = (resources.files("wordgate") / "recipes").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def recipe_summary(name: str) -> str:
+    """Give the line that says what a recipe that comes with wordgate is for: its file's first."""
+    return _content(name).decode("utf-8").partition("\n")[0].removeprefix("#").strip()
+
+
+def recipe_toml(recipe: str | Path) -> str:
+    """Write a recipe as TOML which, saved as a recipe of one's own, trains the same.
+
+    It names the recipe that it extends, and every setting: those that a user's own recipe leaves to
+    the one it extends are comments, as naming them would set them.
+
+    Args:
+        recipe: As for `load_settings`.
+
+    Raises:
+        SettingsError: The recipe is unknown, or settings are.
+    """
+    settings = load_settings(recipe)
+    if str(recipe) in recipe_names():
+        base, own = str(recipe), _whole(str(recipe))
+    else:
+        own = _read_recipe(recipe)
+        base = own.pop(EXTENDS, _BASE)
+    lines, table = [f"{EXTENDS} = {_toml(base)}", ""], ""
+    for name, value in settings.flat().items():
+        section, _, short = name.rpartition(".")
+        if section != table:
+            table = section
+            lines += ["", f"[{table}]"]
+        setting = f"{short} = {_toml(own.get(name, value))}"
+        lines.append(setting if name in own else f"# {setting}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    """Write a setting's value as TOML: several strings joined by ``+``, as recipes have them."""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_toml(name)} = {_toml(one)}' for name, one in value.items())} }}"
+    if isinstance(value, list) and not all(isinstance(one, str) for one in value):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(format_setting(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def load_settings(recipe: str | Path, overrides: Mapping[str, object] | None = None) -> Settings:
@@ -140,8 +188,12 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def checked_seed(seed: int) -> int:
+def checked_seed(seed: int, name: str = "seed") -> int:
     """Give a seed back as a plain integer.
+
+    Args:
+        seed: The seed.
+        name: What it is called in a message.
 
     Raises:
         SettingsError: It is no whole number, or one that scikit-learn doesn't take.
@@ -151,7 +203,9 @@ def checked_seed(seed: int) -> int:
     except TypeError:
         number = -1
     if not 0 <= number <= LARGEST_SEED:
-        raise SettingsError(f"seed is {seed!r}; it must be a whole number from 0 to {LARGEST_SEED}")
+        raise SettingsError(
+            f"{name} is {seed!r:.80}; it must be a whole number from 0 to {LARGEST_SEED}"
+        )
     return number
 
 
@@ -174,19 +228,33 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
 
 
 def _own(name: str) -> dict[str, Any]:
-    return _parsed((resources.files("wordgate") / "recipes" / f"{name}.toml").read_bytes(), name)
+    return _parsed(_content(name), name)
+
+
+def _content(name: str) -> bytes:
+    """Read the file of a recipe that comes with wordgate."""
+    return (resources.files("wordgate") / "recipes" / f"{name}.toml").read_bytes()
 
 
 def _base(base: object, recipe: str | Path) -> dict[str, Any]:
-    """Read the recipe that another extends; those that come with wordgate may extend one, too."""
+    """Read every setting of the recipe that another extends.
+
+    Raises:
+        SettingsError: It is none that comes with wordgate, or the other itself.
+    """
     if base not in recipe_names() or base == str(recipe):
         raise SettingsError(
             f"the recipe '{recipe}' extends {_shown(base)}"
             + did_you_mean(str(base), [name for name in recipe_names() if name != str(recipe)])
         )
-    values = _own(str(base))
-    further = values.pop(EXTENDS, None)
-    return values if further is None else {**_base(further, str(base)), **values}
+    return _whole(str(base))
+
+
+def _whole(name: str) -> dict[str, Any]:
+    """Read every setting of a recipe that comes with wordgate, which may extend another."""
+    values = _own(name)
+    base = values.pop(EXTENDS, None)
+    return values if base is None else {**_whole(base), **values}
 
 
 def _parsed(content: bytes, name: str) -> dict[str, Any]:

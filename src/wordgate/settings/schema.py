@@ -1,7 +1,8 @@
-"""The settings of a training: one table of them for each family, and those that all share."""
+"""The settings of a training: a table for each family, and general settings."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -9,7 +10,13 @@ from pydantic_core import PydanticCustomError
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
 Precision = Literal["auto", "float32", "bfloat16"]
+_NUMBER = r"[0-9]*\.?[0-9]+"
+Objective = Annotated[
+    str,
+    Field(pattern=rf"^(auto|none|f1|(precision|recall)@{_NUMBER}|cost@{_NUMBER}:{_NUMBER})$"),
+]
 Penalties = tuple[Annotated[float, Field(gt=0.0)], ...]
+ClassWeight = Literal["none", "moderate", "balanced"]
 NO_TEACHER = "none"
 LARGEST_EMBEDDING = 8192
 
@@ -23,9 +30,55 @@ def split_at_plus(value: object) -> object:
     return tuple(part.strip() for part in value.split("+"))
 
 
+def parse_class_weight(value: object) -> object:
+    """Read weights of labels as typed, ``spam=5,ham=1``, or as given in a mapping.
+
+    Raises:
+        PydanticCustomError: They are no weights.
+    """
+    if isinstance(value, str):
+        if value.strip() in get_args(ClassWeight):
+            return value.strip()
+        pairs = [part.rpartition("=") for part in value.split(",")]
+        if not all(sign for _, sign, _ in pairs):
+            raise fault(f"class_weight is {value!r:.200}; it must be {_CLASS_WEIGHTS}")
+        value = {label.strip(): weight for label, _, weight in pairs}
+    if not isinstance(value, Mapping) or not value:
+        raise fault(f"class_weight is {value!r:.200}; it must be {_CLASS_WEIGHTS}")
+    return {str(label): _positive(label, weight) for label, weight in value.items()}
+
+
+_CLASS_WEIGHTS = (
+    "'none', 'moderate', 'balanced', or labels with their weights, such as spam=5,ham=1"
+)
+
+
+def _positive(label: object, weight: Any) -> float:
+    """Give a label's weight as a number.
+
+    Raises:
+        PydanticCustomError: It is no number above 0.
+    """
+    try:
+        number = float(weight)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0.0 < number < math.inf:
+        raise fault(
+            f"class_weight gives {str(label)!r:.200} the weight {weight!r:.200}; it must be a"
+            " finite number above 0"
+        )
+    return number
+
+
+def fault(message: str) -> PydanticCustomError:
+    """Make an error whose message is complete as it is."""
+    return PydanticCustomError("no_effect", "{message}", {"message": message})
+
+
 def no_effect(message: str) -> PydanticCustomError:
     """Make the error about settings that would have no effect together."""
-    return PydanticCustomError("no_effect", "{message}", {"message": message})
+    return fault(message)
 
 
 class SettingsTable(BaseModel):
@@ -38,24 +91,27 @@ class TextSettings(SettingsTable):
     """Tokens and vocabulary of the families that read words: `logreg`, `mlp`, `lstm`."""
 
     tokenizer: Literal["messages", "keras"] = Field(
-        description="`messages` knows URLs, @names and emoji; `keras` is the legacy tokenizer"
+        description="`messages` recognizes URLs, @names and emoji; `keras` is the legacy tokenizer"
+        " of Keras"
     )
     max_tokens: Annotated[int, Field(ge=1)] = Field(description="longer texts are truncated")
-    truncate: Literal["end", "front"] = Field(description="where a long text loses its tokens")
+    truncate: Literal["end", "front"] = Field(description="where long texts are truncated")
     vocabulary_from: Literal["train", "all"] = Field(
-        description="the rows whose words are known: those of `train`, or `all` rows, test included"
+        description="rows from which the vocabulary is built: those of `train`, or `all` rows,"
+        " including test"
     )
     unknown_words: Literal["id", "drop"] = Field(
-        description="unknown words share one id, or vanish from the text"
+        description="unknown words share one `id`, or are removed from the text (`drop`)"
     )
     min_groups: Annotated[int, Field(ge=1)] = Field(
-        description="a word enters the vocabulary if so many training groups have it"
+        description="minimum number of training groups that contain a word of the vocabulary"
     )
     min_count: Annotated[int, Field(ge=1)] = Field(
-        description="a word enters the vocabulary if it occurs so often in training texts"
+        description="minimum number of occurrences of a word of the vocabulary in the training"
+        " texts"
     )
     max_words: Annotated[int, Field(ge=1)] = Field(
-        description="size limit of the vocabulary; the most frequent words stay"
+        description="maximum size of the vocabulary; the most frequent words are kept"
     )
 
 
@@ -63,17 +119,17 @@ class VectorSettings(SettingsTable):
     """Lookup and storage of word vectors, for the same families."""
 
     stored: Literal["float32", "int8"] = Field(
-        description="what the finished model keeps its table of words in; `int8`, with a scale for"
-        " each word, takes a quarter of the space"
+        description="type of the word vectors in the saved model; `int8`, with a scale for each"
+        " word, takes a quarter of the space"
     )
     spelling: Literal["exact", "any"] = Field(
-        description="where pretrained word vectors are given, a word is looked for as it is"
-        " (`exact`), or in another case, with its digits as `#`, without the sign of a hashtag,"
-        " with stretched letters shortened, too (`any`)"
+        description="how a word is looked up in pretrained vectors: as it is (`exact`), or also in"
+        " other case, with digits as `#`, without the sign of a hashtag, and with repeated letters"
+        " shortened (`any`)"
     )
     more_words: Annotated[int, Field(ge=0)] = Field(
-        description="so many words that the vocabulary hasn't enter it with their pretrained"
-        " vectors, beyond `text.max_words`; the first of the table, for the texts to come"
+        description="number of words that are added to the vocabulary, beyond `text.max_words`,"
+        " with their pretrained vectors, for future texts; the first words of the vector file"
     )
 
 
@@ -81,21 +137,22 @@ class CountSettings(SettingsTable):
     """Word and character n-gram counts with logistic regression."""
 
     words: Annotated[int, Field(ge=0, le=5)] = Field(
-        description="longest word n-gram that is counted; 0 for none"
+        description="maximum length of word n-grams; 0 for none"
     )
     characters: Annotated[int, Field(ge=0, le=8)] = Field(
-        description="longest character n-gram inside words that is counted, from 2 on; 0 for none"
+        description="maximum length of character n-grams inside words, at least 2; 0 for none"
     )
     weights: Literal["counts", "tfidf"] = Field(
-        description="plain `counts`, or sublinear TF-IDF (`tfidf`) of unit length for words and for"
-        " characters"
+        description="`counts`, or sublinear TF-IDF (`tfidf`), normalized to unit length for words"
+        " and for characters"
     )
     min_texts: Annotated[int, Field(ge=1)] = Field(
-        description="an n-gram is counted if so many training texts have it"
+        description="minimum number of training texts that contain an n-gram"
     )
     c: Penalties = Field(
         min_length=1,
-        description="inverse strengths of the L2 penalty to try, joined by `+`; validation chooses",
+        description="inverse L2 regularization strengths to try, joined by `+`; chosen on the"
+        " validation rows",
     )
 
     _split_c = field_validator("c", mode="before")(split_at_plus)
@@ -118,8 +175,9 @@ class AverageSettings(SettingsTable):
     """Averages of word vectors, for `logreg` and `mlp`."""
 
     weights: Literal["plain", "inverse-frequency", "best"] = Field(
-        description="word vectors are averaged as they are (`plain`), rare words weigh more"
-        " (`inverse-frequency`, Arora et al. 2017), or validation chooses (`best`)"
+        description="weights of the average of word vectors: equal (`plain`), higher for rare"
+        " words (`inverse-frequency`, Arora et al. 2017), or chosen on the validation rows"
+        " (`best`)"
     )
 
 
@@ -128,8 +186,8 @@ class LogregSettings(SettingsTable):
 
     c: Penalties = Field(
         min_length=1,
-        description="inverse strengths of the L2 penalty that `logreg` tries, joined by `+`;"
-        " validation chooses",
+        description="inverse L2 regularization strengths to try, joined by `+`; chosen on the"
+        " validation rows",
     )
 
     _split_c = field_validator("c", mode="before")(split_at_plus)
@@ -141,13 +199,26 @@ class MLPSettings(SettingsTable):
     hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
         description="units of the hidden layer"
     )
-    input_dropout: Share = Field(description="share of the average's components dropped")
-    output_dropout: Share = Field(description="share of the hidden layer dropped")
+    input_dropout: Share = Field(description="dropout rate of the input")
+    output_dropout: Share = Field(description="dropout rate of the hidden layer")
     batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
-    epochs: Annotated[int, Field(ge=1)] = Field(description="passes over the training texts")
-    learning_rate: Annotated[float, Field(gt=0.0)] = Field(description="Adam's rate")
+    epochs: Annotated[int, Field(ge=1)] = Field(description="maximum number of epochs")
+    learning_rate: Annotated[float, Field(gt=0.0)] = Field(description="learning rate of Adam")
     patience: Annotated[int, Field(ge=1)] = Field(
-        description="stop after so many epochs without a better validation accuracy"
+        description="stop after this number of epochs without a better validation accuracy"
+    )
+
+
+class LossSettings(SettingsTable):
+    """The loss of the families that are trained in epochs: `mlp`, `lstm`, `transformer`."""
+
+    function: Literal["cross-entropy", "focal"] = Field(
+        description="`cross-entropy`, or `focal` (Lin et al. 2017), in which texts count less that"
+        " the network is sure of and right about"
+    )
+    focal_gamma: Annotated[float, Field(ge=0.0)] = Field(
+        description="how much less they count in the `focal` loss: a label's log loss is multiplied"
+        " by 1 minus its probability to this power"
     )
 
 
@@ -155,135 +226,141 @@ class LSTMSettings(SettingsTable):
     """An LSTM over word vectors."""
 
     embedding_size: Annotated[int, Field(ge=1, le=LARGEST_EMBEDDING)] = Field(
-        description="dimensions of the word vectors; pretrained vectors bring their own"
+        description="dimensions of the word vectors; pretrained vectors have their own"
     )
     embedding_scale: Annotated[float, Field(gt=0.0)] = Field(
-        description="standard deviation of the word vectors at the start"
+        description="standard deviation of the initial word vectors"
     )
     embedding_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
-        description="the same for the word vectors; 0 keeps them as they are"
+        description="learning rate of the word vectors; 0 to freeze them"
     )
     embedding_updates: Literal["batch", "keras"] = Field(
-        description="`batch` moves the word vectors of the batch; `keras`, as Keras on TensorFlow,"
-        " moves the others by their momentum, too, and squares the gradient of each occurrence"
+        description="`batch` updates only the word vectors of the batch; `keras` also moves the"
+        " others by their momentum and squares the gradient of each occurrence, as Keras on"
+        " TensorFlow does"
     )
     vectors_missing: Literal["zeros", "spread"] = Field(
-        description="a word that has no pretrained vector begins with `zeros`, or with values"
-        " drawn from the `spread` of the vectors of those that have"
+        description="initial value of a word without a pretrained vector: `zeros`, or random with"
+        " the `spread` of the pretrained vectors"
     )
     vectors_scale: Annotated[float, Field(ge=0.0)] = Field(
-        description="standard deviation that pretrained vectors are brought to; 0 leaves them as"
-        " they are"
+        description="standard deviation to which pretrained vectors are scaled; 0 for no scaling"
     )
     vectors_extra_size: Annotated[int, Field(ge=0, le=4096)] = Field(
-        description="dimensions of each word vector besides the pretrained ones; they are"
-        " initialized and trained as without pretrained vectors"
+        description="additional dimensions of each word vector, which are initialized and trained"
+        " as without pretrained vectors"
     )
     vectors_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
-        description="Adam's rate for pretrained components; 0 keeps them as they are"
+        description="learning rate of pretrained components; 0 to freeze them"
     )
     vectors_drawn_learning_rate: Annotated[float, Field(ge=0.0)] = Field(
-        description="the same for all other components of word vectors, where some are pretrained;"
-        " it takes the place of `embedding_learning_rate`"
+        description="learning rate of all other components of word vectors if some are pretrained,"
+        " in place of `embedding_learning_rate`"
     )
     vectors_frozen_epochs: Annotated[int, Field(ge=0)] = Field(
-        description="so many epochs keep pretrained components as they are, before these change at"
-        " their rate"
+        description="number of epochs at the start in which pretrained components are frozen"
     )
     hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
         description="units of the LSTM, per direction"
     )
-    bidirectional: bool = Field(description="read the text from its end, too")
+    bidirectional: bool = Field(description="add a second LSTM that reads the text backwards")
     pooling: tuple[Pooling, ...] = Field(
         min_length=1,
-        description="what of the states is classified: the `last`, their `max`, their `mean`;"
-        " several joined by `+`",
+        description="pooling of the hidden states over time: the `last` state, their `max`, or"
+        " their `mean`; several joined by `+`",
     )
     word_dropout: Share = Field(description="share of words replaced by the unknown word")
-    input_dropout: Share = Field(description="share of word vector components dropped")
-    recurrent_dropout: Share = Field(description="share of state components dropped between steps")
-    output_dropout: Share = Field(description="share of pooled components dropped")
+    input_dropout: Share = Field(description="dropout rate of word vectors")
+    recurrent_dropout: Share = Field(
+        description="dropout rate of the hidden state between time steps"
+    )
+    output_dropout: Share = Field(description="dropout rate of the pooled states")
     dropout_masks: Literal["batch", "text", "gate"] = Field(
-        description="who shares a mask of input and recurrent dropout: the texts of a `batch`"
-        " (fastest), the gates of a `text`, or nobody (`gate`, as Keras draws them)"
+        description="what shares a mask of input and recurrent dropout: the texts of a `batch`"
+        " (fastest), the gates of a `text`, or nothing (`gate`, as in Keras)"
     )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(
-        description="decoupled weight decay of all weights but the word vectors (AdamW)"
+        description="decoupled weight decay (AdamW) of all weights except the word vectors"
     )
-    label_smoothing: Share = Field(description="share of the target spread over all labels")
-    class_weight: Literal["none", "moderate", "balanced"] = Field(
-        description="`balanced` gives every label the same weight in the loss; `moderate` weighs a"
-        " text by the fourth root of its weight in `balanced`, so that rare labels are not passed"
-        " over and accuracy hardly falls"
+    label_smoothing: Share = Field(
+        description="share of the target probability that is spread over all labels"
+    )
+    class_weight: ClassWeight = Field(
+        description="the general `class_weight` of an LSTM if that is `none` and not set:"
+        " `balanced` gives every label the same weight in the loss; `moderate` uses the fourth root"
+        " of these weights, which helps rare labels at hardly any cost in accuracy; with several"
+        " labels per text, all weights are equal unless this is set, and `balanced` gives the texts"
+        " with a label the same total weight as those without it"
     )
     lighter_candidate: bool = Field(
-        description="train a second, less regularised LSTM by the three settings below, too, and"
-        " keep the one whose best epoch is better (`epoch_score`); there is no second where a user"
-        " sets singly what the two differ in, such as `hidden_size`, and none of these"
+        description="also train a second, less regularized LSTM with the three settings below, and"
+        " keep the one with the better best epoch (`epoch_score`); not if you set one of the"
+        " settings in which the two differ, such as `hidden_size`, and none of these three"
     )
     lighter_hidden_size: Annotated[int, Field(ge=1, le=4096)] = Field(
         description="`hidden_size` of the second candidate"
     )
     lighter_word_dropout: Share = Field(description="`word_dropout` of the second candidate")
     lighter_embedding_rates: Annotated[float, Field(gt=0.0)] = Field(
-        description="what the second candidate multiplies all learning rates of word vectors by"
+        description="factor of all learning rates of word vectors for the second candidate"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        description="what the LSTM trains in; `auto` is bfloat16 where the hardware has it, float32"
-        " where it has not and where each text has recurrent dropout masks of its own"
+        description="precision of the training; `auto` is bfloat16 if the hardware supports it and"
+        " dropout masks are shared by the batch, else float32"
     )
     batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
     batches: Literal["similar", "shuffled"] = Field(
-        description="texts of `similar` length share a batch, or are shuffled"
+        description="batches of texts of `similar` length, or `shuffled`"
     )
-    epochs: Annotated[int, Field(ge=1)] = Field(description="passes over the training texts")
+    epochs: Annotated[int, Field(ge=1)] = Field(description="maximum number of epochs")
     min_updates: Annotated[int, Field(ge=0)] = Field(
-        description="small data takes smaller batches and is passed more often than `epochs` to"
-        " make so many updates, unless `batch_size` or `epochs` is set, too; up to 40 times where"
-        " this is a recipe's; 0 changes neither"
+        description="minimum number of updates: small data gets smaller batches and more epochs,"
+        " up to 40 times as many if this is the value of a recipe; not if you also set"
+        " `batch_size` or `epochs`; 0 for no minimum"
     )
     max_updates: Annotated[int, Field(ge=0)] = Field(
-        description="large data is passed less often than `epochs`, so that no more than about so"
-        " many updates are made; where this is a recipe's, `min_updates` and four passes at the"
-        " least, and it counts no more where `epochs` is set; 0 for no limit"
+        description="approximate maximum number of updates: large data gets fewer epochs; if this"
+        " is the value of a recipe, at least `min_updates` and four epochs; ignored if you set"
+        " `epochs`; 0 for no maximum"
     )
     learning_rate: Annotated[float, Field(gt=0.0)] = Field(
-        description="Adam's rate, at its highest"
+        description="maximum learning rate of Adam"
     )
     schedule: Literal["one-cycle", "warm-constant", "constant"] = Field(
-        description="`one-cycle` warms up, then anneals to zero (Smith 2018); `warm-constant` warms"
-        " up and stays there, so that nobody need know the number of epochs: `patience` ends the"
-        " training, and `epochs` is the most"
+        description="`one-cycle` has a warm-up, then decays to zero (Smith 2018); `warm-constant`"
+        " has a warm-up, then stays constant until `patience` ends the training, with `epochs` as"
+        " the maximum; `constant`"
     )
     warmup: Share = Field(
-        description="share of the updates in which the rate of `one-cycle` rises; share of"
-        " `min_updates` for `warm-constant`"
+        description="share of the updates in which the learning rate rises; for `warm-constant`,"
+        " share of `min_updates`"
     )
     weight_averaging: Share = Field(
-        description="the network that is judged and kept is the average of the weights over about"
-        " this share of the latest updates (Polyak & Juditsky 1992; Shamir & Zhang 2013); 0 for the"
-        " weights as they are"
+        description="the model is the average of the weights over about this share of the latest"
+        " updates (Polyak & Juditsky 1992; Shamir & Zhang 2013); 0 for no averaging"
     )
     gradient_clip: Annotated[float, Field(ge=0.0)] = Field(
-        description="largest norm of the gradient; 0 for no limit"
+        description="maximum norm of the gradient; 0 for no limit"
     )
     patience: Annotated[int, Field(ge=1)] = Field(
-        description="stop after so many epochs without a better validation score (`epoch_score`),"
-        " counted from the end of the warm-up; for `warm-constant` at the least after"
-        " `min_updates`, unless patience alone is set"
+        description="stop after this number of epochs without a better validation score"
+        " (`epoch_score`), counted from the end of the warm-up; for `warm-constant`, not before"
+        " `min_updates` unless you set only `patience`"
     )
     patience_updates: Annotated[int, Field(ge=0)] = Field(
-        description="small data makes few updates an epoch: stop only after so many updates without"
-        " a better validation score, too; 0, as where `patience` alone is set, for `patience` alone"
+        description="small data has few updates per epoch: do not stop before this number of"
+        " updates without a better validation score either; 0, as when you set only `patience`,"
+        " for no such minimum"
     )
-    epoch_score: Literal["accuracy", "accuracy+macro-f1", "last"] = Field(
-        description="the epoch that is kept is that of the highest validation `accuracy`, or of the"
-        " highest mean of accuracy and macro F1, in which rare labels count, too; or the `last`,"
-        " where the schedule brings the rate to zero and validation has nothing to choose"
+    epoch_score: Literal["accuracy", "accuracy+macro-f1", "loss", "last"] = Field(
+        description="choice of the best epoch: highest validation `accuracy`, highest mean of"
+        " accuracy and macro F1 (in which rare labels count more), lowest log `loss` (the default"
+        " with several labels per text), or always the `last` epoch, for schedules that decay to"
+        " zero"
     )
     epoch_ties: Literal["loss", "first"] = Field(
-        description="between epochs of equal validation score the lower `loss` is the best, or the"
-        " `first` of them, as in Keras"
+        description="between epochs with equal validation scores, the one with the lower `loss` is"
+        " best, or the `first`, as in Keras"
     )
 
     _split_pooling = field_validator("pooling", mode="before")(split_at_plus)
@@ -317,15 +394,13 @@ class LSTMSettings(SettingsTable):
             )
         if self.bidirectional and self.embedding_updates == "keras":
             raise no_effect(
-                "lstm.embedding_updates=keras squares the gradient of each occurrence, which"
-                " reading a text twice takes apart; set lstm.bidirectional=false or"
-                " lstm.embedding_updates=batch"
+                "lstm.embedding_updates=keras does not work with lstm.bidirectional=true; set"
+                " lstm.bidirectional=false or lstm.embedding_updates=batch"
             )
         if self.vectors_frozen_epochs and not self.vectors_learning_rate:
             raise no_effect(
-                "lstm.vectors_frozen_epochs says when pretrained vectors begin to change, and with"
-                " lstm.vectors_learning_rate=0 they never do; set lstm.vectors_frozen_epochs=0 or a"
-                " rate"
+                "lstm.vectors_frozen_epochs has no effect with lstm.vectors_learning_rate=0, which"
+                " always freezes pretrained vectors; set one of them to another value"
             )
         if self.states_have_own_masks and self.precision == "bfloat16":
             raise no_effect(
@@ -340,38 +415,37 @@ class TransformerSettings(SettingsTable):
 
     model: str = Field(
         min_length=1,
-        description="what is fine-tuned: a folder, `minilm`, or a model of the Hugging Face hub as"
-        " OWNER/NAME",
+        description="pretrained model: a folder, `minilm`, or OWNER/NAME on the Hugging Face hub",
     )
     max_tokens: Annotated[int, Field(ge=4)] = Field(
-        description="longer texts are truncated, in the transformer's own tokens"
+        description="longer texts are truncated, in subwords of the transformer"
     )
     texts_per_group: Annotated[int, Field(ge=0)] = Field(
-        description="an epoch reads so many texts of each group, others each time: copies of a text"
-        " teach little that is new; more where `min_updates` wants more and this is not set; 0 for"
+        description="texts of each group per epoch, different ones each time, because duplicates"
+        " of a text add little; more if `min_updates` requires it and you do not set this; 0 for"
         " all"
     )
     batch_size: Annotated[int, Field(ge=1)] = Field(description="texts per update")
-    epochs: Annotated[int, Field(ge=1)] = Field(description="passes over the training texts")
+    epochs: Annotated[int, Field(ge=1)] = Field(description="maximum number of epochs")
     min_updates: Annotated[int, Field(ge=0)] = Field(
-        description="small data is passed more often than `epochs` to make so many updates, unless"
-        " `epochs` is set, too; up to 20 times where this is a recipe's; 0 changes nothing"
+        description="minimum number of updates: small data gets more epochs, up to 20 times as"
+        " many if this is the value of a recipe; not if you also set `epochs`; 0 for no minimum"
     )
     learning_rate: Annotated[float, Field(gt=0.0)] = Field(
-        description="AdamW's rate, at its highest"
+        description="maximum learning rate of AdamW"
     )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(
-        description="AdamW's decoupled weight decay"
+        description="decoupled weight decay of AdamW"
     )
     warmup: Share = Field(
-        description="share of the updates in which the rate rises; it falls in a line after"
+        description="share of the updates in which the learning rate rises; then it falls linearly"
     )
     patience: Annotated[int, Field(ge=1)] = Field(
-        description="stop after so many epochs without a better validation accuracy"
+        description="stop after this number of epochs without a better validation accuracy"
     )
     precision: Precision = Field(
-        description="what it computes in while it is fine-tuned, and while it labels texts as a"
-        " teacher; `auto` is bfloat16 where the hardware has it"
+        description="precision of fine-tuning, and of predictions as a teacher; `auto` is bfloat16"
+        " if the hardware supports it"
     )
 
 
@@ -380,19 +454,21 @@ class TeacherSettings(SettingsTable):
 
     models: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         min_length=1,
-        description="what teaches an LSTM or MLP: `none`; a transformer to fine-tune first (a"
-        " folder, `minilm`, or OWNER/NAME); a saved model's folder; or several joined by `+`, whose"
-        " log-probabilities are averaged",
+        description="the teacher of an LSTM or MLP: `none`; a transformer to fine-tune first (a"
+        " folder, `minilm`, or OWNER/NAME); the folder of a saved model; or several joined by `+`,"
+        " whose log-probabilities are averaged",
     )
     weight: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
-        description="share of the teacher's probabilities in the target of a training text; its"
-        " label has the rest (Hinton et al. 2015)"
+        description="weight of the probabilities of the teacher in the target of a training text;"
+        " the label has the rest (Hinton et al. 2015)"
     )
     texts: Annotated[int, Field(ge=0)] = Field(
-        description="so many texts the teacher labels at most: the training texts, those without"
-        " labels, and variations of both (Tang et al. 2019)"
+        description="maximum number of texts that the teacher labels: training texts, unlabelled"
+        " texts, and variations of both (Tang et al. 2019)"
     )
-    variations: Annotated[int, Field(ge=0)] = Field(description="variations of each text at most")
+    variations: Annotated[int, Field(ge=0)] = Field(
+        description="maximum number of variations of each text"
+    )
 
     _split_models = field_validator("models", mode="before")(split_at_plus)
 
@@ -416,36 +492,55 @@ class Settings(SettingsTable):
     """
 
     split: Literal["grouped", "random"] = Field(
-        description="keep groups together (`grouped`) or cut between any two rows (`random`)"
+        description="keep groups together (`grouped`), or split between any two rows (`random`)"
     )
     test_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        description="share of the rows that test the finished model"
+        description="share of the rows for the test set"
     )
     valid_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        description="share of the other rows that choose the best epoch"
+        description="share of the other rows for the validation set"
     )
     stratify: bool = Field(
-        description="a random split gives every label its share of each part; a grouped one always"
-        " does, as well as groups allow"
+        description="stratify a random split by label; a grouped split is always stratified, as"
+        " well as whole groups allow"
     )
     empty_texts: Literal["drop", "nan"] = Field(
-        description="rows whose text is empty or white space alone are left out, or kept: an empty"
-        " one as the word `nan`, as pandas' `astype(str)` keeps it"
+        description="leave out rows whose text is empty or only whitespace (`drop`), or keep them,"
+        " with an empty text as the word `nan`, as pandas' `astype(str)` does"
     )
     calibration: Literal["temperature", "none"] = Field(
-        description="probabilities are tempered by one number that suits the validation rows (Guo"
-        " et al. 2017), or left as the model gives them"
+        description="calibrate probabilities by temperature scaling on the validation rows (Guo et"
+        " al. 2017), or not"
+    )
+    objective: Objective = Field(
+        description="objective for choosing thresholds on the validation rows: `f1`,"
+        " `precision@SHARE` or `recall@SHARE`, such as `recall@0.9`, or"
+        " `cost@FALSE-POSITIVE:MISSED`, such as `cost@1:5`; `none` for 0.5, or, with one label per"
+        " text, for the most probable label; `auto` is `f1` with several labels per text and `none`"
+        " with one"
+    )
+    class_weight: ClassWeight | dict[str, float] = Field(
+        description="weights of the labels in the loss of every family: `none`; `balanced`, which"
+        " is n / (labels * texts of the label); `moderate`, the fourth root of that; or your own,"
+        " such as `spam=5,ham=1` or a table in a recipe, and 1 for other labels. With several"
+        " labels per text, a weight is that of the texts with the label, and `balanced` is the"
+        " number of texts without the label divided by the number of texts with it, at most 100."
+        " Weights shift probabilities towards labels with higher weights, which calibration"
+        " corrects in part"
     )
     text: TextSettings
     vectors: VectorSettings
     count: CountSettings
     average: AverageSettings
     logreg: LogregSettings
+    loss: LossSettings
     mlp: MLPSettings
     lstm: LSTMSettings
     transformer: TransformerSettings
     teacher: TeacherSettings
     _set_by_user: frozenset[str] = PrivateAttr(default=frozenset())
+
+    _parse_class_weight = field_validator("class_weight", mode="before")(parse_class_weight)
 
     @property
     def empty_text_as(self) -> str | None:
@@ -531,9 +626,18 @@ def setting_fields() -> dict[str, Any]:
 
 
 def flattened(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give the values of nested tables by their dotted names."""
+    """Give the values of nested tables by their dotted names; weights of labels are no table."""
     for name, value in values.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and name != "class_weight":
             yield from ((f"{name}.{short}", own) for short, own in value.items())
         else:
             yield name, value
+
+
+def format_setting(value: object) -> str:
+    """Write a setting's value, as JSON has it, as ``--set`` takes it."""
+    if isinstance(value, list):
+        return "+".join(map(str, value))
+    if isinstance(value, Mapping):
+        return ",".join(f"{label}={weight:g}" for label, weight in value.items())
+    return str(value).lower() if isinstance(value, bool) else str(value)

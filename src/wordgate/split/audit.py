@@ -14,28 +14,28 @@ from wordgate.dedup.near_duplicates import LabelAgreement, NearDuplicates
 from wordgate.dedup.shingles import MIN_WORDS
 from wordgate.split.leakage import stands_in
 from wordgate.split.pairs import Pair, example_pairs
+from wordgate.split.row_labels import RowLabels, label_keys
 from wordgate.split.splits import Split, grouped_split, random_split
 
-_NOTABLE = 0.01  # a leak of this share of the test rows is worth a word
-_MOSTLY = 0.5  # ... and of this share it is most of what a score measures
+_NOTABLE = 0.01  # share of the test rows above which leakage is mentioned
+_MOSTLY = 0.5  # ... and above which a score mostly measures memorization
 _SEEDS = (0, 1, 2)  # of the splits whose leakage is measured
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """Lengths of the texts in words: runs of letters and digits.
+    """Lengths of the texts in words (sequences of letters and digits).
 
-    Where several columns are the text, only the last is measured.
+    If several columns are the text, only the last one is measured.
 
     Attributes:
-        median: Half of the texts have so many words at most.
-        percentile_90: Nine of ten have.
-        percentile_99: 99 of a hundred have.
-        longest: All have.
+        median: Median number of words.
+        percentile_90: 90th percentile.
+        percentile_99: 99th percentile.
+        longest: Maximum.
         empty: Rows left out because their text is empty.
-        blank: Rows left out because their text is nothing but white space.
-        short: Rows of fewer than five words: too short to tell whether one copies another, unless
-            they are equal.
+        blank: Rows left out because their text is only whitespace.
+        short: Rows with fewer than five words, among which only exact duplicates are detected.
     """
 
     median: float
@@ -49,7 +49,7 @@ class Lengths:
 
 @dataclass(frozen=True)
 class LabelShare:
-    """How many rows a label has, and their share of all rows."""
+    """Number of rows with a label, and their share of all rows."""
 
     label: str
     rows: int
@@ -58,14 +58,14 @@ class LabelShare:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Rows that stand there more than once.
+    """Numbers of exact and near duplicates.
 
     Attributes:
-        exact_rows: Rows whose text stands in another row, but for case and spaces.
-        exact_texts: The different texts among them.
-        near_rows: Rows that have a near copy: a similar text, not the same one.
-        near_pairs: Pairs of different texts that are near copies.
-        rows: Rows that have an exact or a near copy.
+        exact_rows: Rows whose text occurs in another row, apart from case and whitespace.
+        exact_texts: Distinct texts among them.
+        near_rows: Rows with a near duplicate: a similar, but not identical text.
+        near_pairs: Pairs of distinct texts that are near duplicates.
+        rows: Rows with an exact or near duplicate.
     """
 
     exact_rows: int
@@ -77,16 +77,17 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Conflicts:
-    """Copies that bear different labels: at most one of them can be right.
+    """Duplicates with different labels, of which at most one can be correct.
 
-    Where several columns are the text, copies are those of the last one: under different topics
-    both labels may be right.
+    If several columns are the text, duplicates are those of the last column. With different values
+    of the other columns, different labels can all be correct. If a text can have several labels,
+    all of them count as one: `Disagreement` has each.
 
     Attributes:
-        exact_rows: Rows whose text stands in another row with another label.
-        exact_texts: The different texts among them.
-        near_pairs: Pairs of near copies that have no label in common.
-        groups: The data's own groups that have more than one label; None without groups.
+        exact_rows: Rows whose text occurs in another row with another label.
+        exact_texts: Distinct texts among them.
+        near_pairs: Pairs of near duplicates that have no label in common.
+        groups: Groups of the data that have more than one label; None without groups.
     """
 
     exact_rows: int
@@ -96,8 +97,44 @@ class Conflicts:
 
 
 @dataclass(frozen=True)
+class Disagreement:
+    """How often copies disagree on a label: one bears it, and another does not.
+
+    Attributes:
+        label: The label.
+        exact_texts: Different texts that stand in several rows, of which only some bear the label.
+        near_pairs: Pairs of near copies of which one bears it in all its rows, the other in none.
+    """
+
+    label: str
+    exact_texts: int
+    near_pairs: int
+
+
+@dataclass(frozen=True)
+class LabelSetFacts:
+    """How many labels texts have, where they may have several.
+
+    Attributes:
+        mean: Labels a text, on average.
+        most: The most labels of a text.
+        without: Rows without labels.
+        several: Rows with two labels or more.
+        distinct: Different sets of labels, the empty one included.
+        disagreements: The labels on which copies disagree, by what `Conflicts` counts; most first.
+    """
+
+    mean: float
+    most: int
+    without: int
+    several: int
+    distinct: int
+    disagreements: list[Disagreement]
+
+
+@dataclass(frozen=True)
 class GroupSizes:
-    """How large groups are, in rows."""
+    """Number of groups, and their sizes in rows."""
 
     n_groups: int
     median: float
@@ -106,14 +143,14 @@ class GroupSizes:
 
 @dataclass(frozen=True)
 class Groups:
-    """The data's own groups, and what becomes of them when copies are joined.
+    """The groups of the data, before and after groups with duplicates of each other are merged.
 
     Attributes:
-        column: The column of ids as it was found, with the reason; or why there is none.
-        own: The data's groups; None if it has none.
-        joined: The groups with copies joined: those that a grouped split keeps together.
-        rows_joined: Rows that joining brought together with rows of another group.
-        rows_apart: Rows that still have a near copy in another group.
+        column: The column of group ids and why it was chosen, or why there is none.
+        own: The groups of the data; None if it has none.
+        joined: The merged groups, which a grouped split keeps together.
+        rows_joined: Rows that were merged with rows of another group.
+        rows_apart: Rows that still have a near duplicate in another group.
     """
 
     column: str
@@ -125,16 +162,16 @@ class Groups:
 
 @dataclass(frozen=True)
 class MeasuredLeakage:
-    """Which share of the test rows training would know; means over three splits, shares of 1.
+    """Shares of the test rows that are known from training, from 0 to 1; means over three splits.
 
     Attributes:
         split: How the rows were split.
-        n_test: Test rows of the first of the splits.
-        by_group: Test rows whose own group also stands in train; None if the data has no groups.
-        by_exact_copy: Test rows whose very text, but for case and spaces, also stands in train.
-        by_copy: Test rows that have an exact or a near copy in train.
-        known: Test rows that are any of these.
-        problem: Why the split could not be made as asked, or an empty string.
+        n_test: Number of test rows of the first split.
+        by_group: Share with a row of their group in train; None if the data has no groups.
+        by_exact_copy: Share with an exact duplicate in train, apart from case and whitespace.
+        by_copy: Share with an exact or near duplicate in train.
+        known: Share with any of these.
+        problem: Why the requested split was impossible, or an empty string.
     """
 
     split: str
@@ -148,7 +185,7 @@ class MeasuredLeakage:
 
 @dataclass(frozen=True)
 class SplitAdvice:
-    """Which split to use, as `--split` calls it, and why."""
+    """The recommended value of `--split`, and the reasons."""
 
     split: str
     reasons: list[str]
@@ -156,20 +193,22 @@ class SplitAdvice:
 
 @dataclass(frozen=True)
 class Audit:
-    """Findings about labelled texts.
+    """The result of `wordgate.audit`.
 
     Attributes:
-        reading: How the data was read.
-        n_rows: Rows audited.
-        lengths: How long the texts are.
+        reading: How the data was read: columns, encoding, rows left out.
+        n_rows: Number of rows audited.
+        lengths: Lengths of the texts in words.
         labels: The labels, the most frequent first; None if none were found.
-        duplicates: What stands there more than once.
-        conflicts: Copies that bear different labels; None without labels.
-        groups: The groups, and how copies join them.
-        leaks: What a random split, a split by own groups and one with copies joined would leak;
-            none if the rows are too few to be split.
-        pairs: A few near copies to look at.
-        advice: Which split to use, and why.
+        duplicates: Numbers of exact and near duplicates.
+        conflicts: Duplicates with different labels; None without labels.
+        groups: The groups, before and after merging those with duplicates of each other.
+        leaks: The leakage of a random split, a split by the groups of the data, and a split by
+            merged groups; empty if there are too few rows to split.
+        pairs: A few examples of near duplicates.
+        advice: The recommended split, and the reasons.
+        label_sets: How many labels texts have, and the labels on which duplicates disagree; None
+            for one label per text.
     """
 
     reading: ReadReport
@@ -182,25 +221,28 @@ class Audit:
     leaks: list[MeasuredLeakage]
     pairs: list[Pair]
     advice: SplitAdvice
+    label_sets: LabelSetFacts | None = None
 
     def __repr__(self) -> str:
-        """Name the advice: all that was found is too much for a line."""
+        """Show the number of rows and the recommended split."""
         return f"Audit({self.n_rows:,} rows, split={self.advice.split!r})"
 
     def facts(self) -> dict[str, object]:
-        """Give all that was found as plain JSON values, without any text of the data."""
+        """Return the findings as JSON values, without any text of the data."""
         facts = {name: value for name, value in asdict(self).items() if name != "reading"}
         del facts["pairs"]
+        if self.label_sets is None:
+            del facts["label_sets"]
         return facts
 
     def to_json(self) -> dict[str, object]:
-        """Give all that was found as plain JSON values, a few texts included."""
+        """Return the findings as JSON values, including the example pairs."""
         pairs = [asdict(pair) for pair in self.pairs]
         return {"reading": self.reading.to_json(), **self.facts(), "pairs": pairs}
 
 
 def audit_table(table: Table, copies: NearDuplicates) -> Audit:
-    """Audit rows that were read, and whose copies were found, before."""
+    """Audit a table whose duplicates were found before."""
     leaks, groups = _leaks(table, copies), _groups(table, copies)
     labels, duplicates, conflicts = _labels(table), _duplicates(copies), _conflicts(table, copies)
     return Audit(
@@ -213,19 +255,20 @@ def audit_table(table: Table, copies: NearDuplicates) -> Audit:
         groups=groups,
         leaks=leaks,
         pairs=example_pairs(table, copies),
-        advice=_advice(leaks, groups, templated=_is_templated(labels, duplicates, conflicts)),
+        advice=_advice(leaks, groups, templated=_is_templated(table, duplicates, conflicts)),
+        label_sets=_label_sets(table, copies),
     )
 
 
 def _leaks(table: Table, copies: NearDuplicates) -> list[MeasuredLeakage]:
-    """Split rows at random, by their own groups and by groups with copies joined."""
-    texts, labels = table.texts, table.labels or [""] * len(table)
-    if len(table) <= len(set(labels)):
+    """Split rows at random, by the groups of the data and by merged groups."""
+    texts, labels = table.texts, table.row_labels() or [""] * len(table)
+    if RowLabels.of(labels).counts().max(initial=0) < 2:
         return []
     own, joined = copies.keys, copies.joined.groups
-    by_own, by_both = "grouped by exact text", "grouped by copies"
+    by_own, by_both = "grouped by exact text", "grouped by duplicates"
     if copies.own_groups:
-        by_own, by_both = "grouped by group", "grouped, copies joined"
+        by_own, by_both = "grouped by group", "grouped, duplicates merged"
     at_random = [random_split(texts, labels, own, seed=seed) for seed in _SEEDS]
     by_groups = [grouped_split(texts, labels, own, seed=seed) for seed in _SEEDS]
     by_joined = [grouped_split(texts, labels, joined, seed=seed) for seed in _SEEDS]
@@ -252,7 +295,7 @@ def _measured(name: str, splits: Sequence[Split], copies: NearDuplicates) -> Mea
 
 
 def _shares(split: Split, group: NDArray[np.int64], copies: NearDuplicates) -> list[float]:
-    """Count test rows known by group, by exact copy, by any copy, by any of these; as shares."""
+    """Compute the shares of test rows known by group, exact duplicate, any duplicate, or any."""
     by_group = stands_in(split.test, split.train, group)
     by_exact_copy = stands_in(split.test, split.train, copies.text)
     by_copy = copies.has_duplicate_in(split.test, split.train)
@@ -276,9 +319,12 @@ def _lengths(table: Table, copies: NearDuplicates) -> Lengths:
 
 
 def _labels(table: Table) -> list[LabelShare] | None:
-    if table.labels is None:
+    labels = table.row_labels()
+    if labels is None:
         return None
-    counts = sorted(Counter(table.labels).items(), key=lambda item: (-item[1], item[0]))
+    found = RowLabels.of(labels)
+    numbers = zip(found.names, found.counts().tolist(), strict=True)
+    counts = sorted(numbers, key=lambda item: (-item[1], item[0]))
     return [LabelShare(label, rows, rows / len(table)) for label, rows in counts]
 
 
@@ -297,10 +343,11 @@ def _duplicates(copies: NearDuplicates) -> Duplicates:
 
 
 def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
-    if table.labels is None:
+    labels = table.row_labels()
+    if labels is None:
         return None
-    label = Factorized.of(table.labels).codes
-    # The distinct pairs of a text and a label that it bears somewhere.
+    label = Factorized.of(label_keys(labels)).codes
+    # The distinct pairs of a text and one of its labels.
     n_labels = int(label.max()) + 1
     borne = np.unique(copies.text * n_labels + label)
     text, labels_of_text = borne // n_labels, np.bincount(borne // n_labels)
@@ -310,7 +357,7 @@ def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
     only = np.zeros(len(labels_of_text), dtype=np.int64)
     only[text] = borne % n_labels
     ends = copies.pairs[~mixed[copies.pairs].any(axis=1)]
-    borne_by_groups = set(zip(table.groups or (), table.labels, strict=False))
+    borne_by_groups = set(zip(table.groups or (), labels, strict=False))
     labels_of_group = Counter(group for group, _ in borne_by_groups)
     return Conflicts(
         exact_rows=int(rows_of_text[mixed].sum()),
@@ -318,6 +365,47 @@ def _conflicts(table: Table, copies: NearDuplicates) -> Conflicts | None:
         near_pairs=int((only[ends[:, 0]] != only[ends[:, 1]]).sum()),
         groups=None if table.groups is None else sum(n > 1 for n in labels_of_group.values()),
     )
+
+
+def _label_sets(table: Table, copies: NearDuplicates) -> LabelSetFacts | None:
+    sets = table.label_sets
+    if sets is None:
+        return None
+    sizes = np.array([len(one) for one in sets])
+    return LabelSetFacts(
+        mean=float(sizes.mean()),
+        most=int(sizes.max()),
+        without=int((sizes == 0).sum()),
+        several=int((sizes > 1).sum()),
+        distinct=len(set(sets)),
+        disagreements=_disagreements(RowLabels.of(sets), copies),
+    )
+
+
+def _disagreements(labels: RowLabels, copies: NearDuplicates) -> list[Disagreement]:
+    """Count, label by label, the texts and pairs of texts that disagree."""
+    from scipy import sparse
+
+    shape = (len(copies.n_words), len(labels.names))
+    borne, n_bearing = np.unique(
+        copies.text[labels.row] * shape[1] + labels.label, return_counts=True
+    )
+    text, label = borne // max(1, shape[1]), borne % max(1, shape[1])
+    in_some = n_bearing < np.bincount(copies.text)[text]
+
+    def matrix(chosen: NDArray[np.bool_]) -> sparse.csr_matrix:
+        return sparse.csr_matrix((np.ones(chosen.sum()), (text[chosen], label[chosen])), shape)
+
+    bearing, in_all = matrix(np.ones_like(in_some)), matrix(~in_some)
+    near = np.zeros(shape[1])
+    for one, other in (copies.pairs.T, copies.pairs[:, ::-1].T):
+        apart = in_all[one] - in_all[one].multiply(bearing[other])
+        near += np.asarray(apart.sum(axis=0)).ravel()
+    exact = np.bincount(label[in_some], minlength=shape[1])
+    counts = zip(labels.names, exact.tolist(), near.astype(np.int64).tolist(), strict=True)
+    found = [Disagreement(*one) for one in counts]
+    counted = [one for one in found if one.exact_texts or one.near_pairs]
+    return sorted(counted, key=lambda one: (-one.exact_texts, -one.near_pairs, one.label))
 
 
 def _groups(table: Table, copies: NearDuplicates) -> Groups:
@@ -336,43 +424,43 @@ def _sizes(groups: list[str]) -> GroupSizes:
     return GroupSizes(len(sizes), float(np.median(sizes)), max(sizes))
 
 
-def _is_templated(
-    labels: list[LabelShare] | None, duplicates: Duplicates, conflicts: Conflicts | None
-) -> bool:
-    """Tell whether near copies agree in label little more often than by chance."""
-    n_pairs = duplicates.near_pairs
+def _is_templated(table: Table, duplicates: Duplicates, conflicts: Conflicts | None) -> bool:
+    """Tell whether near duplicates agree in their labels little more often than by chance."""
+    n_pairs, labels = duplicates.near_pairs, table.row_labels()
     if labels is None or conflicts is None or not n_pairs:
         return False
-    by_chance = n_pairs * sum(one.share**2 for one in labels)
+    counts = sorted(Counter(labels).values(), reverse=True)
+    by_chance = n_pairs * sum((n / len(table)) ** 2 for n in counts)
     return LabelAgreement(n_pairs, n_pairs - conflicts.near_pairs, by_chance).is_templated
 
 
 def _advice(leaks: list[MeasuredLeakage], groups: Groups, *, templated: bool) -> SplitAdvice:
     if not leaks:
         return SplitAdvice(
-            "grouped", ["There are too few rows to split: none has a second to test on."]
+            "grouped", ["There are too few rows to split them into training and test rows."]
         )
     at_random, by_own, joined = leaks
     if joined.problem:
         return SplitAdvice("random", [joined.problem, _random_leak(at_random, templated=templated)])
     reasons = [_random_leak(at_random, templated=templated)]
     if at_random.known < _NOTABLE:
-        reasons.append("The split by groups costs nothing and stays the default.")
+        reasons.append("A grouped split has no disadvantage here and remains the default.")
         return SplitAdvice("grouped", reasons)
-    unjoined = "the data's own groups" if groups.own else "exact texts"
+    unjoined = "the groups of the data" if groups.own else "exact texts"
     if by_own.known - joined.known >= _NOTABLE / 10:
         reasons.append(
-            f"A split by {unjoined} alone would still leak {by_own.known:.1%} of the test rows by"
-            f" their copies; with copies joined to groups, as wordgate does, {joined.known:.1%}."
+            f"A split by {unjoined} alone would still leak {by_own.known:.1%} of the test rows"
+            " through duplicates. wordgate merges groups with duplicates of each other, which"
+            f" leaves {joined.known:.1%}."
         )
     else:
         reasons.append(
-            f"A split that keeps groups and copies together leaks {joined.known:.1%} of them."
+            f"A split that keeps groups and duplicates together leaks {joined.known:.1%} of them."
         )
     if joined.known >= _NOTABLE and joined.by_exact_copy > joined.known / 2:
         reasons.append(
-            "Most of what stays are equal texts, such as very short ones, that many groups share:"
-            " joining groups over them would chain strangers together."
+            "Most of the remaining leakage is identical texts, such as very short ones, that occur"
+            " in many groups. Merging groups because of them would join unrelated groups."
         )
     return SplitAdvice("grouped", reasons)
 
@@ -380,19 +468,19 @@ def _advice(leaks: list[MeasuredLeakage], groups: Groups, *, templated: bool) ->
 def _random_leak(at_random: MeasuredLeakage, *, templated: bool) -> str:
     share = f"{at_random.known:.1%} of the test rows"
     if at_random.known < _NOTABLE:
-        return f"Hardly anything repeats: a random split would leak only {share}."
-    worth = "mostly memory" if at_random.known >= _MOSTLY else "partly memory"
-    ways = [f"{at_random.by_copy:.1%} have an exact or near copy in train"]
+        return f"There are few duplicates: a random split would leak only {share}."
+    how = "mostly" if at_random.known >= _MOSTLY else "partly"
+    ways = [f"{at_random.by_copy:.1%} have an exact or near duplicate in train"]
     if at_random.by_group is not None:
         ways.insert(0, f"{at_random.by_group:.1%} have another row of their group in train")
     facts = max(at_random.by_exact_copy, at_random.by_group or 0.0)
     if templated and facts < at_random.known * _MOSTLY:
         return (
-            f"After a random split {share} have something alike in training ({', '.join(ways)})."
-            " But near copies bear other labels about as often as chance would have it: they look"
-            " like texts made from templates, which are no memory."
+            f"With a random split, {share} would have a similar text in train ({', '.join(ways)})."
+            " But the labels of near duplicates agree hardly more often than by chance: they look"
+            " like texts made from templates, and memorizing them would not raise the score."
         )
     return (
-        f"After a random split a model would know {share} from training ({', '.join(ways)}):"
-        f" its score would be {worth}."
+        f"With a random split, a model would know {share} from training ({', '.join(ways)}), and"
+        f" its score would {how} measure memorization."
     )

@@ -14,40 +14,46 @@ from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError, SettingsError
 from wordgate.settings import checked_seed
 from wordgate.split.assignment import GroupTable, check_lengths
+from wordgate.split.multilabel import MultilabelGroups
+from wordgate.split.row_labels import Labels, RowLabels, label_keys
 from wordgate.tables.values import checked_column, checked_groups, checked_texts
 
 
 class GroupedSplit:
-    """A scikit-learn splitter: k folds of whole groups, stratified by label as groups allow.
+    """A scikit-learn splitter: k folds of whole groups, stratified by label.
 
-    It goes wherever scikit-learn takes ``cv``, such as ``cross_val_score(model, texts, labels,
-    cv=GroupedSplit(5), groups=ids)``. The order of the rows changes no fold.
+    Use it as the argument ``cv`` of scikit-learn, such as ``cross_val_score(model, texts, labels,
+    cv=GroupedSplit(5), groups=ids)``. The folds do not depend on the order of the rows.
 
     Args:
-        n_splits: How many folds.
-        seed: Another seed, other folds.
-        join_copies: Whether groups whose texts copy each other are joined first. Without groups
-            this alone keeps near copies together; exact copies stay together anyway.
+        n_splits: Number of folds, at least 2.
+        random_state: Random seed, a number: the folds are always the same.
+        join_copies: Whether to merge groups with near duplicates of each other first. Without
+            groups, this keeps near duplicates together. Exact duplicates are always kept together.
+
+    Raises:
+        SettingsError: `n_splits` is not a whole number of at least 2, or `random_state` is not a
+            valid seed.
     """
 
-    def __init__(self, n_splits: int = 5, *, seed: int = 0, join_copies: bool = True):
+    def __init__(self, n_splits: int = 5, *, random_state: int = 0, join_copies: bool = True):
         try:
             self.n_splits = operator.index(n_splits)
         except TypeError:
             self.n_splits = 0
         if self.n_splits < 2:
             raise SettingsError(f"n_splits is {n_splits!r}; it must be a whole number, 2 or more")
-        self.seed = checked_seed(seed)
+        self.random_state = checked_seed(random_state, "random_state")
         self.join_copies = join_copies
 
     def __repr__(self) -> str:
         return (
-            f"GroupedSplit(n_splits={self.n_splits}, seed={self.seed},"
+            f"GroupedSplit(n_splits={self.n_splits}, random_state={self.random_state},"
             f" join_copies={self.join_copies})"
         )
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803
-        """Give the number of folds."""
+        """Return the number of folds."""
         return self.n_splits
 
     def split(
@@ -59,42 +65,63 @@ class GroupedSplit:
         """Split the rows into folds.
 
         Args:
-            X: The texts: a list, an array, a Series, or a frame, data set or mapping of one column.
-            y: Their labels, likewise; None to stratify by nothing.
-            groups: Their groups, of any type, likewise; None: copies are the groups. A row whose
-                group is missing or blank is a group of its own, with its exact copies.
+            X: The texts: a list, an array, a Series, or a frame, data set or mapping with one
+                column.
+            y: The labels, in any of these forms; None for no stratification. If a text
+                can have several: an array with a column of 0 and 1 for each label, or a list of
+                labels for each text.
+            groups: The groups, of any type, in any of these forms; None if only duplicates form
+                groups. A row whose group is missing or blank is a group of its own, together with
+                its exact duplicates.
 
         Yields:
-            Positions int64 of the rows to learn from and of those to test on; each row is
-            tested once.
+            The positions of the training rows and of the test rows, int64 [train] and int64
+            [test]. Each row is a test row once.
 
         Raises:
-            DataError: `X` does not hold texts, the columns differ in length, or there are fewer
+            DataError: `X` does not contain texts, the columns differ in length, or there are fewer
                 groups than folds.
         """
         texts = checked_texts(X, may_be_empty=True)
-        labels = [""] * len(texts) if y is None else list(map(str, checked_column(y, "labels")))
+        labels = [""] * len(texts) if y is None else _checked_labels(y)
         names = checked_groups(groups, len(texts))
-        check_lengths(len(texts), labels=labels)
+        check_lengths(len(texts), labels=label_keys(labels))
         keys = group_keys(texts, names)
         if self.join_copies:
             keys = find_near_duplicates(texts, names).joined.groups
-        fold = grouped_folds(keys, labels, self.n_splits, seed=self.seed)
+        fold = grouped_folds(keys, labels, self.n_splits, seed=self.random_state)
         for number in range(self.n_splits):
             yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
 
 
+def _checked_labels(y: Any) -> Labels:
+    """Take labels: a column, one of lists of labels, or columns of 0 and 1."""
+    matrix = np.asarray(y.toarray() if hasattr(y, "toarray") else y) if _is_wide(y) else None
+    if matrix is not None and matrix.dtype.kind in "biuf":
+        return [tuple(map(str, np.flatnonzero(row))) for row in matrix]
+    listed = checked_column(y, "labels")
+    if listed and all(isinstance(one, list | tuple | set | frozenset) for one in listed):
+        return [tuple(sorted(set(map(str, one)))) for one in listed]
+    return list(map(str, listed))
+
+
+def _is_wide(y: Any) -> bool:
+    shape: tuple[int, ...] = getattr(y, "shape", ())
+    return len(shape) == 2 and shape[1] > 1
+
+
 def grouped_folds(
-    groups: Sequence[str], labels: Sequence[str], n_folds: int, *, seed: int
+    groups: Sequence[str], labels: Labels, n_folds: int, *, seed: int
 ) -> NDArray[np.int64]:
     """Assign whole groups to folds of about equal size, and equal in each label.
 
     Label by label, a group goes to the fold that has the fewest rows of groups of its commonest
     label, large groups first; ties are broken by a hash, so the order of the rows changes nothing.
+    Where a row has several labels, all of them count, as `multilabel` has it.
 
     Args:
         groups: One group a row.
-        labels: One label a row.
+        labels: One label a row, or tuples of labels, which may be empty.
         n_folds: How many folds.
         seed: Another seed, other folds.
 
@@ -104,13 +131,16 @@ def grouped_folds(
     Raises:
         DataError: There are fewer groups than folds.
     """
-    group, label = Factorized.of(groups), Factorized.of(labels)
+    group, label = Factorized.of(groups), RowLabels.of(labels)
     if len(group.names) < n_folds:
         raise DataError(
             f"{len(group.names)} groups can't be assigned to {n_folds} folds: ask for fewer"
         )
     rank = hash_strings(group.names, key=f"fold {seed}")
-    table = GroupTable.of(group.codes, label.codes, rank)
+    if label.several:
+        several = MultilabelGroups.of(group.codes, label, rank)
+        return several.assign([1 / n_folds] * n_folds)[group.codes]
+    table = GroupTable.of(group.codes, label.label, rank)
     order = np.lexsort((table.rank, -table.size, table.stratum))
     fold_of_group = np.zeros(len(group.names), dtype=np.int64)
     total = [0] * n_folds
@@ -131,13 +161,13 @@ def grouped_folds(
 
 
 def random_folds(
-    texts: Sequence[str], labels: Sequence[str], n_folds: int, *, seed: int
+    texts: Sequence[str], labels: Labels, n_folds: int, *, seed: int
 ) -> NDArray[np.int64]:
     """Assign single rows to folds of about equal size, and equal in each label, whatever they copy.
 
     Args:
         texts: One text a row; with its label it ranks the row, so their order changes nothing.
-        labels: One label a row.
+        labels: One label a row, or tuples of labels, which may be empty.
         n_folds: How many folds.
         seed: Another seed, other folds.
 
@@ -149,7 +179,7 @@ def random_folds(
     """
     stood: Counter[tuple[str, str]] = Counter()
     names = []
-    for row in zip(texts, labels, strict=True):
+    for row in zip(texts, label_keys(labels), strict=True):
         names.append(f"{stood[row]} {row[1]} {row[0]}")  # equal rows are set apart by a number
         stood[row] += 1
     return grouped_folds(names, labels, n_folds, seed=seed)

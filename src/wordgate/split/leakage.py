@@ -1,4 +1,4 @@
-"""Leakage between the parts of a split, and the sentences about its sizes and its fairness."""
+"""Leakage between the parts of a split, and sentences about its sizes and its leakage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,18 +6,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.split.row_labels import RowLabels
+
 _FEW_TEST_GROUPS = 100  # below this an accuracy is uncertain by about 10 points either way
 _FEW_ROWS = 10  # a label with fewer rows than this is named in a warning
 _MOST_NAMED = 5  # labels named in one warning
-MEMORY = "the test score measures memory as well as skill"
-"""What a leak means, where groups are what the data says, or copies that bear the same label."""
+MEMORY = "the test score partly measures memorization"
+"""The effect of leakage by groups of the data, or by duplicates with the same label."""
 ALIKE = (
-    "these groups were joined for likeness, and no test row has its text, its own group or a near"
-    " copy there"
+    "these groups were merged because of similar texts, and no test row has its text, its own group"
+    " or a near duplicate there"
 )
-"""What the leak of a split is where only groups that likeness joined reach into train."""
-TEMPLATES = "they look like texts made from templates, since near copies bear other labels as well"
-"""What it means where near copies, joined to groups, agree in label little more than by chance."""
+"""The meaning of leakage that is only due to groups merged by similarity."""
+TEMPLATES = (
+    "they look like texts made from templates: near duplicates have different labels as well"
+)
+"""The meaning of leakage by near duplicates whose labels agree little more than by chance."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,11 @@ class SplitLeakage:
     """Rows of one part whose group has rows in another.
 
     Attributes:
-        test_rows_in_train: Test rows whose group also stands in train.
-        valid_rows_in_train: Validation rows whose group also stands in train.
-        test_rows_in_valid: Test rows whose group also stands in validation.
-        test_groups: Groups that have a row in test.
-        own_groups: Whether groups were given; else they are exact copies.
+        test_rows_in_train: Test rows whose group is also in train.
+        valid_rows_in_train: Validation rows whose group is also in train.
+        test_rows_in_valid: Test rows whose group is also in validation.
+        test_groups: Groups with a row in test.
+        own_groups: Whether groups were given; otherwise groups are exact duplicates.
     """
 
     test_rows_in_train: int
@@ -65,8 +69,8 @@ class SplitLeakage:
         )
 
     def sentence(self, n: int, of: int, part: str = "test", other: str = "train") -> str:
-        """Tell how many rows of a part could be known from another, without a full stop."""
-        shared = "another row of their group" if self.own_groups else "an exact copy"
+        """Write how many rows of a part could be known from another, without a full stop."""
+        shared = "another row of their group" if self.own_groups else "an exact duplicate"
         return f"{n} of {of} ({_percent(n, of)}) {part} rows have {shared} in {other}"
 
 
@@ -89,21 +93,21 @@ def stands_in(
 
 
 def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequence[str]) -> str:
-    """Explain why a split is fair, or what it leaks, and the sizes reached.
+    """Describe how rows were split, what leaks between the parts, and their sizes.
 
     Args:
         kind: ``grouped``, ``random`` or ``given``.
         parts: The rows of each part.
         leak: The leakage between them.
-        cut: Parts that were not given, and were cut from train.
+        cut: Parts that were not given, and were split off train.
     """
     if kind == "grouped":
         by, copies, things = ("", "rows of a group", "groups")
         if not leak.own_groups:
-            by, copies, things = (" by exact text", "copies of a text", "texts")
+            by, copies, things = (" by exact text", "duplicates of a text", "texts")
         how = (
-            f"Grouped{by} and stratified by label: all {copies} are in one part, so test holds only"
-            f" {things} that train has never seen."
+            f"Grouped{by} and stratified by label: all {copies} are in one part, so the test set"
+            f" has only {things} that are not in train."
         )
         return f"{how} {_sizes(parts, leak)}"
     how = "Rows were assigned at random"
@@ -111,31 +115,29 @@ def explain_split(kind: str, parts: SplitParts, leak: SplitLeakage, cut: Sequenc
         names = {"test": "test", "valid": "validation"}
         missing = " and ".join(names[part] for part in cut)
         how = "The parts were given"
-        how += f"; {missing} was not, and is cut from train in whole groups" if cut else ""
+        how += f", but not {missing}, which was split off train in whole groups" if cut else ""
     leaked = leak.sentence(leak.test_rows_in_train, len(parts.test))
     return f"{how}: {leaked}. {_sizes(parts, leak)}"
 
 
-def explain_fallback(
-    label_names: Sequence[str], label: NDArray[np.int64], group: NDArray[np.int64]
-) -> str:
-    """Explain why a grouped split was given up for a random one."""
-    pairs = np.unique(np.stack([label, group], axis=1), axis=0)
-    groups_of_label = np.bincount(pairs[:, 0], minlength=len(label_names))
-    single = [label_names[i] for i in np.flatnonzero(groups_of_label == 1).tolist()]
+def explain_fallback(labels: RowLabels, group: NDArray[np.int64]) -> str:
+    """Explain why a grouped split, by groups int64 [rows], was replaced by a random one."""
+    pairs = np.unique(np.stack([labels.label, group[labels.row]], axis=1), axis=0)
+    groups_of_label = np.bincount(pairs[:, 0], minlength=len(labels.names))
+    single = [labels.names[i] for i in np.flatnonzero(groups_of_label == 1).tolist()]
     reason = f"there are only {len(np.unique(group))} groups"
     if single:
         each = " each" if len(single) > 1 else ""
-        reason = f"all rows of {_labels(single)} stand in a single group{each}"
+        reason = f"all rows of {_labels(single)} are in a single group{each}"
     return (
-        f"A grouped split is impossible here: {reason}, and a label needs one group to learn "
-        "from and another to be tested on. The rows were assigned at random instead, so the scores "
-        "also measure memory of a group's other rows."
+        f"A grouped split is impossible here: {reason}, and each label needs one group for train "
+        "and one for test. The rows were assigned at random instead, so the scores partly measure "
+        "memorization of other rows of the same group."
     )
 
 
 def leakage_warnings(leak: SplitLeakage, parts: SplitParts, kind: str) -> list[str]:
-    """Warn of what leaks between the parts."""
+    """Warn of leakage between the parts."""
     if kind == "grouped":
         return []
     n_test, n_valid, given = len(parts.test), len(parts.valid), kind == "given"
@@ -152,19 +154,15 @@ def leakage_warnings(leak: SplitLeakage, parts: SplitParts, kind: str) -> list[s
     return warnings
 
 
-def scarcity_warnings(
-    parts: SplitParts, label: NDArray[np.int64], label_names: Sequence[str], leak: SplitLeakage
-) -> list[str]:
-    """Warn of labels and parts that are too small for their figures to mean much."""
-    train, valid, test = (
-        np.bincount(label[rows], minlength=len(label_names))
-        for rows in (parts.train, parts.valid, parts.test)
-    )
+def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) -> list[str]:
+    """Warn of labels and parts that are too small for reliable scores."""
+    label_names = labels.names
+    train, valid, test = map(labels.counts, (parts.train, parts.valid, parts.test))
     total = train + valid + test
     scarce = np.flatnonzero((total < _FEW_ROWS) & (test > 0))
     warnings = [
         f"Label '{label_names[i]}' has {total[i]} rows ({train[i]} train, {valid[i]} validation, "
-        f"{test[i]} test): its precision, recall and F1 can't be trusted."
+        f"{test[i]} test): its precision, recall and F1 are unreliable."
         for i in scarce[:_MOST_NAMED].tolist()
     ]
     if len(scarce) > _MOST_NAMED:
@@ -174,15 +172,15 @@ def scarcity_warnings(
         warnings.append(f"No train row for {names}: the model can't predict it.")
     if (test == 0).any():
         names = _labels([label_names[i] for i in np.flatnonzero(test == 0).tolist()])
-        warnings.append(f"No test row for {names}: how well it is recognised is not known.")
+        warnings.append(f"No test row for {names}: its recall is unknown.")
     if not len(parts.valid):
-        warnings.append("No row is left for validation: training can't stop at its best epoch.")
+        warnings.append("There are no validation rows: early stopping is not possible.")
     if leak.test_groups < _FEW_TEST_GROUPS:
         points = round(98 / max(1, leak.test_groups) ** 0.5)
         things = "groups" if leak.own_groups else "distinct texts"
         warnings.append(
-            f"Test has only {leak.test_groups} {things}: an accuracy measured on it can be off by "
-            f"{points} points either way."
+            f"The test set has only {leak.test_groups} {things}: its accuracy can be off by "
+            f"{points} points in either direction."
         )
     return warnings
 
@@ -191,9 +189,9 @@ def _sizes(parts: SplitParts, leak: SplitLeakage) -> str:
     rest = len(parts.train) + len(parts.valid)
     things = "groups" if leak.own_groups else "distinct texts"
     return (
-        f"Train has {len(parts.train)} rows, validation {len(parts.valid)} "
-        f"({_percent(len(parts.valid), rest)} of the rest), test {len(parts.test)} "
-        f"({_percent(len(parts.test), rest + len(parts.test))}) in {leak.test_groups} {things}."
+        f"Train has {len(parts.train):,} rows, validation {len(parts.valid):,} "
+        f"({_percent(len(parts.valid), rest)} of the rest), test {len(parts.test):,} "
+        f"({_percent(len(parts.test), rest + len(parts.test))}) in {leak.test_groups:,} {things}."
     )
 
 

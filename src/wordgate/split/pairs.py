@@ -1,4 +1,4 @@
-"""A few near copies to look at, side by side, and where they differ."""
+"""Examples of near duplicates, and the differences between two texts."""
 
 import difflib
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ _SHOWN_CHARACTERS = 400
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that are near copies, the one of smaller row number first; texts may be cut.
+    """Two rows that are near duplicates, in the order of their row numbers; texts may be truncated.
 
     Attributes:
-        why: What the pair is an example of.
-        similarity: From 0.5 to 1.
+        why: The kind of example.
+        similarity: Similarity of their shingles, from 0.5 to 1.
     """
 
     why: str
@@ -31,26 +31,27 @@ class Pair:
 
 @dataclass(frozen=True)
 class Piece:
-    """Words in a row that both texts have, or only one of them."""
+    """Consecutive words that are in both texts, or only in one of them."""
 
     where: Literal["same", "first", "second"]
     words: str
 
 
 def example_pairs(table: Table, copies: NearDuplicates) -> list[Pair]:
-    """Choose near copies to show: hardly alike, much alike, across groups, of different labels.
+    """Choose examples: the least and very similar ones, across groups, with different labels.
 
     Which texts are chosen does not depend on the order of the rows.
     """
     first_row = np.unique(copies.text, return_index=True)[1][copies.pairs]  # int64 [pairs, 2]
     kinds = [
-        ("just alike enough to count", copies.similarity < 0.55),
-        ("much alike", copies.similarity >= 0.75),
+        ("barely similar enough", copies.similarity < 0.55),
+        ("very similar", copies.similarity >= 0.75),
     ]
     if copies.own_groups:
         kinds.append(("in different groups", _differ(copies.keys, first_row)))
-    if table.labels is not None:
-        kinds.append(("with different labels", _differ(table.labels, first_row)))
+    labels = table.row_labels()
+    if labels is not None:
+        kinds.append(("with different labels", _differ(labels, first_row)))
     rng = np.random.default_rng(0)
     taken: list[int] = []
     pairs = []
@@ -65,7 +66,7 @@ def example_pairs(table: Table, copies: NearDuplicates) -> list[Pair]:
 
 
 def differences(first: str, second: str) -> list[Piece]:
-    """Lay two texts over each other, word by word.
+    """Align two texts word by word.
 
     >>> differences("so good", "so very bad")
     [Piece(where='same', words='so'), Piece(where='first', words='good'),\
@@ -85,7 +86,7 @@ def differences(first: str, second: str) -> list[Piece]:
     return pieces
 
 
-def _differ(values: Sequence[str], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell at which pairs of rows, int64 [pairs, 2], two different values stand."""
+def _differ(values: Sequence[object], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which pairs of rows, int64 [pairs, 2], have different values: bool [pairs]."""
     ends = rows.tolist()
     return np.fromiter((values[a] != values[b] for a, b in ends), np.bool_, len(ends))

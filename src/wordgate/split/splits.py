@@ -12,6 +12,8 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.split import leakage
 from wordgate.split.assignment import GroupTable, assign_groups, check_lengths
 from wordgate.split.leakage import SplitLeakage, SplitParts
+from wordgate.split.multilabel import MultilabelGroups
+from wordgate.split.row_labels import Labels, RowLabels, label_keys
 
 Kind = Literal["grouped", "random", "given"]
 
@@ -53,7 +55,7 @@ class Split:
 
 def grouped_split(
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Labels,
     groups: Sequence[str] | None,
     *,
     test_size: float = 0.2,
@@ -66,7 +68,7 @@ def grouped_split(
 
     Args:
         texts: One text a row.
-        labels: One label a row.
+        labels: One label a row, or tuples of labels, which may be empty.
         groups: One group a row (an empty string: none), or None. Rows without a group stand with
             their exact copies.
         test_size: The share of the rows for test.
@@ -81,13 +83,11 @@ def grouped_split(
         DataError: The columns differ in length, or every label stands in a single row.
     """
     rows = _Rows.of(texts, labels, groups, test_size=test_size, valid_size=valid_size)
-    table = GroupTable.of(
-        rows.group, rows.label, hash_strings(rows.group_names, key=f"group {seed}")
-    )
-    parts = _assign(table, test_size, valid_size, stratify=True)
-    labels_in_test = len(np.unique(rows.label[parts.test]))
-    if labels_in_test < min(2, int((np.bincount(rows.label) >= 2).sum())):
-        warning = leakage.explain_fallback(rows.label_names, rows.label, rows.group)
+    rank = hash_strings(rows.group_names, key=f"group {seed}")
+    parts = _assign(_table(rows.group, rows.labels, rank), test_size, valid_size, stratify=True)
+    labels_in_test = int((rows.labels.counts(parts.test) > 0).sum())
+    if labels_in_test < min(2, int((rows.labels.counts() >= 2).sum())):
+        warning = leakage.explain_fallback(rows.labels, rows.group)
         parts = _assign_rows(rows, test_size, valid_size, seed, stratify=True)
         return rows.split("random", seed, parts, warnings=(warning,))
     return rows.split("grouped", seed, parts)
@@ -95,7 +95,7 @@ def grouped_split(
 
 def random_split(
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Labels,
     groups: Sequence[str] | None,
     *,
     test_size: float = 0.2,
@@ -109,7 +109,7 @@ def random_split(
 
     Args:
         texts: One text a row.
-        labels: One label a row.
+        labels: One label a row, or tuples of labels, which may be empty.
         groups: One group a row, to count the leak by; None: exact copies are the groups.
         test_size: The share of the rows for test.
         valid_size: The share of the rest for validation.
@@ -130,7 +130,7 @@ def random_split(
 
 def given_split(
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Labels,
     groups: Sequence[str] | None,
     parts: Sequence[str],
     *,
@@ -142,7 +142,7 @@ def given_split(
 
     Args:
         texts: One text a row.
-        labels: One label a row.
+        labels: One label a row, or tuples of labels, which may be empty.
         groups: One group a row, or None.
         parts: One part a row: ``"train"``, ``"valid"`` or ``"test"``.
         test_size: The share of train to cut for test where no row is given to it.
@@ -175,11 +175,11 @@ def given_split(
 
 @dataclass(frozen=True)
 class _Rows:
-    """The columns as numbers, int64 [rows] each, with what the numbers stand for."""
+    """The columns as numbers, groups as int64 [rows], with what the numbers stand for."""
 
     texts: Sequence[str]
-    label: NDArray[np.int64]
-    label_names: list[str]
+    keys: Sequence[str]
+    labels: RowLabels
     group: NDArray[np.int64]
     group_names: list[str]
     own_groups: bool
@@ -188,7 +188,7 @@ class _Rows:
     def of(
         cls,
         texts: Sequence[str],
-        labels: Sequence[str],
+        labels: Labels,
         groups: Sequence[str] | None,
         *,
         test_size: float,
@@ -199,15 +199,16 @@ class _Rows:
                 raise SettingsError(
                     f"{name} is {share}; it must be a share between 0 and 1, such as 0.2"
                 )
-        check_lengths(len(texts), labels=labels, groups=groups)
-        label = Factorized.of(labels)
-        if len(texts) <= len(label.names):
+        keys = label_keys(labels)
+        check_lengths(len(texts), labels=keys, groups=groups)
+        found = RowLabels.of(labels)
+        if found.counts().max(initial=0) < 2:
             raise DataError(
-                f"{len(texts)} rows with {len(label.names)} labels can't be split: some label "
+                f"{len(texts)} rows with {len(found.names)} labels can't be split: some label "
                 "needs a second row, one to learn from and one to be tested on"
             )
         group = Factorized.of(group_keys(texts, groups))
-        return cls(texts, label.codes, label.names, group.codes, group.names, groups is not None)
+        return cls(texts, keys, found, group.codes, group.names, groups is not None)
 
     def split(
         self,
@@ -229,20 +230,38 @@ class _Rows:
             warnings=(
                 *warnings,
                 *leakage.leakage_warnings(leaked, parts, kind),
-                *leakage.scarcity_warnings(parts, self.label, self.label_names, leaked),
+                *leakage.scarcity_warnings(parts, self.labels, leaked),
             ),
             n_test_groups=leaked.test_groups,
             leaked_by_group=leaked.test_rows_in_train,
         )
 
 
+def _table(
+    group: NDArray[np.int64], labels: RowLabels, rank: NDArray[np.uint64]
+) -> GroupTable | MultilabelGroups:
+    """Count the labels of groups, with one label a row or several."""
+    if labels.several:
+        return MultilabelGroups.of(group, labels, rank)
+    return GroupTable.of(group, labels.label, rank)
+
+
+def _taken(
+    table: GroupTable | MultilabelGroups, share: float, *, every_label: bool, stratify: bool = True
+) -> NDArray[np.bool_]:
+    """Choose groups for a share of the rows and of each label, bool [groups]."""
+    if isinstance(table, MultilabelGroups):
+        return table.take(share, every_label=every_label)
+    return assign_groups(table, share, every_label=every_label, stratify=stratify)
+
+
 def _assign(
-    table: GroupTable, test_size: float, valid_size: float, *, stratify: bool
+    table: GroupTable | MultilabelGroups, test_size: float, valid_size: float, *, stratify: bool
 ) -> SplitParts:
     """Set test aside, then validation from the rest in an unrelated ranking."""
-    in_test = assign_groups(table, test_size, every_label=True, stratify=stratify)
+    in_test = _taken(table, test_size, every_label=True, stratify=stratify)
     rest = table.without(in_test, remix(table.rank))
-    in_valid = assign_groups(rest, valid_size, every_label=False, stratify=stratify)
+    in_valid = _taken(rest, valid_size, every_label=False, stratify=stratify)
     test, valid = in_test[table.group_of_row], in_valid[table.group_of_row]
     return SplitParts(np.flatnonzero(~test & ~valid), np.flatnonzero(valid), np.flatnonzero(test))
 
@@ -251,13 +270,16 @@ def _assign_rows(
     rows: _Rows, test_size: float, valid_size: float, seed: int, *, stratify: bool
 ) -> SplitParts:
     """Assign as though each row were a group, ranked by its text, its label and the times seen."""
-    times: dict[tuple[str, int], int] = {}
+    times: dict[tuple[str, str], int] = {}
     names: list[str] = []
-    for text, label in zip(rows.texts, rows.label.tolist(), strict=True):
+    for text, label in zip(rows.texts, rows.keys, strict=True):
         time = times[text, label] = times.get((text, label), 0) + 1
-        names.append(f"{time}\0{rows.label_names[label]}\0{text}")
-    alone = np.arange(len(names))
-    table = GroupTable.of(alone, rows.label, hash_strings(names, key=f"row {seed}"))
+        names.append(f"{time}\0{label}\0{text}")
+    alone, rank = np.arange(len(names)), hash_strings(names, key=f"row {seed}")
+    if rows.labels.several and not stratify:
+        table: GroupTable | MultilabelGroups = GroupTable.of(alone, np.zeros_like(alone), rank)
+    else:
+        table = _table(alone, rows.labels, rank)
     return _assign(table, test_size, valid_size, stratify=stratify)
 
 
@@ -270,6 +292,6 @@ def _cut(
     every_label: bool,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut a part from given train rows in whole groups; return what is left and the part."""
-    table = GroupTable.of(rows.group[train], rows.label[train], rank)
-    taken = assign_groups(table, share, every_label=every_label)[table.group_of_row]
+    table = _table(rows.group[train], rows.labels.part(train), rank)
+    taken = _taken(table, share, every_label=every_label)[table.group_of_row]
     return train[~taken], train[taken]

@@ -33,7 +33,7 @@ WORDS, VECTORS = "words", "word vectors"
 """Digests of what follows from the rest: how the texts are read, and the vectors found for them."""
 LAYOUT = 5
 """Of files that keep resumable work; those of another one are refused."""
-REMEDY = "begin anew with --overwrite"
+REMEDY = "start over with --overwrite"
 METADATA = "wordgate"
 """The key of the content in a file's metadata."""
 _LONGEST_SHOWN = 40  # characters of a value; what is longer is a digest or a list
@@ -77,13 +77,13 @@ class RunFingerprint:
             raise BundleError(
                 f"{place} keeps a {what} that read the same texts as other words, as by other word"
                 " vectors or another version of wordgate, Python or regex; go on with those of"
-                " then, or begin anew with --overwrite"
+                " then, or start over with --overwrite"
             )
         other.pop(WORDS, None)
         if other:
             raise BundleError(
                 f"{place} keeps a {what} with {_listed(other)}; give the same command as then, or"
-                " begin anew with --overwrite"
+                " start over with --overwrite"
             )
         if not (other := _changed(self.environment, kept.get("environment"))):
             return []

@@ -9,6 +9,7 @@ from wordgate.tables.opening import OpenTable, SourceFormat, open_table
 from wordgate.tables.records import (
     Batch,
     Cell,
+    ListCell,
     Malformed,
     Reader,
     Records,
@@ -20,6 +21,7 @@ from wordgate.tables.source import Source, open_source
 __all__ = [
     "Batch",
     "Cell",
+    "ListCell",
     "Malformed",
     "OpenTable",
     "Reader",

@@ -14,7 +14,7 @@ from wordgate.errors import DataError
 from wordgate.runtime.display import shown
 from wordgate.tables.characters import SHOWN_OF_LARGE, Characters, TextReader, Window, too_long
 from wordgate.tables.encoding import is_writable, misfits, spelled_out, without_surrogates
-from wordgate.tables.records import Batch, Cell, StructuredCell
+from wordgate.tables.records import Batch, Cell, ListCell, StructuredCell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -340,7 +340,8 @@ def _cell(value: object) -> Cell:
     if value is _MISSING:
         return None
     if isinstance(value, dict | list):
-        return StructuredCell(without_surrogates(json.dumps(value, ensure_ascii=False)))
+        written = without_surrogates(json.dumps(value, ensure_ascii=False))
+        return ListCell.of(value, written) if isinstance(value, list) else StructuredCell(written)
     return str(value)
 
 

@@ -28,6 +28,29 @@ class StructuredCell(str):
         return _KINDS.get(self[:1], "a list")
 
 
+class ListCell(StructuredCell):
+    """A list, tuple, set or array as written, with what it holds.
+
+    Attributes:
+        values: Its items.
+    """
+
+    __slots__ = ("values",)
+    values: Iterable[object]
+
+    @classmethod
+    def of(cls, values: Iterable[object], written: str) -> ListCell:
+        """Make a cell of a list and how it is written."""
+        cell = cls(written)
+        cell.values = values
+        return cell
+
+    @property
+    def kind(self) -> str:
+        """Call it a list, whatever its brackets."""
+        return "a list"
+
+
 _KINDS = {"{": "an object", "b": "bytes that are no UTF-8"}
 
 

@@ -15,7 +15,15 @@ from wordgate.runtime.display import shown
 from wordgate.runtime.packages import require_extra
 from wordgate.tables.arrow import cell_text, finite, holds_bytes, is_known, plain_values
 from wordgate.tables.encoding import is_utf8, without_surrogates
-from wordgate.tables.records import Batch, Cell, Reader, Records, StructuredCell, gathered
+from wordgate.tables.records import (
+    Batch,
+    Cell,
+    ListCell,
+    Reader,
+    Records,
+    StructuredCell,
+    gathered,
+)
 from wordgate.tables.source import Source, most_unpacked
 from wordgate.tables.values import columns_by_name, is_missing
 
@@ -271,8 +279,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         raw = bytes(value)
         return raw.decode() if is_utf8(raw) else StructuredCell(repr(raw))
-    if isinstance(value, list | tuple | dict | set | frozenset) or bool(
-        getattr(value, "shape", None)
-    ):
+    if isinstance(value, list | tuple | set | frozenset) or bool(getattr(value, "shape", None)):
+        return ListCell.of(value, without_surrogates(str(value)))
+    if isinstance(value, dict):
         return StructuredCell(without_surrogates(str(value)))
     return without_surrogates(str(value))

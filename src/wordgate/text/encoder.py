@@ -64,6 +64,11 @@ class EncodedTexts:
         lengths: NDArray[np.int64] = self.offsets[1:] - self.offsets[:-1]
         return lengths
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Which text each token is of: int64 [total]."""
+        return np.arange(len(self)).repeat(self.lengths)
+
     def select(self, indices: ArrayLike) -> "EncodedTexts":
         """Take some of the texts, in the order asked for.
 

@@ -63,7 +63,7 @@ class NgramVectorizer:
         self._ids = {ngram: number for number, ngram in enumerate(self.vocabulary)}
         self._cache: dict[str, NDArray[np.int64]] = {}
         if frequencies is not None:
-            self._idf = np.log((1.0 + n_texts) / (1.0 + frequencies)) + 1.0
+            self.idf: NDArray[np.float64] = np.log((1.0 + n_texts) / (1.0 + frequencies)) + 1.0
 
     @classmethod
     def fit(
@@ -96,20 +96,23 @@ class NgramVectorizer:
         return len(self.vocabulary)
 
     def transform(self, texts: Sequence[str]) -> SparseRows:
-        """Count or weigh the known n-grams of texts.
+        """Count or weigh the known n-grams of texts, as `weigh` does."""
+        return self.weigh(*self.lookup(texts))
+
+    def weigh(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> SparseRows:
+        """Count or weigh n-grams of texts that are ids already, as `lookup` gives them.
 
         Plain counts give an n-gram that occurs twice two entries of 1. TF-IDF gives it one,
         (1 + ln count) * (ln((1 + texts) / (1 + frequency)) + 1), and scales each text's entries to
         unit length (Salton & Buckley 1988, in scikit-learn's ``smooth_idf`` variant).
         """
-        ids, lengths = self.lookup(texts)
         if self.frequencies is None:
             return SparseRows(ids, np.ones(len(ids)), lengths)
         rows, ids, counts = count_by_text(ids, lengths, len(self))
-        values = (1.0 + np.log(counts)) * self._idf[ids]
-        squares = np.bincount(rows, values * values, minlength=len(texts))
+        values = (1.0 + np.log(counts)) * self.idf[ids]
+        squares = np.bincount(rows, values * values, minlength=len(lengths))
         values /= np.sqrt(squares)[rows]
-        return SparseRows(ids, values, np.bincount(rows, minlength=len(texts)))
+        return SparseRows(ids, values, np.bincount(rows, minlength=len(lengths)))
 
     def lookup(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Look up the n-grams of all texts, one after another; unknown ones are left out.

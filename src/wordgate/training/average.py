@@ -27,6 +27,7 @@ from wordgate.training.vocabulary import (
     vocabulary_digest,
     vocabulary_remarks,
 )
+from wordgate.training.weights import loss_weights
 
 SMOOTHING = 1e-3
 """Arora et al.'s a: a word that makes up this share of all tokens weighs half."""
@@ -57,7 +58,7 @@ class FittedAverages:
 
     Attributes:
         averaging: The way.
-        accuracy: Share of the validation texts that are labelled right.
+        accuracy: Share of the validation texts that are labelled right; see `validation_scores`.
         log_loss: Their mean log loss, in nats.
         first: float32 [size, features], the first layer's weights.
         bias: float32 [features].
@@ -109,6 +110,7 @@ def fit_logreg(data: FitData, settings: Settings, context: RunContext) -> Fitted
             (of_valid, data.valid.targets),
             data.n_classes,
             settings.logreg.c,
+            weights=loss_weights(data, settings.class_weight),
             progress=context.progress,
             deadline=context.deadline,
         )
@@ -204,13 +206,21 @@ def _fitted(
     data: FitData,
     settings: Settings,
 ) -> Fitted:
-    """Make a model of the best on validation, and say what was chosen if there was a choice."""
-    best = min(fits, key=lambda fit: (-fit.accuracy, fit.log_loss))
+    """Make a model of the best on validation, and say what was chosen if there was a choice.
+
+    The best is the most accurate, or with several labels a text that of the lowest log loss.
+    """
+    by_loss = data.multilabel
+    best = min(fits, key=lambda fit: (0.0 if by_loss else -fit.accuracy, fit.log_loss))
     chosen = []
     if len(fits) > 1:
-        scores = ", ".join(f"{fit.averaging.weighting} {fit.accuracy:.3f}" for fit in fits)
-        chosen = [f"Validation chose {best.averaging.weighting} averages ({scores})."]
-    model = _folded(best, known)
+        scores = ", ".join(
+            f"{fit.averaging.weighting} {fit.log_loss if by_loss else fit.accuracy:.3f}"
+            for fit in fits
+        )
+        what = "log loss: " if by_loss else ""
+        chosen = [f"Validation chose {best.averaging.weighting} averages ({what}{scores})."]
+    model = _folded(best, known, multilabel=data.multilabel)
     remarks = vocabulary_remarks(data, known.encoded, settings)
     return Fitted(
         model.in_int8() if settings.vectors.stored == "int8" else model,
@@ -286,11 +296,12 @@ def _weights(weighting: str, known: VocabularyWithVectors) -> Floats:
     return weights.astype(np.float32)
 
 
-def _folded(best: FittedAverages, known: VocabularyWithVectors) -> AverageModel:
+def _folded(
+    best: FittedAverages, known: VocabularyWithVectors, *, multilabel: bool
+) -> AverageModel:
     """Put each word's vector through the first layer, once and for all."""
     averaging = best.averaging
     rows = ((_vectors(known) - averaging.centre) / averaging.spread) @ best.first
     rows[averaging.weights == 0] = 0.0
-    return AverageModel(
-        known.encoder, rows.astype(np.float32), averaging.weights, best.bias, best.output
-    )
+    layers = (rows.astype(np.float32), averaging.weights, best.bias, best.output)
+    return AverageModel(known.encoder, *layers, multilabel=multilabel)

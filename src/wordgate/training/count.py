@@ -12,6 +12,7 @@ from wordgate.settings import Settings
 from wordgate.text.ngrams import Analyzer, NgramVectorizer, SparseRows, text_chunks
 from wordgate.training.fitting import FitData, Fitted, RunContext
 from wordgate.training.logistic import search_regularization
+from wordgate.training.weights import loss_weights
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fit words and characters as the settings say; validation chooses the strength.
 
+    With several labels a text that is one strength for all of them, by their mean log loss.
+
     Nothing in it is random.
 
     Args:
         data: What n-grams, weights and coefficients are learned from; a label without texts gets
-            the probability 0.
-        settings: The recipe's settings, of which those of the table ``count`` matter.
+            the probability 0, or, with several labels a text, always `prior_log_odds`.
+        settings: The recipe's settings, of which those of the table ``count`` and `class_weight`
+            matter.
         context: Where progress is reported, and the deadline.
 
     Returns:
@@ -48,11 +52,12 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         (of_valid, valid.targets),
         data.n_classes,
         settings.count.c,
+        weights=loss_weights(data, settings.class_weight),
         progress=context.progress,
         deadline=context.deadline,
     )
     linear = choice.best.linear
-    model = CountModel(vectorizers, linear.coefficients, linear.intercepts)
+    model = CountModel(vectorizers, linear.coefficients, linear.intercepts, data.multilabel)
     return Fitted(model, remarks=choice.remarks(), engine=single_thread_environment("scipy"))
 
 

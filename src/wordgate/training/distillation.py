@@ -107,7 +107,7 @@ class TransferSet:
             train: The training texts, as the set was made of them.
             log_proba: float32 [n, classes], what the teacher said; NaN where it was not asked.
             weight: The share of the teacher's probabilities in the target of a training text; its
-                label has the rest.
+                label has the rest, or its labels.
 
         Returns:
             All texts that have a target: a training text that the teacher was not asked about has
@@ -115,15 +115,21 @@ class TransferSet:
         """
         asked = answered(log_proba)
         soft = np.where(asked[:, None], np.exp(log_proba), 0.0).astype(np.float32)
-        labels = np.zeros((self.n_labelled, soft.shape[1]), np.float32)
-        labels[np.arange(self.n_labelled), train.targets] = 1.0
+        if train.multilabel:
+            labels = train.targets.astype(np.float32)
+        else:
+            labels = np.eye(soft.shape[1], dtype=np.float32)[train.targets]
         shares = weight * asked[: self.n_labelled, None].astype(np.float32)
         soft[: self.n_labelled] = shares * soft[: self.n_labelled] + (1.0 - shares) * labels
         asked[: self.n_labelled] = True
         rows = np.flatnonzero(asked)
-        targets = soft.argmax(axis=1)
+        targets = (soft >= 0.5).astype(np.int64) if train.multilabel else soft.argmax(axis=1)
         targets[: self.n_labelled] = train.targets
-        return Dataset(self.texts, targets, self.groups, soft).part(rows)
+        weights = train.weights
+        if weights is not None:  # other texts count as much as a training text does on average
+            weights = np.append(weights, np.full(len(soft) - len(weights), weights.mean()))
+            weights = weights.astype(np.float32)
+        return Dataset(self.texts, targets, self.groups, soft, weights).part(rows)
 
 
 def answered(log_proba: NDArray[np.float32]) -> NDArray[np.bool_]:

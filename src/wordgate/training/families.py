@@ -12,6 +12,7 @@ from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 from wordgate.settings import Settings
 from wordgate.training.fitting import FitData, Fitted, RunContext
+from wordgate.training.weights import check_weights
 
 
 def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> Fitted:
@@ -28,14 +29,16 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
         The fitted model.
 
     Raises:
-        DataError: There are no texts to fit on, or the file of word vectors can't be used.
-        SettingsError: The family or the device doesn't exist, the family needs word vectors, or
-            that is no number of threads.
+        DataError: There are no texts to fit on, their weights can't be used, or the file of word
+            vectors can't.
+        SettingsError: The family or the device doesn't exist, the family needs word vectors,
+            `class_weight` names an unknown label, or that is no number of threads.
         MissingExtraError: The family trains with torch, and torch is not installed.
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
     check_family(family)
+    check_weights(data, settings)
     known = FAMILIES[family]
     if known.vectors == "required" and data.vectors is None:
         raise SettingsError(f"{family} averages word vectors, and there are none")

@@ -5,10 +5,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError
-from wordgate.evaluation.metrics import Epoch
+from wordgate.evaluation.metrics import LOG_EPSILON, Epoch
 from wordgate.models.base import Model
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
@@ -50,6 +54,11 @@ class FitData:
     labels: Sequence[str]
     vocabulary_of: Dataset | None = None
     vectors: PretrainedVectors | None = None
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a text may have several labels."""
+        return self.train.multilabel
 
     @property
     def n_classes(self) -> int:
@@ -151,6 +160,55 @@ class Fitted:
     settings: Settings | None = None
 
 
+def prior_log_odds(
+    targets: NDArray[Any], weights: NDArray[np.floating[Any]] | None = None
+) -> NDArray[np.float64]:
+    """Estimate how frequent labels are, by Laplace's rule of succession: never 0, never 1.
+
+    Networks of several labels a text begin with these log-odds, so that the first updates are not
+    spent on what most texts lack (Lin et al. 2017, "Focal loss for dense object detection").
+
+    Args:
+        targets: Numbers from 0 to 1 [n, labels].
+        weights: How often each text counts [n]; None for once.
+
+    Returns:
+        float64 [labels], the logarithms of (k + 1) / (n - k + 1), for k of n texts.
+    """
+    counts = np.ones(len(targets)) if weights is None else weights.astype(np.float64)
+    borne = counts @ targets
+    return np.asarray(np.log((borne + 1.0) / (counts.sum() - borne + 1.0)))
+
+
+def validation_scores(
+    log_proba: NDArray[np.float64], targets: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Score predictions, to choose among fits.
+
+    Args:
+        log_proba: float64 [n, classes], natural logarithms of the probabilities.
+        targets: int64 [n], or [n, labels] of 0 and 1.
+
+    Returns:
+        The share of the texts that are labelled right, and the mean log loss in nats. With several
+        labels a text is right if all of its labels are, given at a probability of 0.5 and more;
+        the log loss is the mean over texts and labels.
+    """
+    if targets.ndim == 1:
+        accuracy = float((log_proba.argmax(axis=1) == targets).mean())
+        return accuracy, -float(log_proba[np.arange(len(targets)), targets].mean())
+    borne = targets == 1
+    accuracy = float((given_labels(log_proba) == borne).all(axis=1).mean())
+    with np.errstate(divide="ignore"):
+        of_truth = np.where(borne, log_proba, np.log(-np.expm1(log_proba)))
+    return accuracy, -float(np.maximum(of_truth, LOG_EPSILON).mean())
+
+
+def given_labels(log_proba: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which labels have a probability of 0.5 or more, bool [n, labels]."""
+    return np.asarray(np.exp(log_proba) >= 0.5)
+
+
 def run_config(
     datasets: Sequence[Dataset],
     n_classes: int,
@@ -169,7 +227,7 @@ def run_config(
     """
     return {
         "data": "".join(dataset.digest() for dataset in datasets),
-        "labels": str(n_classes),
+        "labels": f"{n_classes}, several a text" if datasets[0].multilabel else str(n_classes),
         **others,
         "seed": str(seed),
         "settings that were set": " ".join(sorted(settings.set_by_user)) or "none",

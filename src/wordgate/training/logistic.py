@@ -1,11 +1,14 @@
-"""Multinomial logistic regression over sparse or dense features, and the search for its C.
+"""Logistic regression over sparse or dense features, and the search for its C.
 
-Shapes: ``n`` texts, ``features`` numbers a text, ``classes`` labels.
+It is multinomial for one label a text, and one regression a label for several.
+
+Shapes: ``n`` texts, ``features`` numbers a text, ``classes`` labels, ``columns`` of weights.
 """
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,10 +16,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.models.base import log_softmax
+from wordgate.models.base import class_log_proba, log_sigmoid
 from wordgate.models.count import ABSENT_LOGIT
 from wordgate.runtime.progress import Progress, beating
-from wordgate.training.fitting import TIME_LIMIT
+from wordgate.training.fitting import TIME_LIMIT, prior_log_odds, validation_scores
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -30,23 +33,28 @@ validation tweets, more of them changed nothing at low C and cost accuracy at hi
 end regularises, too."""
 _CURVATURE = 0.3
 _PAIRS_KEPT = 6
+TOLERANCE = 3e-4
+"""Of several labels a text each has as few steps as it needs: the last one gains less than this
+share of what the frequency alone would lose. More of them moved no log loss on validation."""
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear layer before softmax.
+    """A linear layer before softmax, or before a sigmoid for each label.
 
     Attributes:
         coefficients: float32 [features, classes].
         intercepts: float64 [classes]; `ABSENT_LOGIT` for a class that had no rows.
+        multilabel: Whether a text may have several labels.
     """
 
     coefficients: NDArray[np.float32]
     intercepts: Doubles
+    multilabel: bool = False
 
     def log_proba(self, features: Features) -> Doubles:
         """Compute log-probabilities, float64 [n, classes]."""
-        return log_softmax(features @ self.coefficients + self.intercepts)
+        return class_log_proba(features @ self.coefficients + self.intercepts, self.multilabel)
 
 
 def fit_path(
@@ -55,40 +63,51 @@ def fit_path(
     n_classes: int,
     c_values: Sequence[float],
     *,
+    weights: Doubles | None = None,
     most_steps: int = MOST_STEPS,
+    tolerance: float = TOLERANCE,
     deadline: float,
 ) -> Iterator[tuple[float, Linear]]:
     """Fit for each strength in turn, strongest penalty first; each begins where the last ended.
 
-    The loss is the sum of the texts' log losses and the squared coefficients over 2 C, as in
-    scikit-learn; the intercepts go free.
+    The loss is the sum of the texts' weighted log losses and the squared coefficients over 2 C, as
+    in scikit-learn; the intercepts go free.
 
     Args:
         features: float32 [n, features].
-        targets: int64 [n].
-        n_classes: How many classes there are; one without rows gets the probability 0.
+        targets: int64 [n]; or [n, classes] of 0 and 1 for several labels a text.
+        n_classes: How many classes there are; one without rows gets the probability 0. Of several
+            labels a text, one that all texts bear, or none, always gets `prior_log_odds`.
         c_values: Inverse strengths of the L2 penalty.
+        weights: float64 [n]; or [n, classes] for several labels a text; None if all are 1.
         most_steps: How many steps of L-BFGS each may take.
+        tolerance: See `TOLERANCE`; for several labels a text.
         deadline: The `time.monotonic()` from which on no step more is begun.
 
     Yields:
         C, and what was fitted.
     """
+    import scipy.optimize  # noqa: F401 - only a BLAS that is loaded can be held to one thread
     from threadpoolctl import ThreadpoolController
 
-    present, own = np.unique(targets, return_inverse=True)
-    loss = _Loss(features, own, len(present))
-    weights, pools = np.zeros(loss.size), ThreadpoolController()
+    multilabel = targets.ndim == 2
+    losses: Sequence[_Loss] = (
+        _sigmoid_losses(features, targets, weights, tolerance)
+        if multilabel
+        else [_SoftmaxLoss(features, targets, weights)]
+    )
+    fixed = prior_log_odds(targets) if multilabel else np.full(n_classes, ABSENT_LOGIT)
+    found, pools = [loss.start() for loss in losses], ThreadpoolController()
     for c in sorted(set(c_values)):
-        # Vectors this short gain nothing from threads and lose much where cores are shared.
-        with pools.limit(limits=1):
-            weights = _minimised(loss, c, weights, most_steps, deadline)
-        coefficients, intercepts = loss.parts(weights)  # of the basis; other classes have none
-        of_all = np.zeros((len(coefficients), n_classes), np.float32)
-        of_all[:, present] = coefficients @ loss.basis.T
-        intercepts_of_all = np.full(n_classes, ABSENT_LOGIT)
-        intercepts_of_all[present] = loss.basis @ intercepts
-        yield c, Linear(of_all, intercepts_of_all)
+        coefficients = np.zeros((features.shape[1], n_classes), np.float32)
+        intercepts = fixed.copy()
+        for number, loss in enumerate(losses):
+            # Vectors this short gain nothing from threads and lose much where cores are shared.
+            with pools.limit(limits=1):
+                found[number] = _minimised(loss, c, found[number], most_steps, deadline)
+            own = loss.layer(found[number])
+            coefficients[:, loss.classes], intercepts[loss.classes] = own
+        yield c, Linear(coefficients, intercepts, multilabel)
 
 
 def _minimised(
@@ -108,29 +127,69 @@ def _minimised(
         jac=True,
         method="L-BFGS-B",
         callback=check,
-        options={"maxiter": most_steps, "maxcor": _PAIRS_KEPT, "ftol": 0.0, "gtol": 1e-7},
+        options={
+            "maxiter": most_steps,
+            "maxcor": _PAIRS_KEPT,
+            "ftol": loss.tolerance,
+            "gtol": 1e-7,
+        },
     )
     return np.asarray(found.x * scale)
 
 
-class _Loss:
-    """The mean loss over weights of one class fewer than there are.
+class _Loss(ABC):
+    """The mean loss as a function of weights, [features + 1, columns] laid flat.
 
-    The penalty makes the coefficients of all classes sum to zero, so an orthonormal basis of that
-    plane holds the same optimum in fewer numbers, for the same penalty.
+    Args:
+        features: float32 [n, features].
+        mean_squares: float64 [features], of the features.
+        classes: int64 [classes], those whose weights are looked for.
+        curvature: float64 [columns], about how the loss curves by the scores of each column.
+        row_weights: float64 [n], how much each log loss counts; None for 1.
+
+    Attributes:
+        tolerance: A step that gains less is the last.
     """
 
-    def __init__(self, features: Features, targets: NDArray[np.intp], n_present: int):
-        from scipy.linalg import helmert
+    tolerance = 0.0
 
-        self.features, self.targets = features, targets
+    def __init__(
+        self,
+        features: Features,
+        mean_squares: Doubles,
+        classes: NDArray[np.intp],
+        curvature: Doubles,
+        row_weights: Doubles | None,
+    ):
+        self.features, self.mean_squares, self.classes = features, mean_squares, classes
         self.transposed = features.T
         self.n, self.width = features.shape
-        self.columns = n_present - 1
+        self.curvature, self.columns = curvature, len(curvature)
         self.size = (self.width + 1) * self.columns
-        plane = helmert(n_present) if self.columns else np.zeros((0, n_present))
-        self.basis = plane.T.astype(np.float32)
-        self.mean_squares = _mean_squares(features)
+        self.total, self.row_weights = float(self.n), None
+        if row_weights is not None:
+            self.total = float(row_weights.sum())
+            self.row_weights = row_weights.astype(np.float32)
+
+    def start(self) -> Doubles:
+        """Give the weights to begin with."""
+        return np.zeros(self.size)
+
+    @abstractmethod
+    def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
+        """Make coefficients [features, classes] and intercepts [classes] of weights."""
+
+    @abstractmethod
+    def _log_loss(
+        self, coefficients: NDArray[np.float32], intercepts: NDArray[np.float32]
+    ) -> tuple[float, NDArray[np.float32]]:
+        """Give the mean log loss, and its derivative by the scores, float32 [n, columns]."""
+
+    def weighted(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Multiply what belongs to the rows, float32 [n] or [n, columns], by their weights."""
+        if self.row_weights is None:
+            return values
+        return np.asarray((values.T * self.row_weights).T)
 
     def parts(self, weights: Doubles) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Take flat weights apart: float32 [features, columns] and [columns]."""
@@ -140,11 +199,12 @@ class _Loss:
     def scale(self, c: float) -> Doubles:
         """Give each weight a unit in which the loss curves about alike in all directions.
 
-        They are the diagonal of a bound of the Hessian (Böhning 1992): the curvature of softmax
-        times the feature's mean square, and the penalty's.
+        They are about the Hessian's diagonal: the curvature by the scores times the feature's mean
+        square, and the penalty's.
         """
-        curvature = np.append(_CURVATURE * self.mean_squares + 1.0 / (c * self.n), _CURVATURE)
-        return np.repeat(1.0 / np.sqrt(curvature), self.columns)
+        curvature = np.append(self.mean_squares, 1.0)[:, None] * self.curvature
+        curvature[:-1] += 1.0 / (c * self.total)
+        return np.asarray(1.0 / np.sqrt(curvature)).ravel()
 
     def scaled(self, c: float, scale: Doubles) -> Callable[[Doubles], tuple[float, Doubles]]:
         """Give the loss and its gradient as a function of weights in units of `scale`."""
@@ -159,30 +219,131 @@ class _Loss:
             penalised = weights[: coefficients.size]
             gradient = np.empty_like(weights)
             gradient[: coefficients.size] = products.ravel()
-            gradient[: coefficients.size] += penalised / (c * self.n)
+            gradient[: coefficients.size] += penalised / (c * self.total)
             gradient[coefficients.size :] = residuals.sum(axis=0, dtype=np.float64)
-            penalty = float(penalised @ penalised) / (2.0 * c * self.n)
+            penalty = float(penalised @ penalised) / (2.0 * c * self.total)
             return log_loss + penalty, gradient * scale
 
         return loss
 
+
+class _SoftmaxLoss(_Loss):
+    """The log loss of one label a text, over weights of one class fewer than there are.
+
+    The penalty makes the coefficients of all classes sum to zero, so an orthonormal basis of that
+    plane holds the same optimum in fewer numbers, for the same penalty. The curvature is about a
+    bound of softmax's (Böhning 1992).
+
+    Args:
+        features: float32 [n, features].
+        targets: int64 [n].
+        weights: float64 [n], of the texts; None for 1.
+    """
+
+    def __init__(self, features: Features, targets: NDArray[np.int64], weights: Doubles | None):
+        from scipy.linalg import helmert
+
+        present, self.targets = np.unique(targets, return_inverse=True)
+        plane = helmert(len(present)) if len(present) > 1 else np.zeros((0, len(present)))
+        self.basis = plane.T.astype(np.float32)
+        curvature = np.full(len(present) - 1, _CURVATURE)
+        squares = _mean_squares(features, weights)
+        super().__init__(features, squares, present, curvature, weights)
+
+    def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
+        """Take weights out of the basis."""
+        coefficients, intercepts = self.parts(weights)
+        return coefficients @ self.basis.T, (self.basis @ intercepts).astype(np.float64)
+
     def _log_loss(
         self, coefficients: NDArray[np.float32], intercepts: NDArray[np.float32]
     ) -> tuple[float, NDArray[np.float32]]:
-        """Give the mean log loss, and its derivative, float32 [n, columns]."""
         shares = (self.features @ coefficients + intercepts) @ self.basis.T
         shares -= shares.max(axis=1, keepdims=True)
         right = shares[np.arange(self.n), self.targets]
         np.exp(shares, out=shares)
         totals = shares.sum(axis=1)
-        log_loss = float((np.log(totals) - right).mean(dtype=np.float64))
+        losses = self.weighted(np.log(totals) - right)
         shares /= totals[:, None]
         shares[np.arange(self.n), self.targets] -= 1.0
-        return log_loss, shares @ self.basis / np.float32(self.n)
+        residuals = self.weighted(shares) @ self.basis / np.float32(self.total)
+        return float(losses.sum(dtype=np.float64) / self.total), np.asarray(residuals, np.float32)
 
 
-def _mean_squares(features: Features) -> Doubles:
-    """Give the mean square of every feature, float64 [features]."""
+class _SigmoidLoss(_Loss):
+    """The log loss of one of several labels a text.
+
+    The curvature is that of a sigmoid where it answers how frequent the label is, as it begins.
+
+    Args:
+        features: float32 [n, features].
+        mean_squares: float64 [features], of the features.
+        targets: int64 [n], whether each text bears the label.
+        weights: float64 [n], of the texts; None for 1.
+        label: The label's number.
+        tolerance: See `TOLERANCE`.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        mean_squares: Doubles,
+        targets: NDArray[np.int64],
+        weights: Doubles | None,
+        label: int,
+        tolerance: float,
+    ):
+        self.targets = targets[:, None].astype(np.float32)
+        self.log_odds = prior_log_odds(self.targets, weights)
+        shares = np.exp([log_sigmoid(self.log_odds), log_sigmoid(-self.log_odds)])
+        self.tolerance = float(-(shares * np.log(shares)).sum()) * tolerance
+        curvature = shares.prod(axis=0)
+        super().__init__(features, mean_squares, np.array([label]), curvature, weights)
+
+    def start(self) -> Doubles:
+        """Begin with how frequent the label is."""
+        return np.append(np.zeros(self.width), self.log_odds)
+
+    def layer(self, weights: Doubles) -> tuple[NDArray[np.float32], Doubles]:
+        """Take weights as they are."""
+        coefficients, intercepts = self.parts(weights)
+        return coefficients, intercepts.astype(np.float64)
+
+    def _log_loss(
+        self, coefficients: NDArray[np.float32], intercepts: NDArray[np.float32]
+    ) -> tuple[float, NDArray[np.float32]]:
+        from scipy.special import expit, log_expit
+
+        scores = self.features @ coefficients + intercepts
+        losses = self.weighted((1.0 - self.targets) * scores - log_expit(scores))
+        residuals = self.weighted(expit(scores) - self.targets) / np.float32(self.total)
+        return float(losses.sum(dtype=np.float64) / self.total), residuals
+
+
+def _sigmoid_losses(
+    features: Features, targets: NDArray[np.int64], weights: Doubles | None, tolerance: float
+) -> list[_Loss]:
+    """Give the loss of each label that some texts bear and some don't."""
+    borne = targets.sum(axis=0)
+    squares = _mean_squares(features, None if weights is None else weights.mean(axis=1))
+    return [
+        _SigmoidLoss(
+            features,
+            squares,
+            targets[:, label],
+            None if weights is None else weights[:, label],
+            label,
+            tolerance,
+        )
+        for label in np.flatnonzero((borne > 0) & (borne < len(targets))).tolist()
+    ]
+
+
+def _mean_squares(features: Features, weights: Doubles | None) -> Doubles:
+    """Give the mean square of every feature by texts' weights, float64 [features]."""
+    if weights is not None:
+        squared = features.multiply(features) if hasattr(features, "multiply") else features**2
+        return np.asarray(squared.T @ weights / weights.sum(), np.float64)
     if isinstance(features, np.ndarray):
         return np.asarray(
             np.einsum("ij,ij->j", features, features, dtype=np.float64) / len(features)
@@ -198,7 +359,7 @@ class Trial:
     Attributes:
         c: The inverse strength of the L2 penalty.
         linear: What was fitted.
-        accuracy: Share of the validation texts that are labelled right.
+        accuracy: Share of the validation texts that are labelled right; see `validation_scores`.
         log_loss: Their mean log loss, in nats.
     """
 
@@ -208,8 +369,22 @@ class Trial:
     log_loss: float
 
     def beats(self, other: Trial | None) -> bool:
-        """Tell whether it is better: more right, or as many with the lower loss."""
-        return other is None or (-self.accuracy, self.log_loss) < (-other.accuracy, other.log_loss)
+        """Tell whether it is better: more right, or as many with the lower loss.
+
+        With several labels a text the lower loss alone is: few texts have all of them right, and
+        at 0.5 strong penalties give rare labels to none.
+        """
+        return other is None or self._rank() < other._rank()
+
+    def _rank(self) -> tuple[float, ...]:
+        both = (-self.accuracy, self.log_loss)
+        return both[1:] if self.linear.multilabel else both
+
+    def shown(self) -> str:
+        """Name what it was chosen by."""
+        if self.linear.multilabel:
+            return f"log loss {self.log_loss:.3f}"
+        return f"accuracy {self.accuracy:.3f}"
 
 
 @dataclass(frozen=True)
@@ -229,9 +404,7 @@ class RegularizationChoice:
     def remarks(self) -> list[str]:
         """Say which strength was chosen, and from what."""
         tried = ", ".join(f"{c:g}" for c in self.tried)
-        chosen = [
-            f"Validation chose C = {self.best.c:g} (accuracy {self.best.accuracy:.3f}) of {tried}."
-        ]
+        chosen = [f"Validation chose C = {self.best.c:g} ({self.best.shown()}) of {tried}."]
         if self.left_out:
             n = len(self.tried)
             chosen.append(
@@ -246,16 +419,18 @@ def search_regularization(
     n_classes: int,
     c_values: Sequence[float],
     *,
+    weights: Doubles | None = None,
     progress: Progress,
     deadline: float,
 ) -> RegularizationChoice:
     """Fit a logistic regression for each strength, and keep the best on validation.
 
     Args:
-        train: Features float32 [n, features] and targets int64 [n] to fit on.
+        train: Features float32 [n, features] and targets int64 [n] or [n, classes] to fit on.
         valid: The same of what chooses.
         n_classes: How many classes there are.
         c_values: Inverse strengths of the L2 penalty.
+        weights: float64 [n] or [n, classes], of what is fitted on; None if all are 1.
         progress: Where each fit is reported.
         deadline: The `time.monotonic()` at which fitting must end; the first fit is cut short by
             it, and no further one is begun.
@@ -264,7 +439,7 @@ def search_regularization(
     tried: list[float] = []
     started = time.monotonic()
     with progress.bar(None) as bar, beating(bar, "logistic regression"):
-        for c, linear in fit_path(*train, n_classes, c_values, deadline=deadline):
+        for c, linear in fit_path(*train, n_classes, c_values, weights=weights, deadline=deadline):
             trial = _trial(c, linear, *valid)
             tried.append(c)
             best = trial if best is None or trial.beats(best) else best
@@ -279,9 +454,7 @@ def search_regularization(
 
 
 def _trial(c: float, linear: Linear, features: Features, targets: NDArray[np.int64]) -> Trial:
-    log_proba = linear.log_proba(features)
-    accuracy = float((log_proba.argmax(axis=1) == targets).mean())
-    return Trial(c, linear, accuracy, -float(log_proba[np.arange(len(targets)), targets].mean()))
+    return Trial(c, linear, *validation_scores(linear.log_proba(features), targets))
 
 
 def _line(trial: Trial, seconds: float, best: bool) -> str:

@@ -18,7 +18,7 @@ from wordgate.runtime.cpu import prefetch
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.progress import ProgressBar, beating
 from wordgate.training.checkpoint import Checkpoint, TrainingState
-from wordgate.training.fitting import TIME_LIMIT, RunContext
+from wordgate.training.fitting import TIME_LIMIT, RunContext, given_labels, validation_scores
 from wordgate.training.protocol import SnapshotT, TrainingPlan
 
 EVALUATED_TEXTS_PER_SECOND = 4000.0
@@ -33,10 +33,11 @@ class EarlyStopping:
         warm_epochs: Patience doesn't count epochs before this one, in which the rate rises.
         ties: Between epochs of equal score the lower ``loss`` is the best, or the ``first``.
         score: What makes an epoch better: its ``accuracy``, the mean of accuracy and macro F1,
-            ``accuracy+macro-f1``, or that it came ``last``.
+            ``accuracy+macro-f1``, the lower ``loss``, or that it came ``last``.
 
     Attributes:
         keeps_last: Whether the last epoch is kept, whatever its score.
+        by_loss: Whether the validation loss is the score.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class EarlyStopping:
         self._ties = ties
         self._score_name = score
         self.keeps_last = score == "last"
+        self.by_loss = score == "loss"
 
     def on_epoch_end(
         self, state: TrainingState[SnapshotT], epoch: Epoch, snapshot: SnapshotT
@@ -76,6 +78,8 @@ class EarlyStopping:
 
     def score(self, epoch: Epoch) -> float:
         """Give the score that makes an epoch, or a candidate, better than another."""
+        if self.by_loss:
+            return -epoch.valid_loss
         if self._score_name == "accuracy+macro-f1" and epoch.valid_macro_f1 is not None:
             return (epoch.valid_accuracy + epoch.valid_macro_f1) / 2.0
         return epoch.valid_accuracy
@@ -88,7 +92,14 @@ class EarlyStopping:
 
     def remark(self) -> str:
         """Say that the training ended early."""
-        return f"No better validation accuracy in {self._patience} epochs: stopped early."
+        what = "loss" if self.by_loss else "accuracy"
+        return f"No better validation {what} in {self._patience} epochs: stopped early."
+
+    def shown(self, epoch: Epoch) -> str:
+        """Show what validation measured: an accuracy, or "loss 0.123"."""
+        if self.by_loss:
+            return f"loss {epoch.valid_loss:.3f}"
+        return f"{epoch.valid_accuracy:.3f}"
 
 
 class TrainingLoop(Generic[SnapshotT]):
@@ -96,7 +107,7 @@ class TrainingLoop(Generic[SnapshotT]):
 
     Args:
         state: The training, at its beginning; its trainer makes the updates.
-        targets: int64 [n_valid], those of the validation texts.
+        targets: int64 [n_valid] or [n_valid, labels], those of the validation texts.
         early_stopping: Keeps the best epoch, and ends a training that stalls.
         context: Where each epoch is reported, and when training and validation must have ended.
         checkpoint: Where the state is kept; None for nowhere.
@@ -173,9 +184,7 @@ class TrainingLoop(Generic[SnapshotT]):
                 with beating(bar, f"validation after epoch {self.state.epoch + 1}"):
                     self._end_epoch()
             self._stop_if_asked(interruption)
-        self._progress.say(
-            training_line(self.state, plan, keeps_last=self._early_stopping.keeps_last)
-        )
+        self._progress.say(training_line(self.state, plan, self._early_stopping))
         return end
 
     def is_late(self) -> bool:
@@ -215,7 +224,7 @@ class TrainingLoop(Generic[SnapshotT]):
         sums = sums.to(trainer.device)
         label = f"epoch {state.epoch + 1} {plan.of} {plan.epochs}"
         if state.history:
-            label += f", validation {state.history[-1].valid_accuracy:.3f}"
+            label += f", validation {self._early_stopping.shown(state.history[-1])}"
         self._clock = time.perf_counter()
         batches = trainer.batches(state.epoch, state.batch)
         with prefetch(batches, threads=torch.get_num_threads()) as prepared:
@@ -246,12 +255,14 @@ class TrainingLoop(Generic[SnapshotT]):
         epoch = self._epoch(log_proba)
         stopping.on_epoch_end(state, epoch, snapshot)
         state.end_epoch(epoch)
-        self._progress.detail(epoch_line(state, trainer.plan, keeps_last=stopping.keeps_last))
+        self._progress.detail(epoch_line(state, trainer.plan, stopping))
 
     def _epoch(self, log_proba: NDArray[np.float64]) -> Epoch:
         """Gather what the epoch that ends came to; log-probabilities float64 [n_valid, classes]."""
         running, targets = self.state.running, self._targets
-        predicted = log_proba.argmax(axis=1)
+        several = targets.ndim == 2
+        predicted = given_labels(log_proba) if several else log_proba.argmax(axis=1)
+        accuracy, loss = validation_scores(log_proba, targets)
         return Epoch(
             epoch=self.state.epoch + 1,
             seconds=running.seconds,
@@ -259,8 +270,8 @@ class TrainingLoop(Generic[SnapshotT]):
             learning_rate=self._trainer.learning_rate,
             train_loss=running.loss / running.seen,
             train_accuracy=running.correct / running.seen,
-            valid_loss=-float(log_proba[np.arange(len(targets)), targets].mean()),
-            valid_accuracy=float((predicted == targets).mean()),
+            valid_loss=loss,
+            valid_accuracy=accuracy,
             valid_macro_f1=macro_f1(targets, predicted, log_proba.shape[1]),
         )
 
@@ -297,44 +308,43 @@ class TrainingLoop(Generic[SnapshotT]):
             )
 
 
-def training_line(
-    state: TrainingState[Any], plan: TrainingPlan, *, keeps_last: bool = False
-) -> str:
+def training_line(state: TrainingState[Any], plan: TrainingPlan, stopping: EarlyStopping) -> str:
     """Put a training that has ended in a line.
 
     Args:
         state: Its epochs.
         plan: How many there were to be at most.
-        keeps_last: Whether the last epoch was kept, not the best.
+        stopping: What chose the epoch that was kept.
     """
     kept = state.history[state.best_epoch - 1]
     seconds = sum(epoch.seconds for epoch in state.history)
     early = " (stopped early)" if len(state.history) < plan.epochs else ""
-    which = "" if keeps_last else "best "
+    which = "" if stopping.keeps_last else "best "
+    what = "" if stopping.by_loss else "accuracy "
     return (
-        f"  {len(state.history)} epochs, {seconds:.0f} s{early}: {which}validation accuracy"
-        f" {kept.valid_accuracy:.3f} in epoch {kept.epoch}"
+        f"  {len(state.history)} epochs, {seconds:.0f} s{early}: {which}validation"
+        f" {what}{stopping.shown(kept)} in epoch {kept.epoch}"
     )
 
 
-def epoch_line(state: TrainingState[Any], plan: TrainingPlan, *, keeps_last: bool = False) -> str:
+def epoch_line(state: TrainingState[Any], plan: TrainingPlan, stopping: EarlyStopping) -> str:
     """Put the last epoch in a line.
 
     Args:
         state: The epochs so far.
         plan: How many there will be, or will be at most: then no time left can be told.
-        keeps_last: Whether the last epoch is kept, so that none is the best.
+        stopping: What chooses the epoch that is kept.
     """
     epoch = state.history[-1]
     left = sum(past.seconds for past in state.history) / len(state.history)
     left *= plan.epochs - epoch.epoch
     best = "best so far" if state.best_epoch == epoch.epoch else f"best: {state.best_epoch}"
-    mark = "" if keeps_last else f" ({best})"
+    mark = "" if stopping.keeps_last else f" ({best})"
     number = f"{epoch.epoch:>{len(str(plan.epochs))}}"
     line = (
         f"epoch {number if plan.open_end else f'{number}/{plan.epochs}'}"
         f"  {epoch.seconds:5.1f} s  {epoch.texts_per_second:6,.0f} texts/s"
         f"  loss {epoch.train_loss:.3f}  train {epoch.train_accuracy:.3f}"
-        f"  valid {epoch.valid_accuracy:.3f}{mark}"
+        f"  valid {stopping.shown(epoch)}{mark}"
     )
     return line if plan.open_end else f"{line}  {left:.0f} s left"

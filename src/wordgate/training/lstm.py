@@ -1,12 +1,10 @@
 """Fitting the family `lstm`: from texts to the network of the best epoch."""
 
-from collections.abc import Sequence
-
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.runtime.progress import stage
 from wordgate.settings import Settings
 from wordgate.storage.resumable import VECTORS, WORDS
-from wordgate.training.candidates import Candidate, train_candidates
+from wordgate.training.candidates import Candidate, Trained, train_candidates
 from wordgate.training.device import choose_device, format_device
 from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext
 from wordgate.training.loop import EarlyStopping
@@ -25,6 +23,10 @@ STRENGTHS = ("strongly", "lightly")
 
 def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fit an LSTM classifier and keep its best epoch.
+
+    That is the best by `lstm.epoch_score`; with several labels a text, unless a user set it, the
+    one of the lowest log loss on validation: at 0.5 rare labels are given late or never, so neither
+    accuracy nor F1 tells early epochs apart, and the log loss needs no threshold.
 
     Args:
         data: What it is fitted on.
@@ -68,7 +70,7 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
             patience=trainer.patience,
             warm_epochs=trainer.warm_epochs,
             ties=settings.lstm.epoch_ties,
-            score=settings.lstm.epoch_score,
+            score=_epoch_score(data, settings),
         )
         return Candidate(trainer, stopping, _announcement(len(vocabulary), trainer, which))
 
@@ -82,7 +84,7 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     position = trained.choose()
     chosen, best = tried[position], trained.candidates[position]
     if len(trained.candidates) > 1:
-        context.progress.say(_choice(position, chosen, trained.scores()))
+        context.progress.say(_choice(position, chosen, trained))
     network = best.network.in_int8() if settings.vectors.stored == "int8" else best.network
     remarks = vocabulary_remarks(data, train, settings)
     remarks += [] if coverage is None else coverage.remarks()
@@ -105,13 +107,21 @@ def candidate_settings(settings: Settings) -> list[Settings]:
     return [alone, alone.with_lighter_lstm()] if settings.lstm.lighter_candidate else [alone]
 
 
-def _choice(position: int, chosen: Settings, scores: Sequence[float]) -> str:
+def _epoch_score(data: FitData, settings: Settings) -> str:
+    """Name what makes an epoch better than another, as for `EarlyStopping`."""
+    asked = settings.lstm.epoch_score
+    adapts = data.multilabel and "lstm.epoch_score" not in settings.set_by_user
+    return "loss" if adapts and asked != "last" else asked
+
+
+def _choice(position: int, chosen: Settings, trained: Trained[Network]) -> str:
     """Say which candidate was chosen, and why."""
-    strongly, lightly = scores
+    strongly, lightly = map(abs, trained.scores())
+    what = "losses" if trained.early_stopping.by_loss else "scores"
     return (
         f"Kept the {STRENGTHS[position]} regularised candidate"
         f" (hidden_size={chosen.lstm.hidden_size},"
-        f" word_dropout={chosen.lstm.word_dropout:g}): validation scores {strongly:.3f}"
+        f" word_dropout={chosen.lstm.word_dropout:g}): validation {what} {strongly:.3f}"
         f" ({STRENGTHS[0]}) and {lightly:.3f} ({STRENGTHS[1]})."
     )
 

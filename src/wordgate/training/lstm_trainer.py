@@ -19,7 +19,8 @@ from wordgate.settings import Settings
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.training import recurrent
 from wordgate.training.device import choose_device, choose_precision, engine
-from wordgate.training.fitting import EncodedData, RunContext
+from wordgate.training.fitting import EncodedData, RunContext, prior_log_odds
+from wordgate.training.losses import Loss
 from wordgate.training.optimizers import (
     Adam,
     BatchRows,
@@ -39,6 +40,7 @@ from wordgate.training.rng import (
     orthogonal,
     rng_for,
 )
+from wordgate.training.weights import class_weights, lstm_class_weight, mean_one
 
 SMALLEST_EPOCH = 20
 """Small data is cut into smaller batches so that an epoch makes at least so many updates."""
@@ -87,6 +89,7 @@ class Prepared:
         lengths: int64 [batch].
         targets: int64 [batch], or float32 [batch, classes].
         masks: The dropout masks.
+        weights: float32 [batch], of the texts; None if all weigh the same.
     """
 
     words: torch.Tensor
@@ -94,6 +97,7 @@ class Prepared:
     lengths: torch.Tensor
     targets: torch.Tensor
     masks: recurrent.Masks
+    weights: torch.Tensor | None = None
 
 
 def precision_of(settings: Settings, device: torch.device) -> torch.dtype:
@@ -140,8 +144,18 @@ class LSTMTrainer:
         self.data = data
         self._threads = context.threads
         source = data.source
-        self.class_weights = self._class_weights(source.train.targets, source.n_classes)
-        self.weights = initial_weights(source.n_classes, settings, self.seed, self.device)
+        self._text_weights = mean_one(source.train)
+        log_odds = None
+        if source.multilabel:
+            log_odds = prior_log_odds(source.train.to_learn, self._text_weights)
+        self.loss = Loss.of(
+            settings,
+            class_weights(source, lstm_class_weight(settings, multilabel=source.multilabel)),
+            log_odds,
+            label_smoothing=settings.lstm.label_smoothing,
+            device=self.device,
+        )
+        self.weights = initial_weights(source.n_classes, settings, self.seed, self.device, log_odds)
         self.optimizer = Adam(self.weights.named(), settings.lstm.weight_decay)
         self.embedding = _embedding(init, settings, self.device)
         self.average = None
@@ -184,14 +198,25 @@ class LSTMTrainer:
         )
         targets, first = self.data.source.train.to_learn, epoch * self.plan.updates_per_epoch
         for number, batch in enumerate(islice(batches, start, None), start=first + start):
-            yield self.prepare(batch, targets[batch.rows], epoch=epoch, update=number)
+            weights = None if self._text_weights is None else self._text_weights[batch.rows]
+            own = targets[batch.rows]
+            yield self.prepare(batch, own, weights, epoch=epoch, update=number)
 
-    def prepare(self, batch: PaddedBatch, targets: Targets, *, epoch: int, update: int) -> Prepared:
+    def prepare(
+        self,
+        batch: PaddedBatch,
+        targets: Targets,
+        weights: NDArray[np.float32] | None = None,
+        *,
+        epoch: int,
+        update: int,
+    ) -> Prepared:
         """Prepare an update; nothing that updates change has a part in it.
 
         Args:
             batch: The texts.
             targets: Theirs: int64 [batch], or float32 [batch, classes].
+            weights: Theirs: float32 [batch]; None if all weigh the same.
             epoch: The epoch's number, from 0.
             update: The update's number in the whole training, from 0.
         """
@@ -204,6 +229,7 @@ class LSTMTrainer:
             lengths=self._tensor(batch.lengths),
             targets=self._tensor(targets),
             masks=self._masks(len(batch.rows), rng),
+            weights=None if weights is None else self._tensor(weights),
         )
 
     def update(self, prepared: Prepared) -> torch.Tensor:
@@ -221,12 +247,7 @@ class LSTMTrainer:
             precision=self.precision,
             squares=squares,
         )
-        loss = torch.nn.functional.cross_entropy(
-            scores,
-            prepared.targets,
-            weight=self.class_weights,
-            label_smoothing=self.settings.lstm.label_smoothing,
-        )
+        loss = self.loss(scores, prepared.targets, prepared.weights)
         loss.backward()  # type: ignore[no-untyped-call]
         gradient = torch.zeros_like(rows) if rows.grad is None else rows.grad
         others = [tensor.grad for tensor in self.optimizer.weights.values()]
@@ -239,16 +260,14 @@ class LSTMTrainer:
         self.updates += 1
         if self.average is not None:
             self.average.update(self.updates)
-        wanted = prepared.targets if prepared.targets.ndim == 1 else prepared.targets.argmax(dim=1)
-        correct = (scores.detach().argmax(dim=1) == wanted).sum()
-        return torch.stack([loss.detach().double() * len(scores), correct.double()])
+        return self.loss.metrics(loss, scores, prepared.targets)
 
     def snapshot(self) -> Network:
         """Copy the weights as they are now, or their average, into the network that predicts."""
         average = self.average
         arrays = _arrays(self._network_tensors() if average is None else average.average)
         copies = {name: array.copy() for name, array in arrays.items()}
-        return Network.from_arrays(copies, self.settings.lstm.pooling)
+        return self.restore_snapshot(copies)
 
     def evaluate(self, snapshot: Network) -> NDArray[np.float64]:
         """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
@@ -269,7 +288,9 @@ class LSTMTrainer:
 
     def restore_snapshot(self, arrays: FloatArrays) -> Network:
         """Build a network of what its `arrays` gave."""
-        return Network.from_arrays(arrays, self.settings.lstm.pooling)
+        return Network.from_arrays(
+            arrays, self.settings.lstm.pooling, multilabel=self.loss.multilabel
+        )
 
     @property
     def _span(self) -> int:
@@ -299,16 +320,6 @@ class LSTMTrainer:
             drawn=settings.lstm.embedding_learning_rate * factor,
             pretrained=0.0 if frozen else settings.lstm.vectors_learning_rate * factor,
         )
-
-    def _class_weights(self, targets: NDArray[np.int64], n_classes: int) -> torch.Tensor | None:
-        """Give rare labels more weight in the loss, if the settings ask for it."""
-        if self.settings.lstm.class_weight == "none":
-            return None
-        counts = np.maximum(np.bincount(targets, minlength=n_classes), 1)
-        weights = len(targets) / (n_classes * counts)
-        if self.settings.lstm.class_weight == "moderate":
-            weights = weights**0.25
-        return self._tensor(weights.astype(np.float32))
 
     def _without_some_words(
         self, batch: PaddedBatch, rng: np.random.Generator
@@ -364,8 +375,22 @@ def _embedding(init: EmbeddingInit, settings: Settings, device: torch.device) ->
     return table(vectors, torch.from_numpy(init.pretrained).to(device))
 
 
-def initial_weights(n_classes: int, settings: Settings, seed: int, device: torch.device) -> Weights:
-    """Draw the weights that a training begins with, word vectors aside."""
+def initial_weights(
+    n_classes: int,
+    settings: Settings,
+    seed: int,
+    device: torch.device,
+    output_bias: NDArray[np.float64] | None = None,
+) -> Weights:
+    """Draw the weights that a training begins with, word vectors aside.
+
+    Args:
+        n_classes: How many labels there are.
+        settings: The recipe's settings.
+        seed: The run's seed.
+        device: Where to put them.
+        output_bias: float64 [classes], the biases of the last layer; None for zeros.
+    """
 
     def parameter(array: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(array).to(device).requires_grad_()
@@ -381,5 +406,5 @@ def initial_weights(n_classes: int, settings: Settings, seed: int, device: torch
         directions.append(DirectionWeights(*map(parameter, arrays)))
     features = hidden * len(directions) * len(settings.lstm.pooling)
     output = glorot_uniform(rng_for(seed, "output weights"), n_classes, features)
-    bias = np.zeros(n_classes, np.float32)
-    return Weights(tuple(directions), parameter(output), parameter(bias))
+    bias = np.zeros(n_classes) if output_bias is None else output_bias
+    return Weights(tuple(directions), parameter(output), parameter(bias.astype(np.float32)))

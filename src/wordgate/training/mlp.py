@@ -14,16 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from wordgate.models.base import log_softmax
+from wordgate.models.base import class_log_proba
 from wordgate.runtime.cpu import single_thread_environment, torch_threads
 from wordgate.settings import Settings
 from wordgate.training.candidates import Candidate, Trained, train_candidates
 from wordgate.training.device import format_device
-from wordgate.training.fitting import FitData, RunContext
+from wordgate.training.fitting import FitData, RunContext, prior_log_odds
 from wordgate.training.loop import EarlyStopping
+from wordgate.training.losses import Loss
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
 from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.rng import Floats, dropout_mask, glorot_uniform, rng_for
+from wordgate.training.weights import class_weights, mean_one
 
 THREADS = 1
 """More would wait for each other in products this small, and move the last bits of the result."""
@@ -56,10 +58,10 @@ class Layers:
             np.zeros(classes, np.float32),
         )
 
-    def log_proba(self, averages: Floats) -> NDArray[np.float64]:
+    def log_proba(self, averages: Floats, *, multilabel: bool = False) -> NDArray[np.float64]:
         """Compute log-probabilities of averages float32 [n, size]: float64 [n, classes]."""
         hidden = np.maximum(averages @ self.hidden_weights.T + self.hidden_bias, 0.0)
-        return log_softmax(hidden @ self.output_weights.T + self.output_bias)
+        return class_log_proba(hidden @ self.output_weights.T + self.output_bias, multilabel)
 
     def arrays(self) -> dict[str, Floats]:
         """Name the weights."""
@@ -75,6 +77,9 @@ def train_mlps(
     digests: Callable[[], Mapping[str, str]],
 ) -> Trained[Layers]:
     """Train layers over texts averaged in one way after another.
+
+    The best epoch is the most accurate on validation; with several labels a text that of the lowest
+    log loss, see `EarlyStopping`.
 
     Args:
         names: What the ways are called, as in "averages weighted by inverse-frequency".
@@ -96,7 +101,10 @@ def train_mlps(
     def start(position: int) -> Candidate[Layers]:
         trainer = MLPTrainer(*averages(position), data, settings, context.seed)
         announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
-        return Candidate(trainer, EarlyStopping(patience=settings.mlp.patience), announcement)
+        stopping = EarlyStopping(
+            patience=settings.mlp.patience, score="loss" if data.multilabel else "accuracy"
+        )
+        return Candidate(trainer, stopping, announcement)
 
     with torch_threads(torch, THREADS):
         return train_candidates(names, start, data, settings, digests, context)
@@ -110,11 +118,13 @@ class MLPBatch:
         averages: float32 [batch, size], with dropout.
         targets: int64 [batch], or float32 [batch, classes].
         hidden_mask: float32 [batch, hidden], the dropout mask of the units; None without dropout.
+        weights: float32 [batch], of the texts; None if all weigh the same.
     """
 
     averages: torch.Tensor
     targets: torch.Tensor
     hidden_mask: torch.Tensor | None
+    weights: torch.Tensor | None = None
 
 
 class MLPTrainer:
@@ -142,7 +152,13 @@ class MLPTrainer:
         self._train, self._targets = torch.from_numpy(train), torch.from_numpy(data.train.to_learn)
         self._valid = valid
         self._settings, self._seed = settings, seed
+        weights = mean_one(data.train)
+        log_odds = prior_log_odds(data.train.to_learn, weights) if data.multilabel else None
+        self._loss = Loss.of(settings, class_weights(data, settings.class_weight), log_odds)
+        self._text_weights = None if weights is None else torch.from_numpy(weights)
         drawn = Layers.drawn(seed, train.shape[1], settings.mlp.hidden_size, data.n_classes)
+        if log_odds is not None:
+            drawn.output_bias[:] = log_odds
         self._weights = {
             name: torch.from_numpy(array).requires_grad_() for name, array in drawn.arrays().items()
         }
@@ -169,14 +185,12 @@ class MLPTrainer:
         )
         hidden = _dropped(torch.relu(hidden), batch.hidden_mask)
         logits = functional.linear(hidden, weights["output_weights"], weights["output_bias"])
-        loss = functional.cross_entropy(logits, targets)
+        loss = self._loss(logits, targets, batch.weights)
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._adam.step()
         self.updates += 1
-        wanted = targets if targets.ndim == 1 else targets.argmax(dim=1)
-        correct = (logits.detach().argmax(dim=1) == wanted).sum()
-        return torch.stack([loss.detach().double() * len(targets), correct.double()])
+        return self._loss.metrics(loss, logits, targets)
 
     def snapshot(self) -> Layers:
         """Copy the weights as they are now."""
@@ -184,7 +198,7 @@ class MLPTrainer:
 
     def evaluate(self, snapshot: Layers) -> NDArray[np.float64]:
         """Compute log-probabilities of the validation texts, float64 [n_valid, classes]."""
-        return snapshot.log_proba(self._valid)
+        return snapshot.log_proba(self._valid, multilabel=self._loss.multilabel)
 
     def arrays(self) -> FloatArrays:
         """Name all arrays that an update changes."""
@@ -215,7 +229,9 @@ class MLPTrainer:
             input_mask = _mask(rng, settings.mlp.input_dropout, tuple(averages.shape))
             hidden_shape = (len(rows), settings.mlp.hidden_size)
             hidden_mask = _mask(rng, settings.mlp.output_dropout, hidden_shape)
-            yield MLPBatch(_dropped(averages, input_mask), self._targets[rows], hidden_mask)
+            weights = None if self._text_weights is None else self._text_weights[rows]
+            averages = _dropped(averages, input_mask)
+            yield MLPBatch(averages, self._targets[rows], hidden_mask, weights)
 
 
 def _mask(rng: np.random.Generator, rate: float, shape: tuple[int, ...]) -> torch.Tensor | None:

@@ -38,7 +38,7 @@ def locate_transformer(settings: Settings) -> Path:
 
 
 def pretrained_transformer(
-    name: str, n_classes: int, max_tokens: int, seed: int
+    name: str, n_classes: int, max_tokens: int, seed: int, *, multilabel: bool = False
 ) -> tuple[SubwordEncoder, TransformerNetwork]:
     """Find and load a transformer, without pickles, code of its own or more of the network.
 
@@ -47,6 +47,7 @@ def pretrained_transformer(
         n_classes: How many classes its last layer is to tell apart.
         max_tokens: Subwords of a text at most; fewer where the transformer reads no more.
         seed: The run's seed, which draws the last layer.
+        multilabel: Whether a text may have several labels.
 
     Returns:
         What cuts texts into subwords, and the network.
@@ -72,6 +73,7 @@ def pretrained_transformer(
             f" {network.vocab_size:,}",
         )
     _draw_head(network, seed)
+    network.multilabel = multilabel
     return encoder, network
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wordgate.data.dataset import Targets
 from wordgate.models.transformer import TransformerModel
 from wordgate.models.transformer_network import TransformerNetwork, preserve_rng_state
 from wordgate.runtime.progress import stage
@@ -23,13 +24,15 @@ from wordgate.storage.resumable import WORDS
 from wordgate.text.batches import bucketed
 from wordgate.training.candidates import Candidate, train_candidates
 from wordgate.training.device import choose_device, choose_precision, engine, format_device
-from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext
+from wordgate.training.fitting import EncodedData, FitData, Fitted, RunContext, prior_log_odds
 from wordgate.training.loop import EarlyStopping
+from wordgate.training.losses import Loss
 from wordgate.training.optimizers import optimizer_arrays, restore_optimizer
 from wordgate.training.pretrained_transformer import pretrained_transformer
 from wordgate.training.protocol import FloatArrays, TrainingPlan, check_array
 from wordgate.training.rng import rng_for
 from wordgate.training.vocabulary import ids_digest
+from wordgate.training.weights import class_weights, mean_one
 
 MOST_EPOCHS_FOR_SMALL_DATA = 20
 LARGEST_GRADIENT = 1.0  # its norm, as fine-tuning has clipped it since BERT (Devlin et al. 2019)
@@ -39,6 +42,9 @@ _RNG = "torch's generator"
 
 def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     """Fine-tune a pretrained transformer and keep its best epoch.
+
+    That is the most accurate one on validation; with several labels a text that of the lowest log
+    loss, see `EarlyStopping`.
 
     Args:
         data: What it is fitted on.
@@ -61,7 +67,7 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
     own, threads = settings.transformer, context.threads
     with stage(context.progress, f"Loading {own.model}"):
         encoder, network = pretrained_transformer(
-            own.model, data.n_classes, own.max_tokens, context.seed
+            own.model, data.n_classes, own.max_tokens, context.seed, multilabel=data.multilabel
         )
     with stage(context.progress, f"Tokenizing {len(data.train) + len(data.valid):,} texts"):
         encoded, encoded_valid = (
@@ -72,7 +78,9 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
         texts = EncodedData(encoded, encoded_valid, data)
         trainer = TransformerTrainer(network, texts, settings, context)
         stopping = EarlyStopping(
-            patience=own.patience, warm_epochs=own.warmup * trainer.plan.epochs
+            patience=own.patience,
+            warm_epochs=own.warmup * trainer.plan.epochs,
+            score="loss" if data.multilabel else "accuracy",
         )
         return Candidate(trainer, stopping, _announcement(trainer, own.model))
 
@@ -195,12 +203,14 @@ class TransformerBatch:
     Attributes:
         ids: int64 [batch, time].
         lengths: int64 [batch].
-        targets: int64 [batch].
+        targets: int64 [batch], or float32 [batch, classes] of 0 and 1.
+        weights: float32 [batch], of the texts; None if all weigh the same.
     """
 
     ids: torch.Tensor
     lengths: torch.Tensor
     targets: torch.Tensor
+    weights: torch.Tensor | None = None
 
 
 class TransformerTrainer:
@@ -229,12 +239,21 @@ class TransformerTrainer:
     ):
         self._network = network
         self._data = data
+        source = data.source
+        self._text_weights = mean_one(source.train)
+        log_odds = None
+        if source.multilabel:
+            log_odds = prior_log_odds(source.train.to_learn, self._text_weights)
+            with torch.no_grad():
+                network.modules["head"].bias.copy_(torch.from_numpy(log_odds))  # type: ignore[operator]
         self._groups = numbered(data.source.train.groups, len(data.train))
         self._settings = settings
         self._seed = context.seed
         self._threads = context.threads
         self._per_group = choose_texts_per_group(self._groups, settings)
         self.device = choose_device(context.device)
+        of_labels = class_weights(source, settings.class_weight)
+        self._loss = Loss.of(settings, of_labels, log_odds, device=self.device)
         network.modules.to(self.device).train()
         self.plan = make_plan(self._groups, self._per_group, settings)
         self.precision = choose_precision(settings.transformer.precision, self.device)
@@ -275,10 +294,13 @@ class TransformerTrainer:
             rng=rng_for(self._seed, "order", epoch),
             round_to=_ROUND_TO,
         )
-        targets = self._data.source.train.targets
+        targets = self._data.source.train.to_learn
         for batch in islice(batches, start, None):
-            own = targets[rows[batch.rows]]
-            yield TransformerBatch(*map(self._tensor, (batch.ids, batch.lengths, own)))
+            own = rows[batch.rows]
+            parts = [batch.ids, batch.lengths, targets[own]]
+            if self._text_weights is not None:
+                parts.append(self._text_weights[own])
+            yield TransformerBatch(*map(self._tensor, parts))
 
     def update(self, batch: TransformerBatch) -> torch.Tensor:
         """Make one update; see `ModelTrainer`."""
@@ -288,7 +310,7 @@ class TransformerTrainer:
         in_bfloat16 = self.precision == torch.bfloat16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
             scores = self._network.logits(batch.ids, batch.lengths).float()
-        loss = torch.nn.functional.cross_entropy(scores, batch.targets)
+        loss = self._loss(scores, batch.targets, batch.weights)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._network.modules.parameters(), LARGEST_GRADIENT)
         for group in self._optimizer.param_groups:
@@ -296,8 +318,7 @@ class TransformerTrainer:
         self._optimizer.step()
         self._optimizer.zero_grad()
         self.updates += 1
-        correct = (scores.detach().argmax(dim=1) == batch.targets).sum()
-        return torch.stack([loss.detach().double() * len(batch.targets), correct.double()])
+        return self._loss.metrics(loss, scores, batch.targets)
 
     def snapshot(self) -> TransformerNetwork:
         """Copy the network as it is now."""
@@ -326,7 +347,10 @@ class TransformerTrainer:
 
     def restore_snapshot(self, arrays: FloatArrays) -> TransformerNetwork:
         """Build a network of what its `arrays` gave."""
-        return TransformerNetwork.from_arrays(self._network.config, self._network.pad_id, arrays)
+        own = self._network
+        return TransformerNetwork.from_arrays(
+            own.config, own.pad_id, arrays, multilabel=own.multilabel
+        )
 
     def _rng_state(self) -> torch.Tensor:
         """Give the state of the generator that dropout draws from, uint8 [bytes]."""
@@ -354,7 +378,7 @@ class TransformerTrainer:
         except RuntimeError as error:
             raise ValueError(f"{_RNG} can't take these bytes: {error}") from error
 
-    def _tensor(self, array: NDArray[np.int64]) -> torch.Tensor:
+    def _tensor(self, array: Targets) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)
 
 

@@ -18,19 +18,21 @@ export const isEmpty = (text) => INVISIBLE.test(text);
  * @param {object} limits What /v1/model says: max_texts, max_text_length, max_body_bytes.
  * @param {(at: number, answer: object) => void} answered Told each text's answer:
  *   `{probabilities}`, or `{trouble}` where this one text can't be answered.
+ * @param {string[]} troubles What is known already to keep a text from being answered, by place.
  */
-export async function askMany(texts, limits, { signal, answered, waiting, from = 0 }) {
+export async function askMany(texts, limits, { signal, answered, waiting, from = 0, troubles = [] }) {
   const most = limits?.max_text_length ?? Infinity;
+  const troubleAt = (at) => troubles[at] || troubleOf(texts[at], most);
   let at = from;
   while (at < texts.length) {
     signal.throwIfAborted();
-    const trouble = troubleOf(texts[at], most);
+    const trouble = troubleAt(at);
     if (trouble) {
       answered(at, { trouble });
       at += 1;
       continue;
     }
-    const end = chunkEnd(texts, at, limits, most);
+    const end = chunkEnd(texts, at, limits, troubleAt);
     await askSome(texts, at, end, { signal, answered, waiting });
     at = end;
   }
@@ -58,12 +60,12 @@ function troubleOf(text, most) {
   return longer(text, most) ? "too long for this server" : "";
 }
 
-function chunkEnd(texts, from, limits, most) {
+function chunkEnd(texts, from, limits, troubleAt) {
   const fewest = Math.min(MOST_AT_ONCE, limits?.max_texts ?? MOST_AT_ONCE);
   const room = (limits?.max_body_bytes ?? Infinity) - ROOM;
   let bytes = 0;
   let end = from;
-  while (end < texts.length && end - from < fewest && !troubleOf(texts[end], most)) {
+  while (end < texts.length && end - from < fewest && !troubleAt(end)) {
     bytes += BYTES.encode(JSON.stringify(texts[end])).length + 1;
     if (bytes > room && end > from) break;
     end += 1;

@@ -20,8 +20,9 @@ const SPLITS = {
 export function showLede(model) {
   const score = model.scores;
   const worth = score
-    ? ` On ${isLeaked(score) ? "test texts" : "texts it had never seen"} it was right ${percent(score.accuracy)} of the time${isLeaked(score) ? "; but copies of them were in training" : ""}.` : "";
-  find("lede").textContent = `${article(model)} tells ${listed(model.labels)} apart.${worth}`;
+    ? ` On ${isLeaked(score) ? "test texts" : "texts it had never seen"} it ${model.multilabel ? "gave exactly the right labels" : "was right"} ${percent(score.accuracy)} of the time${isLeaked(score) ? "; but copies of them were in training" : ""}.` : "";
+  const does = model.multilabel ? `gives a text any of ${listed(model.labels)}` : `tells ${listed(model.labels)} apart`;
+  find("lede").textContent = `${article(model)} ${does}.${worth}`;
   document.title = `wordgate · ${listed(model.labels)}`;
 }
 
@@ -85,12 +86,20 @@ function facts(model) {
   return [
     ["kind", `${FAMILIES[model.family] ?? model.family}${model.recipe ? `; recipe “${model.recipe}”` : ""}.`],
     ["labels", model.labels.length > 12 ? `${model.labels.slice(0, 12).join(", ")} and ${count(model.labels.length - 12)} more` : model.labels.join(", ")],
+    model.thresholds ? ["thresholds", thresholds(model)] : null,
     model.text_form ? ["reads", el("code", {}, model.text_form)] : null,
     ...trained(model.trained ?? {}),
     scores?.split ? ["split", `${scores.split}${SPLITS[scores.split] ? `; ${SPLITS[scores.split]}` : ""}.`] : null,
     scores && Number.isFinite(scores.macro_f1) ? ["macro F1", scores.macro_f1.toFixed(3)] : null,
     scores?.near_duplicates_in_train ? ["near copies", `${counted(scores.near_duplicates_in_train, "test text")} with a near copy in training.`] : null,
   ].filter(Boolean);
+}
+
+/** Say from which probabilities on labels are given. */
+function thresholds({ labels, thresholds: own, multilabel }) {
+  const [first] = labels;
+  if (multilabel && labels.every((label) => own[label] === own[first])) return `each label from ${percent(own[first])} on.`;
+  return (multilabel ? labels : labels.slice(1)).map((label) => `${label} from ${percent(own[label])} on`).join(", ");
 }
 
 /** Say what it learned from, as far as that is known. */

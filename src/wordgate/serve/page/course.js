@@ -1,237 +1,164 @@
-// The course: each class's probability after every word, and under it what the gates do.
+// The course: each class's probability after every word, and under it, when asked for, the gates.
 
 import { markAt } from "./classes.js";
-import { el, fill, styled, svg } from "./dom.js";
+import { el, fill, svg } from "./dom.js";
+import { planned, stripsOf } from "./layout.js";
 import { readAs, spokenOf } from "./reading.js";
 import { step } from "./sentence.js";
-import { direction, exactly, percent, points, shortened } from "./told.js";
+import { exactly, percent, points } from "./told.js";
 
-const TOP = 14; // above 100 %
-const WORDS = 40; // below 0 %: the row of words
-const ROW = 62; // a gate's row: its title and its bars
-const BAR = 30;
-const NARROWEST = 42; // of a word's slot
-const AXIS = 54;
-const GATES = [
-  ["input", "Input gate", "how much of a word is let in"],
-  ["forget", "Forget gate", "how much memory is kept"],
-  ["output", "Output gate", "how much memory is shown"],
-];
+const BAR = 26; // of a gate that is fully open
+const APART = 17; // names of lines
 
-/** Draw the chart; `point(place)` is told what is pointed at: a word, -1 for the start, null. */
+/**
+ * Draw the chart.
+ * @param {(place: number | null, box?: object) => void} point Told what is pointed at: a word, -1 for
+ *   the start, null for nothing; and the box of the window in which that is drawn.
+ */
 export function drawCourse(holder, reading, point) {
-  const plan = planned(reading, holder.clientWidth);
-  const band = svg("rect", { class: "band", y: 0, height: plan.height, visibility: "hidden" });
-  const picture = svg("svg", { width: plan.width, height: plan.height, "aria-hidden": "true" },
-    band, grid(plan), lines(plan), names(plan), rows(plan), dots(plan));
-  const scroller = el("div", {
-    class: "scroller", tabindex: 0, role: "slider", "aria-labelledby": "course-title",
-    "aria-valuemin": 0, "aria-valuemax": reading.words.length, "aria-valuenow": reading.words.length,
-    "aria-orientation": "horizontal", "aria-valuetext": spokenOf(reading, reading.words.length - 1),
+  const plan = planned(reading, holder.clientWidth, reading.showsGates ? stripsOf(reading) : []);
+  const band = svg("rect", { class: "band", height: plan.height - 8, rx: 4, visibility: "hidden" });
+  const picture = svg("svg", { width: plan.width, height: plan.rows.length * plan.height, "aria-hidden": "true" },
+    band, plan.rows.map((row) => drawnRow(plan, row)));
+  const last = reading.words.length - 1;
+  const plot = el("div", {
+    class: "plot", tabindex: 0, role: "slider", "aria-labelledby": "course-title",
+    "aria-valuemin": 0, "aria-valuemax": last + 1, "aria-valuenow": last + 1,
+    "aria-orientation": "horizontal", "aria-valuetext": spokenOf(reading, last),
   }, picture);
-  holder.classList.toggle("mirrored", plan.mirrored);
-  fill(holder, axis(plan), scroller, plan.wide ? ends(plan) : null, titles(plan));
-  if (plan.mirrored) scroller.scrollLeft = scroller.scrollWidth;
-  faded(scroller);
+  fill(holder, plot);
 
   let now = null;
+  const rowOf = (place) => plan.rows.findLast((row) => row.first <= place + 1);
+  const slotOf = (place) => rowOf(place).slots.find((slot) => slot.place === place);
   const show = (place) => {
     now = place;
     band.setAttribute("visibility", place === null ? "hidden" : "visible");
     if (place === null) return;
-    const slot = plan.slots[place + 1];
-    band.setAttribute("x", slot.from);
-    band.setAttribute("width", slot.to - slot.from);
-    scroller.setAttribute("aria-valuenow", place + 1);
-    scroller.setAttribute("aria-valuetext", spokenOf(reading, place));
+    const slot = slotOf(place);
+    Object.entries({ x: slot.from, y: rowOf(place).top + 4, width: slot.to - slot.from })
+      .forEach(([name, value]) => band.setAttribute(name, value));
+    plot.setAttribute("aria-valuenow", place + 1);
+    plot.setAttribute("aria-valuetext", spokenOf(reading, place));
   };
-  /** The box of the window in which a place is drawn. */
   const box = (place) => {
     const { left, top } = picture.getBoundingClientRect();
-    const slot = plan.slots[place + 1];
-    return { left: left + slot.from, right: left + slot.to, top: top + TOP, bottom: top + TOP + plan.tall };
+    const [slot, row] = [slotOf(place), rowOf(place)];
+    return { left: left + slot.from, right: left + slot.to, top: top + row.top, bottom: top + row.bottom };
   };
   const pointAt = (place) => point(place, place === null ? null : box(place));
 
   const pointed = (event) => {
-    const x = event.clientX - picture.getBoundingClientRect().left;
-    const slot = plan.slots.findIndex((one) => x >= one.from && x < one.to);
-    if (slot >= 0 && slot - 1 !== now) pointAt(slot - 1);
+    const { left, top } = picture.getBoundingClientRect();
+    const row = plan.rows[Math.floor((event.clientY - top) / plan.height)];
+    const slot = row?.slots.find((one) => event.clientX - left >= one.from && event.clientX - left < one.to);
+    if (slot && slot.place !== now) pointAt(slot.place);
   };
   picture.addEventListener("pointermove", pointed);
   picture.addEventListener("pointerdown", pointed);
   // A finger leaves at once; what it has touched stays until something else is.
   picture.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && pointAt(null));
-  scroller.addEventListener("scroll", () => {
-    faded(scroller);
-    if (!scroller.matches(":focus")) pointAt(null);
-  });
-  scroller.addEventListener("blur", () => pointAt(null));
-  scroller.addEventListener("keydown", (event) => {
+  plot.addEventListener("blur", () => pointAt(null));
+  plot.addEventListener("keydown", (event) => {
     if (event.key === "Escape") return pointAt(null);
-    const last = reading.words.length - 1;
     const next = step(event.key, now ?? (event.key === "End" ? last : -2), last, -1, plan.mirrored);
     if (next === null || event.ctrlKey || event.metaKey || event.altKey) return undefined;
     event.preventDefault();
-    seen(scroller, plan.slots[next + 1]);
+    show(next);
+    band.scrollIntoView({ block: "nearest" });
     return pointAt(next);
   });
-  return {
-    show,
-    /** Bring a word into sight. */
-    reveal: (place) => seen(scroller, plan.slots[place + 1]),
-  };
+  return { show };
 }
 
-/** Fade the sides behind which there is more. */
-function faded(scroller) {
-  const { scrollLeft, scrollWidth, clientWidth } = scroller;
-  scroller.classList.toggle("more-before", scrollLeft > 2);
-  scroller.classList.toggle("more-after", scrollLeft + clientWidth < scrollWidth - 2);
+function drawnRow(plan, row) {
+  return [grid(plan, row), axis(plan, row), lines(plan, row), names(plan, row), strips(plan, row), dots(plan, row),
+    row.named ? ends(plan, row) : null];
 }
 
-function seen(scroller, slot) {
-  const margin = 24;
-  if (slot.from < scroller.scrollLeft) scroller.scrollLeft = slot.from - margin;
-  else if (slot.to > scroller.scrollLeft + scroller.clientWidth) scroller.scrollLeft = slot.to - scroller.clientWidth + margin;
-}
-
-/** Place everything: a slot for the start and for each word, wide enough for it. */
-function planned(reading, room) {
-  const wide = room >= 620;
-  const measure = document.createElement("canvas").getContext("2d");
-  measure.font = `13px ${getComputedStyle(document.body).fontFamily}`;
-  const texts = ["start", ...reading.words.map((word) => shortened(reading.spelled(word).replace(/\s+/g, " "), 18))];
-  const needed = texts.map((text) => Math.max(NARROWEST, measure.measureText(text).width + 18));
-  const shown = reading.shown();
-  const endRoom = wide ? Math.min(190, 40 + Math.max(...shown.map((look) => measure.measureText(shortened(look.label, 20)).width))) : 8;
-  const there = Math.max(120, room - AXIS - endRoom);
-  const sum = needed.reduce((a, b) => a + b, 0);
-  const more = Math.max(0, (there - sum) / needed.length);
-  const width = Math.max(there, sum);
-  const mirrored = direction(reading.text) === "rtl";
-  let at = 0;
-  const slots = needed.map((need) => {
-    const from = at;
-    at += need + more;
-    const [left, right] = mirrored ? [width - at, width - from] : [from, at];
-    return { from: left, to: right, x: (left + right) / 2 };
-  });
-  const tall = wide ? 240 : 190;
-  const courses = [reading.start, ...reading.words.map((word) => word.probabilities)];
-  const highest = topOf(courses, shown, reading.labels.length);
-  const gateRows = rowsOf(reading);
-  const y = (p) => TOP + (1 - p / highest) * tall;
-  const rowTop = (i) => TOP + tall + WORDS + i * ROW;
-  return {
-    reading, wide, shown, texts, slots, width, tall, mirrored, endRoom, y, highest, gateRows, rowTop, courses,
-    height: TOP + tall + WORDS + gateRows.length * ROW,
-  };
-}
-
-/** Where the scale ends: at 100 %, but for many labels, each of which has little. */
-function topOf(courses, shown, labels) {
-  const peak = Math.max(...courses.flatMap((one) => shown.map((look) => one[look.label])));
-  return labels <= 6 ? 1 : [0.1, 0.2, 0.5].find((top) => 1.05 * peak <= top) ?? 1;
-}
-
-/** Give the rows under the chart: a title, what it means, and a value a word, from 0 to 1. */
-function rowsOf(reading) {
-  const found = reading.hasGates
-    ? GATES.map(([key, title, means]) => ({ title, means, values: reading.words.map((word) => word.gates?.[key] ?? null) }))
-    : [];
-  if (reading.hasMemory) {
-    const changes = reading.words.map((word) => word.memory_change ?? null);
-    const most = Math.max(...changes.map((one) => Math.abs(one ?? 0)), 1e-9);
-    found.push({
-      title: "Memory", means: `how much it changes, up to ${most.toFixed(2)}`, memory: true,
-      values: changes.map((one) => (one === null ? null : Math.abs(one) / most)),
-    });
-  }
-  return found;
-}
-
-function grid({ y, width, highest }) {
-  return [0, 0.25, 0.5, 0.75, 1].map((part) => svg("line", {
-    class: part === 0 ? "grid base" : "grid", x1: 0, x2: width, y1: y(part * highest), y2: y(part * highest),
+function grid({ tall, highest }, { y, left, right }) {
+  const parts = tall >= 140 ? [0, 0.25, 0.5, 0.75, 1] : [0, 0.5, 1];
+  return parts.map((part) => svg("line", {
+    class: part === 0 ? "grid base" : "grid", x1: left, x2: right, y1: y(part * highest), y2: y(part * highest),
   }));
 }
 
-function axis({ y, height, highest, mirrored }) {
-  const place = mirrored ? { class: "quiet", x: 10 } : { class: "quiet end", x: AXIS - 10 };
-  return svg("svg", { class: "axis", width: AXIS, height, "aria-hidden": "true" },
-    [0, highest / 2, highest].map((p) => svg("text", { ...place, y: y(p) + 4 }, percent(p))));
+function axis({ highest, mirrored }, { y, begin }) {
+  const place = mirrored ? { class: "quiet", x: begin + 8 } : { class: "quiet end", x: begin - 8 };
+  return [0, highest / 2, highest].map((p) => svg("text", { ...place, y: y(p) + 4 }, percent(p)));
 }
 
-function lines(plan) {
-  const { reading, slots, y, courses } = plan;
+/** Draw a line's part of each course; where it breaks off, the next line takes it up. */
+function lines({ reading, courses }, row) {
   const drawn = reading.labels.map((label) => reading.looks.get(label))
     .sort((a, b) => rank(reading, a) - rank(reading, b));
-  return drawn.map((look) => svg("path", {
-    class: `line${look.shape === null ? " rest" : ""}${look.label === reading.verdictLabel ? " verdict-line" : ""}`,
-    d: courses.map((one, i) => `${i ? "L" : "M"}${slots[i].x.toFixed(1)} ${y(one[look.label]).toFixed(1)}`).join(""),
-    style: { stroke: look.colour },
-  }));
+  const between = (i, label) => (courses[i][label] + courses[i + 1][label]) / 2;
+  return drawn.map((look) => {
+    const at = row.slots.map((slot) => [slot.x, courses[slot.place + 1][look.label]]);
+    if (row.first > 0) at.unshift([row.begin, between(row.first - 1, look.label)]);
+    if (!row.isLast) at.push([row.end, between(row.slots.at(-1).place + 1, look.label)]);
+    return svg("path", {
+      class: `line${look.shown ? "" : " rest"}${look.label === reading.verdictLabel ? " verdict-line" : ""}`,
+      d: at.map(([x, p], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${row.y(p).toFixed(1)}`).join(""),
+      style: look.shown ? { stroke: look.colour } : null,
+    });
+  });
 }
 
 /** The verdict is drawn last, above the others. */
 function rank(reading, look) {
   if (look.label === reading.verdictLabel) return 2;
-  return look.shape === null ? 0 : 1;
+  return look.shown ? 1 : 0;
 }
 
-function dots({ reading, shown, slots, y, courses }) {
-  return [...shown].sort((a, b) => rank(reading, a) - rank(reading, b)).flatMap((look) =>
-    courses.map((one, i) => markAt(look, slots[i].x.toFixed(1), y(one[look.label]).toFixed(1))));
+function dots({ reading, shown, courses }, row) {
+  return [...shown].sort((a, b) => rank(reading, a) - rank(reading, b)).flatMap((look) => row.slots.map(
+    (slot) => markAt(look, slot.x.toFixed(1), row.y(courses[slot.place + 1][look.label]).toFixed(1))));
 }
 
-function names({ reading, texts, slots, tall }) {
-  return texts.map((text, i) => {
-    const word = reading.words[i - 1];
-    const kind = i === 0 ? " quiet start" : word.known ? "" : " quiet";
-    return svg("text", { class: `middle${kind}`, x: slots[i].x, y: TOP + tall + 24 }, text);
+function names({ reading, texts }, { slots, word }) {
+  return slots.map(({ place, x }) => {
+    const kind = place < 0 ? " quiet start" : reading.words[place].known ? "" : " quiet";
+    return svg("text", { class: `middle${kind}`, x, y: word }, texts[place + 1]);
   });
 }
 
-function rows(plan) {
-  return plan.gateRows.flatMap((row, i) => {
-    const bottom = plan.rowTop(i) + ROW - 10;
-    return row.values.map((value, place) => {
-      if (value === null) return null;
-      const slot = plan.slots[place + 1];
-      const wide = 12;
-      const x = slot.x - wide / 2;
+function strips(plan, row) {
+  return plan.strips.flatMap((strip, i) => {
+    const title = svg("text", { x: plan.mirrored ? row.right : row.left, y: row.strip(i) + 12, class: `strip${plan.mirrored ? " end" : ""}` },
+      svg("tspan", { class: "name" }, strip.title), row.first === 0 ? ` ${strip.means}` : null);
+    const bottom = row.strip(i) + 18 + BAR;
+    const bars = row.slots.flatMap(({ place, x }) => {
+      const value = strip.values[place];
+      if (value === null || value === undefined) return [];
+      const at = { x: x - 6, width: 12 };
       const high = Math.max(1, BAR * value);
       return [
-        row.memory ? null : svg("rect", { class: "track", x, y: bottom - BAR, width: wide, height: BAR, rx: 4 }),
-        svg("rect", { class: row.memory ? "memory" : "gate", x, y: bottom - high, width: wide, height: high, rx: Math.min(4, high / 2) }),
+        strip.memory ? null : svg("rect", { class: "track", ...at, y: bottom - BAR, height: BAR, rx: 4 }),
+        svg("rect", { class: strip.memory ? "memory" : "gate", ...at, y: bottom - high, height: high, rx: Math.min(4, high / 2) }),
       ];
     });
-  }).flat().filter(Boolean);
+    return [title, ...bars];
+  });
 }
 
-/** The rows' titles stay where they are while the words scroll. */
-function titles(plan) {
-  return plan.gateRows.map((row, i) => styled(
-    el("p", { class: "row-title" }, el("b", {}, row.title), el("span", {}, ` ${row.means}`)),
-    { top: `${plan.rowTop(i)}px`, left: `${plan.mirrored ? plan.endRoom : AXIS}px`, right: 0 },
-  ));
-}
-
-/** Name the lines where they end, apart enough to be read. */
-function ends({ shown, y, courses, height, endRoom, tall, mirrored }) {
-  const last = courses.at(-1);
-  const placed = shown.map((look) => ({ look, y: y(last[look.label]) })).sort((a, b) => a.y - b.y);
-  for (let i = 1; i < placed.length; i += 1) placed[i].y = Math.max(placed[i].y, placed[i - 1].y + 17);
-  const lowest = TOP + tall;
-  for (let i = placed.length - 1; i >= 0; i -= 1) {
-    placed[i].y = Math.min(placed[i].y, i === placed.length - 1 ? lowest : placed[i + 1].y - 17);
+/** Name the lines where they leave the row, apart enough to be read. */
+function ends({ shown, courses, tall, mirrored, name }, row) {
+  const last = row.slots.at(-1).place + 1;
+  const at = (label) => (row.isLast ? courses[last][label] : (courses[last][label] + courses[last + 1][label]) / 2);
+  const named = shown.map((look) => ({ look, y: row.y(at(look.label)) })).sort((a, b) => a.y - b.y);
+  const apart = Math.min(APART, tall / Math.max(1, named.length - 1));
+  for (let i = 1; i < named.length; i += 1) named[i].y = Math.max(named[i].y, named[i - 1].y + apart);
+  let lowest = row.bottom;
+  for (const one of named.reverse()) {
+    one.y = Math.min(one.y, lowest);
+    lowest = one.y - apart;
   }
-  return svg("svg", { class: "ends", width: endRoom, height, "aria-hidden": "true" },
-    placed.map(({ look, y: at }) => [
-      markAt(look, mirrored ? endRoom - 12 : 12, at),
-      svg("text", { class: mirrored ? "end" : null, x: mirrored ? endRoom - 24 : 24, y: at + 4.5 }, shortened(look.label, 20)),
-    ]).flat());
+  const side = mirrored ? -1 : 1;
+  return named.flatMap(({ look, y }) => [
+    markAt(look, row.end + 12 * side, y.toFixed(1)),
+    svg("text", { class: mirrored ? "end" : null, x: row.end + 23 * side, y: y + 4.5 }, name(look)),
+  ]);
 }
 
 /** Make the table that says the same as the chart. */

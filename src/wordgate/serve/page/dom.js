@@ -19,7 +19,7 @@ function furnished(made, given, children) {
     else if (name === "style") styled(made, value);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return made;
 }
 
@@ -33,6 +33,6 @@ export const find = (id) => document.getElementById(id);
 
 /** Put these in place of all that an element holds. */
 export function fill(holder, ...children) {
-  holder.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+  holder.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return holder;
 }

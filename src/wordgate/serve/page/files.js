@@ -1,41 +1,60 @@
-// A file that was dropped or chosen, as a table: `{name, columns, records, remarks, hasNames}`.
+// A file that was dropped or chosen, as a table: `{name, columns, records, troubles, remarks, hasNames}`.
 
-import { delimiterOf, hasHeader, parse } from "./csv.js";
+import { FileTrouble, readTable, troubleOf } from "./csv.js";
 import { count, counted } from "./told.js";
 
 const MOST_BYTES = 64 * 2 ** 20;
+const HEAD = 65_536; // bytes that tell whether a file is text
 export const ACCEPTED = ".txt,.csv,.tsv,.jsonl,.ndjson";
 
-/** Something about the file that the user can mend; its message says what. */
-export class FileTrouble extends Error {}
+/** What a file that isn't UTF-8 may be: names for TextDecoder, and for people. */
+export const ENCODINGS = {
+  "windows-1252": "Western European (Windows-1252)", "windows-1250": "Central European (Windows-1250)",
+  "windows-1251": "Cyrillic (Windows-1251)", "windows-1253": "Greek (Windows-1253)", "windows-1254": "Turkish (Windows-1254)",
+  "windows-1255": "Hebrew (Windows-1255)", "windows-1256": "Arabic (Windows-1256)", gb18030: "Chinese (GB 18030)",
+  big5: "Chinese (Big5)", shift_jis: "Japanese (Shift JIS)", "euc-jp": "Japanese (EUC-JP)", "iso-2022-jp": "Japanese (ISO-2022-JP)",
+  "euc-kr": "Korean (EUC-KR)", "utf-8": "UTF-8, what is broken as �",
+};
 
-/** Read a file into lines or records. */
-export async function readFile(file) {
+export { FileTrouble };
+
+/** Nothing tells a file's encoding: the user has to. */
+export class EncodingUnknown extends Error {}
+
+/**
+ * Read a file into lines or records.
+ * @param {object} options `encoding`, where the user has chosen one of `ENCODINGS`; `given`, names of
+ *   columns that the model knows.
+ * @throws {FileTrouble | EncodingUnknown}
+ */
+export async function readFile(file, { encoding = null, given = [] } = {}) {
   const kind = file.name.toLowerCase().match(/\.(txt|csv|tsv|jsonl|ndjson)$/)?.[1];
   if (!kind) throw new FileTrouble(`“${file.name}” is none of .txt, .csv, .tsv and .jsonl, which this page reads.`);
   if (file.size > MOST_BYTES) {
     throw new FileTrouble(`“${file.name}” has ${count(Math.round(file.size / 2 ** 20))} MB; this page reads up to 64.`
       + " In a terminal, wordgate score does files of any size.");
   }
-  const { text, remarks } = decoded(await file.arrayBuffer());
-  const made = { txt: fromLines, csv: fromDelimited, tsv: fromDelimited, jsonl: fromJson, ndjson: fromJson }[kind](text, kind);
+  const text = decoded(await file.arrayBuffer(), encoding, file.name);
+  const made = { txt: fromLines, csv: fromDelimited, tsv: fromDelimited, jsonl: fromJson, ndjson: fromJson }[kind](text, given);
   if (made.records.length === 0) throw new FileTrouble(`“${file.name}” holds no texts.`);
-  made.remarks.unshift(...remarks);
-  return { name: file.name, ...made };
+  return { name: file.name, file, encoding, troubles: [], ...made };
 }
 
-function decoded(bytes) {
-  const head = new Uint8Array(bytes.slice(0, 2));
-  if (head[0] === 0xff && head[1] === 0xfe) return { text: new TextDecoder("utf-16le").decode(bytes), remarks: [] };
-  if (head[0] === 0xfe && head[1] === 0xff) return { text: new TextDecoder("utf-16be").decode(bytes), remarks: [] };
+/** Decode as the byte-order mark says, as UTF-8 where it fits, or as the user says. */
+function decoded(bytes, encoding, name) {
+  const head = new Uint8Array(bytes.slice(0, HEAD));
+  const begins = (...mark) => mark.every((byte, i) => head[i] === byte);
+  if (begins(0xff, 0xfe, 0, 0) || begins(0, 0, 0xfe, 0xff)) throw new FileTrouble(`“${name}” is UTF-32: save it as UTF-8.`);
+  if (begins(0xff, 0xfe)) return new TextDecoder("utf-16le").decode(bytes);
+  if (begins(0xfe, 0xff)) return new TextDecoder("utf-16be").decode(bytes);
+  const rare = head.filter((byte) => byte < 7 || (byte > 13 && byte < 32 && byte !== 27)).length;
+  if (rare > 0.02 * head.length) throw new FileTrouble(`“${name}” is no text, or UTF-16 without a byte-order mark: save it as UTF-8.`);
+  if (encoding !== null) return new TextDecoder(encoding).decode(bytes);
   try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), remarks: [] };
-  } catch {
-    return {
-      text: new TextDecoder("windows-1252").decode(bytes),
-      remarks: ["The file isn't UTF-8; it was read as Windows-1252. If accents look wrong, save it as UTF-8."],
-    };
-  }
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (!text.includes("\u001b$")) return text; // which begins Japanese or Korean in seven bits
+  } catch { /* some other encoding */ }
+  throw new EncodingUnknown();
 }
 
 /** Take each line that isn't blank as a text. */
@@ -47,17 +66,22 @@ export function fromLines(text) {
   return { columns: ["text"], records, hasNames: null, remarks: blank ? [`Left out: ${counted(blank, "blank line")}.`] : [] };
 }
 
-function fromDelimited(text, kind) {
-  const records = parse(text, kind === "tsv" ? "\t" : delimiterOf(text));
-  return { ...named(records, hasHeader(records)), remarks: [] };
+function fromDelimited(text, given) {
+  const { all, width, hasNames, doubt } = readTable(text, given);
+  return { ...named(all, width, hasNames), remarks: doubt ? [doubt] : [] };
 }
 
 /** Take the first record for the columns' names, or give them numbers. */
-export function named(all, hasNames) {
-  const width = all.reduce((most, record) => Math.max(most, record.length), 0);
-  const first = hasNames ? all[0] : [];
-  const columns = Array.from({ length: width }, (_, i) => first[i]?.trim() || `column ${i + 1}`);
-  return { all, columns, hasNames, records: hasNames ? all.slice(1) : all };
+export function named(all, width, hasNames) {
+  const names = hasNames ? all[0].map((cell) => cell.trim()) : [];
+  const columns = Array.from({ length: width }, (_, i) => names[i] || `column ${i + 1}`);
+  const records = hasNames ? all.slice(1) : all;
+  const troubles = [];
+  records.forEach((record, i) => {
+    const trouble = troubleOf(record, width, names);
+    if (trouble) troubles[i] = trouble;
+  });
+  return { all, width, columns, hasNames, records, troubles };
 }
 
 function fromJson(text) {

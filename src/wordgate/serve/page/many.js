@@ -2,12 +2,14 @@
 
 import { failureTold } from "./api.js";
 import { askMany } from "./batches.js";
-import { Classes, mark } from "./classes.js";
-import { freeNames, textColumn, written } from "./csv.js";
+import { Classes, mark, unlabelled } from "./classes.js";
+import { freeNames, written } from "./csv.js";
 import { el, fill, find } from "./dom.js";
-import { ACCEPTED, FileTrouble, fromLines, named, readFile } from "./files.js";
+import { ACCEPTED, ENCODINGS, EncodingUnknown, FileTrouble, fromLines, named, readFile } from "./files.js";
+import { nameKey, textColumn } from "./header.js";
+import { answerOf, joined } from "./labels.js";
 import { bar } from "./one.js";
-import { best, count, counted, exactly, percent, shortened } from "./told.js";
+import { count, counted, exactly, percent, shortened } from "./told.js";
 
 const SHOWN = 200; // rows of the table
 const PREVIEW = 3;
@@ -18,7 +20,7 @@ export class ManyTexts {
   constructor(model, silence) {
     this.model = model;
     this.silence = silence;
-    this.parts = model.text_form ? model.text_form.split(MARKER) : ["text"];
+    this.parts = model.text_columns?.length ? model.text_columns : ["text"];
     this.source = null; // the file's table, where there is one
     this.answers = [];
     this.running = null;
@@ -66,16 +68,35 @@ export class ManyTexts {
     if (file) this.take(file);
   }
 
-  async take(file) {
+  async take(file, encoding = null) {
     this.stop();
     try {
-      this.use(await readFile(file));
+      this.use(await readFile(file, { encoding, given: this.parts }));
       this.say("");
     } catch (error) {
-      if (!(error instanceof FileTrouble)) throw error;
       this.use(null);
+      if (error instanceof EncodingUnknown) return this.askEncoding(file);
+      if (!(error instanceof FileTrouble)) throw error;
       this.say(error.message, true);
     }
+    return undefined;
+  }
+
+  askEncoding(file) {
+    this.drop.hidden = true;
+    fill(this.sourcePart, this.fileLine(file.name, ""), this.encodingChooser(file, null));
+    this.say("This file isn't UTF-8, and nothing in it tells what it is: choose its encoding, and see below whether the letters are right.");
+  }
+
+  encodingChooser(file, chosen) {
+    return el("label", {}, "Encoding of the file", el("select", { id: "encoding", onchange: (event) => this.take(file, event.target.value) },
+      chosen === null ? el("option", { value: "", selected: true, disabled: true }, "choose one") : null,
+      Object.entries(ENCODINGS).map(([code, name]) => el("option", { value: code, selected: code === chosen }, name))));
+  }
+
+  fileLine(name, rows) {
+    return el("p", { class: "file" }, el("b", { dir: "auto" }, name), el("span", { class: "soft" }, rows),
+      el("button", { type: "button", class: "quiet-button", onclick: () => { this.stop(); this.use(null); this.say(""); this.paste.focus(); } }, "Remove"));
   }
 
   use(table) {
@@ -87,23 +108,36 @@ export class ManyTexts {
     this.offer();
   }
 
-  /** Guess which column is which part of a text; a part in front may have none. */
+  /** Find which column is which part of a text: by the names in training, else the text's by shape. */
   guess() {
-    const { columns, records } = this.source;
-    const lower = columns.map((name) => name.toLowerCase());
-    this.columns = this.parts.map((part) => lower.indexOf(part.toLowerCase()));
-    if (this.columns.at(-1) < 0) this.columns[this.parts.length - 1] = textColumn(columns, records);
+    const { columns, records, hasNames, troubles } = this.source;
+    const key = (name) => nameKey(name).toLowerCase();
+    const names = hasNames === false ? [] : columns.map(key);
+    this.columns = this.parts.map((part) => names.indexOf(key(part)));
+    this.unsure = "";
+    if (this.columns.at(-1) >= 0) return;
+    const whole = records.filter((_, i) => !troubles[i]);
+    const found = columns.length === 1 ? { column: 0, why: "" } : textColumn(hasNames === false ? null : columns, whole);
+    this.columns[this.parts.length - 1] = found.column;
+    this.unsure = found.why && `${found.why} Choose the one with the texts.`;
   }
 
   showSource() {
     const { source } = this;
     if (!source) return fill(this.sourcePart);
     return fill(this.sourcePart,
-      el("p", { class: "file" }, el("b", { dir: "auto" }, source.name), el("span", { class: "soft" }, ` ${counted(source.records.length, "row")}`),
-        el("button", { type: "button", class: "quiet-button", onclick: () => { this.stop(); this.use(null); this.paste.focus(); } }, "Remove")),
-      source.remarks.map((remark) => el("p", { class: "soft small" }, remark)),
-      source.columns.length > 1 || source.hasNames !== null ? this.choosers() : null,
-      this.preview());
+      this.fileLine(source.name, counted(source.records.length, "row")),
+      this.remarks().map((remark) => el("p", { class: "soft small" }, remark)),
+      source.columns.length > 1 || source.hasNames !== null || source.encoding ? this.choosers() : null,
+      this.columns.at(-1) < 0 ? null : this.preview());
+  }
+
+  remarks() {
+    const { remarks, troubles } = this.source;
+    const places = Object.keys(troubles);
+    const first = Number(places[0]);
+    return [...remarks, ...(places.length ? [`${counted(places.length, "row")} can't be read and ${places.length === 1 ? "gets" : "get"} no label, first row ${count(first + 1)}: ${troubles[first]}.`] : []),
+      ...(this.unsure ? [this.unsure] : [])];
   }
 
   choosers() {
@@ -111,17 +145,19 @@ export class ManyTexts {
     const several = this.parts.length > 1;
     return el("div", { class: "choosers" },
       this.parts.map((part, i) => el("label", {}, several ? `Column for ${part}` : "Column with the texts",
-        el("select", { onchange: (event) => { this.columns[i] = Number(event.target.value); this.forget(); this.showSource(); } },
+        el("select", { onchange: (event) => { this.columns[i] = Number(event.target.value); this.unsure = ""; this.forget(); this.showSource(); this.offer(); } },
           i < this.parts.length - 1 ? el("option", { value: -1, selected: this.columns[i] < 0 }, "none") : null,
+          i === this.parts.length - 1 && this.columns[i] < 0 ? el("option", { value: -1, selected: true, disabled: true }, "choose one") : null,
           source.columns.map((name, at) => el("option", { value: at, selected: this.columns[i] === at }, shortened(name, 40)))))),
       source.hasNames === null ? null : el("label", { class: "check" },
         el("input", { type: "checkbox", checked: source.hasNames, onchange: (event) => this.rename(event.target.checked) }),
-        "The first row holds the columns’ names"));
+        "The first row holds the columns’ names"),
+      source.encoding ? this.encodingChooser(source.file, source.encoding) : null);
   }
 
   rename(hasNames) {
-    const { name, all, remarks } = this.source;
-    this.source = { name, remarks, ...named(all, hasNames) };
+    const { all, width } = this.source;
+    this.source = { ...this.source, remarks: [], ...named(all, width, hasNames) };
     this.forget();
     this.guess();
     this.showSource();
@@ -141,7 +177,7 @@ export class ManyTexts {
   }
 
   offer() {
-    this.go.disabled = this.running !== null || (!this.source && this.paste.value.trim() === "");
+    this.go.disabled = this.running !== null || (this.source ? this.columns.at(-1) < 0 : this.paste.value.trim() === "");
   }
 
   forget() {
@@ -163,6 +199,7 @@ export class ManyTexts {
       await askMany(this.texts, this.model.limits, {
         signal,
         from: this.answers.length,
+        troubles: this.table.troubles,
         answered: (at, answer) => this.answered(at, answer),
         waiting: (error, seconds) => this.say(failureTold(error, seconds), true),
       });
@@ -224,11 +261,16 @@ export class ManyTexts {
     this.said.classList.toggle("trouble", trouble && words !== "");
   }
 
-  /** The label of an answer; null where there is none or the model is to stay silent. */
-  labelOf({ probabilities }) {
-    if (!probabilities) return null;
-    const label = best(this.model.labels, probabilities);
-    return probabilities[label] < this.silence.from ? null : label;
+  /** The labels of an answer, one or several; none where there is none or the model is to stay silent. */
+  labelsOf({ probabilities }) {
+    return probabilities ? answerOf(this.model, probabilities, this.silence.from) : [];
+  }
+
+  /** The probabilities of a text's label, of its labels, or of the label it nearly had. */
+  sharesOf(answer) {
+    const { probabilities } = answer;
+    if (!probabilities) return [];
+    return (this.model.multilabel ? this.labelsOf(answer) : answerOf(this.model, probabilities, 0)).map((label) => probabilities[label]);
   }
 
   showResults() {
@@ -247,18 +289,17 @@ export class ManyTexts {
     let silent = 0;
     let failed = 0;
     for (const answer of this.answers) {
-      const label = this.labelOf(answer);
+      const own = this.labelsOf(answer);
       if (!answer.probabilities) failed += 1;
-      else if (label === null) silent += 1;
-      else found.set(label, found.get(label) + 1);
+      else if (own.length === 0) silent += 1;
+      for (const label of own) found.set(label, found.get(label) + 1);
     }
     const looks = new Classes(labels).looks([Object.fromEntries(found)]);
     const shown = labels.length > 12 ? labels.filter((label) => found.get(label)).sort((a, b) => found.get(b) - found.get(a)) : labels;
     const share = (n) => n / (this.answers.length || 1);
-    const quiet = (label) => ({ label, colour: "var(--quiet)", shape: null });
     const rows = shown.map((label) => [looks.get(label), found.get(label)]);
-    if (silent) rows.push([quiet("no answer"), silent]);
-    if (failed) rows.push([quiet("not read"), failed]);
+    if (silent) rows.push([unlabelled(this.model.multilabel ? "no label" : "no answer"), silent]);
+    if (failed) rows.push([unlabelled("not read"), failed]);
     return el("div", {}, el("h3", {}, "Label counts"),
       el("ul", { class: "bars counts", "aria-label": "Texts of each label" }, rows.map(([look, n]) => bar(look, share(n), `${count(n)} · ${percent(share(n))}`))));
   }
@@ -268,16 +309,16 @@ export class ManyTexts {
     const looks = new Classes(labels).looks(this.answers.slice(0, SHOWN).map((one) => one.probabilities).filter(Boolean)
       .concat([Object.fromEntries(labels.map((label) => [label, 0]))]));
     const row = (answer, i) => {
-      const label = this.labelOf(answer);
-      const top = answer.probabilities ? answer.probabilities[best(labels, answer.probabilities)] : null;
+      const own = this.labelsOf(answer);
       return el("tr", {}, el("td", { class: "number" }, count(i + 1)),
         el("td", { class: "cell-text", dir: "auto" }, shortened(this.texts[i], 400)),
-        el("td", { class: "cell-label" }, label === null ? el("span", { class: "soft" }, answer.trouble ?? "no answer") : [mark(looks.get(label)), el("span", { dir: "auto" }, label)]),
-        el("td", { class: "number" }, top === null ? "" : exactly(top)));
+        el("td", { class: "cell-label" }, own.length === 0 ? el("span", { class: "soft" }, answer.trouble ?? (this.model.multilabel ? "no label" : "no answer"))
+          : own.map((label) => el("div", {}, mark(looks.get(label)), el("span", { dir: "auto" }, label)))),
+        el("td", { class: "number" }, this.sharesOf(answer).map((share) => el("div", {}, exactly(share)))));
     };
     return el("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "The texts and their labels" },
       el("table", { class: "answers" },
-        el("thead", {}, el("tr", {}, el("th", { scope: "col", class: "number" }, "row"), el("th", { scope: "col" }, "text"), el("th", { scope: "col" }, "label"),
+        el("thead", {}, el("tr", {}, el("th", { scope: "col", class: "number" }, "row"), el("th", { scope: "col" }, "text"), el("th", { scope: "col" }, this.model.multilabel ? "labels" : "label"),
           el("th", { scope: "col", class: "number" }, "probability"))),
         el("tbody", {}, this.answers.slice(0, SHOWN).map(row))));
   }
@@ -285,13 +326,15 @@ export class ManyTexts {
   download() {
     const { labels } = this.model;
     const failed = this.answers.some((one) => one.trouble);
-    const added = freeNames(["label", "probability", ...labels.map((label) => `probability_${label}`), ...(failed ? ["error"] : [])], this.table.columns);
+    const added = freeNames([...(this.model.multilabel ? ["labels"] : ["label", "probability"]), ...labels.map((label) => `probability_${label}`), ...(failed ? ["error"] : [])], this.table.columns);
     const body = this.answers.map((answer, i) => {
       const before = this.table.columns.map((_, at) => this.table.records[i][at] ?? "");
       const { probabilities } = answer;
       const shares = labels.map((label) => (probabilities ? probabilities[label].toFixed(6) : ""));
-      const top = probabilities ? probabilities[best(labels, probabilities)].toFixed(6) : "";
-      return [...before, this.labelOf(answer) ?? "", top, ...shares, ...(failed ? [answer.trouble ?? ""] : [])];
+      const own = this.labelsOf(answer);
+      const first = this.model.multilabel ? [joined(this.model, own)] : [own[0] ?? "", this.sharesOf(answer)[0]?.toFixed(6) ?? ""];
+      const beyond = this.table.records[i].slice(this.table.columns.length); // of a row with too many fields
+      return [...before, ...first, ...shares, ...(failed ? [answer.trouble ?? ""] : []), ...beyond];
     });
     const link = el("a", {
       href: URL.createObjectURL(new Blob([written([[...this.table.columns, ...added], ...body])], { type: "text/csv;charset=utf-8" })),

@@ -5,14 +5,14 @@ import { isEmpty } from "./batches.js";
 import { Classes, mark } from "./classes.js";
 import { courseTable, drawCourse } from "./course.js";
 import { el, fill, find, styled } from "./dom.js";
+import { SeveralLabels, verdict } from "./labels.js";
 import { effectTip, Reading, spokenOf, tipOf } from "./reading.js";
 import { drawSentence } from "./sentence.js";
 import { hideTip, showTip, showTipBeside } from "./tip.js";
-import { best, count, counted, percent } from "./told.js";
+import { count, counted, percent } from "./told.js";
 
 const VERDICT_AFTER = 120; // milliseconds without a key
 const EXPLAIN_AFTER = 220; // more of them
-const MOST_BARS = 7;
 const TRIES = [
   "I waited all week for this, and it was worth every minute.",
   "Not bad at all, but I would not buy it again.",
@@ -25,6 +25,7 @@ export class OneText {
   constructor(model, silence) {
     this.model = model;
     this.silence = silence;
+    this.several = new SeveralLabels(model, () => this.typed());
     this.turn = 0;
     this.ending = new AbortController();
     this.shown = null; // the last answer: {label, probabilities}
@@ -33,6 +34,9 @@ export class OneText {
     this.box = find("text");
     this.box.addEventListener("input", () => this.typed());
     this.box.addEventListener("focus", () => this.box.value === FIRST && this.box.select(), { once: true });
+    this.gates = find("gates");
+    this.gates.addEventListener("change", () => this.reading && this.showReading());
+    find("clear").addEventListener("click", () => { this.write(""); this.box.focus(); });
     silence.changed(() => this.shown && this.showVerdict());
     window.addEventListener("resize", () => this.resized());
     document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
@@ -42,8 +46,7 @@ export class OneText {
 
   offerTries() {
     fill(find("tries"), el("span", { class: "soft" }, "Try:"), TRIES.slice(1).map((text) =>
-      el("button", { type: "button", class: "try", onclick: () => this.write(text) }, text)),
-    el("button", { type: "button", class: "try clear", onclick: () => { this.write(""); this.box.focus(); } }, "Clear"));
+      el("button", { type: "button", class: "try", onclick: () => this.write(text) }, text)));
   }
 
   showForm() {
@@ -93,7 +96,7 @@ export class OneText {
       this.showVerdict();
       await paused(EXPLAIN_AFTER, signal);
       if (turn !== this.turn || this.tooLong(text)) return;
-      const explanation = await asked("v1/explain", { text });
+      const explanation = await asked("v1/explain", this.several.request(text));
       if (turn !== this.turn) return;
       this.say("");
       this.explained(explanation);
@@ -144,7 +147,8 @@ export class OneText {
 
   showVerdict() {
     const { probabilities } = this.shown;
-    const label = best(this.model.labels, probabilities);
+    if (this.model.multilabel) return this.several.show(probabilities, this.looks(probabilities));
+    const label = verdict(this.model, probabilities);
     const look = this.looks(probabilities).get(label);
     const silent = probabilities[label] < this.silence.from;
     find("answer-eyebrow").textContent = silent ? "Abstains" : "Prediction";
@@ -154,7 +158,7 @@ export class OneText {
     find("answer-note").textContent = silent
       ? `${label} has ${percent(probabilities[label])}; it answers from ${percent(this.silence.from)}.`
       : `with a probability of ${percent(probabilities[label])}`;
-    fill(find("bars"), this.bars(probabilities));
+    return fill(find("bars"), this.bars(probabilities));
   }
 
   /** The looks of the labels: those of the chart, as soon as there is one. */
@@ -164,19 +168,18 @@ export class OneText {
 
   bars(probabilities) {
     const { labels } = this.model;
-    const few = labels.length <= MOST_BARS;
-    const shown = few || !probabilities ? labels.slice(0, MOST_BARS)
-      : [...labels].sort((a, b) => probabilities[b] - probabilities[a]).slice(0, MOST_BARS);
     const looks = this.looks(probabilities ?? Object.fromEntries(labels.map((label) => [label, 0])));
+    const shown = labels.filter((label) => looks.get(label).shown);
     const rest = labels.length - shown.length;
+    if (probabilities && rest) shown.sort((a, b) => probabilities[b] - probabilities[a]);
     return [
       el("ul", { class: "bars", "aria-label": "Probabilities" }, shown.map((label) => bar(looks.get(label), probabilities?.[label]))),
-      rest > 0 ? el("p", { class: "soft small" }, `and ${counted(rest, "less probable label")}`) : null,
+      rest ? el("p", { class: "soft small" }, `and ${counted(rest, "other label")}`) : null,
     ];
   }
 
   explained(explanation) {
-    this.reading = new Reading(explanation, this.model.labels);
+    this.reading = new Reading(this.several.inPoints(explanation), this.model.labels);
     this.readingLooks = this.reading.looks;
     this.shown = { label: explanation.label, probabilities: explanation.probabilities };
     this.showVerdict();
@@ -194,6 +197,8 @@ export class OneText {
       return;
     }
     fill(find("reading-key"), key(reading));
+    find("gates-choice").hidden = !(reading.hasGates || reading.hasMemory);
+    reading.showsGates = this.gates.checked;
     const outline = drawSentence(find("sentence"), reading, (place, from) => point(place, from, "sentence"));
     const course = drawCourse(find("course"), reading, (place, box) => point(place, box, "course"));
     this.width = find("course").clientWidth;
@@ -210,14 +215,10 @@ export class OneText {
       outline(place);
       course.show(place);
       if (place === null) return hideTip();
-      if (where === "sentence") {
-        course.reveal(place);
-        showTip(from.getBoundingClientRect(), effectTip(reading, place));
-      } else {
-        showTipBeside(from, tipOf(reading, place));
-      }
+      if (where === "sentence") showTip(from.getBoundingClientRect(), effectTip(reading, place));
+      else showTipBeside(from, tipOf(reading, place));
       // The chart's own value is read out where it has the focus.
-      if (!document.activeElement.matches(".scroller")) find("spoken").textContent = spokenOf(reading, place);
+      if (!document.activeElement.matches(".plot")) find("spoken").textContent = spokenOf(reading, place);
       return undefined;
     }
   }
@@ -247,7 +248,8 @@ function key(reading) {
   const shown = (kind, colour, words) => el("span", { class: `word ${kind}`, style: { "--class": colour, "--tint": "28%", "--line": "3px" } }, words);
   return [
     el("span", {}, shown("for", look.colour, "a word"), ` for ${verdict}`),
-    against ? el("span", {}, shown("against", "var(--quiet)", "a word"), " against it, in the colour of the class that gains") : null,
+    against ? el("span", {}, shown("against", reading.alone ? look.colour : "var(--quiet)", "a word"),
+      reading.alone ? " against it" : " against it, in the colour of the class that gains") : null,
     unknown ? el("span", {}, shown("unknown", "", "a word"), " the model doesn’t know") : null,
   ];
 }

@@ -12,9 +12,11 @@ export class Reading {
     Object.assign(this, explanation);
     this.labels = labels;
     this.letters = Array.from(explanation.text); // offsets count code points
-    this.looks = new Classes(labels).looks([this.start, ...this.words.map((one) => one.probabilities), this.probabilities]);
+    this.looks = new Classes(labels).looks([this.start, ...this.words.map((one) => one.probabilities),
+      { ...this.probabilities, [this.verdictLabel]: 1 + Number.EPSILON }]); // which has looks of its own in any case
     this.hasGates = this.words.some((one) => one.gates);
     this.hasMemory = this.words.some((one) => one.memory_change !== null && one.memory_change !== undefined);
+    this.showsGates = false;
     this.strongest = Math.max(0.15, ...this.words.map((one) => Math.abs(one.effect)));
   }
 
@@ -40,7 +42,7 @@ export class Reading {
 
   /** The looks of the class a word speaks for: the verdict, or what it would rather have. */
   favoured(word) {
-    if (word.effect >= 0) return this.looks.get(this.verdictLabel);
+    if (word.effect >= 0 || this.alone) return this.looks.get(this.verdictLabel);
     return this.looks.get(best(this.labels, word.effects));
   }
 
@@ -51,8 +53,8 @@ export class Reading {
 
   /** The classes worth a line of their own, the most probable at the end first. */
   shown() {
-    const own = this.labels.filter((label) => this.looks.get(label).shape !== null);
-    return own.sort((a, b) => this.probabilities[b] - this.probabilities[a]).map((label) => this.looks.get(label));
+    return this.labels.map((label) => this.looks.get(label)).filter((look) => look.shown)
+      .sort((a, b) => this.probabilities[b.label] - this.probabilities[a.label]);
   }
 }
 
@@ -62,9 +64,7 @@ export function spokenOf(reading, place) {
   const shares = reading.shown().map((look) => `${look.label} ${percent(at[look.label])}`).join(", ");
   if (place < 0) return `Before the first word: ${shares}.`;
   const word = reading.words[place];
-  const gates = word.gates
-    ? ` Gates open: input ${percent(word.gates.input)}, forget ${percent(word.gates.forget)}, output ${percent(word.gates.output)}.`
-    : "";
+  const gates = reading.showsGates && word.gates ? ` ${gatesOf(word)}` : "";
   const unknown = word.known ? "" : " The model doesn't know this word.";
   return `Word ${place + 1} of ${reading.words.length}, “${reading.spelled(word)}”: ${shares}.`
     + ` ${effectTold(word, reading.verdictLabel)}${unknown}${gates}`;
@@ -107,7 +107,7 @@ export function tipOf(reading, place) {
     hidden > 0 ? el("p", { class: "soft" }, `and ${count(hidden)} more`) : null,
     place < 0 ? null : el("p", {}, el("b", {}, points(word.effect)), ` ${effectTold(word, reading.verdictLabel)}`),
     place >= 0 && !word.known ? el("p", {}, "Unknown to the model.") : null,
-    place >= 0 && word.gates ? gatesOf(word) : null,
+    place >= 0 && reading.showsGates && word.gates ? el("p", { class: "soft" }, gatesOf(word)) : null,
   ];
 }
 
@@ -116,5 +116,5 @@ export const readAs = (reading, word) => reading.spelled(word).toLowerCase() !==
 
 function gatesOf(word) {
   const told = ["input", "forget", "output"].map((name) => `${name} ${percent(word.gates[name])}`).join(", ");
-  return el("p", { class: "soft" }, `Gates open: ${told}.`);
+  return `Gates open: ${told}.`;
 }

@@ -25,8 +25,9 @@ export function drawSentence(holder, reading, point) {
 
 function span(reading, word, place) {
   const side = reading.side(word);
+  const whole = word.end - word.start <= 24; // such a word stands on one line, with its mark
   return el("span", {
-    class: `word ${side}${word.known ? "" : " unknown"}`, tabindex: place === 0 ? 0 : -1, "data-place": place,
+    class: `word ${side}${word.known ? "" : " unknown"}${whole ? " whole" : ""}`, tabindex: place === 0 ? 0 : -1, "data-place": place,
     style: {
       "--class": reading.favoured(word).colour,
       "--tint": `${Math.round(6 + 30 * reading.strength(word))}%`,

@@ -1,0 +1,198 @@
+"""Several labels a text: `make bench-multilabel`.
+
+    python benchmarks/multilabel.py families [FAMILY ...]  every family beside scikit-learn
+    python benchmarks/multilabel.py single                 one label a text, given as lists of one
+    python benchmarks/multilabel.py rare                   weights and thresholds for a rare class
+
+`families`: the real tweets with two labels each, their sentiment and their topic, by the text
+alone, grouped split, seed 0. scikit-learn's OneVsRestClassifier stands beside them on the same
+rows, over TF-IDF of words, and over the n-grams that the family `count` counts. Word vectors are
+distilled from MiniLM for the words of the training rows.
+
+`single`: the tweets' sentiment, as one label a text and as lists of one label.
+
+`rare`: tweets of one topic against all others, thinned out to 2 % of the rows.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import wordgate
+from real_data import real_file
+from wordgate.data import read_table
+from wordgate.evaluation.multilabel import evaluate_multilabel, paired_f1_difference
+from wordgate.experiments.splits import split_table
+from wordgate.runtime.progress import Silent
+from wordgate.settings import load_settings
+
+FAMILIES = ("count", "logreg", "mlp", "lstm", "transformer")
+SHARE_RARE = 0.02
+
+
+def tweets() -> pd.DataFrame:
+    """Read the tweets: id, topic, sentiment, text; without Irrelevant and empty ones."""
+    names = ["id", "topic", "sentiment", "text"]
+    found = pd.read_csv(real_file("twitter_training.csv"), header=None, names=names)
+    found = found[found.sentiment != "Irrelevant"].dropna(subset=["text"])
+    return found[found.text.str.strip() != ""].reset_index(drop=True)
+
+
+def several() -> pd.DataFrame:
+    """Give the tweets with their two labels in a list."""
+    frame = tweets()
+    frame["labels"] = [list(pair) for pair in zip(frame.sentiment, frame.topic, strict=True)]
+    return frame[["id", "text", "labels"]]
+
+
+def span(interval) -> str:
+    """Write an interval."""
+    return "none" if interval.low is None else f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def families(names):
+    """Compare the families with scikit-learn."""
+    frame, reading = several(), {"text": "text", "label": "labels", "group": "id"}
+    table = read_table(frame, **reading)
+    splits = split_table(table, load_settings("default"), 0)
+    print("| model | micro F1 | 95 % interval | macro F1 | 95 % interval | all correct | fit s |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    given = {}
+    with tempfile.TemporaryDirectory() as place:
+        words, vectors = Path(place, "words.csv"), Path(place, "vectors.safetensors")
+        needs_vectors = {"logreg", "mlp"} & set(names)
+        if needs_vectors:
+            pd.DataFrame({"text": splits.train.texts}).to_csv(words, index=False)
+            wordgate.distill(words, teacher="minilm", out=vectors, progress=Silent())
+        for name in names:
+            training = wordgate.train(
+                frame,
+                model=name,
+                vectors=vectors if name in needs_vectors else None,
+                settings={"transformer.model": "minilm"} if name == "transformer" else None,
+                progress=Silent(),
+                **reading,
+            )
+            thresholds = np.array(training.predictor.config.thresholds)
+            given[name] = training.predictor.predict_proba(splits.test.texts) >= thresholds
+            row(f"wordgate, {name}", training.metrics, training.metrics.train_seconds)
+    for name, words_only in (("TF-IDF of words", True), ("TF-IDF, the same n-grams", False)):
+        started = time.perf_counter()
+        log_proba = one_vs_rest(splits, words_only=words_only)
+        seconds = time.perf_counter() - started
+        test = splits.test
+        scores = evaluate_multilabel(test.targets, log_proba, splits.labels, test.groups)
+        row(f"scikit-learn, {name}", scores, seconds)
+        given[name] = np.exp(log_proba) >= 0.5
+    print()
+    for name in ("TF-IDF of words", "TF-IDF, the same n-grams"):
+        if "count" not in given:
+            break
+        less = paired_f1_difference(test.targets, given["count"], given[name], test.groups)
+        print(
+            f"count less scikit-learn, {name}: {100 * less.difference:+.1f} points of micro F1"
+            f" ({100 * less.low:+.1f} to {100 * less.high:+.1f}), p = {less.p_value:.3g}"
+        )
+
+
+def row(name, scores, seconds):
+    """Write a row of the table."""
+    micro, macro = scores.intervals.micro_f1, scores.intervals.macro_f1
+    print(
+        f"| {name} | {scores.micro_f1:.3f} | {span(micro)} | {scores.macro_f1:.3f} | {span(macro)}"
+        f" | {scores.accuracy:.3f} | {seconds:.0f} |",
+        flush=True,
+    )
+
+
+def one_vs_rest(splits, *, words_only):
+    """Fit scikit-learn's usual pipeline; log-probabilities of the test rows, [n, labels]."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.pipeline import make_pipeline, make_union
+
+    parts = [TfidfVectorizer(ngram_range=(1, 3), min_df=2, sublinear_tf=True)]
+    if not words_only:
+        parts.append(
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True)
+        )
+    each = LogisticRegression(C=10.0, max_iter=1000)
+    model = make_pipeline(make_union(*parts), OneVsRestClassifier(each, n_jobs=-1))
+    model.fit(splits.train.texts, splits.train.targets)
+    return np.log(np.clip(model.predict_proba(splits.test.texts), 1e-300, 1.0))
+
+
+def single():
+    """Train each family on one label a text, and on lists of one."""
+    frame = tweets()[["id", "text", "sentiment"]].rename(columns={"sentiment": "label"})
+    lists = frame.assign(label=[[label] for label in frame.label])
+    print("| family | seed | one label a text | lists of one, the most probable | same answer |")
+    print("|---|---|---|---|---|", flush=True)
+    reading = {"text": "text", "label": "label", "group": "id", "progress": Silent()}
+    for family in ("count", "lstm"):
+        for seed in range(3):
+            one = wordgate.train(frame, model=family, seed=seed, **reading)
+            other = wordgate.train(lists, model=family, seed=seed, **reading)
+            table = read_table(frame, text="text", label="label", group="id")
+            test = split_table(table, load_settings("default"), seed).test
+            found = [each.predictor.predict_proba(test.texts) for each in (one, other)]
+            top = [proba.argmax(axis=1) for proba in found]
+            right = [float((answers == test.targets).mean()) for answers in top]
+            same = float((top[0] == top[1]).mean())
+            print(
+                f"| {family} | {seed} | {right[0]:.3f} | {right[1]:.3f} | {same:.1%} |", flush=True
+            )
+
+
+def rare():
+    """Find a class of 2 % of the rows, with weights and thresholds."""
+    frame = tweets()
+    topic = frame.topic.value_counts().index[0]
+    rng = np.random.default_rng(0)
+    own = frame[frame.topic == topic]
+    n_others = int((frame.topic != topic).sum())
+    wanted = int(SHARE_RARE / (1 - SHARE_RARE) * n_others)
+    ids = rng.permutation(own.id.unique())
+    kept = own[own.id.isin(ids[: max(1, round(wanted * len(ids) / len(own)))])]
+    data = pd.concat([frame[frame.topic != topic], kept])
+    data = data.assign(label=np.where(data.topic == topic, "z-rare", "other"))[
+        ["id", "text", "label"]
+    ]
+    print(f"{len(kept):,} of {len(data):,} rows are of the rare class, the topic {topic}.\n")
+    print("| family | class weight | threshold for | precision | recall | F1 |")
+    print("|---|---|---|---|---|---|", flush=True)
+    reading = {"text": "text", "label": "label", "group": "id", "progress": Silent()}
+    for family in ("count", "lstm"):
+        for weight in ("none", "balanced"):
+            for objective in ("none", "f1", "precision@0.9", "recall@0.9"):
+                settings = {"class_weight": weight, "objective": objective}
+                metrics = wordgate.train(data, model=family, settings=settings, **reading).metrics
+                found = metrics.per_class[-1]
+                values = " | ".join(
+                    "undefined" if one is None else f"{one:.3f}"
+                    for one in (found.precision, found.recall, found.f1)
+                )
+                print(f"| {family} | {weight} | {objective} | {values} |", flush=True)
+
+
+def main() -> None:
+    """Run the part that the command line names."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", choices=("families", "single", "rare"))
+    parser.add_argument("families", nargs="*", default=list(FAMILIES))
+    options = parser.parse_args()
+    if options.part == "families":
+        families(options.families)
+    else:
+        {"single": single, "rare": rare}[options.part]()
+
+
+if __name__ == "__main__":
+    main()

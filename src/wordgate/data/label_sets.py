@@ -1,0 +1,272 @@
+"""Several labels a text: in lists, in one column with a separator, or in columns of 0 and 1."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from wordgate.data.columns import Choice
+from wordgate.data.structured import first_structured, refuse_structured
+from wordgate.errors import DataError
+from wordgate.runtime.display import shown
+from wordgate.tables import Cell, ListCell, Records, StructuredCell
+from wordgate.tables.encoding import without_surrogates
+
+LabelCell = Cell | tuple[str, ...]
+"""What stands for a record's labels: a label or a tuple of several; "" or None for missing ones."""
+
+NO_SEPARATOR = "none"
+SEPARATORS = (";", "|", ", ")
+"""What is recognised as a separator by itself."""
+
+_MOSTLY = 0.5
+_FEWEST_TOGETHER = 5  # rows of several labels that show a separator
+_MOST_WORDS, _MOST_CHARACTERS = 4, 40  # of a label between separators
+_MARKS = {
+    **dict.fromkeys(("1", "1.0", "true", "yes"), True),
+    **dict.fromkeys(("0", "0.0", "false", "no", ""), False),
+}
+_TWO_STRINGS = re.compile(r"""['"]\s+['"]""")  # as numpy writes them; Python would join them
+
+
+@dataclass(frozen=True)
+class LabelColumn:
+    """The labels of all records, before any is left out.
+
+    Attributes:
+        cells: One a record. Where a text has several labels, tuples of them, sorted and distinct;
+            and still "" where they are missing, None where the record lacks the key, and a
+            `StructuredCell` for what can't be understood.
+        several: Whether texts have several labels.
+        separator: What stands between the labels of a cell; None where nothing does.
+        warnings: What was understood without being said.
+    """
+
+    cells: Sequence[LabelCell]
+    several: bool = False
+    separator: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_labels(
+    records: Records, choice: Choice, separator: str | None, source: str, *, labelled: bool
+) -> LabelColumn | None:
+    """Read the column of the labels, or the columns of 0 and 1 that are named for them.
+
+    Args:
+        records: What was read.
+        choice: The column or columns of the labels.
+        separator: What stands between the labels of a cell; ``"none"`` for one label a cell, None
+            to recognise it; see `recognised_separator`.
+        source: The source, for messages.
+        labelled: Whether lists and objects that are no labels are refused.
+
+    Returns:
+        The labels; None where no column holds them.
+
+    Raises:
+        DataError: The separator is empty or has no effect, a cell of several columns is neither 0
+            nor 1, or most labels are objects or nested lists.
+    """
+    given = _checked_separator(separator)
+    columns = [records.columns[column.number - 1] for column in choice.columns]
+    kind = None
+    if not columns:
+        kind = "has no label column"
+    elif len(columns) > 1:
+        kind = "has a column of 0 and 1 for each label"
+    lists = None if kind else _listed(columns[0])
+    if lists is not None:
+        kind = "has lists of labels"
+    if kind and given not in (None, NO_SEPARATOR):
+        raise DataError(f"a label separator has no effect here: {source} {kind}; leave it out")
+    if not columns:
+        return None
+    if len(columns) > 1:
+        return _of_marks(records, choice, source)
+    if lists is not None:
+        return LabelColumn(lists, several=True)
+    if labelled:
+        refuse_structured(records, choice, source)
+    cells = [
+        cell if cell is None or isinstance(cell, StructuredCell) else cell.strip()
+        for cell in columns[0]
+    ]
+    return _of_cells(cells, given)
+
+
+def recognised_separator(cells: Iterable[Cell]) -> str | None:
+    """Find what separates the labels of a cell where hardly anything else can be meant.
+
+    It is one of `SEPARATORS`, and all of this holds: five rows or more hold several labels, none of
+    them twice; labels are short (four words and 40 characters at most) and never empty; the
+    different combinations of labels are twice as many as the labels or more; and half of the labels
+    or more also stand alone. So ``"sci-fi, fantasy"`` among other genres stays one label, as do
+    ``"yes; no"`` beside yes and no, or ``"billing | refund"`` where every label has a place.
+
+    Args:
+        cells: The cells of the labels.
+    """
+    counts = Counter(
+        cell.strip() for cell in cells if cell and not isinstance(cell, StructuredCell)
+    )
+    counts.pop("", None)
+    return next((one for one in SEPARATORS if _separates(one, counts)), None)
+
+
+def likely_separator(labels: Sequence[str]) -> str:
+    """Give one of `SEPARATORS` that stands in half of the labels or more; else an empty string."""
+    return next((s for s in SEPARATORS if 2 * sum(s in one for one in labels) >= len(labels)), "")
+
+
+def labels_in(cell: ListCell) -> tuple[str, ...] | None:
+    """Give the labels of a list, sorted and distinct; None where it holds lists or objects.
+
+    Null, NaN and empty strings in it are no labels.
+    """
+    found = set()
+    for item in cell.values:
+        value: Any = item.item() if isinstance(item, np.generic) else item
+        if value is None or (isinstance(value, float) and value != value):
+            continue
+        if not isinstance(value, str | int | float | Decimal):
+            return None
+        found.add(without_surrogates(str(value)).strip())
+    return tuple(sorted(found - {""}))
+
+
+def _checked_separator(separator: str | None) -> str | None:
+    if separator == "":
+        raise DataError(
+            "the label separator is empty: give what stands between labels, such as ';', or"
+            f" '{NO_SEPARATOR}' for one label a text"
+        )
+    none = separator is not None and separator.strip().lower() == NO_SEPARATOR
+    return NO_SEPARATOR if none else separator
+
+
+def _separates(separator: str, counts: Mapping[str, int]) -> bool:
+    parts = {cell: _parts(cell, separator) for cell in counts}
+    several = {cell: found for cell, found in parts.items() if len(found) > 1}
+    if sum(counts[cell] for cell in several) < _FEWEST_TOGETHER:
+        return False
+    labels = {part for found in parts.values() for part in found}
+    alone = {found[0] for found in parts.values() if len(found) == 1}
+    return (
+        all(map(_is_short, labels))
+        and all(len(set(found)) == len(found) for found in several.values())
+        and 2 * len(labels) <= len(set(map(frozenset, parts.values())))
+        and 2 * len(alone) >= len(labels)
+    )
+
+
+def _parts(cell: str, separator: str) -> list[str]:
+    return [part.strip() for part in cell.split(separator)]
+
+
+def _is_short(label: str) -> bool:
+    return bool(label) and len(label) <= _MOST_CHARACTERS and len(label.split()) <= _MOST_WORDS
+
+
+def _of_cells(cells: list[Cell], given: str | None) -> LabelColumn:
+    """Cut cells at the separator, given or recognised; an empty one is a text without labels."""
+    separator = given or recognised_separator(cells)
+    if separator is None or separator == NO_SEPARATOR:
+        return LabelColumn(cells)
+    cut = [_cut(cell, separator) for cell in cells]
+    warnings = []
+    if given is None:
+        distinct = {cell for cell in cut if isinstance(cell, tuple)}
+        labels = {label for cell in distinct for label in cell}
+        warnings.append(
+            f"a text has several labels, separated by '{separator}': {len(labels):,} labels in"
+            f" {len(distinct):,} combinations. If each combination is one label, say"
+            f" --label-separator {NO_SEPARATOR}"
+        )
+    return LabelColumn(cut, several=True, separator=separator, warnings=warnings)
+
+
+def _cut(cell: Cell, separator: str) -> LabelCell:
+    if cell is None or isinstance(cell, StructuredCell):
+        return cell
+    return tuple(sorted(set(_parts(cell, separator)) - {""}))
+
+
+def _of_marks(records: Records, choice: Choice, source: str) -> LabelColumn:
+    """Read columns of 0 and 1, each of which is called as its label."""
+    found: list[list[str]] = [[] for _ in records.rows]
+    lacking: set[int] = set()
+    n_empty = 0
+    for column in choice.columns:
+        for place, cell in enumerate(records.columns[column.number - 1]):
+            if cell is None:
+                lacking.add(place)
+                continue
+            mark = _MARKS.get(cell.strip().lower())
+            if mark is None:
+                raise DataError(
+                    f"{records.called(column.number - 1)} of {source}, one of several label"
+                    f" columns, holds '{shown(cell, 40)}' in row {records.rows[place]}: each such"
+                    " column holds 1, true or yes for a text that has its label, and 0, false or"
+                    " no for one that has not"
+                )
+            n_empty += not cell.strip()
+            if mark:
+                found[place].append(column.flag())
+    cells: list[LabelCell] = [tuple(sorted(set(labels))) for labels in found]
+    for place in lacking:
+        cells[place] = None
+    warnings = [f"{n_empty:,} cells of the label columns are empty: they count as 0"]
+    return LabelColumn(cells, several=True, warnings=warnings if n_empty else [])
+
+
+def _listed(cells: Sequence[Cell]) -> list[LabelCell] | None:
+    """Take a column as lists of labels; None where it is no such column.
+
+    A word among lists is a list of one label; what stays a `StructuredCell` is no labels.
+    """
+    if first_structured(cells, "label") is None:
+        return None
+    read = [_as_labels(cell) for cell in cells]
+    n_lists = sum(isinstance(one, tuple) for one in read)
+    if n_lists <= _MOSTLY * sum(map(bool, cells)):
+        return None
+    return [
+        (one.strip(),)
+        if isinstance(one, str) and one.strip() and not isinstance(one, StructuredCell)
+        else one
+        for one in read
+    ]
+
+
+def _as_labels(cell: Cell) -> LabelCell:
+    """Give the labels of a list, or of a string that holds one; else the cell as it is."""
+    if isinstance(cell, str) and not isinstance(cell, StructuredCell) and cell.strip():
+        cell = _written_list(cell.strip())
+    labels = labels_in(cell) if isinstance(cell, ListCell) else None
+    return cell if labels is None else labels
+
+
+def _written_list(cell: str) -> Cell:
+    """Read a list as JSON or Python writes it; whatever else is given back."""
+    if not cell.startswith(("[", "(", "{")):
+        return cell
+    if _TWO_STRINGS.search(cell):
+        return StructuredCell(cell)
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(cell)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, list | tuple | set):
+            return ListCell.of(value, cell)
+        return StructuredCell(cell) if isinstance(value, dict) else cell
+    return cell

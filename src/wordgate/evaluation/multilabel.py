@@ -1,0 +1,485 @@
+"""Metrics of several labels a text: indicator matrices and probabilities in, scores out.
+
+The targets are a matrix of 0 and 1 with a column for each label, and each label's probability
+stands by itself: those of a row don't sum to 1. A label is given to a text where its probability
+reaches the label's threshold.
+
+As for one label a text, what can't be computed is ``None``, never a silent 0, and averages are over
+the labels that have rows (``macro_over`` names them).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from wordgate.errors import DataError
+from wordgate.evaluation.intervals import (
+    GroupCounts,
+    Interval,
+    PairedDifference,
+    accuracy_interval,
+    count_by_group,
+    count_sparse_by_group,
+    paired_by_swaps,
+    ratio,
+)
+from wordgate.evaluation.metrics import (
+    LOG_EPSILON,
+    Average,
+    ClassIntervals,
+    Intervals,
+    LabelScore,
+    MainScore,
+    Scores,
+    Shares,
+    check_numbers,
+    check_shape,
+    f1_interval,
+    f1_of_sums,
+    intervals_by_label,
+    macro_f1_interval,
+    macro_f1_of_sums,
+)
+
+DEFAULT_THRESHOLD = 0.5
+_SMALLEST = float(np.finfo(np.float64).tiny)
+_CELLS_AT_ONCE = 4_000_000  # rows x labels sorted at a time: 32 MB of float64
+
+
+class MultilabelClassScore(LabelScore, frozen=True, extra="forbid"):
+    """One label's scores where a text may bear several."""
+
+    average_precision: float | None = Field(
+        description="area under the precision-recall curve, as a sum of steps; null without rows"
+    )
+    threshold: float = Field(description="the label is given where its probability reaches this")
+
+
+class MultilabelIntervals(Intervals, frozen=True, extra="forbid"):
+    """The 95 % intervals of the scores that are most looked at."""
+
+    micro_f1: Interval
+
+
+class MultilabelScores(BaseModel, frozen=True, extra="forbid"):
+    """The scores of a model that gives a text several labels, as shares of 1."""
+
+    accuracy: float = Field(description="share of the rows whose labels are all correct")
+    macro_f1: float | None
+    macro_precision: float | None
+    macro_recall: float | None
+    macro_over: list[str] = Field(description="labels that have test rows; the means are over them")
+    weighted_f1: float | None
+    micro_f1: float | None = Field(description="F1 over all pairs of a row and a label")
+    micro_precision: float | None
+    micro_recall: float | None
+    hamming_loss: float = Field(description="share of wrong pairs of a row and a label")
+    label_ranking_average_precision: float | None = Field(
+        description="by the order of a row's probabilities; a row that bears no label or all counts"
+        " as 1, as in scikit-learn"
+    )
+    log_loss: float = Field(description="binary, mean over the rows and labels, in nats")
+    intervals: MultilabelIntervals
+    per_class: list[MultilabelClassScore] = Field(description="in the labels' order")
+    cooccurrence: list[list[int]] = Field(description="test rows that bear both labels")
+    n: int = Field(description="test rows")
+    n_without_labels: int = Field(description="number of these without a label")
+
+    @property
+    def main(self) -> MainScore:
+        """Give micro F1."""
+        return MainScore("micro F1", self.micro_f1, self.intervals.micro_f1)
+
+
+AnyScores = Scores | MultilabelScores
+"""Scores of one label a text, or of several."""
+
+
+def log_complement(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute log(1 - p) from log p.
+
+    Args:
+        log_proba: Natural logarithms, at most 0.
+
+    Returns:
+        The same shape; finite where p is 1, about -708.
+    """
+    return np.asarray(np.log(-np.expm1(np.minimum(log_proba, -_SMALLEST))))
+
+
+def given_labels(
+    log_proba: NDArray[np.float64], thresholds: NDArray[np.float64] | None = None
+) -> NDArray[np.bool_]:
+    """Tell which labels each text is given.
+
+    Args:
+        log_proba: float64 [n, labels], natural logarithms of the probabilities.
+        thresholds: float64 [labels], the least probability of each label that is given it, or
+            [n, labels], where rows have their own; None for 0.5 each.
+
+    Returns:
+        bool [n, labels].
+    """
+    return np.asarray(np.exp(log_proba) >= checked_thresholds(thresholds, log_proba.shape))
+
+
+def checked_thresholds(
+    thresholds: NDArray[np.float64] | None, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Give a threshold for each label, and 0.5 each where there are none.
+
+    Args:
+        thresholds: float64 [labels] or [n, labels].
+        shape: The shape of the probabilities, [n, labels].
+
+    Raises:
+        DataError: They have another shape, or are not from 0 to 1.
+    """
+    n_labels = shape[-1]
+    if thresholds is None:
+        return np.full(n_labels, DEFAULT_THRESHOLD)
+    found = np.asarray(thresholds, dtype=np.float64)
+    if found.shape not in ((n_labels,), shape):
+        raise DataError(
+            f"the thresholds have the shape {found.shape}; {n_labels} labels need {(n_labels,)}"
+        )
+    if not ((found >= 0) & (found <= 1)).all():
+        *_, number = np.argwhere(~((found >= 0) & (found <= 1)))[0]
+        raise DataError(
+            f"the threshold of label {number} (counted from 0) is {found[..., number].flat[0]}; it"
+            " must be a probability, from 0 to 1"
+        )
+    return found
+
+
+def check_multilabel(
+    true: NDArray[np.int64], log_proba: NDArray[np.float64], n_labels: int
+) -> None:
+    """Refuse predictions that don't fit their labels.
+
+    Args:
+        true: int64 [n, labels] of 0 and 1, the true labels.
+        log_proba: float64 [n, labels], natural logarithms of the probabilities.
+        n_labels: How many labels there are.
+
+    Raises:
+        DataError: No rows, shapes that don't fit, true labels other than 0 and 1, or a probability
+            that is not a number.
+    """
+    if len(true) == 0:
+        raise DataError("there are no rows to evaluate")
+    check_shape("true labels", true, (len(true), n_labels))
+    check_shape("log-probabilities", log_proba, (len(true), n_labels))
+    if not np.isin(true, (0, 1)).all():
+        row, label = np.argwhere(~np.isin(true, (0, 1)))[0]
+        raise DataError(
+            f"the true labels of row {row} (counted from 0) hold {true[row, label]} in column"
+            f" {label}; with several labels a text each is 0 or 1"
+        )
+    check_numbers(log_proba)
+
+
+def evaluate_multilabel(
+    true: NDArray[np.int64],
+    log_proba: NDArray[np.float64],
+    labels: Sequence[str],
+    groups: Sequence[str] | None,
+    thresholds: NDArray[np.float64] | None = None,
+    *,
+    seed: int = 0,
+) -> MultilabelScores:
+    """Score a model's probabilities against the true labels, several a text.
+
+    Args:
+        true: int64 [n, labels] of 0 and 1, the labels of each row.
+        log_proba: float64 [n, labels], natural logarithms of each label's own probability.
+        labels: The names of the labels.
+        groups: The group of each row, for the intervals; ``None`` takes rows for independent.
+        thresholds: float64 [labels], the least probability at which a label is given, or
+            [n, labels], where folds have their own and the scores name their means; ``None`` for
+            0.5 each.
+        seed: Of the intervals' draws.
+
+    Returns:
+        The scores.
+
+    Raises:
+        DataError: No rows, shapes that don't fit, true labels other than 0 and 1, a threshold that
+            is no probability, or a probability that is not a number.
+    """
+    check_multilabel(true, log_proba, len(labels))
+    thresholds = checked_thresholds(thresholds, log_proba.shape)
+    borne, given = true.astype(bool), given_labels(log_proba, thresholds)
+    shown = np.atleast_2d(thresholds).mean(axis=0)
+    hits, support, predicted = (one.sum(axis=0) for one in (borne & given, borne, given))
+    per_class = [
+        _class_score(label, int(hits[i]), int(support[i]), int(predicted[i]), shown[i],
+                     _average_precision(borne[:, i], log_proba[:, i]))
+        for i, label in enumerate(labels)
+    ]  # fmt: skip
+    micro = Shares.of(int(hits.sum()), int(support.sum()), int(predicted.sum()))
+    macro = weighted = None
+    if support.any():
+        macro = Average.over(per_class, by_support=False)
+        weighted = Average.over(per_class, by_support=True)
+    as_number = borne.astype(np.float64)  # a product of integers would be slow
+    return MultilabelScores(
+        accuracy=float((borne == given).all(axis=1).mean()),
+        macro_f1=None if macro is None else macro.f1,
+        macro_precision=None if macro is None else macro.precision,
+        macro_recall=None if macro is None else macro.recall,
+        macro_over=[score.label for score in per_class if score.support],
+        weighted_f1=None if weighted is None else weighted.f1,
+        micro_f1=micro.f1,
+        micro_precision=micro.precision,
+        micro_recall=micro.recall,
+        hamming_loss=float((borne != given).mean()),
+        label_ranking_average_precision=_ranking_precision(borne, log_proba),
+        log_loss=binary_log_loss(true, log_proba),
+        intervals=_intervals(borne, given, groups, seed),
+        per_class=per_class,
+        cooccurrence=(as_number.T @ as_number).astype(np.int64).tolist(),
+        n=len(true),
+        n_without_labels=int((~borne.any(axis=1)).sum()),
+    )
+
+
+def binary_log_loss(true: NDArray[np.int64], log_proba: NDArray[np.float64]) -> float:
+    """Average over rows and labels; a probability below 2.2e-16 counts as that.
+
+    Args:
+        true: int64 [n, labels] of 0 and 1.
+        log_proba: float64 [n, labels].
+    """
+    of_truth = np.where(true, log_proba, log_complement(log_proba))
+    return float(-np.maximum(of_truth, LOG_EPSILON).mean())
+
+
+def most_frequent_set(
+    true: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Make the simplest baseline: every text is given the labels that most often stand together.
+
+    Args:
+        true: int64 [n, labels] of 0 and 1, of the training rows.
+
+    Returns:
+        The log-probabilities of any text, float64 [labels], which are the labels' smoothed shares
+        of the rows; and the thresholds, float64 [labels], by which just these labels are given.
+    """
+    shares = (true.sum(axis=0) + 1.0) / (len(true) + 2.0)
+    log_proba = np.log(shares)
+    sets, counts = np.unique(true, axis=0, return_counts=True)
+    return log_proba, np.where(sets[counts.argmax()], np.exp(log_proba), 1.0)
+
+
+def multilabel_class_intervals(
+    true: NDArray[np.int64],
+    given: NDArray[np.bool_],
+    labels: Sequence[str],
+    groups: Sequence[str] | None,
+    *,
+    seed: int = 0,
+) -> list[ClassIntervals]:
+    """Find the intervals of every label's scores, as `class_intervals` does for one label a text.
+
+    Args:
+        true: int64 [n, labels] of 0 and 1, the labels of each row.
+        given: bool [n, labels], the labels that each row was given.
+        labels: The names of the labels.
+        groups: The group of each row; ``None`` takes rows for independent.
+        seed: Of the draws.
+
+    Returns:
+        One entry a label, in the labels' order.
+
+    Raises:
+        DataError: There are no rows, or not as many groups as rows.
+    """
+    return intervals_by_label(_counts_by_label(true.astype(bool), given, groups), labels, seed)
+
+
+def paired_f1_difference(
+    true: NDArray[np.int64],
+    predicted: NDArray[np.bool_],
+    other: NDArray[np.bool_],
+    groups: Sequence[str] | None,
+    *,
+    average: Literal["micro", "macro"] = "micro",
+    seed: int = 0,
+) -> PairedDifference:
+    """Compare two models' F1 on the same rows.
+
+    Args:
+        true: int64 [n, labels] of 0 and 1, the labels of each row.
+        predicted: bool [n, labels], those that the first model gives.
+        other: bool [n, labels], those that the second model gives.
+        groups: The group of each row; ``None`` makes each row its own group.
+        average: ``micro``, F1 over all pairs of a row and a label; or ``macro``, the mean of the
+            F1 of the labels that have rows.
+        seed: Of the bootstrap's draws and the swaps.
+
+    Returns:
+        The first model's F1 less the second one's, with a 95 % interval and a p-value.
+
+    Raises:
+        DataError: The shapes differ, or no row bears a label, so that F1 is undefined.
+    """
+    for one in (predicted, other):
+        check_shape("labels given", one, (len(true), true.shape[1]))
+    borne = true.astype(bool)
+    if not borne.any():
+        raise DataError(
+            "no row bears a label, so F1 is undefined: compare models on rows that bear some"
+        )
+    if average == "macro":
+        counts = _counts_by_label(borne, predicted, groups, other)
+        return paired_by_swaps(counts, macro_f1_of_sums, seed=seed)
+    sums = [hits_and_totals(borne, one) for one in (predicted, other)]
+    any_total = sums[0][:, 1:] + sums[1][:, 1:]
+    counts = count_by_group(np.hstack([*sums, any_total]), groups).with_any()
+    return paired_by_swaps(counts.columns(0, 1, 2, 3), f1_of_sums, seed=seed)
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """All that a threshold can do to one label: a cut below each distinct score.
+
+    Attributes:
+        score: float64 [cuts], the lowest score above each cut, falling.
+        hits: int64 [cuts], rows above the cut that bear the label.
+        given: int64 [cuts], rows above the cut.
+        support: Rows that bear the label.
+    """
+
+    score: NDArray[np.float64]
+    hits: NDArray[np.int64]
+    given: NDArray[np.int64]
+    support: int
+
+    @classmethod
+    def of(cls, borne: NDArray[np.bool_], score: NDArray[np.float64]) -> "Cuts":
+        """Sort rows by their scores: bool [n], whether a row bears the label; float64 [n]."""
+        order = np.argsort(-score, kind="stable")
+        ordered = score[order]
+        ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+        hits = borne[order].cumsum()
+        return cls(ordered[ends], hits[ends], ends + 1, int(borne.sum()))
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """The share of the rows above each cut that bear the label, float64 [cuts]."""
+        return np.asarray(self.hits / self.given)
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """The share of the label's rows that are above each cut; there must be some."""
+        return np.asarray(self.hits / self.support)
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        """F1 of each cut, float64 [cuts]."""
+        return np.asarray(2 * self.hits / (self.given + self.support))
+
+    def average_precision(self) -> float:
+        """Add up precision times what each cut adds to recall, as scikit-learn does."""
+        return float(np.diff(self.recall, prepend=0.0) @ self.precision)
+
+
+def _average_precision(borne: NDArray[np.bool_], score: NDArray[np.float64]) -> float | None:
+    return Cuts.of(borne, score).average_precision() if borne.any() else None
+
+
+def _class_score(
+    label: str, hits: int, support: int, predicted: int, threshold: float,
+    average_precision: float | None,
+) -> MultilabelClassScore:  # fmt: skip
+    precision, recall, f1 = Shares.of(hits, support, predicted)
+    return MultilabelClassScore(
+        label=label,
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        support=support,
+        average_precision=average_precision,
+        threshold=float(threshold),
+    )
+
+
+def _ranking_precision(borne: NDArray[np.bool_], log_proba: NDArray[np.float64]) -> float | None:
+    """Compute the label ranking average precision; None where no row bears a label.
+
+    Tsoumakas, Katakis & Vlahavas (2010), "Mining multi-label data": of the labels that rank as high
+    as a true one, the share that is true, averaged over a row's true labels and over the rows.
+    """
+    if not borne.any():
+        return None
+    n, n_labels = borne.shape
+    at_once = max(1, _CELLS_AT_ONCE // n_labels)
+    total = sum(
+        _row_precisions(borne[start : start + at_once], log_proba[start : start + at_once]).sum()
+        for start in range(0, n, at_once)
+    )
+    return float(total / n)
+
+
+def _row_precisions(
+    borne: NDArray[np.bool_], log_proba: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give each row's part in `_ranking_precision`: float64 [n]."""
+    n_labels = borne.shape[1]
+    order = np.argsort(-log_proba, axis=1, kind="stable")
+    score = np.take_along_axis(log_proba, order, axis=1)
+    true = np.take_along_axis(borne, order, axis=1)
+    # Equal scores all have the last place of theirs.
+    is_last = np.hstack([score[:, 1:] != score[:, :-1], np.ones((len(score), 1), bool)])
+    place = np.where(is_last, np.arange(n_labels), n_labels)
+    place = np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1]
+    precision = np.take_along_axis(true.cumsum(axis=1), place, axis=1) / (place + 1)
+    n_true = true.sum(axis=1)
+    mean = (precision * true).sum(axis=1) / np.maximum(n_true, 1)
+    return np.where((n_true == 0) | (n_true == n_labels), 1.0, mean)
+
+
+def _intervals(
+    borne: NDArray[np.bool_],
+    given: NDArray[np.bool_],
+    groups: Sequence[str] | None,
+    seed: int,
+) -> MultilabelIntervals:
+    all_right = (borne == given).all(axis=1)
+    rows = np.stack([all_right, np.ones_like(all_right)], axis=1).astype(np.int64)
+    accuracy = accuracy_interval(count_by_group(rows, groups), ratio, seed=seed)
+    macro_f1 = micro_f1 = Interval.none("no rows bear a label")
+    if borne.any():
+        pairs = count_by_group(hits_and_totals(borne, given), groups).with_any()
+        micro_f1 = f1_interval(pairs, seed)
+        macro_f1 = macro_f1_interval(_counts_by_label(borne, given, groups), seed)
+    return MultilabelIntervals(accuracy=accuracy, macro_f1=macro_f1, micro_f1=micro_f1)
+
+
+def hits_and_totals(borne: NDArray[np.bool_], given: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count each row's correct labels, and those it bears plus those it is given: int64 [n, 2]."""
+    hits, totals = (borne & given).sum(axis=1), borne.sum(axis=1) + given.sum(axis=1)
+    return np.stack([hits, totals], axis=1).astype(np.int64)
+
+
+def _counts_by_label(
+    borne: NDArray[np.bool_],
+    given: NDArray[np.bool_],
+    groups: Sequence[str] | None,
+    other: NDArray[np.bool_] | None = None,
+) -> GroupCounts:
+    """Count correct rows, rows of and rows given each label by group: sparse [groups, 3 * labels].
+
+    A second model's counts follow those of the first.
+    """
+    from scipy.sparse import csr_array, hstack
+
+    models = [given] if other is None else [given, other]
+    blocks = [csr_array(one, dtype=np.int64) for by in models for one in (borne & by, borne, by)]
+    return count_sparse_by_group(hstack(blocks, format="csr"), groups)

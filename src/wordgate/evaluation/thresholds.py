@@ -1,0 +1,363 @@
+"""Decision thresholds: the least probability at which a label is given, chosen on validation rows.
+
+0.5 makes the fewest errors, but seldom the best F1: the threshold of the best F1 is half that F1,
+so it is below 0.5 (Lipton, Elkan & Naryanaswamy 2014, "Optimal thresholding of classifiers to
+maximize F1 measure"). A threshold that few rows decide fits these rows alone: Yang (2001), "A study
+of thresholding strategies for text categorization", found that of rare labels such ones do harm.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from wordgate.errors import DataError, SettingsError
+from wordgate.evaluation.intervals import PairedDifference
+from wordgate.evaluation.metrics import Shares, check_predictions
+from wordgate.evaluation.multilabel import (
+    DEFAULT_THRESHOLD,
+    Cuts,
+    check_multilabel,
+    given_labels,
+    paired_f1_difference,
+)
+
+MIN_POSITIVES = 10
+"""Rows that a label needs to have a threshold of its own: see docs/how-to/thresholds.md."""
+OBJECTIVES = "f1, precision@SHARE, recall@SHARE such as recall@0.9, or cost@FALSE-POSITIVE:MISSED"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a threshold is chosen for.
+
+    Attributes:
+        kind: ``f1``; ``precision`` or ``recall``, of which a share is wanted; or ``cost``.
+        share: The precision or recall to reach.
+        false_positive: The cost of a text that is wrongly given the label, one for all labels or
+            float64 [labels].
+        missed: The cost of a text that should be given it and is not, likewise.
+    """
+
+    kind: str = "f1"
+    share: float = 0.0
+    false_positive: float | NDArray[np.float64] = 1.0
+    missed: float | NDArray[np.float64] = 1.0
+
+    @classmethod
+    def parse(cls, written: str) -> "Objective":
+        """Read ``f1``, ``precision@0.9``, ``recall@0.9``, or ``cost@1:5``.
+
+        Raises:
+            SettingsError: It is none of these.
+        """
+        kind, _, value = written.partition("@")
+        try:
+            if kind == "f1" and not value:
+                return cls()
+            if kind in ("precision", "recall") and 0 < (share := float(value)) <= 1:
+                return cls(kind, share)
+            if kind == "cost":
+                false_positive, missed = map(float, value.split(":"))
+                if 0 < false_positive < np.inf and 0 < missed < np.inf:
+                    return cls(kind, 0.0, false_positive, missed)
+        except ValueError:
+            pass
+        raise SettingsError(f"the objective of thresholds is '{written}'; it can be {OBJECTIVES}")
+
+    def __str__(self) -> str:
+        """Write it as `parse` reads it; costs that differ by label are not listed."""
+        if self.kind == "f1":
+            return "f1"
+        if self.kind != "cost":
+            return f"{self.kind}@{self.share:g}"
+        costs = (self.false_positive, self.missed)
+        written = (f"{one:g}" if np.ndim(one) == 0 else "(by label)" for one in costs)
+        return f"cost@{':'.join(written)}"
+
+    def for_label(self, number: int) -> "Objective":
+        """Take the costs of one label, by its position."""
+        costs = (self.false_positive, self.missed)
+        own = (float(one if np.ndim(one) == 0 else np.asarray(one)[number]) for one in costs)
+        return Objective(self.kind, self.share, *own)
+
+    def best(self, cuts: Cuts) -> NDArray[np.int64]:
+        """Give the positions of the best cuts, at least one."""
+        if self.kind == "precision":
+            precision = cuts.precision
+            reached = np.flatnonzero(precision >= min(self.share, precision.max()))
+            return reached[-1:]  # the lowest threshold has the highest recall
+        if self.kind == "recall":
+            return np.flatnonzero(cuts.recall >= self.share)[:1]
+        if self.kind == "cost":
+            false_positives, missed = cuts.given - cuts.hits, cuts.support - cuts.hits
+            worth = -(self.false_positive * false_positives + self.missed * missed)
+        else:
+            worth = cuts.f1
+        return np.flatnonzero(worth == worth.max())
+
+
+def choose_thresholds(
+    true: NDArray[np.int64],
+    log_proba: NDArray[np.float64],
+    objective: str | Objective = "f1",
+    *,
+    positive: int = 1,
+) -> NDArray[np.float64]:
+    """Choose each label's threshold on validation rows.
+
+    A threshold lies midway between two probabilities that it divides; among equally good ones it is
+    the nearest to 0.5. ``f1`` and ``cost`` are the best there is; ``precision@0.9`` is the lowest
+    threshold whose precision is at least 0.9, which finds most, or that of the highest precision
+    where none reaches it; ``recall@0.9`` the highest whose recall is. A label that fewer than 10
+    rows bear keeps 0.5.
+
+    Args:
+        true: int64 [n, labels] of 0 and 1; or int64 [n] of 0 and 1, two classes of which a text has
+            one.
+        log_proba: float64 [n, labels], natural logarithms of the probabilities, calibrated, of rows
+            that the model did not learn from.
+        objective: What is wanted, as `Objective.parse` reads it, or an `Objective`.
+        positive: Of two classes with one label a text: the position of the one that is given where
+            its probability reaches the threshold; else a text is given the other.
+
+    Returns:
+        float64 [labels]; of two classes with one label a text the two sum to 1.
+
+    Raises:
+        DataError: There are no rows, what was given doesn't fit, or one label a text has more than
+            two classes, whose most probable one is given.
+        SettingsError: There is no such objective.
+    """
+    objective = Objective.parse(objective) if isinstance(objective, str) else objective
+    if true.ndim == 1:
+        of_two = _column_of_two(true, log_proba, positive)
+        [threshold] = choose_thresholds(*of_two, objective)
+        return np.asarray(np.where(np.arange(2) == positive, threshold, 1 - threshold))
+    check_multilabel(true, log_proba, log_proba.shape[-1])
+    return np.array(
+        [
+            _choose(true[:, number].astype(bool), proba, objective.for_label(number))
+            for number, proba in enumerate(np.exp(log_proba).T)
+        ]
+    )
+
+
+def _column_of_two(
+    true: NDArray[np.int64], log_proba: NDArray[np.float64], positive: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Take the positive class of two for a label that a text bears or not: [n, 1] each."""
+    check_predictions(true, log_proba, log_proba.shape[-1])
+    if log_proba.shape[1] != 2:
+        raise DataError(
+            f"there are {log_proba.shape[1]} classes with one label a text, of which the most"
+            " probable one is given: thresholds are for two classes, or for several labels a text"
+        )
+    return (true[:, None] == positive).astype(np.int64), log_proba[:, [positive]]
+
+
+def _choose(borne: NDArray[np.bool_], proba: NDArray[np.float64], objective: Objective) -> float:
+    """Choose one label's threshold: bool [n], whether a row bears it; float64 [n]."""
+    if borne.sum() < MIN_POSITIVES:
+        return DEFAULT_THRESHOLD
+    cuts = Cuts.of(borne, proba)
+    below = np.append(cuts.score[1:], 0.0)
+    if objective.kind == "cost" and cuts.score[0] < 1.0:  # to give the label to nobody may be best
+        cuts, below = _with_none(cuts), np.append(cuts.score[0], below)
+    best = objective.best(cuts)
+    middle = (cuts.score[best] + below[best]) / 2
+    middle = np.where(middle > below[best], middle, cuts.score[best])  # of neighbouring floats
+    return float(middle[np.abs(middle - DEFAULT_THRESHOLD).argmin()])
+
+
+def _with_none(cuts: Cuts) -> Cuts:
+    """Put a cut above all rows before the others."""
+    return Cuts(
+        np.append(1.0, cuts.score), np.append(0, cuts.hits), np.append(0, cuts.given), cuts.support
+    )
+
+
+class LabelThreshold(BaseModel, frozen=True, extra="forbid"):
+    """What one label's threshold gains against 0.5; F1 is null without rows of the label."""
+
+    label: str
+    threshold: float
+    chosen: bool = Field(description="false where too few validation rows bear the label")
+    n_valid: int = Field(description="validation rows that bear the label")
+    valid_f1_at_half: float | None
+    valid_f1: float | None = Field(description="on the rows that chose it, so it flatters")
+    test_f1_at_half: float | None
+    test_f1: float | None
+    difference: PairedDifference | None = Field(
+        description="of the F1 on the test rows; null without test rows of the label"
+    )
+
+
+class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
+    """Thresholds chosen on the validation rows, and what they gain on the test rows."""
+
+    objective: str = Field(description="f1, precision@SHARE, recall@SHARE or cost@FP:MISSED")
+    values: list[float] = Field(description="the thresholds, in the labels' order")
+    labels: list[LabelThreshold] = Field(
+        description="in the labels' order; of two classes with one label a text the positive one"
+    )
+    difference: PairedDifference | None = Field(
+        description="of micro F1 on the test rows, to 0.5 each; null where no row bears a label"
+    )
+    remarks: list[str]
+
+    def sentence(self) -> str:
+        """Say it in one sentence."""
+        chosen = sum(one.chosen for one in self.labels)
+        start = (
+            f"Thresholds for {self.objective}, chosen on the validation rows for {chosen:,} of"
+            f" {len(self.labels):,} labels"
+        )
+        gain = self.difference
+        if gain is None:
+            return f"{start}."
+        interval = "no interval"
+        if gain.low is not None and gain.high is not None:
+            interval = f"95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+        return (
+            f"{start}: {100 * gain.difference:+.1f} points of F1 against 0.5 on the test rows"
+            f" ({interval})."
+        )
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Rows with their labels and a model's probabilities.
+
+    Attributes:
+        true: int64 [n, labels] of 0 and 1; or int64 [n], one label of two classes each.
+        log_proba: float64 [n, labels], natural logarithms, calibrated.
+        groups: The group of each row; ``None`` takes rows for independent.
+    """
+
+    true: NDArray[np.int64]
+    log_proba: NDArray[np.float64]
+    groups: Sequence[str] | None = None
+
+    def binary(self, positive: int) -> "ScoredRows":
+        """Take the positive class of two for a label; several labels a text stay as they are."""
+        if self.true.ndim == 2:
+            return self
+        return ScoredRows(*_column_of_two(self.true, self.log_proba, positive), self.groups)
+
+
+def measure_thresholds(
+    thresholds: NDArray[np.float64],
+    objective: str | Objective,
+    labels: Sequence[str],
+    valid: ScoredRows,
+    test: ScoredRows,
+    *,
+    positive: int = 1,
+    seed: int = 0,
+) -> ThresholdGain:
+    """Measure what thresholds gain against 0.5.
+
+    Args:
+        thresholds: float64 [labels], from `choose_thresholds` on the validation rows.
+        objective: What they were chosen for.
+        labels: The names of the labels.
+        valid: The validation rows.
+        test: The test rows.
+        positive: As for `choose_thresholds`.
+        seed: Of the intervals' draws.
+    """
+    objective = Objective.parse(objective) if isinstance(objective, str) else objective
+    values = [float(one) for one in thresholds]
+    if valid.true.ndim == 1:
+        thresholds, labels = thresholds[[positive]], [labels[positive]]
+    valid, test = valid.binary(positive), test.binary(positive)
+    found = [
+        _label_threshold(number, label, thresholds, valid, test, seed)
+        for number, label in enumerate(labels)
+    ]
+    difference = None
+    if test.true.any():
+        given = given_labels(test.log_proba, thresholds), given_labels(test.log_proba)
+        difference = paired_f1_difference(test.true, *given, test.groups, seed=seed)
+    return ThresholdGain(
+        objective=str(objective),
+        values=values,
+        labels=found,
+        difference=difference,
+        remarks=_remarks(objective, found, valid, thresholds),
+    )
+
+
+def _label_threshold(
+    number: int,
+    label: str,
+    thresholds: NDArray[np.float64],
+    valid: ScoredRows,
+    test: ScoredRows,
+    seed: int,
+) -> LabelThreshold:
+    own = thresholds[[number]]
+
+    def f1(rows: ScoredRows, threshold: NDArray[np.float64] | None) -> float | None:
+        borne = rows.true[:, [number]].astype(bool)
+        given = given_labels(rows.log_proba[:, [number]], threshold)
+        counts = (int(one.sum()) for one in (borne & given, borne, given))
+        return Shares.of(*counts).f1
+
+    difference = None
+    true, log_proba = test.true[:, [number]], test.log_proba[:, [number]]
+    if true.any():
+        given = given_labels(log_proba, own), given_labels(log_proba)
+        difference = paired_f1_difference(true, *given, test.groups, seed=seed)
+    n_valid = int(valid.true[:, number].sum())
+    return LabelThreshold(
+        label=label,
+        threshold=float(own[0]),
+        chosen=n_valid >= MIN_POSITIVES,
+        n_valid=n_valid,
+        valid_f1_at_half=f1(valid, None),
+        valid_f1=f1(valid, own),
+        test_f1_at_half=f1(test, None),
+        test_f1=f1(test, own),
+        difference=difference,
+    )
+
+
+def _remarks(
+    objective: Objective,
+    found: Sequence[LabelThreshold],
+    valid: ScoredRows,
+    thresholds: NDArray[np.float64],
+) -> list[str]:
+    """Say which labels keep 0.5, and which don't reach the precision that was wanted."""
+    remarks = []
+    few = [one.label for one in found if not one.chosen]
+    if few:
+        remarks.append(
+            f"{_named(few)} {_keeps(few)} the threshold 0.5: fewer than {MIN_POSITIVES} validation"
+            " rows bear it, too few to choose by."
+        )
+    if objective.kind == "precision":
+        given = given_labels(valid.log_proba, thresholds)
+        hits = (valid.true.astype(bool) & given).sum(axis=0)
+        short = hits / np.maximum(given.sum(axis=0), 1) < objective.share
+        missed = [one.label for one, less in zip(found, short, strict=True) if one.chosen and less]
+        if missed:
+            remarks.append(
+                f"No threshold gives {_named(missed)} the precision {objective.share:g} on the"
+                " validation rows: that of the highest precision was taken."
+            )
+    return remarks
+
+
+def _named(labels: Sequence[str]) -> str:
+    """List labels, the first ten by name."""
+    more = f" and {len(labels) - 10:,} more" if len(labels) > 10 else ""
+    return ", ".join(f"'{label}'" for label in labels[:10]) + more
+
+
+def _keeps(labels: Sequence[str]) -> str:
+    return "keeps" if len(labels) == 1 else "keep"

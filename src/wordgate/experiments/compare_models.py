@@ -1,0 +1,290 @@
+"""Comparing saved models: all judged on the same labelled rows."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Unpack
+
+from wordgate.data import ReadReport
+from wordgate.data.labels import match_labels
+from wordgate.errors import DataError, SettingsError
+from wordgate.evaluation.intervals import PairedDifference
+from wordgate.evaluation.multilabel import AnyScores
+from wordgate.experiments.evaluate import LabelledRows, Seen, labelled_rows, predicted
+from wordgate.experiments.fitting import ModelOutput
+from wordgate.experiments.metrics import Evaluator
+from wordgate.experiments.reading import ReadingOptions, called
+from wordgate.prediction.predictor import Predictor, load_aloud
+from wordgate.report.text import (
+    UNDEFINED,
+    family_name,
+    format_p_value,
+    format_points,
+    format_points_interval,
+    format_share,
+    score_cells,
+    score_header,
+)
+from wordgate.runtime.cpu import choose_threads, limited_blas
+from wordgate.runtime.display import html_table, one_line
+from wordgate.runtime.packages import require_extra
+from wordgate.runtime.progress import Progress, Silent, stage
+
+DIFFERENCE_HEADER = ("points", "95 % interval", "p", "same label")
+
+
+@dataclass(frozen=True)
+class JudgedModel:
+    """A saved model's scores, alone and against those of another one, on some rows.
+
+    Attributes:
+        scores: On these rows.
+        difference: Its accuracy less the first model's, paired by group, or its micro F1 with
+            several labels a text; None for the first.
+        agreement: The share of rows that both give the same label, or labels; None for the first.
+    """
+
+    scores: AnyScores
+    difference: PairedDifference | None
+    agreement: float | None
+
+    def difference_cells(self) -> tuple[str, ...]:
+        """Write how it compares with the first model, as `DIFFERENCE_HEADER` names it."""
+        if self.difference is None or self.agreement is None:
+            return (UNDEFINED,) * len(DIFFERENCE_HEADER)
+        return (
+            format_points(self.difference),
+            format_points_interval(self.difference),
+            format_p_value(self.difference.p_value).removeprefix("p ").removeprefix("= "),
+            f"{self.agreement:.1%}",
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Give it as plain JSON values."""
+        difference = self.difference
+        return {
+            "scores": self.scores.model_dump(mode="json"),
+            "difference": None if difference is None else difference.model_dump(mode="json"),
+            "agreement": self.agreement,
+        }
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """One of several saved models.
+
+    Attributes:
+        path: Its folder, as it was given.
+        name: The folder without those that it lies in, if this tells it from the other models.
+        predictor: The model.
+        seen: How many of the rows it knows from its training; None if that can't be told.
+        judged: Its scores on all rows.
+        unseen: Its scores on the rows that no model knows; None if all or none of them are, or if
+            it can't be told of a model.
+    """
+
+    path: str
+    name: str
+    predictor: Predictor
+    seen: Seen | None
+    judged: JudgedModel
+    unseen: JudgedModel | None
+
+    def title(self) -> str:
+        """Write its name and its family."""
+        return one_line(f"{self.name} ({family_name(self.predictor.config.family)})")
+
+    def to_json(self) -> dict[str, object]:
+        """Give it as plain JSON values."""
+        return {
+            "model": self.path,
+            "family": self.predictor.config.family,
+            "seen": None if self.seen is None else asdict(self.seen),
+            **self.judged.to_json(),
+            "unseen": None if self.unseen is None else self.unseen.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class ModelComparison:
+    """Saved models on the same labelled rows.
+
+    Attributes:
+        models: The models, in the order that they were given.
+        n: Labelled rows.
+        known: How many of them some model knows from its training; None if it can't be told.
+        reading: How the rows were read.
+    """
+
+    models: tuple[ComparedModel, ...]
+    n: int
+    known: int | None
+    reading: ReadReport
+
+    def __repr__(self) -> str:
+        """Name each model's main score: all that it holds is too much for a line."""
+        scores = [
+            f"{model.name} {format_share(model.judged.scores.main.value)}" for model in self.models
+        ]
+        return f"ModelComparison({', '.join(scores)}, n={self.n})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (model.title(), *score_cells(one.scores), *one.difference_cells())
+            for model in self.models
+            for one in [model.judged]
+        ]
+        scores = score_header(self.models[0].judged.scores.main.name)
+        header = ("model", *scores, *DIFFERENCE_HEADER)
+        return html_table(f"Comparison of models on {self.n:,} rows", rows, header)
+
+    def to_json(self) -> dict[str, object]:
+        """Give all of it as plain JSON values."""
+        models = [model.to_json() for model in self.models]
+        return {"n": self.n, "known": self.known, "models": models}
+
+
+def compare_models(
+    bundles: Sequence[str | Path],
+    data: Any,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    **reading: Unpack[ReadingOptions],
+) -> ModelComparison:
+    """Compare saved models on the same labelled texts.
+
+    A model that was trained on several columns as text reads the same ones here, unless others are
+    named.
+
+    Args:
+        bundles: The models' folders, two or more; each is compared with the first.
+        data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
+        threads: In how many threads to compute, as for `wordgate.load`.
+        progress: Where it is shown what is being done; None for nowhere.
+        **reading: How to read the data: see `ReadingOptions`.
+
+    Returns:
+        Scores with intervals, and paired differences to the first model.
+
+    Raises:
+        BundleError: A model can't be loaded, or its fingerprints of the training are damaged.
+        DataError: The data can't be read, has a label that the models don't know, or is not the
+            same rows for all of them.
+        SettingsError: There are fewer than two models, or their labels differ.
+        MissingExtraError: The extra `train` is not installed.
+    """
+    require_extra("train", "comparing models")
+    paths = [] if isinstance(bundles, str | Path) else [str(bundle) for bundle in bundles]
+    if len(paths) < 2:
+        raise SettingsError("two models or more are compared; `evaluate` judges a single one")
+    shown, names = progress or Silent(), _names(paths)
+    predictors = [load_aloud(path, lambda: shown, threads=threads) for path in paths]
+    first = predictors[0]
+    _check_same_kind(predictors, paths)
+    orders = [
+        _label_order(first, one, (paths[0], path))
+        for path, one in zip(paths, predictors, strict=True)
+    ]
+    with limited_blas(choose_threads(threads)):
+        with stage(shown, f"Reading {called(data)}, and looking for rows known from training"):
+            rows = [
+                labelled_rows(path, one.config, data, seed=first.config.seed, **reading)
+                for path, one in zip(paths, predictors, strict=True)
+            ]
+        _check_same_rows(rows, paths)
+        outputs = []
+        for name, one, own, order in zip(names, predictors, rows, orders, strict=True):
+            with stage(shown, f"Predicting {len(own.rows):,} texts with {name}"):
+                outputs.append(predicted(one, own.dataset.texts).labels_in_order(order))
+        groups = next((own.dataset.groups for own in rows if own.dataset.groups is not None), None)
+        test = replace(rows[0].dataset, groups=groups)
+        evaluator = Evaluator(test, first.labels, first.config.seed)
+        known = _known(rows)
+        with stage(shown, "Evaluating, with groups resampled for intervals"):
+            judged: list[JudgedModel] = _judge(evaluator, outputs)
+            unseen: list[JudgedModel] | list[None] = [None] * len(names)
+            if known is not None and 0 < known.sum() < len(known):
+                unseen = _judge(evaluator.part(~known), [one.part(~known) for one in outputs])
+    found = zip(predictors, [own.seen for own in rows], judged, unseen, strict=True)
+    return ModelComparison(
+        models=tuple(
+            ComparedModel(path, name, *one)
+            for path, name, one in zip(paths, names, found, strict=True)
+        ),
+        n=len(test),
+        known=None if known is None else int(known.sum()),
+        reading=rows[0].reading,
+    )
+
+
+def _check_same_kind(predictors: Sequence[Predictor], paths: Sequence[str]) -> None:
+    """Refuse models of one label a text beside models of several.
+
+    Raises:
+        SettingsError: There are both.
+    """
+    several = [one.config.multilabel for one in predictors]
+    if any(several) and not all(several):
+        one, other = paths[several.index(False)], paths[several.index(True)]
+        raise SettingsError(
+            f"models of one kind are compared: {one} gives a text one label, and {other} several"
+        )
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """Name models by their folders, without those that they lie in if that tells them apart."""
+    names = [Path(path).name for path in paths]
+    return names if all(names) and len(set(names)) == len(names) else list(paths)
+
+
+def _label_order(first: Predictor, other: Predictor, paths: tuple[str, str]) -> list[int]:
+    """Find each label of the first model among another one's.
+
+    Raises:
+        SettingsError: Their labels are not the same.
+    """
+    labels, _ = match_labels(other.labels, first.labels)
+    if set(labels) != set(first.labels):
+        known = [", ".join(map(repr, one.labels)) for one in (first, other)]
+        raise SettingsError(
+            f"models are compared that know the same labels: {paths[0]} knows {known[0]:.200}, and"
+            f" {paths[1]} knows {known[1]:.200}"
+        )
+    return [labels.index(label) for label in first.labels]
+
+
+def _check_same_rows(rows: Sequence[LabelledRows], paths: Sequence[str]) -> None:
+    """Refuse models that read different rows of the data.
+
+    Raises:
+        DataError: Two of them do.
+    """
+    for own, path in zip(rows, paths, strict=True):
+        if own.rows != rows[0].rows:
+            raise DataError(
+                f"{paths[0]} and {path} read different rows of the data, {len(rows[0].rows):,} and"
+                f" {len(own.rows):,}: they take different columns as text or as group. Name the"
+                " same ones for all models with --text and --group"
+            )
+
+
+def _known(rows: Sequence[LabelledRows]) -> NDArray[np.bool_] | None:
+    """Tell which rows some model knows, bool [n]; None if that can't be told of one of them."""
+    found = [own.known for own in rows if own.known is not None]
+    return np.logical_or.reduce(found) if len(found) == len(rows) else None
+
+
+def _judge(evaluator: Evaluator, outputs: Sequence[ModelOutput]) -> list[JudgedModel]:
+    """Score what each model says of the rows, and compare each with the first."""
+    first = outputs[0]
+    judged = [JudgedModel(evaluator.scores(first), None, None)]
+    for other in outputs[1:]:
+        difference = evaluator.paired_difference(other, first)
+        agreement = evaluator.agreement(other, first)
+        judged.append(JudgedModel(evaluator.scores(other), difference, agreement))
+    return judged

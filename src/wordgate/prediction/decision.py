@@ -1,0 +1,230 @@
+"""Decision rules: the labels that a text is given, by their probabilities."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.bundle.config import Config
+from wordgate.errors import SettingsError, near_miss
+from wordgate.runtime.display import brief
+
+Threshold = float | Mapping[str, float]
+"""One for every label, or by label."""
+Answer = str | None | tuple[str, ...]
+"""A text's label, None where it has none; or its labels, the most probable first."""
+
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """Which labels follow from probabilities.
+
+    With several labels a text each is given where its probability is at or above its threshold.
+    With one label it is the most probable one; or, of two labels with thresholds, that of the
+    column `decisive` where its probability is at or above its threshold, and the other below.
+
+    Attributes:
+        labels: The labels, in the columns' order.
+        multilabel: Whether a text may have any number of labels.
+        thresholds: One a label; None where none are needed.
+        decisive: The column whose threshold decides, of two with one label a text.
+        abstain_below: With one label a text, give none where the most probable is less probable.
+        top: Give so many labels, the most probable ones, whatever the thresholds; None for not.
+    """
+
+    labels: tuple[str, ...]
+    multilabel: bool = False
+    thresholds: tuple[float, ...] | None = None
+    decisive: int = 1
+    abstain_below: float = 0.0
+    top: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        *,
+        threshold: Threshold | None = None,
+        top: int | None = None,
+        abstain_below: float = 0.0,
+    ) -> "DecisionRule":
+        """Make the rule of a model, with what the user wants otherwise.
+
+        Args:
+            config: The model's.
+            threshold: Give a label from this probability on, instead of the model's own threshold:
+                one number for all, or by label. With one label a text the number is for the second
+                of two labels; by label, it is for the one that is named.
+            top: Give so many labels, whatever the thresholds.
+            abstain_below: Give no label where the most probable one is less probable than this.
+
+        Raises:
+            SettingsError: One of them is out of range, has no effect on this model, or contradicts
+                another.
+        """
+        check_abstain(abstain_below)
+        if top is not None:
+            _check_top(top, config.labels)
+            if threshold is not None or abstain_below:
+                other = "abstain_below" if threshold is None else "threshold"
+                raise SettingsError(
+                    "top gives the most probable labels, however probable they are, so"
+                    f" {other} has no effect: leave one of them out"
+                )
+        thresholds, decisive = _thresholds(config, threshold)
+        if abstain_below and config.multilabel:
+            raise SettingsError(
+                "abstain_below is for models that give a text one label; this one gives every label"
+                " from its threshold on: give a higher threshold"
+            )
+        if abstain_below and thresholds is not None:
+            raise SettingsError(
+                "abstain_below is for the most probable label, and here a threshold decides"
+                f" ({thresholds[decisive]:g} of {config.labels[decisive]!r:.80}): leave"
+                " abstain_below out"
+            )
+        return cls(config.labels, config.multilabel, thresholds, decisive, abstain_below, top)
+
+    @property
+    def gives_several(self) -> bool:
+        """Whether a text gets a tuple of labels, and not one."""
+        return self.multilabel or self.top is not None
+
+    def thresholds_by_label(self) -> dict[str, float] | None:
+        """Give the thresholds by label; None where the most probable label is given."""
+        thresholds = self.thresholds
+        return None if thresholds is None else dict(zip(self.labels, thresholds, strict=True))
+
+    def answers(self, proba: NDArray[np.float64]) -> list[Answer]:
+        """Give each text its label, or its labels.
+
+        Args:
+            proba: float64 [n, labels].
+        """
+        if self.gives_several:
+            return self._several(proba)
+        columns = self.columns(proba)
+        if self.abstain_below:
+            columns[proba.max(axis=1) < self.abstain_below] = -1
+        names = [*self.labels, None]
+        return [names[column] for column in columns.tolist()]
+
+    def columns(self, proba: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Give each text's column where it has one label, whether it abstains or not: int64 [n]."""
+        if self.thresholds is None:
+            return np.asarray(proba.argmax(axis=1))
+        column = self.decisive
+        is_given = proba[:, column] >= self.thresholds[column]
+        return np.asarray(np.where(is_given, column, 1 - column))
+
+    def given(self, proba: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+        """Tell for several labels a text which are at or above their thresholds: [n, labels]."""
+        return np.asarray(proba >= np.array(self.thresholds))
+
+    def check_explained(self, label: str | None) -> None:
+        """Refuse a label that can't be chosen to be explained.
+
+        Raises:
+            SettingsError: There is no such label, or a text has one.
+        """
+        if label is None:
+            return
+        if not self.multilabel:
+            raise SettingsError(
+                "label has no effect on a model that gives a text one label, which is the one"
+                " explained: leave it out"
+            )
+        _check_known(label, self.labels, "label is")
+
+    def _several(self, proba: NDArray[np.float64]) -> list[Answer]:
+        order = np.argsort(-proba, axis=1, kind="stable")  # of two alike the first comes first
+        if self.top is not None:
+            chosen = np.arange(len(self.labels)) < np.full((len(proba), 1), self.top)
+        else:
+            chosen = np.take_along_axis(self.given(proba), order, axis=1)
+        names = [self.labels[column] for column in order[chosen].tolist()]
+        ends = np.cumsum(chosen.sum(axis=1)).tolist()
+        return [tuple(names[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def check_abstain(abstain_below: float) -> None:
+    """Refuse a threshold that is no probability.
+
+    Raises:
+        SettingsError: It is not between 0 and 1.
+    """
+    if not 0.0 <= abstain_below <= 1.0:
+        raise SettingsError(
+            f"abstain_below is {abstain_below}; it must be a probability, from 0 to 1"
+        )
+
+
+def _check_top(top: int, labels: tuple[str, ...]) -> None:
+    if (
+        isinstance(top, bool)
+        or not isinstance(top, int | np.integer)
+        or not 1 <= top <= len(labels)
+    ):
+        raise SettingsError(
+            f"top is {top!r:.80}; it must be a whole number from 1 to {len(labels)}, the number of"
+            " labels"
+        )
+
+
+def _thresholds(
+    config: Config, threshold: Threshold | None
+) -> tuple[tuple[float, ...] | None, int]:
+    """Give a model's thresholds, changed as the user wants, and the column that decides."""
+    labels, own = config.labels, config.thresholds
+    wanted = {} if threshold is None else _by_label(threshold, labels, config.multilabel)
+    if config.multilabel:
+        kept = dict(zip(labels, own or len(labels) * [DEFAULT_THRESHOLD], strict=True))
+        return tuple((kept | wanted).values()), 1
+    if not wanted:
+        return None if own is None else tuple(own), 1
+    [(label, value)] = wanted.items()
+    decisive = labels.index(label)
+    return (value, 1.0 - value) if decisive == 0 else (1.0 - value, value), decisive
+
+
+def _by_label(threshold: Threshold, labels: tuple[str, ...], multilabel: bool) -> dict[str, float]:
+    """Give the thresholds that a user has named, by label."""
+    if not multilabel and len(labels) != 2:
+        raise SettingsError(
+            f"threshold has no effect on a model that gives a text one of {len(labels)} labels,"
+            " the most probable one; abstain_below gives none where that is not probable enough"
+        )
+    if not isinstance(threshold, Mapping):
+        value = _checked(threshold, "threshold")
+        return dict.fromkeys(labels if multilabel else labels[1:], value)
+    for label in threshold:
+        _check_known(label, labels, "threshold names")
+    if not threshold:
+        raise SettingsError("threshold names no label: name one or more, or give a number for all")
+    if len(threshold) > 1 and not multilabel:
+        raise SettingsError(
+            "threshold names both labels; with one label a text name one: below its threshold the"
+            " other is given"
+        )
+    return {
+        label: _checked(value, f"the threshold of {label!r:.80}")
+        for label, value in threshold.items()
+    }
+
+
+def _check_known(label: object, labels: tuple[str, ...], what: str) -> None:
+    if label not in labels:
+        raise SettingsError(
+            f"{what} {label!r:.80}, and the model's labels are"
+            f" {brief(list(labels))}{near_miss(str(label)[:80], labels)}"
+        )
+
+
+def _checked(value: object, name: str) -> float:
+    if isinstance(value, float | np.floating) and 0.0 < value < 1.0:
+        return float(value)
+    raise SettingsError(f"{name} is {value!r:.80}; it must be a probability above 0 and below 1")

@@ -1,0 +1,89 @@
+"""The labels of rows as numbers, one label a row or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.dedup.keys import Factorized
+
+Labels = Sequence[str] | Sequence[tuple[str, ...]]
+"""The label of each row, or a tuple of its labels where rows may have several, or none."""
+
+
+def have_several(labels: Labels) -> bool:
+    """Tell whether rows may have several labels, as the first of them shows."""
+    return bool(labels) and isinstance(labels[0], tuple)
+
+
+def distinct_labels(labels: Labels) -> set[str]:
+    """Give the labels that rows have."""
+    if have_several(labels):
+        return set(chain.from_iterable(cast(Sequence[tuple[str, ...]], labels)))
+    return set(cast(Sequence[str], labels))
+
+
+def label_keys(labels: Labels) -> Sequence[str]:
+    """Give one string for the labels of each row, the same for the same labels alone."""
+    if have_several(labels):
+        return ["\x1f".join(one) for one in labels]
+    return cast(Sequence[str], labels)
+
+
+@dataclass(frozen=True)
+class RowLabels:
+    """The labels of R rows; M pairs of a row and a label of it.
+
+    Attributes:
+        names: The distinct labels, sorted; L of them.
+        row: int64 [M], in order; 0 to R - 1 where each row has one label.
+        label: int64 [M], the place of the label in `names`.
+        n_rows: R.
+        several: Whether a row may have several labels, or none.
+    """
+
+    names: list[str]
+    row: NDArray[np.int64]
+    label: NDArray[np.int64]
+    n_rows: int
+    several: bool
+
+    @classmethod
+    def of(cls, labels: Labels) -> RowLabels:
+        """Number the labels of rows."""
+        n_rows = len(labels)
+        if not have_several(labels):
+            found = Factorized.of(cast(Sequence[str], labels))
+            return cls(found.names, np.arange(n_rows), found.codes, n_rows, several=False)
+        found = Factorized.of([*chain.from_iterable(labels)])
+        row = np.repeat(np.arange(n_rows), [len(one) for one in labels])
+        return cls(found.names, row, found.codes, n_rows, several=True)
+
+    def counts(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Count the rows of each label, int64 [L]: all, or those at int64 [n] positions."""
+        label = self.label if rows is None else self.part(rows).label
+        return np.bincount(label, minlength=len(self.names))
+
+    def part(self, rows: NDArray[np.int64]) -> RowLabels:
+        """Take the rows at int64 [n] positions, sorted and distinct."""
+        place = np.full(self.n_rows, -1)
+        place[rows] = np.arange(len(rows))
+        there = place[self.row] >= 0
+        row = place[self.row[there]]
+        return RowLabels(self.names, row, self.label[there], len(rows), self.several)
+
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give all pairs of labels of one row: the row, int64 [n], and a number of the pair."""
+        rows, pairs, n_labels = [], [], len(self.names)
+        for apart in range(1, int(np.bincount(self.row, minlength=1).max(initial=0))):
+            same = self.row[apart:] == self.row[:-apart]
+            first, second = self.label[:-apart][same], self.label[apart:][same]
+            rows.append(self.row[apart:][same])
+            pairs.append(np.minimum(first, second) * n_labels + np.maximum(first, second))
+        empty = np.empty(0, np.int64)
+        return np.concatenate([empty, *rows]), np.concatenate([empty, *pairs])

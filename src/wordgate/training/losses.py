@@ -1,0 +1,152 @@
+"""The losses of networks, for one label a text and for several.
+
+Shapes: ``batch`` texts, ``classes`` labels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from wordgate.models.base import log_sigmoid
+from wordgate.settings import Settings
+
+_SMALLEST = 1e-6
+"""Of 1 - p in the focal loss, whose power has no slope at 0."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Cross-entropy or focal loss: of softmax for one label a text, of sigmoids for several.
+
+    The losses of a text's labels are summed, not averaged: once a network knows how frequent the
+    labels are, the few that a text bears make up most of its loss, however many others there are,
+    so gradients, their clipping and rates that suit one label a text suit several, too.
+
+    Attributes:
+        multilabel: Whether a text may have several labels.
+        class_weights: float32 [classes], the weights of the labels, for several of the texts that
+            bear them; None if all weigh the same.
+        label_smoothing: The share of the target that is spread over all labels (Szegedy et al.
+            2016): uniformly for one label a text, by `frequencies` for several.
+        frequencies: float32 [classes], the share of the texts that bear each label, for several.
+        gamma: The exponent of the focal loss (Lin et al. 2017, "Focal loss for dense object
+            detection", arXiv 1708.02002); 0 for cross-entropy.
+    """
+
+    multilabel: bool = False
+    class_weights: torch.Tensor | None = None
+    label_smoothing: float = 0.0
+    frequencies: torch.Tensor | None = None
+    gamma: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        class_weights: NDArray[np.float64] | None,
+        log_odds: NDArray[np.float64] | None,
+        *,
+        label_smoothing: float = 0.0,
+        device: torch.device | None = None,
+    ) -> "Loss":
+        """Make the loss of the settings.
+
+        Args:
+            settings: Those of the table ``loss`` matter.
+            class_weights: float64 [classes]; None if all weigh the same.
+            log_odds: float64 [classes], `prior_log_odds`; None for one label a text.
+            label_smoothing: See the attribute.
+            device: Where it is computed; None for the processor.
+        """
+
+        def tensor(array: NDArray[np.float64] | None) -> torch.Tensor | None:
+            return None if array is None else torch.from_numpy(array).float().to(device)
+
+        return cls(
+            multilabel=log_odds is not None,
+            class_weights=tensor(class_weights),
+            label_smoothing=label_smoothing,
+            frequencies=tensor(None if log_odds is None else np.exp(log_sigmoid(log_odds))),
+            gamma=settings.loss.focal_gamma if settings.loss.function == "focal" else 0.0,
+        )
+
+    def __call__(
+        self,
+        scores: torch.Tensor,
+        targets: torch.Tensor,
+        text_weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Average the losses of a batch.
+
+        The mean for one label a text is over the weights of the texts' labels, as in torch.
+
+        Args:
+            scores: float32 [batch, classes], before softmax or sigmoid.
+            targets: int64 [batch], or float32 [batch, classes] for probabilities.
+            text_weights: float32 [batch], of a mean of 1 over all training texts; None if all
+                weigh the same.
+        """
+        if not (self.multilabel or self.gamma) and text_weights is None:
+            return functional.cross_entropy(
+                scores, targets, weight=self.class_weights, label_smoothing=self.label_smoothing
+            )
+        losses = (
+            self._of_sigmoids(scores, targets)
+            if self.multilabel
+            else self._of_softmax(scores, targets)
+        )
+        if text_weights is not None:
+            losses = losses * text_weights
+        if self.class_weights is None or targets.ndim == 2:
+            return losses.mean()
+        return losses.sum() / self.class_weights[targets].sum()
+
+    def _of_softmax(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Compute the loss of each text, [batch]."""
+        if not self.gamma:
+            return functional.cross_entropy(
+                scores,
+                targets,
+                weight=self.class_weights,
+                label_smoothing=self.label_smoothing,
+                reduction="none",
+            )
+        n_classes = scores.shape[1]
+        if targets.ndim == 1:
+            targets = functional.one_hot(targets, n_classes).to(scores.dtype)
+        targets = targets * (1.0 - self.label_smoothing) + self.label_smoothing / n_classes
+        log_proba = torch.log_softmax(scores, dim=1)
+        losses = -targets * log_proba
+        losses = losses * (1.0 - log_proba.exp()).clamp(min=_SMALLEST) ** self.gamma
+        if self.class_weights is not None:
+            losses = losses * self.class_weights
+        return losses.sum(dim=1)
+
+    def _of_sigmoids(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Compute the summed losses of each text's labels, [batch]."""
+        if self.frequencies is not None:
+            targets = torch.lerp(targets, self.frequencies, self.label_smoothing)
+        borne, lacking = functional.logsigmoid(scores), functional.logsigmoid(-scores)
+        of_borne, of_lacking = -targets * borne, (targets - 1.0) * lacking
+        if self.gamma:
+            of_borne = of_borne * torch.exp(self.gamma * lacking)
+            of_lacking = of_lacking * torch.exp(self.gamma * borne)
+        if self.class_weights is not None:
+            of_borne = of_borne * self.class_weights
+        return (of_borne + of_lacking).sum(dim=1)
+
+    @torch.no_grad()
+    def metrics(
+        self, loss: torch.Tensor, scores: torch.Tensor, targets: torch.Tensor
+    ) -> torch.Tensor:
+        """Give what `ModelTrainer.update` does of a batch and its loss."""
+        if self.multilabel:
+            loss = loss / scores.shape[1]
+            correct = ((scores >= 0.0) == (targets >= 0.5)).all(dim=1)
+        else:
+            wanted = targets if targets.ndim == 1 else targets.argmax(dim=1)
+            correct = scores.argmax(dim=1) == wanted
+        return torch.stack([loss.double() * len(scores), correct.sum().double()])

@@ -1,0 +1,122 @@
+"""Weights in the loss: of labels, and of texts.
+
+Shapes: ``n`` texts, ``classes`` labels.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgate.data.dataset import Dataset
+from wordgate.errors import DataError, SettingsError, did_you_mean
+from wordgate.settings import Settings
+from wordgate.training.fitting import FitData
+
+LARGEST_POSITIVE_WEIGHT = 100.0
+"""Of the texts that bear one of several labels: more would leave updates to a text or two."""
+_MODERATE = 0.25
+
+
+def check_weights(data: FitData, settings: Settings) -> None:
+    """Refuse weights of labels that there are not, and weights of texts that are none.
+
+    Raises:
+        SettingsError: `class_weight` names a label that the data lacks.
+        DataError: A text's weight is negative or no number, or all are 0.
+    """
+    if isinstance(settings.class_weight, Mapping):
+        _check_labels(settings.class_weight, data.labels)
+    weights = data.train.weights
+    if weights is None:
+        return
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))
+    if len(bad):
+        raise DataError(
+            f"the weight of training text {bad[0] + 1:,} of {len(weights):,} is {weights[bad[0]]};"
+            " it must be a finite number of 0 or more"
+        )
+    if not weights.any():
+        raise DataError(f"the weights of all {len(weights):,} training texts are 0")
+
+
+def _check_labels(named: Mapping[str, float], labels: Sequence[str]) -> None:
+    for label in named:
+        if label not in labels:
+            raise SettingsError(
+                f"class_weight names the label {label!r:.200}, which the data lacks"
+                f"{did_you_mean(label, labels)}"
+            )
+
+
+def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np.float64] | None:
+    """Weigh labels: as a user says, or by how rare they are.
+
+    With one label a text, ``balanced`` weighs a label by n / (classes * its texts), as scikit-learn
+    does, so that all labels weigh the same together. With several, it weighs the texts that bear a
+    label by how many there are without it for each of them, at most `LARGEST_POSITIVE_WEIGHT`.
+    ``moderate`` takes the fourth root of these weights.
+
+    Args:
+        data: The training texts, which count as often as they weigh.
+        asked: ``none``, ``moderate``, ``balanced``; or weights by label, 1 for the others.
+
+    Returns:
+        float64 [classes], above 0; None where all weigh the same.
+    """
+    if isinstance(asked, Mapping):
+        return np.array([asked.get(label, 1.0) for label in data.labels])
+    if asked == "none":
+        return None
+    targets, texts = data.train.targets, data.train.weights
+    n_texts = len(targets) if texts is None else float(texts.sum(dtype=np.float64))
+    if data.multilabel:
+        borne = targets.sum(axis=0) if texts is None else texts.astype(np.float64) @ targets
+        weights = (n_texts - borne) / np.maximum(borne, 1)
+        weights = np.clip(weights, 1.0 / LARGEST_POSITIVE_WEIGHT, LARGEST_POSITIVE_WEIGHT)
+    else:
+        counts = np.maximum(np.bincount(targets, texts, minlength=data.n_classes), 1)
+        weights = n_texts / (data.n_classes * counts)
+    return np.asarray(weights**_MODERATE if asked == "moderate" else weights)
+
+
+def lstm_class_weight(settings: Settings, *, multilabel: bool) -> str | Mapping[str, float]:
+    """Say by which weights an LSTM is fitted, as for `class_weights`.
+
+    The general `class_weight` beats the LSTM's own. With several labels a text a user must ask for
+    either: a threshold of its own for each label does more for rare ones, and leaves probabilities
+    as they are.
+    """
+    is_set = settings.set_by_user
+    if settings.class_weight != "none" or "class_weight" in is_set:
+        return settings.class_weight
+    if multilabel and "lstm.class_weight" not in is_set:
+        return "none"
+    return settings.lstm.class_weight
+
+
+def mean_one(train: Dataset) -> NDArray[np.float32] | None:
+    """Scale the weights of texts to a mean of 1, float32 [n], so that rates of learning fit."""
+    if train.weights is None:
+        return None
+    return np.asarray(train.weights / train.weights.mean(dtype=np.float64), np.float32)
+
+
+def loss_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np.float64] | None:
+    """Join the weights of texts and of their labels, for losses of each text or label.
+
+    Args:
+        data: The training texts.
+        asked: As for `class_weights`.
+
+    Returns:
+        float64 [n]; or, with several labels a text, [n, classes]; None where all weigh the same.
+    """
+    classes, texts, targets = class_weights(data, asked), data.train.weights, data.train.targets
+    if classes is None and texts is None:
+        return None
+    weights = np.ones(len(targets)) if texts is None else texts.astype(np.float64)
+    if not data.multilabel:
+        return weights if classes is None else weights * classes[targets]
+    of_labels = np.ones(targets.shape) if classes is None else np.where(targets, classes, 1.0)
+    return weights[:, None] * of_labels

@@ -1,0 +1,344 @@
+"""Several labels a text: in lists, between separators, or in columns of 0 and 1."""
+
+import json
+import re
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from wordgate.data import read_table
+from wordgate.data.label_sets import recognised_separator
+from wordgate.errors import DataError
+
+LISTS = [["red", "blue"], ["blue"], [], ["green", "red"]] * 4
+SETS = [("blue", "red"), ("blue",), (), ("green", "red")] * 4
+TEXTS = [f"a lamp that is number {i}" for i in range(16)]
+# Every combination of three of four labels or fewer, each of them on two rows.
+COMBINED = [c for n in (1, 2, 3) for c in combinations(["a", "b", "c", "d"], n)] * 2
+
+
+def jsonl(write, texts, labels):
+    lines = [json.dumps({"text": t, "label": y}) for t, y in zip(texts, labels, strict=True)]
+    return write("a.jsonl", "\n".join(lines))
+
+
+def in_parquet(write, texts, labels):
+    name = write("a.parquet", "")
+    parquet.write_table(pa.table({"text": texts, "label": labels}), name)
+    return name
+
+
+SOURCES = {
+    "JSON Lines": jsonl,
+    "Parquet": in_parquet,
+    "pandas": lambda _, texts, labels: pd.DataFrame({"text": texts, "label": labels}),
+    "polars": lambda _, texts, labels: pl.DataFrame({"text": texts, "label": labels}),
+}
+
+
+def csv(write, labels, name="a.csv"):
+    """A file of texts and the labels' cells, which may hold anything but quotes."""
+    rows = (f'a lamp that is number {i},"{label}"\n' for i, label in enumerate(labels))
+    return write(name, "text,label\n" + "".join(rows))
+
+
+def message(source, **options):
+    with pytest.raises(DataError) as error:
+        read_table(source, **options)
+    return str(error.value)
+
+
+def warnings(source, **options):
+    return read_table(source, **options).reading.warnings
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_lists_are_several_labels_a_text(write, source):
+    table = read_table(SOURCES[source](write, TEXTS, LISTS))
+    assert (table.texts, table.labels, table.label_separator) == (TEXTS, None, None)
+    assert table.label_sets == SETS
+    assert table.label_names() == ["blue", "green", "red"]
+    assert table.reading.warnings == []
+    assert table.reading.choice("label").reason.endswith(
+        "; several labels a text: 3 labels, 1.25 a text, 4 texts without"
+    )
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_numbers_in_lists_are_labels(write, source):
+    table = read_table(SOURCES[source](write, TEXTS, [[2, 10], [10]] * 8))
+    assert table.label_sets[:2] == [("10", "2"), ("10",)]
+
+
+@pytest.mark.parametrize("kind", [tuple, set, frozenset, np.array])
+def test_lists_of_a_frame_may_be_of_any_kind(kind):
+    table = read_table(pd.DataFrame({"text": TEXTS, "label": list(map(kind, LISTS))}))
+    assert table.label_sets == SETS
+
+
+@pytest.mark.parametrize("written", [str, lambda one: json.dumps(one).replace('"', '""')])
+def test_lists_written_as_python_or_json_writes_them_are_read(write, written):
+    assert read_table(csv(write, map(written, LISTS))).label_sets == SETS
+
+
+def test_what_numpy_writes_is_refused_as_its_labels_can_not_be_told_apart(write):
+    assert "the label, holds lists" in message(csv(write, ["['a' 'b']", "['a' 'c']"] * 4))
+
+
+def test_a_list_that_is_missing_is_not_an_empty_one(write):
+    table = read_table(jsonl(write, TEXTS, [None, *LISTS[1:]]))
+    assert table.label_sets == SETS[1:]
+    assert table.reading.dropped == {"empty label": 1}
+
+
+def test_what_is_missing_in_a_list_is_no_label_and_what_repeats_counts_once(write):
+    lists = [["red", None, " red ", ""], [float("nan"), "blue"]] * 8
+    table = read_table(pd.DataFrame({"text": TEXTS, "label": lists}))
+    assert table.label_sets[:2] == [("red",), ("blue",)]
+
+
+def test_a_word_among_lists_is_one_label_and_an_object_is_left_out(write):
+    table = read_table(jsonl(write, TEXTS, ["blue", {"v": 1}, [["red"]], *LISTS[3:]]))
+    assert table.label_sets == [("blue",), *SETS[3:]]
+    assert [(m.line, m.why) for m in table.reading.malformed] == [
+        (2, 'the label is an object: {"v": 1}'), (3, 'the label is a list: [["red"]]'),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("label", [[["red"]], [{"v": 1}]])
+def test_lists_of_lists_or_objects_are_refused(write, label):
+    found = message(jsonl(write, TEXTS, [label] * 16))
+    assert "column 2 'label' of 'a.jsonl', the label, holds lists, such as [" in found
+    assert found.endswith(
+        "give each text one label, as a word or a number, or several in a list of these, or name"
+        " another column with --label"
+    )
+
+
+def test_one_label_in_each_list_is_remarked_on(write):
+    table = read_table(jsonl(write, TEXTS, [["red"], ["blue"]] * 8))
+    assert table.label_sets[:2] == [("red",), ("blue",)]
+    assert table.reading.warnings == [
+        "no text has more than one label: if none ever has, write one label a text, which is"
+        " predicted better"
+    ]
+
+
+@pytest.mark.parametrize("separator", [";", "|", ",", " ", "<>", "; "])
+def test_a_separator_that_is_given_cuts_cells(write, separator):
+    cells = [separator.join(one) for one in LISTS]
+    table = read_table(csv(write, cells), label_separator=separator)
+    assert (table.label_sets, table.label_separator) == (SETS, separator)
+    assert table.reading.dropped == {}
+    assert table.reading.choice("label").reason.endswith(
+        f"; several labels a text separated by {separator!r}: 3 labels, 1.25 a text, 4 texts"
+        " without"
+    )
+
+
+def test_spaces_repeats_and_nothing_between_separators_are_no_labels(write):
+    table = read_table(csv(write, [" a ;; a", "b; ", ";"] * 2), label_separator=";")
+    assert table.label_sets[:3] == [("a",), ("b",), ()]
+
+
+@pytest.mark.parametrize("separator", [";", "|", ", "])
+def test_a_separator_is_recognised_and_said(write, separator):
+    file = csv(write, [separator.join(one) for one in [*COMBINED, ()]])
+    table = read_table(file)
+    assert (table.label_sets, table.label_separator) == ([*COMBINED, ()], separator)
+    assert table.reading.warnings == [
+        f"a text has several labels, separated by '{separator}': 4 labels in 15 combinations. If"
+        " each combination is one label, say --label-separator none"
+    ]
+    assert len(read_table(file, label_separator="none").label_names()) == 14
+
+
+GENRES = ["drama", "comedy", "crime", "horror", "sci-fi, fantasy"]
+SINGLE = {
+    "a comma in one of five": GENRES * 4,
+    "both answers": ["yes", "no", "yes; no", "no; yes"] * 5,
+    "the only label": ["a|b"] * 9,
+    "a department and its issue": [f"{d} | {i}" for d in "abcde" for i in "vwxyz"] * 3,
+    "departments that also stand alone": [*"abc", *(f"{d}; {i}" for d in "abc" for i in "wxyz")]
+    * 3,
+    "votes": ["a", "b", "c", "a;a;b", "b;b;a", "a;c;c", "b;c;c", "a;b;c", "c;a;a"] * 3,
+    "places": [f"{place}, {state}" for state in ("Ohio", "Iowa") for place in "abcdefg"] * 2,
+    "sentences": [", ".join(f"it is quite so {p}" for p in one) for one in COMBINED],
+    "few rows": ["a", "b", "c", "a;b", "a;c", "b;c", "a;b;c"],
+    "no spaces": [",".join(one) for one in COMBINED],
+    "an end": [f"{';'.join(one)};" for one in COMBINED],
+}
+
+
+@pytest.mark.parametrize("case", SINGLE)
+def test_single_labels_that_hold_a_separator_stay_single(write, case):
+    table = read_table(csv(write, SINGLE[case]), min_labels=1)
+    assert table.labels == SINGLE[case]
+    assert (table.label_sets, table.label_separator) == (None, None)
+
+
+def test_many_labels_with_a_separator_that_is_not_recognised_have_a_hint(write):
+    cells = [f"tag{i}|tag{i * i % 97 + 100}" for i in range(60)]
+    file = csv(write, cells)
+    assert warnings(file) == [
+        "60 labels on 60 rows: is this the label? If its cells hold several, say --label-separator"
+        " '|'"
+    ]
+    assert warnings(file, label_separator="|") == [
+        f"{len(read_table(file, label_separator='|').label_names())} labels on 60 rows: is this"
+        " the label?"
+    ]
+
+
+@given(st.lists(st.text("ab;| ,", min_size=1), min_size=1, max_size=5), st.integers(5, 50))
+def test_fewer_than_six_different_cells_never_have_a_separator(cells, times):
+    assert recognised_separator(cells * times) is None
+
+
+@given(st.lists(st.text("abcde", min_size=1, max_size=3), max_size=60))
+def test_cells_without_one_never_have_a_separator(cells):
+    assert recognised_separator(cells) is None
+
+
+COLUMNS = "text,toxic,threat,rude\n"
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("1", "0"), ("1.0", "0.0"), ("true", "False"), ("YES", "no"), ("1", "")]
+)
+@pytest.mark.parametrize("label", ["toxic,threat,rude", ["toxic", "threat", "rude"]])
+def test_columns_of_0_and_1_are_labels_by_their_names(write, yes, no, label):
+    rows = [(yes, no, yes), (no, no, no), (no, yes, no)] * 3
+    lines = (f"you are number {i},{','.join(row)}\n" for i, row in enumerate(rows))
+    table = read_table(write("a.csv", COLUMNS + "".join(lines)), label=label)
+    assert table.label_sets[:3] == [("rude", "toxic"), (), ("threat",)]
+    assert (table.labels, table.label_separator) == (None, None)
+    expected = ["18 cells of the label columns are empty: they count as 0"] if not no else []
+    assert table.reading.warnings == expected
+    assert (
+        table.reading.choice("label")
+        .line()
+        .startswith(
+            "label: columns 2 'toxic', 3 'threat' and 4 'rude' (as given; several labels a text: "
+        )
+    )
+
+
+def test_label_columns_may_be_numbers_which_are_labels_without_a_header(write):
+    lines = [f"you are number {i},{i % 2},{i % 3 % 2}\n" for i in range(9)]
+    named, bare = write("a.csv", "text,b,a\n" + "".join(lines)), write("b.csv", "".join(lines))
+    assert read_table(named, label=[2, 3]).label_sets[:3] == [(), ("a", "b"), ()]
+    assert read_table(bare, label="2,3").label_sets[:3] == [(), ("2", "3"), ()]
+
+
+def test_columns_of_booleans_and_numbers_in_a_frame_are_labels():
+    frame = pd.DataFrame({"text": TEXTS, "b": [True, False] * 8, "a": [0.0, 1.0] * 8})
+    assert read_table(frame, label="b,a").label_sets[:2] == [("b",), ("a",)]
+
+
+def test_another_value_in_a_label_column_is_refused_by_name_and_row(write):
+    file = write("a.csv", COLUMNS + "a b c,1,0,0\nd e f,0,-1,0\n")
+    assert message(file, label="toxic,threat") == (
+        "column 3 'threat' of 'a.csv', one of several label columns, holds '-1' in row 2: each such"
+        " column holds 1, true or yes for a text that has its label, and 0, false or no for one"
+        " that has not"
+    )
+
+
+def test_a_record_without_a_label_column_is_left_out(write):
+    lines = [json.dumps({"text": t, "a": i % 2, "b": 1}) for i, t in enumerate(TEXTS)]
+    table = read_table(write("a.jsonl", "\n".join([*lines, '{"text": "x", "a": 1}'])), label="a,b")
+    assert [(m.line, m.why) for m in table.reading.malformed] == [
+        (17, "the key of a label is missing")
+    ]
+    assert len(table) == 16
+
+
+def test_a_column_whose_name_holds_a_comma_is_one_label(write):
+    file = write("a.csv", 'text,"a,b",a,b\nx y,good,1,0\nz w,bad,0,1\n')
+    assert read_table(file, label="a,b").labels == ["good", "bad"]
+    assert read_table(file, label=["a", "b"]).label_sets == [("a",), ("b",)]
+
+
+def test_a_label_to_drop_leaves_the_sets_and_the_row_stays(write):
+    file = csv(write, ["a;b", "b", "c", "a;c"])
+    table = read_table(file, label_separator=";", drop_labels=["b"])
+    assert table.label_sets == [("a",), (), ("c",), ("a", "c")]
+    assert table.reading.dropped == {}
+    assert table.reading.warnings == ["label 'b' is left out of 2 texts, which stay"]
+    assert message(file, label_separator=";", drop_labels=["aa"]).startswith("no label 'aa' to")
+    assert "no row has the label 'zzz' that was to be dropped" in warnings(
+        file, label_separator=";", drop_labels=["zzz"]
+    )
+
+
+def test_labels_that_are_the_same_are_one(write):
+    table = read_table(csv(write, ["1;1.0", "1.0;2", "2"]), label_separator=";")
+    assert table.label_sets == [("1",), ("1", "2"), ("2",)]
+    assert "the labels '1' and '1.0' are the same: they count as '1'" in table.reading.warnings
+    known = table.with_labels_of(["1.0", "2"])
+    assert known.label_sets == [("1.0",), ("1.0", "2"), ("2",)]
+    assert (
+        known.reading.warnings[-1] == "the labels '1' and '1.0' are the same: they count as '1.0'"
+    )
+
+
+def test_one_label_alone_is_refused(write):
+    file = csv(write, ["a", "", "a", ""])
+    assert message(file, label_separator=";") == (
+        "'a' is the only label of 'a.csv', where a text may have several: two labels or more are"
+        " needed. For one label or none, write a column of one label a text, such as 'a' and"
+        " 'other'"
+    )
+    assert read_table(file, label_separator=";", min_labels=1).label_sets == [("a",), ()] * 2
+    assert message(csv(write, ["", ""], "b.csv"), label="label", label_separator=";").startswith(
+        "'b.csv' has 0 labels"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "why"),
+    [
+        (LISTS, {}, "has lists of labels"),
+        (LISTS, {"label": "label,text"}, "has a column of 0 and 1 for each label"),
+        (None, {"labelled": False}, "has no label column"),
+    ],
+)
+def test_a_separator_without_effect_is_refused(labels, options, why):
+    columns = {"text": TEXTS} | ({} if labels is None else {"label": labels})
+    if "label" in options:
+        columns["title"] = [f"the title of {text}" for text in TEXTS]
+        options = {**options, "text": "title"}
+    found = message(pd.DataFrame(columns), label_separator=";", **options)
+    assert found == (
+        f"a label separator has no effect here: 'a pandas DataFrame' {why}; leave it out"
+    )
+
+
+def test_an_empty_separator_is_refused(write):
+    assert message(csv(write, ["a", "b"]), label_separator="") == (
+        "the label separator is empty: give what stands between labels, such as ';', or 'none' for"
+        " one label a text"
+    )
+
+
+def test_rows_show_their_labels_and_can_be_selected(write):
+    table = read_table(csv(write, ["a;b", "", "c"]), label_separator=";")
+    assert [row.label for row in table.preview()] == [("a", "b"), (), ("c",)]
+    assert [re.findall(r"\[.*\]", row.line())[0] for row in table.preview()] == [
+        "[a, b]", "[no label]", "[c]",
+    ]  # fmt: skip
+    assert table.select([2, 0]).label_sets == [("c",), ("a", "b")]
+    assert json.loads(json.dumps(table.reading.to_json()))["preview"][0]["label"] == ["a", "b"]
+
+
+def test_texts_to_predict_may_have_what_is_no_label(write):
+    file = jsonl(write, TEXTS, [[["red"]], None, *LISTS[2:]])
+    assert read_table(file, labelled=False).label_sets == [(), (), *SETS[2:]]

@@ -1,0 +1,105 @@
+"""What is shown of a model's errors where a text bears several labels."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
+
+from wordgate.errors import DataError
+from wordgate.evaluation.calibration import calibration
+from wordgate.evaluation.error_analysis import (
+    MOST_ROWS,
+    PredictedRows,
+    count_words,
+    unseen_bins,
+)
+from wordgate.evaluation.multilabel import evaluate_multilabel, given_labels
+from wordgate.evaluation.multilabel_errors import analyse_multilabel_errors, micro_f1_by_bin
+
+N, LABELS = 300, tuple(f"label {number:02d}" for number in range(12))
+RNG = np.random.default_rng(0)
+TRUE = (RNG.random((N, 12)) < np.linspace(0.4, 0.05, 12)).astype(np.int64)
+LOG_PROBA = -np.logaddexp(0.0, 1.5 - 2.5 * TRUE + RNG.normal(size=TRUE.shape))
+GROUPS = [f"g{i // 3}" for i in range(N)]
+TEXTS = [f"text number {i}" for i in range(N)]
+
+
+def analysed(**options):
+    rows = PredictedRows(LOG_PROBA, TRUE, TEXTS, list(range(1001, 1001 + N)), GROUPS)
+    return analyse_multilabel_errors(
+        evaluate_multilabel(TRUE, LOG_PROBA, LABELS, GROUPS),
+        rows,
+        count_words(TEXTS, ["text number 1"]),
+        after=calibration(LOG_PROBA, TRUE),
+        **options,
+    )
+
+
+def test_wrong_labels_come_with_the_surest_first_one_of_each_group():
+    analysis = analysed()
+    for errors, sign in ((analysis.false_positives, -1), (analysis.missed, 1)):
+        sure = [sign * one.probability for one in errors]
+        assert sure == sorted(sure)
+        assert len(errors) == MOST_ROWS
+        groups = [(one.row - 1001) // 3 for one in errors]
+        assert len(set(groups)) == len(groups)
+    given, borne = given_labels(LOG_PROBA), TRUE.astype(bool)
+    false = np.exp(LOG_PROBA[given & ~borne])
+    assert analysis.false_positives[0].probability == pytest.approx(false.max())
+    assert analysis.missed[0].probability == pytest.approx(np.exp(LOG_PROBA[borne & ~given]).min())
+
+
+def test_an_error_has_all_that_the_row_bears_and_is_given():
+    one = analysed().false_positives[0]
+    row = one.row - 1001
+    assert one.text == TEXTS[row]
+    assert one.true == tuple(LABELS[i] for i in np.flatnonzero(TRUE[row]))
+    assert one.given == tuple(LABELS[i] for i in np.flatnonzero(given_labels(LOG_PROBA)[row]))
+    assert one.label in set(one.given) - set(one.true)
+    assert analysed(texts=False).false_positives[0].text is None
+
+
+def test_curves_are_those_of_the_micro_average_and_the_most_frequent_labels():
+    analysis = analysed()
+    first, *others = analysis.curves
+    assert first.name == "micro average"
+    assert first.average_precision == pytest.approx(
+        average_precision_score(TRUE.ravel(), LOG_PROBA.ravel())
+    )
+    support = {score.label: score.support for score in analysis.scores.per_class}
+    frequent = sorted(support, key=lambda label: -support[label])[:8]
+    assert [one.name for one in others] == frequent
+    number = LABELS.index(others[0].name)
+    precision, recall, _ = precision_recall_curve(TRUE[:, number], LOG_PROBA[:, number])
+    theirs = {(round(x, 9), round(y, 9)) for x, y in zip(recall, precision, strict=True)}
+    assert {(round(x, 9), round(y, 9)) for x, y in others[0].points} <= theirs
+    assert others[0].points[-1][0] == 1.0
+    score = analysis.scores.per_class[number]
+    assert others[0].chosen == (score.recall, score.precision)
+
+
+def test_every_bin_has_its_micro_f1_and_an_interval_by_groups():
+    bins = unseen_bins(np.repeat([0.0, 0.5, 0.2], [180, 60, 60]))
+    borne, given = TRUE.astype(bool).copy(), given_labels(LOG_PROBA)
+    borne[240:] = False
+    first, last = micro_f1_by_bin(bins, borne, given, GROUPS)
+    assert (first.name, first.n, last.name, last.n) == ("none", 180, "over 25 %", 60)
+    expected = f1_score(borne[:180], given[:180], average="micro")
+    assert first.score == pytest.approx(expected)
+    assert first.interval.low < first.score < first.interval.high
+    assert first.interval.method.startswith("bootstrap of 60 groups")
+
+
+def test_a_temperature_of_1_is_none():
+    before = calibration(LOG_PROBA, TRUE)
+    analysis = analysed(temperature=1.0, before=before)
+    assert analysis.temperature is analysis.before is None
+    assert analysed(temperature=2.0, before=before).temperature == 2.0
+
+
+def test_unequal_numbers_are_refused():
+    rows = PredictedRows(LOG_PROBA, TRUE, TEXTS[:-1], list(range(N)), None)
+    scores = evaluate_multilabel(TRUE, LOG_PROBA, LABELS, None)
+    with pytest.raises(DataError, match="as many probabilities, texts"):
+        analyse_multilabel_errors(
+            scores, rows, count_words(TEXTS, []), after=calibration(LOG_PROBA, TRUE)
+        )
