@@ -65,7 +65,7 @@ def test_a_quiet_training_prints_the_result_alone(trained):
 def test_a_training_is_verbose_or_quiet(trained):
     ended = trained("-v", "-q")
     assert ended.code == 2
-    assert "--verbose and --quiet exclude each other: leave one out" in ended.err
+    assert "--verbose and --quiet are mutually exclusive: leave one out" in ended.err
 
 
 def test_an_lstm_without_vectors_is_told_what_may_help(wordgate, reviews, tmp_path, tiny):

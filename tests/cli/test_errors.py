@@ -17,7 +17,7 @@ CALLS = {
     "train DATA --out NEW --limit 0": (2, "Invalid value for '--limit'"),
     "train DATA --out NEW --speed 3": (2, "No such option '--speed'"),
     "predict": (2, "Missing argument 'BUNDLE'."),
-    "predict MODEL --json --jsonl hi": (2, "--json and --jsonl exclude each other."),
+    "predict MODEL --json --jsonl hi": (2, "--json and --jsonl are mutually exclusive."),
     "predict MODEL --abstain-below much hi": (2, "Invalid value for '--abstain-below'"),
     "compare": (2, "Missing argument 'DATA | MODEL MODEL...'."),
     "compare DATA --folds 1": (2, "Invalid value for '--folds'"),

@@ -82,7 +82,7 @@ def test_of_two_labels_the_second_is_given_from_the_threshold_on(wordgate, count
         (["--threshold", "1.5"], "threshold is 1.5; it must be a probability above 0 and below 1"),
         (["--threshold", "prize=.5"], "did you mean 'price'?"),
         (["--top", "4"], "top is 4; it must be a whole number from 1 to 3, the number of labels"),
-        (["--abstain-below", ".5"], "abstain_below is for models that give a text one label"),
+        (["--abstain-below", ".5"], "abstain_below applies only to models of one label per text"),
     ],
 )
 def test_what_can_have_no_effect_is_refused(wordgate, topics_model, options, message):

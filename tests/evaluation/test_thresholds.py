@@ -124,8 +124,7 @@ def test_a_label_of_few_rows_keeps_one_half_and_it_is_said():
     gain = measure_thresholds(thresholds, "f1", ["joy", "fear"], rows, rows)
     assert [one.chosen for one in gain.labels] == [True, False]
     assert gain.remarks == [
-        "'fear' keeps the threshold 0.5: fewer than 10 validation rows bear it, too few to choose"
-        " by."
+        "'fear' keeps the threshold 0.5: fewer than 10 validation rows have this label."
     ]
 
 

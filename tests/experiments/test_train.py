@@ -148,7 +148,7 @@ def test_little_data_trains_with_a_warning(make_file, make_rows, tiny, n_groups,
         make_file(rows), model=model, settings=tiny if model == "lstm" else None, progress=Silent()
     )
     assert training.metrics.n >= 2
-    assert any("its accuracy can be off by" in line for line in training.remarks)
+    assert any("scores on it can be off by" in line for line in training.remarks)
 
 
 def test_a_label_of_two_rows_trains_with_a_warning(make_file, make_rows, tiny):

@@ -117,8 +117,8 @@ def test_options_that_contradict_each_other_are_refused():
             f" {name} has no effect: leave one of them out"
         )
     assert refusal(several, abstain_below=0.5) == (
-        "abstain_below is for models that give a text one label; this one gives every label from"
-        " its threshold on: give a higher threshold"
+        "abstain_below applies only to models of one label per text, and this one is multi-label:"
+        " give a higher threshold instead"
     )
     expected = (
         "abstain_below is for the most probable label, and here a threshold decides (0.2 of"

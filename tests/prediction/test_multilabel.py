@@ -42,7 +42,7 @@ def test_thresholds_can_be_chosen_anew(model):
 
 
 def test_what_is_for_one_label_a_text_is_refused(model, count_model):
-    with pytest.raises(SettingsError, match=r"^abstain_below is for models that give a text one "):
+    with pytest.raises(SettingsError, match=r"^abstain_below applies only to models of one label "):
         model.predict(TEXTS, abstain_below=0.5)
     with pytest.raises(SettingsError, match=r"^label has no effect on a model that gives a text o"):
         wordgate.load(count_model.folder).explain("We love it", label="good")

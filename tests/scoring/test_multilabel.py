@@ -97,7 +97,7 @@ def test_thresholds_decide_and_what_has_none_is_refused(label, write, records):
     source = write("in.csv", ROWS)
     label(source, "out.csv", threshold={"price": 0.999})
     assert [row[2] for row in records("out.csv")[1:]] == ["speed", "", "", "quality"]
-    with pytest.raises(SettingsError, match=r"^abstain_below is for models that give a text one "):
+    with pytest.raises(SettingsError, match=r"^abstain_below applies only to models of one label "):
         label(source, "other.csv", abstain_below=0.5)
 
 

@@ -96,7 +96,7 @@ def test_of_two_labels_the_second_is_given_from_the_threshold_on(served, count_m
             "predict",
             "abstain_below",
             0.5,
-            "abstain_below is for models that give a text one label;",
+            "abstain_below applies only to models of one label per text,",
         ),
         ("explain", "label", 1, "'label' is a number; it must be a string"),
         ("explain", "label", None, "'label' is null; it must be a string"),

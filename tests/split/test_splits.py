@@ -133,7 +133,7 @@ def test_a_label_with_two_rows_is_learned_and_tested_and_named():
     assert split.warnings == (
         "Label 'y' has 2 rows (1 train, 0 validation, 1 test): its precision, recall and F1 "
         "are unreliable.",
-        "The test set has only 10 distinct texts: its accuracy can be off by 31 points in either "
+        "The test set has only 10 distinct texts: scores on it can be off by 31 points in either "
         "direction.",
     )
 

@@ -39,7 +39,7 @@ _text_option = click.option(
     type=argument_text,
     metavar="COLUMN",
     help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
-    " 'entity | text'; the last is the text itself, in which duplicates are searched."
+    " 'entity | text'; the last is the text itself, and duplicates are found by it alone."
     "  [default: inferred]",
 )
 _label_option = stack(
@@ -47,23 +47,22 @@ _label_option = stack(
         "--label",
         type=argument_text,
         metavar="COLUMN",
-        help="Column of the labels. Several, such as toxic,threat, are columns of 0 and 1, one for"
-        " each label, of which a text may have several.  [default: inferred]",
+        help="Column of the labels. Several, such as toxic,threat, are read as 0/1 indicators of"
+        " one label each (multi-label data).  [default: inferred]",
     ),
     click.option(
         "--label-separator",
         type=argument_text,
         metavar="TEXT",
-        help="What stands between the labels of a cell, such as ';', where a text may have several;"
-        " 'none' for one label a text.  [default: ; or | or a comma and a space, where it can be"
-        " nothing else]",
+        help="Separator between labels in a cell, such as ';' (multi-label data); 'none' for one"
+        " label per text.  [default: detected where unambiguous]",
     ),
 )
 _group_option = click.option(
     "--group",
     type=argument_text,
     metavar="COLUMN",
-    help="Column of the groups that a fair split keeps together; 'none' for no groups."
+    help="Column of group IDs: a grouped split keeps each group in one part; 'none' for no groups."
     "  [default: inferred]",
 )
 _row_options = stack(
@@ -73,7 +72,7 @@ _row_options = stack(
         type=argument_text,
         metavar="LABEL",
         multiple=True,
-        help="Leave out the rows of this label, or the label alone where a text has several; may be"
+        help="Leave out the rows with this label (multi-label data: the label alone); may be"
         " repeated.",
     ),
     click.option(
@@ -137,7 +136,7 @@ learning_options = stack(
         type=FILE_NAME,
         metavar="NAME",
         help="A recipe, which is a named set of all settings (see 'wordgate recipe list'), or a"
-        " .toml file of your own.  [default: default; for what --teacher teaches: taught]",
+        " .toml file of your own.  [default: taught with --teacher, else default]",
     ),
     click.option(
         "--set",
@@ -256,9 +255,9 @@ training_options = stack(
     click.option(
         "--objective",
         metavar="NAME",
-        help="What the thresholds of labels are chosen for, on validation rows: f1, precision@0.9,"
-        " recall@0.9 or cost@1:5 (false positive : missed); none for 0.5, or for the most probable"
-        " label.  [default: f1 with several labels a text, else none]",
+        help="What the decision thresholds optimize, on validation rows: f1, precision@0.9,"
+        " recall@0.9 or cost@1:5 (false positive : false negative); none for 0.5, or for the most"
+        " probable label.  [default: f1 for multi-label data, else none]",
     ),
     split_option("the recipe's"),
     learning_options,
@@ -312,9 +311,9 @@ threshold_option = click.option(
     multiple=True,
     type=argument_text,
     callback=_thresholds,
-    help="Give labels from a probability of P on, instead of the model's own thresholds: all"
-    " labels, or the LABEL named; may be repeated. For models of several labels a text; and for"
-    " those of two labels, whose second label P is for.",
+    help="Predict labels with a probability of at least P, in place of the model's thresholds:"
+    " every label, or LABEL alone; may be repeated. For multi-label models, and for models of two"
+    " labels, where P applies to the second.",
 )
 
 kernel_option = click.option(
@@ -363,7 +362,7 @@ def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console)
         UsageError: It is to be verbose and quiet.
     """
     if verbose and quiet:
-        raise click.UsageError("--verbose and --quiet exclude each other: leave one out")
+        raise click.UsageError("--verbose and --quiet are mutually exclusive: leave one out")
     return Silent() if quiet else console(verbose=verbose)
 
 

@@ -83,7 +83,7 @@ def predict(
 ) -> None:
     """Label each TEXT, or each line of standard input, with the model in BUNDLE.
 
-    Lines are answered as they arrive. For whole files use 'wordgate score'.
+    Predictions are printed as lines arrive. For whole files use 'wordgate score'.
 
     Prints one line per text: the labels with their probabilities, the most probable first, a tab,
     and the text. Where the model abstains the line begins with a dash, and in JSON the label is
@@ -91,8 +91,8 @@ def predict(
     JSON has an 'error' for it. A model of several columns takes them in one TEXT, in the form that
     'wordgate info' shows, such as 'entity | text'.
 
-    With several labels a text, or --top, the line has the labels that are given, the most probable
-    first, then their probabilities, and '(none)' where none is; JSON has 'labels', a list.
+    For a multi-label model, or with --top, the line lists the predicted labels, the most probable
+    first, then their probabilities, or '(none)'; JSON has 'labels', a list.
     """
     from wordgate.bundle.folder import BundleFolder
     from wordgate.prediction.decision import DecisionRule
@@ -100,7 +100,7 @@ def predict(
     from wordgate.runtime.progress import Console
 
     if as_json and as_jsonl:
-        raise click.UsageError("--json and --jsonl exclude each other.")
+        raise click.UsageError("--json and --jsonl are mutually exclusive.")
     if encoding is not None and texts:
         raise click.UsageError("--encoding has no effect on a TEXT of the command line.")
     rule = DecisionRule.of(BundleFolder.open(bundle).config(), **decision)

@@ -216,7 +216,7 @@ class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
             f" {len(self.labels):,} labels"
         )
         gain = self.difference
-        if gain is None:
+        if gain is None or not chosen:
             return f"{start}."
         interval = "no interval"
         if gain.low is not None and gain.high is not None:
@@ -338,7 +338,7 @@ def _remarks(
     if few:
         remarks.append(
             f"{_named(few)} {_keeps(few)} the threshold 0.5: fewer than {MIN_POSITIVES} validation"
-            " rows bear it, too few to choose by."
+            f" rows have {'this label' if len(few) == 1 else 'each of these labels'}."
         )
     if objective.kind == "precision":
         given = given_labels(valid.log_proba, thresholds)

@@ -78,8 +78,8 @@ class DecisionRule:
         thresholds, decisive = _thresholds(config, threshold)
         if abstain_below and config.multilabel:
             raise SettingsError(
-                "abstain_below is for models that give a text one label; this one gives every label"
-                " from its threshold on: give a higher threshold"
+                "abstain_below applies only to models of one label per text, and this one is"
+                " multi-label: give a higher threshold instead"
             )
         if abstain_below and thresholds is not None:
             raise SettingsError(

@@ -179,7 +179,7 @@ def scarcity_warnings(parts: SplitParts, labels: RowLabels, leak: SplitLeakage) 
         points = round(98 / max(1, leak.test_groups) ** 0.5)
         things = "groups" if leak.own_groups else "distinct texts"
         warnings.append(
-            f"The test set has only {leak.test_groups} {things}: its accuracy can be off by "
+            f"The test set has only {leak.test_groups} {things}: scores on it can be off by "
             f"{points} points in either direction."
         )
     return warnings

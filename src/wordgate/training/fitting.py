@@ -84,7 +84,10 @@ class FitData:
         if not len(self.train):
             raise DataError(f"there are no texts to fit {model} on")
         if not len(self.valid):
-            raise DataError(f"there are no validation texts to choose {choice} by")
+            raise DataError(
+                f"there are no validation texts to choose {choice} by: give more rows, or a larger"
+                " share of them for validation (valid_size)"
+            )
 
 
 @dataclass(frozen=True)
