@@ -193,7 +193,7 @@ def test_averages_need_word_vectors(wordgate, reviews, tmp_path, family):
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
         f"wordgate: models of the family {family} average word vectors, and there are none: give"
-        " some by --vectors; 'wordgate vectors distill' makes some for your own words\n"
+        " some by --vectors; 'wordgate vectors distill' makes some for your vocabulary\n"
     )
 
 

@@ -105,7 +105,7 @@ def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, 
     assert "\nExplained: price, which is given; its probability is 0." in out
     assert "its threshold 0.4." in out
     assert "cheap(++) and fast" in out
-    assert "(+) speaks for price, whose log-odds are lower by 0.25 or more without the word" in out
+    assert "(+) supports price, whose log-odds are lower by 0.25 or more without the word" in out
     out = wordgate("explain", topics_model, "a lamp, not broken", "--label", "speed").out
     assert "\nExplained: speed, which is not given; " in out
     told = json.loads(wordgate("explain", topics_model, "cheap", "--label", "speed", "--json").out)

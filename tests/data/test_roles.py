@@ -87,7 +87,7 @@ def test_ids_that_never_or_always_repeat_are_no_groups(write, ids):
     rows = [(i, label, words) for i, (_, _, label, words) in zip(ids, tickets(), strict=True)]
     path = write("a.csv", csv_of(rows, header=["id", "label", "text"]))
     assert read_table(path).reading.lines()[4] == (
-        "group: none (no column repeats its values as an id does)"
+        "group: none (no column looks like a group ID)"
     )
 
 

@@ -109,7 +109,7 @@ def test_families_that_lack_word_vectors_are_left_out_and_named(compare, monkeyp
     assert found.families == ("count",)
     assert found.left_out == (
         "Left out: logreg, which averages word vectors: give some by --vectors;"
-        " 'wordgate vectors distill' makes some for your own words.",
+        " 'wordgate vectors distill' makes some for your vocabulary.",
     )
 
 

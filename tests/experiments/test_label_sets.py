@@ -144,7 +144,7 @@ def test_files_of_their_own_are_read_by_the_same_separator(write):
     assert table.label_separator == ";"
     assert (table.label_sets[500], len(table.label_sets)) == (make_rows()[500][1], 570)
     assert table.parts == ["train"] * 500 + ["valid"] * 60 + ["test"] * 10
-    assert sources.summary()[0] == "data.csv: 500 texts, 4 labels (several a text)"
+    assert sources.summary()[0] == "data.csv: 500 texts, 4 labels (multi-label)"
 
 
 @pytest.mark.parametrize("several_in_train", [True, False])

@@ -9,7 +9,7 @@ from wordgate.settings import load_settings, setting_fields
 
 NONE_THERE = (
     "models of the family {} average word vectors, and there are none: give some by --vectors;"
-    " 'wordgate vectors distill' makes some for your own words"
+    " 'wordgate vectors distill' makes some for your vocabulary"
 )
 
 

@@ -268,7 +268,7 @@ def test_numpy_integers_are_seeds(reviews):
 
 
 STAGES = (
-    "Reading ", "Looking for near copies among 300 texts", "Splitting", "Auditing the split",
+    "Reading ", "Finding near duplicates among 300 texts", "Splitting", "Auditing the split",
     "Fitting the baseline, the family count", "Calibrating on ",
     "Predicting 60 test texts", "Evaluating", "Writing ",
 )  # fmt: skip

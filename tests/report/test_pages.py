@@ -117,7 +117,7 @@ def test_it_says_what_counts(make_report):
     report = make_report()
     text = _Page(report.page()).text
     assert f"{report.metrics.accuracy:.3f}" in text
-    assert "Not proven better The LSTM model does NOT beat the family count by more than" in text
+    assert "No significant gain The LSTM model does NOT beat the family count by more than" in text
     assert text.count("+2.0 points, 95 % interval -1.0 to +5.0, p < 0.001") == 1
     assert text.count("Grouped by column 'id'.") == 1
     assert text.count("A remark on the split.") == 1

@@ -65,7 +65,7 @@ click.Context.formatter_class = _HelpFormatter
 )
 @click.version_option(package_name="wordgate")
 def wordgate() -> None:
-    """Train a text classifier that reads word order, and learn what it is really worth.
+    """Train a text classifier that reads word order, and find out how good it really is.
 
     Begin with 'wordgate demo', or with 'wordgate train tweets.csv --out model'.
     """

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     help="Where to write comparison.json and report.html.",
 )
 @overwrite_option
-@click.option("--resume", is_flag=True, help="Continue a comparison that was interrupted.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted comparison.")
 @json_option
 @verbosity_options
 @click.pass_context
@@ -85,7 +85,7 @@ def compare(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Fit every family of models on the same splits of DATA, random beside grouped.
+    """Compare all families of models on the same splits of DATA, random and grouped.
 
     From word counts to a transformer: accuracy and macro F1 with intervals that resample groups,
     what each family gains over the next simpler one, in paired tests, and what it costs. Families

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wordgate.experiments.demo import Demo
 
 
-@click.command(short_help="See in a minute what reading word order is worth.")
+@click.command(short_help="Show in a minute why word order matters.")
 @click.option(
     "--out",
     type=FILE_NAME,

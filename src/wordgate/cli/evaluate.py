@@ -36,7 +36,7 @@ def evaluate(
 ) -> None:
     """Evaluate the model in BUNDLE on the labelled texts of DATA.
 
-    Rows that the model knows from its training are counted first: on them a score may be memory.
+    Rows seen in training are counted first: on them a score may be memory.
     Near copies are estimated, with the number of false alarms to expect; of the model's own test
     rows they are known. Of a model that was imported nothing is known, and reported as such.
     """

@@ -178,8 +178,8 @@ def _key(explanation: "Explanation") -> str:
     once, twice = MARKED * explanation.effect_scale, MARKED_TWICE * explanation.effect_scale
     are = "probability is" if explanation.effect_means == "probability" else "log-odds are"
     return (
-        f"(+) speaks for {one_line(explanation.label)}, whose {are} lower by {once:g} or"
-        f" more without the word; (++) by {twice:g} or more; (-) and (--) speak against it."
+        f"(+) supports {one_line(explanation.label)}, whose {are} lower by {once:g} or"
+        f" more without the word; (++) by {twice:g} or more; (-) and (--) count against it."
     )
 
 

@@ -84,7 +84,7 @@ _row_options = stack(
         "--limit",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Keep N rows at most: whole groups, sampled by the seed, each label in proportion.",
+        help="Keep N rows at most: whole groups, sampled at random and stratified by label.",
     ),
 )
 reading_options = stack(_text_option, _label_option, _group_option, _row_options)
@@ -232,9 +232,9 @@ training_options = stack(
     click.option(
         "--overwrite",
         is_flag=True,
-        help="Replace an existing model; restart a training that was interrupted.",
+        help="Replace an existing model; restart an interrupted training.",
     ),
-    click.option("--resume", is_flag=True, help="Continue a training that was interrupted."),
+    click.option("--resume", is_flag=True, help="Continue an interrupted training."),
     click.option(
         "--family",
         "--model",

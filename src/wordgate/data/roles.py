@@ -349,7 +349,7 @@ def _infer_group(
     for column in sorted(free, key=lambda c: -c.distinct):
         if _has_shape_of_ids(column) and _purity(column, records, labels) >= _PURE:
             return _choice("group", column, _group_figures(column, records, labels))
-    return Choice("group", None, None, "no column repeats its values as an id does", given=False)
+    return Choice("group", None, None, "no column looks like a group ID", given=False)
 
 
 def _has_shape_of_ids(column: _Profile) -> bool:

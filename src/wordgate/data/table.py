@@ -102,7 +102,7 @@ class ReadReport(SourceFormat):
             several: Whether a text has several of them.
         """
         labels = "" if n_labels is None else f", {n_labels} labels"
-        labels += " (several a text)" if several else ""
+        labels += " (multi-label)" if several else ""
         name = shown(Path(self.source).name, 60)
         return [
             f"{name}: {self.n_kept:,} texts{labels}{self._dropped()}",

@@ -49,5 +49,5 @@ def audit(
             table = read_table(data, **options, labelled=False)
     table = limit_rows(table, limit, seed=0)
     copies = near_duplicates_of(table, progress)
-    with stage(progress, "Measuring what splits would leak"):
+    with stage(progress, "Measuring the leakage of splits"):
         return audit_table(table, copies)

@@ -281,7 +281,7 @@ def _families(
         if vectors is None and FAMILIES[family].vectors == "required":
             left_out.append(
                 f"Left out: {family}, which averages word vectors: give some by --vectors;"
-                " 'wordgate vectors distill' makes some for your own words."
+                " 'wordgate vectors distill' makes some for your vocabulary."
             )
             continue
         families.append(family)

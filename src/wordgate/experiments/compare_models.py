@@ -205,7 +205,7 @@ def compare_models(
         test = replace(rows[0].dataset, groups=groups)
         evaluator = Evaluator(test, first.labels, first.config.seed)
         known = _known(rows)
-        with stage(shown, "Evaluating, with groups resampled for intervals"):
+        with stage(shown, "Evaluating, with bootstrap intervals by group"):
             judged: list[JudgedModel] = _judge(evaluator, outputs)
             unseen: list[JudgedModel] | list[None] = [None] * len(names)
             if known is not None and 0 < known.sum() < len(known):

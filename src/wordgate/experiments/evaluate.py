@@ -159,7 +159,7 @@ def evaluate(
         with stage(shown, f"Predicting {len(rows.dataset):,} texts"):
             output = predicted(predictor, rows.dataset.texts)
         known, seen, unseen = rows.known, rows.seen, None
-        with stage(shown, "Evaluating, with groups resampled for intervals"):
+        with stage(shown, "Evaluating, with bootstrap intervals by group"):
             scores = evaluator.scores(output)
             if known is not None and seen is not None and 0 < seen.rows < seen.n:
                 unseen = evaluator.part(~known).scores(output.part(~known))

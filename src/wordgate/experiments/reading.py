@@ -217,7 +217,7 @@ def _read_like(
 
 def near_duplicates_of(table: Table, progress: Progress) -> NearDuplicates:
     """Find the near duplicates among the texts of a table, and say that they are looked for."""
-    with stage(progress, f"Looking for near copies among {len(table):,} texts"):
+    with stage(progress, f"Finding near duplicates among {len(table):,} texts"):
         return find_near_duplicates(table.bodies, table.groups)
 
 
@@ -466,7 +466,7 @@ def read_unlabelled(
         progress.detail("\n".join(["", "texts without labels:", *read.reading.lines()]))
         texts += read.texts
         groups += read.named_groups() or [""] * len(read)
-    with stage(progress, f"Looking for near copies among {len(table) + len(texts):,} texts"):
+    with stage(progress, f"Finding near duplicates among {len(table) + len(texts):,} texts"):
         return Unlabelled.beside(table.texts, table.named_groups(), texts, groups)
 
 

@@ -319,7 +319,7 @@ def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taugh
     if vectors is None and needing:
         raise SettingsError(
             f"{_models(needing)} average word vectors, and there are none: give some by --vectors;"
-            " 'wordgate vectors distill' makes some for your own words"
+            " 'wordgate vectors distill' makes some for your vocabulary"
         )
 
 

@@ -372,7 +372,7 @@ def _test(calibrated: Calibrated, prepared: Prepared) -> _Tested:
     test, progress = prepared.splits.test, prepared.context.progress
     with stage(progress, f"Predicting {len(test):,} test texts"):
         uncalibrated = calibrated.fitted.model.log_proba(test.texts)
-    with stage(progress, "Evaluating, with groups resampled for intervals"):
+    with stage(progress, "Evaluating, with bootstrap intervals by group"):
         output = calibrated.calibrate(uncalibrated)
         decides = test.multilabel or output.thresholds is not None  # and not the most probable
         return _Tested(

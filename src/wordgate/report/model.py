@@ -74,7 +74,7 @@ def model_page(
         title=f"{family_name(config.family)} on {source_name(str(config.data.get('source')))}",
         verdict=verdict(config.family, metrics),
         outcome=proven or "",
-        badge={"better": "Better", "worse": "Worse"}.get(proven or "", "Not proven better"),
+        badge={"better": "Better", "worse": "Worse"}.get(proven or "", "No significant gain"),
         warnings=[*([leak] if is_loud else []), *metrics.split.warnings],
         sentences=[*metrics.remarks, *metrics.sentences("teacher", "vectors")],
         headline=_headline(metrics),
