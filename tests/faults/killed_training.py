@@ -230,10 +230,15 @@ def checkpoint_left(*, is_new):
     return f"of {updates} updates, where {board[KEPT]} or {board[BEGUN]} were kept"
 
 
+def is_kept():
+    """Tell whether a killed training has left something to go on with."""
+    return Path("m.checkpoint").exists() or Path("m.baseline").exists()
+
+
 def finish(data, old):
     """Go on to the end by what is there, as the messages say."""
     options = {"overwrite": old}
-    if Path("m.checkpoint").exists() or Path("m.baseline").exists():
+    if is_kept():
         options["resume"] = True
     elif bundle_hash() is not None and Path("state").exists():
         return
@@ -274,7 +279,7 @@ def killed_often(data, chance, measures, kills):
         if found is None:  # it was faster than its killer: another one, then
             return killed_often(data, chance, measures, kills)
         left.append(found)
-        child = start(data, resume=Path("m.checkpoint").exists())
+        child = start(data, resume=is_kept())
     assert os.waitpid(child, 0)[1] == 0, "it can't be resumed"
     writing, kept = zip(*left, strict=True)
     return {"aim": "often", "writing": writing, "kept": kept}
