@@ -86,9 +86,7 @@ def test_a_named_user_column_groups_whatever_its_labels(write):
 def test_ids_that_never_or_always_repeat_are_no_groups(write, ids):
     rows = [(i, label, words) for i, (_, _, label, words) in zip(ids, tickets(), strict=True)]
     path = write("a.csv", csv_of(rows, header=["id", "label", "text"]))
-    assert read_table(path).reading.lines()[4] == (
-        "group: none (no column looks like a group ID)"
-    )
+    assert read_table(path).reading.lines()[4] == ("group: none (no column looks like a group ID)")
 
 
 def test_a_row_without_a_group_is_a_group_of_its_own(write):
