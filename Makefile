@@ -190,4 +190,4 @@ $(VENV)/.dev: $(VENV)/.train
 	touch $@
 
 clean:
-	rm -rf docs/_build $(VENV) .venv-lock .venv-keras .venv-keras-torch .venv-gensim .venv-fasttext .venv-schemathesis
+	rm -rf docs/_build docs/jupyter_execute $(VENV) .venv-lock .venv-keras .venv-keras-torch .venv-gensim .venv-fasttext .venv-schemathesis
