@@ -42,7 +42,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRun:
     """What is known before the model is fitted: so the time limit knows what it took.
 
     Attributes:
@@ -72,7 +72,7 @@ class Prepared:
     context: RunContext
 
 
-def prepare(table: Table, plan: Plan, clock: Clock) -> Prepared:
+def prepare(table: Table, plan: Plan, clock: Clock) -> PreparedRun:
     """Split and audit the rows, and fit the baselines.
 
     Args:
@@ -104,7 +104,7 @@ def prepare(table: Table, plan: Plan, clock: Clock) -> Prepared:
     majority = majority_output(splits.train, evaluator)
     majority_scores = evaluator.scores(majority)
     baseline = _fit_baseline(splits, majority_scores, plan, context)
-    return Prepared(
+    return PreparedRun(
         table=table,
         splits=splits,
         facts=facts,

@@ -49,7 +49,7 @@ from wordgate.experiments.metrics import (
     vector_facts,
 )
 from wordgate.experiments.options import DataOptions
-from wordgate.experiments.preparation import Plan, Prepared, prepare
+from wordgate.experiments.preparation import Plan, PreparedRun, prepare
 from wordgate.experiments.reading import ReadingOptions
 from wordgate.experiments.resolving import (
     as_names,
@@ -367,7 +367,7 @@ class _Tested:
     coverage: Sequence[CoveragePoint] | None
 
 
-def _test(calibrated: Calibrated, prepared: Prepared) -> _Tested:
+def _test(calibrated: Calibrated, prepared: PreparedRun) -> _Tested:
     """Predict the test rows, and evaluate the predictions."""
     test, progress = prepared.splits.test, prepared.context.progress
     with stage(progress, f"Predicting {len(test):,} test texts"):
@@ -383,7 +383,7 @@ def _test(calibrated: Calibrated, prepared: Prepared) -> _Tested:
         )
 
 
-def _results(tested: _Tested, calibrated: Calibrated, prepared: Prepared) -> dict[str, object]:
+def _results(tested: _Tested, calibrated: Calibrated, prepared: PreparedRun) -> dict[str, object]:
     """Gather the model's scores beside those of the baselines, and how its fitting went."""
     fitted, evaluator = calibrated.fitted, prepared.evaluator
     # A model of the family count is itself what others have to beat.
@@ -407,7 +407,7 @@ def _results(tested: _Tested, calibrated: Calibrated, prepared: Prepared) -> dic
 
 
 def _threshold_gain(
-    tested: _Tested, calibrated: Calibrated, prepared: Prepared, plan: Plan
+    tested: _Tested, calibrated: Calibrated, prepared: PreparedRun, plan: Plan
 ) -> ThresholdGain | None:
     """Measure what the thresholds gain against 0.5; None if none were chosen."""
     splits, chosen = prepared.splits, calibrated.thresholds
@@ -426,7 +426,7 @@ def _threshold_gain(
 
 
 def _analyse(
-    tested: _Tested, by_folds: ModelOutput | None, prepared: Prepared, plan: Plan
+    tested: _Tested, by_folds: ModelOutput | None, prepared: PreparedRun, plan: Plan
 ) -> ErrorAnalysis | MultilabelAnalysis:
     """Analyse the errors.
 
