@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from wordgate.errors import DataError
 from wordgate.evaluation.metrics import LOG_EPSILON, check_predictions, mean_log_loss
-from wordgate.evaluation.multilabel import binary_log_loss, check_multilabel, log_complement
+from wordgate.evaluation.multilabel import binary_log_loss, check_multilabel, log_odds
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 N_BINS = 15
@@ -139,7 +139,7 @@ def _binary_loss(
     log_proba: NDArray[np.float64], targets: NDArray[np.int64]
 ) -> Callable[[float], float]:
     """Do the same where each label stands by itself, summed over rows and labels."""
-    logits = np.clip(log_proba - log_complement(log_proba), LOG_EPSILON, -LOG_EPSILON)
+    logits = np.clip(log_odds(log_proba), LOG_EPSILON, -LOG_EPSILON)
     against_truth = np.where(targets, -logits, logits)
 
     def loss(scale: float) -> float:
@@ -172,8 +172,7 @@ def apply_temperature(
     if temperature == 1.0:
         return log_proba
     if multilabel:
-        logits = log_proba - log_complement(log_proba)
-        return np.asarray(-np.logaddexp(0.0, -logits / temperature))
+        return np.asarray(-np.logaddexp(0.0, -log_odds(log_proba) / temperature))
     scaled = (log_proba - log_proba.max(axis=1, keepdims=True)) / temperature
     return np.asarray(scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True)))
 

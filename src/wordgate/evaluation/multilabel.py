@@ -111,6 +111,11 @@ def log_complement(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.log(-np.expm1(np.minimum(log_proba, -_SMALLEST))))
 
 
+def log_odds(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute log p - log(1 - p), the logit of each probability, from log p; of the same shape."""
+    return log_proba - log_complement(log_proba)
+
+
 def given_labels(
     log_proba: NDArray[np.float64], thresholds: NDArray[np.float64] | None = None
 ) -> NDArray[np.bool_]:

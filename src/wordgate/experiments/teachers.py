@@ -19,7 +19,7 @@ from wordgate.data.labels import match_labels
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature
-from wordgate.evaluation.multilabel import log_complement
+from wordgate.evaluation.multilabel import log_odds
 from wordgate.experiments.distill import LONGEST_WORD, further_words, write_word_vectors
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
 from wordgate.experiments.resuming import TEACHER_VECTORS, TeacherCache
@@ -109,7 +109,7 @@ class MeanTeacher:
         multilabel = self.teachers[0].multilabel
         found = [teacher.log_proba(texts) for teacher in self.teachers]
         if multilabel:
-            found = [log_proba - log_complement(log_proba) for log_proba in found]
+            found = [log_odds(log_proba) for log_proba in found]
         return class_log_proba(np.mean(found, axis=0), multilabel)
 
 

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from wordgate.bundle.config import Config
 from wordgate.errors import SettingsError, near_miss
+from wordgate.evaluation.multilabel import DEFAULT_THRESHOLD
 from wordgate.runtime.display import brief
 
 Threshold = float | Mapping[str, float]
 """One for every label, or by label."""
 Answer = str | None | tuple[str, ...]
 """A text's label, None where it has none; or its labels, the most probable first."""
-
-DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from wordgate.evaluation.calibration import apply_temperature
-from wordgate.evaluation.multilabel import log_complement
+from wordgate.evaluation.multilabel import log_odds
 from wordgate.models.average import AverageModel
 from wordgate.models.base import Model
 from wordgate.models.count import CountModel
@@ -374,7 +374,7 @@ def explain_label(
     parts = _predicted(model, temperature, text, multilabel=True)
     whole, labels = np.exp(parts.whole), rule.labels
     column = int(whole[0].argmax()) if label is None else labels.index(label)
-    effects = _log_odds(parts.whole) - _log_odds(parts.without)
+    effects = log_odds(parts.whole) - log_odds(parts.without)
     (given,) = rule.answers(whole)
     assert isinstance(given, tuple)  # noqa: S101 - as the rule is of several labels
     return LabelExplanation(
@@ -405,10 +405,6 @@ def _predicted(
     found = (model.log_proba([text]), shown.log_proba, parsed.occluded_log_proba())
     whole, after, without = (apply_temperature(one, temperature, multilabel) for one in found)
     return _Predicted(parsed, shown, whole, after, without)
-
-
-def _log_odds(log_proba: Numbers) -> Numbers:
-    return log_proba - log_complement(log_proba)
 
 
 def _facts(

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError
-from wordgate.evaluation.metrics import LOG_EPSILON, Epoch
+from wordgate.evaluation.metrics import Epoch
+from wordgate.evaluation.multilabel import binary_log_loss, given_labels
 from wordgate.models.base import Model
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
@@ -200,16 +201,8 @@ def validation_scores(
     if targets.ndim == 1:
         accuracy = float((log_proba.argmax(axis=1) == targets).mean())
         return accuracy, -float(log_proba[np.arange(len(targets)), targets].mean())
-    borne = targets == 1
-    accuracy = float((given_labels(log_proba) == borne).all(axis=1).mean())
-    with np.errstate(divide="ignore"):
-        of_truth = np.where(borne, log_proba, np.log(-np.expm1(log_proba)))
-    return accuracy, -float(np.maximum(of_truth, LOG_EPSILON).mean())
-
-
-def given_labels(log_proba: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which labels have a probability of 0.5 or more, bool [n, labels]."""
-    return np.asarray(np.exp(log_proba) >= 0.5)
+    accuracy = float((given_labels(log_proba) == targets).all(axis=1).mean())
+    return accuracy, binary_log_loss(targets, log_proba)
 
 
 def run_config(

@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from wordgate.evaluation.metrics import Epoch, macro_f1
+from wordgate.evaluation.multilabel import given_labels
 from wordgate.runtime.cpu import prefetch
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.progress import ProgressBar, beating
 from wordgate.training.checkpoint import Checkpoint, TrainingState
-from wordgate.training.fitting import TIME_LIMIT, RunContext, given_labels, validation_scores
+from wordgate.training.fitting import TIME_LIMIT, RunContext, validation_scores
 from wordgate.training.protocol import SnapshotT, TrainingPlan
 
 EVALUATED_TEXTS_PER_SECOND = 4000.0
