@@ -29,10 +29,12 @@ from wordgate.models.base import (
 from wordgate.models.int8 import int8_arrays, restore_int8, round_to_int8
 from wordgate.models.lstm_forward import (
     NUMPY,
+    ArrayT,
     Direction,
     LSTMForward,
+    LSTMWeights,
+    NumpyLSTMForward,
     check_kernel,
-    make_lstm_forward,
 )
 from wordgate.runtime.cpu import SINGLE_THREADED_BLAS, choose_threads, parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
@@ -101,23 +103,17 @@ class Network:
         return replace(self, embedding=round_to_int8(self.embedding), int8=True)
 
     def computed_by(self, kernel: str) -> "Network":
-        """Give the same network, computed by another kernel; see `make_lstm_forward` for errors."""
+        """Give the same network, computed by another kernel; see `with_kernel` for errors."""
         network = replace(self, kernel=kernel)
         network._forward_passes  # noqa: B018 - what can't compute fails here
         return network
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Name all arrays."""
-        arrays = {
+        return {
             **int8_arrays("embedding", self.embedding, int8=self.int8),
-            "output.weights": self.output_weights,
-            "output.bias": self.output_bias,
+            **named_layers(self.directions, self.output_weights, self.output_bias),
         }
-        for name, direction in zip(DIRECTIONS, self.directions, strict=False):
-            arrays[f"{name}.input_weights"] = direction.input_weights
-            arrays[f"{name}.hidden_weights"] = direction.hidden_weights
-            arrays[f"{name}.bias"] = direction.bias
-        return arrays
 
     def log_proba(
         self, encoded: EncodedTexts, *, threads: int | None = None
@@ -147,10 +143,13 @@ class Network:
 
     @cached_property
     def _forward_passes(self) -> tuple[LSTMForward, ...]:
-        return tuple(
-            make_lstm_forward(self.kernel, self.embedding, direction)
-            for direction in self.directions
-        )
+        check_kernel(self.kernel)
+        if self.kernel == NUMPY:
+            return tuple(NumpyLSTMForward(self.embedding, each) for each in self.directions)
+        from wordgate.models.lstm_compiled import CompiledLSTMForward, layout_for
+
+        layout = layout_for(self.kernel)
+        return tuple(CompiledLSTMForward(self.embedding, each, layout) for each in self.directions)
 
     def _logits(self, batch: PaddedBatch) -> Floats:
         """Score a batch whose longest text comes first: float32 [batch, classes]."""
@@ -162,6 +161,16 @@ class Network:
             pooled += one.pooled_states(_reversed(ids, lengths), lengths, self.pooling)
         logits: Floats = np.hstack(pooled) @ self.output_weights.T + self.output_bias
         return logits
+
+
+def named_layers(
+    directions: Sequence[LSTMWeights[ArrayT]], output_weights: ArrayT, output_bias: ArrayT
+) -> dict[str, ArrayT]:
+    """Name all weights but the word vectors, as checkpoints and saved models do."""
+    named = {"output.weights": output_weights, "output.bias": output_bias}
+    for name, direction in zip(DIRECTIONS, directions, strict=False):
+        named |= {f"{name}.{own}": array for own, array in vars(direction).items()}
+    return named
 
 
 def _reversed(ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:

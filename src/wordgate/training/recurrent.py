@@ -15,7 +15,7 @@ slower, and exact.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -23,22 +23,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import embedding, linear
 
-from wordgate.models.lstm import DIRECTIONS
+from wordgate.models.lstm import named_layers
+from wordgate.models.lstm_forward import LSTMWeights
 
-
-@dataclass
-class DirectionWeights:
-    """One LSTM's weights, gates in torch's order (input, forget, cell, output).
-
-    Attributes:
-        input_weights: float32 [4 * hidden, embedding].
-        hidden_weights: float32 [4 * hidden, hidden].
-        bias: float32 [4 * hidden].
-    """
-
-    input_weights: Tensor
-    hidden_weights: Tensor
-    bias: Tensor
+DirectionWeights: TypeAlias = LSTMWeights[Tensor]
 
 
 @dataclass
@@ -57,12 +45,7 @@ class Weights:
 
     def named(self) -> dict[str, Tensor]:
         """Name the weights as the network that predicts does."""
-        named = {"output.weights": self.output_weights, "output.bias": self.output_bias}
-        for name, direction in zip(DIRECTIONS, self.directions, strict=False):
-            named[f"{name}.input_weights"] = direction.input_weights
-            named[f"{name}.hidden_weights"] = direction.hidden_weights
-            named[f"{name}.bias"] = direction.bias
-        return named
+        return named_layers(self.directions, self.output_weights, self.output_bias)
 
 
 @dataclass(frozen=True)
