@@ -7,7 +7,7 @@ import pytest
 
 from wordgate.errors import BundleError
 from wordgate.models.average import AverageModel, OutputLayer, averages
-from wordgate.models.families import model_from_state
+from wordgate.models.base import model_from_state
 from wordgate.text.encoder import TextEncoder
 
 TEXTS = ["a good day", "a bad day", "good good", "", "unheard of"]

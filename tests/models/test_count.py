@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from wordgate.errors import BundleError
+from wordgate.models.base import model_from_state
 from wordgate.models.count import ABSENT_LOGIT, CountModel
-from wordgate.models.families import model_from_state
 from wordgate.text.ngrams import NgramVectorizer
 
 CONFIG = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wordgate.errors import BundleError
-from wordgate.models.families import model_from_state
+from wordgate.models.base import model_from_state
 from wordgate.models.lstm import LSTMModel, Network
 from wordgate.models.lstm_forward import Direction
 from wordgate.text.encoder import TextEncoder

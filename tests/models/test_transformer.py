@@ -11,7 +11,7 @@ import pytest
 
 import wordgate
 from wordgate.errors import BundleError, MissingExtraError
-from wordgate.models.families import model_from_state
+from wordgate.models.base import model_from_state
 
 pytest.importorskip("transformers", reason="needs the extra 'transformer'")
 

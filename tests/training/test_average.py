@@ -11,7 +11,7 @@ import pytest
 
 from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError, SettingsError
-from wordgate.models.families import model_from_state
+from wordgate.models.base import model_from_state
 from wordgate.runtime.progress import Silent
 from wordgate.training import average
 from wordgate.training.families import fit

@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from wordgate.data.dataset import Dataset
 from wordgate.data.demo import demo_corpus
 from wordgate.errors import DataError
-from wordgate.models.families import model_from_state
+from wordgate.models.base import model_from_state
 from wordgate.runtime.progress import Silent
 from wordgate.text import ngrams
 from wordgate.text.ngrams import NgramVectorizer

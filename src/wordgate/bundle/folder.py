@@ -44,8 +44,7 @@ from wordgate.bundle.config import SCHEMA_VERSION, SKETCHED, Config
 from wordgate.bundle.metrics import AnyMetrics, read_metrics
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError, address_message
-from wordgate.models.base import Model
-from wordgate.models.families import model_from_state
+from wordgate.models.base import Model, model_from_state
 from wordgate.runtime.cpu import choose_threads
 from wordgate.runtime.display import shown
 from wordgate.storage.files import check_folder, write_folder

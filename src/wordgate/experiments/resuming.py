@@ -21,8 +21,7 @@ from wordgate.evaluation.comparison import COMPARED
 from wordgate.evaluation.metrics import Epoch
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.families import FAMILIES
-from wordgate.models.base import Model
-from wordgate.models.families import model_from_state
+from wordgate.models.base import Model, model_from_state
 from wordgate.runtime.progress import Progress
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,

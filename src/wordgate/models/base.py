@@ -6,7 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.errors import BundleError
+from wordgate.errors import BundleError, did_you_mean
+from wordgate.families import FAMILIES, imported
 from wordgate.text.encoder import TextEncoder
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -37,6 +38,21 @@ class Model(Protocol):
 
     def with_threads(self, threads: int | None) -> "Model":
         """Let it predict in so many threads, as for `choose_threads`; some have one in any case."""
+
+
+def model_from_state(family: str, description: Description, arrays: Arrays) -> Model:
+    """Build a model of any family from what its `state` gave.
+
+    Raises:
+        BundleError: The family is unknown, or the state is incomplete or doesn't fit together.
+    """
+    if family not in FAMILIES:
+        raise BundleError(f"no family of models '{family}'{did_you_mean(family, FAMILIES)}")
+    if not isinstance(description, Mapping):
+        found = f"a {type(description).__name__}"
+        raise BundleError(f"the model's description is {found}, not an object of named parts")
+    model: Model = imported(FAMILIES[family].load)(dict(description), dict(arrays))
+    return model
 
 
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
