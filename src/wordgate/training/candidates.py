@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from wordgate.models.base import Model
 from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.checkpoint import (
@@ -19,9 +20,10 @@ from wordgate.training.checkpoint import (
     TrainingState,
     count_earlier_candidates,
 )
-from wordgate.training.fitting import TIME_LIMIT, FitData, RunContext, run_config
+from wordgate.training.fitting import TIME_LIMIT, FitData, Fitted, RunContext, run_config
 from wordgate.training.loop import EarlyStopping, TrainingLoop
 from wordgate.training.protocol import ModelTrainer, SnapshotT
+from wordgate.vectors.lookup import VocabularyCoverage
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,31 @@ class Trained(Generic[SnapshotT]):
     def scores(self) -> list[float]:
         """Give the score of each candidate's best epoch."""
         return [self.early_stopping.score(each.best) for each in self.candidates]
+
+    def fitted(
+        self,
+        model: Model,
+        position: int,
+        remarks: Sequence[str],
+        coverage: VocabularyCoverage | None = None,
+        settings: Settings | None = None,
+    ) -> Fitted:
+        """Give the model of the candidate at a position with how it got there, as `Fitted` has it.
+
+        What a user should know of the training comes behind the remarks given.
+        """
+        best = self.candidates[position]
+        return Fitted(
+            model,
+            best.history,
+            best.best_epoch,
+            [*remarks, *self.remarks],
+            self.earlier_seconds,
+            self.earlier_wall_seconds,
+            self.engine,
+            coverage,
+            settings,
+        )
 
 
 def train_candidates(

@@ -10,7 +10,7 @@ from its state ends in the same bits as one that was never stopped; CUDA's sums 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Generic
@@ -141,20 +141,12 @@ class TrainingState(Generic[SnapshotT]):
     def facts(self) -> dict[str, Any]:
         """Give all the rest as plain JSON values."""
         return {
-            "epoch": self.epoch,
-            "batch": self.batch,
+            **{name: getattr(self, name) for name in _OWN_FACTS},
             "running": asdict(self.running),
-            "history": [asdict(epoch) for epoch in self.history],
-            "best_epoch": self.best_epoch,
-            "improved_epoch": self.improved_epoch,
-            "seconds": self.seconds,
-            "wall_seconds": self.wall_seconds,
+            "history": _plain(self.history),
             "updates": self.trainer.updates,
             "earlier": [
-                {
-                    "history": [asdict(epoch) for epoch in each.history],
-                    "best_epoch": each.best_epoch,
-                }
+                {"history": _plain(each.history), "best_epoch": each.best_epoch}
                 for each in self.earlier
             ],
         }
@@ -175,10 +167,8 @@ class TrainingState(Generic[SnapshotT]):
         if len(kept.earlier) != self.position:
             raise ValueError(f"{len(kept.earlier)} candidates come before this one")
         self.trainer.restore(arrays, kept.updates)
-        self.epoch, self.batch, self.running = kept.epoch, kept.batch, kept.running
-        self.history, self.seconds = kept.history, kept.seconds
-        self.wall_seconds = kept.wall_seconds
-        self.best_epoch, self.improved_epoch = kept.best_epoch, kept.improved_epoch
+        for name in _OWN_FACTS:
+            setattr(self, name, getattr(kept, name))
         self.best = None
         if kept.best_epoch:
             best, expected = _below(_BEST, arrays), self.trainer.snapshot().arrays()
@@ -193,6 +183,10 @@ class TrainingState(Generic[SnapshotT]):
             )
             for i, each in enumerate(kept.earlier)
         ]
+
+
+def _plain(history: Sequence[Epoch]) -> list[dict[str, Any]]:
+    return [asdict(epoch) for epoch in history]
 
 
 def _below(prefix: str, arrays: FloatArrays) -> FloatArrays:
@@ -228,6 +222,10 @@ class _StateFacts(BaseModel):
     wall_seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
     updates: NonNegativeInt
     earlier: list[_CandidateFacts]
+
+
+_OWN_FACTS = [name for name in _StateFacts.model_fields if name not in ("updates", "earlier")]
+"""The names of facts that are fields of the state itself."""
 
 
 def _checked(facts: Mapping[str, Any]) -> _StateFacts:

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -42,14 +43,13 @@ def fit(family: str, data: FitData, settings: Settings, context: RunContext) -> 
     known = FAMILIES[family]
     if known.vectors == "required" and data.vectors is None:
         raise SettingsError(f"{family} averages word vectors, and there are none")
-    fitted: Fitted
+    threads: AbstractContextManager[object] = nullcontext()
     if known.uses_torch:
-        load_torch(context.progress)
-    if known.cpu_alone:
-        fitted = imported(known.fit)(data, settings, context)
-        return fitted
-    with torch_threads(load_torch(context.progress), context.threads):
-        fitted = imported(known.fit)(data, settings, context)
+        torch = load_torch(context.progress)
+        if not known.cpu_alone:
+            threads = torch_threads(torch, context.threads)
+    with threads:
+        fitted: Fitted = imported(known.fit)(data, settings, context)
     return fitted
 
 

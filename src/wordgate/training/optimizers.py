@@ -273,52 +273,55 @@ class WeightAverage:
         return {f"average.{name}": tensor for name, tensor in self.average.items()}
 
 
+def tensor_arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
+    """Give tensors as arrays; on a processor, of the same memory."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+
+
 def optimizer_arrays(
-    optimizer: torch.optim.Optimizer, names: Sequence[str]
+    weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
 ) -> dict[str, NDArray[np.float32]]:
-    """Name the moments of one of torch's Adams; zeros for weights that have not moved.
+    """Name weights and their moments in one of torch's Adams; zeros for those that never moved.
 
     Args:
+        weights: The weights by their names, in the optimizer's order.
         optimizer: The optimizer.
-        names: The names of its weights, in its order.
     """
-    arrays = {}
-    for name, weight in zip(names, _parameters(optimizer), strict=True):
-        moments = optimizer.state.get(weight, {})
-        for kept, theirs in _MOMENTS.items():
-            tensor = moments.get(theirs, torch.zeros_like(weight))
-            arrays[f"{name}.{kept}"] = tensor.detach().cpu().numpy()
-    return arrays
+    moments = {
+        f"{name}.{kept}": optimizer.state.get(weight, {}).get(theirs, torch.zeros_like(weight))
+        for name, weight in weights.items()
+        for kept, theirs in _MOMENTS.items()
+    }
+    return tensor_arrays({**weights, **moments})
 
 
+@torch.no_grad()
 def restore_optimizer(
+    weights: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
-    names: Sequence[str],
     arrays: Mapping[str, NDArray[np.float32]],
     updates: int,
 ) -> None:
-    """Give one of torch's Adams the moments that `optimizer_arrays` gave.
+    """Give weights and their moments the values that `optimizer_arrays` gave.
 
     Args:
+        weights: The weights by their names, in the optimizer's order.
         optimizer: The optimizer.
-        names: The names of its weights, in its order.
-        arrays: The moments, and perhaps others.
+        arrays: The values, and perhaps others.
         updates: How many updates were made.
 
     Raises:
         KeyError, ValueError: They are of other weights, or incomplete.
     """
     state = {}
-    for number, (name, weight) in enumerate(zip(names, _parameters(optimizer), strict=True)):
-        moments = {}
-        for kept, theirs in _MOMENTS.items():
-            array = arrays[f"{name}.{kept}"]
-            check_array(f"{name}.{kept}", array, weight.detach().cpu().numpy())
-            moments[theirs] = torch.from_numpy(array.copy())
+    for number, (name, array) in enumerate(tensor_arrays(weights).items()):
+        for own in (name, *(f"{name}.{kept}" for kept in _MOMENTS)):
+            check_array(own, arrays[own], array)
+        weights[name].copy_(torch.from_numpy(arrays[name]))
+        moments = {
+            theirs: torch.from_numpy(arrays[f"{name}.{kept}"].copy())
+            for kept, theirs in _MOMENTS.items()
+        }
         state[number] = {"step": torch.tensor(float(updates)), **moments}
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    return [weight for group in optimizer.param_groups for weight in group["params"]]

@@ -230,21 +230,13 @@ def _pool(states: Tensor, lengths: Tensor, pooling: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Packing:
-    """Where the tokens of a batch go when they are laid end to end, step by step.
+    """Where the tokens of a batch go when they are laid end to end, step by step."""
 
-    Attributes:
-        order: int64 [batch], the texts, longest first.
-        text: int64 [total], each token's text: a place in `order`.
-        step: int64 [total], each token's place in its text.
-        counts: How many texts read at each step; the sum is ``total``.
-        earlier: int64 [total - those of the first step], where the token before each token is.
-    """
-
-    order: NDArray[np.int64]
-    text: NDArray[np.int64]
-    step: NDArray[np.int64]
-    counts: tuple[int, ...]
-    earlier: NDArray[np.int64]
+    order: NDArray[np.int64]  # [batch], the texts, longest first
+    text: NDArray[np.int64]  # [total], each token's text: a place in `order`
+    step: NDArray[np.int64]  # [total], each token's place in its text
+    counts: tuple[int, ...]  # how many texts read at each step; the sum is ``total``
+    earlier: NDArray[np.int64]  # [total - counts[0]], where the token before each token is
 
     @classmethod
     def of(cls, lengths: NDArray[np.int64]) -> "Packing":

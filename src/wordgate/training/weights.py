@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wordgate.data.dataset import Dataset
 from wordgate.errors import DataError, SettingsError, did_you_mean
 from wordgate.settings import Settings
-from wordgate.training.fitting import FitData
+from wordgate.training.fitting import FitData, prior_log_odds
 
 LARGEST_POSITIVE_WEIGHT = 100.0
 """Of the texts that bear one of several labels: more would leave updates to a text or two."""
@@ -100,6 +100,13 @@ def mean_one(train: Dataset) -> NDArray[np.float32] | None:
     if train.weights is None:
         return None
     return np.asarray(train.weights / train.weights.mean(dtype=np.float64), np.float32)
+
+
+def label_log_odds(data: FitData) -> NDArray[np.float64] | None:
+    """Estimate how frequent labels are, see `prior_log_odds`; None for one label a text."""
+    if not data.multilabel:
+        return None
+    return prior_log_odds(data.train.to_learn, mean_one(data.train))
 
 
 def loss_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np.float64] | None:
