@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from wordgate.bundle.card import model_card
 from wordgate.bundle.folder import Bundle, BundleFolder, write_bundle
 from wordgate.bundle.metrics import (
     Metrics,
@@ -20,6 +19,7 @@ from wordgate.bundle.metrics import (
     metrics_schema,
     read_metrics,
 )
+from wordgate.bundle.summary import model_card
 from wordgate.evaluation.calibration import TemperatureScaling
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.multilabel import evaluate_multilabel

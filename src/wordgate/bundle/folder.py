@@ -39,9 +39,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as dump_arrays
 
-from wordgate.bundle.card import model_card
 from wordgate.bundle.config import SCHEMA_VERSION, SKETCHED, Config
 from wordgate.bundle.metrics import AnyMetrics, read_metrics
+from wordgate.bundle.summary import model_card
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import BundleError, WordgateError, address_message
 from wordgate.models.base import Model, model_from_state

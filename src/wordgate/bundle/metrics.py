@@ -13,7 +13,27 @@ from wordgate.evaluation.thresholds import ThresholdGain
 from wordgate.vectors.lookup import VocabularyCoverage
 
 
-class Baseline(BaseModel, frozen=True, extra="forbid"):
+class ComparedResult(BaseModel, frozen=True, extra="forbid"):
+    """A result with the score by which models are compared: accuracy, or micro F1."""
+
+    _MAIN: ClassVar = "accuracy"
+
+    @property
+    def main(self) -> float | None:
+        """Return the score by which models are compared."""
+        score: float | None = getattr(self, self._MAIN)
+        return score
+
+
+class MultilabelResult(ComparedResult, frozen=True, extra="forbid"):
+    """A result with several labels per text."""
+
+    _MAIN: ClassVar = "micro_f1"
+
+    micro_f1: float | None
+
+
+class Baseline(ComparedResult, frozen=True, extra="forbid"):
     """A baseline, fitted and evaluated on the same split."""
 
     accuracy: float
@@ -21,21 +41,9 @@ class Baseline(BaseModel, frozen=True, extra="forbid"):
     log_loss: float
     train_seconds: float
 
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.accuracy
 
-
-class MultilabelBaseline(Baseline, frozen=True, extra="forbid"):
+class MultilabelBaseline(MultilabelResult, Baseline, frozen=True, extra="forbid"):
     """A baseline of a model of several labels per text."""
-
-    micro_f1: float | None
-
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.micro_f1
 
 
 class Baselines(BaseModel, frozen=True, extra="forbid"):
@@ -119,18 +127,13 @@ class SplitFacts(BaseModel, frozen=True, extra="forbid"):
         )
 
 
-class FoldScores(BaseModel, frozen=True, extra="forbid"):
+class FoldScores(ComparedResult, frozen=True, extra="forbid"):
     """One model of a cross-validation, tested on the fold that it was not trained on."""
 
     n_train: int = Field(description="validation rows included")
     n_test: int
     accuracy: float
     macro_f1: float | None
-
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.accuracy
 
 
 class CrossValidation(BaseModel, frozen=True, extra="forbid"):
@@ -150,15 +153,8 @@ class CrossValidation(BaseModel, frozen=True, extra="forbid"):
         return MainScore("accuracy", self.accuracy, self.interval)
 
 
-class MultilabelFoldScores(FoldScores, frozen=True, extra="forbid"):
+class MultilabelFoldScores(MultilabelResult, FoldScores, frozen=True, extra="forbid"):
     """One model of a cross-validation with several labels per text."""
-
-    micro_f1: float | None
-
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.micro_f1
 
 
 class MultilabelCrossValidation(BaseModel, frozen=True, extra="forbid"):
@@ -194,7 +190,7 @@ class VectorFacts(VocabularyCoverage):
         )
 
 
-class TeacherFacts(BaseModel, frozen=True, extra="forbid"):
+class TeacherFacts(ComparedResult, frozen=True, extra="forbid"):
     """The teacher of the model, its scores on the test rows, and the difference to the model."""
 
     _LABEL: ClassVar = "label"
@@ -227,26 +223,14 @@ class TeacherFacts(BaseModel, frozen=True, extra="forbid"):
             f" {self._LABEL} for {self.agreement:.1%} of the test rows."
         )
 
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.accuracy
-
     def _score(self) -> str:
         return f"accuracy {self.accuracy:.3f}"
 
 
-class MultilabelTeacherFacts(TeacherFacts, frozen=True, extra="forbid"):
+class MultilabelTeacherFacts(MultilabelResult, TeacherFacts, frozen=True, extra="forbid"):
     """The teacher of a model of several labels per text; the difference is of micro F1."""
 
     _LABEL: ClassVar = "labels"
-
-    micro_f1: float | None
-
-    @property
-    def main(self) -> float | None:
-        """Return the score by which models are compared."""
-        return self.micro_f1
 
     def _score(self) -> str:
         return "no micro F1" if self.micro_f1 is None else f"micro F1 {self.micro_f1:.3f}"
