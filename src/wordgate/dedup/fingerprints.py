@@ -34,17 +34,11 @@ _NIBBLES = 16  # values of one minimum: four bits are kept of each
 
 @dataclass(frozen=True)
 class NearCopies:
-    """Which texts are exact or near copies of training texts.
+    """Which texts are exact or near copies of training texts."""
 
-    Attributes:
-        found: bool [texts]: those that are, or are estimated to be.
-        estimated: bool [texts]: those of them that only sketches tell.
-        false_alarms: How many of the estimated ones are to be expected to be none.
-    """
-
-    found: NDArray[np.bool_]
-    estimated: NDArray[np.bool_]
-    false_alarms: float
+    found: NDArray[np.bool_]  # bool [texts]: those that are, or are estimated to be
+    estimated: NDArray[np.bool_]  # bool [texts]: those of them that only sketches tell
+    false_alarms: float  # how many of the estimated ones are to be expected to be none
 
 
 @dataclass(frozen=True)

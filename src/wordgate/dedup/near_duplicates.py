@@ -51,21 +51,13 @@ _MOST_AT_ALL = 0.2  # ...unless it is more than this share: little data must sti
 
 @dataclass(frozen=True)
 class MergedGroups:
-    """Groups after those that duplicate each other were joined.
+    """Groups after those that duplicate each other were joined."""
 
-    Attributes:
-        groups: One group a row, the same whatever the order of the rows.
-        n_joined: Rows that now share a group with rows they didn't share one with before.
-        n_apart: Rows that still have a near copy in another group.
-        largest: Rows of the largest group.
-        largest_joined: Rows of the largest group that joining made, 0 if it made none.
-    """
-
-    groups: list[str]
-    n_joined: int
-    n_apart: int
-    largest: int
-    largest_joined: int
+    groups: list[str]  # one group a row, the same whatever the order of the rows
+    n_joined: int  # rows that now share a group with rows they didn't share one with before
+    n_apart: int  # rows that still have a near copy in another group
+    largest: int  # rows of the largest group
+    largest_joined: int  # rows of the largest group that joining made, 0 if it made none
 
 
 @dataclass(frozen=True)

@@ -84,19 +84,12 @@ def row_dots(matrix: sparse.csr_matrix, pairs: NDArray[np.int64]) -> NDArray[np.
 
 @dataclass(frozen=True)
 class _WeightedFeatures:
-    """The features of N texts, weighed by their inverse document frequency.
+    """The features of N texts, weighed by their inverse document frequency."""
 
-    Attributes:
-        used: int64 [U], the distinct features, sorted.
-        weights: float32 [U].
-        numbers: int32 [F], the features of all texts, by their positions in `used`.
-        starts: int64 [N + 1]; text i has ``numbers[starts[i]:starts[i + 1]]``.
-    """
-
-    used: NDArray[np.int64]
-    weights: NDArray[np.float32]
-    numbers: NDArray[np.int32]
-    starts: NDArray[np.int64]
+    used: NDArray[np.int64]  # int64 [U], the distinct features, sorted
+    weights: NDArray[np.float32]  # float32 [U]
+    numbers: NDArray[np.int32]  # int32 [F], the features of all texts, by their positions in `used`
+    starts: NDArray[np.int64]  # int64 [N + 1]; text i has ``numbers[starts[i]:starts[i + 1]]``
 
     @classmethod
     def of(cls, shingles: Shingles) -> _WeightedFeatures:

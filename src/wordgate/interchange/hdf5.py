@@ -33,15 +33,10 @@ _FLOAT32 = bytes.fromhex("11201f0004000000 00002000 17080017 7f000000")
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """An HDF5 file to read arrays from.
+    """An HDF5 file to read arrays from."""
 
-    Attributes:
-        file: The file, open for reading.
-        size: Its bytes: nothing is read beyond them.
-    """
-
-    file: IO[bytes]
-    size: int
+    file: IO[bytes]  # the file, open for reading
+    size: int  # its bytes: nothing is read beyond them
 
     def read(
         self, path: str, shape: tuple[int, ...], *, rows: int | None = None

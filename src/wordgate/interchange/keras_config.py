@@ -50,19 +50,12 @@ MODELS = ("Sequential", "Functional")
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer as it is described.
+    """One layer as it is described."""
 
-    Attributes:
-        kind: Its class.
-        name: What the user or Keras called it.
-        config: Its fields.
-        nodes: How it is called, in a Functional model.
-    """
-
-    kind: str
-    name: str
-    config: Mapping[str, Any]
-    nodes: Sequence[Any]
+    kind: str  # its class
+    name: str  # what the user or Keras called it
+    config: Mapping[str, Any]  # its fields
+    nodes: Sequence[Any]  # how it is called, in a Functional model
 
     def __str__(self) -> str:
         """Name it in a message."""
@@ -158,29 +151,17 @@ def _policy_of(layer: Layer) -> str:
 
 @dataclass(frozen=True)
 class KerasNetwork:
-    """The sizes of an Embedding, an LSTM and a Dense layer that follow each other.
+    """The sizes of an Embedding, an LSTM and a Dense layer that follow each other."""
 
-    Attributes:
-        words: Rows of the embedding.
-        embedding: Numbers of a word vector.
-        hidden: Units of the LSTM.
-        classes: Units of the Dense layer.
-        output: How messages name the Dense layer.
-        lstm_bias: Whether the LSTM has a bias.
-        output_bias: Whether the Dense layer has one.
-        length: Tokens of each text, if the model's input fixes them.
-        policies: The dtype policies of its layers.
-    """
-
-    words: int
-    embedding: int
-    hidden: int
-    classes: int
-    output: str
-    lstm_bias: bool
-    output_bias: bool
-    length: int | None
-    policies: frozenset[str]
+    words: int  # rows of the embedding
+    embedding: int  # numbers of a word vector
+    hidden: int  # units of the LSTM
+    classes: int  # units of the Dense layer
+    output: str  # how messages name the Dense layer
+    lstm_bias: bool  # whether the LSTM has a bias
+    output_bias: bool  # whether the Dense layer has one
+    length: int | None  # tokens of each text, if the model's input fixes them
+    policies: frozenset[str]  # the dtype policies of its layers
 
 
 def parse_config(config: Mapping[str, Any]) -> KerasNetwork:

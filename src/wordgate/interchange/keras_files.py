@@ -47,19 +47,12 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class KerasArchive:
-    """What a `.keras` file holds.
+    """What a `.keras` file holds."""
 
-    Attributes:
-        version: The version of Keras that saved it.
-        config: How the model is built.
-        weights: An HDF5 file, open for reading; it has no name on the disk.
-        weights_size: Its bytes.
-    """
-
-    version: str
-    config: Mapping[str, Any]
-    weights: IO[bytes]
-    weights_size: int
+    version: str  # the version of Keras that saved it
+    config: Mapping[str, Any]  # how the model is built
+    weights: IO[bytes]  # an HDF5 file, open for reading; it has no name on the disk
+    weights_size: int  # its bytes
 
 
 @contextmanager

@@ -33,17 +33,11 @@ _COSINES_AT_ONCE = 2**24  # 64 MB
 
 @dataclass(frozen=True)
 class _Segments:
-    """A text cut before each of its tokens.
+    """A text cut before each of its tokens."""
 
-    Attributes:
-        tokens: The tokens as the tokenizer gives them.
-        surfaces: The characters that each was made of.
-        gaps: What stands between each token and the next one, white space as a rule.
-    """
-
-    tokens: list[str]
-    surfaces: list[str]
-    gaps: list[str]
+    tokens: list[str]  # the tokens as the tokenizer gives them
+    surfaces: list[str]  # the characters that each was made of
+    gaps: list[str]  # what stands between each token and the next one, white space as a rule
 
     def text(self, chosen: Sequence[int], replaced: Mapping[int, str]) -> str:
         """Join some of the tokens, by their positions, with words in place of some of them.

@@ -41,17 +41,11 @@ class Normalizer(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A token, and the characters of the text that it was made of.
+    """A token, and the characters of the text that it was made of."""
 
-    Attributes:
-        text: The token as the tokenizer gives it.
-        start: Offset of its first character in the text, in code points.
-        end: Offset behind its last one.
-    """
-
-    text: str
-    start: int
-    end: int
+    text: str  # the token as the tokenizer gives it
+    start: int  # offset of its first character in the text, in code points
+    end: int  # offset behind its last one
 
 
 class _Traced(NamedTuple):

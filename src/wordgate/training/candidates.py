@@ -28,17 +28,11 @@ from wordgate.vectors.lookup import VocabularyCoverage
 
 @dataclass(frozen=True)
 class Candidate(Generic[SnapshotT]):
-    """A model before its first update.
+    """A model before its first update."""
 
-    Attributes:
-        trainer: Makes the updates.
-        early_stopping: Keeps its best epoch, and ends its training when it stalls.
-        announcement: Says what is about to be trained.
-    """
-
-    trainer: ModelTrainer[Any, SnapshotT]
-    early_stopping: EarlyStopping
-    announcement: str
+    trainer: ModelTrainer[Any, SnapshotT]  # makes the updates
+    early_stopping: EarlyStopping  # keeps its best epoch, and ends its training when it stalls
+    announcement: str  # says what is about to be trained
 
 
 @dataclass(frozen=True)

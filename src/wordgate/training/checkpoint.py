@@ -41,34 +41,21 @@ _BYTES_A_SECOND = 200e6
 
 @dataclass
 class RunningMetrics:
-    """Sums over the updates of an unfinished epoch.
+    """Sums over the updates of an unfinished epoch."""
 
-    Attributes:
-        loss: The sum of the texts' losses, in nats.
-        correct: How many texts were labelled right.
-        seen: How many texts there were.
-        seconds: How long it took.
-    """
-
-    loss: float = 0.0
-    correct: int = 0
-    seen: int = 0
-    seconds: float = 0.0
+    loss: float = 0.0  # the sum of the texts' losses, in nats
+    correct: int = 0  # how many texts were labelled right
+    seen: int = 0  # how many texts there were
+    seconds: float = 0.0  # how long it took
 
 
 @dataclass(frozen=True)
 class TrainedCandidate(Generic[SnapshotT]):
-    """Result of the training of one candidate.
+    """Result of the training of one candidate."""
 
-    Attributes:
-        history: Its epochs.
-        best_epoch: The number of the best one, from 1.
-        network: The network after it.
-    """
-
-    history: list[Epoch]
-    best_epoch: int
-    network: SnapshotT
+    history: list[Epoch]  # its epochs
+    best_epoch: int  # the number of the best one, from 1
+    network: SnapshotT  # the network after it
 
     @property
     def best(self) -> Epoch:

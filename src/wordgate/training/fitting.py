@@ -93,19 +93,12 @@ class FitData:
 
 @dataclass(frozen=True)
 class EncodedData:
-    """The texts of `FitData` as ids.
+    """The texts of `FitData` as ids."""
 
-    Attributes:
-        train: The training texts.
-        valid: The validation texts.
-        source: The texts as they were, with their targets and groups.
-        unknown: The id of the unknown word; None where unknown words have none.
-    """
-
-    train: EncodedTexts
-    valid: EncodedTexts
-    source: FitData
-    unknown: int | None = None
+    train: EncodedTexts  # the training texts
+    valid: EncodedTexts  # the validation texts
+    source: FitData  # the texts as they were, with their targets and groups
+    unknown: int | None = None  # the id of the unknown word; None where unknown words have none
 
 
 @dataclass(frozen=True)

@@ -365,17 +365,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class RegularizationChoice:
-    """The best of all fits.
+    """The best of all fits."""
 
-    Attributes:
-        best: The best on validation.
-        tried: The strengths that were tried, strongest penalty first.
-        left_out: How many were not, because time was up.
-    """
-
-    best: Trial
-    tried: tuple[float, ...]
-    left_out: int = 0
+    best: Trial  # the best on validation
+    tried: tuple[float, ...]  # the strengths that were tried, strongest penalty first
+    left_out: int = 0  # how many were not, because time was up
 
     def remarks(self) -> list[str]:
         """Say which strength was chosen, and from what."""

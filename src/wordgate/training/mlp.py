@@ -33,19 +33,12 @@ THREADS = 1
 
 @dataclass(frozen=True)
 class Layers:
-    """The weights of a hidden layer of rectified units and the layer over it.
+    """The weights of a hidden layer of rectified units and the layer over it."""
 
-    Attributes:
-        hidden_weights: float32 [hidden, size].
-        hidden_bias: float32 [hidden].
-        output_weights: float32 [classes, hidden].
-        output_bias: float32 [classes].
-    """
-
-    hidden_weights: Floats
-    hidden_bias: Floats
-    output_weights: Floats
-    output_bias: Floats
+    hidden_weights: Floats  # float32 [hidden, size]
+    hidden_bias: Floats  # float32 [hidden]
+    output_weights: Floats  # float32 [classes, hidden]
+    output_bias: Floats  # float32 [classes]
 
     @classmethod
     def drawn(cls, seed: int, size: int, hidden: int, classes: int) -> "Layers":

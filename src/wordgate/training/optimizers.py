@@ -69,15 +69,10 @@ class Adam:
 
 @dataclass(frozen=True)
 class Rates:
-    """The learning rates of word vectors at an update.
+    """The learning rates of word vectors at an update."""
 
-    Attributes:
-        drawn: Of the numbers that were drawn at random.
-        pretrained: Of those that were pretrained.
-    """
-
-    drawn: float
-    pretrained: float = 0.0
+    drawn: float  # of the numbers that were drawn at random
+    pretrained: float = 0.0  # of those that were pretrained
 
 
 class BatchRows:

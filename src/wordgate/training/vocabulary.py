@@ -18,19 +18,12 @@ from wordgate.vectors.pretrained import PretrainedVectors
 
 @dataclass(frozen=True)
 class VocabularyWithVectors:
-    """A vocabulary with pretrained vectors.
+    """A vocabulary with pretrained vectors."""
 
-    Attributes:
-        encoder: What turns texts into ids.
-        encoded: The training texts.
-        found: The vectors found for the vocabulary's words, in their order.
-        coverage: How many words have one.
-    """
-
-    encoder: TextEncoder
-    encoded: EncodedTexts
-    found: LookupResult
-    coverage: VocabularyCoverage
+    encoder: TextEncoder  # what turns texts into ids
+    encoded: EncodedTexts  # the training texts
+    found: LookupResult  # the vectors found for the vocabulary's words, in their order
+    coverage: VocabularyCoverage  # how many words have one
 
     def vectors_digest(self) -> str:
         """Give a SHA-256 that other vectors would change."""

@@ -42,13 +42,9 @@ _DIGEST = "sha256"
 
 @dataclass(frozen=True, kw_only=True)
 class NamedVectors(KaggleFile):
-    """Public word vectors that have a name of their own.
+    """Public word vectors that have a name of their own."""
 
-    Attributes:
-        gigabytes: How large the file is, unpacked.
-    """
-
-    gigabytes: float
+    gigabytes: float  # how large the file is, unpacked
 
 
 NAMED_VECTORS = {

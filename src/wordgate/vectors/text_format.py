@@ -191,25 +191,15 @@ class TextFile(VectorFile):
 
 @dataclass
 class _Stretch:
-    """Whole lines.
+    """Whole lines."""
 
-    Attributes:
-        block: Their bytes.
-        starts: Where each begins, int64 [lines].
-        word_ends: Where its word ends, int64 [lines].
-        ends: Where its numbers end, int64 [lines].
-        row: The number of the first in the file, from 1.
-        position: The byte of the file at which the block begins.
-        ended: The byte of the file at which only empty lines begin, if they do.
-    """
-
-    block: bytes
-    starts: NDArray[np.int64]
-    word_ends: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    row: int
-    position: int
-    ended: int | None = None
+    block: bytes  # their bytes
+    starts: NDArray[np.int64]  # where each begins, int64 [lines]
+    word_ends: NDArray[np.int64]  # where its word ends, int64 [lines]
+    ends: NDArray[np.int64]  # where its numbers end, int64 [lines]
+    row: int  # the number of the first in the file, from 1
+    position: int  # the byte of the file at which the block begins
+    ended: int | None = None  # the byte of the file at which only empty lines begin, if they do
 
     def __post_init__(self) -> None:
         self._words: list[bytes] | None = None
