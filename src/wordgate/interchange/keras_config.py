@@ -165,10 +165,7 @@ class KerasNetwork:
 
 
 def parse_config(config: Mapping[str, Any]) -> KerasNetwork:
-    """Read a model's description.
-
-    Args:
-        config: The content of `config.json`.
+    """Read a model's description, the content of `config.json`.
 
     Raises:
         BundleError: The model is of another shape; the message names the layer and the value.

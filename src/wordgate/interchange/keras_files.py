@@ -24,6 +24,7 @@ from wordgate.errors import BundleError
 from wordgate.interchange.hdf5 import SIGNATURE
 from wordgate.runtime.display import brief, shown
 from wordgate.tables.encoding import without_surrogates
+from wordgate.text.tokenizers import KERAS_FILTERS
 from wordgate.text.vocabulary import UNKNOWN, Vocabulary
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
@@ -58,9 +59,6 @@ class KerasArchive:
 @contextmanager
 def open_keras(path: Path) -> Iterator[KerasArchive]:
     """Open a `.keras` file.
-
-    Args:
-        path: The file.
 
     Raises:
         BundleError: It is no such file, is damaged, or claims sizes it can't have.
@@ -161,7 +159,7 @@ LARGEST_FILE = 2**29
 WRITE = "write it with: open('tokenizer.json', 'w').write(tokenizer.to_json())"
 # What wordgate's tokenizer `keras` does; the defaults of Keras' own.
 _DEFAULTS = {
-    "filters": '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n',
+    "filters": KERAS_FILTERS,
     "lower": True,
     "split": " ",
     "char_level": False,
@@ -169,14 +167,10 @@ _DEFAULTS = {
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
-    """Read the words that a tokenizer gives ids to, and the fate of all others.
+    """Read the words that a tokenizer gives ids to, and the fate of all others, from its JSON.
 
-    Args:
-        path: The file that holds what ``to_json()`` gave.
-
-    Returns:
-        The words by their ids. Unknown words have the id 1 if there is an ``oov_token``, and none
-        if there isn't: then Keras drops them.
+    Unknown words have the id 1 if there is an ``oov_token``, and none if there isn't: then Keras
+    drops them.
 
     Raises:
         BundleError: It is no such file, or its tokenizer cuts texts in another way.

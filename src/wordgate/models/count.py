@@ -58,14 +58,7 @@ class CountModel:
         self.multilabel = multilabel
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Give the natural logarithm of every class's probability.
-
-        Args:
-            texts: The texts.
-
-        Returns:
-            float64 [n, classes], one row a text.
-        """
+        """Compute log-probabilities, float64 [n, classes]."""
         logits = np.tile(self.intercepts, (len(texts), 1))
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = texts[start : start + _TEXTS_AT_ONCE]
@@ -75,11 +68,7 @@ class CountModel:
         return class_log_proba(logits, self.multilabel)
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
-        """Compute log-probabilities of texts that are ids already, as `encode` gives them.
-
-        Returns:
-            float64 [n, classes].
-        """
+        """Compute log-probabilities of what `encode` gives, float64 [n, classes]."""
         logits = np.tile(self.intercepts, (len(encoded), 1))
         rows, ngrams = encoded.rows, encoded.ids.astype(np.int64) - FIRST_ID
         for vectorizer, (first, end) in self.numbering():
@@ -90,11 +79,7 @@ class CountModel:
         return class_log_proba(logits, self.multilabel)
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Turn texts into the ids of their known n-grams, each as often as it occurs.
-
-        Returns:
-            An n-gram's id is its number plus `FIRST_ID`; those of the first kind come first.
-        """
+        """Turn texts into ids of their known n-grams, each as often as it occurs, kind by kind."""
         found = [vectorizer.lookup(texts) for vectorizer in self.vectorizers]
         rows = [np.repeat(np.arange(len(texts)), lengths) for _, lengths in found]
         order = np.concatenate(rows).argsort(kind="stable")
@@ -136,18 +121,10 @@ class CountModel:
 
     @classmethod
     def from_state(cls, description: Description, arrays: Arrays) -> "CountModel":
-        """Make the model again from what :meth:`state` gave.
-
-        Args:
-            description: ``blocks``, the kinds of n-grams; ``multilabel`` if a text may have several
-                labels.
-            arrays: ``coefficients``, ``intercepts``, and the frequencies of weighted blocks.
-
-        Returns:
-            The model.
+        """Build the model again from what `state` gave.
 
         Raises:
-            BundleError: Something is missing or does not fit the rest.
+            BundleError: A part is missing, or the parts don't fit together.
         """
         blocks = required(description, "blocks")
         if not (

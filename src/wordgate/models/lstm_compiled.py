@@ -31,13 +31,7 @@ _STEPS_AT_ONCE = 2
 
 
 class CompiledLSTMForward:
-    """The forward pass of one direction by a compiled kernel.
-
-    Args:
-        embedding: float32 [vocabulary, embedding].
-        direction: The weights.
-        layout: The layout of the kernel.
-    """
+    """The forward pass of one direction by a compiled kernel; see `NumpyLSTMForward`."""
 
     def __init__(self, embedding: Floats, direction: Direction, layout: KernelLayout):
         hidden = direction.hidden_weights.shape[1]

@@ -136,11 +136,8 @@ class NumpyLSTMForward:
     ) -> Iterator[int]:
         """Take step after step, and yield how many texts have made it: the first ones.
 
-        Args:
-            ids: int64 [batch, time], longest text first.
-            lengths: int64 [batch].
-            state: float32 [batch, hidden], zeros; every step writes twice the hidden states into
-                it, and what a text has at its end stays there.
+        Every step writes twice the hidden states into `state`, float32 [batch, hidden], which
+        begins as zeros; what a text has at its end stays there.
         """
         batch, hidden = len(ids), self._hidden
         words = np.ascontiguousarray(ids.T)

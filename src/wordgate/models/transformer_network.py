@@ -336,11 +336,7 @@ def network_of(
 
 
 def encoder_config(config: Mapping[str, Any]) -> Any:
-    """Make transformers' own object of a description.
-
-    Args:
-        config: The description, as `plain_config` leaves it.
-    """
+    """Make transformers' own object of a description, as `plain_config` leaves it."""
     from transformers import AutoConfig
 
     return AutoConfig.for_model(**config)

@@ -246,11 +246,7 @@ def _one_ahead(source: Iterator[Item], pool: ThreadPoolExecutor) -> Iterator[Ite
 
 @contextmanager
 def limited_blas(threads: int) -> Iterator[None]:
-    """Hold BLAS to so many threads for the time being; a library that has fewer keeps them.
-
-    Args:
-        threads: In how many threads a product may be computed at most.
-    """
+    """Hold BLAS to so many threads for the time being; a library that has fewer keeps them."""
     pools = ThreadpoolController().select(user_api="blas")
     larger = [pool["filepath"] for pool in pools.info() if pool["num_threads"] > threads]
     with pools.select(filepath=larger).limit(limits=threads):

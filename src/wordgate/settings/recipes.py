@@ -237,11 +237,7 @@ def _content(name: str) -> bytes:
 
 
 def _base(base: object, recipe: str | Path) -> dict[str, Any]:
-    """Read every setting of the recipe that another extends.
-
-    Raises:
-        SettingsError: It is none that comes with wordgate, or the other itself.
-    """
+    """Read every setting of the recipe that another extends: one that comes with wordgate."""
     if base not in recipe_names() or base == str(recipe):
         raise SettingsError(
             f"the recipe '{recipe}' extends {_shown(base)}"

@@ -53,11 +53,7 @@ _CLASS_WEIGHTS = (
 
 
 def _positive(label: object, weight: Any) -> float:
-    """Give a label's weight as a number.
-
-    Raises:
-        PydanticCustomError: It is no number above 0.
-    """
+    """Give a label's weight as a number above 0."""
     try:
         number = float(weight)
     except (TypeError, ValueError):
@@ -168,11 +164,7 @@ class Settings(SettingsTable):
         return dict(flattened(self.model_dump(mode="json")))
 
     def with_vectors_of(self, size: int) -> "Settings":
-        """Give the settings of an LSTM whose embedding starts from pretrained vectors.
-
-        Args:
-            size: Dimensions of the pretrained vectors.
-        """
+        """Give the settings of an LSTM that starts from vectors of so many dimensions."""
         return self.updated(
             {
                 "lstm.embedding_size": size + self.lstm.vectors_extra_size,

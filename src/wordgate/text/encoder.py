@@ -211,13 +211,7 @@ class TextEncoder:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "TextEncoder":
-        """Make the encoder whose state this is.
-
-        Args:
-            state: What ``state`` gave, perhaps by way of a file.
-
-        Returns:
-            An encoder that gives the same ids.
+        """Make the encoder whose state this is, perhaps by way of a file.
 
         Raises:
             BundleError: A field is missing, unknown or holds what it can't; the message names it.

@@ -149,14 +149,7 @@ class MessagesTokenizer:
     name: ClassVar[str] = "messages"
 
     def __call__(self, text: str) -> list[str]:
-        """Cut one text into tokens.
-
-        Args:
-            text: Any string.
-
-        Returns:
-            Its tokens in order, none of them empty or holding white space.
-        """
+        """Cut one text into tokens, none of them empty or holding white space."""
         if len(text) > _SHORT or "<" in text or "&" in text:
             return _tokens(text)
         tokens: list[str] = []
@@ -221,8 +214,8 @@ def _unify(text: str) -> str:
     return unicodedata.normalize("NFC", _MARKS_TOO_MANY.sub(r"\1", text))
 
 
-_KERAS_FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
-_KERAS_BYTES = bytes.maketrans(_KERAS_FILTERS.encode(), b" " * len(_KERAS_FILTERS))
+KERAS_FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
+_KERAS_BYTES = bytes.maketrans(KERAS_FILTERS.encode(), b" " * len(KERAS_FILTERS))
 
 
 class Tokenizer(Protocol):
@@ -259,7 +252,7 @@ class KerasTokenizer:
 
     def normalizer(self) -> Normalizer:
         """Give the same as data."""
-        filtered = f"[{re.escape(_KERAS_FILTERS)}]"
+        filtered = f"[{re.escape(KERAS_FILTERS)}]"
         return Normalizer(
             (NormalizerStep("lower"), NormalizerStep("replace", filtered, " ")), "[^ ]+"
         )
@@ -271,13 +264,7 @@ TOKENIZERS: dict[str, Tokenizer] = {
 
 
 def get_tokenizer(name: str) -> Tokenizer:
-    """Find a tokenizer by name.
-
-    Args:
-        name: ``"messages"`` or ``"keras"``.
-
-    Returns:
-        The tokenizer.
+    """Find a tokenizer by name, such as ``"messages"``.
 
     Raises:
         SettingsError: There is none of that name.

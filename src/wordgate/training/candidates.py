@@ -108,9 +108,6 @@ def train_candidates(
         digests: What decides the result besides these and the seed, by name, for the checkpoint.
         context: Progress, deadline, and where the training is kept.
 
-    Returns:
-        What they came to.
-
     Raises:
         BundleError: The checkpoint can't be written, or the one to resume from can't be used.
         KeyboardInterrupt: The training was interrupted, and is kept.

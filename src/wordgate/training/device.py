@@ -65,10 +65,7 @@ def format_device(device: torch.device) -> str:
 def engine(device: torch.device, precision: torch.dtype, *packages: str) -> dict[str, str]:
     """Name what computes and what reads the texts: another moves the last bits of a result.
 
-    Args:
-        device: Where it computes.
-        precision: What it computes in.
-        packages: What computes besides numpy, torch and wordgate, and what reads the texts.
+    Packages are those that have a part in it besides numpy, torch, regex and wordgate.
     """
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),

@@ -57,14 +57,10 @@ _PATIENCE = {"lstm.patience", "lstm.patience_updates"}
 
 
 def make_plan(n_texts: int, settings: Settings) -> TrainingPlan:
-    """Fit batches and epochs to the data.
+    """Fit batches and epochs to so many training texts.
 
     Small data takes smaller batches and more passes, unless `min_updates` is 0; large data fewer
     passes, unless `max_updates` is 0. What a user has set stays what it is.
-
-    Args:
-        n_texts: How many training texts there are.
-        settings: The recipe's settings.
     """
     own, is_set = settings.lstm, settings.set_by_user
     batch_size = own.batch_size
@@ -119,8 +115,6 @@ class LSTMTrainer:
         context: Seed, device, and in how many threads to evaluate.
 
     Attributes:
-        plan: How the training texts are passed over.
-        updates: How many updates were made.
         weights: All weights but the word vectors.
         optimizer: Moves the weights; their moments.
         embedding: The word vectors and their moments.

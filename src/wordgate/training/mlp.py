@@ -69,26 +69,11 @@ def train_mlps(
     context: RunContext,
     digests: Callable[[], Mapping[str, str]],
 ) -> Trained[Layers]:
-    """Train layers over texts averaged in one way after another.
+    """Train layers over texts averaged in one way after another, as `train_candidates` does.
 
     The best epoch is the most accurate on validation; with several labels a text that of the lowest
-    log loss, see `EarlyStopping`.
-
-    Args:
-        names: What the ways are called, as in "averages weighted by inverse-frequency".
-        averages: Averages the training and validation texts in the way at a position, from 0:
-            float32 [n, size] each.
-        data: The targets of both.
-        settings: The recipe's settings, of which those of the table ``mlp`` matter.
-        context: Seed, progress, deadline, and where to keep the training.
-        digests: What decides the result besides these, by name, for the checkpoint.
-
-    Returns:
-        What each way came to.
-
-    Raises:
-        BundleError: The checkpoint can't be written, or the one to resume from can't be used.
-        KeyboardInterrupt: The training was interrupted, and is kept.
+    log loss, see `EarlyStopping`. What `averages` gives for a way's position, from 0, are the
+    averages of the training and of the validation texts, float32 [n, size] each.
     """
 
     def start(position: int) -> Candidate[Layers]:
@@ -122,10 +107,6 @@ class MLPTrainer:
         data: Their targets.
         settings: The recipe's settings, of which those of the table ``mlp`` matter.
         seed: Decides the weights to begin with, the order and the dropout.
-
-    Attributes:
-        plan: How the training texts are passed over.
-        updates: How many updates were made.
     """
 
     evaluation_cost = None

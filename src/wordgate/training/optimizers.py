@@ -27,13 +27,9 @@ AVERAGE_EVERY = 8
 
 
 class Adam:
-    """Weights and their moments, with decoupled weight decay (Loshchilov & Hutter 2019).
+    """Named weights and their moments, with decoupled weight decay (Loshchilov & Hutter 2019).
 
     `torch.optim` has the other form of epsilon, and imports torch's compiler: 1.3 s a process.
-
-    Attributes:
-        weights: The tensors that are moved, by name.
-        updates: How many updates were made.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], weight_decay: float):
@@ -250,11 +246,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, updates: int) -> None:
-        """Take the weights in.
-
-        Args:
-            updates: How many updates were made, the first counting as 1.
-        """
+        """Take the weights in, after so many updates."""
         if updates > AVERAGE_EVERY and updates % AVERAGE_EVERY:
             return
         weight = 1.0

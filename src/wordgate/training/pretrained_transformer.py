@@ -127,13 +127,7 @@ def _unusable(name: str, why: str) -> DataError:
 
 
 class EncoderWords:
-    """Asks a fine-tuned encoder what it makes of single words, as `distill_words` needs it.
-
-    Args:
-        name: What the user calls the transformer.
-        encoder: Cuts words into subwords.
-        network: Reads the subwords.
-    """
+    """Asks a fine-tuned encoder what it makes of single words; see `WordEncoder`."""
 
     def __init__(self, name: str, encoder: SubwordEncoder, network: TransformerNetwork):
         self.name = name

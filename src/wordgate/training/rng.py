@@ -20,13 +20,7 @@ Floats = NDArray[np.float32]
 
 
 def rng_for(seed: int, name: str, *position: int) -> np.random.Generator:
-    """Make the random generator of one purpose.
-
-    Args:
-        seed: The run's seed, 0 or more.
-        name: What is drawn, such as "dropout".
-        position: Where in the run, such as epoch and update.
-    """
+    """Make the random generator of what is drawn, such as "dropout", at an epoch and update."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), *position])
 
 

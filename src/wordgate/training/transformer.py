@@ -175,10 +175,6 @@ class TransformerTrainer:
         data: The training and validation texts.
         settings: The recipe's settings.
         context: Seed, device, and in how many threads to evaluate.
-
-    Attributes:
-        plan: How the training texts are passed over.
-        updates: How many updates were made.
     """
 
     evaluation_cost = 0.5

@@ -53,10 +53,7 @@ class LookupResult:
 def lookup_words(table: VectorFile, words: Sequence[str], spelling: Spelling) -> LookupResult:
     """Look a vocabulary's words up in one pass over a table.
 
-    Args:
-        table: The table.
-        words: The words.
-        spelling: ``exact`` takes a word as it is or not at all; ``any`` tries other spellings.
+    The spelling ``exact`` takes a word as it is or not at all; ``any`` tries other ones.
 
     Raises:
         DataError: The table's file is broken.

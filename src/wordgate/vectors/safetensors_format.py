@@ -39,11 +39,6 @@ class SafetensorsFile(VectorFile):
     count: int
 
     def __init__(self, path: Path):
-        """Look into the file's header.
-
-        Raises:
-            DataError: The header is damaged, or the file is another kind of safetensors file.
-        """
         _check_length(path)
         with _opened(path) as file:
             count, dim, self._letters = _checked(path, file)
