@@ -127,14 +127,10 @@ class Fingerprints:
         test: Sequence[str] = (),
         copies: NDArray[np.bool_] | None = None,
     ) -> "Fingerprints":
-        """Take the fingerprints of the texts that a model was trained and tested on.
+        """Take the fingerprints of the texts that a model was trained, validated and tested on.
 
-        Args:
-            texts: The training texts.
-            groups: The groups of training and validation texts, if there are any.
-            valid: The validation texts.
-            test: The test texts.
-            copies: bool [test], which of them have an exact or near copy among the training texts.
+        The groups are those of training and validation texts, if there are any; copies, bool
+        [test], are the test texts that have an exact or near copy among the training texts.
         """
         names = sorted({normalized(text) for text in texts})
         words, grams, n_words = shingle(names)

@@ -112,15 +112,7 @@ class NearDuplicates:
     def has_duplicate_in(
         self, rows: NDArray[np.int64], others: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Tell which rows have an exact or near copy among others.
-
-        Args:
-            rows: int64 [n], the rows asked about.
-            others: int64 [m], the rows among which their copies may be.
-
-        Returns:
-            bool [n].
-        """
+        """Tell which rows, int64 [n], have an exact or near copy among others, int64 [m]."""
         there = np.zeros(len(self.n_words), dtype=np.bool_)
         there[self.text[others]] = True
         copied = there.copy()
@@ -130,10 +122,7 @@ class NearDuplicates:
         return copied[self.text[rows]]
 
     def has_own_in(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell which rows have their very text, or a row of their own group, among others.
-
-        Args and result are those of `has_duplicate_in`.
-        """
+        """Tell which rows have their very text, or a row of their own group, among others."""
         known = np.zeros(len(rows), dtype=np.bool_)
         for codes in (self.text, Factorized.of(self.keys).codes):
             known |= np.isin(codes[rows], codes[others])

@@ -51,9 +51,6 @@ def shingle(texts: Sequence[str]) -> tuple[Shingles, Shingles, NDArray[np.int64]
     Case, punctuation and white space count for nothing. A word is a run of letters, marks and
     digits; in scripts without spaces every character is one.
 
-    Args:
-        texts: The texts.
-
     Returns:
         Their distinct words; their distinct shingles of four characters, taken from the words
         joined by single spaces; and how many words each has, repeated ones included, int64 [N].

@@ -69,10 +69,7 @@ def log_sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 def class_log_proba(logits: NDArray[np.floating[Any]], multilabel: bool) -> NDArray[np.float64]:
     """Turn logits [n, classes] into log-probabilities, float64 [n, classes].
 
-    Args:
-        logits: The scores of the labels.
-        multilabel: Whether a text may have several labels, each with a probability of its own;
-            those of a row sum to 1 otherwise.
+    With several labels a text each has a probability of its own; else those of a row sum to 1.
     """
     return log_sigmoid(logits) if multilabel else log_softmax(logits)
 

@@ -118,16 +118,9 @@ class Network:
     def log_proba(
         self, encoded: EncodedTexts, *, threads: int | None = None
     ) -> NDArray[np.float64]:
-        """Compute log-probabilities.
+        """Compute log-probabilities, float64 [n, classes], in so many threads as `choose_threads`.
 
         A text's neighbours, its padding and the number of threads have no part in its result.
-
-        Args:
-            encoded: The texts.
-            threads: In how many threads at most, as for `choose_threads`.
-
-        Returns:
-            float64 [n, classes].
         """
         logits = np.zeros((len(encoded), len(self.output_bias)), np.float64)
 
@@ -323,12 +316,8 @@ class PrefixPredictions:
 def prefix_predictions(network: Network, ids: NDArray[np.int32]) -> PrefixPredictions:
     """Predict after every word of a text, reading it once.
 
-    The states after a word depend on no later word, so the prediction after it is that on the text
-    that ends there.
-
-    Args:
-        network: An LSTM of one direction.
-        ids: int32 [time], the text's words.
+    The states after a word depend on no later word, so the prediction after it is that on the text,
+    int32 [time], that ends there.
 
     Raises:
         ValueError: The network reads in two directions, and has no verdict before the end.

@@ -208,15 +208,7 @@ class TransformerNetwork:
     def log_proba(
         self, encoded: EncodedTexts, *, threads: int | None = None
     ) -> NDArray[np.float64]:
-        """Compute log-probabilities without dropout.
-
-        Args:
-            encoded: The texts.
-            threads: In how many threads; None for what `torch_threads` chooses.
-
-        Returns:
-            float64 [n, classes].
-        """
+        """Compute log-probabilities without dropout, float64 [n, classes]; see `torch_threads`."""
         answers = np.zeros((len(encoded), self.n_classes))
         device = next(self.modules.parameters()).device
         was_training = self.modules.training

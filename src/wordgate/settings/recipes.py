@@ -79,9 +79,6 @@ def recipe_toml(recipe: str | Path) -> str:
     It names the recipe that it extends, and every setting: those that a user's own recipe leaves to
     the one it extends are comments, as naming them would set them.
 
-    Args:
-        recipe: As for `load_settings`.
-
     Raises:
         SettingsError: The recipe is unknown, or settings are.
     """
@@ -189,11 +186,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
 
 
 def checked_seed(seed: int, name: str = "seed") -> int:
-    """Give a seed back as a plain integer.
-
-    Args:
-        seed: The seed.
-        name: What it is called in a message.
+    """Give a seed back as a plain integer; a message calls it by the name.
 
     Raises:
         SettingsError: It is no whole number, or one that scikit-learn doesn't take.

@@ -94,12 +94,7 @@ class RunFingerprint:
 
 
 def digest(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Hash all that a file keeps, but the digest itself.
-
-    Args:
-        content: What stands in its metadata.
-        arrays: Its arrays.
-    """
+    """Hash all that a file keeps, metadata and arrays, but the digest itself."""
     facts = {name: value for name, value in content.items() if name != "digest"}
     summed = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=32)
     for name, array in sorted(arrays.items()):
@@ -169,12 +164,8 @@ def read_resumable(
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read a file of `write_resumable`: its content and its arrays.
 
-    Args:
-        file: The file.
-        remedy: What to do about a damaged one.
-
     Raises:
-        BundleError: It can't be read, is of another layout, or is damaged.
+        BundleError: It can't be read, is of another layout, or is damaged: then with the remedy.
     """
     try:
         with safe_open(file, framework="numpy") as kept:

@@ -150,15 +150,10 @@ def _repeated(positions: NDArray[np.int64], n: int, rng: np.random.Generator) ->
 def nearest_words(
     words: Sequence[str], vectors: NDArray[np.float32], k: int
 ) -> dict[str, list[str]]:
-    """Find each word's nearest others by the cosine of their vectors.
-
-    Args:
-        words: The words, each once.
-        vectors: float32 [words, dim], one each.
-        k: How many others to find.
+    """Find each word's k nearest others by the cosine of vectors, float32 [words, dim].
 
     Returns:
-        The k nearest others of each word, the nearest first.
+        The others of each word, the nearest first.
     """
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     units = vectors / np.maximum(norms, np.finfo(np.float32).tiny)

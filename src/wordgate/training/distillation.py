@@ -61,14 +61,9 @@ class TransferSet:
         settings: Settings,
         seed: int,
     ) -> "TransferSet":
-        """Put a transfer set together.
+        """Put a transfer set together, of `teacher.texts` texts at most, with variations of them.
 
-        Args:
-            train: The training texts.
-            unlabelled: Texts without labels.
-            augmenter: Makes the variations.
-            settings: `teacher.texts` and `teacher.variations` say how many texts there are.
-            seed: The run's seed.
+        Of each text there are `teacher.variations` at most.
         """
         room = max(0, settings.teacher.texts - len(train.texts))
         rng = rng_for(seed, "transfer set")
@@ -79,10 +74,8 @@ class TransferSet:
             *(f"unlabelled {i}" for i in chosen),
         ]
         n_own = len(texts)
-        n_varied = min(
-            settings.teacher.variations * n_own,
-            max(0, settings.teacher.texts - n_own),
-        )
+        n_varied = max(0, settings.teacher.texts - n_own)
+        n_varied = min(n_varied, settings.teacher.variations * n_own)
         for source, text in augmenter.variations(texts[:n_own], n_varied, rng):
             texts.append(text)
             groups.append(groups[source])

@@ -82,11 +82,6 @@ def check_pretrained(
 ) -> Path | None:
     """Find, and fetch if need be, the network that a family begins with, before any work is done.
 
-    Args:
-        family: The family.
-        settings: They name the network.
-        progress: Where it is said that torch is loaded; None for nowhere.
-
     Returns:
         Its folder; None for a family that begins with none.
 
@@ -116,11 +111,6 @@ def engine_of(family: str, settings: Settings, context: RunContext) -> dict[str,
 
 def check_device(family: str, device: str, progress: Progress | None = None) -> None:
     """Refuse a device that doesn't exist, or has no effect, before any work is done.
-
-    Args:
-        family: The family.
-        device: The device.
-        progress: Where it is said that torch is loaded; None for nowhere.
 
     Raises:
         SettingsError: There is no such device, or the family computes on the CPU alone.

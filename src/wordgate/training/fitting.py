@@ -73,11 +73,7 @@ class FitData:
         return [self.train, self.valid, *more]
 
     def check_not_empty(self, model: str, choice: str) -> None:
-        """Refuse to fit on nothing, and to choose by nothing.
-
-        Args:
-            model: What is fitted, as in "an LSTM".
-            choice: What is chosen, as in "the best epoch".
+        """Refuse to fit "an LSTM" on nothing, and to choose "the best epoch" by nothing.
 
         Raises:
             DataError: There are no texts.
@@ -207,12 +203,7 @@ def run_config(
 ) -> dict[str, str]:
     """Name all that decides what a fit comes to, to be kept with it.
 
-    Args:
-        datasets: All texts that have a part in it.
-        n_classes: How many labels there are.
-        settings: The recipe's settings.
-        seed: The run's seed.
-        others: What else decides it, by name: the family, digests of word vectors, words, weights.
+    Others are, by name, the family and digests of word vectors, words, weights.
     """
     return {
         "data": "".join(dataset.digest() for dataset in datasets),

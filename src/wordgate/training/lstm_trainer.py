@@ -203,12 +203,8 @@ class LSTMTrainer:
     ) -> Prepared:
         """Prepare an update; nothing that updates change has a part in it.
 
-        Args:
-            batch: The texts.
-            targets: Theirs: int64 [batch], or float32 [batch, classes].
-            weights: Theirs: float32 [batch]; None if all weigh the same.
-            epoch: The epoch's number, from 0.
-            update: The update's number in the whole training, from 0.
+        The texts' targets are int64 [batch], or float32 [batch, classes]; their weights float32
+        [batch]. The epoch's and the update's number in the whole training begin at 0.
         """
         rng = rng_for(self.seed, "dropout", epoch, update)
         ids = self._without_some_words(batch, rng)

@@ -270,9 +270,7 @@ def optimizer_arrays(
 ) -> dict[str, NDArray[np.float32]]:
     """Name weights and their moments in one of torch's Adams; zeros for those that never moved.
 
-    Args:
-        weights: The weights by their names, in the optimizer's order.
-        optimizer: The optimizer.
+    The weights are those of the optimizer, in its order.
     """
     moments = {
         f"{name}.{kept}": optimizer.state.get(weight, {}).get(theirs, torch.zeros_like(weight))
@@ -289,13 +287,7 @@ def restore_optimizer(
     arrays: Mapping[str, NDArray[np.float32]],
     updates: int,
 ) -> None:
-    """Give weights and their moments the values that `optimizer_arrays` gave.
-
-    Args:
-        weights: The weights by their names, in the optimizer's order.
-        optimizer: The optimizer.
-        arrays: The values, and perhaps others.
-        updates: How many updates were made.
+    """Give weights and their moments the values that `optimizer_arrays` gave after so many updates.
 
     Raises:
         KeyError, ValueError: They are of other weights, or incomplete.

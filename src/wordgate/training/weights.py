@@ -110,11 +110,7 @@ def label_log_odds(data: FitData) -> NDArray[np.float64] | None:
 
 
 def loss_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np.float64] | None:
-    """Join the weights of texts and of their labels, for losses of each text or label.
-
-    Args:
-        data: The training texts.
-        asked: As for `class_weights`.
+    """Join the weights of texts and of their labels, asked for as for `class_weights`.
 
     Returns:
         float64 [n]; or, with several labels a text, [n, classes]; None where all weigh the same.

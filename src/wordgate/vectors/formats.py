@@ -64,13 +64,7 @@ _TAR_MAGIC, _TAR_PLACE = b"ustar", 257
 
 
 def open_vectors(path: str | Path) -> VectorFile:
-    """Recognise a file of word vectors by its content.
-
-    Args:
-        path: Where it lies.
-
-    Returns:
-        The file, to be read in one pass or several.
+    """Recognise a file of word vectors by its content, to be read in one pass or several.
 
     Raises:
         DataError: It is missing, damaged, or of no format that is known; the message says what to
