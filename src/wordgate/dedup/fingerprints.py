@@ -45,14 +45,12 @@ class NearCopies:
 class FeatureWeights:
     """Inverse document frequencies among training texts, as `ShingledTexts` weighs features.
 
-    Attributes:
-        common: uint32 [features], sorted: the number of each feature of at least two texts and a
-            thousandth of all, and its weight in the last ten bits.
-        rare: What the others weigh on average, and one that no text has.
+    Common are features of at least two texts and a thousandth of all: uint32 [features], sorted,
+    the number of each and, in the last ten bits, its weight.
     """
 
     common: NDArray[np.uint32]
-    rare: float
+    rare: float  # what the others weigh on average, and one that no text has
 
     @classmethod
     def of(cls, shingles: Shingles) -> "FeatureWeights":
@@ -61,7 +59,8 @@ class FeatureWeights:
         used, numbers = shingles.numbered
         counts = np.bincount(numbers, minlength=len(used))
         common = counts >= max(2, n_texts // _RARE)
-        weights = _quantized(np.log(n_texts / counts[common]) + 0.1).astype(np.uint32)
+        steps = np.round((np.log(n_texts / counts[common]) + 0.1) * _STEP)
+        weights = np.clip(steps, 1, (1 << _WEIGHT_BITS) - 1).astype(np.uint32)
         rare = counts[~common]
         of_rare = np.average(np.log(n_texts / rare), weights=rare) if len(rare) else 0
         packed = (used[common].astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | weights
@@ -265,10 +264,6 @@ _SCHEMA: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "common_grams": (np.uint32, ()),
     "scale": (np.float32, ()),
 }
-
-
-def _quantized(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.clip(np.round(weights * _STEP), 1, (1 << _WEIGHT_BITS) - 1)
 
 
 def _hashed(texts: Sequence[str]) -> NDArray[np.uint64]:

@@ -213,19 +213,12 @@ def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> 
 
 @dataclass(frozen=True)
 class ComparedTexts:
-    """Distinct texts, and the pairs of them that are similar.
+    """Distinct texts, and the pairs of them that are similar."""
 
-    Attributes:
-        text: The normalized texts, numbered.
-        shingled: The distinct ones, in the order of their numbers.
-        pairs: int64 [pairs, 2], numbers of similar texts, the smaller first, sorted.
-        similarity: float32 [pairs].
-    """
-
-    text: Factorized
-    shingled: ShingledTexts
-    pairs: NDArray[np.int64]
-    similarity: NDArray[np.float32]
+    text: Factorized  # the normalized texts, numbered
+    shingled: ShingledTexts  # the distinct ones, in the order of their numbers
+    pairs: NDArray[np.int64]  # [pairs, 2], numbers of similar texts, the smaller first, sorted
+    similarity: NDArray[np.float32]  # [pairs]
 
     @classmethod
     def of(cls, texts: Sequence[str], *, least: float = min(JOINED, NEAR)) -> ComparedTexts:

@@ -29,16 +29,13 @@ class ShingledTexts:
     shingles, where a feature's square is its inverse document frequency. Beside its own features
     each text counts as having one that nobody shares, of half the weight that the rarest word
     has: so short texts of common words must agree in more.
-
-    Attributes:
-        vectors: float32 CSR [texts, features]; the dot product of two rows is their similarity.
-        n_words: int64 [texts].
-        bands: uint64 [bands, texts], of both kinds of features.
     """
 
-    vectors: sparse.csr_matrix
-    n_words: NDArray[np.int64]
-    bands: NDArray[np.uint64]
+    vectors: (
+        sparse.csr_matrix
+    )  # float32 [texts, features]; two rows' dot product is their similarity
+    n_words: NDArray[np.int64]  # [texts]
+    bands: NDArray[np.uint64]  # [bands, texts], of both kinds of features
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> ShingledTexts:

@@ -280,16 +280,13 @@ def _check_shapes(network: Network, vocabulary: int) -> None:
 class HiddenStates:
     """The states of one direction after each word.
 
-    Attributes:
-        hidden: float64 [time, hidden].
-        cell: float64 [time, hidden], its memory.
-        gates: float64 [time, 3], how far the input, the forget and the output gate stood open:
-            means over the hidden units of values from 0 (shut) to 1 (open).
+    Gates tell how far the input, the forget and the output gate stood open: means over the hidden
+    units of values from 0 (shut) to 1 (open).
     """
 
-    hidden: NDArray[np.float64]
-    cell: NDArray[np.float64]
-    gates: NDArray[np.float64]
+    hidden: NDArray[np.float64]  # [time, hidden]
+    cell: NDArray[np.float64]  # [time, hidden], the memory
+    gates: NDArray[np.float64]  # [time, 3]
 
     def memory_change(self) -> NDArray[np.float64]:
         """Average |cell - cell before| over the units, float64 [time]; 0 comes before the first."""
@@ -300,17 +297,11 @@ class HiddenStates:
 
 @dataclass(frozen=True)
 class PrefixPredictions:
-    """The predictions of an LSTM after each word of a text, and its gates.
+    """The predictions of an LSTM after each word of a text, and its gates; see `HiddenStates`."""
 
-    Attributes:
-        log_proba: float64 [time + 1, classes], after 0, 1, 2 ... words.
-        gates: float64 [time, 3], see `HiddenStates`.
-        memory_change: float64 [time], see `HiddenStates`.
-    """
-
-    log_proba: NDArray[np.float64]
-    gates: NDArray[np.float64]
-    memory_change: NDArray[np.float64]
+    log_proba: NDArray[np.float64]  # [time + 1, classes], after 0, 1, 2 ... words
+    gates: NDArray[np.float64]  # [time, 3]
+    memory_change: NDArray[np.float64]  # [time]
 
 
 def prefix_predictions(network: Network, ids: NDArray[np.int32]) -> PrefixPredictions:

@@ -45,17 +45,11 @@ _EVEN = (4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.198
 
 @dataclass(frozen=True)
 class KernelLayout:
-    """The layout of a step.
+    """The layout of a step."""
 
-    Attributes:
-        lanes: Numbers in a vector, and so hidden units of a step.
-        texts: Texts of a step.
-        int8: The instruction for int8, as an assembler writes it; None to compute in float32.
-    """
-
-    lanes: int
+    lanes: int  # numbers in a vector, and so hidden units of a step
     texts: int
-    int8: str | None = None
+    int8: str | None = None  # the instruction for int8 in assembler; None to compute in float32
 
 
 def best_layout(*, int8: bool) -> KernelLayout | None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from threading import Event, Lock
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -272,12 +272,7 @@ class SingleThreadedBLAS:
                 self._pools = self._pools or ThreadpoolController()
                 self._limit = self._pools.limit(limits=1, user_api="blas")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._changing:
             self._inside -= 1
             if not self._inside:

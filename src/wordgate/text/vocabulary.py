@@ -93,11 +93,8 @@ class Vocabulary:
             raise SettingsError(f"ties must be 'word' or 'first', not '{ties}'")
         token_lists = list(token_lists)
         counts = Counter(chain.from_iterable(token_lists))
-        if min_groups > 1:
-            spread = _count_groups(token_lists, groups)
-            kept = [w for w, n in counts.items() if n >= min_count and spread[w] >= min_groups]
-        else:
-            kept = [w for w, n in counts.items() if n >= min_count]
+        spread = _count_groups(token_lists, groups) if min_groups > 1 else counts
+        kept = [w for w, n in counts.items() if n >= min_count and spread[w] >= min_groups]
         if ties == "word":
             kept.sort()
         kept.sort(key=counts.__getitem__, reverse=True)  # stable: ties stay as they are

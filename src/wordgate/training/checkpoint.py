@@ -65,34 +65,19 @@ class TrainedCandidate(Generic[SnapshotT]):
 
 @dataclass
 class TrainingState(Generic[SnapshotT]):
-    """All that a training is between two updates.
+    """All that a training is between two updates: of a candidate, and what those before came to."""
 
-    Attributes:
-        trainer: The weights, and what else updates change.
-        epoch: Epochs that are over.
-        batch: Batches of the next epoch that are done.
-        running: What these came to.
-        history: The epochs that are over.
-        best_epoch: The number of the best of them, from 1; 0 if there is none.
-        improved_epoch: The number of the last one that had a better score.
-        best: The network after the best epoch; None if there is none.
-        seconds: What fitting has taken, interrupted runs included.
-        wall_seconds: What the commands have taken, those that were interrupted included.
-        position: Which of several candidates is trained, from 0.
-        earlier: What the candidates before this one came to.
-    """
-
-    trainer: ModelTrainer[Any, SnapshotT]
-    epoch: int = 0
-    batch: int = 0
-    running: RunningMetrics = field(default_factory=RunningMetrics)
-    history: list[Epoch] = field(default_factory=list)
-    best_epoch: int = 0
-    improved_epoch: int = 0
-    best: SnapshotT | None = None
-    seconds: float = 0.0
-    wall_seconds: float = 0.0
-    position: int = 0
+    trainer: ModelTrainer[Any, SnapshotT]  # the weights, and what else updates change
+    epoch: int = 0  # epochs that are over
+    batch: int = 0  # batches of the next epoch that are done
+    running: RunningMetrics = field(default_factory=RunningMetrics)  # what these came to
+    history: list[Epoch] = field(default_factory=list)  # the epochs that are over
+    best_epoch: int = 0  # the number of the best of them, from 1; 0 if there is none
+    improved_epoch: int = 0  # the number of the last one that had a better score
+    best: SnapshotT | None = None  # the network after the best epoch
+    seconds: float = 0.0  # what fitting has taken, interrupted runs included
+    wall_seconds: float = 0.0  # what the commands have taken, those interrupted included
+    position: int = 0  # which of several candidates is trained, from 0
     earlier: list[TrainedCandidate[SnapshotT]] = field(default_factory=list)
 
     def end_epoch(self, epoch: Epoch) -> None:
@@ -101,11 +86,7 @@ class TrainingState(Generic[SnapshotT]):
         self.epoch, self.batch, self.running = epoch.epoch, 0, RunningMetrics()
 
     def candidate(self) -> TrainedCandidate[SnapshotT]:
-        """Give what the training came to.
-
-        Raises:
-            ValueError: No epoch is over.
-        """
+        """Give what the training came to, once an epoch is over."""
         if self.best is None:
             raise ValueError("no epoch is over, so none is the best")
         return TrainedCandidate(self.history, self.best_epoch, self.best)

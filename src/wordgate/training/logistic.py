@@ -330,16 +330,9 @@ def _mean_squares(features: Features, weights: Doubles | None) -> Doubles:
 
 @dataclass(frozen=True)
 class Trial:
-    """A fit, and its scores on validation.
+    """A fit, and its `validation_scores`."""
 
-    Attributes:
-        c: The inverse strength of the L2 penalty.
-        linear: What was fitted.
-        accuracy: Share of the validation texts that are labelled right; see `validation_scores`.
-        log_loss: Their mean log loss, in nats.
-    """
-
-    c: float
+    c: float  # the inverse strength of the L2 penalty
     linear: Linear
     accuracy: float
     log_loss: float

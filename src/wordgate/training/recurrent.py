@@ -50,18 +50,15 @@ class Weights:
 
 @dataclass(frozen=True)
 class Masks:
-    """Dropout masks of one update; None drops nothing.
+    """Dropout masks of one update, float32; None drops nothing.
 
-    Attributes:
-        inputs: For each direction None, or float32 [embedding] for the whole batch, or
-            [batch, masked, embedding]: ``masked`` is 1 if the gates of a text share a mask, else 4.
-        states: For each direction None, or float32 [hidden], or [batch, masked, hidden].
-        output: float32 [batch, features], or None.
+    Those of a direction are for the whole batch or for each text: ``masked`` is 1 if the gates of a
+    text share a mask, else 4.
     """
 
-    inputs: Sequence[Tensor | None]
-    states: Sequence[Tensor | None]
-    output: Tensor | None
+    inputs: Sequence[Tensor | None]  # of each direction, [embedding] or [batch, masked, embedding]
+    states: Sequence[Tensor | None]  # of each direction, [hidden] or [batch, masked, hidden]
+    output: Tensor | None  # [batch, features]
 
 
 def logits(

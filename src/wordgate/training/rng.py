@@ -63,15 +63,10 @@ def word_vectors(rng: np.random.Generator, words: int, size: int, scale: float) 
 
 @dataclass(frozen=True)
 class EmbeddingInit:
-    """Word vectors before the first update.
+    """Word vectors before the first update, and which of their numbers are pretrained."""
 
-    Attributes:
-        vectors: float32 [vocabulary, embedding]; row 0, the padding, is zeros.
-        pretrained: bool [vocabulary, embedding], which numbers are pretrained; None if none are.
-    """
-
-    vectors: Floats
-    pretrained: NDArray[np.bool_] | None = None
+    vectors: Floats  # float32 [vocabulary, embedding]; row 0, the padding, is zeros
+    pretrained: NDArray[np.bool_] | None = None  # [vocabulary, embedding]; None if none are
 
     def digest(self) -> str:
         """Give a SHA-256 that other vectors would change."""

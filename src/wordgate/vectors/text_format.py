@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,16 +202,11 @@ class _Stretch:
     position: int  # the byte of the file at which the block begins
     ended: int | None = None  # the byte of the file at which only empty lines begin, if they do
 
-    def __post_init__(self) -> None:
-        self._words: list[bytes] | None = None
-
-    @property
+    @cached_property
     def words(self) -> list[bytes]:
         """Their words."""
-        if self._words is None:
-            pairs = zip(self.starts.tolist(), self.word_ends.tolist(), strict=True)
-            self._words = [self.block[start:end] for start, end in pairs]
-        return self._words
+        pairs = zip(self.starts.tolist(), self.word_ends.tolist(), strict=True)
+        return [self.block[start:end] for start, end in pairs]
 
     def numbers(self, i: int) -> bytes:
         """Give the text of a line's numbers."""
@@ -222,15 +218,8 @@ class _Stretch:
 
     def before(self, i: int) -> _Stretch:
         """Keep the lines before one, after which there are only empty ones."""
-        return _Stretch(
-            self.block,
-            self.starts[:i],
-            self.word_ends[:i],
-            self.ends[:i],
-            self.row,
-            self.position,
-            ended=self.place(i)[1],
-        )
+        kept = {"starts": self.starts[:i], "word_ends": self.word_ends[:i], "ends": self.ends[:i]}
+        return replace(self, **kept, ended=self.place(i)[1])
 
 
 def has_stray_number(word: bytes) -> bool:
