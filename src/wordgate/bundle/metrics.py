@@ -49,6 +49,8 @@ class MultilabelBaseline(MultilabelResult, Baseline, frozen=True, extra="forbid"
 class Baselines(BaseModel, frozen=True, extra="forbid"):
     """Models that any other should beat."""
 
+    _MAJORITY: ClassVar = "most frequent label"
+
     majority: Baseline = Field(description="always the most frequent training label")
     count: Baseline = Field(
         description="the family count, fitted on the same rows with the same recipe; for a model of"
@@ -58,11 +60,13 @@ class Baselines(BaseModel, frozen=True, extra="forbid"):
     def to_beat(self, family: str) -> list[tuple[str, Baseline]]:
         """Return the baselines of a model of this family, the strongest first."""
         others = [] if family == "count" else [("count", self.count)]
-        return [*others, ("most frequent label", self.majority)]
+        return [*others, (self._MAJORITY, self.majority)]
 
 
-class MultilabelBaselines(BaseModel, frozen=True, extra="forbid"):
+class MultilabelBaselines(Baselines, frozen=True, extra="forbid"):
     """The baselines of a model of several labels per text."""
+
+    _MAJORITY: ClassVar = "most frequent label set"
 
     majority: MultilabelBaseline = Field(
         description="always the most frequent set of labels in training"
@@ -71,11 +75,6 @@ class MultilabelBaselines(BaseModel, frozen=True, extra="forbid"):
         description="the family count as it ships, fitted on the same rows by the same recipe; of a"
         " model of that family itself, its own scores"
     )
-
-    def to_beat(self, family: str) -> list[tuple[str, MultilabelBaseline]]:
-        """Return the baselines of a model of this family, the strongest first."""
-        others = [] if family == "count" else [("count", self.count)]
-        return [*others, ("most frequent label set", self.majority)]
 
 
 class SplitFacts(BaseModel, frozen=True, extra="forbid"):

@@ -218,8 +218,9 @@ class _Stretch:
 
     def before(self, i: int) -> _Stretch:
         """Keep the lines before one, after which there are only empty ones."""
-        kept = {"starts": self.starts[:i], "word_ends": self.word_ends[:i], "ends": self.ends[:i]}
-        return replace(self, **kept, ended=self.place(i)[1])
+        starts, word_ends, ends = self.starts[:i], self.word_ends[:i], self.ends[:i]
+        ended = self.place(i)[1]
+        return replace(self, starts=starts, word_ends=word_ends, ends=ends, ended=ended)
 
 
 def has_stray_number(word: bytes) -> bool:
