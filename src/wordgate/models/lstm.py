@@ -118,7 +118,7 @@ class Network:
     def log_proba(
         self, encoded: EncodedTexts, *, threads: int | None = None
     ) -> NDArray[np.float64]:
-        """Compute log-probabilities, float64 [n, classes], in so many threads as `choose_threads`.
+        """Compute log-probabilities, float64 [n, classes]; threads are as for `choose_threads`.
 
         A text's neighbours, its padding and the number of threads have no part in its result.
         """

@@ -208,7 +208,7 @@ class TransformerNetwork:
     def log_proba(
         self, encoded: EncodedTexts, *, threads: int | None = None
     ) -> NDArray[np.float64]:
-        """Compute log-probabilities without dropout, float64 [n, classes]; see `torch_threads`."""
+        """Compute log-probabilities, float64 [n, classes]; threads are as for `torch_threads`."""
         answers = np.zeros((len(encoded), self.n_classes))
         device = next(self.modules.parameters()).device
         was_training = self.modules.training

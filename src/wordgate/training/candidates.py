@@ -52,8 +52,8 @@ class Trained(Generic[SnapshotT]):
     early_stopping: EarlyStopping
     remarks: Sequence[str]
     earlier_seconds: float
+    earlier_wall_seconds: float
     engine: Mapping[str, str]
-    earlier_wall_seconds: float = 0.0
 
     def choose(self) -> int:
         """Give the position of the candidate whose best epoch is the best; the first of equals."""
@@ -113,14 +113,14 @@ def train_candidates(
         KeyboardInterrupt: The training was interrupted, and is kept.
     """
     started, earlier_seconds, earlier_wall_seconds = time.perf_counter(), 0.0, 0.0
-    kept, position, config = context.checkpoint, 0, {}
+    kept, first, config = context.checkpoint, 0, {}
     resuming = kept is not None and kept.resume
     if kept is not None:
         config = run_config(data.parts, data.n_classes, settings, context.seed, digests())
     if kept is not None and resuming:
-        position = min(count_earlier_candidates(kept.file), len(names) - 1)
+        first = min(count_earlier_candidates(kept.file), len(names) - 1)
     done: list[TrainedCandidate[SnapshotT]] = []
-    while True:
+    for position in range(first, len(names)):
         candidate = start(position)
         state = TrainingState(candidate.trainer, position=position, earlier=done)
         if done:
@@ -136,21 +136,18 @@ def train_candidates(
         context.progress.say(candidate.announcement)
         if resuming:
             context.progress.say("\n".join(loop.load_checkpoint()))
-            earlier_seconds, resuming = state.seconds, False
-            earlier_wall_seconds = state.wall_seconds
+            resuming = False
+            earlier_seconds, earlier_wall_seconds = state.seconds, state.wall_seconds
         remarks = loop.run()
         done = [*state.earlier, state.candidate()]
-        out_of_time = loop.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks)
-        if position == len(names) - 1 or out_of_time:
+        if loop.is_late() or any(line.startswith(TIME_LIMIT) for line in remarks):
             break
-        position += 1
     late = [f"{TIME_LIMIT}left no time for {name}." for name in names[len(done) :]]
-    engine = candidate.trainer.engine()
     return Trained(
         done,
         candidate.early_stopping,
         [*remarks, *late],
         earlier_seconds,
-        engine,
         earlier_wall_seconds,
+        candidate.trainer.engine(),
     )

@@ -61,7 +61,7 @@ class TransferSet:
         settings: Settings,
         seed: int,
     ) -> "TransferSet":
-        """Put a transfer set together, of `teacher.texts` texts at most, with variations of them.
+        """Put training texts, others and variations together, as `teacher.texts` limits them all.
 
         Of each text there are `teacher.variations` at most.
         """

@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 
 def rng_for(seed: int, name: str, *position: int) -> np.random.Generator:
-    """Make the random generator of what is drawn, such as "dropout", at an epoch and update."""
+    """Make the generator of one purpose, such as "dropout", at a place, such as an epoch."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), *position])
 
 
