@@ -273,11 +273,6 @@ def check_destination(path: str | Path, *, overwrite: bool) -> None:
 def write_bundle(bundle: Bundle, path: str | Path, *, overwrite: bool = False) -> None:
     """Write a bundle beside its place, force it to the disk, and only then move it there.
 
-    Args:
-        bundle: What to write.
-        path: The folder to make.
-        overwrite: Replace a bundle that is there.
-
     Raises:
         BundleError: There is something at `path` that may not be replaced, or the disk refuses.
     """

@@ -286,10 +286,7 @@ class TransformerNetwork:
 
 
 def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what a kind of encoder is built by, and nothing else that a description may hold.
-
-    Args:
-        config: A description as transformers writes it.
+    """Keep what a kind of encoder is built by, and nothing else of transformers' description.
 
     Raises:
         BundleError: It is of a kind that isn't known here.

@@ -222,11 +222,8 @@ def prefetch(items: Iterable[Item], *, threads: int) -> Iterator[Iterator[Item]]
     """Draw each next item in a thread of its own, one ahead of the one that is asked for.
 
     The thread has ended when the context has, however far the items were drawn. What making an
-    item raises is raised where the item is asked for.
-
-    Args:
-        items: The items.
-        threads: How many threads there may be; with one, each item is drawn when it is asked for.
+    item raises is raised where the item is asked for. If there may be but one thread, each item is
+    drawn when it is asked for.
     """
     source = iter(items)
     if threads == 1:

@@ -166,12 +166,7 @@ def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:
 
     What stands there, or where a link there leads to, is replaced; `check_folder` says whether it
     may be. A kill leaves the old folder or the new one, and perhaps a hidden one that the next
-    writing takes away.
-
-    Args:
-        path: The folder to make.
-        what: What it holds, such as ``model``.
-        contents: The files by their names.
+    writing takes away. A message names what the folder holds, such as a ``model``.
 
     Raises:
         BundleError: The disk refuses. What was there is there still; if nothing but forcing the

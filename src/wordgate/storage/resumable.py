@@ -59,12 +59,7 @@ class RunFingerprint:
         return {"config": dict(self.config), "environment": dict(self.environment)}
 
     def check(self, kept: Mapping[str, Any], what: str, place: object) -> list[str]:
-        """Compare what is about to be done with what was kept.
-
-        Args:
-            kept: The `facts` of then.
-            what: What they are of, such as ``training``.
-            place: Where they stand.
+        """Compare what is about to be done, such as a ``training``, with the `facts` of a place.
 
         Returns:
             Warnings: what differs between then and now and may move the result a little.

@@ -132,17 +132,8 @@ class TextEncoder:
     ) -> tuple["TextEncoder", EncodedTexts]:
         """Learn the vocabulary of the training texts, and encode them while at it.
 
-        Args:
-            texts: The training texts, and no others.
-            tokenizer: The tokenizer's name.
-            max_tokens: See the class.
-            truncate: See the class.
-            groups: See ``Vocabulary.fit``, like all that follow.
-            min_count: How often a word must stand.
-            min_groups: In how many groups a word must stand.
-            max_words: How many words to keep at most.
-            unknown: Whether words not known get an id.
-            ties: The order of words of equal count.
+        The tokenizer goes by its name, the length limit is the class's, and all that follows it
+        `Vocabulary.fit`'s.
 
         Returns:
             The encoder, and the training texts encoded by it, tokenized only once.
@@ -170,13 +161,7 @@ class TextEncoder:
         return replace(self, vocabulary=Vocabulary(words, self.vocabulary.unknown))
 
     def encode(self, texts: Iterable[str]) -> EncodedTexts:
-        """Turn texts into word ids.
-
-        Args:
-            texts: The texts; one without any token becomes an empty row.
-
-        Returns:
-            Their ids, and how many texts were truncated.
+        """Turn texts into word ids; one without any token becomes an empty row.
 
         Raises:
             DataError: Something among the texts is not a string.

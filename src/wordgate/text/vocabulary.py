@@ -78,9 +78,6 @@ class Vocabulary:
                 the order of the texts changes nothing; ``"first"`` puts the one that was read
                 first before the others, as Keras does.
 
-        Returns:
-            The vocabulary.
-
         Raises:
             SettingsError: A number is below 1, or ``ties`` is unknown.
             ValueError: There are not as many groups as texts.
