@@ -5,6 +5,7 @@ apart. That makes it what a model that reads word order has to beat.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -32,6 +33,7 @@ FIRST_ID = 1
 _TEXTS_AT_ONCE = 512
 
 
+@dataclass(frozen=True, eq=False)
 class CountModel:
     """A linear model over the weighted counts of known n-grams.
 
@@ -42,20 +44,12 @@ class CountModel:
         multilabel: Whether a text may have several labels.
     """
 
+    vectorizers: Sequence[NgramVectorizer]
+    coefficients: NDArray[np.floating[Any]]
+    intercepts: NDArray[np.float64]
+    multilabel: bool = False
     family = "count"
     n_threads = 1
-
-    def __init__(
-        self,
-        vectorizers: Sequence[NgramVectorizer],
-        coefficients: NDArray[np.floating[Any]],
-        intercepts: NDArray[np.float64],
-        multilabel: bool = False,
-    ):
-        self.vectorizers = tuple(vectorizers)
-        self.coefficients = coefficients
-        self.intercepts = intercepts
-        self.multilabel = multilabel
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""

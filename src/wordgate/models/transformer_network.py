@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +78,7 @@ _BATCH_SIZE = 32  # larger ones are no faster on a processor
 _ROUND_TO = 8
 
 
+@dataclass(eq=False)
 class TransformerNetwork:
     """An encoder with a linear layer over the mean of its outputs.
 
@@ -87,17 +89,10 @@ class TransformerNetwork:
         multilabel: Whether a text may have several labels.
     """
 
-    def __init__(
-        self,
-        config: Mapping[str, Any],
-        modules: torch.nn.ModuleDict,
-        pad_id: int,
-        multilabel: bool = False,
-    ):
-        self.config = config
-        self.modules = modules
-        self.pad_id = pad_id
-        self.multilabel = multilabel
+    config: Mapping[str, Any]
+    modules: torch.nn.ModuleDict
+    pad_id: int
+    multilabel: bool = False
 
     @property
     def encoder_config(self) -> Any:

@@ -7,6 +7,7 @@ progress line an epoch, and a checkpoint. What differs stands behind `ModelTrain
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Generic
 
 import numpy as np
@@ -26,33 +27,32 @@ EVALUATED_TEXTS_PER_SECOND = 4000.0
 """Assumed of validation in the first epoch, to end in time; later ones know."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class EarlyStopping:
     """Keeps the best epoch's snapshot in the training's state, and ends a training that stalls.
 
-    Args:
+    Attributes:
         patience: After so many epochs without a better score the training ends.
         warm_epochs: Patience doesn't count epochs before this one, in which the rate rises.
         ties: Between epochs of equal score the lower ``loss`` is the best, or the ``first``.
-        score: What makes an epoch better: its ``accuracy``, the mean of accuracy and macro F1,
+        criterion: What makes an epoch better: its ``accuracy``, the mean of accuracy and macro F1,
             ``accuracy+macro-f1``, the lower ``loss``, or that it came ``last``.
-
-    Attributes:
-        keeps_last: Whether the last epoch is kept, whatever its score.
-        by_loss: Whether the validation loss is the score.
     """
 
-    def __init__(
-        self,
-        *,
-        patience: int,
-        warm_epochs: float = 0.0,
-        ties: str = "loss",
-        score: str = "accuracy",
-    ):
-        self._patience, self._warm_epochs = patience, warm_epochs
-        self._ties, self._score_name = ties, score
-        self.keeps_last = score == "last"
-        self.by_loss = score == "loss"
+    patience: int
+    warm_epochs: float = 0.0
+    ties: str = "loss"
+    criterion: str = "accuracy"
+
+    @property
+    def keeps_last(self) -> bool:
+        """Whether the last epoch is kept, whatever its score."""
+        return self.criterion == "last"
+
+    @property
+    def by_loss(self) -> bool:
+        """Whether the validation loss is the score."""
+        return self.criterion == "loss"
 
     def on_epoch_end(
         self, state: TrainingState[SnapshotT], epoch: Epoch, snapshot: SnapshotT
@@ -66,27 +66,27 @@ class EarlyStopping:
 
     def should_stop(self, state: TrainingState[SnapshotT]) -> bool:
         """Tell whether patience is over."""
-        counted_from = max(state.improved_epoch, math.ceil(self._warm_epochs))
-        return len(state.history) - counted_from >= self._patience
+        counted_from = max(state.improved_epoch, math.ceil(self.warm_epochs))
+        return len(state.history) - counted_from >= self.patience
 
     def score(self, epoch: Epoch) -> float:
         """Give the score that makes an epoch, or a candidate, better than another."""
         if self.by_loss:
             return -epoch.valid_loss
-        if self._score_name == "accuracy+macro-f1" and epoch.valid_macro_f1 is not None:
+        if self.criterion == "accuracy+macro-f1" and epoch.valid_macro_f1 is not None:
             return (epoch.valid_accuracy + epoch.valid_macro_f1) / 2.0
         return epoch.valid_accuracy
 
     def rank(self, epoch: Epoch) -> tuple[float, ...]:
         """Give what is higher for the better of two epochs."""
-        if self._ties == "first":
+        if self.ties == "first":
             return (self.score(epoch),)
         return self.score(epoch), -epoch.valid_loss
 
     def remark(self) -> str:
         """Say that the training ended early."""
         what = "loss" if self.by_loss else "accuracy"
-        return f"No better validation {what} in {self._patience} epochs: stopped early."
+        return f"No better validation {what} in {self.patience} epochs: stopped early."
 
     def shown(self, epoch: Epoch) -> str:
         """Show what validation measured: an accuracy, or "loss 0.123"."""

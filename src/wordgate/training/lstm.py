@@ -47,7 +47,7 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
             patience=trainer.patience,
             warm_epochs=trainer.warm_epochs,
             ties=settings.lstm.epoch_ties,
-            score=_epoch_score(data, settings),
+            criterion=_epoch_score(data, settings),
         )
         return Candidate(trainer, stopping, _announcement(len(vocabulary), trainer, which))
 

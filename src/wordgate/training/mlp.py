@@ -80,7 +80,7 @@ def train_mlps(
         trainer = MLPTrainer(*averages(position), data, settings, context.seed)
         announcement = f"Training on {format_device(trainer.device)}: {trainer.plan.sentence()}"
         stopping = EarlyStopping(
-            patience=settings.mlp.patience, score="loss" if data.multilabel else "accuracy"
+            patience=settings.mlp.patience, criterion="loss" if data.multilabel else "accuracy"
         )
         return Candidate(trainer, stopping, announcement)
 

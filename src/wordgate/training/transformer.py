@@ -64,7 +64,7 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
         stopping = EarlyStopping(
             patience=own.patience,
             warm_epochs=own.warmup * trainer.plan.epochs,
-            score="loss" if data.multilabel else "accuracy",
+            criterion="loss" if data.multilabel else "accuracy",
         )
         return Candidate(trainer, stopping, _announcement(trainer, own.model))
 
