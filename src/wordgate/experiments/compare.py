@@ -22,7 +22,7 @@ from wordgate.evaluation.comparison import (
     family_of,
     paired_results,
 )
-from wordgate.experiments.metrics import analyse, predictions
+from wordgate.experiments.evaluator import analyse, predictions
 from wordgate.experiments.options import DataOptions
 from wordgate.experiments.reading import ReadingOptions, near_duplicates_of
 from wordgate.experiments.resolving import (

@@ -15,8 +15,8 @@ from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.multilabel import AnyScores
 from wordgate.experiments.evaluate import LabelledRows, Seen, labelled_rows, predicted
+from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
-from wordgate.experiments.metrics import Evaluator
 from wordgate.experiments.reading import ReadingOptions, called
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.report.text import (

@@ -19,9 +19,9 @@ from wordgate.data.dataset import Dataset, indicator_matrix
 from wordgate.data.label_sets import NO_SEPARATOR
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
-from wordgate.evaluation.multilabel import AnyScores
+from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
+from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
-from wordgate.experiments.metrics import Evaluator, scores_in_short
 from wordgate.experiments.reading import (
     ReadingOptions,
     TableOptions,
@@ -91,7 +91,7 @@ class Evaluation:
     def __repr__(self) -> str:
         """Name the scores: all that it holds is too much for a line."""
         known = "unknown" if self.seen is None else f"{self.seen.rows:,}"
-        return f"Evaluation({scores_in_short(self.scores)}, seen_in_training={known})"
+        return f"Evaluation({_in_short(self.scores)}, seen_in_training={known})"
 
     def _repr_html_(self) -> str:
         rows = [("all rows", self.scores), ("rows unknown to the model", self.unseen)]
@@ -164,6 +164,16 @@ def evaluate(
             if known is not None and seen is not None and 0 < seen.rows < seen.n:
                 unseen = evaluator.part(~known).scores(output.part(~known))
     return Evaluation(scores, unseen, seen, rows.reading, predictor)
+
+
+def _in_short(scores: AnyScores) -> str:
+    """Write the scores that a line has room for."""
+    names = ["accuracy", "macro_f1"]
+    if isinstance(scores, MultilabelScores):
+        names = ["micro_f1", "macro_f1"]
+    values = {name: getattr(scores, name) for name in names}
+    written = (f"{k}={'None' if v is None else f'{v:.3f}'}" for k, v in values.items())
+    return f"{', '.join(written)}, n={scores.n}"
 
 
 def predicted(predictor: Predictor, texts: Iterable[str]) -> ModelOutput:

@@ -1,22 +1,12 @@
-"""From a fitted model to `metrics.json`: scores, baselines, facts on split, vectors and teacher."""
+"""Scoring what a model says of test rows, and the facts of a split."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.metrics import (
-    CrossValidation,
-    FoldScores,
-    MultilabelCrossValidation,
-    MultilabelFoldScores,
-    MultilabelTeacherFacts,
-    SplitFacts,
-    TeacherFacts,
-    VectorFacts,
-)
+from wordgate.bundle.metrics import SplitFacts
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset
 from wordgate.evaluation.calibration import Calibration
@@ -36,12 +26,8 @@ from wordgate.evaluation.multilabel import (
 )
 from wordgate.evaluation.multilabel_errors import MultilabelAnalysis, analyse_multilabel_errors
 from wordgate.evaluation.selective_prediction import coverage_curve
-from wordgate.experiments.fitting import Calibrated, ModelOutput
-from wordgate.experiments.splits import DataSplits, Fold
-from wordgate.experiments.students import DistillationResult
-from wordgate.training.fitting import RunContext
-from wordgate.vectors.lookup import VocabularyCoverage
-from wordgate.vectors.pretrained import PretrainedVectors
+from wordgate.experiments.fitting import ModelOutput
+from wordgate.experiments.splits import DataSplits
 
 
 @dataclass(frozen=True)
@@ -99,40 +85,6 @@ def _agree(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(same.all(axis=1) if same.ndim == 2 else same)
 
 
-def scores_in_short(scores: AnyScores) -> str:
-    """Write the scores that a line has room for."""
-    names = ["accuracy", "macro_f1"]
-    if isinstance(scores, MultilabelScores):
-        names = ["micro_f1", "macro_f1"]
-    values = {name: getattr(scores, name) for name in names}
-    written = (f"{k}={'None' if v is None else f'{v:.3f}'}" for k, v in values.items())
-    return f"{', '.join(written)}, n={scores.n}"
-
-
-def teacher_facts(
-    evaluator: Evaluator, output: ModelOutput, taught: DistillationResult
-) -> TeacherFacts:
-    """Compare a student with its teacher on the test rows."""
-    own = ModelOutput(taught.test_log_proba)
-    scores = evaluator.scores(own)
-    facts = {
-        "name": taught.teacher,
-        "accuracy": scores.accuracy,
-        "macro_f1": scores.macro_f1,
-        "log_loss": scores.log_loss,
-        "agreement": evaluator.agreement(output, own),
-        "difference": evaluator.paired_difference(output, own),
-        "n_labelled": taught.n_labelled,
-        "n_unlabelled": taught.n_unlabelled,
-        "n_left_out": taught.n_left_out,
-        "n_variations": taught.n_variations,
-        "seconds": taught.seconds,
-    }
-    if isinstance(scores, MultilabelScores):
-        return MultilabelTeacherFacts(**facts, micro_f1=scores.micro_f1)
-    return TeacherFacts(**facts)
-
-
 def predictions(
     table: Table, dataset: Dataset, rows: NDArray[np.int64], output: ModelOutput
 ) -> PredictedRows:
@@ -181,30 +133,13 @@ def analyse(
         texts: Whether texts of the data may be shown.
         seed: Of the intervals' draws.
     """
+    common: dict[str, Any] = {
+        "temperature": temperature, "before": before, "after": after, "texts": texts, "seed": seed
+    }  # fmt: skip
     if isinstance(scores, MultilabelScores):
-        return analyse_multilabel_errors(
-            scores,
-            rows,
-            words,
-            thresholds=thresholds,
-            temperature=temperature,
-            before=before,
-            after=after,
-            texts=texts,
-            seed=seed,
-        )
-    return analyse_errors(
-        scores,
-        rows,
-        words,
-        temperature=temperature,
-        before=before,
-        after=after,
-        coverage=coverage_curve(rows.log_proba, rows.targets),
-        suspected=suspected,
-        texts=texts,
-        seed=seed,
-    )
+        return analyse_multilabel_errors(scores, rows, words, thresholds=thresholds, **common)
+    coverage = coverage_curve(rows.log_proba, rows.targets)
+    return analyse_errors(scores, rows, words, coverage=coverage, suspected=suspected, **common)
 
 
 def split_facts(splits: DataSplits) -> SplitFacts:
@@ -227,60 +162,3 @@ def split_facts(splits: DataSplits) -> SplitFacts:
         reason=split.reason,
         warnings=list(split.warnings),
     )
-
-
-def vector_facts(
-    vectors: PretrainedVectors | None, coverage: VocabularyCoverage | None
-) -> VectorFacts | None:
-    """Gather where pretrained word vectors came from, and how many words had one."""
-    if vectors is None or coverage is None:
-        return None
-    file = vectors.file
-    return VectorFacts(**dict(coverage), file=vectors.name, format=file.format, size=file.dim)
-
-
-def cross_validate(
-    splits: DataSplits,
-    folds: Sequence[Fold],
-    fit: Callable[[Fold], Calibrated],
-    context: RunContext,
-) -> tuple[CrossValidation | MultilabelCrossValidation, ModelOutput]:
-    """Fit a model for each fold, and test it there.
-
-    Args:
-        splits: The ordinary split of the rows.
-        folds: The folds, as `make_folds` gives them.
-        fit: Fits a model to a fold.
-        context: The seed of the intervals, and where progress is shown.
-
-    Returns:
-        What the folds came to, and what the model that had not seen it says of each row.
-    """
-    labels, seed = splits.labels, context.seed
-    outputs, found = [], []
-    for number, fold in enumerate(folds, start=1):
-        context.progress.say(f"fold {number} of {len(folds)}: {len(fold.rows):,} test rows")
-        outputs.append(fit(fold).output(fold.test.texts))
-        scores = Evaluator(fold.test, labels, seed).scores(outputs[-1])
-        found.append(_fold_scores(fold, scores))
-    output = ModelOutput.of_folds(outputs, [fold.rows for fold in folds])
-    everything = Evaluator(splits.all_rows, labels, seed).scores(output)
-    interval = everything.main.interval
-    if isinstance(everything, MultilabelScores):
-        of_several = MultilabelCrossValidation(
-            micro_f1=everything.micro_f1, interval=interval, folds=found
-        )
-        return of_several, output
-    return CrossValidation(accuracy=everything.accuracy, interval=interval, folds=found), output
-
-
-def _fold_scores(fold: Fold, scores: AnyScores) -> Any:
-    facts = {
-        "n_train": len(fold.train) + len(fold.valid),
-        "n_test": len(fold.rows),
-        "accuracy": scores.accuracy,
-        "macro_f1": scores.macro_f1,
-    }
-    if isinstance(scores, MultilabelScores):
-        return MultilabelFoldScores(**facts, micro_f1=scores.micro_f1)
-    return FoldScores(**facts)
