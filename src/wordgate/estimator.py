@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgate.bundle.config import Config, environment
 from wordgate.bundle.folder import Bundle, write_bundle
 from wordgate.data.dataset import Dataset
 from wordgate.data.labels import alike_labels, missing_labels
-from wordgate.data.targets import read_targets
+from wordgate.data.targets import GivenTargets, read_targets
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.dedup.keys import group_keys
 from wordgate.errors import DataError, SettingsError
 from wordgate.experiments.evaluate import predicted
 from wordgate.experiments.fitting import check_settings
-from wordgate.experiments.reading import Unlabelled
 from wordgate.experiments.resolving import (
     as_names,
     choose_recipe,
@@ -28,13 +26,25 @@ from wordgate.experiments.resolving import (
     resolve_vectors,
 )
 from wordgate.experiments.splits import hold_out
-from wordgate.experiments.students import fit_model, teacher_config, vectors_of
+from wordgate.experiments.students import (
+    TeacherConfig,
+    fit_model,
+    teacher_config,
+    vectors_of,
+)
+from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
-from wordgate.settings import LARGEST_SEED, checked_seed, flat_overrides, setting_fields
+from wordgate.settings import (
+    LARGEST_SEED,
+    Settings,
+    checked_seed,
+    flat_overrides,
+    setting_fields,
+)
 from wordgate.tables.values import (
     checked_column,
     checked_groups,
@@ -162,17 +172,55 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         texts = checked_texts(X)
         given = read_targets(y, len(texts))
-        names, targets = given.names, given.targets
-        several = targets.ndim == 2
-        written = [] if several else [names[target] for target in targets.tolist()]
-        for remark in alike_labels(names) + missing_labels(written, advice=""):
-            warnings.warn(remark, stacklevel=2)
+        _warn_of_labels(given)
         seed, n_threads = _seed_of(self.random_state), choose_threads(self.threads)
         progress: Progress = Console(verbose=True) if self.verbose else Silent()
+        context = RunContext(seed, progress, self.device, self.threads)
         check_family(self.model)
         check_device(self.model, self.device, progress)
         recipe = choose_recipe(self.recipe, self.teacher)
         settings = resolve_settings(recipe, self._overrides(), self.vectors, families=[self.model])
+        teaching = self._teaching(settings, given, texts, unlabelled, progress)
+        settings, vectors = resolve_vectors(self.vectors, settings, progress)
+        named = checked_groups(groups, len(texts))
+        keys = None if named is None else group_keys(texts, named)
+        weights = _weights(sample_weight, len(texts))
+        dataset = Dataset(texts, given.targets, keys, weights=weights)
+        vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
+        parts = hold_out(dataset, given.names, settings.valid_size, seed)
+        fit_data = FitData(*parts, given.names, vocabulary_of, vectors)
+        check_settings(settings, fit_data)
+        no_test = Dataset([], given.targets[:0])
+        with limited_blas(n_threads):
+            calibrated, self.taught_ = fit_model(
+                self.model, fit_data, no_test, settings, teaching, context
+            )
+        config = calibrated.config(
+            settings,
+            vectors=vectors_of(vectors, self.taught_),
+            family=self.model,
+            labels=tuple(given.names),
+            seed=seed,
+            recipe=str(recipe),
+            data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
+        )
+        fitted = calibrated.fitted
+        self.classes_ = given.classes
+        self.predictor_ = Predictor(fitted.model, config)
+        self.history_ = list(fitted.history)
+        self.coverage_ = fitted.coverage
+        self._bundle = Bundle(config, fitted.model, None, Fingerprints.of(texts, named))
+        return self
+
+    def _teaching(
+        self,
+        settings: Settings,
+        given: GivenTargets,
+        texts: Sequence[str],
+        unlabelled: Iterable[str] | None,
+        progress: Progress,
+    ) -> TeacherConfig | None:
+        """Find the teachers, and the texts without labels for them."""
         more = None if unlabelled is None else checked_texts(unlabelled, may_be_empty=True)
         teaching = teacher_config(
             settings if FAMILIES[self.model].can_be_taught else None,
@@ -180,49 +228,12 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             has_unlabelled=bool(more),
             progress=progress,
         )
-        if teaching is not None:
-            teaching.check_labels(names, multilabel=several)
-            if more:
-                teaching = replace(teaching, unlabelled=Unlabelled.beside(texts, None, more))
-        settings, vectors = resolve_vectors(self.vectors, settings, progress)
-        named = checked_groups(groups, len(texts))
-        dataset = Dataset(
-            texts,
-            targets,
-            None if named is None else group_keys(texts, named),
-            weights=_weights(sample_weight, len(texts)),
+        if teaching is None:
+            return None
+        teaching.check_labels(given.names, multilabel=given.targets.ndim == 2)
+        return (
+            replace(teaching, unlabelled=Unlabelled.beside(texts, None, more)) if more else teaching
         )
-        vocabulary_of = dataset if settings.text.vocabulary_from == "all" else None
-        parts = hold_out(dataset, names, settings.valid_size, seed)
-        fit_data = FitData(*parts, names, vocabulary_of, vectors)
-        check_settings(settings, fit_data)
-        no_test = Dataset([], targets[:0])
-        context = RunContext(seed, progress, self.device, self.threads)
-        with limited_blas(n_threads):
-            calibrated, self.taught_ = fit_model(
-                self.model, fit_data, no_test, settings, teaching, context
-            )
-        fitted = calibrated.fitted
-        config = Config(
-            family=self.model,
-            labels=tuple(names),
-            seed=seed,
-            recipe=str(recipe),
-            settings=(fitted.settings or settings).model_dump(mode="json"),
-            set_by_user=tuple(sorted(settings.set_by_user)),
-            data={"source": "WordgateClassifier.fit", "n_kept": len(texts)},
-            vectors=began.name if (began := vectors_of(vectors, self.taught_)) else None,
-            temperature=calibrated.temperature,
-            multilabel=several,
-            thresholds=calibrated.thresholds_by_label(),
-            environment=environment("torch", "scikit-learn") | dict(fitted.engine),
-        )
-        self.classes_ = given.classes
-        self.predictor_ = Predictor(fitted.model, config)
-        self.history_ = list(fitted.history)
-        self.coverage_ = fitted.coverage
-        self._bundle = Bundle(config, fitted.model, None, Fingerprints.of(texts, named))
-        return self
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
         """Predict the most probable label of each text, or its labels.
@@ -312,6 +323,15 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{name} has no effect on WordgateClassifier, which is given its rows: leave it out"
             )
         return overrides
+
+
+def _warn_of_labels(given: GivenTargets) -> None:
+    """Warn of labels that are nearly alike, or look like missing values."""
+    written = []
+    if given.targets.ndim == 1:
+        written = [given.names[target] for target in given.targets.tolist()]
+    for remark in alike_labels(given.names) + missing_labels(written, advice=""):
+        warnings.warn(remark, stacklevel=3)
 
 
 def _seed_of(random_state: Any) -> int:

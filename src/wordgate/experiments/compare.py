@@ -23,8 +23,7 @@ from wordgate.evaluation.comparison import (
     paired_results,
 )
 from wordgate.experiments.evaluator import analyse, predictions
-from wordgate.experiments.options import DataOptions
-from wordgate.experiments.reading import ReadingOptions, near_duplicates_of
+from wordgate.experiments.reading import DataOptions, ReadingOptions, near_duplicates_of
 from wordgate.experiments.resolving import (
     as_names,
     check_n_folds,
@@ -145,44 +144,44 @@ def compare(
         data, reading, files, split, valid, test, split_column, weight, checked_seed(seed)
     )
     n_threads = choose_threads(threads)
-    families, left_out = _families(models, vectors, taught=teacher is not None)
-    overrides = with_options(settings, test_size=test_size)
-    recipe = choose_recipe(recipe, None)
-    own = tuple(dict.fromkeys(map(family_of, families)))
-    taught = None
-    if TAUGHT_LSTM in families:
-        taught = _settings_of_taught(overrides, vectors, teacher, own)
-    common = overrides if taught is None else _settings_read_by(overrides, own, but="teacher")
-    chosen = resolve_settings(recipe, common, vectors, families=own)
+    names, left_out = _families(models, vectors, taught=teacher is not None)
+    families = tuple(dict.fromkeys(map(family_of, names)))
+    overrides, recipe = with_options(settings, test_size=test_size), choose_recipe(recipe, None)
+    common, taught = overrides, None
+    if TAUGHT_LSTM in names:
+        taught = _settings_of_taught(overrides, vectors, teacher, families)
+        common = _settings_read_by(overrides, families, but="teacher")
+    chosen = resolve_settings(recipe, common, vectors, families=families)
     teaching = teacher_config(
         taught, teaching_minutes, has_unlabelled=bool(files), progress=progress
     )
-    for family in [name for name in own if not FAMILIES[name].cpu_alone] or own[:1]:
+    for family in [name for name in families if not FAMILIES[name].cpu_alone] or families[:1]:
         check_device(family, device, progress)
     check_n_folds(folds, parts_given=options.names_parts)
     _refuse_idle_settings(overrides, test, folds)
     _check_out(out, overwrite=overwrite, resume=resume)
-    found = [check_pretrained(family, chosen, progress) for family in own]
+    found = [check_pretrained(family, chosen, progress) for family in families]
     transformer = next((folder for folder in found if folder is not None), None)
     kinds = (GIVEN,) if options.names_parts else (split,) if split else (RANDOM, GROUPED)
-    sources = options.read(
+    table = options.read(
         chosen, overrides, progress, grouped=kinds == (GROUPED,), remarks=left_out
-    )
-    teaching = options.with_unlabelled(teaching, sources.table, progress)
+    ).table
+    if teaching is not None:
+        teaching = teaching.beside(table, options, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     if taught is not None and pretrained is not None:
         taught = taught.with_vectors_of(pretrained.dim)
-    copies = near_duplicates_of(sources.table, progress)
+    copies = near_duplicates_of(table, progress)
     context = RunContext(options.seed, progress, device, threads)
     config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
     with stage(progress, "Splitting"):
-        schemes = [make_scheme(sources.table, kind, copies, config) for kind in kinds]
+        schemes = [make_scheme(table, kind, copies, config) for kind in kinds]
     store = ResultStore(None if out is None else checkpoint_path(out), progress)
     if not resume:
         store.clear()
     comparison = Comparison(
-        source=sources.table.reading.source,
-        families=families,
+        source=table.reading.source,
+        families=names,
         kinds=kinds,
         folds=folds,
         seed=options.seed,
@@ -196,8 +195,8 @@ def compare(
         comparison = _run(comparison, schemes, config, store, watch)
         if out is not None:
             with stage(progress, "Writing the report"):
-                analyses = _analyses(comparison, sources.table, schemes[-1], texts=not no_texts)
-                audit = sections(audit_table(sources.table, copies))
+                analyses = _analyses(comparison, table, schemes[-1], texts=not no_texts)
+                audit = sections(audit_table(table, copies))
                 page = comparison_page(comparison, analyses, audit)
             check_folder(out, _WHAT, overwrite=overwrite, check_replaceable=_check_replaceable)
             write_folder(out, _WHAT, _contents(comparison, page))

@@ -4,9 +4,7 @@ import operator
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, cast
@@ -16,14 +14,15 @@ from numpy.typing import NDArray
 from typing_extensions import Unpack
 
 from wordgate.data import ColumnError, Columns, ReadReport, Table, read_table
-from wordgate.data.dataset import Dataset
 from wordgate.data.label_sets import NO_SEPARATOR
 from wordgate.data.table import own_group
 from wordgate.dedup.keys import Factorized, group_keys, hash_strings, normalized
 from wordgate.dedup.near_duplicates import NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, SettingsError
+from wordgate.experiments.resolving import refuse_idle_sizes, refuse_idle_split
 from wordgate.runtime.display import shown
 from wordgate.runtime.progress import Progress, stage
+from wordgate.settings import Settings
 from wordgate.split.assignment import GroupTable
 from wordgate.split.sampling import sample_groups
 
@@ -121,6 +120,81 @@ def called(data: Any) -> str:
     if isinstance(data, str | os.PathLike):
         return shown(os.fspath(data), 200)
     return f"a {type(data).__name__}"
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What `wordgate.train` and `wordgate.compare` are told of the data.
+
+    Attributes:
+        data: The file, the data set or the frame.
+        reading: How to read it.
+        unlabelled: Files of texts without labels.
+        split: ``grouped`` or ``random``; None where it was not given.
+        valid: A file of the same columns for validation.
+        test: A file of the same columns for test.
+        split_column: A column that says ``train``, ``valid`` or ``test``.
+        weight: A column that says how much each text counts in training.
+        seed: Random seed, of the rows that a limit keeps, too.
+
+    Raises:
+        SettingsError: The kind of split has no effect, since the parts are given.
+    """
+
+    data: Any
+    reading: ReadingOptions
+    unlabelled: Sequence[str]
+    split: str | None
+    valid: str | Path | None
+    test: str | Path | None
+    split_column: str | None
+    weight: str | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        refuse_idle_split(self.split, self.valid, self.test, self.split_column)
+
+    @property
+    def names_parts(self) -> bool:
+        """Whether the data itself says which rows are for which part."""
+        return any(part is not None for part in (self.valid, self.test, self.split_column))
+
+    def read(
+        self,
+        settings: Settings,
+        overrides: Mapping[str, object],
+        progress: Progress,
+        *,
+        grouped: bool,
+        remarks: Sequence[str] = (),
+    ) -> Sources:
+        """Read the rows, and report them, then the remarks.
+
+        Args:
+            settings: All settings: what stands for an empty text matters.
+            overrides: Those that the user set.
+            progress: Where it is reported what was read.
+            grouped: Whether only whole groups are split.
+            remarks: What to report after it.
+
+        Raises:
+            DataError: The data can't be read.
+            SettingsError: The data leaves a setting without effect.
+        """
+        with stage(progress, f"Reading {called(self.data)}"):
+            sources = read_parts(
+                self.data,
+                valid=self.valid,
+                test=self.test,
+                split_column=self.split_column,
+                weight=self.weight,
+                empty_text_as=settings.empty_text_as,
+                seed=self.seed,
+                **self.reading,
+            )
+        sources.report(progress, remarks)
+        refuse_idle_sizes(overrides, sources.table.parts, grouped=grouped)
+        return sources
 
 
 def read_parts(
@@ -364,119 +438,3 @@ def _joined_groups(tables: Mapping[str, Table]) -> list[str] | None:
             for name, body, row in rows
         ]
     return groups
-
-
-@dataclass(frozen=True)
-class Unlabelled:
-    """Texts without labels beside the labelled rows, L of those and U of these.
-
-    Attributes:
-        texts: Of length U, none of them an exact copy of another or of a labelled row.
-        groups: The group of each, an empty string for none.
-        labelled: The labelled texts.
-        labelled_groups: The group of each, as the data names it.
-        copies: Which of all L + U texts copy which.
-    """
-
-    texts: list[str]
-    groups: list[str]
-    labelled: Sequence[str]
-    labelled_groups: Sequence[str]
-    copies: NearDuplicates
-
-    @classmethod
-    def beside(
-        cls,
-        labelled: Sequence[str],
-        labelled_groups: Sequence[str] | None,
-        texts: Iterable[str],
-        groups: Iterable[str] | None = None,
-    ) -> "Unlabelled":
-        """Put texts beside the labelled rows; each text is taken once.
-
-        Args:
-            labelled: The labelled texts.
-            labelled_groups: Their groups as the data names them; None for none.
-            texts: Texts without labels.
-            groups: Their groups by the same names; None for none.
-        """
-        known = set(map(normalized, labelled))
-        chosen: dict[str, tuple[str, str]] = {}
-        texts = list(texts)
-        for text, group in zip(texts, groups or [""] * len(texts), strict=True):
-            if (key := normalized(text)) and key not in known:
-                chosen.setdefault(key, (text, group))
-        own = [text for text, _ in chosen.values()]
-        return cls(
-            texts=own,
-            groups=[group for _, group in chosen.values()],
-            labelled=labelled,
-            labelled_groups=labelled_groups or [""] * len(labelled),
-            copies=find_near_duplicates([*labelled, *own], None),
-        )
-
-    def __len__(self) -> int:
-        """The number of texts without labels."""
-        return len(self.texts)
-
-    def without(self, *held_out: Dataset) -> list[str]:
-        """Leave out what copies a row that is held out, or is of its group.
-
-        Args:
-            held_out: The rows of validation and test.
-
-        Returns:
-            The other texts.
-        """
-        texts = {text for part in held_out for text in part.texts}
-        rows = [row for row, text in enumerate(self.labelled) if text in texts]
-        names = {self.labelled_groups[row] for row in rows} - {""}
-        own = np.arange(len(self.labelled), len(self.labelled) + len(self.texts))
-        copied: NDArray[np.bool_] = self.copies.has_duplicate_in(own, np.array(rows, np.int64))
-        return [
-            text
-            for text, group, is_copy in zip(self.texts, self.groups, copied.tolist(), strict=True)
-            if not is_copy and group not in names
-        ]
-
-
-def read_unlabelled(
-    files: Sequence[str | Path], table: Table, progress: Progress, *, encoding: str | None = None
-) -> Unlabelled:
-    """Read files of texts; labels that they may have are not looked at.
-
-    A file that has the table's columns of text and group is read by these, another one by what it
-    looks like itself.
-
-    Args:
-        files: CSV, TSV, JSONL or Parquet files.
-        table: The labelled rows.
-        progress: Where it is reported how they were read.
-        encoding: The files' encoding; None to find out.
-
-    Raises:
-        DataError: A file can't be read.
-    """
-    texts: list[str] = []
-    groups: list[str] = []
-    for file in files:
-        with stage(progress, f"Reading {called(file)}"):
-            read = _read_unlabelled(file, table, encoding)
-        progress.say("\n".join(read.reading.summary()))
-        progress.detail("\n".join(["", "texts without labels:", *read.reading.lines()]))
-        texts += read.texts
-        groups += read.named_groups() or [""] * len(read)
-    with stage(progress, f"Finding near duplicates among {len(table) + len(texts):,} texts"):
-        return Unlabelled.beside(table.texts, table.named_groups(), texts, groups)
-
-
-def _read_unlabelled(file: str | Path, table: Table, encoding: str | None) -> Table:
-    """Read a file by the table's columns of text and group, or of text, or by itself."""
-    text, group = column_flags(table, "text"), column_flag(table, "group")
-    ignoring = partial(
-        read_table, file, encoding=encoding, labelled=False, label_separator=NO_SEPARATOR
-    )
-    for names in (group, "none"):
-        with suppress(DataError):  # what is wrong with the file itself the last attempt says
-            return ignoring(text=text, group=names)
-    return ignoring(group="none")

@@ -16,7 +16,7 @@ from wordgate.data import Table
 from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
-from wordgate.experiments.reading import Unlabelled, read_unlabelled
+from wordgate.experiments.reading import DataOptions
 from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache
 from wordgate.experiments.teachers import (
     MeanTeacher,
@@ -28,6 +28,7 @@ from wordgate.experiments.teachers import (
     load_saved,
     make_augmenter,
 )
+from wordgate.experiments.unlabelled import Unlabelled, read_unlabelled
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress, stage
 from wordgate.settings import Settings
@@ -60,21 +61,16 @@ class TeacherConfig:
     folder: Path | None = None
     resume: bool = False
 
-    def beside(
-        self,
-        table: Table,
-        files: Sequence[str | Path],
-        progress: Progress,
-        *,
-        encoding: str | None = None,
-    ) -> "TeacherConfig":
-        """Read the texts without labels that go with a table.
+    def beside(self, table: Table, options: DataOptions, progress: Progress) -> "TeacherConfig":
+        """Read the texts without labels that go with a table, if there are any.
 
-        Args and errors are those of `read_unlabelled`.
+        Raises:
+            DataError: They can't be read.
         """
-        if not files:
+        if not options.unlabelled:
             return self
-        found = read_unlabelled(files, table, progress, encoding=encoding)
+        encoding = options.reading.get("encoding")
+        found = read_unlabelled(options.unlabelled, table, progress, encoding=encoding)
         progress.say(
             f"texts without labels: {len(found):,}, duplicates and labelled texts left out"
         )
@@ -224,55 +220,81 @@ def fit_model(
     """
     if teaching is None or not FAMILIES[family].can_be_taught:
         return fit_calibrated(family, data, settings, context), None
-    started, progress = time.monotonic(), context.progress
-    limit = _teaching_deadline(started, context.deadline, teaching.minutes)
-    unlabelled = (
-        [] if teaching.unlabelled is None else teaching.unlabelled.without(data.valid, test)
+    started, unlabelled = time.monotonic(), []
+    if teaching.unlabelled is not None:
+        unlabelled = teaching.unlabelled.without(data.valid, test)
+    run = _fingerprint(data, test, unlabelled, settings, context)
+    with _opened(teaching, run, context.started) as folder:
+        data, settings, taught = _teach(
+            data, test, unlabelled, settings, teaching, folder, context, started
+        )
+        calibrated = fit_calibrated(family, data, settings, context)
+    fitted = replace(
+        calibrated.fitted,
+        settings=calibrated.fitted.settings or settings,
+        earlier_wall_seconds=max(
+            calibrated.fitted.earlier_wall_seconds, folder.earlier_wall_seconds
+        ),
     )
+    seconds = calibrated.seconds + taught.seconds
+    return replace(calibrated, fitted=fitted, seconds=seconds), taught
+
+
+def _fingerprint(
+    data: FitData,
+    test: Dataset,
+    unlabelled: Sequence[str],
+    settings: Settings,
+    context: RunContext,
+) -> RunFingerprint:
+    """Name all that decides what a teaching comes to."""
     vectors = data.vectors
     others = {
         "texts without labels": _digest(unlabelled),
         "word vectors": "the teacher's" if vectors is None else vectors.name,
     }
     parts = (data.train, data.valid, test)
-    work = run_config(parts, data.n_classes, settings, context.seed, others)
-    with _opened(teaching, RunFingerprint(work), context.started) as folder:
-        until = started + FITTING_SHARE * (limit - started)
-        fitting = replace(context, deadline=until, predicted_after=0)
-        own_teachers = fit_teachers(teaching.saved, data, test, settings, folder, fitting)
-        teachers = [each.labelling(settings, context.device) for each in own_teachers]
-        own, texts = None, [*data.train.texts, *unlabelled]
-        if vectors is None:
-            own = distilled_vectors(teachers, texts, settings, folder, context)
-            settings = settings if own is None else settings.with_vectors_of(own.dim)
-            vectors = own
-        augmenter = make_augmenter(texts, vectors, settings, progress)
-        with stage(progress, "Making variations of the texts"):
-            transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
-        teacher, labelling = MeanTeacher(teachers), replace(context, deadline=limit)
-        answers = label_texts(teacher, transfer, test, data.n_classes, folder, labelling)
-        taught = DistillationResult(
-            teacher=teacher.name,
-            test_log_proba=answers["test"].astype(np.float64),
-            transfer=transfer,
-            asked=answered(answers["transfer"]),
-            n_left_out=len(teaching.unlabelled or ()) - len(unlabelled),
-            seconds=folder.earlier_seconds + time.monotonic() - started,
-            vectors=own,
-            fine_tuned={each.name: each.fine_tuned for each in own_teachers if each.fine_tuned},
-        )
-        progress.say(taught.sentence())
-        learned = transfer.dataset(data.train, answers["transfer"], settings.teacher.weight)
-        taught_data = replace(data, train=learned, vectors=vectors)
-        calibrated = fit_calibrated(family, taught_data, settings, context)
-    fitted = calibrated.fitted
-    fitted_own = replace(
-        fitted,
-        settings=fitted.settings or settings,
-        earlier_wall_seconds=max(fitted.earlier_wall_seconds, folder.earlier_wall_seconds),
+    return RunFingerprint(run_config(parts, data.n_classes, settings, context.seed, others))
+
+
+def _teach(
+    data: FitData,
+    test: Dataset,
+    unlabelled: Sequence[str],
+    settings: Settings,
+    teaching: TeacherConfig,
+    folder: TeacherCache,
+    context: RunContext,
+    started: float,
+) -> tuple[FitData, Settings, DistillationResult]:
+    """Let teachers label texts; give what the student learns, its settings, and how it went."""
+    limit = _teaching_deadline(started, context.deadline, teaching.minutes)
+    until = started + FITTING_SHARE * (limit - started)
+    fitting = replace(context, deadline=until, predicted_after=0)
+    own_teachers = fit_teachers(teaching.saved, data, test, settings, folder, fitting)
+    teachers = [each.labelling(settings, context.device) for each in own_teachers]
+    own, vectors, texts = None, data.vectors, [*data.train.texts, *unlabelled]
+    if vectors is None:
+        vectors = own = distilled_vectors(teachers, texts, settings, folder, context)
+        settings = settings if own is None else settings.with_vectors_of(own.dim)
+    augmenter = make_augmenter(texts, vectors, settings, context.progress)
+    with stage(context.progress, "Making variations of the texts"):
+        transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
+    teacher, labelling = MeanTeacher(teachers), replace(context, deadline=limit)
+    answers = label_texts(teacher, transfer, test, data.n_classes, folder, labelling)
+    taught = DistillationResult(
+        teacher=teacher.name,
+        test_log_proba=answers["test"].astype(np.float64),
+        transfer=transfer,
+        asked=answered(answers["transfer"]),
+        n_left_out=len(teaching.unlabelled or ()) - len(unlabelled),
+        seconds=folder.earlier_seconds + time.monotonic() - started,
+        vectors=own,
+        fine_tuned={each.name: each.fine_tuned for each in own_teachers if each.fine_tuned},
     )
-    seconds = calibrated.seconds + taught.seconds
-    return replace(calibrated, fitted=fitted_own, seconds=seconds), taught
+    context.progress.say(taught.sentence())
+    learned = transfer.dataset(data.train, answers["transfer"], settings.teacher.weight)
+    return replace(data, train=learned, vectors=vectors), settings, taught
 
 
 def _teaching_deadline(started: float, deadline: float, minutes: float | None) -> float:

@@ -13,8 +13,7 @@ from wordgate.bundle.summary import model_line, model_table
 from wordgate.errors import SettingsError
 from wordgate.experiments.baselines import clear_baseline
 from wordgate.experiments.fitting import Clock
-from wordgate.experiments.options import DataOptions
-from wordgate.experiments.reading import ReadingOptions
+from wordgate.experiments.reading import DataOptions, ReadingOptions
 from wordgate.experiments.resolving import (
     as_names,
     check_folds,
@@ -177,7 +176,8 @@ def train(
     check_folds(folds, chosen, parts_given=options.names_parts, max_minutes=max_minutes)
     check_pretrained(model, chosen, progress)
     sources = options.read(chosen, overrides, progress, grouped=chosen.split == "grouped")
-    teaching = options.with_unlabelled(teaching, sources.table, progress)
+    if teaching is not None:
+        teaching = teaching.beside(sources.table, options, progress)
     chosen, pretrained = resolve_vectors(vectors, chosen, progress)
     context = RunContext(
         options.seed, progress, device, threads, checkpoint=output.checkpoint, started=clock.started
