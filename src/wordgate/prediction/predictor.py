@@ -18,7 +18,8 @@ from wordgate.models.base import Model
 from wordgate.models.lstm import with_kernel
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.decision import DecisionRule, Threshold
-from wordgate.prediction.explanation import Explanation, explain, explain_label
+from wordgate.prediction.explaining import explain, explain_label
+from wordgate.prediction.explanation import Explanation
 from wordgate.runtime.progress import Progress, stage
 from wordgate.tables.values import checked_texts
 
