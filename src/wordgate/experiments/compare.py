@@ -232,14 +232,8 @@ def _settings_of_taught(
 ) -> Settings:
     """Give the settings of the taught LSTM: its own recipe, and what its families read.
 
-    Args:
-        overrides: The settings that the user set.
-        vectors: Word vectors, as for `resolve_settings`.
-        teacher: What teaches it; None for its recipe's.
-        families: The families that are compared.
-
     Raises:
-        SettingsError: A setting has no effect on it nor on any of the families.
+        SettingsError: A setting has no effect on it nor on any of the families compared.
     """
     refuse_unread(overrides, (*families, "transformer"))
     own = _settings_read_by(overrides, ("lstm", "transformer"))

@@ -39,13 +39,12 @@ DIFFERENCE_HEADER = ("points", "95 % interval", "p", "same label")
 
 @dataclass(frozen=True)
 class JudgedModel:
-    """A saved model's scores, alone and against those of another one, on some rows.
+    """A saved model's scores on some rows, and how it compares there with the first of several.
 
     Attributes:
         scores: On these rows.
-        difference: Its accuracy less the first model's, paired by group, or its micro F1 with
-            several labels a text; None for the first.
-        agreement: The share of rows that both give the same label, or labels; None for the first.
+        difference: Its accuracy less the first model's, or its micro F1; None for the first.
+        agreement: The share of rows that both label alike; None for the first.
     """
 
     scores: AnyScores
@@ -223,11 +222,7 @@ def compare_models(
 
 
 def _check_same_kind(predictors: Sequence[Predictor], paths: Sequence[str]) -> None:
-    """Refuse models of one label a text beside models of several.
-
-    Raises:
-        SettingsError: There are both.
-    """
+    """Refuse models of one label a text beside models of several."""
     several = [one.config.multilabel for one in predictors]
     if any(several) and not all(several):
         one, other = paths[several.index(False)], paths[several.index(True)]
@@ -243,11 +238,7 @@ def _names(paths: Sequence[str]) -> list[str]:
 
 
 def _label_order(first: Predictor, other: Predictor, paths: tuple[str, str]) -> list[int]:
-    """Find each label of the first model among another one's.
-
-    Raises:
-        SettingsError: Their labels are not the same.
-    """
+    """Find each label of the first model among another one's; refuse other labels."""
     labels, _ = match_labels(other.labels, first.labels)
     if set(labels) != set(first.labels):
         known = [", ".join(map(repr, one.labels)) for one in (first, other)]
@@ -259,11 +250,7 @@ def _label_order(first: Predictor, other: Predictor, paths: tuple[str, str]) -> 
 
 
 def _check_same_rows(rows: Sequence[LabelledRows], paths: Sequence[str]) -> None:
-    """Refuse models that read different rows of the data.
-
-    Raises:
-        DataError: Two of them do.
-    """
+    """Refuse models that read different rows of the data."""
     for own, path in zip(rows, paths, strict=True):
         if own.rows != rows[0].rows:
             raise DataError(

@@ -36,17 +36,11 @@ def run_demo(
 ) -> Demo:
     """Write the corpus, train on it the ordinary way, and read sentences as they go on.
 
-    Args:
-        folder: The folder to make; one that an earlier demo made is replaced.
-        seed: Of the corpus and of the training.
-        progress: Where remarks go.
-        threads: In how many threads to compute, as for `wordgate.train`.
+    What an earlier demo made in the folder is replaced.
 
     Raises:
         BundleError: There is something else at `folder`.
         DataError: The disk refuses.
-        MissingExtraError: The extra `train` is not installed.
-        SettingsError: That is no number of threads.
     """
     require_extra("train", "the demo", TORCH)
     choose_threads(threads)

@@ -192,12 +192,7 @@ def labelled_rows(
 ) -> LabelledRows:
     """Read labelled texts, and tell which of them a model knows from its training.
 
-    Args:
-        bundle: The model's folder.
-        config: What it says of the model.
-        data: What `evaluate` takes.
-        seed: What a limit samples by; None for the model's.
-        **reading: How to read it.
+    A limit samples by `seed`, or by the model's.
 
     Raises:
         BundleError: The model's fingerprints of the training are damaged.
@@ -287,11 +282,7 @@ def _with_groups_of_training(
 
 
 def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Dataset:
-    """Number the labels as the model does; one label a text is a set of one to a model of several.
-
-    Raises:
-        DataError: The model doesn't know a label, or gives each text one and texts have several.
-    """
+    """Number the labels as the model does; to a model of several one label is a set of one."""
     sets = table.label_sets
     if sets is not None and not multilabel:
         raise DataError(

@@ -32,13 +32,7 @@ from wordgate.experiments.splits import DataSplits
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Scores predictions on the test rows.
-
-    Attributes:
-        test: The test rows.
-        labels: The labels by their numbers.
-        seed: Of the resampling.
-    """
+    """Scores predictions on test rows; `seed` is that of the resampling."""
 
     test: Dataset
     labels: tuple[str, ...]
@@ -88,14 +82,7 @@ def _agree(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
 def predictions(
     table: Table, dataset: Dataset, rows: NDArray[np.int64], output: ModelOutput
 ) -> PredictedRows:
-    """Join a model's predictions to the rows of the user's file.
-
-    Args:
-        table: All rows.
-        dataset: Those that were predicted.
-        rows: int64 [n], where they stand in the table.
-        output: What the model says of them.
-    """
+    """Join what a model says of a data set to its rows in the table, int64 [n]."""
     return PredictedRows(
         log_proba=output.log_proba,
         given=None if dataset.multilabel else output.classes(),

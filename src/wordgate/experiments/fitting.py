@@ -51,11 +51,7 @@ class Clock:
         return time.monotonic() - self.started
 
     def fitting_deadline(self, n_predicted: int) -> float:
-        """Give the `time.monotonic()` at which fitting must end to leave time to evaluate.
-
-        Args:
-            n_predicted: How many texts are predicted once fitting has ended.
-        """
+        """Give the `time.monotonic()` by which fitting leaves time to predict so many texts."""
         if self.max_minutes is None:
             return math.inf
         evaluation = EVALUATION_SECONDS + n_predicted / PREDICTED_TEXTS_PER_SECOND
@@ -79,8 +75,8 @@ class ModelOutput:
 
     Attributes:
         log_proba: float64 [n, classes], calibrated log-probabilities.
-        thresholds: The least probability at which each label is given, float64 [labels], or
-            [n, labels] where folds have their own; None where there are none.
+        thresholds: The least probability at which each label is given, float64 [labels], or [n,
+            labels] where folds have their own; None where there are none.
     """
 
     log_proba: NDArray[np.float64]
@@ -90,12 +86,7 @@ class ModelOutput:
     def of_folds(
         cls, outputs: Sequence["ModelOutput"], rows: Sequence[NDArray[np.int64]]
     ) -> "ModelOutput":
-        """Join the outputs for the test rows of several folds, in the order of these rows.
-
-        Args:
-            outputs: One for each fold.
-            rows: int64 [n_test of the fold], the positions of each fold's test rows.
-        """
+        """Join the outputs of folds, whose test rows are at `rows`, in the order of the rows."""
         order = np.argsort(np.concatenate(rows))
         log_proba = np.concatenate([output.log_proba for output in outputs])[order]
         chosen = [
@@ -219,13 +210,7 @@ def fit_calibrated(
 
 
 def check_settings(settings: Settings, data: FitData) -> None:
-    """Refuse, before the work, settings that don't suit the labels.
-
-    Raises:
-        SettingsError: The objective of thresholds has no effect, or a label that has a weight is
-            unknown.
-        DataError: A text's weight is negative or no number, or all are 0.
-    """
+    """Refuse, before the work, an objective or weights that don't suit the data."""
     threshold_objective(settings, data)
     check_weights(data, settings)
 
@@ -234,10 +219,7 @@ def threshold_objective(settings: Settings, data: FitData) -> str | None:
     """Tell what thresholds are chosen for; None where none are.
 
     By themselves they are chosen for F1 where texts may bear several labels, and not where each
-    text is given its most probable label.
-
-    Raises:
-        SettingsError: There are more than two classes, of which each text has one.
+    text is given its most probable label, which with more than two classes is refused.
     """
     if settings.objective == "auto":
         return "f1" if data.multilabel else None

@@ -124,18 +124,7 @@ def called(data: Any) -> str:
 
 @dataclass(frozen=True)
 class DataOptions:
-    """What `wordgate.train` and `wordgate.compare` are told of the data.
-
-    Attributes:
-        data: The file, the data set or the frame.
-        reading: How to read it.
-        unlabelled: Files of texts without labels.
-        split: ``grouped`` or ``random``; None where it was not given.
-        valid: A file of the same columns for validation.
-        test: A file of the same columns for test.
-        split_column: A column that says ``train``, ``valid`` or ``test``.
-        weight: A column that says how much each text counts in training.
-        seed: Random seed, of the rows that a limit keeps, too.
+    """What `wordgate.train` and `wordgate.compare` are told of the data; see there.
 
     Raises:
         SettingsError: The kind of split has no effect, since the parts are given.
@@ -168,19 +157,7 @@ class DataOptions:
         grouped: bool,
         remarks: Sequence[str] = (),
     ) -> Sources:
-        """Read the rows, and report them, then the remarks.
-
-        Args:
-            settings: All settings: what stands for an empty text matters.
-            overrides: Those that the user set.
-            progress: Where it is reported what was read.
-            grouped: Whether only whole groups are split.
-            remarks: What to report after it.
-
-        Raises:
-            DataError: The data can't be read.
-            SettingsError: The data leaves a setting without effect.
-        """
+        """Read and report the rows, then the remarks; refuse settings that the data leaves idle."""
         with stage(progress, f"Reading {called(self.data)}"):
             sources = read_parts(
                 self.data,
@@ -222,10 +199,6 @@ def read_parts(
         empty_text_as: What stands for an empty text; None to leave such rows out.
         seed: What a limit samples by.
         **options: How to read all of them.
-
-    Raises:
-        DataError: A source can't be read.
-        SettingsError: Both files and a column say who is in which part.
     """
     if split_column is not None and (valid is not None or test is not None):
         raise SettingsError("--split-column names the parts already; leave out --valid and --test")
@@ -300,18 +273,11 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
 
     Which rows they are depends on the names of the groups and the seed, not on the rows' order, so
     that a group which stands in two files is in the samples of both or of none, most of the time.
-    Where the groups are so large that whole ones would not do, single rows are sampled.
-
-    Args:
-        table: The rows.
-        limit: How many to keep at most; None for all.
-        seed: Another seed, other rows.
-
-    Returns:
-        The rows, in their order; `reading` accounts for the others.
+    Where the groups are so large that whole ones would not do, single rows are sampled. `reading`
+    accounts for the rows left out.
 
     Raises:
-        DataError: The limit is less than 1.
+        DataError: The limit is less than 1, or too low to keep some of every part.
     """
     limit = _checked_limit(limit)
     if limit is None or len(table) <= limit:

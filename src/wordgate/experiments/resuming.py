@@ -59,11 +59,7 @@ def checkpoint_config(
 ) -> CheckpointConfig | None:
     """Choose where a training is kept, and refuse to pass over one that was interrupted.
 
-    Args:
-        out: Where the model is to be written; None for memory alone, which keeps nothing.
-        family: The family of the model; only the training of some is kept on its way.
-        resume: Whether to go on with the training that is kept.
-        overwrite: Whether to begin anew; what is kept stays until something newer is.
+    With `overwrite` what is kept stays until something newer is; None where nothing is kept.
 
     Raises:
         SettingsError: There is nothing that could ever be resumed.
@@ -128,16 +124,7 @@ def is_complete(model: Path, kept: Path) -> bool:
 
 
 def check_place(kept: Path, what: str, *, folder: bool) -> None:
-    """Refuse what stands where a run would be kept and can't be that.
-
-    Args:
-        kept: Where it is kept on its way.
-        what: What it is, such as ``training``.
-        folder: Whether it is kept in a folder, or in a file.
-
-    Raises:
-        BundleError: There is something of another kind.
-    """
+    """Refuse what stands where a run, such as a training, would be kept and can't be that."""
     kind = "folder" if folder else "file"
     if kept.exists() and not (kept.is_dir() if folder else kept.is_file()):
         raise BundleError(
@@ -155,10 +142,6 @@ def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: b
         what: What it is, such as ``training``.
         resume: Whether to go on with what is kept.
         overwrite: Whether to replace what is there.
-
-    Raises:
-        BundleError: A run is kept and nothing said what is to become of it; or none is kept and
-            it should be resumed; or its result is there, too.
     """
     if resume and not kept.exists():
         raise BundleError(f"there is no {kept} to resume from; leave --resume out to begin")
@@ -235,11 +218,7 @@ class ResultStore:
         self._reported: set[str] = set()
 
     def save(self, name: str, result: FoldResult, fingerprint: RunFingerprint) -> None:
-        """Write a result.
-
-        Raises:
-            BundleError: It can't be written.
-        """
+        """Write a result."""
         if self.folder is not None:
             facts = {key: value for key, value in asdict(result).items() if key != _ARRAY}
             content = {**fingerprint.facts(), "result": facts}
@@ -250,15 +229,10 @@ class ResultStore:
     def load(
         self, name: str, fingerprint: RunFingerprint, shape: tuple[int, int]
     ) -> FoldResult | None:
-        """Read a result; None if there is none of that name.
-
-        Args:
-            name: The name it was saved under.
-            fingerprint: The fit that it must be of.
-            shape: Shape of its log-probabilities: rows and classes.
+        """Read a result, log-probabilities of `shape`; None if there is none of that name.
 
         Raises:
-            BundleError: It is of another comparison, or damaged.
+            BundleError: It is of another fit than `fingerprint`, or damaged.
         """
         if self.folder is None or not (file := self.folder / f"{name}.safetensors").exists():
             return None
@@ -280,11 +254,7 @@ class ResultStore:
 
 
 def check_folder_is_own(folder: Path) -> None:
-    """Refuse a folder with anything but the results of a comparison in it.
-
-    Raises:
-        BundleError: There is another file.
-    """
+    """Refuse a folder with anything but the results of a comparison in it."""
     seen = folder.glob("[!.]*")  # what is hidden, a desktop or a network drive has left
     others = sorted(file.name for file in seen if not _is_result(file))
     if others:
@@ -357,11 +327,7 @@ class TeacherCache:
     _kept: float = field(default_factory=time.monotonic)
 
     def teacher(self, number: int) -> tuple[Model, float] | None:
-        """Give back a teacher and its temperature; None if it isn't kept.
-
-        Raises:
-            BundleError: The file is damaged, or is of another teaching.
-        """
+        """Give back a teacher and its temperature; None if it isn't kept."""
         found = self._read(f"teacher-{number}.safetensors")
         if found is None:
             return None
@@ -369,11 +335,7 @@ class TeacherCache:
         return model_from_state(facts["family"], facts["description"], arrays), facts["temperature"]
 
     def keep_teacher(self, number: int, model: Model, temperature: float) -> None:
-        """Keep a teacher.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
+        """Keep a teacher."""
         if not self.keeps:
             return
         description, arrays = model.state()
@@ -385,14 +347,7 @@ class TeacherCache:
         self._write(f"teacher-{number}.safetensors", facts, arrays)
 
     def answers(self, shapes: Mapping[str, tuple[int, int]]) -> dict[str, NDArray[np.float32]]:
-        """Give the answers so far; NaN stands for what was not asked yet.
-
-        Args:
-            shapes: How many texts, and how many classes, the answers of each name are about.
-
-        Raises:
-            BundleError: The file is damaged, or is of another teaching.
-        """
+        """Give the answers so far, of these shapes; NaN stands for what was not asked yet."""
         found = self._read(_ANSWERS)
         if found is None:
             return {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
@@ -404,11 +359,7 @@ class TeacherCache:
     def keep_answers(
         self, answers: Mapping[str, NDArray[np.float32]], *, at_once: bool = False
     ) -> None:
-        """Keep the answers so far, every twenty seconds or at once.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
+        """Keep the answers so far, every twenty seconds or at once."""
         if not self.keeps:
             return
         if at_once or time.monotonic() - self._kept >= _SECONDS_BETWEEN:

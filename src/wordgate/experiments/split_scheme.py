@@ -37,13 +37,12 @@ class ComparisonConfig:
 
     Attributes:
         settings: The recipe's settings.
-        context: Seed, progress, threads, and the device of the families that are not limited to
-            the CPU.
+        context: Seed, progress, threads, and the device of families not limited to the CPU.
         vectors: Pretrained word vectors; None if there are none.
         n_folds: Number of folds; None for one test set.
         transformer: Folder of the pretrained transformer; None if none is compared.
-        taught: The settings of `TAUGHT_LSTM`; None if it is not compared.
-        teaching: Its teachers; None if it is not compared.
+        taught: The settings of `TAUGHT_LSTM`; None if it is not compared, like `teaching`.
+        teaching: Its teachers.
         of_teachers: Results of ``transformer`` by name that are known already, because the same
             model was fine-tuned as the teacher of `TAUGHT_LSTM`.
     """

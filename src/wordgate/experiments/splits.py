@@ -122,15 +122,8 @@ def hold_out(
 ) -> tuple[Dataset, Dataset]:
     """Hold out a share of a data set, as a split holds out its test set.
 
-    Args:
-        dataset: The data set.
-        labels: The labels by their numbers.
-        share: The share to hold out.
-        seed: Random seed.
-        kind: ``grouped`` for whole groups, ``random`` for single rows.
-
     Returns:
-        The rest, and what was held out.
+        The rest, and what was held out: whole groups, or single rows if `kind` is ``random``.
     """
     names = labels_of(dataset.targets, labels)
     deal = random_split if kind == "random" else grouped_split
@@ -198,18 +191,11 @@ def _or_leave_out(unwanted: Sequence[str], labels: Sequence[str]) -> str:
 def make_folds(
     table: Table, splits: DataSplits, n_folds: int | None, settings: Settings, seed: int
 ) -> list[Fold]:
-    """Assign all rows to folds, or give the only split as one fold.
+    """Assign all rows to folds, each in one test set, or give the only split as one fold.
 
-    Args:
-        table: The rows.
-        splits: The ordinary split, whose near duplicates are reused.
-        n_folds: Number of folds; None for the ordinary split.
-        settings: `split` says whether whole groups or single rows are assigned, `valid_size` the
-            share of each fold's other rows that is for validation.
-        seed: Random seed.
-
-    Returns:
-        The folds; each row is in one test set.
+    `settings.split` says whether whole groups or single rows are assigned; of each fold's other
+    rows, the share `valid_size` is for validation. The near duplicates of the ordinary split are
+    reused.
 
     Raises:
         DataError: There are fewer groups than folds, or a fold has all groups of a label.

@@ -81,10 +81,7 @@ class TeacherConfig:
         return _digest(() if self.unlabelled is None else self.unlabelled.texts)
 
     def check_labels(self, labels: Sequence[str], *, multilabel: bool = False) -> None:
-        """Refuse saved teachers that know other labels, before any work is done.
-
-        Args and errors are those of `SavedModel.teacher`.
-        """
+        """Refuse saved teachers that know other labels, before any work is done."""
         for saved in self.saved.values():
             saved.teacher(labels, multilabel=multilabel)
 
@@ -153,18 +150,9 @@ def teacher_config(
     folder: Path | None = None,
     resume: bool = False,
 ) -> TeacherConfig | None:
-    """Find the teachers before any work is done.
+    """Find the teachers that the settings name before any work is done; None without a teacher.
 
-    Args:
-        settings: They name the teachers; None for a family that learns from none.
-        minutes: How long teaching may take; None for no limit.
-        has_unlabelled: Whether there are texts without labels.
-        progress: Where it is said which teacher is loaded.
-        folder: Where to keep teachers and answers; None for nowhere.
-        resume: Whether to go on with a teaching that was interrupted.
-
-    Returns:
-        Teachers and limits; None without a teacher.
+    A family that can't be taught has no settings here. Teachers and answers are kept in `folder`.
 
     Raises:
         SettingsError: There is no teacher, and something that only a teacher needs.
@@ -207,8 +195,7 @@ def fit_model(
         test: The test rows: no text without a label that copies one of them is used, and the
             teacher is asked about them, to be compared with the student.
         settings: The recipe's settings.
-        teaching: The teachers that are saved models, texts without labels, limits; None for no
-            teacher.
+        teaching: Saved teachers, texts without labels, limits; None for no teacher.
         context: Seed, device, progress, deadline and checkpoint.
 
     Returns:

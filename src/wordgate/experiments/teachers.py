@@ -48,14 +48,10 @@ FALSE_ALARMS = 0.02
 
 @dataclass(frozen=True)
 class ModelTeacher:
-    """A fitted model that teaches.
+    """A fitted model that teaches, by the name that the user calls it.
 
     Attributes:
-        name: What the user calls it.
-        model: The model.
-        temperature: What its log-probabilities are divided by.
         columns: Where the data's labels stand among its own, in the data's order.
-        multilabel: Whether it gives a text several labels.
         fine_tuned: What fine-tuning it came to; None for a model that was saved or kept.
     """
 
@@ -72,12 +68,7 @@ class ModelTeacher:
         return apply_temperature(log_proba, self.temperature, self.multilabel)[:, self.columns]
 
     def labelling(self, settings: Settings, device: str) -> "ModelTeacher":
-        """Give the same teacher to label many texts: a transformer computes where it is fastest.
-
-        Args:
-            settings: `precision` says what it may compute in.
-            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        """
+        """Give the same teacher to label many texts: a transformer computes where it is fastest."""
         if not isinstance(self.model, TransformerModel):
             return self
         from wordgate.training.device import choose_device, choose_precision
@@ -115,14 +106,10 @@ class MeanTeacher:
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A saved model that is to teach.
+    """A saved model that is to teach, by the name that the user calls it.
 
     Attributes:
-        name: What the user calls it.
         labels: Its labels, by the columns of its answers.
-        multilabel: Whether it gives a text several of them.
-        model: The model.
-        temperature: What its log-probabilities are divided by.
         fingerprints: Of the texts and groups that it was trained on.
     """
 
@@ -134,16 +121,7 @@ class SavedModel:
     fingerprints: Fingerprints
 
     def teacher(self, labels: Sequence[str], *, multilabel: bool = False) -> ModelTeacher:
-        """Let it teach students of these labels.
-
-        Args:
-            labels: The labels of the data.
-            multilabel: Whether a text may bear several of them.
-
-        Raises:
-            SettingsError: Its labels are others, or it gives a text one label where the data has
-                several, or several where it has one.
-        """
+        """Let it teach students of these labels; refuse where it knows others."""
         if multilabel != self.multilabel:
             own, of_data = (
                 ("several labels", "one") if self.multilabel else ("one label", "several")
@@ -164,14 +142,8 @@ class SavedModel:
     def check_unseen(self, test: Dataset, train: Fingerprints) -> None:
         """Refuse a teacher that was trained on rows that are to test its student.
 
-        Rows that copy rows of the student's own training say nothing about the teacher's.
-
-        Args:
-            test: The test rows.
-            train: Fingerprints of the student's training and validation rows.
-
-        Raises:
-            SettingsError: It was, as far as the fingerprints tell.
+        Rows that copy rows of the student's own training, whose fingerprints `train` are, say
+        nothing about the teacher's.
         """
         # Both are estimated, so that what one misses narrowly the other doesn't claim to know.
         own = train.near_copies(test.texts, verified=False).found
@@ -196,15 +168,7 @@ def fit_teachers(
     folder: TeacherCache,
     context: RunContext,
 ) -> list[ModelTeacher]:
-    """Load or fine-tune all teachers; these share the time until the deadline.
-
-    Args:
-        saved: The teachers that are saved models, by their names.
-        data: What the others are fine-tuned on.
-        test: The rows that are to test the student.
-        settings: The recipe's settings, which name the teachers.
-        folder: Where teachers are kept, and some may be already.
-        context: Seed, device, progress and deadline.
+    """Load or fine-tune all teachers of the settings; they share the time until the deadline.
 
     Raises:
         SettingsError: A saved teacher knows other labels, or was trained on test rows.
@@ -241,14 +205,7 @@ def fit_teachers(
 
 
 def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel]:
-    """Load those teachers that are saved models.
-
-    Args:
-        names: All teachers, as the user calls them.
-        progress: Where it is said which one is loaded.
-
-    Returns:
-        The saved models by their names; other teachers have to be fine-tuned.
+    """Load those teachers that are saved models, by their names; others have to be fine-tuned.
 
     Raises:
         BundleError: One is damaged.
@@ -273,12 +230,7 @@ def load_saved(names: Sequence[str], progress: Progress) -> dict[str, SavedModel
 
 
 def check_pretrained_teachers(names: Sequence[str]) -> None:
-    """Find, and fetch if need be, the transformers that are to be fine-tuned, before any work.
-
-    Raises:
-        DataError: There is none, or it can't be fetched.
-        MissingExtraError: The extra `transformer` is not installed.
-    """
+    """Find, and fetch if need be, the transformers that are to be fine-tuned, before any work."""
     if not names:
         return
     require_extra("transformer", "fine-tuning a teacher")
@@ -299,12 +251,7 @@ def distilled_vectors(
 ) -> PretrainedVectors | None:
     """Distill word vectors from the first teacher that is a transformer; None if none is.
 
-    Args:
-        teachers: The teachers.
-        texts: Texts whose words get a vector, besides the whole words of the teacher's vocabulary.
-        settings: The recipe's settings.
-        folder: Where the vectors are kept, or are already.
-        context: Progress, and the number of threads.
+    The words of the texts get one, and the whole words of the teacher's vocabulary.
     """
     models = {each.name: each.model for each in teachers}
     found = ((name, model) for name, model in models.items() if isinstance(model, TransformerModel))
@@ -337,11 +284,7 @@ def make_augmenter(
 ) -> Augmenter:
     """Make variations of texts, with the nearest words by the word vectors if there are any.
 
-    Args:
-        texts: The texts whose words may be replaced, those that stand in more than one of them.
-        vectors: The word vectors; None to replace none.
-        settings: The recipe's settings.
-        progress: Where reading the vectors is reported.
+    Words that stand in more than one of the texts may be replaced.
     """
     tokenizer = get_tokenizer(settings.text.tokenizer)
     if vectors is None or not settings.teacher.variations:
@@ -365,18 +308,11 @@ def label_texts(
 ) -> dict[str, NDArray[np.float32]]:
     """Ask a teacher about the test rows, which nobody learns, and about the transfer set.
 
-    Args:
-        teacher: The teacher.
-        transfer: The transfer set.
-        test: The test rows.
-        n_classes: How many labels there are.
-        folder: Where the answers are kept, and some may be already.
-        context: Where to show progress, and the deadline, from which on nothing more is asked
-            about the transfer set.
+    From the deadline on nothing more is asked about the transfer set.
 
     Returns:
         Log-probabilities ``test``, float32 [n_test, classes], and ``transfer``, float32 [n,
-        classes], with NaN for what there was no time for.
+            classes], with NaN for what there was no time for.
     """
     shapes = {"transfer": (len(transfer), n_classes), "test": (len(test), n_classes)}
     answers = folder.answers(shapes)

@@ -80,15 +80,9 @@ class _PreparedRun:
     """What is known before the model is fitted: so the time limit knows what it took.
 
     Attributes:
-        plan: The model to fit.
-        table: All rows.
-        splits: The data sets of train, validation and test.
         facts: Sizes of the split, and its leaks.
-        audit: The findings in the data.
         words: How often each word stands in train, and in the test texts.
         prints: The fingerprints of the rows.
-        evaluator: Scores predictions of the test rows.
-        majority: The baseline of the most frequent label.
         count: The family count; None if the model is of that family.
         context: What the model is fitted in, with the deadline.
     """
@@ -119,11 +113,7 @@ class _Tested:
 def train_on_table(table: Table, data: dict[str, object], plan: Plan, clock: Clock) -> Bundle:
     """Split, fit the baselines and the model, and evaluate them.
 
-    Args:
-        table: All rows.
-        data: What `config.json` says of them.
-        plan: The model to fit.
-        clock: The time since the command began, and its limit.
+    `data` is what `config.json` says of the rows; `clock` has the time since the command began.
 
     Raises:
         DataError: The rows can't be split.

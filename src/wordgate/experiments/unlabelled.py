@@ -45,14 +45,7 @@ class Unlabelled:
         texts: Iterable[str],
         groups: Iterable[str] | None = None,
     ) -> "Unlabelled":
-        """Put texts beside the labelled rows; each text is taken once.
-
-        Args:
-            labelled: The labelled texts.
-            labelled_groups: Their groups as the data names them; None for none.
-            texts: Texts without labels.
-            groups: Their groups by the same names; None for none.
-        """
+        """Put texts beside the labelled rows, each once; groups are the data's own names."""
         known = set(map(normalized, labelled))
         chosen: dict[str, tuple[str, str]] = {}
         texts = list(texts)
@@ -73,14 +66,7 @@ class Unlabelled:
         return len(self.texts)
 
     def without(self, *held_out: Dataset) -> list[str]:
-        """Leave out what copies a row that is held out, or is of its group.
-
-        Args:
-            held_out: The rows of validation and test.
-
-        Returns:
-            The other texts.
-        """
+        """Give the texts that neither copy a row of these data sets nor are of its group."""
         texts = {text for part in held_out for text in part.texts}
         rows = [row for row, text in enumerate(self.labelled) if text in texts]
         names = {self.labelled_groups[row] for row in rows} - {""}
@@ -100,12 +86,6 @@ def read_unlabelled(
 
     A file that has the table's columns of text and group is read by these, another one by what it
     looks like itself.
-
-    Args:
-        files: CSV, TSV, JSONL or Parquet files.
-        table: The labelled rows.
-        progress: Where it is reported how they were read.
-        encoding: The files' encoding; None to find out.
 
     Raises:
         DataError: A file can't be read.
