@@ -335,11 +335,7 @@ def _warn_of_labels(given: GivenTargets) -> None:
 
 
 def _seed_of(random_state: Any) -> int:
-    """Give the seed of a fit: a number as it is, else one that the generator draws.
-
-    Raises:
-        SettingsError: It is neither a seed nor a generator.
-    """
+    """Give the seed of a fit: a number as it is, else one that the generator draws."""
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(LARGEST_SEED, endpoint=True))
     if random_state is None or isinstance(random_state, np.random.RandomState):
@@ -348,11 +344,7 @@ def _seed_of(random_state: Any) -> int:
 
 
 def _weights(sample_weight: Iterable[float] | None, n_texts: int) -> NDArray[np.float32] | None:
-    """Give the weight of each text, float32 [n].
-
-    Raises:
-        DataError: They are no numbers, or not as many as texts.
-    """
+    """Give the weight of each text, float32 [n]."""
     if sample_weight is None:
         return None
     column = checked_column(sample_weight, "weights")

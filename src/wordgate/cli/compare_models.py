@@ -19,15 +19,7 @@ _READ = {"sources", "data", "threads", "as_json", "verbose", "quiet"}
 
 
 def are_models(sources: Sequence[str], data: str | None) -> bool:
-    """Tell whether saved models are to be compared, or families of models on one source of data.
-
-    Args:
-        sources: The arguments: folders of models, or one source of data.
-        data: What ``--data`` names.
-
-    Raises:
-        UsageError: They are neither, or what they need is not given.
-    """
+    """Tell whether saved models are to be compared, or families of models on one source of data."""
     found = [Path(source, "config.json").is_file() for source in sources]
     if not any(found) and len(sources) == 1:
         if data is not None:
@@ -60,11 +52,7 @@ def compare_saved(
     *,
     as_json: bool,
 ) -> None:
-    """Compare saved models, and print the result.
-
-    Raises:
-        UsageError: An option was given that has no effect on saved models.
-    """
+    """Compare saved models, and print the result; refuse options that have no effect on them."""
     from wordgate.experiments.compare_models import compare_models
     from wordgate.experiments.reading import ReadingOptions
 

@@ -338,12 +338,7 @@ def chosen_settings(
 ) -> dict[str, object]:
     """Join the settings of ``--set`` and those that have flags of their own.
 
-    Args:
-        settings: What ``--set`` was given.
-        flags: The settings' names and values by their flags; None for a flag that was not given.
-
-    Raises:
-        UsageError: A setting is given in both ways.
+    `flags` are the settings' names and values by their flags; None for a flag that was not given.
     """
     chosen = {**settings}
     for flag, (setting, value) in flags.items():
@@ -356,11 +351,7 @@ def chosen_settings(
 
 
 def progress_of(*, verbose: bool, quiet: bool, console: type[Console] = Console) -> Progress:
-    """Give where the progress of a command goes: to a console of this type, or nowhere.
-
-    Raises:
-        UsageError: It is to be verbose and quiet.
-    """
+    """Give where the progress of a command goes: to a console of this type, or nowhere."""
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet are mutually exclusive: leave one out")
     return Silent() if quiet else console(verbose=verbose)

@@ -170,11 +170,8 @@ def _write_line(stream: TextIO | None, text: str) -> None:
 def standard_input(encoding: str | None, *, waits_for_all: bool) -> Iterator[str]:
     """Give the text of standard input as it comes, read as a file is.
 
-    A guess at its encoding is said, and once that some bytes don't fit, which are replaced.
-
-    Args:
-        encoding: How its bytes are read; None to find out by those that come first.
-        waits_for_all: Whether to find out by all of them.
+    A guess at its encoding is said, and once that some bytes don't fit, which are replaced. The
+    encoding is found out by what comes first, or if it waits by all of it.
 
     Raises:
         DataError: It can't be read as asked, or is no text.
@@ -235,11 +232,7 @@ def to_json(result: object) -> str:
 
 
 def argument_text(argument: str) -> str:
-    """Give a text of the command line; bytes that the locale can't decode are UTF-8, as in files.
-
-    Args:
-        argument: The text as Python has decoded it, such bytes as lone surrogates.
-    """
+    """Give a text of the command line; what the locale can't decode is UTF-8, as in files."""
     from wordgate.tables.encoding import is_writable, without_surrogates
 
     if is_writable(argument):

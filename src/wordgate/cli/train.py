@@ -96,9 +96,6 @@ def _with_flags(
     """Add to the settings of ``--set`` those that have flags of their own.
 
     A flag names a setting of the family, or one of all families.
-
-    Raises:
-        UsageError: A flag has no effect on the family, or its setting is set, too.
     """
     from wordgate.families import FAMILIES
     from wordgate.settings import setting_fields

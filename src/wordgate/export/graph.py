@@ -100,14 +100,7 @@ class Graph:
         return self.add("Pad", values, self.add("Concat", self.numbers(0, 0, 0), lacking, axis=0))
 
     def lookup(self, ids: str, name: str, rows: Floats, *, int8: bool) -> str:
-        """Look up rows of a table: float32, the ids' shape and one axis more.
-
-        Args:
-            ids: int64 of any shape.
-            name: The table's name in the file.
-            rows: float32 [vocabulary, dim].
-            int8: Quantize the table.
-        """
+        """Look up rows of a table: float32, the shape of the ids and one axis more."""
         if not int8:
             return self.add("Gather", self.array(name, rows), ids)
         whole, scales = quantize(rows)
@@ -121,11 +114,8 @@ class Graph:
     ) -> bytes:
         """End the graph with its two outputs, and give the bytes of its file.
 
-        Args:
-            logits: The name of what softmax makes probabilities of, float32 [batch, classes].
-            classes: How many labels there are.
-            metadata: What the file tells of itself.
-            multilabel: Whether each label has a probability by itself, from a sigmoid.
+        Softmax makes probabilities of the logits, float32 [batch, classes]; a sigmoid each by
+        itself where a text may have several labels.
 
         Raises:
             SettingsError: The file would be larger than ONNX allows.

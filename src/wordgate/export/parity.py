@@ -40,15 +40,7 @@ _ERRORS_ALONE = 3  # of the severities of ONNX Runtime's log
 
 
 class Session:
-    """An ONNX file loaded into ONNX Runtime.
-
-    Args:
-        file: The file.
-        threads: In how many threads it computes.
-
-    Raises:
-        BundleError: ONNX Runtime can't read it.
-    """
+    """An ONNX file loaded into ONNX Runtime; a `BundleError` where that can't read or run it."""
 
     def __init__(self, file: Path, *, threads: int):
         import onnxruntime
@@ -71,17 +63,7 @@ class Session:
         return facts
 
     def probabilities(self, *inputs: NDArray[Any]) -> Floats:
-        """Compute probabilities.
-
-        Args:
-            *inputs: The file's inputs, in their order.
-
-        Returns:
-            float32 [batch, classes].
-
-        Raises:
-            BundleError: ONNX Runtime fails.
-        """
+        """Compute probabilities of the file's inputs, in their order: float32 [batch, classes]."""
         try:
             names = [each.name for each in self._session.get_inputs()]
             fed = dict(zip(names, inputs, strict=True))
@@ -113,13 +95,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class RowAccuracy:
-    """How many labelled rows the model and the file get right.
-
-    Attributes:
-        n: Rows.
-        ours: Rows that the model gets right.
-        exported: Rows that the file gets right.
-    """
+    """How many of n labelled rows the model gets right, and how many the file."""
 
     n: int
     ours: int
@@ -137,14 +113,8 @@ def check_made_up(
     """Compare the answers to made-up texts, in batches of 1 to 256 texts of 0 to 200 words.
 
     The form may allow for fewer. Every word of the vocabulary stands in one of them, unless there
-    are more than a million, or the form leaves that out.
-
-    Args:
-        session: The exported file.
-        ours: What it is to agree with.
-        form: How texts come into the file.
-        int8: Allow for weights of 8 bits.
-        given: Which labels a text has, where it may have several; None for the most probable.
+    are more than a million, or the form leaves that out. `given` tells which labels a text has,
+    where it may have several.
 
     Raises:
         BundleError: The answers are further apart than is allowed.
@@ -189,16 +159,8 @@ def check_rows(
 ) -> RowAccuracy:
     """Compare the accuracy on labelled texts, in batches of up to as many texts as the form says.
 
-    Of so few rows that one is more than 0.3 points, one may be lost or won.
-
-    Args:
-        session: The exported file.
-        texts: The texts.
-        targets: int64 [n], their classes; or [n, classes] of 0 and 1, and a text is right where all
-            of its labels are.
-        ours: What it is to agree with.
-        form: How texts come into the file.
-        given: Which labels a text has, where it may have several; None for the most probable.
+    Of so few rows that one is more than 0.3 points, one may be lost or won. Targets are int64 [n];
+    or [n, classes] of 0 and 1, and a text is right where all of its labels are.
 
     Raises:
         BundleError: The accuracies are further apart than is allowed.

@@ -186,13 +186,7 @@ def _mean(graph: Graph, states: str, there: str) -> str:
 
 
 class _Encoder:
-    """Adds an encoder to a graph.
-
-    Args:
-        graph: The graph.
-        network: The encoder, and the layer over it.
-        int8: Quantize its linear layers and the embeddings of subwords.
-    """
+    """Adds an encoder to a graph; int8 is for linear layers and embeddings of subwords."""
 
     def __init__(self, graph: Graph, network: TransformerNetwork, *, int8: bool):
         self._graph = graph

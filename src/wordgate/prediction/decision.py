@@ -99,11 +99,7 @@ class DecisionRule:
         return None if thresholds is None else dict(zip(self.labels, thresholds, strict=True))
 
     def answers(self, proba: NDArray[np.float64]) -> list[Answer]:
-        """Give each text its label, or its labels.
-
-        Args:
-            proba: float64 [n, labels].
-        """
+        """Give each text its label, or its labels, by probabilities, float64 [n, labels]."""
         if self.gives_several:
             return self._several(proba)
         columns = self.columns(proba)
@@ -125,11 +121,7 @@ class DecisionRule:
         return np.asarray(proba >= np.array(self.thresholds))
 
     def check_explained(self, label: str | None) -> None:
-        """Refuse a label that can't be chosen to be explained.
-
-        Raises:
-            SettingsError: There is no such label, or a text has one.
-        """
+        """Refuse a label that can't be chosen to be explained: it is unknown, or a text has one."""
         if label is None:
             return
         if not self.multilabel:
@@ -151,11 +143,7 @@ class DecisionRule:
 
 
 def check_abstain(abstain_below: float) -> None:
-    """Refuse a threshold that is no probability.
-
-    Raises:
-        SettingsError: It is not between 0 and 1.
-    """
+    """Refuse a threshold that is no probability."""
     if not 0.0 <= abstain_below <= 1.0:
         raise SettingsError(
             f"abstain_below is {abstain_below}; it must be a probability, from 0 to 1"

@@ -98,16 +98,7 @@ class TokenizedText:
 
 @dataclass(frozen=True)
 class RawText:
-    """A text as characters, for n-gram counts and transformers.
-
-    Attributes:
-        model: Predicts.
-        text: The text.
-        words: As in `TokenizedText`, like all that follow.
-        n_words: How many words the text has.
-        n_read: How many of them the model reads.
-        from_end: Whether those are the last ones: never.
-    """
+    """A text as characters, for n-gram counts and transformers; see `TokenizedText`."""
 
     model: Model
     text: str
@@ -127,12 +118,7 @@ class RawText:
 
 
 def explainable_text(model: Model, text: str) -> TokenizedText | RawText:
-    """Take a text apart as a model does.
-
-    Args:
-        model: Of any family.
-        text: Without lone surrogates.
-    """
+    """Take a text without lone surrogates apart as a model does."""
     if isinstance(model, LSTMModel | AverageModel):
         return _tokenized(model, text)
     if isinstance(model, TransformerModel):
@@ -193,14 +179,9 @@ def explain(
     text: str,
     rule: DecisionRule | None = None,
 ) -> Explanation:
-    """Explain the prediction of a model for a text.
+    """Explain the prediction of a model of one label a text, by its columns' labels.
 
-    Args:
-        model: Of any family, of one label a text.
-        labels: What its columns mean.
-        temperature: What its log-probabilities are divided by.
-        text: Without lone surrogates.
-        rule: What the verdict follows by; None for the most probable label.
+    `rule` is what the verdict follows by; None for the most probable label.
     """
     rule = rule or DecisionRule(tuple(labels))
     parts = _predicted(model, temperature, text)
@@ -213,15 +194,7 @@ def explain(
 def explain_label(
     model: Model, rule: DecisionRule, temperature: float, text: str, label: str | None = None
 ) -> LabelExplanation:
-    """Explain why a text is given one of several labels, or why not.
-
-    Args:
-        model: Of any family, of several labels a text.
-        rule: Its labels and thresholds.
-        temperature: What its log-odds are divided by.
-        text: Without lone surrogates.
-        label: The label; None for the most probable one.
-    """
+    """Explain why a text has one of several labels or not; None for the most probable."""
     parts = _predicted(model, temperature, text, multilabel=True)
     whole, labels = np.exp(parts.whole), rule.labels
     column = int(whole[0].argmax()) if label is None else labels.index(label)

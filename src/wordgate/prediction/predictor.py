@@ -169,13 +169,7 @@ class Predictor:
 
 
 def load_aloud(path: str | Path, progress: Callable[[], Progress], **options: Any) -> Predictor:
-    """Load a model, with a progress message if it is a slow one such as a transformer.
-
-    Args:
-        path: The model's folder.
-        progress: Returns the object that shows progress.
-        **options: The options of `load`.
-    """
+    """Load a model, with a progress message if it is a slow one such as a transformer."""
     family = FAMILIES.get(BundleFolder.open(path).config().family)
     if family is None or family.extra is None:
         return load(path, **options)

@@ -45,15 +45,9 @@ def comparison_page(
     analyses: Mapping[str, ErrorAnalysis | MultilabelAnalysis],
     audit: Sequence[Section],
 ) -> str:
-    """Render a comparison as a self-contained HTML page.
+    """Render a comparison as a self-contained HTML page: no script, nothing fetched, all escaped.
 
-    Args:
-        comparison: The whole comparison.
-        analyses: The error analysis of each family on the last kind of split.
-        audit: The findings of the data audit, by subject.
-
-    Returns:
-        The page: no script, nothing fetched, every text of the data escaped.
+    `analyses` are the error analyses of the families on the last kind of split.
     """
     chosen, kind = comparison.recommendation, comparison.kinds[-1]
     results = [(family, comparison.result(family, kind)) for family in analyses]
@@ -306,12 +300,8 @@ def recommend(
     """Recommend a model, with a sentence on its accuracy and another remark.
 
     The recommended model is the simplest one that is not significantly worse than the most accurate
-    one.
-
-    Args:
-        comparison: The whole comparison.
-        groups: The group of each test row of the last kind of split, on which this is based.
-        targets: int64 [n, labels], the true labels of these rows; None for one label per text.
+    one on the last kind of split, of whose test rows these are the groups and, with several labels
+    a text, the targets, int64 [n, labels].
     """
     kind = comparison.kinds[-1]
     results = [result for result in comparison.results if result.kind == kind]

@@ -64,14 +64,7 @@ def reliability_figure(
     x: str = "predicted probability",
     y: str = "accuracy",
 ) -> Figure:
-    """Show accuracy against confidence, before and after the temperature.
-
-    Args:
-        calibrations: The calibrations by name, the most important one last.
-        title: The title of the figure.
-        x: The name of the horizontal axis.
-        y: The name of the vertical axis.
-    """
+    """Show accuracy against confidence; of the calibrations the most important one is last."""
     lines = [Line("perfect", [(0, 0), (1, 1)], "quiet")]
     rows, last = [], calibrations[-1][1]
     for name, found in calibrations:

@@ -55,15 +55,14 @@ def model_page(
 ) -> str:
     """Render the scores of a model as a self-contained HTML page.
 
+    The page has no script, nothing is fetched, and every text of the data is escaped.
+
     Args:
         config: Labels, data, recipe and versions of the model.
         metrics: Its scores.
         analysis: The error analysis on the test rows, of the same kind: of one label per text or of
             several.
         audit: The findings of the data audit, by subject.
-
-    Returns:
-        The page: no script, nothing fetched, every text of the data escaped.
     """
     _, difference = metrics.difference_to_baseline(config.family)
     proven = outcome(config.family, metrics)
@@ -167,16 +166,9 @@ def model_section(
     best_epoch: int,
     remarks: Sequence[str] = (),
 ) -> dict[str, object]:
-    """Prepare the figures and sentences of an error analysis.
+    """Prepare the figures and sentences of an error analysis, for ``model_section.html.j2``.
 
-    Args:
-        analysis: The analysis.
-        history: The epochs of its training; none for a family that has no epochs.
-        best_epoch: The number of the best epoch, from 1; 0 without epochs.
-        remarks: Remarks about its training that are not elsewhere on the page.
-
-    Returns:
-        The values of the template ``model_section.html.j2``, by their names.
+    `remarks` are those about its training that are not elsewhere on the page.
     """
     calibrations = [("as predicted", analysis.after)]
     if analysis.before is not None:

@@ -181,12 +181,6 @@ def classification_report(scores: Scores) -> str:
     """Lay out precision, recall and F1 of every label as scikit-learn does.
 
     Undefined values are printed as ``–``, and a line names the labels that averages leave out.
-
-    Args:
-        scores: From :func:`wordgate.evaluation.metrics.evaluate`.
-
-    Returns:
-        Lines of text, without a final newline.
     """
     first = _first_width(scores.per_class)
     accuracy = ["", "", format_share(scores.accuracy, 2), str(scores.n)]
@@ -202,14 +196,7 @@ def classification_report(scores: Scores) -> str:
 
 
 def multilabel_report(scores: MultilabelScores) -> str:
-    """Lay out the scores of several labels per text, with average precision and thresholds.
-
-    Args:
-        scores: From :func:`wordgate.evaluation.multilabel.evaluate_multilabel`.
-
-    Returns:
-        Lines of text, without a final newline.
-    """
+    """Lay out the scores of several labels per text, with average precision and thresholds."""
     first = _first_width(scores.per_class)
     own = [
         (format_share(one.average_precision, 2), f"{one.threshold:.2f}") for one in scores.per_class
@@ -234,14 +221,7 @@ def multilabel_report(scores: MultilabelScores) -> str:
 
 
 def cooccurrence_table(scores: MultilabelScores) -> str:
-    """List the labels that most often occur together, with the number of rows that have both.
-
-    Args:
-        scores: From :func:`wordgate.evaluation.multilabel.evaluate_multilabel`.
-
-    Returns:
-        Lines of text, without a final newline; empty where no row bears two labels.
-    """
+    """List the labels that most often occur together, and in how many rows; or nothing."""
     rows = [
         (f"{first} + {second}", f"{count:,}")
         for count, first, second in label_pairs(scores)[:MOST_PAIRS]
@@ -262,14 +242,7 @@ def label_pairs(scores: MultilabelScores) -> list[tuple[int, str, str]]:
 
 
 def confusion_table(scores: Scores) -> str:
-    """Lay out the confusion matrix: true labels as rows, predicted labels as columns.
-
-    Args:
-        scores: From :func:`wordgate.evaluation.metrics.evaluate`.
-
-    Returns:
-        Lines of text, without a final newline.
-    """
+    """Lay out the confusion matrix: true labels as rows, predicted labels as columns."""
     names = [score.label for score in scores.per_class]
     rows = [("true \\ predicted", *names)]
     rows += [(n, *map(str, row)) for n, row in zip(names, scores.confusion, strict=True)]
@@ -336,16 +309,7 @@ def costs(metrics: AnyMetrics) -> str:
 
 
 def text_table(rows: Sequence[Sequence[str]], margin: str = "", gap: str = "  ") -> list[str]:
-    """Lay rows out in columns: the first one to the left, the others to the right.
-
-    Args:
-        rows: The rows, all of the same length.
-        margin: Text before each line.
-        gap: Text between columns.
-
-    Returns:
-        The lines.
-    """
+    """Lay rows out in columns: the first one to the left, the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         margin

@@ -51,12 +51,8 @@ class OpenedInput:
     def added(self, config: Config, form: str) -> list[str]:
         """Name the columns that are added, so that they collide with none that is there.
 
-        In JSON Lines a key may turn up in any record, so all of them are looked at; those of a
-        pipe can't be, and a record that has a key of such a name is an error.
-
-        Args:
-            config: The model's.
-            form: The result's format.
+        In JSON Lines a key may turn up in any record, so all of them are looked at; those of a pipe
+        can't be, and a record that has a key of such a name is an error.
         """
         reader, wanted = self.table.reader, added_names(config)
         taken = {*(reader.names or ()), *own_names(reader.names, reader.width)}
@@ -76,13 +72,7 @@ class OpenedInput:
 def open_input(
     source: str | os.PathLike[str], config: Config, options: InputOptions, form: str | None
 ) -> OpenedInput:
-    """Open a source and find the columns that a model reads.
-
-    Args:
-        source: A path, or ``-`` for standard input.
-        config: The model's.
-        options: How it is to be read.
-        form: The result's format, where it is another than the source's.
+    """Open a source, and find the columns that a model reads, for a result of a format.
 
     Raises:
         DataError: The source can't be read as options.
@@ -145,12 +135,8 @@ def _enough(columns: Collection[str], form: str | None) -> Callable[[bytes], boo
 def own_names(names: Sequence[str] | None, width: int) -> list[str]:
     """Give each column a name of its own.
 
-    Args:
-        names: The names there are, some perhaps empty or twice; None without a header.
-        width: How many columns there are.
-
-    Returns:
-        The names; ``column_3`` where there was none, ``text_2`` where one stood before.
+    That is ``column_3`` where there is none, ``text_2`` where it stood before; `names` is None
+    without a header.
     """
     chosen: list[str] = []
     taken: set[str] = set()
@@ -165,24 +151,15 @@ def own_names(names: Sequence[str] | None, width: int) -> list[str]:
 def added_names(config: Config) -> list[str]:
     """Name the columns that a model adds, if nothing is in their way.
 
-    Returns:
-        ``label``, ``probability``, one for each label, and ``error``; with several labels a text
-        ``labels`` in place of the first two.
+    They are ``label``, ``probability``, one for each label, and ``error``; with several labels a
+    text ``labels`` in place of the first two.
     """
     first = ["labels"] if config.multilabel else ["label", "probability"]
     return [*first, *(f"probability_{label}" for label in config.labels), "error"]
 
 
 def without_collisions(wanted: Sequence[str], there: Iterable[str]) -> list[str]:
-    """Give other names to columns whose names are taken, in whatever case.
-
-    Args:
-        wanted: The names of new columns.
-        there: Names that are taken.
-
-    Returns:
-        The names, in order: ``predicted_label`` where ``label`` is taken, then ``label_2``.
-    """
+    """Rename new columns whose names are taken: ``predicted_label``, then ``label_2``."""
     taken, chosen = {_folded(name) for name in there}, []
     for name in wanted:
         free = name

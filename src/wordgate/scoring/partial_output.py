@@ -124,11 +124,7 @@ class PartialOutput:
     ) -> bool:
         """Tell whether nothing is left to do, and refuse what must not be done.
 
-        Args:
-            bundle_file: A file of the model that is as old as it is.
-            source: The input.
-            resume: Whether to go on with what is there.
-            overwrite: Whether to replace what is there.
+        `bundle_file` is a file of the model that is as old as it is.
 
         Raises:
             BundleError: Nothing can be written there, or something stands there and nothing said
@@ -191,15 +187,7 @@ class PartialOutput:
             raise _unwritten(self.folder, error) from error
 
     def begin(self, heading: bytes, fingerprint: RunFingerprint | None) -> None:
-        """Begin anew, whatever was kept.
-
-        Args:
-            heading: What stands before the first row.
-            fingerprint: What the scoring is; None where nothing can be gone on with.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
+        """Begin anew, whatever was kept; without a fingerprint nothing can be gone on with."""
         self._claim()
         try:
             for state in (self.state, self._older_state):
@@ -214,11 +202,7 @@ class PartialOutput:
             self.save(fingerprint, 0, Counts())
 
     def resume(self, state: ScoringState) -> None:
-        """Go on where the state says.
-
-        Raises:
-            BundleError: What is kept is damaged.
-        """
+        """Go on where the state says; refuse what is damaged."""
         try:
             self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
             there = os.fstat(self._stream.fileno()).st_size
@@ -234,11 +218,7 @@ class PartialOutput:
         self._due = time.monotonic() + self._every
 
     def write(self, content: bytes) -> None:
-        """Add to the result.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
+        """Add to the result."""
         assert self._stream is not None  # noqa: S101 - begin and resume open it
         view = memoryview(content)
         try:
@@ -254,8 +234,7 @@ class PartialOutput:
     def save(self, fingerprint: RunFingerprint, position: int, counts: Counts) -> None:
         """Save how far the result has come; all that was written before is on the disk then.
 
-        Raises:
-            BundleError: The disk refuses; the state before stays good.
+        If the disk refuses, the state before stays good.
         """
         assert self._stream is not None  # noqa: S101
         started = time.monotonic()
@@ -269,11 +248,7 @@ class PartialOutput:
         self._due = ended + (max(self._every, _SHARE * (ended - started)) if self._every else 0.0)
 
     def close(self) -> None:
-        """Force all that was written to the disk, and be done with writing.
-
-        Raises:
-            BundleError: The disk refuses.
-        """
+        """Force all that was written to the disk, and be done with writing."""
         if self._stream is None:
             return
         try:
@@ -293,14 +268,7 @@ class PartialOutput:
         self.folder.rmdir()
 
     def load(self, fingerprint: RunFingerprint) -> tuple[ScoringState, list[str]]:
-        """Read how far the result has come.
-
-        Args:
-            fingerprint: What the scoring is that is to go on.
-
-        Returns:
-            The state, and warnings: what differs between then and now and may move the result a
-            little.
+        """Read how far the result has come, and what differs now that may move it a little.
 
         Raises:
             BundleError: What is kept is of another work, or damaged.
@@ -318,14 +286,7 @@ class PartialOutput:
 
 
 def destination(out: str) -> Path:
-    """Give the file that a result is written to: where a link leads, so that the link stays.
-
-    Args:
-        out: As the user named it.
-
-    Raises:
-        BundleError: There is something else than a file or a folder.
-    """
+    """Give the file that a result is written to: where a link leads, so that the link stays."""
     path = Path(out).expanduser()
     if path.exists() and not path.is_file() and not path.is_dir():
         raise BundleError(f"{path} is not a file; name one, or - for standard output")
@@ -333,11 +294,7 @@ def destination(out: str) -> Path:
 
 
 def check_effect(source: str, out: str, *, resume: bool, overwrite: bool) -> None:
-    """Refuse options about an earlier result that have no effect.
-
-    Raises:
-        SettingsError: There are such.
-    """
+    """Refuse options about an earlier result that have no effect."""
     if resume and overwrite:
         raise SettingsError("--resume goes on and --overwrite begins anew: give one of them")
     if out == STANDARD and (resume or overwrite):

@@ -225,11 +225,7 @@ def score(
 
 
 def _form_by_name(out: str, source: str) -> str | None:
-    """Give the format that the ending of a result tells; None to take the input's.
-
-    Raises:
-        SettingsError: It tells one that can't be written.
-    """
+    """Give the format that the ending of a result tells; None to take the input's."""
     form, ending = format_of(out), _ending(out)
     if form is None and ending not in (_ending(source), *_OF_NO_FORMAT):
         raise SettingsError(
@@ -243,8 +239,7 @@ def _form_by_name(out: str, source: str) -> str | None:
 def _separator(config: Config, form: str) -> str | None:
     """Give what joins the labels of a text in a cell; None where each has one.
 
-    Raises:
-        SettingsError: A label holds it, so nobody could take them apart again.
+    A label that holds it is refused: nobody could take them apart again.
     """
     separator = config.separator()
     for label in config.labels:

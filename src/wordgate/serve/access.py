@@ -31,9 +31,6 @@ class Access:
 
         A page of another site can give its own name the address 127.0.0.1, and would then be taken
         for this server's own page by the browser (DNS rebinding).
-
-        Raises:
-            HTTPError: The name is another one.
         """
         host = headers.get(b"host")
         if self.hosts is None or host is None:
@@ -47,11 +44,7 @@ class Access:
             )
 
     def check_key(self, headers: dict[bytes, bytes]) -> None:
-        """Refuse a request without the key.
-
-        Raises:
-            HTTPError: The key is missing or wrong.
-        """
+        """Refuse a request without the key."""
         if self.key is None:
             return
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
@@ -76,12 +69,8 @@ def access(
 ) -> Access:
     """Decide on access from what the user gave.
 
-    Args:
-        host: Where the server listens.
-        key: The key; None for no key.
-        allow_hosts: Names the server answers to. Without them one that listens on the loopback
-            device answers to its usual names, another one to any.
-        allow_origins: Origins such as ``https://example.com``.
+    Without names to allow, a server on the loopback device answers to its usual names, another one
+    to any. Origins are such as ``https://example.com``.
 
     Raises:
         SettingsError: The key or an origin can't be sent in a header.

@@ -50,14 +50,7 @@ class Throughput:
 
 
 class Job(Generic[Result]):
-    """One request's part of the work.
-
-    Args:
-        texts: The texts to predict, or the one to explain.
-        cost: In texts.
-        explains: Whether to explain.
-        label: Which label, of several.
-    """
+    """One request's part of the work: texts to predict, or one to explain; its cost is in texts."""
 
     __slots__ = ("cost", "explains", "is_queued", "label", "result", "texts")
 
@@ -70,13 +63,7 @@ class Job(Generic[Result]):
 
 
 class Batcher:
-    """The queue before the model, and the one thread that empties it.
-
-    Args:
-        model: What predicts.
-        limits: How much may wait, and how long.
-        metrics: What counts.
-    """
+    """The queue before the model, and the one thread that empties it."""
 
     def __init__(self, model: ServedModel, limits: Limits, metrics: ServerMetrics):
         self._model, self._limits, self._metrics = model, limits, metrics
@@ -101,27 +88,15 @@ class Batcher:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def refuse_if_full(self) -> None:
-        """Refuse a request whose size isn't known yet, if one like the latest had no place.
-
-        Raises:
-            HTTPError: The queue is full.
-        """
+        """Refuse a request whose size isn't known yet, if one like the latest had no place."""
         self._refuse_if_no_place(self._latest_cost)
 
     async def predict(self, texts: list[str]) -> list[list[float]]:
-        """Give the probabilities of some texts, [n, classes].
-
-        Raises:
-            HTTPError: The queue is full, or it took too long.
-        """
+        """Give probabilities, [n, classes]; refuse if the queue is full or it takes too long."""
         return await self._result(Job(texts, len(texts), explains=False))
 
     async def explain(self, text: str, label: str | None = None) -> dict[str, Any]:
-        """Explain a text; see `Predictor.explain`.
-
-        Raises:
-            HTTPError: The queue is full, or it took too long.
-        """
+        """Explain a text, as `Predictor.explain` does; refuse as `predict` does."""
         cost = min(1 + len(_WORD.findall(text)), self._limits.max_queue)
         return await self._result(Job([text], cost, explains=True, label=label))
 

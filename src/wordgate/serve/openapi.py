@@ -22,14 +22,7 @@ WITH_BODY = (413, 415, 422, 504)
 def document(
     limits: Limits, config: Config, *, needs_key: bool, page_files: Sequence[str] = ()
 ) -> Schema:
-    """Describe a server.
-
-    Args:
-        limits: What a request may have.
-        config: The model's, on which the forms of requests and answers depend.
-        needs_key: Whether the API wants its key.
-        page_files: The names of the page's files.
-    """
+    """Describe the API of a model's server, and the files of its page."""
     lock: Schema = {"security": [{"key": []}]} if needs_key else {}
     keyed = (401,) if needs_key else ()
     paths: Schema = {

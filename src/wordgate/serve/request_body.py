@@ -27,22 +27,14 @@ connection would be reset under its writing, and the answer lost with it."""
 
 
 class BufferedBytes:
-    """Bytes of all bodies that are arriving now.
-
-    Args:
-        most: How many there may be.
-    """
+    """Bytes of all bodies that are arriving now, of which there may be so many."""
 
     def __init__(self, most: int):
         self._most = most
         self._held = 0
 
     def hold(self, size: int) -> None:
-        """Count bytes that came.
-
-        Raises:
-            HTTPError: There are too many; these are not counted.
-        """
+        """Count bytes that came; too many are refused, and not counted."""
         if self._held + size > self._most:
             raise overloaded("too many large bodies arrive at once; ask again later")
         self._held += size
@@ -53,14 +45,7 @@ class BufferedBytes:
 
 
 class RequestBody:
-    """The body of one request.
-
-    Args:
-        receive: ASGI's way to get the next part.
-        headers: The request's headers, names in lower case.
-        limits: How long it may be.
-        buffered: What counts it together with those of other requests.
-    """
+    """The body of one request; `receive` is ASGI's way to get its next part."""
 
     def __init__(
         self,
@@ -165,12 +150,7 @@ class RequestBody:
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """Texts to label.
-
-    Attributes:
-        texts: The texts, one or more.
-        rule: Which labels they are given.
-    """
+    """Texts to label, one or more, and the rule by which they are given labels."""
 
     texts: list[str]
     rule: DecisionRule
@@ -178,11 +158,6 @@ class PredictRequest:
 
 def predict_request(body: bytes, limits: Limits, config: Config) -> PredictRequest:
     """Read the body of ``/v1/predict``.
-
-    Args:
-        body: Its bytes.
-        limits: What it may have.
-        config: The model's.
 
     Raises:
         HTTPError: It is not JSON (400), or not such a request (422).
@@ -207,11 +182,6 @@ def predict_request(body: bytes, limits: Limits, config: Config) -> PredictReque
 
 def explain_request(body: bytes, limits: Limits, config: Config) -> tuple[str, str | None]:
     """Read the body of ``/v1/explain``: the text, and which label to explain, if it says.
-
-    Args:
-        body: Its bytes.
-        limits: What it may have.
-        config: The model's.
 
     Raises:
         HTTPError: It is not JSON (400), or not such a request (422).

@@ -67,14 +67,7 @@ _PAGE_HEADERS: Headers = [
 
 @dataclass(frozen=True)
 class Response:
-    """A response.
-
-    Attributes:
-        status: The status.
-        body: Its bytes.
-        headers: Headers beside the body's length and type.
-        content_type: The body's type.
-    """
+    """A response; its headers are those beside the body's length and type."""
 
     status: int
     body: bytes
@@ -83,13 +76,7 @@ class Response:
 
 
 class HTTPError(Exception):
-    """An answer that says no.
-
-    Args:
-        code: One of `CODES`.
-        message: What is wrong, and what to do.
-        headers: Headers that belong to it.
-    """
+    """An answer that says no, by one of `CODES`, and says what is wrong and what to do."""
 
     def __init__(self, code: str, message: str, headers: Iterable[tuple[bytes, bytes]] = ()):
         super().__init__(message)

@@ -55,15 +55,8 @@ def serve(
     """Serve a model until a signal ends it.
 
     SIGTERM, or SIGINT without the delay: not ready any more, no new connections, what was accepted
-    is answered, and it returns. A second signal ends the process at once.
-
-    Args:
-        model: What answers.
-        host: An address or a name of this machine.
-        port: Where; 0 for any that is free.
-        limits: What it gives at most.
-        access: Who may ask.
-        announce: Called with the URL when connections are accepted.
+    is answered, and it returns. A second signal ends the process at once. `announce` is called with
+    the URL when connections are accepted; a port of 0 is any that is free.
 
     Raises:
         SettingsError: It can't listen there, or the system allows too few connections.
@@ -210,13 +203,7 @@ class Stage(Enum):
 
 @dataclass
 class ServerState:
-    """The state that all connections of a server share.
-
-    Attributes:
-        limits: Times and sizes.
-        metrics: What counts refusals.
-        is_closing: Whether connections end with the answer they owe.
-    """
+    """What all connections share; when it is closing, they end with the answer they owe."""
 
     limits: Limits
     metrics: ServerMetrics
@@ -224,12 +211,7 @@ class ServerState:
 
 
 class Connection(HttpToolsProtocol):
-    """One client's connection.
-
-    Args:
-        shared: What connections share.
-        uvicorn: What uvicorn gives a protocol.
-    """
+    """One client's connection."""
 
     def __init__(self, shared: ServerState, **uvicorn: Any):
         super().__init__(**uvicorn)
