@@ -20,21 +20,6 @@ _PREFIX = "predicted_"
 
 
 @dataclass(frozen=True)
-class InputOptions:
-    """Options of reading the input.
-
-    Attributes:
-        text: The columns of the text; None to infer them.
-        encoding: How bytes are read; None to find out.
-        batch: Records together at most.
-    """
-
-    text: Columns | None
-    encoding: str | None
-    batch: int
-
-
-@dataclass(frozen=True)
 class OpenedInput:
     """A source that is ready to be read.
 
@@ -70,28 +55,34 @@ class OpenedInput:
 
 
 def open_input(
-    source: str | os.PathLike[str], config: Config, options: InputOptions, form: str | None
+    source: str | os.PathLike[str],
+    config: Config,
+    form: str | None,
+    *,
+    text: Columns | None,
+    encoding: str | None,
+    batch: int,
 ) -> OpenedInput:
     """Open a source, and find the columns that a model reads, for a result of a format.
 
     Raises:
         DataError: The source can't be read as options.
     """
-    flag = as_flag(options.text)
+    flag = as_flag(text)
     names = names_among([flag if flag is not None else config.columns().get("text", ())])
     found = open_source(source, _enough(names, form))
-    table = open_table(found, encoding=options.encoding, given=names, batch=options.batch)
+    table = open_table(found, encoding=encoding, given=names, batch=batch)
     records = table.reader.sample()
     if isinstance(table.reader, ParquetReader) and form not in (None, "parquet"):
         table.reader.refuse_untextual(form)
-    text = _choose_text(records, config, flag, found.name)
+    chosen = _choose_text(records, config, flag, found.name)
     if isinstance(table.reader, JsonlReader):
         converts = form not in (None, "jsonl")
         keys = table.all_keys() if converts and found.path is not None else []
         table.reader.know(keys, closed=converts)
     doubts = [] if table.encoding is None else [table.encoding.doubt]
     warnings = [f"warning: {doubt}" for doubt in filter(None, doubts)]
-    return OpenedInput(table, text, [*table.form().lines(), *warnings, text.line()])
+    return OpenedInput(table, chosen, [*table.form().lines(), *warnings, chosen.line()])
 
 
 def _choose_text(records: Records, config: Config, flag: Flag | None, name: str) -> Choice:

@@ -23,7 +23,7 @@ from wordgate.runtime.cpu import choose_threads, processor
 from wordgate.runtime.interrupt import Interruption, deferred_interruption
 from wordgate.runtime.packages import installed_versions
 from wordgate.runtime.progress import Console, Progress
-from wordgate.scoring.input import InputOptions, OpenedInput, added_names, open_input
+from wordgate.scoring.input import OpenedInput, added_names, open_input
 from wordgate.scoring.partial_output import (
     Counts,
     PartialOutput,
@@ -179,29 +179,22 @@ def score(
         config = BundleFolder.open(bundle).config()
         rule = DecisionRule.of(config, threshold=threshold, abstain_below=abstain_below)
         predictor = load_aloud(bundle, lambda: progress, kernel=kernel, threads=threads)
-        options = InputOptions(text, encoding, batch)
-        opened = open_input(source, config, options, form)
+        opened = open_input(source, config, form, text=text, encoding=encoding, batch=batch)
         form = form or opened.table.reader.form
         if form == "parquet" and kept is None:
             raise DataError("Parquet can't be written to standard output: name a file")
-        separator = _separator(config, form)
         added = opened.added(config, form)
         writer = make_writer(
             opened.table.reader,
             added,
             form,
-            separator=separator,
+            separator=_separator(config, form),
             escape_formulas=escape_formulas,
             packed=kept is not None and Path(out).suffix.lower() == ".gz",
         )
         fingerprint = None
         if kept is not None and opened.table.source.path is not None:
-            decides = {
-                "input": digest(opened.table.source.path),
-                "model": _digest_of_model(bundle),
-                **installed_versions("wordgate"),
-                "text": json.dumps([column.number for column in opened.text.columns]),
-                "encoding": str(opened.table.encoding and opened.table.encoding.codec),
+            options = {
                 "abstain_below": str(abstain_below),
                 "thresholds": str(rule.thresholds and (rule.thresholds, rule.decisive)),
                 "escape_formulas": str(escape_formulas),
@@ -209,6 +202,7 @@ def score(
                 "batch": str(batch),
                 "kernel": kernel,
             }
+            decides = {**_decisive(bundle, opened.table.source.path, opened), **options}
             fingerprint = RunFingerprint(decides, _environment(predictor, kernel))
         for name in predictor.changed_files:
             progress.say(
@@ -290,9 +284,16 @@ def _added_line(opened: OpenedInput, added: list[str]) -> str:
     return f"added: {', '.join(added)}"
 
 
-def _digest_of_model(bundle: str | Path) -> str:
-    files = BundleFolder.open(bundle).files
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+def _decisive(bundle: str | Path, source: Path, opened: OpenedInput) -> dict[str, str]:
+    """Name what decides a result, besides options: input, model, wordgate, columns, encoding."""
+    files = json.dumps(BundleFolder.open(bundle).files, sort_keys=True)
+    return {
+        "input": digest(source),
+        "model": hashlib.sha256(files.encode()).hexdigest(),
+        **installed_versions("wordgate"),
+        "text": json.dumps([column.number for column in opened.text.columns]),
+        "encoding": str(opened.table.encoding and opened.table.encoding.codec),
+    }
 
 
 def _to_standard_output(work: _Work) -> Scored:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
+from wordgate.prediction.predictor import Predictor
 from wordgate.serve.limits import Limits
-from wordgate.serve.metrics import ServerMetrics
-from wordgate.serve.model import ServedModel
+from wordgate.serve.prometheus import ServerMetrics
 from wordgate.serve.responses import HTTPError, overloaded
 
 Result = TypeVar("Result")
@@ -65,7 +65,7 @@ class Job(Generic[Result]):
 class Batcher:
     """The queue before the model, and the one thread that empties it."""
 
-    def __init__(self, model: ServedModel, limits: Limits, metrics: ServerMetrics):
+    def __init__(self, model: Predictor, limits: Limits, metrics: ServerMetrics):
         self._model, self._limits, self._metrics = model, limits, metrics
         self._queue: deque[Job[Any]] = deque()
         self._waiting = 0

@@ -1,42 +1,18 @@
-"""The model that is served, and the forms of its answers: predictions, and ``/v1/model``."""
+"""The forms of answers: predictions, and what ``/v1/model`` tells of the model."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from wordgate.bundle.config import Config
 from wordgate.bundle.metrics import AnyMetrics
 from wordgate.prediction.decision import DecisionRule
 from wordgate.prediction.explanation import Share
+from wordgate.prediction.predictor import Predictor
 from wordgate.serve.limits import Limits
 
 Count = Annotated[int, Field(ge=0)]
 Limit = Annotated[int, Field(ge=1)]
-
-
-class ExplanationLike(Protocol):
-    """A verdict and its reasons."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Give them in types that JSON has."""
-
-
-class ServedModel(Protocol):
-    """The part of a `Predictor` that a server needs."""
-
-    labels: tuple[str, ...]
-    config: Config
-    metrics: AnyMetrics | None
-    changed_files: tuple[str, ...]
-
-    def predict_proba(self, texts: Iterable[str]) -> NDArray[np.float64]:
-        """Give the probability of each label for each text, float64 [n, classes]."""
-
-    def explain(self, text: str, *, label: str | None = None) -> ExplanationLike:
-        """Tell why a text was given its label, or why it has this one of several or not."""
 
 
 class _StrictModel(BaseModel):
@@ -138,7 +114,7 @@ class ModelFacts(_StrictModel):
     remarks: list[str]
 
     @classmethod
-    def of(cls, model: ServedModel, limits: Limits) -> "ModelFacts":
+    def of(cls, model: Predictor, limits: Limits) -> "ModelFacts":
         """Gather the facts of a model."""
         config, metrics = model.config, model.metrics
         return cls(
@@ -200,7 +176,7 @@ def _coverage(metrics: AnyMetrics) -> list[AbstainPoint] | None:
     ]
 
 
-def _remarks(model: ServedModel) -> list[str]:
+def _remarks(model: Predictor) -> list[str]:
     metrics = model.metrics
     remarks = list(model.config.notes())
     if metrics is not None:

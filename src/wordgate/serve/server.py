@@ -22,12 +22,12 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from wordgate.errors import SettingsError
+from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import SINGLE_THREADED_BLAS
 from wordgate.serve.access import Access
 from wordgate.serve.app import Application
 from wordgate.serve.limits import Limits
-from wordgate.serve.metrics import NO_ROUTE, ServerMetrics
-from wordgate.serve.model import ServedModel
+from wordgate.serve.prometheus import NO_ROUTE, ServerMetrics
 from wordgate.serve.request_body import LINGERING
 from wordgate.serve.responses import HTTPError, overloaded, to_http_bytes
 
@@ -44,7 +44,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
-    model: ServedModel,
+    model: Predictor,
     *,
     host: str,
     port: int,
