@@ -1,8 +1,7 @@
 """Comparing: every family fitted on the same splits, random beside grouped."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +38,7 @@ from wordgate.experiments.resuming import (
     check_place,
     check_resume,
     checkpoint_path,
+    telling_what_is_kept,
 )
 from wordgate.experiments.split_scheme import (
     GIVEN,
@@ -212,7 +212,7 @@ def _run(
     watch: Callable[[Comparison], None] | None,
 ) -> Comparison:
     """Fit and test each family on each kind of split, and recommend one."""
-    with _saying_what_is_kept(store):
+    with telling_what_is_kept(store.folder, "what was finished"):
         for family in comparison.families:
             for scheme in schemes:
                 result = run_model(family, scheme, config, store)
@@ -295,20 +295,6 @@ def _refuse_idle_settings(
     idle_with = "--test" if test is not None else "--folds" if folds is not None else None
     if "test_size" in overrides and idle_with is not None:
         raise SettingsError(f"test_size has no effect with {idle_with}: leave it out")
-
-
-@contextmanager
-def _saying_what_is_kept(store: ResultStore) -> Iterator[None]:
-    """Tell who interrupts a comparison how it goes on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if store.folder is None or not store.folder.exists():  # nothing was finished
-            raise
-        raise KeyboardInterrupt(
-            f"what was finished is kept in {store.folder}; the same command with --resume goes on"
-            " from there"
-        ) from None
 
 
 def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None:

@@ -3,8 +3,8 @@
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -156,6 +156,19 @@ def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: b
             f" {out}, that is complete, and you can delete {kept}; if it was to replace {out}, add"
             " --overwrite"
         )
+
+
+@contextmanager
+def telling_what_is_kept(kept: Path | None, what: str) -> Iterator[None]:
+    """Tell who interrupts a run how it goes on, if something was kept and no message says so."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if kept is None or not kept.exists() or interrupt.args:
+            raise
+        raise KeyboardInterrupt(
+            f"{what} is kept in {kept}; the same command with --resume goes on from there"
+        ) from None
 
 
 def _clear(folder: Path, is_own: Callable[[Path], object]) -> None:

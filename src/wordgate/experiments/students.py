@@ -17,7 +17,11 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
 from wordgate.experiments.reading import DataOptions
-from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache
+from wordgate.experiments.resuming import (
+    TeacherCache,
+    clear_teacher_cache,
+    telling_what_is_kept,
+)
 from wordgate.experiments.teachers import (
     MeanTeacher,
     SavedModel,
@@ -305,12 +309,5 @@ def _opened(
     folder = TeacherCache(teaching.folder, fingerprint, started)
     if not teaching.resume:
         clear_teacher_cache(folder.path)
-    try:
+    with telling_what_is_kept(folder.path, "what the teacher has taught so far"):
         yield folder
-    except KeyboardInterrupt as interrupt:
-        if not folder.path.exists() or interrupt.args:  # a message says already what is kept
-            raise
-        raise KeyboardInterrupt(
-            f"what the teacher has taught so far is kept in {folder.path}; the same command with"
-            " --resume goes on from there"
-        ) from None

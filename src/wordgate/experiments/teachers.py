@@ -182,25 +182,20 @@ def fit_teachers(
                 saved[name].check_unseen(test, own)
             found.append(saved[name].teacher(data.labels, multilabel=data.multilabel))
             continue
-        columns = tuple(range(data.n_classes))
-        kept = folder.teacher(number)
+        columns, fitted, kept = tuple(range(data.n_classes)), None, folder.teacher(number)
         if kept is not None:
             context.progress.say(f"The teacher {name}, as it was fine-tuned before.")
-            found.append(ModelTeacher(name, *kept, columns, data.multilabel))
-            continue
-        now = time.monotonic()
-        share = (context.deadline - now) / (len(names) - number)
-        fitted = fit_calibrated(
-            "transformer",
-            data,
-            settings.updated({"transformer.model": name}),
-            replace(context, seed=context.seed + number, deadline=now + share, checkpoint=None),
-        )
-        folder.keep_teacher(number, fitted.fitted.model, fitted.temperature)
-        model = fitted.fitted.model
-        found.append(
-            ModelTeacher(name, model, fitted.temperature, columns, data.multilabel, fitted)
-        )
+        else:
+            now = time.monotonic()
+            deadline = now + (context.deadline - now) / (len(names) - number)
+            own_settings = settings.updated({"transformer.model": name})
+            own_context = replace(
+                context, seed=context.seed + number, deadline=deadline, checkpoint=None
+            )
+            fitted = fit_calibrated("transformer", data, own_settings, own_context)
+            kept = fitted.fitted.model, fitted.temperature
+            folder.keep_teacher(number, *kept)
+        found.append(ModelTeacher(name, *kept, columns, data.multilabel, fitted))
     return found
 
 
