@@ -26,30 +26,15 @@ from wordgate.experiments.resolving import (
     resolve_vectors,
 )
 from wordgate.experiments.splits import hold_out
-from wordgate.experiments.students import (
-    TeacherConfig,
-    fit_model,
-    teacher_config,
-    vectors_of,
-)
+from wordgate.experiments.students import TeacherConfig, fit_model, teacher_config, vectors_of
 from wordgate.experiments.unlabelled import Unlabelled
 from wordgate.families import FAMILIES
 from wordgate.prediction.predictor import Predictor
 from wordgate.runtime.cpu import choose_threads, limited_blas
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Console, Progress, Silent
-from wordgate.settings import (
-    LARGEST_SEED,
-    Settings,
-    checked_seed,
-    flat_overrides,
-    setting_fields,
-)
-from wordgate.tables.values import (
-    checked_column,
-    checked_groups,
-    checked_texts,
-)
+from wordgate.settings import LARGEST_SEED, Settings, checked_seed, flat_overrides, setting_fields
+from wordgate.tables.values import checked_column, checked_groups, checked_texts
 from wordgate.training.families import check_device, check_family
 from wordgate.training.fitting import FitData, RunContext
 

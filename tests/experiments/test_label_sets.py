@@ -16,7 +16,7 @@ from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, label
 from wordgate.dedup.near_duplicates import find_near_duplicates
 from wordgate.errors import DataError
 from wordgate.experiments.audit import audit
-from wordgate.experiments.reading import read_parts
+from wordgate.experiments.reading import DataOptions
 from wordgate.experiments.splits import hold_out, make_folds, split_table
 from wordgate.report.audit import sections
 from wordgate.runtime.progress import Silent
@@ -28,6 +28,10 @@ WORDS = (
 )  # fmt: skip
 SHARES = {"delivery": 0.5, "quality": 0.35, "price": 0.2, "staff": 0.08}
 PROSE = ("no lamp was ever so late as this one", "nobody has answered any of my four letters")
+
+
+def read_parts(data, *, valid=None, test=None, **reading):
+    return DataOptions(data, reading, valid=valid, test=test).sources()
 
 
 def make_rows(n_groups=300, seed=0):

@@ -6,8 +6,12 @@ import pytest
 
 import wordgate
 from wordgate.errors import DataError
-from wordgate.experiments.reading import read_parts
+from wordgate.experiments.reading import DataOptions
 from wordgate.runtime.progress import Silent
+
+
+def read_parts(data, *, valid=None, test=None, **reading):
+    return DataOptions(data, reading, valid=valid, test=test).sources()
 
 
 def count(data, **options):

@@ -36,10 +36,7 @@ if TYPE_CHECKING:
 )
 @click.argument("sources", type=FILE_NAME, nargs=-1, required=True, metavar="DATA | MODEL MODEL...")
 @click.option(
-    "--data",
-    type=FILE_NAME,
-    metavar="FILE",
-    help="Labelled texts to compare saved models on.",
+    "--data", type=FILE_NAME, metavar="FILE", help="Labelled texts to compare saved models on."
 )
 @click.option(
     "--models",

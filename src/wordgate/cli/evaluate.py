@@ -26,13 +26,7 @@ if TYPE_CHECKING:
 @threads_option
 @json_option
 def evaluate(
-    bundle: str,
-    data: str,
-    *,
-    kernel: str,
-    threads: int | None,
-    as_json: bool,
-    **reading: Any,
+    bundle: str, data: str, *, kernel: str, threads: int | None, as_json: bool, **reading: Any
 ) -> None:
     """Evaluate the model in BUNDLE on the labelled texts of DATA.
 
@@ -65,10 +59,7 @@ def format_evaluation(evaluation: "Evaluation") -> str:
     """Write a model's scores on a file for a terminal, memory first."""
     from wordgate.report.text import format_interval, format_share, label_tables
 
-    parts = [
-        format_seen(evaluation.seen),
-        *label_tables(evaluation.scores),
-    ]
+    parts = [format_seen(evaluation.seen), *label_tables(evaluation.scores)]
     if evaluation.unseen is not None:
         name, value, interval = evaluation.unseen.main
         parts.append(

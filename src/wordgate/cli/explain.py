@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli.options import FILE_NAME, input_encoding_option, json_option, threads_option
-from wordgate.cli.streams import (
-    argument_text,
-    print_json,
-    remark,
-    standard_input,
-    warn_of_changes,
-)
+from wordgate.cli.streams import argument_text, print_json, remark, standard_input, warn_of_changes
 from wordgate.runtime.display import one_line
 
 if TYPE_CHECKING:

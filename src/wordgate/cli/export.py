@@ -43,14 +43,7 @@ if TYPE_CHECKING:
 @reading_options
 @threads_option
 @json_option
-def export(
-    bundle: str,
-    *,
-    out: str,
-    int8: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def export(bundle: str, *, out: str, int8: bool, as_json: bool, **options: Any) -> None:
     """Write the model in BUNDLE as one ONNX file, with its labels and its tokenizer inside.
 
     It needs ONNX Runtime and no wordgate: docs/onnx.md shows programs that use it. It is compared

@@ -1,6 +1,6 @@
 """`wordgate import-keras`: a trained Keras model becomes a wordgate model."""
 
-from typing import Literal
+from typing import Any
 
 import click
 
@@ -35,16 +35,7 @@ from wordgate.cli.streams import argument_text, command, remark, write_result
     show_default=True,
     help="Which end longer texts lost: front by pad_sequences' default, end by truncating='post'.",
 )
-def import_keras(
-    model: str,
-    tokenizer: str,
-    *,
-    labels: str,
-    out: str,
-    overwrite: bool,
-    max_tokens: int | None,
-    truncate: Literal["front", "end"],
-) -> None:
+def import_keras(model: str, tokenizer: str, *, labels: str, out: str, **options: Any) -> None:
     """Convert a trained Keras 3 model to a wordgate model.
 
     MODEL.keras is what model.save('model.keras') wrote: Embedding with mask_zero, LSTM, Dense with
@@ -54,15 +45,8 @@ def import_keras(
     from wordgate.interchange.keras import import_keras as import_model
     from wordgate.runtime.display import one_line
 
-    imported = import_model(
-        model,
-        tokenizer,
-        labels=[label.strip() for label in labels.split(",")],
-        out=out,
-        max_tokens=max_tokens,
-        truncate=truncate,
-        overwrite=overwrite,
-    )
+    names = [label.strip() for label in labels.split(",")]
+    imported = import_model(model, tokenizer, labels=names, out=out, **options)
     for note in imported.config.notes():
         remark(one_line(f"Note: {note}."))
     write_result(f"Saved in {out}. Try: {command('predict', out, 'a text')}")

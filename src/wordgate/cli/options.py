@@ -223,11 +223,7 @@ teaching_options = stack(
 
 training_options = stack(
     click.option(
-        "--out",
-        type=FILE_NAME,
-        metavar="FOLDER",
-        required=True,
-        help="Where to write the model.",
+        "--out", type=FILE_NAME, metavar="FOLDER", required=True, help="Where to write the model."
     ),
     click.option(
         "--overwrite",

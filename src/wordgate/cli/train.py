@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from wordgate.bundle.metrics import CrossValidation, MultilabelCrossValidation
     from wordgate.experiments.train import Training
 
+_SETTINGS = ("epochs", "learning_rate", "batch_size", "objective", "class_weight")
+"""Options that stand for a setting."""
+_COLOURS = {"better": "green", "worse": "red"}
+
 
 @click.command(
     short_help="Train a classifier, evaluate it and save it.",
@@ -45,11 +49,6 @@ def train(
     as_json: bool,
     verbose: bool,
     quiet: bool,
-    epochs: str | None,
-    learning_rate: str | None,
-    batch_size: str | None,
-    objective: str | None,
-    class_weight: str | None,
     **options: Any,
 ) -> None:
     """Train a classifier on DATA, evaluate it on rows it has not seen, and save it.
@@ -60,13 +59,7 @@ def train(
     from wordgate.experiments.train import train as run_training
     from wordgate.runtime.display import one_line
 
-    flags = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "objective": objective,
-        "class_weight": class_weight,
-    }
+    flags = {name: options.pop(name) for name in _SETTINGS}
     training = run_training(
         data,
         settings=_with_flags(settings, options["model"], flags),
@@ -136,9 +129,6 @@ def _format_training(training: "Training", *, verbose: bool) -> str:
         costs,
     ]
     return "\n\n".join(filter(None, parts))
-
-
-_COLOURS = {"better": "green", "worse": "red"}
 
 
 def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:

@@ -7,11 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wordgate.bundle.metrics import (
-    Baselines,
-    MultilabelBaseline,
-    MultilabelBaselines,
-)
+from wordgate.bundle.metrics import Baselines, MultilabelBaseline, MultilabelBaselines
 from wordgate.data.dataset import Dataset
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores, most_frequent_set
 from wordgate.experiments.evaluator import Evaluator

@@ -37,7 +37,7 @@ from wordgate.experiments.resuming import (
     check_folder_is_own,
     check_place,
     check_resume,
-    checkpoint_path,
+    kept_beside,
     telling_what_is_kept,
 )
 from wordgate.experiments.split_scheme import (
@@ -176,7 +176,7 @@ def compare(
     config = ComparisonConfig(chosen, context, pretrained, folds, transformer, taught, teaching)
     with stage(progress, "Splitting"):
         schemes = [make_scheme(table, kind, copies, config) for kind in kinds]
-    store = ResultStore(None if out is None else checkpoint_path(out), progress)
+    store = ResultStore(None if out is None else kept_beside(out, "checkpoint"), progress)
     if not resume:
         store.clear()
     comparison = Comparison(
@@ -303,7 +303,7 @@ def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None
         if resume:
             raise SettingsError("name the comparison to resume by its folder, `out`")
         return
-    kept = checkpoint_path(out)
+    kept = kept_beside(out, "checkpoint")
     check_place(kept, _WHAT, folder=True)
     check_folder_is_own(kept)
     check_resume(Path(out), kept, _WHAT, resume=resume, overwrite=overwrite)

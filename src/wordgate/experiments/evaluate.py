@@ -251,11 +251,7 @@ def _with_reasons(table: Table, reasons: Mapping[str, str]) -> Table:
 
 
 def _with_groups_of_training(
-    table: Table,
-    data: Any,
-    reading: TableOptions,
-    column: str,
-    prints: Fingerprints,
+    table: Table, data: Any, reading: TableOptions, column: str, prints: Fingerprints
 ) -> Table:
     """Try the column that held the groups in training, where no column looks like groups.
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from wordgate.bundle.metrics import SplitFacts
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset
-from wordgate.evaluation.calibration import Calibration
 from wordgate.evaluation.error_analysis import (
     ErrorAnalysis,
     PredictedRows,
@@ -99,34 +98,18 @@ def analyse(
     words: WordCounts,
     *,
     thresholds: NDArray[np.float64] | None,
-    temperature: float | None,
-    before: Calibration,
-    after: Calibration,
     suspected: PredictedRows | None = None,
-    texts: bool = True,
-    seed: int = 0,
+    **options: Any,
 ) -> ErrorAnalysis | MultilabelAnalysis:
     """Analyse a model's errors on the test rows.
 
-    Args:
-        scores: Of the test rows.
-        rows: The test rows, with what was predicted.
-        words: Their words.
-        thresholds: At which labels are given where a text may have several.
-        temperature: As for `analyse_errors`, like `before` and `after`.
-        before: Calibration before temperature scaling.
-        after: Calibration of these predictions.
-        suspected: The rows among which wrong labels are sought where each has one; None for `rows`.
-        texts: Whether texts of the data may be shown.
-        seed: Of the intervals' draws.
+    Wrong labels are sought among the suspected rows where each has one label; None for the test
+    rows. The options are those that `analyse_errors` and `analyse_multilabel_errors` share.
     """
-    common: dict[str, Any] = {
-        "temperature": temperature, "before": before, "after": after, "texts": texts, "seed": seed
-    }  # fmt: skip
     if isinstance(scores, MultilabelScores):
-        return analyse_multilabel_errors(scores, rows, words, thresholds=thresholds, **common)
+        return analyse_multilabel_errors(scores, rows, words, thresholds=thresholds, **options)
     coverage = coverage_curve(rows.log_proba, rows.targets)
-    return analyse_errors(scores, rows, words, coverage=coverage, suspected=suspected, **common)
+    return analyse_errors(scores, rows, words, coverage=coverage, suspected=suspected, **options)
 
 
 def split_facts(splits: DataSplits) -> SplitFacts:

@@ -125,12 +125,7 @@ def _check_call(data: Any, reading: ReadingOptions, *, int8: bool) -> None:
 
 
 def _compared(
-    session: Session,
-    model: Exportable,
-    config: Config,
-    rows: LabelledRows | None,
-    *,
-    int8: bool,
+    session: Session, model: Exportable, config: Config, rows: LabelledRows | None, *, int8: bool
 ) -> tuple[Agreement, RowAccuracy | None]:
     """Compare what was written with the model; raise where they are too far apart."""
 

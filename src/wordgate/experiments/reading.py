@@ -11,7 +11,6 @@ from typing import Any, TypedDict, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Unpack
 
 from wordgate.data import ColumnError, Columns, ReadReport, Table, read_table
 from wordgate.data.label_sets import NO_SEPARATOR
@@ -132,13 +131,13 @@ class DataOptions:
 
     data: Any
     reading: ReadingOptions
-    unlabelled: Sequence[str]
-    split: str | None
-    valid: str | Path | None
-    test: str | Path | None
-    split_column: str | None
-    weight: str | None
-    seed: int
+    unlabelled: Sequence[str] = ()
+    split: str | None = None
+    valid: str | Path | None = None
+    test: str | Path | None = None
+    split_column: str | None = None
+    weight: str | None = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
         refuse_idle_split(self.split, self.valid, self.test, self.split_column)
@@ -159,65 +158,43 @@ class DataOptions:
     ) -> Sources:
         """Read and report the rows, then the remarks; refuse settings that the data leaves idle."""
         with stage(progress, f"Reading {called(self.data)}"):
-            sources = read_parts(
-                self.data,
-                valid=self.valid,
-                test=self.test,
-                split_column=self.split_column,
-                weight=self.weight,
-                empty_text_as=settings.empty_text_as,
-                seed=self.seed,
-                **self.reading,
-            )
+            sources = self.sources(settings.empty_text_as)
         sources.report(progress, remarks)
         refuse_idle_sizes(overrides, sources.table.parts, grouped=grouped)
         return sources
 
+    def sources(self, empty_text_as: str | None = None) -> Sources:
+        """Read the data, and further files that are its validation and test.
 
-def read_parts(
-    data: Any,
-    *,
-    valid: str | Path | None = None,
-    test: str | Path | None = None,
-    split_column: str | None = None,
-    weight: str | None = None,
-    empty_text_as: str | None = None,
-    seed: int = 0,
-    **options: Unpack[ReadingOptions],
-) -> Sources:
-    """Read a source, and further files that are its validation and test.
-
-    The further files are read by the same columns as the source, whatever they look like by
-    themselves: a group must mean the same everywhere for a leak to be seen.
-
-    Args:
-        data: The source.
-        valid: A file for validation.
-        test: A file for test.
-        split_column: A column of the source that names the parts.
-        weight: A column of the source that says how much each text counts in training.
-        empty_text_as: What stands for an empty text; None to leave such rows out.
-        seed: What a limit samples by.
-        **options: How to read all of them.
-    """
-    if split_column is not None and (valid is not None or test is not None):
-        raise SettingsError("--split-column names the parts already; leave out --valid and --test")
-    like, limit = without_limit(options)
-    table = read_table(
-        data, split_column=split_column, empty_text_as=empty_text_as, weight=weight, **like
-    )
-    files = {"valid": valid, "test": test}
-    others = {
-        part: _read_like(table, file, empty_text_as, like).with_labels_of(table.label_names())
-        for part, file in files.items()
-        if file is not None
-    }
-    table = limit_rows(table, limit, seed)
-    others = {part: limit_rows(other, limit, seed) for part, other in others.items()}
-    if not others:
-        return Sources(table, {})
-    joined = _joined({"train": table, **others})
-    return Sources(joined, {part: other.reading for part, other in others.items()})
+        The further files are read by the same columns as the data, whatever they look like by
+        themselves: a group must mean the same everywhere for a leak to be seen. Rows with an empty
+        text are left out unless something stands for it.
+        """
+        files = {"valid": self.valid, "test": self.test}
+        files = {part: file for part, file in files.items() if file is not None}
+        if self.split_column is not None and files:
+            raise SettingsError(
+                "--split-column names the parts already; leave out --valid and --test"
+            )
+        like, limit = without_limit(self.reading)
+        table = read_table(
+            self.data,
+            split_column=self.split_column,
+            empty_text_as=empty_text_as,
+            weight=self.weight,
+            **like,
+        )
+        others = {
+            part: _read_like(table, file, empty_text_as, like).with_labels_of(table.label_names())
+            for part, file in files.items()
+            if file is not None
+        }
+        table = limit_rows(table, limit, self.seed)
+        others = {part: limit_rows(other, limit, self.seed) for part, other in others.items()}
+        if not others:
+            return Sources(table, {})
+        joined = _joined({"train": table, **others})
+        return Sources(joined, {part: other.reading for part, other in others.items()})
 
 
 def _read_like(

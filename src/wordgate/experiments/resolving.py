@@ -7,13 +7,7 @@ from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.errors import SettingsError
 from wordgate.families import FAMILIES
 from wordgate.runtime.progress import Progress
-from wordgate.settings import (
-    LARGEST_EMBEDDING,
-    NO_TEACHER,
-    Settings,
-    flat_overrides,
-    load_settings,
-)
+from wordgate.settings import LARGEST_EMBEDDING, NO_TEACHER, Settings, flat_overrides, load_settings
 from wordgate.vectors.pretrained import PretrainedVectors
 
 _IN_PLACE = {
@@ -225,10 +219,7 @@ def given_options(**options: object) -> dict[str, object]:
 
 
 def refuse_idle_split(
-    split: str | None,
-    valid: str | Path | None,
-    test: str | Path | None,
-    split_column: str | None,
+    split: str | None, valid: str | Path | None, test: str | Path | None, split_column: str | None
 ) -> None:
     """Refuse to say how to split where the parts are given."""
     given = given_options(**{"--valid": valid, "--test": test, "--split-column": split_column})
@@ -239,11 +230,7 @@ def refuse_idle_split(
 
 
 def check_folds(
-    n_folds: int | None,
-    settings: Settings,
-    *,
-    parts_given: bool,
-    max_minutes: float | None,
+    n_folds: int | None, settings: Settings, *, parts_given: bool, max_minutes: float | None
 ) -> None:
     """Refuse folds where the parts are given or dealt at random, or the time is limited."""
     check_n_folds(n_folds, parts_given=parts_given)

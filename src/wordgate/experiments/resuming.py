@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +76,12 @@ def checkpoint_config(
         raise SettingsError("name the training to resume by its folder, `out`")
     if out is None or not FAMILIES[family].can_resume:
         return None
-    file, folders = checkpoint_path(out), {"baseline": baseline_path(out)}
+    file, folders = kept_beside(out, "checkpoint"), {"baseline": kept_beside(out, "baseline")}
     check_place(file, "training", folder=False)
     if FAMILIES[family].can_be_taught:
-        folders["teaching"] = teaching_path(out)
-        if not file.exists() and _is_over(teaching_path(out)):
-            clear_teacher_cache(teaching_path(out))
+        folders["teaching"] = kept_beside(out, "teaching")
+        if not file.exists() and _is_over(folders["teaching"]):
+            clear_teacher_cache(folders["teaching"])
     for what, folder in folders.items():
         check_place(folder, what, folder=True)
     kept = next((one for one in (file, *folders.values()) if one.exists()), file)
@@ -89,19 +89,9 @@ def checkpoint_config(
     return CheckpointConfig(file, resume and file.exists())
 
 
-def checkpoint_path(out: str | Path) -> Path:
-    """Name where a run into a folder is kept: ``model`` has ``model.checkpoint``."""
-    return Path(f"{Path(out)}.checkpoint")
-
-
-def teaching_path(out: str | Path) -> Path:
-    """Name where teachers and their answers are kept: ``model`` has ``model.teaching``."""
-    return Path(f"{Path(out)}.teaching")
-
-
-def baseline_path(out: str | Path) -> Path:
-    """Name where a training keeps what it has to beat: ``model`` has ``model.baseline``."""
-    return Path(f"{Path(out)}.baseline")
+def kept_beside(out: str | Path, what: Literal["checkpoint", "baseline", "teaching"]) -> Path:
+    """Name where something of a run into a folder is kept: ``model`` has ``model.checkpoint``."""
+    return Path(f"{Path(out)}.{what}")
 
 
 def is_complete(model: Path, kept: Path) -> bool:

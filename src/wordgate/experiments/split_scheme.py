@@ -166,11 +166,7 @@ def output_of(result: ModelResult) -> ModelOutput:
 
 
 def _fold_result(
-    family: str,
-    number: int,
-    scheme: SplitScheme,
-    config: ComparisonConfig,
-    store: ResultStore,
+    family: str, number: int, scheme: SplitScheme, config: ComparisonConfig, store: ResultStore
 ) -> FoldResult:
     """Fit and test a model on one fold, numbered from 0, or read the stored result."""
     fold, n_folds = scheme.folds[number], len(scheme.folds)

@@ -9,11 +9,7 @@ from numpy.typing import NDArray
 
 from wordgate.data import Table
 from wordgate.data.dataset import Dataset, indicator_matrix, label_counts, labels_of
-from wordgate.dedup.near_duplicates import (
-    LabelAgreement,
-    NearDuplicates,
-    find_near_duplicates,
-)
+from wordgate.dedup.near_duplicates import LabelAgreement, NearDuplicates, find_near_duplicates
 from wordgate.errors import DataError, near_miss
 from wordgate.runtime.progress import Progress
 from wordgate.settings import Settings
@@ -149,11 +145,7 @@ def _split(table: Table, copies: NearDuplicates, settings: Settings, seed: int) 
         )
     if settings.split == "random":
         return random_split(
-            *rows,
-            test_size=test_size,
-            valid_size=valid_size,
-            seed=seed,
-            stratify=settings.stratify,
+            *rows, test_size=test_size, valid_size=valid_size, seed=seed, stratify=settings.stratify
         )
     split = grouped_split(*rows, test_size=test_size, valid_size=valid_size, seed=seed)
     return replace(split, reason=f"{split.reason} {copies.sentence()}")

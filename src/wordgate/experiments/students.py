@@ -17,11 +17,7 @@ from wordgate.data.dataset import Dataset
 from wordgate.errors import SettingsError
 from wordgate.experiments.fitting import Calibrated, fit_calibrated
 from wordgate.experiments.reading import DataOptions
-from wordgate.experiments.resuming import (
-    TeacherCache,
-    clear_teacher_cache,
-    telling_what_is_kept,
-)
+from wordgate.experiments.resuming import TeacherCache, clear_teacher_cache, telling_what_is_kept
 from wordgate.experiments.teachers import (
     MeanTeacher,
     SavedModel,
@@ -232,11 +228,7 @@ def fit_model(
 
 
 def _fingerprint(
-    data: FitData,
-    test: Dataset,
-    unlabelled: Sequence[str],
-    settings: Settings,
-    context: RunContext,
+    data: FitData, test: Dataset, unlabelled: Sequence[str], settings: Settings, context: RunContext
 ) -> RunFingerprint:
     """Name all that decides what a teaching comes to."""
     vectors = data.vectors

@@ -23,13 +23,11 @@ from wordgate.experiments.resolving import (
     with_options,
 )
 from wordgate.experiments.resuming import (
-    baseline_path,
     checkpoint_config,
-    checkpoint_path,
     clear_teacher_cache,
     is_complete,
+    kept_beside,
     mark_teacher_cache,
-    teaching_path,
 )
 from wordgate.experiments.students import teacher_config
 from wordgate.experiments.training_run import Plan, train_on_table
@@ -225,13 +223,13 @@ class _Output:
         folder = None if out is None else Path(out).expanduser()
         if folder is not None and resume and not overwrite and not is_limited:
             # Complete if it was killed between writing the model and removing the checkpoint.
-            overwrite = is_complete(folder, checkpoint_path(folder))
+            overwrite = is_complete(folder, kept_beside(folder, "checkpoint"))
         checkpoint = checkpoint_config(folder, model, resume=resume, overwrite=overwrite)
         if folder is None:
             return cls()
         check_destination(folder, overwrite=overwrite)
-        baseline = CheckpointConfig(baseline_path(folder), resume) if checkpoint else None
-        teaching = teaching_path(folder) if FAMILIES[model].can_be_taught else None
+        baseline = CheckpointConfig(kept_beside(folder, "baseline"), resume) if checkpoint else None
+        teaching = kept_beside(folder, "teaching") if FAMILIES[model].can_be_taught else None
         return cls(folder, overwrite, checkpoint, baseline, teaching)
 
     def write(self, training: Training, progress: Progress, taught_in: Path | None) -> None:

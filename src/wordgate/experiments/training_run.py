@@ -1,6 +1,6 @@
 """One training run on a table: split, baselines, the model, its test, its metrics and report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,12 +44,7 @@ from wordgate.experiments.fitting import (
 )
 from wordgate.experiments.reading import near_duplicates_of
 from wordgate.experiments.splits import DataSplits, Fold, make_folds, split_table
-from wordgate.experiments.students import (
-    DistillationResult,
-    TeacherConfig,
-    fit_model,
-    vectors_of,
-)
+from wordgate.experiments.students import DistillationResult, TeacherConfig, fit_model, vectors_of
 from wordgate.report.audit import sections
 from wordgate.report.model import model_page
 from wordgate.report.text import format_share
@@ -241,14 +236,8 @@ def _cross_validate(
     if plan.folds is None:
         return None, None
     context = replace(plan.context, checkpoint=None)
-    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
-
-    def fit(fold: Fold) -> Calibrated:
-        data = fold.fit_data(plan.vectors)
-        return fit_model(plan.model, data, fold.test, plan.settings, teaching, context)[0]
-
     folds = make_folds(run.table, splits, plan.folds, plan.settings, context.seed)
-    validation, output = _fit_folds(splits, folds, fit, context)
+    validation, output = _fit_folds(splits, folds, plan, context)
     if plan.model == BASELINE:
         return validation, output
     context.progress.begin("Fitting the baseline, the family count, on the same folds")
@@ -259,17 +248,17 @@ def _cross_validate(
 
 
 def _fit_folds(
-    splits: DataSplits,
-    folds: Sequence[Fold],
-    fit: Callable[[Fold], Calibrated],
-    context: RunContext,
+    splits: DataSplits, folds: Sequence[Fold], plan: Plan, context: RunContext
 ) -> tuple[CrossValidation | MultilabelCrossValidation, ModelOutput]:
     """Fit a model for each fold, test it there, and join what they say of all rows."""
-    labels, seed = splits.labels, context.seed
+    labels, seed, settings = splits.labels, context.seed, plan.settings
+    teaching = None if plan.teaching is None else replace(plan.teaching, folder=None)
     outputs, found = [], []
     for number, fold in enumerate(folds, start=1):
         context.progress.say(f"fold {number} of {len(folds)}: {len(fold.rows):,} test rows")
-        outputs.append(fit(fold).output(fold.test.texts))
+        data = fold.fit_data(plan.vectors)
+        model, _ = fit_model(plan.model, data, fold.test, settings, teaching, context)
+        outputs.append(model.output(fold.test.texts))
         scores = Evaluator(fold.test, labels, seed).scores(outputs[-1])
         n_train = len(fold.train) + len(fold.valid)
         facts = scores.model_dump(include=set(MultilabelFoldScores.model_fields))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from wordgate.bundle.config import Config
-from wordgate.export.count import count_logits
-from wordgate.export.graph import Graph, WordGraph, average_logits, lstm_logits
+from wordgate.export.families import average_logits, count_logits, lstm_logits
+from wordgate.export.graph import Graph, WordGraph
 from wordgate.export.inputs import Exportable
 from wordgate.export.tokenizing import ngram_settings, tokenizer_settings
 from wordgate.export.transformer import transformer_logits

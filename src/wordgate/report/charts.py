@@ -102,12 +102,7 @@ def shares(title: str) -> Axis:
 
 
 def line_chart(
-    lines: Sequence[Line],
-    *,
-    x: Axis,
-    y: Axis,
-    label: str,
-    marked: tuple[float, str] | None = None,
+    lines: Sequence[Line], *, x: Axis, y: Axis, label: str, marked: tuple[float, str] | None = None
 ) -> Markup:
     """Draw lines over a grid, with their names above, the most important last.
 
@@ -245,12 +240,7 @@ class Panel:
 
 
 def curve_grid(
-    panels: Sequence[Panel],
-    *,
-    reference: Sequence[tuple[float, float]],
-    x: str,
-    y: str,
-    label: str,
+    panels: Sequence[Panel], *, reference: Sequence[tuple[float, float]], x: str, y: str, label: str
 ) -> Markup:
     """Draw curves in small charts, two beside each other, each over the same reference curve.
 

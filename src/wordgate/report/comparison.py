@@ -293,9 +293,7 @@ def _signed(points: float) -> str:
 
 
 def recommend(
-    comparison: Comparison,
-    groups: Sequence[str] | None,
-    targets: NDArray[np.int64] | None = None,
+    comparison: Comparison, groups: Sequence[str] | None, targets: NDArray[np.int64] | None = None
 ) -> Recommendation:
     """Recommend a model, with a sentence on its accuracy and another remark.
 

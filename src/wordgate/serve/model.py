@@ -153,15 +153,12 @@ def _trained(config: Config, metrics: AnyMetrics | None) -> TrainingFacts:
 def _scores(metrics: AnyMetrics) -> ScoreFacts:
     split, interval = metrics.split, metrics.intervals.accuracy
     return ScoreFacts(
+        **split.model_dump(include=set(ScoreFacts.model_fields)),
         accuracy=metrics.accuracy,
         low=interval.low,
         high=interval.high,
         macro_f1=metrics.macro_f1,
         split=split.kind,
-        n_test=split.n_test,
-        n_test_groups=split.n_test_groups,
-        leaked_by_group=split.leaked_by_group,
-        near_duplicates_in_train=split.near_duplicates_in_train,
         baseline_accuracy=metrics.baselines.count.accuracy,
         majority_accuracy=metrics.baselines.majority.accuracy,
     )
