@@ -57,14 +57,14 @@ def evaluate(
 
 def format_evaluation(evaluation: "Evaluation") -> str:
     """Write a model's scores on a file for a terminal, memory first."""
-    from wordgate.report.text import format_interval, format_share, label_tables
+    from wordgate.report.text import format_share, label_tables
 
     parts = [format_seen(evaluation.seen), *label_tables(evaluation.scores)]
     if evaluation.unseen is not None:
         name, value, interval = evaluation.unseen.main
         parts.append(
             f"On the {evaluation.unseen.n:,} unseen rows alone: {name}"
-            f" {format_share(value)}, 95 % interval {format_interval(interval)}"
+            f" {format_share(value)}, 95 % interval {interval}"
             f" (all rows: {format_share(evaluation.scores.main.value)})."
         )
     return "\n\n".join(filter(None, parts))

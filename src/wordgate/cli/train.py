@@ -151,7 +151,7 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
 
 def _format_folds(family: str, validation: "CrossValidation | MultilabelCrossValidation") -> str:
     """Write each fold's scores, the main one over all rows, its interval, and the verdict."""
-    from wordgate.report.text import format_interval, format_share, format_verdict
+    from wordgate.report.text import format_share, format_verdict
 
     main = validation.main
     lines = [f"{'cross-validation':<20}{'test rows':>12}{main.name:>12}{'macro F1':>12}"]
@@ -161,7 +161,7 @@ def _format_folds(family: str, validation: "CrossValidation | MultilabelCrossVal
     n_rows = sum(fold.n_test for fold in validation.folds)
     lines.append(f"{'all rows':<20}{n_rows:>12,}{format_share(main.value):>12}")
     lines.append(
-        f"95 % interval {format_interval(main.interval)}, groups resampled. Each row was"
+        f"95 % interval {main.interval}, groups resampled. Each row was"
         " tested once, by a model that saw none of its group; the model kept is that of the"
         " ordinary split."
     )

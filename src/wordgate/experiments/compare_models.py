@@ -14,7 +14,13 @@ from wordgate.data.labels import match_labels
 from wordgate.errors import DataError, SettingsError
 from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.multilabel import AnyScores
-from wordgate.experiments.evaluate import LabelledRows, Seen, labelled_rows, predicted
+from wordgate.experiments.evaluate import (
+    LabelledRows,
+    Seen,
+    labelled_rows,
+    predicted,
+    unknown_rows,
+)
 from wordgate.experiments.evaluator import Evaluator
 from wordgate.experiments.fitting import ModelOutput
 from wordgate.experiments.reading import ReadingOptions, called
@@ -82,8 +88,8 @@ class ComparedModel:
         predictor: The model.
         seen: How many of the rows it knows from its training; None if that can't be told.
         judged: Its scores on all rows.
-        unseen: Its scores on the rows that no model knows; None if all or none of them are, or if
-            it can't be told of a model.
+        unseen: Its scores on the rows that no model knows; None if all or none are, or it can't be
+            told.
     """
 
     path: str
@@ -204,17 +210,16 @@ def compare_models(
         test = replace(rows[0].dataset, groups=groups)
         evaluator = Evaluator(test, first.labels, first.config.seed)
         known = _known(rows)
+        unknown = unknown_rows(known)
         with stage(shown, "Evaluating, with bootstrap intervals by group"):
             judged: list[JudgedModel] = _judge(evaluator, outputs)
             unseen: list[JudgedModel] | list[None] = [None] * len(names)
-            if known is not None and 0 < known.sum() < len(known):
-                unseen = _judge(evaluator.part(~known), [one.part(~known) for one in outputs])
-    found = zip(predictors, [own.seen for own in rows], judged, unseen, strict=True)
+            if unknown is not None:
+                unseen = _judge(evaluator.part(unknown), [one.part(unknown) for one in outputs])
+    seen = [own.seen for own in rows]
+    models = zip(paths, names, predictors, seen, judged, unseen, strict=True)
     return ModelComparison(
-        models=tuple(
-            ComparedModel(path, name, *one)
-            for path, name, one in zip(paths, names, found, strict=True)
-        ),
+        models=tuple(ComparedModel(*one) for one in models),
         n=len(test),
         known=None if known is None else int(known.sum()),
         reading=rows[0].reading,

@@ -158,12 +158,17 @@ def evaluate(
         evaluator = Evaluator(rows.dataset, predictor.labels, predictor.config.seed)
         with stage(shown, f"Predicting {len(rows.dataset):,} texts"):
             output = predicted(predictor, rows.dataset.texts)
-        known, seen, unseen = rows.known, rows.seen, None
+        unseen, unknown = None, unknown_rows(rows.known)
         with stage(shown, "Evaluating, with bootstrap intervals by group"):
             scores = evaluator.scores(output)
-            if known is not None and seen is not None and 0 < seen.rows < seen.n:
-                unseen = evaluator.part(~known).scores(output.part(~known))
-    return Evaluation(scores, unseen, seen, rows.reading, predictor)
+            if unknown is not None:
+                unseen = evaluator.part(unknown).scores(output.part(unknown))
+    return Evaluation(scores, unseen, rows.seen, rows.reading, predictor)
+
+
+def unknown_rows(known: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Tell which rows are unknown, bool [n]; None if all or none are, or it can't be told."""
+    return None if known is None or known.all() or not known.any() else ~known
 
 
 def _in_short(scores: AnyScores) -> str:

@@ -134,8 +134,8 @@ class Calibrated:
             several labels; 1 leaves them as they are.
         seconds: What fitting took, interrupted runs included.
         multilabel: Whether a text may bear several labels.
-        thresholds: The least probability at which each label is given, float64 [labels]; None
-            where none were chosen.
+        thresholds: The least probability at which each label is given, float64 [labels]; None where
+            none were chosen.
         valid: What it says of the validation rows; None where thresholds were not chosen.
     """
 

@@ -126,12 +126,7 @@ def check_place(kept: Path, what: str, *, folder: bool) -> None:
 def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: bool) -> None:
     """Refuse where nothing said what is to become of an interrupted run, or there is none.
 
-    Args:
-        out: What the run is to make.
-        kept: Where it is kept on its way.
-        what: What it is, such as ``training``.
-        resume: Whether to go on with what is kept.
-        overwrite: Whether to replace what is there.
+    `what`, such as a training, is to make `out`, and is kept in `kept` on its way.
     """
     if resume and not kept.exists():
         raise BundleError(f"there is no {kept} to resume from; leave --resume out to begin")
@@ -208,10 +203,8 @@ class FoldResult:
 class ResultStore:
     """Stores each fold's result in a file, so that an interrupted comparison can be resumed.
 
-    Args:
-        folder: The folder of the files, made with the first one; None to keep nothing.
-        progress: Where differences between then and now are reported, each once.
-        what: What the results are of, as messages say it.
+    The folder is made with the first file; None keeps nothing. Differences between then and now are
+    reported, each once, by what the results are of.
     """
 
     def __init__(self, folder: Path | None, progress: Progress, what: str = "comparison"):

@@ -29,7 +29,7 @@ from wordgate.report.charts import (
     shares,
 )
 from wordgate.report.page import Figure, PageTable
-from wordgate.report.text import format_interval, format_share, label_pairs
+from wordgate.report.text import format_share, label_pairs
 
 MOST_BARS, MOST_CELLS, MOST_PAIRS = 30, 20, 30
 MANY_LABELS = 10
@@ -166,9 +166,9 @@ def _label_figures(
     rows = [
         [
             score.label,
-            *(format_share(score.precision), format_interval(found.precision)),
-            *(format_share(score.recall), format_interval(found.recall)),
-            *(format_share(score.f1), format_interval(found.f1)),
+            *(format_share(score.precision), str(found.precision)),
+            *(format_share(score.recall), str(found.recall)),
+            *(format_share(score.f1), str(found.f1)),
             f"{score.support:,}",
         ]
         for score, found in scores
@@ -237,10 +237,7 @@ def _slice_figure(title: str, what: str, slices: Sequence[Slice], score: str, no
         ChartBar(one.name, Estimate.of(one.score, one.interval), f"{one.n:,} rows")
         for one in slices
     ]
-    rows = [
-        [one.name, format_share(one.score), format_interval(one.interval), f"{one.n:,}"]
-        for one in slices
-    ]
+    rows = [[one.name, format_share(one.score), str(one.interval), f"{one.n:,}"] for one in slices]
     return Figure(
         title,
         bar_chart(bars, x=shares(f"{score}, with 95 % interval"), label=f"{title}: {_list(bars)}"),

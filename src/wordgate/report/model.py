@@ -15,7 +15,6 @@ from wordgate.report.page import Figure, PageTable, Section, render
 from wordgate.report.text import (
     THRESHOLD_HEADER,
     family_name,
-    format_interval,
     format_share,
     leak_warning,
     outcome,
@@ -110,7 +109,7 @@ def _main_figure(family: str, metrics: AnyMetrics) -> Figure:
 
 
 def _interval(interval: Interval) -> str:
-    return "no interval" if interval.low is None else f"95 %: {format_interval(interval)}"
+    return "no interval" if interval.low is None else f"95 %: {interval}"
 
 
 def _scores_table(family: str, metrics: AnyMetrics) -> PageTable:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wordgate.bundle.metrics import AnyMetrics, MultilabelMetrics, SplitFacts
-from wordgate.evaluation.intervals import Interval, PairedDifference
+from wordgate.evaluation.intervals import PairedDifference
 from wordgate.evaluation.metrics import Average, LabelScore, Scores, Shares
 from wordgate.evaluation.multilabel import AnyScores, MultilabelScores
 from wordgate.evaluation.selective_prediction import abstention_sentences
@@ -26,11 +26,6 @@ def format_share(value: float | None, digits: int = 3) -> str:
     return UNDEFINED if value is None else f"{value:.{digits}f}"
 
 
-def format_interval(interval: Interval) -> str:
-    """Write an interval; a dash where there is none."""
-    return str(interval)
-
-
 def score_header(main: str) -> tuple[str, ...]:
     """Name what `score_cells` writes, by the name of the score that models are compared by."""
     return (main, "95 % interval", "macro F1", "95 % interval")
@@ -40,9 +35,9 @@ def score_cells(scores: AnyScores) -> tuple[str, ...]:
     """Write the score that models are compared by and macro F1, with their intervals."""
     return (
         format_share(scores.main.value),
-        format_interval(scores.main.interval),
+        str(scores.main.interval),
         format_share(scores.macro_f1),
-        format_interval(scores.intervals.macro_f1),
+        str(scores.intervals.macro_f1),
     )
 
 
@@ -94,7 +89,7 @@ def headline(family: str, metrics: AnyMetrics) -> str:
     cells = [
         f"{name[0].upper()}{name[1:]} on {metrics.n:,} test rows, 95 % interval\n"
         f"  this model ({family_name(family)}) {format_share(value)}"
-        f" ({format_interval(interval)})"
+        f" ({interval})"
     ]
     if metrics.teacher is not None:
         cells.append(f"teacher {format_share(metrics.teacher.main)}")
@@ -262,7 +257,7 @@ def scores_beside_baselines(family: str, metrics: AnyMetrics) -> str:
         cells = [format_share(getattr(one, column)) for column in columns.values()]
         lines.append(f"{name:<34}" + "".join(f"{cell:>10}" for cell in cells))
     lines[0] += f"   95 % interval of {metrics.main.name}"
-    lines[-1] += f"   {format_interval(metrics.main.interval)}"
+    lines[-1] += f"   {metrics.main.interval}"
     return "\n".join(lines)
 
 

@@ -33,13 +33,9 @@ _PREFLIGHT: Headers = [
 
 @dataclass(frozen=True)
 class Route:
-    """The handler of a path, and the method that it answers.
+    """The handler of a path, the method that it answers (GET includes HEAD), and its metrics' name.
 
-    Attributes:
-        method: GET, which includes HEAD, or POST.
-        handler: What answers.
-        is_open: Whether it answers without the key.
-        name: What its metrics are called.
+    An open one answers without the key.
     """
 
     method: str
