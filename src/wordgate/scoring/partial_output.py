@@ -7,8 +7,8 @@ the state is replaced as a whole: whatever was written after it is cut off when 
 
 import os
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -176,56 +176,49 @@ class PartialOutput:
 
     def _claim(self) -> None:
         """Note that what stands in the result's place is not it."""
-        try:
+        with writing(self.folder):
             self.folder.mkdir(mode=0o700, exist_ok=True)
             if self._begun.is_symlink():
                 self._begun.unlink()
             self._claimed |= not self._begun.exists()
             self._begun.touch()
             sync_folder(self.folder.parent)
-        except OSError as error:
-            raise _unwritten(self.folder, error) from error
 
     def begin(self, heading: bytes, fingerprint: RunFingerprint | None) -> None:
         """Begin anew, whatever was kept; without a fingerprint nothing can be gone on with."""
         self._claim()
-        try:
+        with writing(self.folder):
             for state in (self.state, self._older_state):
                 state.unlink(missing_ok=True)
             sync_folder(self.folder)
             self.rows.unlink(missing_ok=True)  # it may be a link to who knows where
             self._stream = self.rows.open("xb", buffering=0)
-        except OSError as error:
-            raise _unwritten(self.folder, error) from error
         self.write(heading)
         if fingerprint is not None:
             self.save(fingerprint, 0, Counts())
 
     def resume(self, state: ScoringState) -> None:
         """Go on where the state says; refuse what is damaged."""
-        try:
-            self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
+        with writing(self.rows):
+            try:
+                self._stream = open(self.rows, "rb+", buffering=0, opener=_no_link)  # noqa: SIM115
+            except FileNotFoundError as error:
+                raise damaged(self.folder, f"its {_ROWS} are gone") from error
             there = os.fstat(self._stream.fileno()).st_size
             if there < state.length:
                 why = f"{there:,} bytes where {state.length:,} were written"
                 raise damaged(self.folder, why)
             self._stream.truncate(state.length)
             self._stream.seek(state.length)
-        except FileNotFoundError as error:
-            raise damaged(self.folder, f"its {_ROWS} are gone") from error
-        except OSError as error:
-            raise _unwritten(self.rows, error) from error
         self._due = time.monotonic() + self._every
 
     def write(self, content: bytes) -> None:
         """Add to the result."""
         assert self._stream is not None  # noqa: S101 - begin and resume open it
         view = memoryview(content)
-        try:
+        with writing(self.rows):
             while view:
                 view = view[self._stream.write(view) or 0 :]
-        except OSError as error:
-            raise _unwritten(self.rows, error) from error
 
     def is_due(self) -> bool:
         """Tell whether it is time to save again."""
@@ -239,10 +232,8 @@ class PartialOutput:
         assert self._stream is not None  # noqa: S101
         started = time.monotonic()
         state = ScoringState(position=position, length=self._stream.tell(), counts=counts)
-        try:
+        with writing(self.rows):
             os.fsync(self._stream.fileno())
-        except OSError as error:
-            raise _unwritten(self.rows, error) from error
         write_resumable(self.state, {**fingerprint.facts(), "state": state.model_dump()}, {})
         ended = time.monotonic()
         self._due = ended + (max(self._every, _SHARE * (ended - started)) if self._every else 0.0)
@@ -251,11 +242,9 @@ class PartialOutput:
         """Force all that was written to the disk, and be done with writing."""
         if self._stream is None:
             return
-        try:
+        with writing(self.rows):
             os.fsync(self._stream.fileno())
             self._stream.close()
-        except OSError as error:
-            raise _unwritten(self.rows, error) from error
 
     def clear(self) -> None:
         """Take away what is kept, now that the result is in its place.
@@ -317,5 +306,10 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
-def _unwritten(path: Path, error: OSError) -> BundleError:
-    return BundleError(f"{path} can't be written: {error.strerror or error}")
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say it in one sentence where the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(f"{path} can't be written: {error.strerror or error}") from error

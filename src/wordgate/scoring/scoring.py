@@ -15,7 +15,7 @@ from pathlib import Path
 from wordgate.bundle.config import Config
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.data import Columns
-from wordgate.errors import BundleError, DataError, SettingsError
+from wordgate.errors import DataError, SettingsError
 from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.decision import DecisionRule, Threshold, check_abstain
 from wordgate.prediction.predictor import Predictor, load_aloud
@@ -30,6 +30,7 @@ from wordgate.scoring.partial_output import (
     ScoringState,
     check_effect,
     destination,
+    writing,
 )
 from wordgate.scoring.predictions import predict_batch, texts_of
 from wordgate.scoring.writing import ParquetWriter, Writer, make_writer
@@ -340,11 +341,9 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
         if fingerprint is not None:
             kept.save(fingerprint, position, counts)  # by which the result is known in its place
     kept.close()
-    try:
+    with writing(kept.out):
         work.writer.finish(kept.rows, kept.out)
         kept.clear()
-    except OSError as error:
-        raise BundleError(f"{kept.out} can't be written: {error.strerror or error}") from error
     return _scored(work, counts, counts.scored - before, started)
 
 
