@@ -10,8 +10,9 @@ from wordgate.experiments.reading import DataOptions
 from wordgate.runtime.progress import Silent
 
 
-def read_parts(data, *, valid=None, test=None, **reading):
-    return DataOptions(data, reading, valid=valid, test=test).sources()
+def read_parts(data, *, valid=None, test=None, split_column=None, seed=0, **reading):
+    parts = {"valid": valid, "test": test, "split_column": split_column}
+    return DataOptions(data, reading, **parts, seed=seed).sources()
 
 
 def count(data, **options):
