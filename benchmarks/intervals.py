@@ -1,4 +1,4 @@
-"""How often the 95 % intervals of accuracy and F1 hold the truth: `make bench-intervals`.
+"""How often the 95% intervals of accuracy and F1 hold the truth: `make bench-intervals`.
 
 1,000 tests are drawn, each of so many groups of six copies that are mostly right or wrong together
 (beta-distributed shares; the truth is 0.6). The interval that resamples groups must hold the truth

@@ -11,7 +11,7 @@ distilled from MiniLM for the words of the training rows.
 
 `single`: the tweets' sentiment, as one label a text and as lists of one label.
 
-`rare`: tweets of one topic against all others, thinned out to 2 % of the rows.
+`rare`: tweets of one topic against all others, thinned out to 2% of the rows.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def families(names):
     frame, reading = several(), {"text": "text", "label": "labels", "group": "id"}
     table = read_table(frame, **reading)
     splits = split_table(table, load_settings("default"), 0)
-    print("| model | micro F1 | 95 % interval | macro F1 | 95 % interval | all correct | fit s |")
+    print("| model | micro F1 | 95% interval | macro F1 | 95% interval | all correct | fit s |")
     print("|---|---|---|---|---|---|---|", flush=True)
     given = {}
     with tempfile.TemporaryDirectory() as place:
@@ -150,7 +150,7 @@ def single():
 
 
 def rare():
-    """Find a class of 2 % of the rows, with weights and thresholds."""
+    """Find a class of 2% of the rows, with weights and thresholds."""
     frame = tweets()
     topic = frame.topic.value_counts().index[0]
     rng = np.random.default_rng(0)

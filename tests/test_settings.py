@@ -68,7 +68,7 @@ def test_a_setting_without_its_table_is_refused_with_the_tables_that_have_one(na
 
 def test_an_unknown_setting_is_refused_with_the_near_miss():
     assert refusal("default", {"lstm.hiden_size": 3}) == (
-        "these settings (recipe 'default') can't be used:\n"
+        "these settings (recipe 'default') cannot be used:\n"
         "  no setting 'lstm.hiden_size'; did you mean 'lstm.hidden_size'?"
     )
 
@@ -161,7 +161,7 @@ def test_a_recipe_too_deep_or_too_long_is_refused(tmp_path, content):
 def test_a_recipe_larger_than_any_is_refused_at_once(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(f"{'a.' * 20_000}a = 1")  # which the parser would take seconds for
-    assert refusal(file) == (f"the recipe '{file}' has 40,005 bytes; more than 16,384 is no recipe")
+    assert refusal(file) == (f"the recipe '{file}' has 40,005 bytes; a recipe has at most 16,384")
 
 
 def test_of_many_faults_the_first_are_told(tmp_path):
@@ -268,7 +268,7 @@ def test_a_recipe_that_cannot_be_read_is_refused_by_name(tmp_path):
     missing, broken, not_text = tmp_path / "a.toml", tmp_path / "b.toml", tmp_path / "c.toml"
     broken.write_text("split = [", encoding="utf-8")
     not_text.write_bytes(b"split = '\xff'")
-    assert refusal(missing) == f"the recipe '{missing}' can't be read: No such file or directory"
+    assert refusal(missing) == f"the recipe '{missing}' cannot be read: No such file or directory"
     assert refusal(broken).startswith(f"the recipe '{broken}' is not valid TOML: ")
     assert refusal(not_text).startswith(f"the recipe '{not_text}' is not valid TOML: 'utf-8' codec")
 

@@ -42,10 +42,10 @@ def address_message(name: object) -> str | None:
     if found is None:
         return None
     if found["scheme"].lower() == "file":
-        return f"'{name}' is an address: name the file by its path alone"
+        return f"'{name}' is a URL: give the path of the file alone"
     return (
-        f"'{found['scheme']}://{found['rest']:.200}' is an address, and wordgate reads what lies on"
-        " this computer: download it first, and name the file or folder"
+        f"'{found['scheme']}://{found['rest']:.200}' is a URL, and wordgate reads only local"
+        " files: download it first, and give the path of the file or folder"
     )
 
 

@@ -68,7 +68,7 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         teacher: The teacher of an LSTM or MLP (Hinton et al. 2015): a transformer to fine-tune
             first (a folder, ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list
             of several.
-        teaching_minutes: Time limit in minutes for fine-tuning the teacher and labelling; None for
+        teaching_minutes: Time limit in minutes for fine-tuning the teacher and labeling; None for
             no limit.
         hidden_size: Number of hidden units. This and the next four arguments override `settings`
             and the recipe, unless they are None.
@@ -309,7 +309,8 @@ class WordgateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         overrides = {**flat_overrides(self.settings), **given_options(**named)}
         for name in _OF_FILES & overrides.keys():
             raise SettingsError(
-                f"{name} has no effect on WordgateClassifier, which is given its rows: leave it out"
+                f"{name} has no effect on WordgateClassifier, whose rows are arguments of fit:"
+                " leave it out"
             )
         return overrides
 
@@ -341,4 +342,4 @@ def _weights(sample_weight: Iterable[float] | None, n_texts: int) -> NDArray[np.
     try:
         return np.array(column, np.float32)
     except (TypeError, ValueError) as error:
-        raise DataError(f"the weights of the texts are no numbers: {error}") from error
+        raise DataError(f"the weights of the texts are not numbers: {error}") from error

@@ -102,12 +102,14 @@ def test_labels_that_could_be_taken_for_others_are_quoted(wordgate, make_topics)
 def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, topics_model):
     out = wordgate("explain", topics_model, "cheap and fast").out
     assert out.startswith("Given: price 0.")
-    assert "\nExplained: price, which is given; its probability is 0." in out
+    assert "\nExplained label: price, which is predicted; its probability is 0." in out
     assert "its threshold 0.4." in out
     assert "cheap(++) and fast" in out
-    assert "(+) supports price, whose log-odds are lower by 0.25 or more without the word" in out
+    assert (
+        "(+): the word supports price, whose log-odds are lower by 0.25 or more without it" in out
+    )
     out = wordgate("explain", topics_model, "a lamp, not broken", "--label", "speed").out
-    assert "\nExplained: speed, which is not given; " in out
+    assert "\nExplained label: speed, which is not predicted; " in out
     told = json.loads(wordgate("explain", topics_model, "cheap", "--label", "speed", "--json").out)
     assert (told["label"], told["labels"]) == ("speed", ["price"])
     wrong = wordgate("explain", topics_model, "-", "--label", "sped")
@@ -115,9 +117,7 @@ def test_explain_tells_of_the_most_probable_label_or_of_the_one_named(wordgate, 
 
 
 def test_info_tells_the_thresholds(wordgate, topics_model):
-    line = (
-        "labels a text: any number, each from a probability on: price 0.4, quality 0.4, speed 0.4"
-    )
+    line = "labels per text: any number; thresholds: price 0.4, quality 0.4, speed 0.4"
     assert line in wordgate("info", topics_model).out.splitlines()
     told = json.loads(wordgate("info", topics_model, "--json").out)["config"]
     assert (told["multilabel"], told["thresholds"]) == (True, [0.4, 0.4, 0.4])

@@ -42,7 +42,7 @@ def test_letters_are_read_right_and_the_guess_is_said(write, encoding, pack):
     assert table.texts == texts
     warning = f"the encoding {table.reading.encoding} is a guess, since the bytes are not UTF-8"
     assert table.reading.warnings[0].startswith(warning)
-    assert table.reading.warnings[0].endswith("name the right one with --encoding")
+    assert table.reading.warnings[0].endswith("give the right one with --encoding")
 
 
 @pytest.mark.parametrize("encoding", TEXTS)

@@ -32,7 +32,7 @@ def test_a_topic_and_a_label_alike_are_a_question(write):
     with pytest.raises(DataError) as error:
         read_table("a.csv")
     assert str(error.value) == (
-        "can't tell which column of 'a.csv' holds the label: column 3 'mood' and column 2 'thema' "
+        "cannot tell which column of 'a.csv' holds the label: column 3 'mood' and column 2 'thema' "
         "both have few values. Its columns are\n"
         "  column 1 'nr': 60 distinct values, such as 't0', 't1', 't2'\n"
         "  column 2 'thema': 7 distinct values, such as 'topic0', 'topic1', 'topic2'\n"
@@ -138,7 +138,8 @@ def test_another_value_in_the_split_column_is_refused(write):
     with pytest.raises(DataError) as error:
         read_table(path, split_column=3)
     assert str(error.value) == (
-        "the split column of 'a.csv' holds 'holdout' in row 2; it may hold train, valid and test"
+        "the split column of 'a.csv' contains 'holdout' in row 2; it must contain train, valid or"
+        " test"
     )
 
 
@@ -194,9 +195,7 @@ def test_a_measure_is_no_label_unless_asked_for(write, name):
     path = write("a.csv", many_classes([name], lambda i: i / 7))
     with pytest.raises(DataError) as error:
         read_table(path)
-    assert f"column 2 '{name}' holds 505 different numbers, which measure rather" in str(
-        error.value
-    )
+    assert f"column 2 '{name}' contains 505 different numbers, which look like" in str(error.value)
     assert len(read_table(path, label=name)) == 505
 
 
@@ -230,9 +229,9 @@ def test_two_columns_of_the_same_name_are_a_question_of_the_label_alone(write, n
     [
         (
             "{text},",
-            "can't tell which column of 'a.csv' holds the label: column 2 'label' is empty.",
+            "cannot tell which column of 'a.csv' holds the label: column 2 'label' is empty.",
         ),
-        (",{label}", "no rows are left of 'a.csv': of 60, left out 60 (empty text)"),
+        (",{label}", "no rows of 'a.csv' are left: of 60, left out 60 (empty text)"),
     ],
 )
 def test_an_empty_column_is_named(write, row, said):

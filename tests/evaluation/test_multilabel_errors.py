@@ -82,7 +82,7 @@ def test_every_bin_has_its_micro_f1_and_an_interval_by_groups():
     borne, given = TRUE.astype(bool).copy(), given_labels(LOG_PROBA)
     borne[240:] = False
     first, last = micro_f1_by_bin(bins, borne, given, GROUPS)
-    assert (first.name, first.n, last.name, last.n) == ("none", 180, "over 25 %", 60)
+    assert (first.name, first.n, last.name, last.n) == ("none", 180, "over 25%", 60)
     expected = f1_score(borne[:180], given[:180], average="micro")
     assert first.score == pytest.approx(expected)
     assert first.interval.low < first.score < first.interval.high

@@ -101,8 +101,8 @@ def test_a_precision_that_none_reaches_gives_the_highest_and_says_so():
     assert thresholds == pytest.approx([0.1])  # 15 of 40, more than 5 of 20
     gain = measure_thresholds(thresholds, "precision@0.9", ["joy"], rows, rows)
     assert gain.remarks == [
-        "No threshold gives 'joy' the precision 0.9 on the validation rows: that of the highest"
-        " precision was taken."
+        "No threshold gives 'joy' the precision 0.9 on the validation rows: the one with the"
+        " highest precision was chosen."
     ]
 
 
@@ -166,7 +166,7 @@ def test_of_two_classes_the_positive_one_has_a_threshold():
 
 
 def test_more_than_two_classes_have_none():
-    with pytest.raises(DataError, match="there are 3 classes with one label a text"):
+    with pytest.raises(DataError, match="there are 3 classes with one label per text"):
         choose_thresholds(np.array([0, 1, 2]), np.log(np.full((3, 3), 1 / 3)))
 
 

@@ -323,8 +323,8 @@ def test_a_setting_about_files_changes_something(setting, file):
         ),
         ({"valid_size": 0.2}, {"valid": True}, "valid_size has no effect, since the data names"),
         ({"stratify": True}, {"valid": True}, "stratify has no effect, since the data names"),
-        ({"test_size": 0.3}, {"test_size": 0.2}, "test_size is set twice, as a setting and by an"),
-        ({"split": "random"}, {"split": "grouped"}, "split is set twice, as a setting and by an"),
+        ({"test_size": 0.3}, {"test_size": 0.2}, "test_size is set twice, as a setting and by its"),
+        ({"split": "random"}, {"split": "grouped"}, "split is set twice, as a setting and by its"),
     ],
 )
 def test_a_setting_that_options_leave_without_effect_is_refused(settings, options, told, file):

@@ -114,7 +114,7 @@ def test_int8_that_loses_accuracy_never_comes_to_its_place(lstm_model, tmp_path,
     monkeypatch.setattr(graph, "quantize", no_recurrence)
     monkeypatch.setattr(parity, "MEAN_TOLERANCE", 1e-6)
     message = refusal(lstm_model.folder, tmp_path / "m.onnx", int8=True, kind=wordgate.BundleError)
-    assert message.startswith("not written: with int8, on made-up texts, ")
+    assert message.startswith("not written: with int8, on random texts, ")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -97,4 +97,4 @@ def test_a_forked_child_fits_and_predicts_in_one_thread(
     assert np.allclose(told["loaded"], told["before"], atol=1e-6)
     assert len(told["proba"]) == len(told["before"])
     if family in ("lstm", "transformer"):
-        assert told["refused"].startswith("threads is 2, and torch computes in one alone in a")
+        assert told["refused"].startswith("threads is 2, but torch can use only one in a")

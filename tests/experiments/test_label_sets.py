@@ -120,7 +120,7 @@ def test_a_label_that_train_lacks_is_named(write, rows):
     with pytest.raises(DataError) as error:
         split_table(table, load_settings("default"), 0)
     assert str(error.value) == (
-        "no training row has the label 'staff', which stands in validation or test; give it"
+        "no training row has the label 'staff', which occurs in validation or test; give it"
         " training rows, or leave it out with --drop-label staff"
     )
 
@@ -154,8 +154,8 @@ def test_files_of_several_labels_and_of_one_do_not_mix(tmp_path, rows, several_i
     for name, data in (("single", single), ("lists", lists)):
         data.to_json(tmp_path / f"{name}.jsonl", orient="records", lines=True)
     train, test = ("lists", "single") if several_in_train else ("single", "lists")
-    here, there = ("one label a text", "several") if several_in_train else (
-        "several labels a text", "one")  # fmt: skip
+    here, there = ("one label per text", "several") if several_in_train else (
+        "several labels per text", "one")  # fmt: skip
     file = tmp_path / f"{test}.jsonl"
     with pytest.raises(DataError, match=f"has {here}, and the training rows have {there}: write"):
         read_parts(tmp_path / f"{train}.jsonl", test=file)
@@ -217,7 +217,7 @@ def test_the_command_audits_several_labels(rows, tmp_path, capsys, cell, options
     frame_of(rows, cell).to_csv(file, index=False)
     assert exit_code(["audit", str(file), *options, "--html", str(page)]) == 0
     out, err = capsys.readouterr()
-    assert "; several labels a text" in err
+    assert "; several labels per text" in err
     words = " ".join(out.split())
     mean = np.mean([len(labels) for _, labels, _ in rows])
     assert f"A text can have several labels: {mean:.2f} on average, 4 at most, in 1" in words

@@ -130,7 +130,7 @@ def test_two_classes_have_thresholds_where_an_objective_is_named(frame):
 def test_an_objective_is_refused_where_the_most_probable_of_three_classes_is_given():
     rows = [(f"a fine {word} {i}", word) for i in range(30) for word in ("lamp", "desk", "sofa")]
     three = pd.DataFrame(rows, columns=["text", "labels"])
-    with pytest.raises(SettingsError, match=r"objective has no effect on 3 classes"):
+    with pytest.raises(SettingsError, match=r"objective has no effect with 3 classes"):
         wordgate.train(three, model="count", settings={"objective": "f1"}, **READING)
 
 
@@ -175,7 +175,9 @@ def test_a_teacher_of_one_label_a_text_is_refused(frame, tmp_path):
     one = frame[frame.labels.map(len) == 1]
     single = one.assign(labels=[row[0] for row in one.labels])
     wordgate.train(single, model="count", out=tmp_path / "teacher", **READING)
-    with pytest.raises(SettingsError, match="gives a text one label, and in the data a text has"):
+    with pytest.raises(
+        SettingsError, match="assigns one label to a text, but a text of the data has"
+    ):
         wordgate.train(frame, model="lstm", teacher=str(tmp_path / "teacher"), **READING)
 
 
@@ -183,7 +185,7 @@ def test_a_model_of_one_label_a_text_is_not_evaluated_on_several(frame, tmp_path
     one = frame[frame.labels.map(len) == 1]
     single = one.assign(labels=[row[0] for row in one.labels])
     wordgate.train(single, model="count", out=tmp_path / "model", **READING)
-    with pytest.raises(DataError, match="have several labels each, and the model gives each"):
+    with pytest.raises(DataError, match="have several labels each, and the model assigns"):
         wordgate.evaluate(tmp_path / "model", frame, text="text", label="labels")
 
 

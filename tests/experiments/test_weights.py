@@ -81,5 +81,5 @@ def test_the_estimator_takes_weights_of_texts_and_labels(frame):
 def test_as_many_weights_as_texts_are_needed(frame):
     with pytest.raises(DataError, match="there are 300 texts but 2 weights"):
         WordgateClassifier(model="count").fit(frame.text, frame.label, sample_weight=[1, 2])
-    with pytest.raises(DataError, match="the weights of the texts are no numbers"):
+    with pytest.raises(DataError, match="the weights of the texts are not numbers"):
         WordgateClassifier(model="count").fit(frame.text, frame.label, sample_weight=["a"] * 300)

@@ -69,11 +69,11 @@ def test_no_link_is_followed_out_of_a_bundle(count_model, copied, tmp_path, name
     outside = file.rename(tmp_path / name)
     file.symlink_to(outside)
     assert refusal(file.parent) == (
-        f"{file} is a link that leads out of the model's folder; copy or train the model again"
+        f"{file} is a link to a file outside the model folder; copy or train the model again"
     )
     file.unlink()
     file.symlink_to(Path("..") / name)
-    assert "leads out of the model's folder" in refusal(file.parent)
+    assert "is a link to a file outside the model folder" in refusal(file.parent)
     file.unlink()
     os.replace(outside, file.parent / f"the {name}")
     file.symlink_to(f"the {name}")  # it stays inside
@@ -83,7 +83,7 @@ def test_no_link_is_followed_out_of_a_bundle(count_model, copied, tmp_path, name
 def test_a_manifest_that_is_a_link_out_is_refused(count_model, copied, tmp_path):
     file = copied(count_model) / "manifest.json"
     file.symlink_to(file.rename(tmp_path / "outside"))
-    assert refusal(file.parent) == f"{file} is a link that leads out of the model's folder"
+    assert refusal(file.parent) == f"{file} is a link to a file outside the model folder"
 
 
 def test_a_folder_may_be_a_link_itself(count_model, tmp_path):
@@ -97,4 +97,4 @@ def test_a_file_larger_than_memory_ends_in_a_sentence(count_model, copied, monke
 
     file = copied(count_model) / "manifest.json"
     monkeypatch.setattr(Path, "read_bytes", no_room)
-    assert refusal(file.parent) == f"{file} needs more memory than there is"
+    assert refusal(file.parent) == f"{file} needs more memory than is available"

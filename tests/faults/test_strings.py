@@ -54,7 +54,7 @@ def test_what_hypothesis_finds_reads_the_same(model, texts):
     together = model.predict_proba(full)
     assert np.allclose(together.sum(axis=1), 1.0)
     if full != texts:
-        with pytest.raises(DataError, match="so it can't have a label: leave it out"):
+        with pytest.raises(DataError, match="so it cannot have a label: leave it out"):
             model.predict_proba(texts)
     for text, proba in zip(full, together, strict=True):
         assert np.allclose(model.predict_proba([text])[0], proba, atol=1e-6)

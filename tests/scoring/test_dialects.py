@@ -133,5 +133,9 @@ def test_an_empty_column_of_texts_gives_errors_and_no_labels_of_the_labels(score
 
 def test_labels_are_not_scored_where_texts_are_lists(score, write):
     lines = [json.dumps({"tokens": text.split(), "label": "good"}) for text, _ in ROWS]
-    with pytest.raises(DataError, match=r"column 1 'tokens' of 'in\.jsonl', the text, holds lists"):
+    with pytest.raises(
+        DataError,
+        match=r"column 1 'tokens' of 'in\.jsonl', the text, contains"
+        r" lists",
+    ):
         score(write("in.jsonl", "\n".join(lines)), "out.jsonl")

@@ -85,7 +85,7 @@ def test_a_label_that_holds_what_joins_them_is_refused_in_a_table(
         label(source, out, model=odd)
     form = "TSV" if out == "out.tsv" else "CSV"
     assert str(error.value) == (
-        f"the label 'a;b' holds ';', by which the labels of a text are joined in {form}: write JSON"
+        f"the label 'a;b' contains ';', which separates the labels of a text in {form}: write JSON"
         " Lines or Parquet, where they are a list (--to jsonl)"
     )
     assert [file.name for file in here.iterdir()] == ["in.csv"]
@@ -126,7 +126,7 @@ def test_what_was_interrupted_goes_on_with_the_same_thresholds_alone(
         patched.setattr(PartialOutput, "write", write_some)
         with pytest.raises(KeyboardInterrupt):
             label(source, out, batch=8, threshold=0.3, checkpoint_seconds=0.0)
-    with pytest.raises(BundleError, match=r"keeps a scoring with .*thresholds"):
+    with pytest.raises(BundleError, match=r"contains a scoring with .*thresholds"):
         label(source, out, batch=8, resume=True)
     label(source, out, batch=8, threshold=0.3, resume=True)
     if out.endswith(".parquet"):

@@ -38,7 +38,7 @@ def test_a_key_that_no_header_carries_is_refused(key, why):
 
 @pytest.mark.parametrize("origin", ["*", "example.com", "https://", "https://a.example/", "null"])
 def test_an_origin_must_be_one(origin):
-    with pytest.raises(SettingsError, match="is no origin; write it as https://"):
+    with pytest.raises(SettingsError, match="is not an origin; write it as https://"):
         access("127.0.0.1", None, [], [origin])
 
 
@@ -50,13 +50,13 @@ def test_an_origin_must_be_one(origin):
         ({"batch_wait": float("inf")}, "--batch-wait is inf; it must be 0 or more"),
         (
             {"max_queue": 999},
-            "--max-queue 999 is below --max-texts 1000: a request of so many texts could never be"
-            " taken",
+            "--max-queue 999 is below --max-texts 1000: a request with so many texts could never be"
+            " accepted",
         ),
         (
             {"max_body_bytes": 10**9},
             "--max-buffered-bytes 67108864 is below --max-body-bytes 1000000000: a body of that"
-            " size could never be taken",
+            " size could never be accepted",
         ),
     ],
 )

@@ -58,7 +58,7 @@ def test_all_labels_that_are_given_are_shown_and_every_bar_has_its_threshold(pag
     assert places == ["50%", "30%", "60%", "50%"]
     assert "not given, below 60" in bars.nth(2).locator(".bar-share").text_content()
     assert page.locator("#abstain").is_hidden()
-    assert "gives a text any of price, quality, service and speed" in page.inner_text("#lede")
+    assert "predicts any of price, quality, service and speed" in page.inner_text("#lede")
 
 
 def test_a_text_may_have_no_label(page):

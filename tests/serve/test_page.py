@@ -317,16 +317,16 @@ def test_below_the_threshold_there_is_no_answer(page):
     assert "Positive has" in page.inner_text("#answer-note")
     page.fill("#abstain", "70")
     assert page.inner_text("#abstain-means").replace("\u202f", " ") == (
-        "Below that it gives none. On unseen texts it then answered 40 %, and was right on 83 % of"
-        " these."
+        "Less probable texts get no label. On unseen texts, 40% got a label, and 83% of"
+        " these labels were correct."
     )
 
 
 def test_the_card_tells_the_honest_score(page):
     card = page.inner_text("#card").replace("\u202f", " ")
-    assert "65.0 %" in card
+    assert "65.0%" in card
     assert "2,004 unseen groups" in card
-    assert "63.2 % to 66.9 %" in card
+    assert "63.2% to 66.9%" in card
     assert "\ncount\n" in card
     assert "inflated" not in card
 
@@ -357,7 +357,7 @@ def test_a_server_out_of_reach_is_asked_again(page):
     page.route("**/v1/predict", lambda route: route.abort(), times=1)
     page.fill("#text", BAD)
     page.wait_for_function("() => document.getElementById('text-status').textContent !== ''")
-    assert page.inner_text("#text-status") == "The server can't be reached. Trying again in 1 s …"
+    assert page.inner_text("#text-status") == "The server cannot be reached. Trying again in 1 s …"
     write(page, BAD)
     assert page.inner_text("#answer") == "Negative"
 
@@ -380,7 +380,7 @@ def test_a_text_too_long_is_not_sent(page):
     asked.clear()
     page.fill("#text", "a" * (limit + 1))
     page.wait_for_function("document.getElementById('text-status').textContent !== ''")
-    assert "reads at most" in page.inner_text("#text-status")
+    assert "accepts at most" in page.inner_text("#text-status")
     page.wait_for_timeout(400)
     assert asked == []
 
@@ -447,7 +447,7 @@ def test_pasted_lines_are_labelled_counted_and_taken_home(page):
     counts = page.locator(".counts .bar-share").all_inner_texts()
     assert sum(int(one.split(" ")[0]) for one in counts) == 4
     name, raw, records = downloaded(page)
-    assert name == "texts-labelled.csv"
+    assert name == "texts-labeled.csv"
     assert raw.startswith(b"\xef\xbb\xbftext,label,probability,probability_Negative,")
     assert [record[0] for record in records[1:]] == [GOOD, BAD, "'=HYPERLINK(1) love", lines[-1]]
     assert records[1][1] == "Positive"
@@ -493,7 +493,7 @@ def test_a_dropped_file_is_labelled_in_chunks_and_keeps_its_columns(page):
     assert page.locator(".answers tbody tr").count() == 200
     assert page.inner_text("#rest") == "and 100 more, all of them in the download."
     name, _, records = downloaded(page)
-    assert name == "tickets-labelled.csv"
+    assert name == "tickets-labeled.csv"
     assert records[0][:5] == ["id", "label", "text", "predicted_label", "probability"]
     assert [record[:3] for record in records[1:]] == rows[1:]
 
@@ -535,9 +535,15 @@ def test_files_of_each_kind_are_read(page):
 
 def test_what_cant_be_read_is_said(page):
     files = {
-        "a.docx": ("x", "“a.docx” is none of .txt, .csv, .tsv and .jsonl, which this page reads."),
-        "a.txt": ("\n\n", "“a.txt” holds no texts."),
-        "a.jsonl": ('"good"\n{bad', "Line 2 isn't JSON. A .jsonl file has one object or string a"),
+        "a.docx": (
+            "x",
+            "“a.docx” is not a .txt, .csv, .tsv or .jsonl file; this page reads no others.",
+        ),
+        "a.txt": ("\n\n", "“a.txt” contains no texts."),
+        "a.jsonl": (
+            '"good"\n{bad',
+            "Line 2 is not JSON. A .jsonl file has one object or string per",
+        ),
     }
     for name, (content, said) in files.items():
         dropped(page, name, content)

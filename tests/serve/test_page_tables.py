@@ -37,7 +37,7 @@ TABLES = {
     "semicolons": b"text;stars\none, two;1,5\nthree;2,5\nfour, five, six;3,5\n",
     "tabs": b"id\ttext\n1\tone, two\n2\tthree, four\n",
     "bars": b"id|text\n1|one, two\n2|three\n",
-    "a byte-order mark": b"\xef\xbb\xbftext,label\none two,pos\nthree,neg\n",
+    "a byte order mark": b"\xef\xbb\xbftext,label\none two,pos\nthree,neg\n",
     "UTF-16": "text,label\none élan 😀,pos\nthree,neg\n".encode("utf-16"),
     "UTF-16, big end first": "\ufefftext\tlabel\n昨天,我\tpos\nthree\tneg\n".encode("utf-16-be"),
     "one column": b"text\nwell, this is one\nand, well, so is this\nand this\n",
@@ -58,8 +58,8 @@ TABLES = {
 UNCLEAR = {
     "a stray quote": (b'id,text\n1,"Quote" he said\n2,two\n', "Line 2 has a quote"),
     "an open quote": (b'id,text\n1,one\n2,"two\n3,three\n', "Line 3 has a quote"),
-    "spaces before quotes": (b'id, text\n1, "one, two"\n2, "three"\n', "spaces before quotes"),
-    "single quotes": (b"id,text\n1,'one, two'\n2,'three'\n", "fields stand in single quotes"),
+    "spaces before quotes": (b'id, text\n1, "one, two"\n2, "three"\n', "spaces between “,” and"),
+    "single quotes": (b"id,text\n1,'one, two'\n2,'three'\n", "fields are in single quotes"),
     "backslashes": (b"id,text\n1,one\\, two\n2,three\\, four\n3,five\n", "backslashes"),
     "joined lines": (
         b'id,label,text\n1,pos,one\n2,pos,"two\n3,neg,three"\n4,neg,four\n5,pos,six\n',

@@ -63,7 +63,7 @@ def test_a_device_has_no_effect_on_what_the_processor_alone_computes(family):
     with pytest.raises(SettingsError) as error:
         check_device(family, "cuda:1")
     assert str(error.value) == (
-        f"device 'cuda:1' has no effect: models of the family {family} use the CPU alone"
+        f"device 'cuda:1' has no effect: models of the family {family} use only the CPU"
     )
 
 

@@ -150,7 +150,10 @@ def test_an_lstm_has_weights_of_its_own_unless_there_are_general_ones():
 def test_a_label_that_the_data_lacks_is_named():
     data = data_of([0, 1], ("ham", "spam"))
     settings = load_settings("default", {"class_weight": "spma=5"})
-    message = "^class_weight names the label 'spma', which the data lacks; did you mean 'spam'[?]$"
+    message = (
+        "^class_weight names the label 'spma', which the data does not have; did you mean"
+        " 'spam'[?]$"
+    )
     with pytest.raises(SettingsError, match=message):
         check_weights(data, settings)
 

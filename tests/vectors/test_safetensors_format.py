@@ -62,8 +62,8 @@ def test_the_library_reads_what_is_written(tmp_path):
 def test_other_safetensors_files(refusal):
     content = save({"embeddings": TABLE, "b": TABLE, "c": TABLE, "d": TABLE}, {"format": "pt"})
     assert refusal(content) == (
-        "is a safetensors file of other things than word vectors (it holds 'b', 'c', 'd'); give one"
-        " that 'wordgate vectors convert' wrote, or any other format of word vectors"
+        "is a safetensors file without word vectors (it contains 'b', 'c', 'd'); give one that"
+        " 'wordgate vectors convert' wrote, or another format of word vectors"
     )
     assert refusal(packed({**META, "version": "2"})) == (
         "has version '2' of the format wordgate-vectors, where 1 is known: update wordgate"
@@ -129,7 +129,7 @@ def test_headers_that_lie(refusal):
     (length,) = struct.unpack("<Q", content[:8])
     assert refusal(struct.pack("<Q", 2**40) + content[8:]) == (
         f"declares a header of {2**40:,} bytes, where up to {len(content) - 8:,} are possible: it"
-        " is damaged, or no table of word vectors"
+        " is damaged, or not a file of word vectors"
     )
     header = json.loads(content[8 : 8 + length])
     header["vectors"]["shape"] = [2**40, 2]

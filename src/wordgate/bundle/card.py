@@ -33,11 +33,11 @@ def _evaluation(config: Config, metrics: AnyMetrics | None) -> str:
     score, value, interval = metrics.main
     rows = [
         (score, _share(value)),
-        ("95 % interval", f"{_share(interval.low)} to {_share(interval.high)}"),
+        ("95% interval", f"{_share(interval.low)} to {_share(interval.high)}"),
         ("macro F1", _share(metrics.macro_f1)),
     ]
     if isinstance(metrics, MultilabelMetrics):
-        rows.append(("all labels of a text correct", _share(metrics.accuracy)))
+        rows.append(("all labels correct", _share(metrics.accuracy)))
     rows += [
         ("log loss", f"{metrics.log_loss:.3f}"),
         *(

@@ -38,7 +38,7 @@ def model_table(name: str, model: Model, config: Config, metrics: AnyMetrics | N
     else:
         score, value, interval = metrics.main
         rows += [
-            (score, f"{_share(value)} (95 % interval {interval}) on {metrics.n:,} test rows"),
+            (score, f"{_share(value)} (95% interval {interval}) on {metrics.n:,} test rows"),
             ("macro F1", _share(metrics.macro_f1)),
         ]
     rows += [("data", ", ".join(_data(config))), ("size", shown_size(model_bytes(model)))]

@@ -32,14 +32,14 @@ def are_models(sources: Sequence[str], data: str | None) -> bool:
     if not any(found) and len(sources) == 1:
         if data is not None:
             raise click.UsageError(
-                f"--data {data} has no effect without saved models, and '{sources[0]}' is none:"
+                f"--data {data} has no effect without saved models, and '{sources[0]}' is not one:"
                 " leave it out"
             )
         return False
     if not all(found):
         raise click.UsageError(
-            "give one DATA, or the folders of saved models:"
-            f" '{sources[found.index(False)]}' is no model"
+            f"give one DATA, or the folders of saved models: '{sources[found.index(False)]}' is not"
+            " a model"
         )
     if len(sources) == 1:
         raise click.UsageError(
@@ -47,7 +47,7 @@ def are_models(sources: Sequence[str], data: str | None) -> bool:
             f" {data or 'DATA'}"
         )
     if data is None:
-        raise click.UsageError("name the labelled texts to compare the models on: --data FILE")
+        raise click.UsageError("name the labeled texts to compare the models on: --data FILE")
     return True
 
 
@@ -147,8 +147,8 @@ def _sentences(comparison: "ModelComparison", unseen: "Sequence[JudgedModel]") -
         )
     return [
         *lines,
-        *(["Unseen are rows that none of the models knows from its training."] if unseen else []),
-        f"points: {judged[0].scores.main.name} less that of {first.name} on the same rows, in"
+        *(["Unseen rows are those that none of the models was trained on."] if unseen else []),
+        f"points: {judged[0].scores.main.name} minus that of {first.name} on the same rows, in"
         f" hundredths, paired by group ({'; '.join(sorted(methods))}). same label: share of rows"
-        " that both label alike.",
+        " for which both predict the same label.",
     ]

@@ -39,8 +39,8 @@ _text_option = click.option(
     type=argument_text,
     metavar="COLUMN",
     help="Column of the texts: a name or a number. Several, such as entity,text, are joined as"
-    " 'entity | text'; the last is the text itself, and duplicates are found by it alone."
-    "  [default: inferred]",
+    " 'entity | text'; the last is the main text, and only it is searched for duplicates. "
+    " [default: inferred]",
 )
 _label_option = stack(
     click.option(
@@ -72,7 +72,7 @@ _row_options = stack(
         type=argument_text,
         metavar="LABEL",
         multiple=True,
-        help="Leave out the rows with this label (multi-label data: the label alone); may be"
+        help="Leave out the rows with this label (multi-label data: only the label); may be"
         " repeated.",
     ),
     click.option(
@@ -84,7 +84,7 @@ _row_options = stack(
         "--limit",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Keep N rows at most: whole groups, sampled at random and stratified by label.",
+        help="Sample at most N rows: whole groups, at random, stratified by label.",
     ),
 )
 reading_options = stack(_text_option, _label_option, _group_option, _row_options)
@@ -158,8 +158,8 @@ learning_options = stack(
         type=FILE_NAME,
         metavar="FILE",
         help="Pretrained word vectors: a word2vec, fastText or GloVe file; or googlenews, glove,"
-        " glove-twitter or fasttext, which are downloaded. 'wordgate vectors distill' makes some"
-        " for your own words.",
+        " glove-twitter or fasttext, which are downloaded. 'wordgate vectors distill' creates"
+        " vectors for your own words.",
     ),
     click.option(
         "--test-size",
@@ -217,7 +217,7 @@ teaching_options = stack(
         "--teaching-minutes",
         metavar="M",
         type=float,
-        help="Time limit for fine-tuning the teacher and labelling.  [default: none]",
+        help="Time limit for fine-tuning the teacher and labeling.  [default: none]",
     ),
 )
 

@@ -54,8 +54,8 @@ class _PredictedText:
         }  # fmt: skip
 
 
-@click.command(short_help="Label texts.")
-@click.argument("bundle", type=FILE_NAME)
+@click.command(short_help="Predict the labels of texts.")
+@click.argument("bundle", type=FILE_NAME, metavar="MODEL")
 @click.argument("texts", nargs=-1, type=argument_text, metavar="[TEXT]...")
 @json_option
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per text.")
@@ -66,7 +66,7 @@ class _PredictedText:
     "--top",
     metavar="K",
     type=click.IntRange(min=1),
-    help="Give the K most probable labels, whatever their probabilities.",
+    help="Predict the K most probable labels, regardless of their probabilities.",
 )
 @kernel_option
 @threads_option
@@ -81,14 +81,14 @@ def predict(
     threads: int | None,
     **decision: Any,
 ) -> None:
-    """Label each TEXT, or each line of standard input, with the model in BUNDLE.
+    """Predict the label of each TEXT, or of each line of standard input, with MODEL.
 
-    Predictions are printed as lines arrive. For whole files use 'wordgate score'.
+    Predictions are printed as lines arrive. For whole files, use 'wordgate score'.
 
     Prints one line per text: the labels with their probabilities, the most probable first, a tab,
-    and the text. Where the model abstains the line begins with a dash, and in JSON the label is
-    null. The same holds for a text that is empty or only white space, which has no probabilities;
-    JSON has an 'error' for it. A model of several columns takes them in one TEXT, in the form that
+    and the text. If the model abstains, the line begins with a dash, and in JSON the label is null.
+    The same holds for a text that is empty or only whitespace, which has no probabilities; JSON has
+    an 'error' for it. A model of several columns expects them in one TEXT, in the form that
     'wordgate info' shows, such as 'entity | text'.
 
     For a multi-label model, or with --top, the line lists the predicted labels, the most probable
@@ -127,7 +127,7 @@ def _chunks(texts: tuple[str, ...], form: str | None, encoding: str | None) -> I
         raise click.UsageError("There is no TEXT, and standard input is closed.")
     if sys.stdin.isatty():
         written = "" if form is None else f", written as {one_line(form)}"
-        remark(f"One text a line{written}; end with Ctrl-D.")
+        remark(f"Enter one text per line{written}; end with Ctrl-D.")
     parts = standard_input(encoding, waits_for_all=False)
     for lines in arriving_lines(parts, LINES_AT_ONCE):
         yield [line.rstrip("\r") for line in lines]

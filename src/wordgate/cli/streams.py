@@ -39,7 +39,7 @@ class OutputError(Exception):
     """
 
     def __init__(self, error: OSError, *, reader_gone: bool):
-        super().__init__(f"standard output can't be written: {error.strerror or error}")
+        super().__init__(f"standard output cannot be written: {error.strerror or error}")
         self.reader_gone = reader_gone
 
 
@@ -196,9 +196,9 @@ def standard_input(encoding: str | None, *, waits_for_all: bool) -> Iterator[str
         if not is_writable(part):
             part = without_surrogates(part)
             if not is_warned:
-                to_do = "" if found.asked else "; name its encoding with --encoding"
+                to_do = "" if found.asked else "; give its encoding with --encoding"
                 remark(
-                    f"wordgate: warning: standard input is not {found.name}: what doesn't fit was"
+                    f"wordgate: warning: standard input is not {found.name}: what does not fit was"
                     f" read as \ufffd{to_do}"
                 )
             is_warned = True
@@ -209,8 +209,8 @@ def warn_of_changes(bundle: str, names: Iterable[str]) -> None:
     """Warn of files of a bundle that are not as they were written."""
     for name in names:
         remark(
-            f"wordgate: warning: {bundle}/{name} was changed or lost; predictions don't depend on"
-            " it"
+            f"wordgate: warning: {bundle}/{name} was changed or is missing; predictions do not"
+            " depend on it"
         )
 
 

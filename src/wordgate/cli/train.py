@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     "--folds",
     metavar="K",
     type=click.IntRange(min=2),
-    help="Cross-validate as well: K more models, each tested on a fold of whole groups that it has"
-    " not seen, and compared with the family count on the same folds. The saved model is that of"
-    " the ordinary split.",
+    help="Also cross-validate: K more models, each tested on an unseen fold of whole groups and"
+    " compared with the family count on the same folds. The saved model is still that of the"
+    " single split.",
 )
 @json_option
 @verbosity_options
@@ -52,7 +52,7 @@ def train(
     class_weight: str | None,
     **options: Any,
 ) -> None:
-    """Train a classifier on DATA, evaluate it on rows it has not seen, and save it.
+    """Train a classifier on DATA, evaluate it on unseen rows, and save it.
 
     DATA is a CSV, TSV, JSONL or Parquet file, gzipped or not, or the name of a data set. Columns
     are inferred and reported.
@@ -149,13 +149,13 @@ def _next_steps(training: "Training", data: str, text: str | None) -> list[str]:
     metrics = training.metrics
     if training.bundle.config.family != "lstm" or metrics.teacher is not None:
         return []
-    taught = "let a transformer teach the LSTM: the same command with --teacher minilm"
+    taught = "distill a transformer into the LSTM: the same command with --teacher minilm"
     if metrics.vectors is not None:
         return [f"Next (about half an hour): {taught}"]
     columns = [] if text is None else ["--text", text]
     distill = ["distill", "--teacher", "minilm", "--data", data, *columns, "--out", "words.bin"]
     return [
-        "Next, what usually helps:",
+        "Next steps that usually help:",
         "  word vectors (some minutes): the same command with --vectors words.bin, after",
         f"  {command('vectors', *distill)}",
         f"  or {taught} (about half an hour)",
@@ -174,9 +174,8 @@ def _format_folds(family: str, validation: "CrossValidation | MultilabelCrossVal
     n_rows = sum(fold.n_test for fold in validation.folds)
     lines.append(f"{'all rows':<20}{n_rows:>12,}{format_share(main.value):>12}")
     lines.append(
-        f"95 % interval {format_interval(main.interval)}, groups resampled. Each row was"
-        " tested once, by a model that saw none of its group; the model kept is that of the"
-        " ordinary split."
+        f"95% interval {format_interval(main.interval)}, groups resampled. Each row was tested"
+        " once, by a model that saw none of its group; the saved model is that of the single split."
     )
     if validation.difference_to_count is not None:
         worth = format_verdict(family, "the family count", validation.difference_to_count)

@@ -146,8 +146,8 @@ def labels_in(cell: ListCell) -> tuple[str, ...] | None:
 def _checked_separator(separator: str | None) -> str | None:
     if separator == "":
         raise DataError(
-            "the label separator is empty: give what stands between labels, such as ';', or"
-            f" '{NO_SEPARATOR}' for one label a text"
+            "the label separator is empty: give the text between labels, such as ';', or"
+            f" '{NO_SEPARATOR}' for one label per text"
         )
     none = separator is not None and separator.strip().lower() == NO_SEPARATOR
     return NO_SEPARATOR if none else separator
@@ -187,8 +187,8 @@ def _of_cells(cells: list[Cell], given: str | None) -> LabelColumn:
         distinct = {cell for cell in cut if isinstance(cell, tuple)}
         labels = {label for cell in distinct for label in cell}
         warnings.append(
-            f"a text has several labels, separated by '{separator}': {len(labels):,} labels in"
-            f" {len(distinct):,} combinations. If each combination is one label, say"
+            f"texts have several labels, separated by '{separator}': {len(labels):,} labels in"
+            f" {len(distinct):,} combinations. If each combination is one label, use"
             f" --label-separator {NO_SEPARATOR}"
         )
     return LabelColumn(cut, several=True, separator=separator, warnings=warnings)
@@ -214,9 +214,9 @@ def _of_marks(records: Records, choice: Choice, source: str) -> LabelColumn:
             if mark is None:
                 raise DataError(
                     f"{records.called(column.number - 1)} of {source}, one of several label"
-                    f" columns, holds '{shown(cell, 40)}' in row {records.rows[place]}: each such"
-                    " column holds 1, true or yes for a text that has its label, and 0, false or"
-                    " no for one that has not"
+                    f" columns, contains '{shown(cell, 40)}' in row {records.rows[place]}: each"
+                    " such column must contain 1, true or yes if the text has the label, and 0,"
+                    " false or no if not"
                 )
             n_empty += not cell.strip()
             if mark:

@@ -94,8 +94,8 @@ def _named(
 def alike_labels(labels: Iterable[str]) -> list[str]:
     """Remark on labels that count as different, and that a reader could take for the same."""
     return [
-        f"the labels {' and '.join(map(repr, same))} differ in {_difference(same)} only;"
-        " they count as different"
+        f"the labels {' and '.join(map(repr, same))} differ only in {_difference(same)}; they are"
+        " treated as different labels"
         for same in _by_key(labels, _likeness).values()
         if len(same) > 1
     ]
@@ -111,7 +111,7 @@ def missing_labels(labels: Sequence[str], advice: str = ", by --drop-label {}") 
     counts = Counter(label for label in labels if label in _MISSING)
     said = advice if len(set(labels)) > 2 else ""
     return [
-        f"the label {label!r} of {count:,} rows may stand for a missing one: leave them out if so"
+        f"the label {label!r} of {count:,} rows may mean that there is none: if so, leave them out"
         + said.format(shlex.quote(label))
         for label, count in sorted(counts.items())
     ]
@@ -127,8 +127,8 @@ def _by_key(labels: Iterable[str], key: Callable[[str], _Key]) -> dict[_Key, lis
 
 def _joined(name: str, same: Sequence[str]) -> str:
     if len({normalize("NFC", label) for label in same}) == 1:
-        return f"the label {name!r} stands in several Unicode forms: they count as one"
-    return f"the labels {' and '.join(map(repr, same))} are the same: they count as {name!r}"
+        return f"the label {name!r} occurs in several Unicode forms, which are treated as one label"
+    return f"the labels {' and '.join(map(repr, same))} are treated as one label, {name!r}"
 
 
 def _likeness(label: str) -> Hashable:

@@ -167,7 +167,7 @@ def _by_flags(
     for role in ("split", "weight", "text", "label", "group"):
         flag, reason = given.get(role), "as given"
         if flag is None and role in known:
-            flag, reason = known[role], "known of this data set"
+            flag, reason = known[role], "known for this data set"
         if role == "group" and isinstance(flag, str) and flag.strip().lower() == "none":
             chosen[role] = Choice(role, None, None, "switched off", given=True)
         elif flag is not None:
@@ -189,8 +189,8 @@ def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
         for number in [column.number for column in choice.columns]:
             if number in users:
                 raise DataError(
-                    f"{records.called(number - 1)} is asked for twice, as the {users[number]} "
-                    f"and as the {role}: name another one"
+                    f"{records.called(number - 1)} is used twice, as the {users[number]} and as the"
+                    f" {role}: name another one"
                 )
             users[number] = role
 
@@ -198,15 +198,15 @@ def _refuse_double_use(chosen: dict[str, Choice], records: Records) -> None:
 def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) -> DataError:
     listing = "\n".join(column.line() for column in columns)
     return DataError(
-        f"can't tell which column of {source} holds the {role}: {why}. Its columns are\n{listing}\n"
-        f"Name one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
+        f"cannot tell which column of {source} holds the {role}: {why}. Its columns"
+        f" are\n{listing}\nName one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
     )
 
 
 def _infer_text(free: list[_Profile], columns: list[_Profile], source: str) -> Choice:
     candidates = _could_be_text(free)
     if not candidates:
-        raise _undecided("text", "none holds words", columns, source)
+        raise _undecided("text", "no column contains words", columns, source)
     ranked = sorted(candidates, key=_text_score, reverse=True)
     best, others = ranked[0], ranked[1:]
     figures = f"{best.words:.1f} words on average, {best.distinct:,} distinct values"
@@ -264,7 +264,7 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
         return f"{empty[0].called} is empty"
     if isinstance(found, str) and named and not (many or few):
         figures = f"{named[0].distinct:,} different numbers"
-        return f"{named[0].called} holds {figures}, which measure rather than name classes"
+        return f"{named[0].called} contains {figures}, which look like measurements, not classes"
     return found
 
 
@@ -304,7 +304,7 @@ def _label_by_shape(candidates: list[_Profile], *, alone: bool) -> Choice | str:
         )
     ranked = sorted((c for c in candidates if _repeats(c)), key=lambda c: c.distinct)
     if not ranked:
-        return "none has few values that stand often"
+        return "no column has few values that occur often"
     best = ranked[0]
     if len(ranked) > 1 and ranked[1].distinct < _NEAR_LABEL * best.distinct:
         return f"{best.called} and {ranked[1].called} both have few values"

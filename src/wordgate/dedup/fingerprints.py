@@ -171,7 +171,7 @@ class Fingerprints:
         for name, (dtype, shape) in _SCHEMA.items():
             array = arrays.get(name)
             if array is None:
-                raise BundleError(f"the fingerprints lack the array '{name}'")
+                raise BundleError(f"the fingerprints have no array '{name}'")
             if array.dtype != dtype or array.shape[1:] != shape or array.ndim != 1 + len(shape):
                 raise BundleError(
                     f"the fingerprints' array '{name}' is {array.dtype} {list(array.shape)}; "
@@ -180,7 +180,7 @@ class Fingerprints:
         found = cls(**{name: np.asarray(arrays[name]) for name in _SCHEMA})
         if len(found.scale) != 3 or not np.all(found.scale > 0):
             raise BundleError(
-                f"the fingerprints' array 'scale' is {found.scale.tolist()}; it must hold three"
+                f"the fingerprints' array 'scale' is {found.scale.tolist()}; it must contain three"
                 " numbers above 0"
             )
         return found

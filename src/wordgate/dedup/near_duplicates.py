@@ -10,10 +10,10 @@ any copies. "Mixed" counts groups that hold several ids: many of them copy each 
 ======  ======================  =============  =====  ====================
 JOINED  same-id pairs together  largest group  mixed  movie reviews joined
 ======  ======================  =============  =====  ====================
-0.40    0.937                   155            197    1.1 %
-0.43    0.920                   152            167    0.7 %
-0.45    0.903                   146            156    0.5 %
-0.50    0.850                   139            133    0.3 %
+0.40    0.937                   155            197    1.1%
+0.43    0.920                   152            167    0.7%
+0.45    0.903                   146            156    0.5%
+0.50    0.850                   139            133    0.3%
 ======  ======================  =============  =====  ====================
 
 The level was chosen on these same data. At 0.43, of 100 random pairs joined across ids, 97 were
@@ -215,7 +215,7 @@ def find_near_duplicates(texts: Sequence[str], groups: Sequence[str] | None) -> 
     Raises:
         MissingExtraError: The extra `train` is not installed.
     """
-    require_extra("train", "finding near copies")
+    require_extra("train", "finding near duplicates")
     compared = ComparedTexts.of(texts)
     keys = group_keys(texts, groups)
     near = compared.similarity >= NEAR

@@ -18,7 +18,7 @@ from wordgate.text.tokenizers import SPACELESS
 MOST_ROWS = 15
 LONGEST_TEXT = 400
 MIN_LABELLED_ROWS = 20
-_UNSEEN_BINS = ("none", "up to 10 %", "10 to 25 %", "over 25 %")
+_UNSEEN_BINS = ("none", "up to 10%", "10 to 25%", "over 25%")
 _UNSEEN_EDGES = (0.0, 0.10, 0.25)
 _WORD = regex.compile(rf"[\w--[{SPACELESS}]]+|[{SPACELESS}]\p{{M}}*", regex.V1)
 
@@ -44,7 +44,7 @@ class Slice:
         name: The bin, in words.
         n: How many rows it holds, at least one.
         score: The share of them that is correct; with several labels a text, their micro F1.
-        interval: The 95 % interval of that score.
+        interval: The 95% interval of that score.
     """
 
     name: str
@@ -100,7 +100,7 @@ class ErrorAnalysis:
 
     Attributes:
         scores: Of the test rows.
-        intervals: Each label's 95 % intervals, in the labels' order.
+        intervals: Each label's 95% intervals, in the labels' order.
         temperature: What log-probabilities are divided by; ``None`` where nothing is, or each fold
             has its own.
         before: Calibration before temperature scaling; ``None`` where there is none.
@@ -388,7 +388,7 @@ def unseen_bins(unseen: NDArray[np.float64]) -> Bins:
         unseen: float64 [n], from 0 to 1.
 
     Returns:
-        The bins: none, up to 10 %, up to 25 %, more.
+        The bins: none, up to 10%, up to 25%, more.
     """
     return Bins(_UNSEEN_BINS, np.searchsorted(_UNSEEN_EDGES, unseen).astype(np.int64))
 

@@ -78,7 +78,7 @@ class MultilabelAnalysis:
 
     Attributes:
         scores: Of the test rows.
-        intervals: Each label's 95 % intervals, in the labels' order.
+        intervals: Each label's 95% intervals, in the labels' order.
         temperature: What logits are divided by; ``None`` where nothing is, or each fold has its
             own.
         before: Calibration before temperature scaling; ``None`` where there is none.

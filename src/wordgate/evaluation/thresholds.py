@@ -152,8 +152,8 @@ def _column_of_two(
     check_predictions(true, log_proba, log_proba.shape[-1])
     if log_proba.shape[1] != 2:
         raise DataError(
-            f"there are {log_proba.shape[1]} classes with one label a text, of which the most"
-            " probable one is given: thresholds are for two classes, or for several labels a text"
+            f"there are {log_proba.shape[1]} classes with one label per text, so the most probable"
+            " label is predicted: thresholds are for two classes, or for several labels per text"
         )
     return (true[:, None] == positive).astype(np.int64), log_proba[:, [positive]]
 
@@ -184,10 +184,10 @@ class LabelThreshold(BaseModel, frozen=True, extra="forbid"):
 
     label: str
     threshold: float
-    chosen: bool = Field(description="false where too few validation rows bear the label")
-    n_valid: int = Field(description="validation rows that bear the label")
+    chosen: bool = Field(description="false if too few validation rows have the label")
+    n_valid: int = Field(description="validation rows with the label")
     valid_f1_at_half: float | None
-    valid_f1: float | None = Field(description="on the rows that chose it, so it flatters")
+    valid_f1: float | None = Field(description="on the rows on which it was chosen, so optimistic")
     test_f1_at_half: float | None
     test_f1: float | None
     difference: PairedDifference | None = Field(
@@ -201,10 +201,11 @@ class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
     objective: str = Field(description="f1, precision@SHARE, recall@SHARE or cost@FP:MISSED")
     values: list[float] = Field(description="the thresholds, in the labels' order")
     labels: list[LabelThreshold] = Field(
-        description="in the labels' order; of two classes with one label a text the positive one"
+        description="in the labels' order; of two classes with one label per text the positive one"
     )
     difference: PairedDifference | None = Field(
-        description="of micro F1 on the test rows, to 0.5 each; null where no row bears a label"
+        description="of micro F1 on the test rows, over 0.5 for each label; null if no row has a"
+        " label"
     )
     remarks: list[str]
 
@@ -220,9 +221,9 @@ class ThresholdGain(BaseModel, frozen=True, extra="forbid"):
             return f"{start}."
         interval = "no interval"
         if gain.low is not None and gain.high is not None:
-            interval = f"95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+            interval = f"95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
         return (
-            f"{start}: {100 * gain.difference:+.1f} points of F1 against 0.5 on the test rows"
+            f"{start}: {100 * gain.difference:+.1f} points of F1 over 0.5 on the test rows"
             f" ({interval})."
         )
 
@@ -348,7 +349,7 @@ def _remarks(
         if missed:
             remarks.append(
                 f"No threshold gives {_named(missed)} the precision {objective.share:g} on the"
-                " validation rows: that of the highest precision was taken."
+                " validation rows: the one with the highest precision was chosen."
             )
     return remarks
 

@@ -78,7 +78,7 @@ def fit_baseline(
         output_of(result),
         result.scores,
         result.train_seconds,
-        tuple(f"The family count, which it is compared with: {remark}" for remark in late),
+        tuple(f"The baseline, the family count: {remark}" for remark in late),
     )
 
 

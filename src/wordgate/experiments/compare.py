@@ -97,45 +97,45 @@ def compare(
     watch: Callable[[Comparison], None] | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Comparison:
-    """Fit every family on the same splits, random beside grouped, and compare them by paired tests.
+    """Train every family on the same splits, random and grouped, and compare them in paired tests.
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
             or polars frame.
         out: The folder for `comparison.json` and `report.html`; None keeps the result in memory.
-        overwrite: Replace an existing comparison, and start over where one was interrupted.
-        resume: Continue the comparison into `out` that was interrupted, after its last model.
-        models: The families, and ``taught`` for an LSTM that a teacher taught, in any order: the
-            simplest comes first. None for all families that can take part, and ``taught``
-            where there is a teacher.
-        recipe: As for `wordgate.train`; ``taught`` has that of its name in any case.
+        overwrite: Replace an existing comparison, and restart an interrupted one.
+        resume: Continue an interrupted comparison into `out` after its last finished model.
+        models: The families, in any order, and ``taught`` for an LSTM with a teacher. None for all
+            available families, and ``taught`` if there is a teacher.
+        recipe: As for `wordgate.train`; ``taught`` always uses the recipe of this name.
         settings: As for `wordgate.train`.
-        vectors: As for `wordgate.train`; without, families that average word vectors are left out.
-        teacher: What teaches ``taught``, as for `wordgate.train`; None for its recipe's.
+        vectors: As for `wordgate.train`; without them, families that average word vectors are left
+            out.
+        teacher: The teacher of ``taught``, as for `wordgate.train`; None for that of its recipe.
         unlabelled: As for `wordgate.train`, for the teacher of ``taught``.
         teaching_minutes: As for `wordgate.train`, for each split or fold.
-        split: ``grouped`` or ``random`` alone; None for both.
-        test_size: The share of rows for test; else what the recipe says.
-        valid: A file of the same columns for validation.
-        test: A file of the same columns for test.
-        split_column: A column that says ``train``, ``valid`` or ``test``.
+        split: ``grouped`` or ``random``; None for both.
+        test_size: The share of rows for the test set; None for the value of the recipe.
+        valid: A file with the same columns for validation.
+        test: A file with the same columns for testing.
+        split_column: A column that contains ``train``, ``valid`` or ``test``.
         weight: A column of numbers: how much each text counts in training. Scores count every text
             once.
-        folds: Test each row once, in so many folds, not the rows of one test part.
+        folds: Number of folds of a cross-validation, in place of a single test set.
         seed: As for `wordgate.train`, like `device` and `threads`.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads.
         no_texts: Leave the texts of the data out of the report.
-        progress: Where remarks go; to standard error if not given.
-        watch: Called with the comparison as it stands, after every model.
+        progress: Shows progress; None for standard error.
+        watch: Called with the comparison so far, after every model.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
         The comparison.
 
     Raises:
-        WordgateError: Data, settings or destination can't be used; the message says what to do.
-        KeyboardInterrupt: The comparison was interrupted; what was finished stands beside `out`.
+        WordgateError: Data, settings or destination cannot be used; the message says what to do.
+        KeyboardInterrupt: The comparison was interrupted; finished models are kept next to `out`.
     """
     require_extra("train", "comparing models")
     progress = Console() if progress is None else progress
@@ -269,7 +269,7 @@ def _families(
         for name in models:
             check_family(family_of(name))
         if len(set(models)) < len(models) or not models:
-            raise SettingsError(f"models are {', '.join(models) or 'none'}: name each once")
+            raise SettingsError(f"models are {', '.join(models) or 'none'}: give each once")
         return tuple(name for name in COMPARED if name in models), ()
     families, left_out = [], []
     for family in FAMILIES:
@@ -280,8 +280,8 @@ def _families(
             continue
         if vectors is None and FAMILIES[family].vectors == "required":
             left_out.append(
-                f"Left out: {family}, which averages word vectors: give some by --vectors;"
-                " 'wordgate vectors distill' makes some for your vocabulary."
+                f"Left out: {family}, which averages word vectors: give some with --vectors;"
+                " 'wordgate vectors distill' creates them for your vocabulary."
             )
             continue
         families.append(family)
@@ -313,8 +313,8 @@ def _saying_what_is_kept(store: ResultStore) -> Iterator[None]:
         if store.folder is None or not store.folder.exists():  # nothing was finished
             raise
         raise KeyboardInterrupt(
-            f"what was finished is kept in {store.folder}; the same command with --resume goes on"
-            " from there"
+            f"finished models are kept in {store.folder}; run the same command with --resume to"
+            " continue"
         ) from None
 
 
@@ -322,7 +322,7 @@ def _check_out(out: str | Path | None, *, overwrite: bool, resume: bool) -> None
     """Refuse before the work what could not be written after it, or resumed."""
     if out is None:
         if resume:
-            raise SettingsError("name the comparison to resume by its folder, `out`")
+            raise SettingsError("give the folder of the comparison to resume as `out`")
         return
     kept = checkpoint_path(out)
     check_place(kept, _WHAT, folder=True)
@@ -336,7 +336,8 @@ def _check_replaceable(path: Path) -> None:
     there = {entry.name for entry in path.iterdir()} if path.is_dir() else {path.name}
     if there - set(FILES) or (there and FILES[0] not in there):
         raise BundleError(
-            f"{path} exists and is not a wordgate comparison alone, so it won't be replaced"
+            f"{path} exists and does not contain only a wordgate comparison, so it will not be"
+            " replaced"
         )
 
 

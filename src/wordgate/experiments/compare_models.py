@@ -1,4 +1,4 @@
-"""Comparing saved models: all judged on the same labelled rows."""
+"""Comparing saved models: all judged on the same labeled rows."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -34,7 +34,7 @@ from wordgate.runtime.display import html_table, one_line
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 
-DIFFERENCE_HEADER = ("points", "95 % interval", "p", "same label")
+DIFFERENCE_HEADER = ("points", "95% interval", "p", "same label")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class JudgedModel:
     Attributes:
         scores: On these rows.
         difference: Its accuracy less the first model's, paired by group, or its micro F1 with
-            several labels a text; None for the first.
+            several labels per text; None for the first.
         agreement: The share of rows that both give the same label, or labels; None for the first.
     """
 
@@ -111,12 +111,12 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Saved models on the same labelled rows.
+    """Saved models on the same labeled rows.
 
     Attributes:
         models: The models, in the order that they were given.
-        n: Labelled rows.
-        known: How many of them some model knows from its training; None if it can't be told.
+        n: Number of rows.
+        known: Number of rows that at least one model was trained on; None if this is unknown.
         reading: How the rows were read.
     """
 
@@ -156,32 +156,32 @@ def compare_models(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> ModelComparison:
-    """Compare saved models on the same labelled texts.
+    """Compare saved models on the same labeled texts.
 
-    A model that was trained on several columns as text reads the same ones here, unless others are
-    named.
+    A model that was trained on several text columns reads the same columns here, unless others are
+    given.
 
     Args:
-        bundles: The models' folders, two or more; each is compared with the first.
+        bundles: The folders of the models, at least two; each is compared with the first.
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
-        threads: In how many threads to compute, as for `wordgate.load`.
-        progress: Where it is shown what is being done; None for nowhere.
+        threads: Number of CPU threads, as for `wordgate.load`.
+        progress: Shows progress; None for no output.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
-        Scores with intervals, and paired differences to the first model.
+        Scores with intervals, and paired differences from the first model.
 
     Raises:
-        BundleError: A model can't be loaded, or its fingerprints of the training are damaged.
-        DataError: The data can't be read, has a label that the models don't know, or is not the
-            same rows for all of them.
+        BundleError: A model cannot be loaded, or its fingerprints of the training are damaged.
+        DataError: The data cannot be read, has a label that the models do not know, or gives
+            different rows for different models.
         SettingsError: There are fewer than two models, or their labels differ.
         MissingExtraError: The extra `train` is not installed.
     """
     require_extra("train", "comparing models")
     paths = [] if isinstance(bundles, str | Path) else [str(bundle) for bundle in bundles]
     if len(paths) < 2:
-        raise SettingsError("two models or more are compared; `evaluate` judges a single one")
+        raise SettingsError("at least two models are needed; `evaluate` is for a single one")
     shown, names = progress or Silent(), _names(paths)
     predictors = [load_aloud(path, lambda: shown, threads=threads) for path in paths]
     first = predictors[0]
@@ -223,7 +223,7 @@ def compare_models(
 
 
 def _check_same_kind(predictors: Sequence[Predictor], paths: Sequence[str]) -> None:
-    """Refuse models of one label a text beside models of several.
+    """Refuse models of one label per text beside models of several.
 
     Raises:
         SettingsError: There are both.
@@ -232,12 +232,13 @@ def _check_same_kind(predictors: Sequence[Predictor], paths: Sequence[str]) -> N
     if any(several) and not all(several):
         one, other = paths[several.index(False)], paths[several.index(True)]
         raise SettingsError(
-            f"models of one kind are compared: {one} gives a text one label, and {other} several"
+            f"the models must be of one kind: {one} assigns one label to a text, and {other}"
+            " several"
         )
 
 
 def _names(paths: Sequence[str]) -> list[str]:
-    """Name models by their folders, without those that they lie in if that tells them apart."""
+    """Name models by their folders, without those that they lie in if that predicts them apart."""
     names = [Path(path).name for path in paths]
     return names if all(names) and len(set(names)) == len(names) else list(paths)
 
@@ -252,8 +253,8 @@ def _label_order(first: Predictor, other: Predictor, paths: tuple[str, str]) -> 
     if set(labels) != set(first.labels):
         known = [", ".join(map(repr, one.labels)) for one in (first, other)]
         raise SettingsError(
-            f"models are compared that know the same labels: {paths[0]} knows {known[0]:.200}, and"
-            f" {paths[1]} knows {known[1]:.200}"
+            f"the models must have the same labels: {paths[0]} has {known[0]:.200}, and {paths[1]}"
+            f" has {known[1]:.200}"
         )
     return [labels.index(label) for label in first.labels]
 
@@ -268,8 +269,8 @@ def _check_same_rows(rows: Sequence[LabelledRows], paths: Sequence[str]) -> None
         if own.rows != rows[0].rows:
             raise DataError(
                 f"{paths[0]} and {path} read different rows of the data, {len(rows[0].rows):,} and"
-                f" {len(own.rows):,}: they take different columns as text or as group. Name the"
-                " same ones for all models with --text and --group"
+                f" {len(own.rows):,}: they use different text or group columns. Name the same ones"
+                " for all models with --text and --group"
             )
 
 

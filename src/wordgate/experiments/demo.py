@@ -72,11 +72,11 @@ def _make(folder: Path) -> None:
         left = {temporary_path(folder / name).name for name in (CORPUS, MODEL)}  # by a kill
         there = {entry.name for entry in folder.iterdir()} - left
         if there and not {CORPUS} <= there <= {CORPUS, MODEL}:
-            raise BundleError(f"{folder} exists and is no earlier demo; choose another --out")
+            raise BundleError(f"{folder} exists and is not an earlier demo; choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BundleError(f"the folder {folder} can't be made: {error.strerror}") from error
+        raise BundleError(f"the folder {folder} cannot be created: {error.strerror}") from error
 
 
 def _read(training: Training, stages: tuple[str, ...]) -> list[tuple[str, str, float]]:

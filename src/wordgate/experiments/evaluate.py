@@ -49,7 +49,7 @@ class Seen:
         n: Test rows.
         texts: Rows whose text stood in training or validation, word for word but for case and
             spaces.
-        near_copies: Rows whose text is a near copy of one in training, exact ones included; as
+        near_copies: Rows whose text is a near duplicate of one in training, exact ones included; as
             training counted them where they are its test rows, else estimated. None for a model of
             an older wordgate, which can't tell.
         estimated: Those of them that are estimated.
@@ -74,10 +74,10 @@ class Evaluation:
 
     Attributes:
         scores: On all rows.
-        unseen: On the rows that had no part in training; None if all or none of them are, or if
-            it can't be told.
-        seen: How many rows did; None if it can't be told, since the model was imported without
-            its training texts.
+        unseen: On the rows that were not used in training; None if all or none of the rows are
+            unseen, or if this is unknown.
+        seen: How many rows were used in training; None if this is unknown, because the model was
+            imported without its training texts.
         reading: How the file was read.
         predictor: The model.
     """
@@ -104,7 +104,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Labelled texts to evaluate a model on.
+    """Labeled texts to evaluate a model on.
 
     Attributes:
         dataset: The texts and their classes.
@@ -130,23 +130,23 @@ def evaluate(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Evaluation:
-    """Evaluate a model on labelled texts.
+    """Evaluate a model on labeled texts.
 
-    A model that was trained on several columns as text reads the same ones here, unless others are
-    named.
+    A model that was trained on several text columns reads the same columns here, unless others are
+    given.
 
     Args:
-        bundle: The model's folder.
+        bundle: The folder of the model.
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a frame.
-        kernel: What computes an LSTM, as for `wordgate.load`: what it loses is measured, too.
-        threads: In how many threads to compute, as for `wordgate.load`.
-        progress: Where it is shown what is being done; None for nowhere.
+        kernel: The implementation of an LSTM, as for `wordgate.load`.
+        threads: Number of CPU threads, as for `wordgate.load`.
+        progress: Shows progress; None for no output.
         **reading: How to read the data: see `ReadingOptions`.
 
     Raises:
-        BundleError: The model can't be loaded, or its fingerprints of the training are damaged.
-        DataError: The data can't be read, or has a label that the model doesn't know.
-        SettingsError: The kernel can't compute the model, or that is no number of threads.
+        BundleError: The model cannot be loaded, or its fingerprints of the training are damaged.
+        DataError: The data cannot be read, or has a label that the model does not know.
+        SettingsError: The kernel does not support the model, or `threads` is out of range.
         MissingExtraError: The extra `train`, or `numba` for the kernel, is not installed.
     """
     require_extra("train", "evaluating a model")
@@ -180,10 +180,10 @@ def labelled_rows(
     seed: int | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> LabelledRows:
-    """Read labelled texts, and tell which of them a model knows from its training.
+    """Read labeled texts, and tell which of them a model knows from its training.
 
     Args:
-        bundle: The model's folder.
+        bundle: The folder of the model.
         config: What it says of the model.
         data: What `evaluate` takes.
         seed: What a limit samples by; None for the model's.
@@ -191,7 +191,7 @@ def labelled_rows(
 
     Raises:
         BundleError: The model's fingerprints of the training are damaged.
-        DataError: The data can't be read, or has a label that the model doesn't know.
+        DataError: The data cannot be read, or has a label that the model does not know.
     """
     prints = BundleFolder.open(bundle).fingerprints()
     options, limit = without_limit(reading)
@@ -277,7 +277,7 @@ def _with_groups_of_training(
 
 
 def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Dataset:
-    """Number the labels as the model does; one label a text is a set of one to a model of several.
+    """Number the labels as the model does; to a multi-label model, a single label is a set of one.
 
     Raises:
         DataError: The model doesn't know a label, or gives each text one and texts have several.
@@ -285,8 +285,8 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
     sets = table.label_sets
     if sets is not None and not multilabel:
         raise DataError(
-            f"the texts of '{table.reading.source}' have several labels each, and the model gives"
-            " each text one: evaluate it on one label a text. If each cell is one label, say"
+            f"the texts of '{table.reading.source}' have several labels each, and the model assigns"
+            f" one to each text: evaluate it on one label per text. If each cell is one label, use"
             f" --label-separator {NO_SEPARATOR}"
         )
     if multilabel and sets is None:
@@ -301,12 +301,12 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
         if len(unknown) == len(counts):
             raise DataError(
                 f"the model knows none of the labels of this data: {counted}; it knows"
-                f" {', '.join(labels):.200}. Name the column of the labels with --label, or write"
-                " the model's labels into it"
+                f" {', '.join(labels):.200}. Name the label column with --label, or write the"
+                " model's labels into it"
             )
         flags = " ".join(f"--drop-label {shlex.quote(label)}" for label in unknown)
         raise DataError(
-            f"labels the model doesn't know: {counted}{did_you_mean(unknown[0], labels)}\n"
+            f"labels the model does not know: {counted}{did_you_mean(unknown[0], labels)}\n"
             f"To leave such rows out: {flags}"
         )
     if sets is not None:

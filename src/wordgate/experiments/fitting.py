@@ -221,8 +221,8 @@ def threshold_objective(settings: Settings, data: FitData) -> str | None:
         return None
     if not data.multilabel and data.n_classes > 2:
         raise SettingsError(
-            f"objective has no effect on {data.n_classes} classes of which each text has one, the"
-            f" most probable: leave '{settings.objective}' out. Thresholds are for two classes, or"
-            " for several labels a text"
+            f"objective has no effect with {data.n_classes} classes and one label per text, where"
+            f" the most probable label is predicted: leave '{settings.objective}' out. Thresholds"
+            " are for two classes, or for several labels per text"
         )
     return settings.objective

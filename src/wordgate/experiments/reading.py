@@ -193,8 +193,8 @@ def _read_like(
             roles = ("text", "label", "group")
             columns = ", ".join(name for role in roles for name in column_flags(table, role))
             raise DataError(
-                f"{error}\n'{file}' is read by the columns of the training rows ({columns}): name"
-                " them alike in its header"
+                f"{error}\n'{file}' is read with the columns of the training rows ({columns}): use"
+                " the same names in its header"
             ) from error
 
     try:
@@ -205,9 +205,9 @@ def _read_like(
         like["group"] = "none"
         found = read()
     if (found.label_sets is None) != (table.label_sets is None):
-        here, there = "one label a text", "several"
+        here, there = "one label per text", "several"
         if found.label_sets is not None:
-            here, there = "several labels a text", "one"
+            here, there = "several labels per text", "one"
         raise DataError(
             f"'{file}' has {here}, and the training rows have {there}: write the labels of both in"
             " the same form"
@@ -257,7 +257,7 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
         return float((n_kept - limit * n_all[: len(n_kept)] / len(table)).max())
 
     kept = sample(group.codes, group.names)
-    what = "whole groups" if table.groups is not None else "copies together"
+    what = "whole groups" if table.groups is not None else "duplicates together"
     singly = sample(np.arange(len(table)), table.bodies)
     too_few = len(np.unique(group.codes[kept])) < min(_FEW_GROUPS, limit, len(group.names))
     if (
@@ -266,11 +266,11 @@ def limit_rows(table: Table, limit: int | None, seed: int) -> Table:
         or n_strata(kept) < min(limit, len(strata.names))
         or off(kept) > off(singly) + _OUT_OF_PROPORTION * limit
     ):
-        kept, what = singly, "single rows, its groups being too large"
-    reason = f"beyond the limit of {limit:,}: it keeps {what}, sampled with seed {seed}"
+        kept, what = singly, "single rows, because the groups are too large"
+    reason = f"over the limit of {limit:,}: sampled {what}, with seed {seed}"
     chosen = table.select(np.flatnonzero(kept))
     if set(chosen.parts or ()) != set(table.parts or ()):
-        raise DataError(f"the limit of {limit:,} rows is too low to keep some of every part")
+        raise DataError(f"the limit of {limit:,} rows is too low to keep rows of every part")
     warnings = table.reading.warnings
     if n_strata(kept) < len(strata.names):
         warnings = [*warnings, f"the limit of {limit:,} rows is too low to keep every label"]
@@ -289,7 +289,7 @@ def _checked_limit(limit: int | None) -> int | None:
     except TypeError:
         number = 0
     if number is not None and number < 1:
-        raise DataError(f"the limit is {limit!r}: keep at least 1 row, as a whole number")
+        raise DataError(f"the limit is {limit!r}; it must be a whole number of at least 1")
     return number
 
 

@@ -63,7 +63,9 @@ def resolve_settings(
     refuse_unread(overrides, (*families, "transformer") if taught else families)
     for setting in overrides:
         if setting.startswith("teacher.") and setting != "teacher.models" and not taught:
-            raise SettingsError(f"{setting} has no effect without a teacher: give one by --teacher")
+            raise SettingsError(
+                f"{setting} has no effect without a teacher: give one with --teacher"
+            )
     _check_vectors(families, vectors, taught=taught)
     _check_candidates(settings, overrides)
     _refuse_idle(settings, overrides, vectors=vectors is not None)
@@ -241,7 +243,7 @@ def with_options(settings: Mapping[str, object] | None, **options: object) -> di
     for name in given:
         if name in singly:
             raise SettingsError(
-                f"{name} is set twice, as a setting and by an option of its own: leave one out"
+                f"{name} is set twice, as a setting and by its own option: leave one out"
             )
     return {**singly, **given}
 
@@ -285,7 +287,9 @@ def check_folds(
     if n_folds is None:
         return
     if settings.split == "random":
-        raise SettingsError("--folds keeps groups and copies together; leave out --split random")
+        raise SettingsError(
+            "--folds keeps groups and duplicates together; leave out --split random"
+        )
     if max_minutes is not None:
         raise SettingsError("--folds trains a model for each fold; leave out --max-minutes")
 
@@ -309,7 +313,9 @@ def check_n_folds(n_folds: int | None, *, parts_given: bool) -> None:
 def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taught: bool) -> None:
     """Refuse word vectors that no family reads, and their lack where no teacher gives some."""
     if vectors is not None and all(FAMILIES[family].vectors == "none" for family in families):
-        raise SettingsError(f"--vectors {vectors} has no effect: {_models(families)} read none")
+        raise SettingsError(
+            f"--vectors {vectors} has no effect: {_models(families)} do not use word vectors"
+        )
     needing = [
         family
         for family in families
@@ -318,8 +324,8 @@ def _check_vectors(families: Sequence[str], vectors: str | Path | None, *, taugh
     ]
     if vectors is None and needing:
         raise SettingsError(
-            f"{_models(needing)} average word vectors, and there are none: give some by --vectors;"
-            " 'wordgate vectors distill' makes some for your vocabulary"
+            f"{_models(needing)} average word vectors, and there are none: give some with"
+            " --vectors; 'wordgate vectors distill' creates them for your vocabulary"
         )
 
 

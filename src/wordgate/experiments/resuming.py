@@ -77,7 +77,7 @@ def checkpoint_config(
             f" families {resumable} have checkpoints"
         )
     if resume and out is None:
-        raise SettingsError("name the training to resume by its folder, `out`")
+        raise SettingsError("give the folder of the training to resume as `out`")
     if out is None or not FAMILIES[family].can_resume:
         return None
     file, folders = checkpoint_path(out), {"baseline": baseline_path(out)}
@@ -141,8 +141,8 @@ def check_place(kept: Path, what: str, *, folder: bool) -> None:
     kind = "folder" if folder else "file"
     if kept.exists() and not (kept.is_dir() if folder else kept.is_file()):
         raise BundleError(
-            f"{kept} is no {kind}, and a {what} is kept in a {kind} of that name; move it away, or"
-            " choose another --out"
+            f"{kept} is not a {kind}, but a {what} is kept in a {kind} of that name; move it away,"
+            " or choose another --out"
         )
 
 
@@ -161,7 +161,7 @@ def check_resume(out: Path, kept: Path, what: str, *, resume: bool, overwrite: b
             it should be resumed; or its result is there, too.
     """
     if resume and not kept.exists():
-        raise BundleError(f"there is no {kept} to resume from; leave --resume out to begin")
+        raise BundleError(f"there is no {kept} to resume from; leave out --resume to start")
     if kept.exists() and not resume and not overwrite:
         raise BundleError(
             f"a {what} into {out} was interrupted and left {kept}: continue it with --resume, or"
@@ -289,8 +289,8 @@ def check_folder_is_own(folder: Path) -> None:
     others = sorted(file.name for file in seen if not _is_result(file))
     if others:
         raise BundleError(
-            f"{folder} holds '{others[0]}', which no comparison has written; move that away, or"
-            " choose another --out"
+            f"{folder} contains '{others[0]}', which is not part of a comparison; move that away,"
+            " or choose another --out"
         )
 
 
@@ -398,7 +398,7 @@ class TeacherCache:
             return {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
         arrays = {name: np.array(array) for name, array in found[1].items()}
         if {name: array.shape for name, array in arrays.items()} != dict(shapes):
-            raise damaged(self.path / _ANSWERS, "it has answers about other texts")
+            raise damaged(self.path / _ANSWERS, "it has predictions for other texts")
         return arrays
 
     def keep_answers(

@@ -184,7 +184,7 @@ def _fold_result(
     of = "" if n_folds == 1 else f", fold {number + 1} of {n_folds}"
     config.context.progress.begin(f"{family}, {scheme.kind} split{of}")
     if of_teacher is not None:
-        config.context.progress.say("Fine-tuned before, as the teacher of the taught LSTM.")
+        config.context.progress.say("Already fine-tuned, as the teacher of the taught LSTM.")
         return of_teacher
     calibrated, taught = fit_model(
         family_of(family),

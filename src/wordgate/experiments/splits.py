@@ -170,8 +170,8 @@ def _check_labels(labels: tuple[str, ...], train: Dataset, others: Sequence[Data
     *_, test = others
     if test.multilabel and not test.targets.any():
         raise DataError(
-            f"none of the {len(test):,} test rows has a label, so F1 is undefined there: take other"
-            " rows for the test"
+            f"none of the {len(test):,} test rows has a label, so F1 is undefined there: use other"
+            " test rows"
         )
     learned = label_counts(train.targets, len(labels)) > 0
     missing = [label for label, known in zip(labels, learned.tolist(), strict=True) if not known]
@@ -181,8 +181,8 @@ def _check_labels(labels: tuple[str, ...], train: Dataset, others: Sequence[Data
             label_counts(part.targets, len(labels))[learned].any() for part in others
         )
         raise DataError(
-            f"no training row has the label '{missing[0]}', which stands in validation or test"
-            f"{f'{hint} Else' if hint else ';'} give it training rows"
+            f"no training row has the label '{missing[0]}', which occurs in validation or"
+            f" test{f'{hint} Else' if hint else ';'} give it training rows"
             f"{_or_leave_out(missing, labels) if keeps_rows else ''}"
         )
 
@@ -241,5 +241,5 @@ def _check_folds(
         if len(np.unique(numbers[there])) == 1:
             raise DataError(
                 f"all rows of label '{label}' are in one fold, so the model that is tested there"
-                f" can't learn it; give it more groups{_or_leave_out([label], labels)}"
+                f" cannot learn it; give it more groups{_or_leave_out([label], labels)}"
             )

@@ -75,9 +75,7 @@ class TeacherConfig:
         if not files:
             return self
         found = read_unlabelled(files, table, progress, encoding=encoding)
-        progress.say(
-            f"texts without labels: {len(found):,}, duplicates and labelled texts left out"
-        )
+        progress.say(f"texts without labels: {len(found):,}, duplicates and labeled texts left out")
         return replace(self, unlabelled=found)
 
     def unlabelled_digest(self) -> str:
@@ -138,13 +136,13 @@ class DistillationResult:
         if self.n_unlabelled or self.n_left_out:
             parts.append(f"{self.n_unlabelled:,} without labels")
         if self.n_left_out:
-            parts[-1] += f" ({self.n_left_out:,} left out, which copy rows held out)"
+            parts[-1] += f" ({self.n_left_out:,} duplicates of validation or test rows left out)"
         parts.append(f"{self.n_variations:,} variations")
         n_late = len(self.asked) - int(self.asked.sum())
         late = f"; there was no time for {n_late:,} more" if n_late else ""
         return (
-            f"The teacher {self.teacher} labelled {', '.join(parts)} in {self.seconds:.0f} s, its"
-            f" own training included{late}."
+            f"The teacher {self.teacher} labeled {', '.join(parts)} in {self.seconds:.0f} s,"
+            f" including its own training{late}."
         )
 
 
@@ -302,6 +300,6 @@ def _opened(
         if not folder.path.exists() or interrupt.args:  # a message says already what is kept
             raise
         raise KeyboardInterrupt(
-            f"what the teacher has taught so far is kept in {folder.path}; the same command with"
-            " --resume goes on from there"
+            f"the teacher's predictions so far are kept in {folder.path}; run the same command with"
+            " --resume to continue"
         ) from None

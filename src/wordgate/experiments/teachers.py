@@ -149,14 +149,14 @@ class SavedModel:
                 ("several labels", "one") if self.multilabel else ("one label", "several")
             )
             raise SettingsError(
-                f"the teacher '{self.name}' gives a text {own}, and in the data a text has"
-                f" {of_data}: a teacher must do as the data does"
+                f"the teacher '{self.name}' assigns {own} to a text, but a text of the data has"
+                f" {of_data}: a teacher must match the data"
             )
         known, _ = match_labels(self.labels, labels)
         if sorted(labels) != sorted(known):
             raise SettingsError(
-                f"the teacher '{self.name}' knows the labels {_listed(self.labels)}, and the data"
-                f" has {_listed(labels)}: a teacher must know the same"
+                f"the teacher '{self.name}' has the labels {_listed(self.labels)}, and the data has"
+                f" {_listed(labels)}: they must be the same"
             )
         columns = tuple(known.index(label) for label in labels)
         return ModelTeacher(self.name, self.model, self.temperature, columns, multilabel)
@@ -180,11 +180,11 @@ class SavedModel:
         if not exact.any() and near.sum() <= FALSE_ALARMS * len(near):
             return
         raise SettingsError(
-            f"the teacher '{self.name}' was trained on rows that test the student:"
-            f" {int(exact.sum()):,} of {len(exact):,} test rows are among its own word for word,"
-            f" {int(near.sum()):,} with near copies; what it taught could not be judged on them."
-            " Give a teacher that was trained on the same split (the same data, options and"
-            " --seed), or one to fine-tune, such as minilm"
+            f"the teacher '{self.name}' was trained on test rows of the student:"
+            f" {int(exact.sum()):,} of {len(exact):,} test rows are exact duplicates of its"
+            f" training rows, {int(near.sum()):,} near duplicates, so the student cannot be"
+            " evaluated on them. Give a teacher that was trained on the same split (the same data,"
+            " options and --seed), or one to fine-tune, such as minilm"
         )
 
 
@@ -221,7 +221,7 @@ def fit_teachers(
         columns = tuple(range(data.n_classes))
         kept = folder.teacher(number)
         if kept is not None:
-            context.progress.say(f"The teacher {name}, as it was fine-tuned before.")
+            context.progress.say(f"The teacher {name}, already fine-tuned.")
             found.append(ModelTeacher(name, *kept, columns, data.multilabel))
             continue
         now = time.monotonic()
@@ -350,7 +350,7 @@ def make_augmenter(
     words = [word for word, n in counts.items() if n > 1 and any(map(str.isalpha, word))]
     found = vectors.lookup(words, settings.vectors.spelling, progress)
     known = [word for word, is_known in zip(words, found.known.tolist(), strict=True) if is_known]
-    with stage(progress, f"Finding the nearest of {len(known):,} words"):
+    with stage(progress, f"Finding the nearest neighbors of {len(known):,} words"):
         nearest = nearest_words(known, found.vectors[found.known], NEIGHBOURS)
     return Augmenter(tokenizer, nearest)
 

@@ -1,4 +1,4 @@
-"""From labelled texts to an evaluated model in a folder."""
+"""From labeled texts to an evaluated model in a folder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -88,9 +88,9 @@ class Training:
 
     Attributes:
         predictor: The model, ready to use.
-        metrics: Its scores on the test rows, as `metrics.json` has it.
-        bundle: All that is kept of it.
-        remarks: What a user should know about this run.
+        metrics: Its scores on the test rows, as in `metrics.json`.
+        bundle: The content of the model folder.
+        remarks: Remarks about this run.
     """
 
     predictor: Predictor
@@ -109,7 +109,7 @@ class Training:
         """Write the bundle.
 
         Raises:
-            BundleError: There is something at `path` that may not be replaced.
+            BundleError: `path` exists and may not be replaced.
         """
         write_bundle(self.bundle, path, overwrite=overwrite)
 
@@ -142,49 +142,49 @@ def train(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Training:
-    """Train a classifier, evaluate it on rows it has not seen, and save it.
+    """Train a classifier, evaluate it on unseen rows, and save it.
 
     Args:
         data: The path of a CSV, TSV, JSONL or Parquet file, the name of a data set, or a pandas
             or polars frame.
-        out: The folder to write the bundle to; None keeps it in memory.
-        overwrite: Replace an existing bundle, and start over if a training into it was interrupted.
-        resume: Continue the training into `out` that was interrupted.
+        out: The folder to write the model to; None keeps it in memory.
+        overwrite: Replace an existing model, and restart an interrupted training.
+        resume: Continue an interrupted training into `out`.
         model: The family: ``count``, ``logreg``, ``mlp``, ``lstm`` or ``transformer``.
-        recipe: The recipe's name, or the path of a ``.toml`` file like the recipes'; None for
+        recipe: The name of a recipe, or the path of a ``.toml`` file; None for
             ``taught`` with a teacher, else ``default``.
-        settings: Single settings that beat the recipe's.
+        settings: Values of single settings, which override the recipe.
         vectors: A file of pretrained word vectors, or the name of a public one.
-        teacher: What teaches an LSTM or MLP: a transformer to fine-tune first (a folder,
+        teacher: The teacher of an LSTM or MLP: a transformer to fine-tune first (a folder,
             ``minilm``, or ``OWNER/NAME``), the folder of a saved model, or a list of several.
         unlabelled: A file of texts without labels, or several, for the teacher to label.
-        teaching_minutes: How long fitting the teacher and labelling may take; None for no limit.
-        split: ``grouped`` or ``random``; else what the recipe says.
-        test_size: The share of rows for test; else what the recipe says.
-        valid: A file of the same columns for validation.
-        test: A file of the same columns for test.
-        split_column: A column that says ``train``, ``valid`` or ``test``.
+        teaching_minutes: Time limit for fine-tuning the teacher and labeling; None for no limit.
+        split: ``grouped`` or ``random``; None for the value of the recipe.
+        test_size: The share of rows for the test set; None for the value of the recipe.
+        valid: A file with the same columns for validation.
+        test: A file with the same columns for testing.
+        split_column: A column that contains ``train``, ``valid`` or ``test``.
         weight: A column of numbers: how much each text counts in training. Scores count every text
             once.
-        folds: Cross-validate as well: assign all rows to so many folds of whole groups, and test a
-            model like the one kept on each fold. The model kept is that of the ordinary split.
+        folds: Also cross-validate: assign all rows to this number of folds of whole groups, and
+            test a model on each fold. The saved model is that of the single split.
         seed: Random seed of the split, the initial weights, the order of the texts, the dropout and
             the resampling.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Number of CPU threads; None for the environment variable WORDGATE_THREADS, else
             OMP_NUM_THREADS, else the number of available cores.
-        max_minutes: Time limit of all of it in minutes; the best epoch until then is kept. With
-            `resume`, 0 makes a model of the best epoch so far.
-        no_texts: Leave the texts of test rows out of the model's report.
-        progress: Where remarks go; to standard error if not given.
+        max_minutes: Time limit for the whole call in minutes; the best epoch up to then is kept.
+            With `resume`, 0 returns the model of the best epoch so far.
+        no_texts: Leave the texts of test rows out of the report.
+        progress: Shows progress; None for standard error.
         **reading: How to read the data: see `ReadingOptions`.
 
     Returns:
         The model and its scores.
 
     Raises:
-        WordgateError: Data, settings or destination can't be used; the message says what to do.
-        KeyboardInterrupt: The training was interrupted; its checkpoint stands beside `out`.
+        WordgateError: Data, settings or destination cannot be used; the message says what to do.
+        KeyboardInterrupt: The training was interrupted; its checkpoint is next to `out`.
     """
     clock = Clock(max_minutes=max_minutes, resumed=resume)
     n_threads = choose_threads(threads)
@@ -428,16 +428,16 @@ def _threshold_gain(
 def _analyse(
     tested: _Tested, by_folds: ModelOutput | None, prepared: PreparedRun, plan: Plan
 ) -> ErrorAnalysis | MultilabelAnalysis:
-    """Analyse the errors.
+    """Analyze the errors.
 
-    With one label a text, wrong labels are sought among all rows where folds predicted them, else
+    With one label per text, wrong labels are sought among all rows where folds predicted them, else
     among the test rows.
     """
     table, splits = prepared.table, prepared.splits
     suspected = None
     if by_folds is not None:
         suspected = predictions(table, splits.all_rows, np.arange(len(table)), by_folds)
-    with stage(plan.context.progress, "Analysing the errors"):
+    with stage(plan.context.progress, "Analyzing the errors"):
         return analyse(
             tested.scores,
             predictions(table, splits.test, splits.rows, tested.output),

@@ -136,8 +136,8 @@ class Graph:
         size += sum(len(text.encode()) for text in metadata.values())
         if size > LARGEST:
             raise SettingsError(
-                f"the model has {size / 1e9:.1f} GB of numbers, and an ONNX file in one piece holds"
-                " less than 2; --int8 takes a quarter"
+                f"the model has {size / 1e9:.1f} GB of weights, and a single ONNX file is limited"
+                " to 2 GB; --int8 needs a quarter"
             )
         self._add_outputs(logits, multilabel=multilabel)
         batch: Sequence[str | int] = ["batch", classes]
@@ -227,7 +227,7 @@ def balance_scales(network: Network) -> Network:
     In 8 bits one scale serves all of a vector and all vectors of a batch, so numbers that are small
     in every word would be lost. What a number is divided by, its weights are multiplied by: Xiao,
     Lin, Seznec, Wu, Demouth & Han (2023), "SmoothQuant". Of distilled vectors, whose numbers are
-    principal components, it takes 60 % off the error of the probabilities.
+    principal components, it takes 60% off the error of the probabilities.
     """
     largest = np.abs(network.embedding).max(axis=0, initial=0.0)
     spans = np.where(largest > 0, largest, 1.0).astype(np.float32)

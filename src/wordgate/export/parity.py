@@ -62,7 +62,7 @@ class Session:
                 str(file), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime knows no class of errors of its own
-            raise BundleError(f"ONNX Runtime can't read what was written: {error}") from error
+            raise BundleError(f"ONNX Runtime cannot read what was written: {error}") from error
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -87,7 +87,7 @@ class Session:
             fed = dict(zip(names, inputs, strict=True))
             (found,) = self._session.run(["probabilities"], fed)
         except Exception as error:  # onnxruntime knows no class of errors of its own
-            raise BundleError(f"ONNX Runtime can't run what was written: {error}") from error
+            raise BundleError(f"ONNX Runtime cannot run what was written: {error}") from error
         return np.asarray(found, np.float32)
 
 
@@ -156,8 +156,8 @@ def check_made_up(
         largest = _apart(expected[-1], found[-1]).max()
         if not int8 and largest > FLOAT32_TOLERANCE:
             raise BundleError(
-                f"not written: in a batch of {len(batch)}, a probability by ONNX Runtime is"
-                f" {largest:.2g} away from ours, and {FLOAT32_TOLERANCE:.0e} is allowed"
+                f"not written: in a batch of {len(batch)}, a probability from ONNX Runtime differs"
+                f" from the model's by {largest:.2g}; at most {FLOAT32_TOLERANCE:.0e} is allowed"
             )
     ours_all, found_all = np.concatenate(expected), np.concatenate(found)
     apart = _apart(ours_all, found_all)
@@ -168,13 +168,13 @@ def check_made_up(
         expected_loss=_expected_loss(ours_all, found_all, given),
     )
     for what, found_apart, allowed in (
-        ("probabilities are in the mean", agreement.mean, MEAN_TOLERANCE),
-        ("accuracy, if ours are true, is", agreement.expected_loss, ACCURACY_TOLERANCE),
+        ("the mean absolute difference of the probabilities is", agreement.mean, MEAN_TOLERANCE),
+        ("the expected loss of accuracy is", agreement.expected_loss, ACCURACY_TOLERANCE),
     ):
         if int8 and found_apart > allowed:
             raise BundleError(
-                f"not written: with int8, on made-up texts, {what} {found_apart:.2g} away from"
-                f" ours, and {allowed} is allowed; leave out --int8"
+                f"not written: with int8, on random texts, {what} {found_apart:.2g}; at most"
+                f" {allowed} is allowed; leave out --int8"
             )
     return agreement
 
@@ -211,8 +211,8 @@ def check_rows(
     rows = RowAccuracy(len(texts), right, exported)
     if abs(rows.exported - rows.ours) > max(1.0, ACCURACY_TOLERANCE * rows.n):
         raise BundleError(
-            f"not written: with int8 the accuracy on {rows.n:,} rows is"
-            f" {rows.exported / rows.n:.4f} instead of {rows.ours / rows.n:.4f}, and"
+            f"not written: with int8, the accuracy on {rows.n:,} rows is"
+            f" {rows.exported / rows.n:.4f} instead of {rows.ours / rows.n:.4f}; a difference of"
             f" {ACCURACY_TOLERANCE} is allowed; leave out --int8"
         )
     return rows
@@ -271,7 +271,7 @@ def _run(session: Session, inputs: Inputs, shape: tuple[int, ...]) -> Floats:
     found = session.probabilities(*inputs)
     if found.shape != shape:
         raise BundleError(
-            f"not written: ONNX Runtime gives {list(found.shape)} numbers where"
-            f" {list(shape)} belong"
+            f"not written: the output of ONNX Runtime has the shape {list(found.shape)}; it must be"
+            f" {list(shape)}"
         )
     return found

@@ -98,7 +98,7 @@ def _read_layer(entry: Any, number: int) -> Layer:
     nodes = entry.get("inbound_nodes")
     layer = Layer(kind, name, config, nodes if isinstance(nodes, list) else [])
     if kind not in _FIXED:
-        raise BundleError(f"{layer} is of a class that can't be imported; {READ}")
+        raise BundleError(f"{layer} is of a class that cannot be imported; {READ}")
     _check_fields(layer)
     return layer
 
@@ -136,7 +136,7 @@ def _check_fields(layer: Layer) -> None:
                 )
         elif value and field not in _HARMLESS and not field.endswith(_TRAINING_ONLY):
             raise BundleError(
-                f"{layer} has {shown(field, 60)}={brief(value)}, which can't be imported"
+                f"{layer} has {shown(field, 60)}={brief(value)}, which cannot be imported"
             )
 
 
@@ -241,7 +241,7 @@ def _mask_name(entry: Mapping[str, Any], first: str) -> str:
             "inbound_nodes": [{"args": [tensor, 0]}],
         } if _tensor(tensor) == first:
             return name
-    raise BundleError(f"the model computes a NotEqual that is no Embedding's mask; {READ}")
+    raise BundleError(f"the model computes a NotEqual that is not the mask of an Embedding; {READ}")
 
 
 def _end(fields: Mapping[str, Any], name: str) -> str:
@@ -266,7 +266,7 @@ def _source(layer: Layer, masks: set[str]) -> str:
         if option != "mask" or _tensor(value) not in masks:
             raise BundleError(
                 f"{layer} is called with {shown(option, 40)}={brief(value)},"
-                " which can't be imported"
+                " which cannot be imported"
             )
     return source
 

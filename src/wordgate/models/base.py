@@ -100,7 +100,7 @@ def check_arrays(arrays: Arrays, shapes: Mapping[str, Sequence[int]]) -> None:
         if array.shape != tuple(shape) or array.dtype != np.float32:
             raise BundleError(
                 f"the model's {name} is {array.dtype} {list(array.shape)}"
-                f" where float32 {list(shape)} belongs"
+                f"; it must be float32 {list(shape)}"
             )
     check_needed(arrays, shapes)
 

@@ -240,7 +240,7 @@ def with_kernel(model: Model, kernel: str) -> Model:
         return model
     if not isinstance(model, LSTMModel):
         raise SettingsError(
-            f"kernel '{kernel}' computes models of the family 'lstm', and this one is of"
+            f"kernel '{kernel}' is for models of the family 'lstm', and this one is of"
             f" '{model.family}'"
         )
     return replace(model, network=model.network.computed_by(kernel))

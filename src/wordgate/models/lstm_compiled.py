@@ -78,7 +78,7 @@ def layout_for(kernel: str) -> KernelLayout:
     if layout is None:
         raise SettingsError(
             "kernel 'numba-int8' needs a processor with the instruction vpdpbusd (AVX-512 VNNI or"
-            " AVX-VNNI), which this one lacks; take 'numba'"
+            " AVX-VNNI), which this one lacks; use 'numba'"
         )
     return layout
 

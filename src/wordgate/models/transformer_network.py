@@ -284,7 +284,9 @@ class TransformerNetwork:
         shapes = {name: tuple(w.shape) for name, w in network.modules.state_dict().items()}
         check_arrays(arrays, shapes)
         if type(pad_id) is not int or not 0 <= pad_id < network.vocab_size:
-            raise BundleError(f"the model's pad_id is {pad_id!r:.80}, which is no subword of it")
+            raise BundleError(
+                f"the model's pad_id is {pad_id!r:.80}, which is not one of its subwords"
+            )
         network = _built(config, n_classes, pad_id)
         # A copy: the arrays of a bundle may be read-only, and another model may share them.
         weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
@@ -373,4 +375,4 @@ def _built(config: Mapping[str, Any], n_classes: int, pad_id: int = 0) -> Transf
     except WordgateError:
         raise
     except Exception as error:  # what transformers and torch raise over values that make no sense
-        raise BundleError(f"the model's config can't be used: {error!s:.200}") from error
+        raise BundleError(f"the model's config cannot be used: {error!s:.200}") from error

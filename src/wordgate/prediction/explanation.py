@@ -174,10 +174,10 @@ class LabelExplanation(Explanation):
 
     def verdict(self) -> str:
         """Say whether the explained label is given, and why."""
-        given = "given" if self.label in self.labels else "not given"
+        given = "predicted" if self.label in self.labels else "not predicted"
         return (
-            f"Explained: {self.label}, which is {given}; its probability is {self.probability:.3f},"
-            f" its threshold {self.threshold:.3g}."
+            f"Explained label: {self.label}, which is {given}; its probability is"
+            f" {self.probability:.3f}, its threshold {self.threshold:.3g}."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -345,7 +345,7 @@ def explain(
     """Explain the prediction of a model for a text.
 
     Args:
-        model: Of any family, of one label a text.
+        model: Of any family, of one label per text.
         labels: What its columns mean.
         temperature: What its log-probabilities are divided by.
         text: Without lone surrogates.
@@ -365,7 +365,7 @@ def explain_label(
     """Explain why a text is given one of several labels, or why not.
 
     Args:
-        model: Of any family, of several labels a text.
+        model: Of any family, of several labels per text.
         rule: Its labels and thresholds.
         temperature: What its log-odds are divided by.
         text: Without lone surrogates.

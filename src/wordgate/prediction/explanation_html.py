@@ -60,7 +60,7 @@ def _labels(explanation: LabelExplanation) -> Markup:
         for shares in explanation.given_and_others()
     )
     shown = element("b", " · ".join(given) or "no label")
-    not_given = f" (not given: {', '.join(others)})" if others else ""
+    not_given = f" (not predicted: {', '.join(others)})" if others else ""
     lines = (element("p", shown, not_given, style=_CLOSE),
              element("p", plain(explanation.verdict()), style=_CLOSE))  # fmt: skip
     return Markup().join(lines)

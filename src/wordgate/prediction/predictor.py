@@ -56,12 +56,12 @@ class Predictor:
 
     @property
     def multilabel(self) -> bool:
-        """Whether a text may have any number of labels; else it has one."""
+        """Whether a text can have any number of labels; otherwise it has one."""
         return self.config.multilabel
 
     @property
     def thresholds(self) -> dict[str, float] | None:
-        """The probability of each label from which on it is given; None for the most probable."""
+        """Minimum probability of each label to be predicted; None for the most probable label."""
         return DecisionRule.of(self.config).thresholds_by_label()
 
     @property

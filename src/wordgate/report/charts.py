@@ -56,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95 % interval; any of them may be undefined."""
+    """A value with its 95% interval; any of them may be undefined."""
 
     value: float | None
     low: float | None = None
@@ -374,4 +374,4 @@ def _cell(count: int, part: float, *, brief: bool) -> Markup:
     share = f"{100 * part:.0f}"
     if brief:
         return element("td", share, style=shade, title=f"{count:,} rows")
-    return element("td", f"{count:,}", element("small", f"{share} %"), style=shade)
+    return element("td", f"{count:,}", element("small", f"{share}%"), style=shade)

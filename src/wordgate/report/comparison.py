@@ -35,7 +35,7 @@ COSTS = ("train s", "texts/s", "MB")
 _TITLES = {
     "grouped": "Grouped split: groups never seen in training",
     "random": "Random split",
-    "given": "The test rows given",
+    "given": "The given test rows",
 }
 _SHOWN = (0, 1, 2, 4, 5, 6)  # columns of `_header` in a page's tables
 
@@ -241,15 +241,15 @@ def _main_figure(comparison: Comparison) -> Figure:
     ]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
-        f"{title} with 95 % intervals",
+        f"{title} with 95% intervals",
         dot_plot(
             rows,
             list(_tones(comparison).items()),
             x=axis(score, ends or [0, 1], form="{:.2f}".format),
             label=f"{title} of each family: {named}.",
         ),
-        PageTable(("", score, "95 %", "macro F1", "95 %"), table),
-        f"{_MEANINGS[score]}, with 95 % confidence intervals (groups are resampled).",
+        PageTable(("", score, "95%", "macro F1", "95%"), table),
+        f"{_MEANINGS[score]}, with 95% confidence intervals (groups are resampled).",
     )
 
 
@@ -283,7 +283,7 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
             form="{:+.1f}".format,
             zero=True,
         ),
-        PageTable(("", "points", "95 %", "p"), table),
+        PageTable(("", "points", "95%", "p"), table),
         "To the next simpler family, paired by group; not significant if the interval contains 0.",
     )
 
@@ -338,7 +338,7 @@ def _use(
     where = {
         "grouped": "on unseen groups",
         "random": "on a random split",
-        "given": "on the test rows given",
+        "given": "on the given test rows",
     }[chosen.kind]
     score, value, _ = chosen.scores.main
     worth = f"{format_share(value)} {score} {where}"
@@ -387,8 +387,8 @@ def _memory(at_random: ModelResult, grouped: ModelResult) -> str:
         return "Random and grouped splits agree, so memorization has hardly any effect here."
     if gap > 0 and _is_beyond_chance(at_random, grouped):
         return (
-            f"Don't trust the random split: the {gap:.0f} points that {at_random.family} gains"
-            " there come from memorized duplicates, which new texts don't have."
+            f"Do not trust the random split: the {gap:.0f} points that {at_random.family} gains"
+            " there come from memorized duplicates, which new texts do not have."
         )
     return (
         f"Trust the grouped split: random and grouped differ by {abs(gap):.0f} points for"

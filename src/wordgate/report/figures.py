@@ -1,6 +1,6 @@
 """Figures of the reports on models: labels, calibration, text length and unseen words, epochs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from markupsafe import Markup
@@ -13,6 +13,8 @@ from wordgate.report.page import Figure, PageTable
 from wordgate.report.text import format_interval, format_share
 
 MOST_BARS = 30
+FEWEST_ROWS = 10
+"""Bins of fewer rows are not drawn; the table of the figure has them."""
 MANY_LABELS = 10
 """With more labels, the matrix and the bars take the whole width."""
 
@@ -39,8 +41,8 @@ def label_figures(
         ]
         for score, found in scores
     ]
-    header = ("label", "precision", "95 %", "recall", "95 %", "F1", "95 %", "rows")
-    note = "Harmonic mean of precision and recall; with 95 % intervals (groups are resampled)."
+    header = ("label", "precision", "95%", "recall", "95%", "F1", "95%", "rows")
+    note = "Harmonic mean of precision and recall; with 95% intervals (groups are resampled)."
     if len(bars) < len(scores):
         note += f" Only the {len(bars)} of {len(scores)} labels with the lowest F1 are shown."
     middle = len(bars) if len(bars) <= MANY_LABELS else (len(bars) + 1) // 2
@@ -53,7 +55,7 @@ def label_figures(
 
 
 def _label_chart(title: str, bars: Sequence[ChartBar]) -> Markup:
-    scale = shares("F1, with 95 % interval")
+    scale = shares("F1, with 95% interval")
     return bar_chart(bars, x=scale, label=f"{title}: {_list(bars)}")
 
 
@@ -75,7 +77,7 @@ def reliability_figure(
     lines = [Line("perfect", [(0, 0), (1, 1)], "quiet")]
     rows, last = [], calibrations[-1][1]
     for name, found in calibrations:
-        points = [(one.confidence, one.accuracy) for one in found.bins]
+        points = [(one.confidence, one.accuracy) for one in found.bins if one.n >= FEWEST_ROWS]
         lines.append(Line(name, points, "one" if found is last else "two", marks=True))
         for one in found.bins:
             edges, shares_of = f"{one.low:.2f} to {one.high:.2f}", (one.confidence, one.accuracy)
@@ -89,7 +91,8 @@ def reliability_figure(
             label=f"Reliability; expected calibration error {last.ece:.3f}.",
         ),
         PageTable(("", "probability", "mean", y, "rows"), rows),
-        "Below the diagonal the model is overconfident, above it underconfident.",
+        "Below the diagonal the model is overconfident, above it underconfident."
+        + _left_out(one.n for _, found in calibrations for one in found.bins),
     )
 
 
@@ -109,6 +112,7 @@ def _slice_figure(title: str, what: str, slices: Sequence[Slice], score: str, no
     bars = [
         ChartBar(one.name, Estimate.of(one.score, one.interval), f"{one.n:,} rows")
         for one in slices
+        if one.n >= FEWEST_ROWS
     ]
     rows = [
         [one.name, format_share(one.score), format_interval(one.interval), f"{one.n:,}"]
@@ -116,10 +120,16 @@ def _slice_figure(title: str, what: str, slices: Sequence[Slice], score: str, no
     ]
     return Figure(
         title,
-        bar_chart(bars, x=shares(f"{score}, with 95 % interval"), label=f"{title}: {_list(bars)}"),
-        PageTable((what, score, "95 % interval", "rows"), rows),
-        note,
+        bar_chart(bars, x=shares(f"{score}, with 95% interval"), label=f"{title}: {_list(bars)}"),
+        PageTable((what, score, "95% interval", "rows"), rows),
+        note + _left_out(one.n for one in slices),
     )
+
+
+def _left_out(sizes: Iterable[int]) -> str:
+    """Write that bins are too small to be drawn, if some are."""
+    few = any(size < FEWEST_ROWS for size in sizes)
+    return f" Bins with fewer than {FEWEST_ROWS} rows are only in the table." if few else ""
 
 
 def epoch_figure(history: Sequence[Epoch], best: int, what: str) -> Figure:

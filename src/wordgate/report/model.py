@@ -71,7 +71,8 @@ def model_page(
     is_loud = leak.startswith("LEAK")
     return render(
         "model.html.j2",
-        title=f"{family_name(config.family)} on {source_name(str(config.data.get('source')))}",
+        title=f"{family_name(config.family)} model on"
+        f" {source_name(str(config.data.get('source')))}",
         verdict=verdict(config.family, metrics),
         outcome=proven or "",
         badge={"better": "Better", "worse": "Worse"}.get(proven or "", "No significant gain"),
@@ -132,7 +133,7 @@ def _main_figure(family: str, metrics: AnyMetrics) -> Figure:
 
 
 def _interval(interval: Interval) -> str:
-    return "no interval" if interval.low is None else f"95 %: {format_interval(interval)}"
+    return "no interval" if interval.low is None else f"95%: {format_interval(interval)}"
 
 
 def _scores_table(family: str, metrics: AnyMetrics) -> PageTable:
@@ -282,7 +283,7 @@ def _coverage_figure(points: Sequence[CoveragePoint]) -> Figure:
             [Line("coverage", answered, "two"), Line("accuracy", accuracy, "one")],
             x=shares("threshold of --abstain-below"),
             y=shares("share"),
-            label="Coverage, and accuracy of the labelled texts, by threshold.",
+            label="Coverage, and accuracy of the labeled texts, by threshold.",
         ),
         PageTable(("threshold", "coverage", "accuracy", "rows"), rows),
         "Texts whose label is less probable than the threshold get no label.",

@@ -14,7 +14,7 @@ from wordgate.families import FAMILIES
 from wordgate.runtime.display import one_line
 
 UNDEFINED = "–"
-THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95 % interval")
+THRESHOLD_HEADER = ("label", "threshold", "F1", "F1 at 0.5", "points", "95% interval")
 MOST_PAIRS = 10
 """Pairs of labels that are listed in a terminal."""
 NOTABLE_COPIES = 0.1
@@ -33,7 +33,7 @@ def format_interval(interval: Interval) -> str:
 
 def score_header(main: str) -> tuple[str, ...]:
     """Name what `score_cells` writes, by the name of the score that models are compared by."""
-    return (main, "95 % interval", "macro F1", "95 % interval")
+    return (main, "95% interval", "macro F1", "95% interval")
 
 
 def score_cells(scores: AnyScores) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ def format_evidence(difference: PairedDifference) -> str:
     """Write what makes a difference believable: its interval and its p-value."""
     interval = "no interval"
     if difference.low is not None:
-        interval = f"95 % interval {format_points_interval(difference)}"
+        interval = f"95% interval {format_points_interval(difference)}"
     if difference.p_value is None:
         return interval
     return f"{interval}, {format_p_value(difference.p_value)}"
@@ -92,7 +92,7 @@ def headline(family: str, metrics: AnyMetrics) -> str:
     """
     name, value, interval = metrics.main
     cells = [
-        f"{name[0].upper()}{name[1:]} on {metrics.n:,} test rows, 95 % interval\n"
+        f"{name[0].upper()}{name[1:]} on {metrics.n:,} test rows, 95% interval\n"
         f"  this model ({family_name(family)}) {format_share(value)}"
         f" ({format_interval(interval)})"
     ]
@@ -224,7 +224,7 @@ def multilabel_report(scores: MultilabelScores) -> str:
         *(_average_lines(scores.per_class, support, first) if support else ()),
         *_undefined(scores),
         "",
-        f"all labels of a text correct {format_share(scores.accuracy)},"
+        f"all labels correct {format_share(scores.accuracy)},"
         f" label ranking average precision {format_share(scores.label_ranking_average_precision)},"
         f" Hamming loss {scores.hamming_loss:.3f}",
     ]
@@ -288,7 +288,7 @@ def scores_beside_baselines(family: str, metrics: AnyMetrics) -> str:
     for name, one in rows:
         cells = [format_share(getattr(one, column)) for column in columns.values()]
         lines.append(f"{name:<34}" + "".join(f"{cell:>10}" for cell in cells))
-    lines[0] += f"   95 % interval of {metrics.main.name}"
+    lines[0] += f"   95% interval of {metrics.main.name}"
     lines[-1] += f"   {format_interval(metrics.main.interval)}"
     return "\n".join(lines)
 

@@ -78,8 +78,8 @@ def torch_threads(torch: ModuleType, threads: int | None) -> Iterator[int]:
     if chosen > 1 and _was_forked:
         if threads is not None:
             raise SettingsError(
-                f"threads is {threads}, and torch computes in one alone in a process that was"
-                " forked from one that has used it: give threads=1, or begin processes by"
+                f"threads is {threads}, but torch can use only one in a process that was forked"
+                " from one that has used it: give threads=1, or start processes with"
                 " multiprocessing.get_context('spawn')"
             )
         chosen = before = 1

@@ -28,7 +28,7 @@ from wordgate.tables.source import STANDARD
 
 _ROWS, _STATE, _BEGUN = "rows", "state.safetensors", "begun"
 _OLDER_STATE = "note.json"  # which said so in layouts before the fifth
-# A state that took t seconds is followed by the next after fifty times t: a cost of 2 %.
+# A state that took t seconds is followed by the next after fifty times t: a cost of 2%.
 _SHARE = 50.0
 _FIRST_ERRORS = 5
 _MOST_SHOWN = 1000  # characters of each
@@ -138,14 +138,14 @@ class PartialOutput:
         self._check_place(source)
         if not overwrite and not self.exists() and self._older_state.exists():
             raise BundleError(
-                f"{self.folder} keeps a scoring in an older layout ({_OLDER_STATE}), with which"
-                " this wordgate can't go on: finish it with the wordgate that began it, move the"
-                " folder away, or start over with --overwrite"
+                f"{self.folder} contains an interrupted run in an older layout ({_OLDER_STATE}),"
+                " which this version of wordgate cannot continue: finish it with the version that"
+                " started it, move the folder away, or start over with --overwrite"
             )
         if self.exists():
             if not resume and not overwrite:
                 raise BundleError(
-                    f"a scoring into {self.out} was interrupted and left {self.folder}: continue"
+                    f"scoring into {self.out} was interrupted and left {self.folder}: continue"
                     " it with --resume, or start over with --overwrite"
                 )
             return False
@@ -160,7 +160,7 @@ class PartialOutput:
         for file in (Path(source).expanduser(), bundle_file):
             if file.exists() and file.stat().st_mtime_ns > self.out.stat().st_mtime_ns:
                 raise BundleError(
-                    f"{self.out} is whole, and older than {file}: score anew with --overwrite"
+                    f"{self.out} is complete, and older than {file}: score again with --overwrite"
                 )
         return True
 
@@ -171,9 +171,7 @@ class PartialOutput:
         if out.is_dir():
             raise BundleError(f"{out} is a folder: name a file")
         if self.folder.is_symlink():
-            raise BundleError(
-                f"{self.folder}, where the work is to be kept, is a link: take it away"
-            )
+            raise BundleError(f"{self.folder}, the working folder, is a link: remove it")
         with suppress(OSError):  # there is no result yet, or no input
             if out.samefile(source):
                 raise SettingsError(f"{out} is the input: write the result to another file")
@@ -309,7 +307,7 @@ class PartialOutput:
             if file.is_symlink():
                 raise damaged(self.folder, f"{file.name} is a link")
         if not self.state.is_file():  # a pipe would be waited for
-            raise damaged(self.folder, f"{_STATE} is no file")
+            raise damaged(self.folder, f"{_STATE} is not a file")
         content, _ = read_resumable(self.state)
         try:
             return _checked_state(content), fingerprint.check(content, "scoring", self.folder)
@@ -328,7 +326,7 @@ def destination(out: str) -> Path:
     """
     path = Path(out).expanduser()
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise BundleError(f"{path} is not a file; name one, or - for standard output")
+        raise BundleError(f"{path} is not a file; give one, or - for standard output")
     return resolve_link(path)
 
 
@@ -339,12 +337,12 @@ def check_effect(source: str, out: str, *, resume: bool, overwrite: bool) -> Non
         SettingsError: There are such.
     """
     if resume and overwrite:
-        raise SettingsError("--resume goes on and --overwrite begins anew: give one of them")
+        raise SettingsError("--resume continues and --overwrite starts over: give one of them")
     if out == STANDARD and (resume or overwrite):
         name = "--resume" if resume else "--overwrite"
         raise SettingsError(f"{name} has no effect on standard output: name a file")
     if resume and source == STANDARD:
-        raise SettingsError("--resume has no effect on standard input, which comes only once")
+        raise SettingsError("--resume has no effect on standard input, which can be read only once")
 
 
 def _checked_state(content: Mapping[str, Any]) -> ScoringState:
@@ -361,4 +359,4 @@ def _no_link(path: str, flags: int) -> int:
 
 
 def _unwritten(path: Path, error: OSError) -> BundleError:
-    return BundleError(f"{path} can't be written: {error.strerror or error}")
+    return BundleError(f"{path} cannot be written: {error.strerror or error}")

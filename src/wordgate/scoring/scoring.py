@@ -118,9 +118,9 @@ def score(
     probability of each label, and an error. A row that cannot be read, or has no text, gets an
     error and no label. If it cannot be parsed, the error contains the row as it was.
 
-    With several labels a text the labels stand in place of the label and its probability, the most
-    probable first: a list in JSON Lines and Parquet; in CSV and TSV joined by what stood between
-    them in the data of the training, or a semicolon.
+    With several labels per text, a column `labels` replaces the label and its probability, most
+    probable first: a list in JSON Lines and Parquet; in CSV and TSV, joined by the separator of the
+    training data, or a semicolon.
 
     Args:
         bundle: The folder of the model.
@@ -183,7 +183,7 @@ def score(
         opened = open_input(source, config, options, form)
         form = form or opened.table.reader.form
         if form == "parquet" and kept is None:
-            raise DataError("Parquet can't be written to standard output: name a file")
+            raise DataError("Parquet cannot be written to standard output: name a file")
         separator = _separator(config, form)
         added = opened.added(config, form)
         writer = make_writer(
@@ -212,10 +212,11 @@ def score(
             fingerprint = RunFingerprint(decides, _environment(predictor, kernel))
         for name in predictor.changed_files:
             progress.say(
-                f"warning: {bundle}/{name} was changed or lost; predictions don't depend on it"
+                f"warning: {bundle}/{name} was changed or is missing; predictions do not depend on"
+                " it"
             )
         if resume and fingerprint is None:
-            raise SettingsError(f"--resume has no effect on {source}, which comes only once")
+            raise SettingsError(f"--resume has no effect on {source}, which can be read only once")
         for line in (*opened.lines, _added_line(opened, added)):
             progress.say(line)
         work = _Work(predictor, opened, writer, added, rule, fingerprint)
@@ -233,9 +234,8 @@ def _form_by_name(out: str, source: str) -> str | None:
     form, ending = format_of(out), _ending(out)
     if form is None and ending not in (_ending(source), *_OF_NO_FORMAT):
         raise SettingsError(
-            f"'{out}' ends in {ending}, and what can be written is"
-            f" {', '.join(f'.{one}' for one in FORMATS)}, gzipped or not: name OUT so, or give the"
-            " format by --to"
+            f"'{out}' ends in {ending}; the formats are {', '.join(f'.{one}' for one in FORMATS)},"
+            " gzipped or not: use such a name, or give the format with --to"
         )
     return form
 
@@ -250,9 +250,9 @@ def _separator(config: Config, form: str) -> str | None:
     for label in config.labels:
         if separator is not None and form in ("csv", "tsv") and separator in label:
             raise SettingsError(
-                f"the label {label!r:.80} holds {separator!r}, by which the labels of a text are"
-                f" joined in {form.upper()}: write JSON Lines or Parquet, where they are a list"
-                " (--to jsonl)"
+                f"the label {label!r:.80} contains {separator!r}, which separates the labels of a"
+                f" text in {form.upper()}: write JSON Lines or Parquet, where they are a list (--to"
+                " jsonl)"
             )
     return separator
 
@@ -280,9 +280,8 @@ def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:
 def _nothing_to_do(bundle: str | Path, source: str, out: str, progress: Progress) -> Scored:
     made_of = f"{bundle} and {source}" if Path(source).expanduser().exists() else bundle
     progress.say(
-        f"{out} is there already, and younger than {made_of}: nothing is left to do. Only these"
-        " times were compared: what it was made of, and with what options, is noted nowhere;"
-        " --overwrite scores anew"
+        f"{out} already exists and is newer than {made_of}: there is nothing to do. Only these"
+        " times were compared, not the contents or the options; --overwrite scores again"
     )
     added = added_names(BundleFolder.open(bundle).config())
     return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
@@ -319,13 +318,13 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
         state, warnings = kept.load(fingerprint)
         if _was_moved(work, kept, state):
             kept.clear()
-            progress.say(f"{kept.out} is whole.")
+            progress.say(f"{kept.out} is complete.")
             return Scored(0, 0, 0, 0, [], work.added, 0.0, 0.0, was_whole=True)
         kept.resume(state)
         for warning in warnings:
             progress.say(f"warning: {warning}")
         position, counts = state.position, state.counts
-        progress.say(f"going on after {counts.rows:,} rows")
+        progress.say(f"continuing after {counts.rows:,} rows")
     else:
         kept.begin(work.writer.heading(), fingerprint)
     before, started = counts.scored, time.monotonic()
@@ -338,8 +337,8 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
                 kept.save(fingerprint, position, counts)
             if interruption.asked:
                 raise KeyboardInterrupt(
-                    f"{counts.rows:,} rows are kept in {kept.folder}; the same command with"
-                    " --resume goes on from there"
+                    f"{counts.rows:,} rows are kept in {kept.folder}; run the same command with"
+                    " --resume to continue"
                 )
         if fingerprint is not None:
             kept.save(fingerprint, position, counts)  # by which the result is known in its place
@@ -348,7 +347,7 @@ def _to_file(work: _Work, kept: PartialOutput, progress: Progress, *, resume: bo
         work.writer.finish(kept.rows, kept.out)
         kept.clear()
     except OSError as error:
-        raise BundleError(f"{kept.out} can't be written: {error.strerror or error}") from error
+        raise BundleError(f"{kept.out} cannot be written: {error.strerror or error}") from error
     return _scored(work, counts, counts.scored - before, started)
 
 

@@ -72,7 +72,7 @@ def make_writer(
         )
     if form == "parquet":
         if packed:
-            raise SettingsError("Parquet is packed by itself: leave .gz out")
+            raise SettingsError("Parquet is already compressed: leave .gz out")
         require_extra("parquet", "writing a Parquet file")
         return ParquetWriter(reader, added, several=separator is not None)
     writer: Writer = JsonlWriter(reader, added)

@@ -42,8 +42,8 @@ class Access:
         if name not in self.hosts:
             raise HTTPError(
                 "unknown_host",
-                "the Host header names a host that this server doesn't answer for;"
-                " 'wordgate serve --allow-host NAME' lets it",
+                "the Host header has a host that is not allowed; 'wordgate serve --allow-host NAME'"
+                " allows it",
             )
 
     def check_key(self, headers: dict[bytes, bytes]) -> None:
@@ -58,7 +58,7 @@ class Access:
         if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self.key):
             raise HTTPError(
                 "unauthorized",
-                "this server wants its key: Authorization: Bearer KEY",
+                "this server requires an API key: Authorization: Bearer KEY",
                 [(b"www-authenticate", b"Bearer")],
             )
 
@@ -114,8 +114,8 @@ def _without_port(host: str) -> str:
 def _checked_key(key: str) -> bytes:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError(
-            f"{KEY_VARIABLE} is {'empty' if not key else 'no key'}: it must be of visible ASCII"
-            " characters; unset it to do without a key"
+            f"{KEY_VARIABLE} is {'empty' if not key else 'no key'}: it must consist of visible"
+            " ASCII characters; unset it to use no key"
         )
     return key.encode("ascii")
 
@@ -124,7 +124,7 @@ def _checked_origin(origin: str) -> bytes:
     scheme, separator, rest = origin.partition("://")
     if scheme not in ("http", "https") or not separator or not rest or set(rest) & set("/?#@* "):
         raise SettingsError(
-            f"--allow-origin {origin!r} is no origin; write it as https://example.com"
+            f"--allow-origin {origin!r} is not an origin; write it as https://example.com"
         )
     if not origin.isascii():
         raise SettingsError(f"--allow-origin {origin!r}: write its name in ASCII (xn--...)")

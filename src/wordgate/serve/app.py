@@ -116,13 +116,15 @@ class Application:
     ) -> Response:
         self._access.check_host(headers)
         if route is None:
-            raise HTTPError("not_found", "there is nothing here; /openapi.json tells what there is")
+            raise HTTPError("not_found", "this path does not exist; /openapi.json lists all paths")
         if method == "OPTIONS" and headers.get(b"origin") in self._access.origins:
             return Response(204, b"", _PREFLIGHT)
         if method != route.method and not (method == "HEAD" and route.method == "GET"):
             allowed = b"GET, HEAD" if route.method == "GET" else route.method.encode()
             raise HTTPError(
-                "method_not_allowed", f"this path takes {allowed.decode()}", [(b"allow", allowed)]
+                "method_not_allowed",
+                f"this path supports {allowed.decode()}",
+                [(b"allow", allowed)],
             )
         if not route.is_open:
             self._access.check_key(headers)

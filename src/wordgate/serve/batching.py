@@ -147,7 +147,7 @@ class Batcher:
             self._waiting + cost > self._limits.max_queue or wait > self._limits.timeout / 2
         ):
             raise overloaded(
-                f"texts that wait already: {self._waiting:,}; ask again later",
+                f"texts that are already waiting: {self._waiting:,}; try again later",
                 max(1, math.ceil(wait)),
             )
 
@@ -227,7 +227,10 @@ class Batcher:
 
 def _give_up(job: Job[Any], seconds: float) -> None:
     if not job.result.done():
-        text = f"there was no answer in {seconds:g} s; send fewer or shorter texts, or ask later"
+        text = (
+            f"there was no response within {seconds:g} s; send fewer or shorter texts, or try"
+            " again later"
+        )
         job.result.set_exception(HTTPError("timed_out", text))
 
 

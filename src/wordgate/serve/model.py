@@ -60,7 +60,7 @@ class LabelsPrediction(_StrictModel):
     """A text's labels, and the probability of each label by itself."""
 
     labels: list[str] = Field(
-        description="those at or above their thresholds, the most probable first"
+        description="those with at least their thresholds, most probable first"
     )
     probabilities: dict[str, Share] = Field(description="by label")
 
@@ -121,12 +121,14 @@ class ModelFacts(_StrictModel):
     family: str
     recipe: str
     labels: Annotated[list[str], Field(min_length=2)]
-    multilabel: bool = Field(description="whether a text may have any number of labels")
+    multilabel: bool = Field(description="whether a text can have any number of labels")
     thresholds: dict[str, Share] | None = Field(
-        description="by label, from which probability on it is given; null for the most probable"
+        description="minimum probability at which each label is predicted; null if the most"
+        " probable label is predicted"
     )
     label_separator: str | None = Field(
-        description="what joins several labels of a text in a cell of CSV; null where it has one"
+        description="separator between the labels of a text in a CSV cell; null with one label per"
+        " text"
     )
     text_form: str | None
     text_columns: list[str]
@@ -207,5 +209,5 @@ def _remarks(model: ServedModel) -> list[str]:
         remarks += [*metrics.split.warnings, *metrics.remarks, *metrics.sentences("calibration")]
     if model.changed_files:
         names = ", ".join(model.changed_files)
-        remarks.append(f"Changed or lost since the model was written: {names}.")
+        remarks.append(f"Changed or missing since the model was written: {names}.")
     return remarks

@@ -34,47 +34,49 @@ def document(
     keyed = (401,) if needs_key else ()
     paths: Schema = {
         "/v1/predict": {
-            "post": _operation("predict", "Label texts.", "The answers, in the order of the texts.",
+            "post": _operation("predict", "Predict the labels of texts.", "The predictions, in the"
+                " order of the texts."
+                ,
                                _ref("Predictions"), (*keyed, *WITH_BODY))
             | _body("PredictRequest") | lock
         },
         "/v1/explain": {
-            "post": _operation("explain", "Tell word by word why a text is given its label.",
+            "post": _operation("explain", "Explain a prediction word by word.",
                                "The explanation.", _ref("Explanation"), (*keyed, *WITH_BODY))
             | _body("ExplainRequest") | lock
         },
         "/v1/model": {
-            "get": _operation("model", "Tell what the model is and what it is worth.", "The model.",
+            "get": _operation("model", "Describe the model and its scores.", "The model.",
                               _ref("Model"), keyed) | lock
         },
         "/v2/health/live": {
-            "get": _operation("live", "Tell whether the server runs.", "It runs.",
+            "get": _operation("live", "Liveness check.", "It runs.",
                               _object(live={"const": True}))
         },
         "/v2/health/ready": {
-            "get": _operation("ready", "Tell whether the server takes requests.", "It answers.",
+            "get": _operation("ready", "Readiness check.", "The server is running.",
                               _object(ready={"const": True}))
         },
         "/metrics": {
-            "get": _operation("metrics", "Tell Prometheus what was counted.", "The metrics.",
+            "get": _operation("metrics", "Metrics for Prometheus.", "The metrics.",
                               {"type": "string"}, keyed, kind="text/plain") | lock
         },
         "/openapi.json": {
-            "get": _operation("openapi", "Give this description.", "The description.",
+            "get": _operation("openapi", "This description.", "The description.",
                               {"type": "object"})
         },
         "/": {
-            "get": _operation("page", "Give the page for people.",
+            "get": _operation("page", "The web page.",
                               "The page; 404 where none is installed.", {"type": "string"}, (404,),
                               kind="text/html")
         },
     }  # fmt: skip
     paths["/v2/health/ready"]["get"]["responses"]["503"] = {
-        "description": "It is about to end, or has too many connections.",
+        "description": "The server is shutting down, or has too many connections.",
         "content": _content({"oneOf": [_object(ready={"const": False}), _ref("Error503")]}),
     }
     if page_files:
-        operation = _operation("page_file", "Give a file of the page.", "The file.", {}, (404,),
+        operation = _operation("page_file", "A file of the web page.", "The file.", {}, (404,),
                                kind="*/*")  # fmt: skip
         name = {"type": "string", "enum": list(page_files)}
         operation["parameters"] = [{"name": "file", "in": "path", "required": True, "schema": name}]
@@ -85,7 +87,7 @@ def document(
         "info": {
             "title": "wordgate",
             "version": version("wordgate"),
-            "description": "A text classifier: labels, probabilities, and why.",
+            "description": "A text classifier: labels, probabilities and explanations.",
         },
         "paths": paths,
         "components": {
@@ -150,7 +152,7 @@ def _deciding(config: Config) -> Schema:
         "minimum": 0,
         "maximum": 1,
         "default": 0,
-        "description": "give no label where its probability is below this",
+        "description": "predict no label if the highest probability is below this",
     }
     number = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
     by_label = {
@@ -161,14 +163,15 @@ def _deciding(config: Config) -> Schema:
     }
     threshold = {
         "oneOf": [number, by_label],
-        "description": "give a label from this probability on, all labels or those named",
+        "description": "predict a label if its probability is at least this: a number for all"
+        " labels, or one for each label named",
     }
     if config.multilabel:
         return {"threshold": threshold}
     by_label["maxProperties"] = 1
     threshold["description"] = (
-        "give this label from this probability on, and the other below; a number is for"
-        f" {config.labels[-1]}"
+        f"predict this label if its probability is at least this, and the other one otherwise; a"
+        f" number is for {config.labels[-1]}"
     )
     decides = {} if config.thresholds else {"abstain_below": abstain_below}
     return decides | ({"threshold": threshold} if len(config.labels) == 2 else {})
@@ -177,7 +180,7 @@ def _deciding(config: Config) -> Schema:
 def _label(config: Config) -> Schema:
     return {
         "enum": list(config.labels),
-        "description": "which to explain, if not the most probable",
+        "description": "label to explain, if not the most probable one",
     }
 
 

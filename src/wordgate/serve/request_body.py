@@ -44,7 +44,7 @@ class BufferedBytes:
             HTTPError: There are too many; these are not counted.
         """
         if self._held + size > self._most:
-            raise overloaded("too many large bodies arrive at once; ask again later")
+            raise overloaded("too many large bodies arrive at once; try again later")
         self._held += size
 
     def release(self, size: int) -> None:
@@ -159,7 +159,8 @@ class RequestBody:
 
     def _too_large(self) -> HTTPError:
         return HTTPError(
-            "body_too_large", f"the body has more than {self._most:,} bytes; send less at once"
+            "body_too_large",
+            f"the body has more than {self._most:,} bytes; send fewer texts per request",
         )
 
 
@@ -196,8 +197,8 @@ def predict_request(body: bytes, limits: Limits, config: Config) -> PredictReque
     if len(texts) > limits.max_texts:
         raise HTTPError(
             "too_many_texts",
-            f"there are {len(texts):,} texts; a request may have {limits.max_texts:,}:"
-            " send several requests",
+            f"there are {len(texts):,} texts; a request can have at most {limits.max_texts:,}: send"
+            " several requests",
         )
     for position, text in enumerate(texts, 1):
         if fault := _fault(text, limits.max_text_length):
@@ -244,7 +245,7 @@ def _fields(body: bytes, required: str, known: Sequence[str]) -> dict[str, Any]:
 
 def _json(body: bytes) -> Any:
     if body.startswith(codecs.BOM_UTF8):
-        raise _no_json("the body begins with a byte-order mark; send UTF-8 without one")
+        raise _no_json("the body begins with a byte order mark; send UTF-8 without one")
     try:
         return _DECODER.decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -262,13 +263,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise _no_json(f"the field {_shown(name)} stands twice in an object")
+            raise _no_json(f"the field {_shown(name)} occurs twice in an object")
         found[name] = value
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _no_json(f"{name} is no JSON")
+    raise _no_json(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
@@ -281,14 +282,14 @@ def _fault(text: object, most: int) -> tuple[str, str] | None:
     if is_empty(text):
         return "invalid_request", empty_fault(text)
     if len(text) > most:
-        return "text_too_long", f"has {len(text):,} characters; it may have {most:,}"
+        return "text_too_long", f"has {len(text):,} characters; at most {most:,} are allowed"
     if text.isascii():
         return None
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         half = f"\\u{ord(text[error.start]):04x}"
-        return "invalid_request", f"has half a surrogate pair, {half}, at character {error.start:,}"
+        return "invalid_request", f"has an unpaired surrogate, {half}, at character {error.start:,}"
     return None
 
 

@@ -172,7 +172,7 @@ def _bound(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise SettingsError(
-            f"can't listen on {host}, port {port} ({error.strerror or error});"
+            f"cannot listen on {host}, port {port} ({error.strerror or error});"
             " choose another --host or --port"
         ) from error
     return listening
@@ -248,7 +248,7 @@ class Connection(HttpToolsProtocol):
         """Take the connection, or refuse it where there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._shared.limits.max_connections:
-            self._refuse(overloaded("there are too many connections; ask again later"))
+            self._refuse(overloaded("there are too many connections; try again later"))
             transport.close()
         else:
             self._await(Stage.HEAD)

@@ -224,7 +224,7 @@ def _read_recipe(recipe: str | Path) -> dict[str, Any]:
     try:
         return _parsed(Path(recipe).expanduser().read_bytes(), name)
     except OSError as error:
-        raise SettingsError(f"the recipe '{name}' can't be read: {error.strerror}") from error
+        raise SettingsError(f"the recipe '{name}' cannot be read: {error.strerror}") from error
 
 
 def _own(name: str) -> dict[str, Any]:
@@ -260,8 +260,8 @@ def _whole(name: str) -> dict[str, Any]:
 def _parsed(content: bytes, name: str) -> dict[str, Any]:
     if len(content) > _LONGEST_RECIPE:
         raise SettingsError(
-            f"the recipe '{name}' has {len(content):,} bytes; more than {_LONGEST_RECIPE:,} is no"
-            " recipe"
+            f"the recipe '{name}' has {len(content):,} bytes; a recipe has at most"
+            f" {_LONGEST_RECIPE:,}"
         )
     try:
         return dict(flattened(tomllib.loads(content.decode("utf-8"))))
@@ -285,7 +285,7 @@ def _validated(values: Mapping[str, object], recipe: str | Path) -> Settings:
     if len(faults) > _MOST_FAULTS:
         left = len(faults) - _MOST_FAULTS
         faults = [*faults[:_MOST_FAULTS], f"  and {left:,} more"]
-    raise SettingsError("\n".join([f"these settings (recipe '{recipe}') can't be used:", *faults]))
+    raise SettingsError("\n".join([f"these settings (recipe '{recipe}') cannot be used:", *faults]))
 
 
 def _suggested(name: str, fields: Mapping[str, object]) -> str:

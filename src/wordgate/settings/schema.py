@@ -348,8 +348,8 @@ class LSTMSettings(SettingsTable):
         " `min_updates` unless you set only `patience`"
     )
     patience_updates: Annotated[int, Field(ge=0)] = Field(
-        description="small data has few updates per epoch: do not stop before this number of"
-        " updates without a better validation score either; 0, as when you set only `patience`,"
+        description="small data has few updates per epoch: also do not stop before this number of"
+        " updates without a better validation score; 0, as when you set only `patience`,"
         " for no such minimum"
     )
     epoch_score: Literal["accuracy", "accuracy+macro-f1", "loss", "last"] = Field(
@@ -463,7 +463,7 @@ class TeacherSettings(SettingsTable):
         " the label has the rest (Hinton et al. 2015)"
     )
     texts: Annotated[int, Field(ge=0)] = Field(
-        description="maximum number of texts that the teacher labels: training texts, unlabelled"
+        description="maximum number of texts that the teacher labels: training texts, unlabeled"
         " texts, and variations of both (Tang et al. 2019)"
     )
     variations: Annotated[int, Field(ge=0)] = Field(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wordgate.split.row_labels import RowLabels
 
 _MOST_MOVES = 300  # after all groups are assigned
-_LEAST_GAIN = 0.1  # of a move: less lacks of a label than 0.5 % of the rows wanted, or one row
+_LEAST_GAIN = 0.1  # of a move: less lacks of a label than 0.5% of the rows wanted, or one row
 _LABEL_IMPORTANCE = 10.0  # of a label, against a pair of labels
 _LARGE = 0.01  # a group of this share of the smallest part is assigned before smaller ones
 _NO_ROWS = 1e-9

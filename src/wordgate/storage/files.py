@@ -56,7 +56,7 @@ def atomic_output(file: Path) -> Iterator[Path]:
         with atomic_write(file) as aside:
             yield aside
     except OSError as error:
-        raise DataError(f"{file} can't be written: {error.strerror or error}") from error
+        raise DataError(f"{file} cannot be written: {error.strerror or error}") from error
 
 
 def copy_mode(old: Path, new: Path) -> None:
@@ -99,7 +99,7 @@ def check_file(path: Path, *, overwrite: bool) -> None:
         aside.touch()
         aside.unlink()
     except OSError as error:
-        raise DataError(f"{path} can't be written: {error.strerror}") from error
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def resolve_link(path: Path) -> Path:
@@ -158,7 +158,7 @@ def check_folder(
             working_folder.mkdir(mode=0o700)
             working_folder.rmdir()
     except OSError as error:
-        raise BundleError(f"the {what} can't be written to {path}: {error.strerror}") from error
+        raise BundleError(f"the {what} cannot be written to {path}: {error.strerror}") from error
 
 
 def write_folder(path: Path, what: str, contents: Mapping[str, bytes]) -> None:

@@ -75,21 +75,21 @@ class RunFingerprint:
         other = _changed(self.config, kept.get("config"))
         if WORDS in other and other.keys() <= {WORDS, VECTORS}:
             raise BundleError(
-                f"{place} keeps a {what} that read the same texts as other words, as by other word"
-                " vectors or another version of wordgate, Python or regex; go on with those of"
-                " then, or start over with --overwrite"
+                f"{place} contains a {what} with a different tokenization of the same texts, such"
+                " as by other word vectors or another version of wordgate, Python or regex;"
+                " continue with the same ones as before, or start over with --overwrite"
             )
         other.pop(WORDS, None)
         if other:
             raise BundleError(
-                f"{place} keeps a {what} with {_listed(other)}; give the same command as then, or"
-                " start over with --overwrite"
+                f"{place} contains a {what} with {_listed(other)}; give the same command as before,"
+                " or start over with --overwrite"
             )
         if not (other := _changed(self.environment, kept.get("environment"))):
             return []
         return [
-            f"The {what} was begun with {_listed(other)}:"
-            " its result may differ a little from an uninterrupted one's."
+            f"The {what} was started with {_listed(other)}: its result may differ slightly from"
+            " that of an uninterrupted one."
         ]
 
 
@@ -182,14 +182,15 @@ def read_resumable(
             content = _content(kept)
         layout = content.get("layout")
         if layout == LAYOUT and content["digest"] != digest(content, arrays):
-            raise ValueError("its digest is another: a byte of it has changed")
+            raise ValueError("its digest differs: at least one byte has changed")
     except OSError as error:
-        raise BundleError(f"{file} can't be read: {error.strerror or error}") from error
+        raise BundleError(f"{file} cannot be read: {error.strerror or error}") from error
     except (SafetensorError, *CORRUPT_FILE_ERRORS) as error:
         raise damaged(file, error, remedy) from error
     if layout != LAYOUT:
         raise BundleError(
-            f"{file} is of layout {layout!r:.80}, and this wordgate reads {LAYOUT}; {remedy}"
+            f"{file} has layout {layout!r:.80}, and this version of wordgate reads {LAYOUT};"
+            f" {remedy}"
         )
     return content, arrays
 
@@ -212,6 +213,6 @@ def damaged(file: Path, why: object, remedy: str = REMEDY) -> BundleError:
 def _content(kept: Any) -> dict[str, Any]:
     metadata = kept.metadata() or {}
     if METADATA not in metadata:
-        raise ValueError("wordgate has not written it")
+        raise ValueError("it was not written by wordgate")
     content: dict[str, Any] = json.loads(metadata[METADATA])
     return content

@@ -151,7 +151,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             n_before = self._n_before(records, given)
         first, *others = records[n_before:]
         self.blank = self._delimiter * (self.width - 1)
-        self.header, self.header_reason = header, "known of this data set"
+        self.header, self.header_reason = header, "known for this data set"
         if header is None:
             uniform = [r for r in others[:_HEADER_RECORDS] if len(r) == self.width]
             first = self._fitted(first, uniform, given, n_before)
@@ -227,7 +227,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         raise DataError(
             f"'{self.name}', line {line}: the header has {fields}"
             f" ({', '.join(shown(cell.strip(), 40) for cell in first)}), but most records have"
-            f" {self.width}: name each column once, and put quotes around each cell that holds"
+            f" {self.width}: name each column once, and put quotes around each cell that contains"
             f" {self._delimiter!r}"
         )
 

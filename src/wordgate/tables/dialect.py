@@ -54,7 +54,7 @@ class Dialect:
         """Give what is unusual about it, as a clause; an empty string where nothing is."""
         clauses = [
             "" if self.quotes else "quotes are characters",
-            "spaces before fields are left out" if self.skips_spaces else "",
+            "spaces before fields are ignored" if self.skips_spaces else "",
             rf"\{self.quote} is a quote" if self.escapes else "",
             "fields are in single quotes" if self.apostrophes else "",
         ]

@@ -2,7 +2,7 @@
 
 Four operations, each of which draws how strongly it changes a text:
 
-- ``crop``: one run of the tokens, 30 to 95 % of them (n-gram sampling; Tang et al. 2019,
+- ``crop``: one run of the tokens, 30 to 95% of them (n-gram sampling; Tang et al. 2019,
   "Distilling task-specific knowledge from BERT into simple neural networks", arXiv 1903.12136).
 - ``delete``: each token goes with a probability of 0.1 to 0.4 (random deletion; Wei and Zou 2019,
   "EDA", arXiv 1901.11196).

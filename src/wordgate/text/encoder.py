@@ -269,7 +269,8 @@ def _check_state(state: Mapping[str, Any]) -> None:
             raise BundleError(f"the text encoder has no field '{field}': the bundle is not whole")
         if field not in _STATE:
             raise BundleError(
-                f"the text encoder has a field '{field}' that this version of wordgate doesn't know"
+                f"the text encoder has a field '{field}' that this version of wordgate does not"
+                " know"
             )
     for field, (allowed, is_allowed) in _STATE.items():
         if not is_allowed(state[field]):

@@ -208,4 +208,4 @@ def _usable_tokenizer() -> Iterator[None]:
         # There is no class of errors of its own, and its panics are no exceptions to Python.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise BundleError(f"the model's tokenizer can't be used: {error!s:.200}") from error
+        raise BundleError(f"the model's tokenizer cannot be used: {error!s:.200}") from error

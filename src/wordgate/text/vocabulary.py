@@ -36,7 +36,7 @@ class Vocabulary:
         index = {word: i for i, word in enumerate(self.words, start=self.first_id)}
         if len(index) != len(self.words):
             twice = next(word for word, n in Counter(self.words).items() if n > 1)
-            raise ValueError(f"the word {twice!r} stands more than once in the vocabulary")
+            raise ValueError(f"the word {twice!r} occurs more than once in the vocabulary")
         object.__setattr__(self, "index", index)
 
     def __len__(self) -> int:

@@ -243,7 +243,7 @@ def _name(weighting: str) -> str:
 
 
 def _announcement(weighting: str) -> str:
-    how = "every word weighs the same" if weighting == "plain" else "rare words weigh more"
+    how = "all words weigh the same" if weighting == "plain" else "rare words weigh more"
     return f"Averages, {how}"
 
 
@@ -255,7 +255,7 @@ def _averaged(
     train, valid = (averages(texts, vectors, weights) for texts in (known.encoded, encoded_valid))
     with_words = _with_words(known.encoded, weights)
     if not with_words.any():
-        raise DataError("no training text holds a word that has a vector")
+        raise DataError("no training text contains a word that has a vector")
     own = train[with_words]
     centre, spread = own.mean(axis=0), own.std(axis=0)
     spread[spread <= _CONSTANT * np.abs(centre)] = 1.0

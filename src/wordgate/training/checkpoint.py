@@ -32,7 +32,7 @@ from wordgate.training.protocol import FloatArrays, ModelTrainer, SnapshotT, che
 
 _BEST, _EARLIER = "best.", "earlier."
 # A checkpoint that took t seconds to write is followed by the next after fifty times t: a cost of
-# 2 %, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
+# 2%, whatever the model's size and the disk's speed. Small ones come every two seconds. The first
 # is due as if the disk were a slow one: a training may be over before a large one has paid.
 _SHARE = 50.0
 _SOONEST = 2.0
@@ -171,7 +171,7 @@ class TrainingState(Generic[SnapshotT]):
             max(kept.epoch - plan.epochs, kept.batch - plan.updates_per_epoch) > 0
             or kept.updates != kept.epoch * plan.updates_per_epoch + kept.batch
         ):
-            raise ValueError("its epochs and updates don't fit this training")
+            raise ValueError("its epochs and updates do not fit this training")
         if len(kept.earlier) != self.position:
             raise ValueError(f"{len(kept.earlier)} candidates come before this one")
         self.trainer.restore(arrays, kept.updates)

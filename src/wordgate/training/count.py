@@ -38,7 +38,7 @@ def fit_count(data: FitData, settings: Settings, context: RunContext) -> Fitted:
     Raises:
         DataError: There are no texts to fit on, or none to choose by.
     """
-    data.check_not_empty("word counts", "the strength of regularisation")
+    data.check_not_empty("word counts", "the strength of regularization")
     train, valid = data.train, data.valid
     with stage(context.progress, "Finding n-grams"):
         vectorizers = _vectorizers(train.texts, settings)

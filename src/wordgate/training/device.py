@@ -20,7 +20,7 @@ def choose_device(name: str) -> torch.device:
     if name != "cpu" and torch.cuda._is_in_bad_fork():
         raise SettingsError(
             f"device '{name}': this process was forked from one that has used a GPU, where CUDA"
-            " can't go on; begin processes by multiprocessing.get_context('spawn'), or give"
+            " does not work; start processes with multiprocessing.get_context('spawn'), or give"
             " device='cpu'"
         )
     if name == "auto":

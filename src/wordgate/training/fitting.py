@@ -86,8 +86,8 @@ class FitData:
             raise DataError(f"there are no texts to fit {model} on")
         if not len(self.valid):
             raise DataError(
-                f"there are no validation texts to choose {choice} by: give more rows, or a larger"
-                " share of them for validation (valid_size)"
+                f"there are no validation texts to choose {choice} with: give more rows, or a"
+                " larger share of them for validation (valid_size)"
             )
 
 
@@ -223,7 +223,7 @@ def run_config(
     """
     return {
         "data": "".join(dataset.digest() for dataset in datasets),
-        "labels": f"{n_classes}, several a text" if datasets[0].multilabel else str(n_classes),
+        "labels": f"{n_classes}, several per text" if datasets[0].multilabel else str(n_classes),
         **others,
         "seed": str(seed),
         "settings that were set": " ".join(sorted(settings.set_by_user)) or "none",

@@ -212,7 +212,7 @@ class TrainingLoop(Generic[SnapshotT]):
             return f"{TIME_LIMIT}ended the training in epoch {self.state.epoch}."
         n_updates = self._trainer.updates
         return (
-            f"{TIME_LIMIT}left no time for training: what comes before the first epoch took"
+            f"{TIME_LIMIT}left no time for training: the steps before the first epoch took"
             f" {self._late_after:.0f} s. The model has made {n_updates:,} of"
             f" {self._trainer.plan.updates:,} updates."
         )
@@ -304,8 +304,8 @@ class TrainingLoop(Generic[SnapshotT]):
             if not self._is_cut:
                 self._save()
             raise KeyboardInterrupt(
-                f"the training is kept in {self._checkpoint.file};"
-                " the same command with --resume goes on from there"
+                f"the checkpoint is kept in {self._checkpoint.file}; run the same command with"
+                " --resume to continue"
             )
 
 

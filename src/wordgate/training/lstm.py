@@ -65,7 +65,7 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         is_last = position == len(tried) - 1
         init = first if is_last else first.copy()  # training changes them
         trainer = LSTMTrainer(encoded, init, tried[position], context)
-        which = f" the {STRENGTHS[position]} regularised candidate" if len(tried) > 1 else ""
+        which = f" the {STRENGTHS[position]} regularized candidate" if len(tried) > 1 else ""
         stopping = EarlyStopping(
             patience=trainer.patience,
             warm_epochs=trainer.warm_epochs,
@@ -79,7 +79,7 @@ def fit_lstm(data: FitData, settings: Settings, context: RunContext) -> Fitted:
         words = vocabulary_digest(vocabulary, train, valid)
         return {"family": "lstm", VECTORS: vectors, WORDS: words}
 
-    names = [f"the {strength} regularised candidate" for strength in STRENGTHS[: len(tried)]]
+    names = [f"the {strength} regularized candidate" for strength in STRENGTHS[: len(tried)]]
     trained = train_candidates(names, start, data, settings, digests, context)
     position = trained.choose()
     chosen, best = tried[position], trained.candidates[position]
@@ -119,7 +119,7 @@ def _choice(position: int, chosen: Settings, trained: Trained[Network]) -> str:
     strongly, lightly = map(abs, trained.scores())
     what = "losses" if trained.early_stopping.by_loss else "scores"
     return (
-        f"Kept the {STRENGTHS[position]} regularised candidate"
+        f"Kept the {STRENGTHS[position]} regularized candidate"
         f" (hidden_size={chosen.lstm.hidden_size},"
         f" word_dropout={chosen.lstm.word_dropout:g}): validation {what} {strongly:.3f}"
         f" ({STRENGTHS[0]}) and {lightly:.3f} ({STRENGTHS[1]})."

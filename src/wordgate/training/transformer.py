@@ -96,7 +96,7 @@ def fit_transformer(data: FitData, settings: Settings, context: RunContext) -> F
     if encoded.n_truncated:
         truncated = [
             f"{encoded.n_truncated:,} of {len(encoded):,} training texts are longer than"
-            f" {encoder.max_tokens} of the transformer's tokens and lost their end."
+            f" {encoder.max_tokens} of the transformer's tokens and were truncated."
         ]
     return Fitted(
         TransformerModel(encoder, best.network.to_cpu(), threads),
@@ -376,7 +376,7 @@ class TransformerTrainer:
             else:
                 torch.set_rng_state(state)
         except RuntimeError as error:
-            raise ValueError(f"{_RNG} can't take these bytes: {error}") from error
+            raise ValueError(f"{_RNG} cannot take these bytes: {error}") from error
 
     def _tensor(self, array: Targets) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -44,8 +44,8 @@ def _check_labels(named: Mapping[str, float], labels: Sequence[str]) -> None:
     for label in named:
         if label not in labels:
             raise SettingsError(
-                f"class_weight names the label {label!r:.200}, which the data lacks"
-                f"{did_you_mean(label, labels)}"
+                f"class_weight names the label {label!r:.200}, which the data does not"
+                f" have{did_you_mean(label, labels)}"
             )
 
 

@@ -111,15 +111,15 @@ def distill_words(
     if dim is not None and not 1 <= dim <= teacher.hidden_size:  # before the work, not after it
         raise SettingsError(
             f"size is {dim}, but the outputs of the teacher '{teacher.name}' have"
-            f" {teacher.hidden_size} numbers: give 1 to {teacher.hidden_size}"
+            f" {teacher.hidden_size} dimensions: give 1 to {teacher.hidden_size}"
         )
     outputs = _ask(words, teacher, progress)
     known = np.flatnonzero(outputs.known).tolist()
     most = min(teacher.hidden_size, len(known) - 1)
     if most < 1:
         raise DataError(
-            f"the teacher '{teacher.name}' knows {len(known)} of {len(words):,} words: vectors"
-            " need two words or more"
+            f"the teacher '{teacher.name}' knows {len(known)} of {len(words):,} words: at least two"
+            " words are needed"
         )
     if dim is not None and dim > most:
         raise SettingsError(
@@ -127,7 +127,7 @@ def distill_words(
         )
     means = outputs.means[known]
     if means.var(axis=0).sum() <= _NO_VARIANCE * np.square(means).sum(axis=1).max():
-        raise DataError(f"the teacher '{teacher.name}' gives the same output for every word")
+        raise DataError(f"the teacher '{teacher.name}' has the same output for every word")
     with stage(progress, "Finding their principal components"):
         vectors, variance = _principal_components(means, dim or min(DEFAULT_DIM, most))
     return WordVectors(
@@ -153,7 +153,7 @@ def _ask(words: Sequence[str], teacher: WordEncoder, progress: Progress) -> Word
             if wrong.any():
                 word = words[batch[int(wrong.argmax())]]
                 raise DataError(
-                    f"the teacher '{teacher.name}' gives numbers that are not finite for the word"
+                    f"the teacher '{teacher.name}' outputs values that are not finite for the word"
                     f" '{word}': its weights are damaged"
                 )
             means[batch], known[batch] = outputs.means, outputs.known
