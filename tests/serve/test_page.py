@@ -589,7 +589,7 @@ def test_the_threshold_holds_for_many_texts_too(page):
     page.fill("#paste", f"{GOOD}\nnothing known here")
     label_all(page)
     page.fill("#abstain", "90")
-    assert page.locator(".cell-label").all_inner_texts() == ["Positive", "no answer"]
+    assert page.locator(".cell-label").all_inner_texts() == ["Positive", "abstained"]
     assert [record[1] for record in downloaded(page)[2][1:]] == ["Positive", ""]
 
 

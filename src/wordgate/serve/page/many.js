@@ -298,7 +298,7 @@ export class ManyTexts {
     const shown = labels.length > 12 ? labels.filter((label) => found.get(label)).sort((a, b) => found.get(b) - found.get(a)) : labels;
     const share = (n) => n / (this.answers.length || 1);
     const rows = shown.map((label) => [looks.get(label), found.get(label)]);
-    if (silent) rows.push([unlabelled(this.model.multilabel ? "no label" : "no answer"), silent]);
+    if (silent) rows.push([unlabelled(this.model.multilabel ? "no label" : "abstained"), silent]);
     if (failed) rows.push([unlabelled("not read"), failed]);
     return el("div", {}, el("h3", {}, "Label counts"),
       el("ul", { class: "bars counts", "aria-label": "Texts with each label" }, rows.map(([look, n]) => bar(look, share(n), `${count(n)} · ${percent(share(n))}`))));
@@ -312,7 +312,7 @@ export class ManyTexts {
       const own = this.labelsOf(answer);
       return el("tr", {}, el("td", { class: "number" }, count(i + 1)),
         el("td", { class: "cell-text", dir: "auto" }, shortened(this.texts[i], 400)),
-        el("td", { class: "cell-label" }, own.length === 0 ? el("span", { class: "soft" }, answer.trouble ?? (this.model.multilabel ? "no label" : "no answer"))
+        el("td", { class: "cell-label" }, own.length === 0 ? el("span", { class: "soft" }, answer.trouble ?? (this.model.multilabel ? "no label" : "abstained"))
           : own.map((label) => el("div", {}, mark(looks.get(label)), el("span", { dir: "auto" }, label)))),
         el("td", { class: "number" }, this.sharesOf(answer).map((share) => el("div", {}, exactly(share)))));
     };

@@ -54,7 +54,7 @@ export class OneText {
     if (!form) return;
     const parts = form.split(" | ");
     this.box.placeholder = form;
-    fill(find("form-hint"), "This model reads several columns joined into one text: write  ", el("code", {}, form),
+    fill(find("form-hint"), "This model reads several columns joined into one text: write ", el("code", {}, form),
       `. Leave out an unknown ${parts.slice(0, -1).join(" or ")} together with its bar.`);
   }
 

@@ -39,9 +39,9 @@ export class Silence {
     const { where } = this;
     const point = this.coverage?.filter((one) => one.threshold <= from + 1e-9).at(-1);
     if (!point) return "";
-    if (point.accuracy === null) return `${where} no text got a label.`;
-    if (from === 0) return `${where} ${percent(point.accuracy)} of the labels were correct.`;
-    const at = Math.abs(point.threshold - from) < 1e-9 ? "" : `at ${percent(point.threshold)}`;
+    if (point.accuracy === null) return `${where}, no text got a label.`;
+    if (from === 0) return `${where}, ${percent(point.accuracy)} of the labels were correct.`;
+    const at = Math.abs(point.threshold - from) < 1e-9 ? "" : ` at ${percent(point.threshold)}`;
     return `${where}${at}, ${percent(point.coverage)} got a label, and ${percent(point.accuracy)} of these labels were correct.`;
   }
 }
