@@ -345,7 +345,7 @@ def test_info_shows_the_card(wordgate, lstm_model):
     out = wordgate("info", lstm_model.folder).out
     metrics = lstm_model.metrics
     lines = out.splitlines()
-    assert lines[0].startswith(f"{lstm_model.folder}: LSTM, ")
+    assert lines[0].startswith(f"{lstm_model.folder}: LSTM model, ")
     assert lines[1] == "labels: bad, good"
     assert lines[2] == f"data: {lstm_model.data}, 300 rows"
     assert lines[3] == "recipe: default, seed 0"

@@ -56,7 +56,7 @@ def test_all_labels_that_are_given_are_shown_and_every_bar_has_its_threshold(pag
     assert page.locator("#bars .given .bar-name").all_inner_texts() == ["price", "quality", "speed"]
     places = bars.locator(".bar-threshold").evaluate_all("all => all.map((one) => one.style.left)")
     assert places == ["50%", "30%", "60%", "50%"]
-    assert "not given, below 60" in bars.nth(2).locator(".bar-share").text_content()
+    assert "not predicted, below 60" in bars.nth(2).locator(".bar-share").text_content()
     assert page.locator("#abstain").is_hidden()
     assert "predicts any of price, quality, service and speed" in page.inner_text("#lede")
 

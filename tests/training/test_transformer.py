@@ -283,7 +283,7 @@ class Unreachable:
 def test_what_is_not_there_is_named(refusal, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    assert refusal("empty") == "'empty' holds no transformer: it has no config.json"
+    assert refusal("empty") == "'empty' contains no transformer: it has no config.json"
     assert refusal("emty") == ("no folder 'emty' for the transformer; did you mean 'empty'?")
 
 
