@@ -74,7 +74,7 @@ def test_models_are_told_from_data(wordgate, count_model, lstm_model, reviews):
     needed = "name the labeled texts to compare the models on: --data FILE"
     not_one = f"give one DATA, or the folders of saved models: '{reviews}' is not a model"
     alone = f"to evaluate one: wordgate evaluate {model} {reviews}"
-    idle = f"--data {reviews} has no effect without saved models, and '{reviews}' is none"
+    idle = f"--data {reviews} has no effect without saved models, and '{reviews}' is not one"
     for arguments, said in (
         ([model, lstm_model.folder], needed),
         ([model, reviews], not_one),
