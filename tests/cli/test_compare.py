@@ -24,7 +24,7 @@ def test_compare_prints_the_results_and_tells_the_rest(wordgate, reviews, tmp_pa
     assert [line.split()[0] for line in lines[1:3]] == ["count", "lstm"]
     assert lines[4].split("  ")[0] == "grouped split"
     assert [line.split()[0] for line in lines[5:7]] == ["count", "lstm"]
-    assert any(line.startswith("lstm over count ") for line in lines)
+    assert any(line.startswith("lstm vs. count ") for line in lines)
     assert any(
         line.startswith("random split: Of 60 test rows, 60 (100.0%) share a group")
         for line in lines

@@ -143,7 +143,8 @@ NOT_THERE = {
     "no/such/folder": "no folder 'no/such/folder' for the teacher: there is no folder 'no/such'",
     "./no/folder": "no folder './no/folder' for the teacher: there is no folder 'no'",
     "file": "the teacher 'file' is a file; give a sentence-transformer's folder",
-    "model": "'model' contains no sentence-transformer: it has neither modules.json nor config.json",
+    "model": "'model' contains no sentence-transformer: it has neither modules.json nor"
+    " config.json",
     " ": "the name of the teacher is empty: give a folder, minilm or OWNER/NAME",
 }
 

@@ -53,7 +53,9 @@ def _evaluation(config: Config, metrics: AnyMetrics | None) -> str:
 
 
 def _data(config: Config, metrics: AnyMetrics | None) -> str:
-    rows = config.data.get("n_kept") if config.knows_training() else "unknown (imported model)"
+    rows = "unknown (imported model)"
+    if config.knows_training():
+        rows = f"{config.data.get('n_kept', 0):,}"
     lines = [f"- source: {config.data.get('source')}", f"- rows: {rows}"]
     lines += [f"- {role}: {', '.join(names)}" for role, names in config.columns().items()]
     lines += [f"- {note}" for note in config.notes()]

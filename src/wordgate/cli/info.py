@@ -42,7 +42,7 @@ def _format_model(folder: "BundleFolder", config: "Config", metrics: "AnyMetrics
     from wordgate.runtime.display import one_line, shown_size
 
     versions = ", ".join(f"{package} {version}" for package, version in config.environment.items())
-    data = f"{config.data.get('source')}, {config.data.get('n_kept')} rows"
+    data = f"{config.data.get('source')}, {config.data.get('n_kept', 0):,} rows"
     if not config.knows_training():
         data = f"unknown; the model was imported from {config.data.get('source')}"
     lines = [

@@ -154,7 +154,7 @@ def _format_paired_tests(comparison: Comparison) -> str:
             if test.difference.low is not None:
                 cell += f" ({format_points_interval(test.difference)})"
             cells.append(f"{cell}, {format_p_value(test.difference.p_value)}")
-        rows.append((f"{family} over {simpler}", *cells))
+        rows.append((f"{family} vs. {simpler}", *cells))
     return "\n".join(text_table(rows))
 
 
@@ -270,7 +270,7 @@ def _difference_figure(comparison: Comparison, kind: str) -> Figure | None:
         points = [None if one is None else 100 * one for one in (found.low, found.high)]
         rows.append(Dots(test.family, [Estimate(100 * found.difference, *points)]))
         cells = (format_points(found), format_points_interval(found))
-        table.append((f"{test.family} over {test.simpler}", *cells, format_p_value(found.p_value)))
+        table.append((f"{test.family} vs. {test.simpler}", *cells, format_p_value(found.p_value)))
     ends = [0.0, *(end for row in rows for one in row.estimates for end in one.ends())]
     named = ", ".join(f"{row[0]} {row[1]}" for row in table)
     return Figure(
