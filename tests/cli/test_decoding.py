@@ -72,7 +72,7 @@ def test_bytes_that_fit_no_more_are_warned_of(wordgate, count_model, monkeypatch
     ("raw", "options", "why"),
     [
         (b"\x81\x8d\n" * 3, (), "is neither UTF-8 nor cp1252"),
-        ("a lamp".encode("utf-16-le"), (), "say --encoding utf-16-le"),
+        ("a lamp".encode("utf-16-le"), (), "use --encoding utf-16-le"),
         (b"a lamp\n", ("--encoding", "cp1522"), "no encoding 'cp1522'; did you mean 'cp1252'?"),
     ],
 )

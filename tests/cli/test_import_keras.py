@@ -36,7 +36,9 @@ def test_import_prints_the_result_and_tells_the_rest(imported, tmp_path):
 def test_options_reach_the_import(imported, tmp_path):
     ended = imported("--max-tokens", 5, "--truncate", "end", model="functional", labels="a,b,c,d")
     assert ended.code == 0
-    assert ended.err.startswith("Note: texts of more than 5 tokens (as given by max_tokens) lose")
+    assert ended.err.startswith(
+        "Note: texts of more than 5 tokens (as given by max_tokens) are truncated"
+    )
     encoder = json.loads((tmp_path / "m" / "model.json").read_text(encoding="utf-8"))["encoder"]
     assert (encoder["max_tokens"], encoder["truncate"]) == (5, "end")
     assert imported().code == 1

@@ -29,7 +29,8 @@ def test_which_addresses_only_this_machine_reaches(host, is_local):
 
 
 @pytest.mark.parametrize(
-    ("key", "why"), [("", "is empty"), ("two words", "is no key"), ("kéy", "is no key")]
+    ("key", "why"),
+    [("", "is empty"), ("two words", "is not a valid key"), ("kéy", "is not a valid key")],
 )
 def test_a_key_that_no_header_carries_is_refused(key, why):
     with pytest.raises(SettingsError, match=f"WORDGATE_API_KEY {why}"):

@@ -156,7 +156,7 @@ def test_an_interrupted_training_is_kept(fit_family, rows, tmp_path, monkeypatch
 
     with monkeypatch.context() as patched:
         patched.setattr(trainer, "update", update)
-        with pytest.raises(KeyboardInterrupt, match="the same command with --resume goes on"):
+        with pytest.raises(KeyboardInterrupt, match="run the same command with --resume"):
             fit_family(*own, checkpoint=config)
     resumed = fit_family(*own, checkpoint=CheckpointConfig(config.file, resume=True))
     assert outcome(resumed) == expected

@@ -114,8 +114,8 @@ def _without_port(host: str) -> str:
 def _checked_key(key: str) -> bytes:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError(
-            f"{KEY_VARIABLE} is {'empty' if not key else 'no key'}: it must consist of visible"
-            " ASCII characters; unset it to use no key"
+            f"{KEY_VARIABLE} is {'empty' if not key else 'not a valid key'}: it must consist of"
+            " visible ASCII characters; unset it to use no key"
         )
     return key.encode("ascii")
 
