@@ -277,7 +277,7 @@ def test_texts_alone_can_be_audited(form):
     [
         (
             {"train": HubDataset({"text": ["a"]}), "test": HubDataset({"text": ["b"]})},
-            "this dict holds 2 tables (train, test): give one of them, such as data['train']",
+            "this dict contains 2 tables (train, test): give one of them, such as data['train']",
         ),
         (
             {"text": ["a", "b"], "label": ["x"]},

@@ -202,11 +202,13 @@ def test_files_of_others_are_not_taken_away(compare, tmp_path):
     save_file({"weights": np.zeros(3)}, weights)
     for options in ({}, {"overwrite": True}, {"resume": True}):
         assert refusal(compare, out=out, **options) == (
-            f"{others} holds 'model-00001.safetensors', which is not part of a comparison; move"
+            f"{others} contains 'model-00001.safetensors', which is not part of a comparison; move"
             " that away, or choose another --out"
         )
     weights.rename(others / "random-count-1.safetensors")  # named as ours are
-    assert "holds 'random-count-1.safetensors', which" in refusal(compare, out=out, overwrite=True)
+    assert "contains 'random-count-1.safetensors', which" in refusal(
+        compare, out=out, overwrite=True
+    )
     assert [file.name for file in others.iterdir()] == ["random-count-1.safetensors"]
 
 

@@ -50,7 +50,7 @@ def test_a_weight_is_a_number_from_zero_up(frame):
     for bad in ("", "-1", "much", "nan", "inf"):
         cells = frame.weight.astype(str).tolist()
         cells[6] = bad
-        with pytest.raises(DataError, match=rf"the weight column .* holds '{bad}' in row 7"):
+        with pytest.raises(DataError, match=rf"the weight column .* contains '{bad}' in row 7"):
             read_table(frame.assign(weight=cells), text="text", label="label", weight="weight")
 
 

@@ -118,7 +118,7 @@ def test_values_that_are_not_finite(made, refusal):
         content = packed(vectors=values.astype(kind))
         place = content.index(values.astype(kind)[1].tobytes())
         assert refusal(content, words=WORDS) == (
-            f"holds inf in the vector of row 2 (byte {place}), where only finite numbers belong:"
+            f"contains inf in the vector of row 2 (byte {place}), where only finite numbers belong:"
             " the file is damaged or its training failed"
         )
     assert len(list(made(packed(vectors=values)).wanted([b"a b\n"]))) == 1

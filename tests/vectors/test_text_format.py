@@ -89,8 +89,8 @@ def test_numbers_too_large_for_float32(refusal):
     for number in (b"1e39", b"9" * 400, b"-1e999"):
         sign = "-" if number.startswith(b"-") else ""
         assert refusal(b"2 2\na 1 2\nb 3 %b\n" % number, words=[b"b"]) == (
-            f"holds {sign}inf in the vector of row 2 (byte 10), where only finite numbers belong:"
-            " the file is damaged or its training failed"
+            f"contains {sign}inf in the vector of row 2 (byte 10), where only finite numbers"
+            " belong: the file is damaged or its training failed"
         )
 
 

@@ -137,7 +137,7 @@ def test_a_file_cut_within_its_last_row(refusal, lost):
 def test_numbers_that_are_not_finite(made, refusal, value):
     content = b"2 2\n" + row(b"a", 1, 2) + row(b"b", 3, float(value))
     assert refusal(content, words=[b"b"]) == (
-        f"holds {value} in the vector of row 2 (byte 14), where only finite numbers belong: the"
+        f"contains {value} in the vector of row 2 (byte 14), where only finite numbers belong: the"
         " file is damaged or its training failed"
     )
     assert [word for word, _ in made(content).wanted([b"a"])] == [b"a"]
