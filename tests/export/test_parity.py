@@ -191,8 +191,8 @@ def test_more_than_0_3_points_of_accuracy_are_refused():
     with pytest.raises(BundleError) as error:
         judged(2000, 7)
     assert str(error.value) == (
-        "not written: with int8, the accuracy on 2,000 rows is 0.9965 instead of 1.0000, and 0.003"
-        " is allowed; leave out --int8"
+        "not written: with int8, the accuracy on 2,000 rows is 0.9965 instead of 1.0000; a"
+        " difference of 0.003 is allowed; leave out --int8"
     )
 
 

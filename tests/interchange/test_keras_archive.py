@@ -113,7 +113,7 @@ def test_zip_bombs_are_refused_before_they_are_unpacked(refusal, rewritten):
     assert refusal(bomb).endswith(" packed ones, as a zip bomb does")
     config = rewritten({"config.json": b" " * (2**24 + 1)})
     assert refusal(config) == (
-        "config.json in it claims 16,777,217 bytes; a recipe has at most 16,777,216 are not read"
+        "config.json in it claims 16,777,217 bytes; more than 16,777,216 are not read"
     )
 
 

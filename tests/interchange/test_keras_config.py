@@ -202,7 +202,8 @@ REFUSALS = {
     ),
     "hidden size that the weights do not have": (
         with_field(2, "units", 6),
-        "the weights at 'layers/lstm/cell/vars/0' are float32 [6, 20]; they must be float32 [6, 24]",
+        "the weights at 'layers/lstm/cell/vars/0' are float32 [6, 20]; they must be float32"
+        " [6, 24]",
     ),
     "embedding that the weights do not have": (
         with_field(1, "input_dim", 2_000_000_000),

@@ -215,7 +215,7 @@ def test_a_missing_part_of_a_block_is_named(name):
 
 def test_damaged_blocks_are_named():
     assert _refusal(kind="letters") == (
-        "the saved count model counts 'letters', and this version of only words and characters"
+        "the saved count model counts 'letters', and this wordgate only words and characters"
     )
     words = _two_blocks().state()[0]["blocks"][0]
     assert _refusal(vectorizers=[words, words]) == (

@@ -126,7 +126,7 @@ def test_numbers_of_another_type_are_refused():
 )
 def test_an_unknown_pooling_is_named(pooling, shown):
     assert refusal(description={"pooling": pooling}) == (
-        f"the model pools by {shown}, and this version of only by last, max, mean"
+        f"the model pools by {shown}, and this wordgate only by last, max, mean"
     )
 
 

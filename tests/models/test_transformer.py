@@ -245,7 +245,7 @@ def test_a_config_of_another_size_asks_for_no_memory(model, refusal):
         ({"max_tokens": 33}, "the model's max_tokens is 33, and its weights read 32 at most"),
         (
             {"pooling": "max"},
-            "the model pools by 'max', and this version of's transformers only by mean",
+            "the model pools by 'max', and this wordgate's transformers only by mean",
         ),
     ],
 )
