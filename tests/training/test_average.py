@@ -288,7 +288,7 @@ def test_what_can_not_be_fitted_is_named(fit_average, examples, family):
     nothing = Dataset([], np.array([], np.int64), None)
     with pytest.raises(DataError, match="there are no texts to fit a model of averaged word"):
         fit_average(family, nothing)
-    with pytest.raises(DataError, match="there are no validation texts to choose a model by"):
+    with pytest.raises(DataError, match="there are no validation texts to choose a model with"):
         fit_average(family, valid=nothing)
     with pytest.raises(DataError, match="none of the vocabulary's 2 words has a vector in "):
         fit_average(family, Dataset(["so good"], np.array([0]), None))

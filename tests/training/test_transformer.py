@@ -215,7 +215,7 @@ def test_bfloat16_learns_too(examples, fine_tune, monkeypatch):
 def test_nothing_to_fit_on_and_nothing_to_choose_by_are_named(examples, fine_tune):
     with pytest.raises(DataError, match=r"^there are no texts to fit a transformer on$"):
         fine_tune(examples(0), examples(5))
-    message = "^there are no validation texts to choose the best epoch by: give more rows"
+    message = "^there are no validation texts to choose the best epoch with: give more rows"
     with pytest.raises(DataError, match=message):
         fine_tune(examples(5), examples(0))
 
