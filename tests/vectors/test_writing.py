@@ -134,7 +134,7 @@ def test_calls_that_can_not_be_right(tmp_path):
         f"'{tmp_path / 'v.GZ'}' cannot be gzipped safetensors: remove '.gz' from its name"
     )
     assert message(DataError, file, "glove", count=0) == (
-        f"0 rows of 5 dimensions is needednot be written to '{file}': at least 1 row of 1 to "
+        f"0 rows of 5 dimensions cannot be written to '{file}': at least 1 row of 1 to "
         "65,536 dimensions is needed"
     )
     assert message(DataError, file, "glove", count=6) == (
