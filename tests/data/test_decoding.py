@@ -154,3 +154,27 @@ def test_other_escapes_are_characters(write, escape):
     content = "text,label\n" + f"{escape}café,ok\nno lamp,no\n" * 8
     table = read_table(write("a.csv", content))
     assert (table.texts[0], table.reading.encoding) == (f"{escape}café", "UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "texts"),
+    [
+        ("hz", ("这个灯很好", "这个灯坏了, 不好")),
+        ("utf-7", ("une très belle lampe à 1+1 €", "лампа сломана")),
+    ],
+)
+def test_seven_bits_with_signs_for_escape_sequences_are_a_guess(write, encoding, texts):
+    rows = [(f"{texts[i % 2]} {i}", str(i % 2)) for i in range(16)]
+    content = "text;label\n" + "".join(f"{text};{label}\n" for text, label in rows)
+    table = read_table(write("a.csv", content.encode(encoding)))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows
+    assert table.reading.warnings == [
+        f"the encoding {encoding} is a guess, since the bytes may be plain ASCII: where letters"
+        " look wrong, name the right one with --encoding"
+    ]
+
+
+@pytest.mark.parametrize("text", ["1+1 is 2, c++ +-", "call +491701234567", "~{x~}", "a+bcd+efgh-"])
+def test_plain_ascii_has_no_escape_sequences(write, text):
+    table = read_table(write("a.csv", f"text;label\n{text};ok\nplain;no\n"))
+    assert (table.texts[0], table.reading.encoding, table.reading.warnings) == (text, "UTF-8", [])

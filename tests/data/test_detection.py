@@ -24,6 +24,13 @@ TEXTS = {
     "iso8859_2": ("výborná žlutá lampa číslo {}", "rozbitá špatná lampa č. {}"),
     "cp1254": ("güzel bir ışık {}", "kırık bir lamba, çok kötü şey {}"),
     "cp1252": ("une très belle lampe achetée {}", "une lampe cassée à éviter {}"),
+    "cp850": ("une très belle lampe achetée à Noël {}", "lampe cassée, ça m'énerve, où écrire {}"),
+    "cp437": ("die Lampe für die Küche ist schön {}", "die größte Lampe fällt, übel {}"),
+    "cp852": ("świetna żółta lampa {}", "zła zepsuta lampa część {}"),
+    "cp857": ("güzel bir ışık {}", "kırık bir lamba, çok kötü şey {}"),
+    "mac_roman": ("une très belle lampe achetée {}", "une lampe cassée, où écrire {}"),
+    "mac_latin2": ("lampa jest piękna, bardzo się cieszę {}", "lampa jest zepsuta, żałuję, źle {}"),
+    "mac_cyrillic": ("хорошая лампа номер {}", "сломанная лампа номер {}"),
     "latin_1": ("eine schöne Lampe für {}", "eine kaputte Lampe, übel {}"),
 }
 

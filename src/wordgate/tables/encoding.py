@@ -147,7 +147,10 @@ def find_encoding(source: Source, asked: str | None) -> Encoding:
     where = _first_misfit(_looked_at(source))  # and whether it unpacks to far too much
     codec = escaped_encoding(source.head) if where is None else None
     if codec is not None and not _counted(_looked_at(source), codec).broken:
-        return Encoding(codec, codec, "it has its escape sequences")
+        doubt = (
+            "" if b"\x1b" in source.head else _doubt(codec, "since the bytes may be plain ASCII")
+        )
+        return Encoding(codec, codec, "it has its escape sequences", doubt=doubt)
     _refuse_binary(source.head, source.name)
     if where is None:
         return Encoding("utf-8", "UTF-8", "it fits")
@@ -286,10 +289,10 @@ def _replacing(codec: str, name: str, counts: _Counts, where: str) -> Encoding:
     return Encoding(codec, name, reason, warnings=(warning,))
 
 
-def _doubt(codec: str) -> str:
+def _doubt(codec: str, why: str = "since the bytes are not UTF-8") -> str:
     return (
-        f"the encoding {codec} is a guess, since the bytes are not UTF-8: where letters look wrong,"
-        " name the right one with --encoding"
+        f"the encoding {codec} is a guess, {why}: where letters look wrong, name the right one with"
+        " --encoding"
     )
 
 
