@@ -286,7 +286,7 @@ def test_texts_alone_can_be_audited(form):
         ({"text": "a", "label": "b"}, "a list of values is needed, not 'a'"),
         ([1, 2], "can't read a list: give the path of a file"),
         ([], "can't read a list: give the path of a file"),
-        (TEXTS, "can't tell which column of 'a list' holds the label: there is no other column."),
+        (TEXTS, "can't tell which column of 'a list' holds the label: there is only one:"),
     ],
 )
 def test_what_is_no_table_is_refused(data, message):

@@ -250,3 +250,51 @@ def test_a_hash_begins_a_header_or_a_record_too(write, first):
 def test_a_named_delimiter_without_a_header_is_no_record(write):
     table = read_table(write("a.csv", "sep=;\n" + rows("{text};{label}")))
     assert (account(table), table.reading.header) == ((16, 16, []), False)
+
+
+UNUSUAL = "~^:\x01\x1e\x1f#@$&*/\\%¦§，　"
+
+
+@pytest.mark.parametrize("texts", [("a fine lamp", "a broken lamp"), ("a lamp, fine", "bad, yes")])
+@pytest.mark.parametrize("form", ["{0}{2}{1}\n", "{1}{2}{0}\n"])
+@pytest.mark.parametrize("delimiter", [*UNUSUAL, "::", "||", "###", "\t\t"])
+def test_names_of_a_header_tell_an_unusual_delimiter(write, delimiter, form, texts):
+    rows = [(f"{texts[i % 2]} {i}", "no" if i % 2 else "ok") for i in range(16)]
+    content = "".join(form.format(*row, delimiter) for row in [("text", "label"), *rows])
+    table = read_table(write("a.csv", content))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows
+
+
+@pytest.mark.parametrize("delimiter", "~^\x01\x1e\x1f")
+def test_a_rare_character_once_in_each_line_separates_fields(write, delimiter):
+    rows = [(f"a {'broken' if i % 2 else 'fine'}, {i}", "no" if i % 2 else "ok") for i in range(16)]
+    table = read_table(write("a.csv", "".join(f"{b}{delimiter}{a}\n" for a, b in rows)))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows
+
+
+@pytest.mark.parametrize("text", ["note: a lamp", "C:/lamp #1 @me", "good~ {}", "a_b=c & d"])
+def test_signs_in_a_single_column_cut_no_text(write, text):
+    texts = ["text", *(f"{text.format('~' * (i % 2))} {i}" for i in range(16))]
+    table = read_table(write("a.csv", "\n".join(texts)), labelled=False)
+    assert table.texts == texts[1:]
+
+
+@pytest.mark.parametrize(
+    "head", ["text         label", "label  text", "text <=> label", "id ~|~ text ~|~ label"]
+)
+def test_columns_that_no_character_separates_are_refused(write, head):
+    lines = [head, *(f"a fine lamp{' very' * (i % 5)} {i}      ok" for i in range(16))]
+    with pytest.raises(DataError, match=r"names columns .*sep=~$"):
+        read_table(write("a.csv", "\n".join(lines)), labelled=False)
+
+
+def test_a_single_column_says_what_may_separate_labels(write):
+    path = write("a.csv", "".join(f"a lamp {i}: {i % 2}\n" for i in range(16)))
+    with pytest.raises(DataError) as error:
+        read_table(path)
+    assert str(error.value) == (
+        "can't tell which column of 'a.csv' holds the label: there is only one:\n"
+        "  column 1: 16 distinct values, such as 'a lamp 0: 0', 'a lamp 1: 1', 'a lamp 2: 0'\n"
+        "Labels need a column of their own: a comma, semicolon, tab or bar separates columns, or"
+        " the character that a first line such as sep=~ names."
+    )

@@ -32,6 +32,9 @@ CASES = {
     "single quotes": ("id,text\n", rows("{i},'{text}, \"really\"'")),
     "dashes": ("id,text\n--,----\n", rows("{i},{text}")),
     "a comment": ("# export 3\nid,text\n", rows("{i},{text}")),
+    "a tilde": ("id~text\n", rows("{i}~{text}, really")),
+    "a section sign": ("id§text\n", rows("{i}§{text}, really")),
+    "an ideographic comma": ("sep=、\nid、text\n", rows("{i}、{text}, really")),
     "a named delimiter": ("sep=;\n# export 3\nid;text\n", rows("{i};{text}")),
 }
 
@@ -75,7 +78,7 @@ def test_the_result_is_csv_that_every_reader_reads_alike(score, write, records, 
     name = write("in.csv", "".join(CASES[case]))
     score(name, "out.csv", **options)
     score(name, "out.jsonl", **options)
-    delimiter = {"stray quotes": ",", "a named delimiter": ";"}.get(case, ",")
+    delimiter = {"a tilde": "~", "a named delimiter": ";"}.get(case, ",")
     found = records("out.csv", delimiter=delimiter)[bool(CASES[case][0]) :]
     texts = [list(row.values())[1] for row in objects("out.jsonl")]
     assert [row[1] for row in found] == texts

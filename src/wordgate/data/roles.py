@@ -143,6 +143,8 @@ def choose_roles(
     if "label" not in chosen:
         found = _infer_label(free())
         if isinstance(found, str):
+            if labelled and len(columns) == 1:
+                raise _no_label(columns, source, is_delimited=bool(records.header_reason))
             if labelled:
                 raise _undecided("label", found, columns, source)
             found = Choice("label", None, None, found, given=False)
@@ -200,6 +202,20 @@ def _undecided(role: str, why: str, columns: Sequence[_Profile], source: str) ->
     return DataError(
         f"can't tell which column of {source} holds the {role}: {why}. Its columns are\n{listing}\n"
         f"Name one with --{role} NAME or --{role} NUMBER ({role}=... in Python)."
+    )
+
+
+def _no_label(columns: Sequence[_Profile], source: str, *, is_delimited: bool) -> DataError:
+    """Refuse a single column; of a text file the delimiter may be an unusual one."""
+    remedy = "Labels need a column of their own"
+    if is_delimited:
+        remedy += (
+            ": a comma, semicolon, tab or bar separates columns, or the character that a first line"
+            " such as sep=~ names"
+        )
+    return DataError(
+        f"can't tell which column of {source} holds the label: there is only one:\n"
+        f"{columns[0].line()}\n{remedy}."
     )
 
 

@@ -85,10 +85,12 @@ def make_writer(
 
 
 def _delimiter(reader: Reader, form: str) -> str:
-    """Keep what separates the fields of a CSV file: a comma, a semicolon or a bar."""
+    """Keep what separates the fields of a CSV file, unless it may stand in numbers."""
     if form == "tsv":
         return "\t"
-    return (reader.delimiter if reader.form == "csv" else None) or ","
+    delimiter = reader.delimiter if reader.form == "csv" else None
+    is_kept = delimiter is not None and delimiter.isascii() and not re.match(r"[\w.-]", delimiter)
+    return delimiter if delimiter and is_kept else ","
 
 
 class Writer(ABC):

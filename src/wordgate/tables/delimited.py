@@ -35,6 +35,7 @@ from wordgate.tables.records import Batch, Cell
 
 _MOSTLY = 0.9
 _HEADER_RECORDS = 5_000
+_GAP = re.compile(r"\s{2,}|\s*[^\w\s.,'-]+\s*")  # between names, where no delimiter parts them
 _DASHES = re.compile(r" *:?(?:-{2,}|={2,}):? *")  # as databases and Markdown write them
 # Before, Python's csv module stops at NUL.
 _NUL_IS_READ = sys.version_info >= (3, 11)
@@ -150,6 +151,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         if header is None:
             n_before = self._n_before(records, given)
         first, *others = records[n_before:]
+        self._refuse_unparted(first)
         self.blank = self._delimiter * (self.width - 1)
         self.header, self.header_reason = header, "known of this data set"
         if header is None:
@@ -175,6 +177,20 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             if others and any(others[0]) and all(map(_DASHES.fullmatch, filter(None, others[0]))):
                 line = self._without_first()
                 self.header_reason += f"; left out below it: {shown(line, 40)!r}"
+
+    def _refuse_unparted(self, first: list[str]) -> None:
+        """Refuse a single column whose name is those of several.
+
+        Raises:
+            DataError: It is.
+        """
+        names = known_names(_GAP.split(first[0]))
+        if self.width == 1 and len(names) > 1:
+            raise DataError(
+                f"'{self.name}' names columns ({', '.join(names)}), but no single character"
+                " separates them in each line: write CSV, or name the character in a first line"
+                " such as sep=~"
+            )
 
     def _named_width(self, records: Sequence[list[str]]) -> int:
         """Give the number of fields that the names of a header promise; 0 without known names."""

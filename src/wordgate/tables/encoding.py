@@ -240,7 +240,8 @@ def _refuse_binary(raw: bytes, name: str) -> None:
             f"if it is text, say --encoding utf-16-{order}"
         )
     controls = len(head) - len(head.translate(None, _CONTROLS))
-    if controls > 0.02 * len(head):
+    # One alone may separate fields.
+    if controls > 0.02 * len(head) and sum(code in head for code in _CONTROLS) > 1:
         raise DataError(
             f"'{name}' is not text ({controls:,} control bytes in its first {len(head):,}): "
             f"give CSV, TSV, JSONL or Parquet, or name its --encoding"
