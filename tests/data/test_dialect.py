@@ -298,3 +298,24 @@ def test_a_single_column_says_what_may_separate_labels(write):
         "Labels need a column of their own: a comma, semicolon, tab or bar separates columns, or"
         " the character that a first line such as sep=~ names."
     )
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "\u3000"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_lines_of_spaces_are_blank(write, delimiter, blank):
+    rows = [("text", "label"), *((f"a lamp {i}", "no" if i % 2 else "ok") for i in range(16))]
+    content = f"{blank}\n" + "".join(f"{a}{delimiter}{b}\n{blank}\n" for a, b in rows)
+    table = read_table(write("a.csv", content))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows[1:]
+    assert table.reading.malformed == []
+
+
+@pytest.mark.parametrize("form", ['"{}","{}","{}"\n', "{}\t{}\t{}\n"])
+def test_row_numbers_without_a_name_as_r_writes_them_are_a_column(write, form):
+    rows = [(f"a lamp, {i}", "no" if i % 2 else "ok") for i in range(16)]
+    head = form.replace('"{}",', "", 1).replace("{}\t", "", 1).format("text", "label")
+    content = head + "".join(form.format(i, *row) for i, row in enumerate(rows, 1))
+    table = read_table(write("a.csv", content))
+    assert list(zip(table.texts, table.labels, strict=True)) == rows
+    with pytest.raises(DataError, match="the header has 2 fields"):
+        read_table(write("b.csv", content.replace("16", "17", 1)))

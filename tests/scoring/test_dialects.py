@@ -32,6 +32,7 @@ CASES = {
     "single quotes": ("id,text\n", rows("{i},'{text}, \"really\"'")),
     "dashes": ("id,text\n--,----\n", rows("{i},{text}")),
     "a comment": ("# export 3\nid,text\n", rows("{i},{text}")),
+    "row numbers without a name": ("text\n", "".join(f"{i + 1},{t}\n" for t, i in ROWS)),
     "a tilde": ("id~text\n", rows("{i}~{text}, really")),
     "a section sign": ("id§text\n", rows("{i}§{text}, really")),
     "an ideographic comma": ("sep=、\nid、text\n", rows("{i}、{text}, really")),

@@ -1,5 +1,6 @@
 """From a teacher's outputs to vectors: what is kept, in which order, and what is refused."""
 
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -164,3 +165,21 @@ def test_a_teacher_that_tells_no_word_from_another_is_refused(value):
         DataError, match=r"^the teacher 'made' gives the same output for every word"
     ):
         distil(teacher=teacher)
+
+
+def test_words_that_the_deadline_leaves_out_are_counted_and_have_no_vector(monkeypatch):
+    class Said(Silent):
+        lines = ()
+
+        def say(self, text):
+            self.lines = [*self.lines, text]
+
+    said = Said()
+    monkeypatch.setattr("wordgate.vectors.distilling._AT_ONCE", 50)
+    teacher = Made()
+    made = distill_words(WORDS, teacher, progress=said, deadline=time.monotonic())
+    (first,) = teacher.asked
+    assert sorted(made.words) == sorted(first)
+    assert max(map(len, made.words)) <= min(len(word) for word in WORDS if word not in made.words)
+    assert said.lines[0] == "The time limit left 150 of 200 words without a vector"
+    assert distil(deadline=time.monotonic() + 1000).words == WORDS

@@ -266,7 +266,8 @@ training_options = stack(
         "--max-minutes",
         metavar="M",
         type=float,
-        help="Time limit for the whole command; with --resume, 0 saves the best epoch so far."
+        help="Time limit for the whole command, except that reading, the n-grams of the baseline, a"
+        " first epoch and the evaluation are not cut; with --resume, 0 saves the best epoch so far."
         "  [default: none]",
     ),
 )

@@ -1,5 +1,6 @@
 """What is known before a model is fitted: the rows and their split, the baselines, the audit."""
 
+import math
 from dataclasses import dataclass, replace
 
 from wordgate.bundle.metrics import SplitFacts
@@ -144,7 +145,8 @@ def _fit_baseline(
     if plan.model == BASELINE:
         context.progress.say(f"Baseline: {most_frequent}")
         return None
-    context.progress.begin("Fitting the baseline, the family count")
+    uncut = " (the time limit does not cut its n-grams)" if context.deadline < math.inf else ""
+    context.progress.begin(f"Fitting the baseline, the family count{uncut}")
     baseline = fit_baseline(splits, plan.settings, context, plan.baseline)
     context.progress.say(
         f"Baselines: count {format_share(baseline.scores.main.value)}, {most_frequent}"

@@ -239,17 +239,18 @@ def fit_model(
     with _opened(teaching, RunFingerprint(work), context.started) as folder:
         until = started + FITTING_SHARE * (limit - started)
         fitting = replace(context, deadline=until, predicted_after=0)
+        labelling = replace(context, deadline=limit)
         own_teachers = fit_teachers(teaching.saved, data, test, settings, folder, fitting)
         teachers = [each.labelling(settings, context.device) for each in own_teachers]
         own, texts = None, [*data.train.texts, *unlabelled]
         if vectors is None:
-            own = distilled_vectors(teachers, texts, settings, folder, context)
+            own = distilled_vectors(teachers, texts, settings, folder, labelling)
             settings = settings if own is None else settings.with_vectors_of(own.dim)
             vectors = own
         augmenter = make_augmenter(texts, vectors, settings, progress)
         with stage(progress, "Making variations of the texts"):
             transfer = TransferSet.of(data.train, unlabelled, augmenter, settings, context.seed)
-        teacher, labelling = MeanTeacher(teachers), replace(context, deadline=limit)
+        teacher = MeanTeacher(teachers)
         answers = label_texts(teacher, transfer, test, data.n_classes, folder, labelling)
         taught = DistillationResult(
             teacher=teacher.name,

@@ -304,7 +304,7 @@ def distilled_vectors(
         texts: Texts whose words get a vector, besides the whole words of the teacher's vocabulary.
         settings: The recipe's settings.
         folder: Where the vectors are kept, or are already.
-        context: Progress, and the number of threads.
+        context: Progress, the number of threads, and the deadline.
     """
     models = {each.name: each.model for each in teachers}
     found = ((name, model) for name, model in models.items() if isinstance(model, TransformerModel))
@@ -326,7 +326,7 @@ def distilled_vectors(
             words += further_words(asked, words, cut)
         context.progress.begin(f"Distilling vectors of {len(words):,} words from the teacher")
         with torch_threads(torch, context.threads):
-            made = distill_words(words, asked, progress=context.progress)
+            made = distill_words(words, asked, progress=context.progress, deadline=context.deadline)
         folder.path.mkdir(parents=True, exist_ok=True)
         write_word_vectors(file, "safetensors", made)
     return PretrainedVectors(open_vectors(file), called=f"distilled from {name}")

@@ -122,6 +122,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         first_line = io.StringIO(beginning[:WINDOW], newline="").readline()
         self.end_of_line = "\r\n" if first_line.endswith("\r\n") else "\n"
         self._n_unnamed = 0  # empty fields at the end of each record that the header lacks
+        self._is_numbered = False  # whether it lacks a name for row numbers, as R writes them
         self.width = 0  # until it is known
         self.names = None
         is_cut = characters.bounded and not characters.ended
@@ -233,8 +234,11 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             fitted = first + [""] * (self.width - count)
         elif not any(map(str.strip, first[self.width :])):
             fitted = first[: self.width]
+        if count == self.width - 1 and _are_row_numbers([record[0] for record in others]):
+            fitted = ["", *first]
+            self._is_numbered = True
         if len(fitted) == self.width and infer_header(fitted, others, given)[0]:
-            self._n_unnamed = max(0, self.width - count)
+            self._n_unnamed = max(0, self.width - count - self._is_numbered)
             return fitted
         if not resembles_header(first, others, given):
             return first
@@ -249,7 +253,7 @@ class DelimitedReader(TextReader[DelimitedBatch]):
 
     def _fitted_heading(self, heading: str) -> str:
         """Give the header as it stood with as many fields as the records."""
-        heading += self._delimiter * self._n_unnamed
+        heading = self._delimiter * self._is_numbered + heading + self._delimiter * self._n_unnamed
         while heading.count(self._delimiter) >= self.width:
             if not heading.rstrip(" ").endswith(self._delimiter):
                 break
@@ -416,6 +420,11 @@ class DelimitedReader(TextReader[DelimitedBatch]):
             if count:
                 batch.records[place] = [spelled_out(cell)[0] for cell in batch.records[place]]
                 batch.misfits[place] = misfits(count, self._encoding)
+
+
+def _are_row_numbers(cells: Sequence[str]) -> bool:
+    """Tell whether cells count the rows from 1."""
+    return len(cells) > 1 and all(cell == str(i) for i, cell in enumerate(cells, 1))
 
 
 def _readable(text: str) -> str:

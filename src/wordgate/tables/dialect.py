@@ -113,6 +113,11 @@ class Parsed:
         """The number of lines that were taken."""
         return self.ends[-1] if self.ends else 0
 
+    def add(self, record: list[str], dialect: Dialect) -> None:
+        """Add a record; one of spaces alone is a blank line where fields are separated."""
+        is_blank = len(record) == 1 and record[0].isspace() and dialect.delimiter != NO_DELIMITER
+        self.records.append([] if is_blank else record)
+
     def spans(self, lines: Sequence[str]) -> Iterator[tuple[list[str], Sequence[str]]]:
         """Give each record with its lines."""
         starts = chain([0], self.ends)
@@ -204,7 +209,7 @@ def parse(
             for line in lines[place : place + 1 if is_closed else None]:
                 if '"' in line:
                     parsed.alone.append(len(parsed.records))
-                parsed.records.append(by_itself(line, dialect) if line.strip("\r\n") else [])
+                parsed.add(by_itself(line, dialect) if line.strip("\r\n") else [], dialect)
                 parsed.ends.append(parsed.n_lines + 1)
     return parsed
 
@@ -229,7 +234,7 @@ def _parse_from(
                 return True
             if end - last > 1 and profile and profile.are_records(lines[last:end], dialect):
                 return True
-            parsed.records.append(record)
+            parsed.add(record, dialect)
             parsed.ends.append(end)
             last = end
     except csv.Error:
