@@ -137,3 +137,29 @@ def test_pages_in_place_of_a_table_say_what_to_do(write, content, said):
 def test_texts_that_begin_like_a_page_are_texts(write, first):
     table = read_table(write("a.csv", f"{first},ok\na lamp,no\n" * 8))
     assert table.texts[0] == first
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "left_out"),
+    [
+        (
+            "a.jsonl",
+            '{"text": "a lamp", "label": "ok"}\n{"text": "a vase", "label": ["no"]}\n' * 2,
+            "of 4, left out 2 (malformed; line 2: the label is a list",
+        ),
+        (
+            "a.jsonl",
+            '{"text": "a lamp", "label": "ok"},\n{"text": "a vase", "label": "no"}',
+            "of 2, left out 1 (malformed; line 1: no valid JSON (Extra data at character 34))",
+        ),
+        (
+            "a.csv",
+            "text,label\na lamp,ok\na vase,\n,no\n",
+            "of 3, left out 1 (empty label), 1 (empty text)",
+        ),
+    ],
+)
+def test_too_few_labels_tell_which_rows_were_left_out(write, name, content, left_out):
+    with pytest.raises(DataError) as error:
+        read_table(write(name, content))
+    assert f"a classifier needs two labels or more ({left_out}" in str(error.value)

@@ -88,6 +88,13 @@ ALIKE = [
     (["not ok", "not\xa0ok"], "the labels 'not ok' and 'not\\xa0ok' differ in case, spaces or"),
     (["ok", "o\u200bk"], "the labels 'ok' and 'o\\u200bk' differ in case, spaces or the form of"),
     (["ok", "\uff4f\uff4b"], "the labels 'ok' and '\uff4f\uff4b' differ in case, spaces or the"),
+    (["-1", "\u22121"], "the labels '-1' and '\u22121' differ in case, spaces or the form of"),
+    (["1", "\u0661"], "the labels '1' and '\u0661' differ in case, spaces or the form of"),
+    (["1", "True"], "the labels '1' and 'True' differ in how a value is written only; they"),
+    (
+        ["0", "false", "no"],
+        "the labels '0' and 'false' differ in how a value is written only; they",
+    ),
     (["ﬁne", "fine"], "the labels 'fine' and 'ﬁne' differ in case, spaces or the form of charact"),
 ]
 

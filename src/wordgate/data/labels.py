@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from decimal import Decimal
 from typing import TypeVar
-from unicodedata import category, normalize
+from unicodedata import category, decimal, normalize
 
 from wordgate.tables.header import is_number
 from wordgate.tables.values import MISSING_WORDS, value_key
 
 _Key = TypeVar("_Key", bound=Hashable)
+_TRUTH = {"true": Decimal(1), "false": Decimal(0)}
 _MISSING = MISSING_WORDS | {"NA", "N/A", "n/a", "#N/A", "\\N"}
 
 
@@ -133,9 +134,10 @@ def _joined(name: str, same: Sequence[str]) -> str:
 
 def _likeness(label: str) -> Hashable:
     """Reduce a label to what is left without case, spaces, and invisible or fancy characters."""
-    visible = "".join(c for c in normalize("NFKC", label) if category(c) != "Cf")
-    plain = " ".join(visible.casefold().split())
-    return Decimal(plain) if is_number(plain) else plain
+    visible = (c for c in normalize("NFKC", label).replace("\u2212", "-") if category(c) != "Cf")
+    digits = "".join(str(decimal(c, c)) for c in visible)
+    plain = " ".join(digits.casefold().split())
+    return Decimal(plain) if is_number(plain) else _TRUTH.get(plain, plain)
 
 
 def _difference(same: Sequence[str]) -> str:
@@ -143,4 +145,6 @@ def _difference(same: Sequence[str]) -> str:
         return "case"
     if all(map(is_number, same)):
         return "how a number is written"
+    if any(label.casefold() in _TRUTH for label in same):
+        return "how a value is written"
     return "case, spaces or the form of characters"

@@ -294,15 +294,20 @@ def _check_drop_labels(
 
 
 def _nothing_left(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
+    left_out = _left_out(loaded, dropped, malformed)
+    if not left_out:
+        below = "" if loaded.form.format == "frame" else " below its header"
+        return f"{loaded.called} has no rows{below}"
+    return f"no rows are left of {loaded.called}: {left_out}"
+
+
+def _left_out(loaded: _Loaded, dropped: dict[str, int], malformed: list[Malformed]) -> str:
+    """Count the rows left out, by reason; an empty string where there are none."""
     reasons = [f"{count:,} ({reason})" for reason, count in dropped.items()]
     if malformed:
         first = malformed[0]
         reasons.append(f"{len(malformed):,} (malformed; line {first.line}: {first.why})")
-    if not reasons:
-        below = "" if loaded.form.format == "frame" else " below its header"
-        return f"{loaded.called} has no rows{below}"
-    n_read = loaded.records.n_read
-    return f"no rows are left of {loaded.called}: of {n_read:,}, left out {', '.join(reasons)}"
+    return f"of {loaded.records.n_read:,}, left out {', '.join(reasons)}" if reasons else ""
 
 
 @dataclass(frozen=True)
@@ -381,7 +386,8 @@ def _table(
     named_groups, group_warnings = _groups(groups, places, records.rows)
     rows = [records.rows[i] for i in places]
     kept_parts = _parts(parts, places, records, loaded.called)
-    _check_labels(labels, min_labels, loaded.called, len(rows), chosen)
+    left_out = _left_out(loaded, kept.dropped, kept.malformed)
+    _check_labels(labels, min_labels, loaded.called, len(rows), chosen, left_out)
     malformed = sorted(kept.malformed, key=lambda m: m.line)
     warnings = [*loaded.warnings, *kept.warnings, *text_warnings, *group_warnings]
     is_cut = labels.sets is not None
@@ -488,11 +494,17 @@ def _weights(
 
 
 def _check_labels(
-    labels: _Labels, least: int, source: str, n_rows: int, chosen: dict[str, Choice]
+    labels: _Labels,
+    least: int,
+    source: str,
+    n_rows: int,
+    chosen: dict[str, Choice],
+    left_out: str,
 ) -> None:
     there = sorted(set(labels.all()))
     if len(there) >= least:
         return
+    others = f" ({left_out})" if left_out else ""
     if len(there) == 1 and labels.sets is not None:
         raise DataError(
             f"'{shown(there[0], 40)}' is the only label of {source}, where a text may have several:"
@@ -502,10 +514,11 @@ def _check_labels(
     if len(there) == 1:
         raise DataError(
             f"all {n_rows:,} rows kept of {source} have the label '{shown(there[0], 40)}' "
-            f"(column {chosen['label'].number}): a classifier needs two labels or more"
+            f"(column {chosen['label'].number}): a classifier needs two labels or more{others}"
         )
     raise DataError(
         f"{source} has {len(there)} labels ({', '.join(there)}), fewer than the {least} needed"
+        f"{others}"
     )
 
 

@@ -125,6 +125,8 @@ def choose_roles(
         DataError: A flag names no column, no column stands out for a role, or the texts are lists
             or objects.
     """
+    if not records.columns:
+        raise DataError(f"{source} has no columns: its records are empty")
     chosen = _by_flags(records, given, known, source)
     columns = [
         _Profile(
