@@ -37,6 +37,22 @@ def test_an_address_is_told_to_be_one(capfd, tmp_path, reviews, count_model, com
     assert f"'{address}' is an address, and wordgate reads what lies on this computer" in message
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train {rows} --model count --out {url}", "score {model} {rows} {url}",
+        "export {model} --out {url}", "audit {rows} --html {url}", "compare {rows} --out {url}",
+    ],
+)  # fmt: skip
+def test_nothing_is_written_to_an_address(capfd, reviews, count_model, command):
+    names = {"url": "https://example.com/m.csv", "rows": reviews, "model": count_model.folder}
+    message = failed(capfd, *(word.format(**names) for word in command.split()))
+    assert message.endswith(
+        "'https://example.com/m.csv' is an address, and wordgate writes to this computer: name a"
+        " path\n"
+    )
+
+
 def test_the_address_of_a_file_is_to_be_its_path(capfd, reviews):
     message = failed(capfd, "audit", f"file://{reviews}")
     assert message.endswith("is an address: name the file by its path alone\n")

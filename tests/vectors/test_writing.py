@@ -145,7 +145,7 @@ def test_calls_that_can_not_be_right(tmp_path):
         f"vectors of shape [2, 5] came for '{file}' after row 0, where [2, 4] belongs"
     )
     assert message(DataError, tmp_path / "no" / "v", "glove") == (
-        f"there is no folder '{tmp_path / 'no'}' to write 'v' in"
+        f"there is no folder '{tmp_path / 'no'}' to write 'v' into"
     )
     broken = TABLE.copy()
     broken[3, 1] = np.nan

@@ -14,7 +14,7 @@ from typing import Annotated, Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wordgate.errors import BundleError, SettingsError
+from wordgate.errors import BundleError, SettingsError, no_folder_message
 from wordgate.storage.files import remove, resolve_link, sync_folder
 from wordgate.storage.resumable import (
     CORRUPT_FILE_ERRORS,
@@ -167,7 +167,7 @@ class PartialOutput:
     def _check_place(self, source: str | Path) -> None:
         out = self.out
         if not out.parent.is_dir():
-            raise BundleError(f"there is no folder '{out.parent}' to write '{out.name}' into")
+            raise BundleError(no_folder_message(out))
         if out.is_dir():
             raise BundleError(f"{out} is a folder: name a file")
         if self.folder.is_symlink():

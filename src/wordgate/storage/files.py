@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from wordgate.errors import BundleError, DataError
+from wordgate.errors import BundleError, DataError, no_folder_message
 
 # What a system or a file system answers that can't exchange two names in one step.
 _CANT_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EXDEV)
@@ -90,7 +90,7 @@ def check_file(path: Path, *, overwrite: bool) -> None:
         raise DataError(f"{path} exists; choose another --out, or replace it with --overwrite")
     path = resolve_link(path)
     if not path.absolute().parent.is_dir():
-        raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' into")
+        raise DataError(no_folder_message(path))
     if os.path.exists(path) and not path.is_file():
         raise DataError(f"{path} is not a file; choose another --out")
     aside = temporary_path(path)
@@ -143,9 +143,7 @@ def check_folder(
     """
     place = resolve_link(path)
     if not os.path.isdir(place.parent):
-        raise BundleError(
-            f"there is no folder '{place.parent}' to write the {what} '{place.name}' into"
-        )
+        raise BundleError(no_folder_message(place, what))
     with suppress(OSError):  # where it can't be, writing can't, and tells
         _restore_old(place)
     if os.path.lexists(path) and not overwrite:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from wordgate.errors import DataError, SettingsError, did_you_mean
+from wordgate.errors import DataError, SettingsError, did_you_mean, no_folder_message
 from wordgate.runtime.display import brief
 from wordgate.storage.files import atomic_output
 from wordgate.storage.tensors import safetensors_header
@@ -97,7 +97,7 @@ def _check_call(path: Path, form: str, count: int, dim: int) -> None:
             f" 1 to {MAX_DIM:,} dimensions can"
         )
     if not is_file(path.parent):
-        raise DataError(f"there is no folder '{path.parent}' to write '{path.name}' in")
+        raise DataError(no_folder_message(path))
 
 
 def _checked(
