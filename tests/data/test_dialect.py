@@ -4,6 +4,7 @@ import pytest
 
 from wordgate.data import read_table
 from wordgate.errors import DataError
+from wordgate.tables import open_source, open_table
 
 ROWS = [(f"a {'fine' if i % 2 else 'broken'} lamp {i}", "ok" if i % 2 else "no") for i in range(16)]
 
@@ -319,3 +320,8 @@ def test_row_numbers_without_a_name_as_r_writes_them_are_a_column(write, form):
     assert list(zip(table.texts, table.labels, strict=True)) == rows
     with pytest.raises(DataError, match="the header has 2 fields"):
         read_table(write("b.csv", content.replace("16", "17", 1)))
+
+
+def test_a_header_alone_is_in_no_quotes(write):
+    opened = open_table(open_source(write("a.csv", "text,label\n")))
+    assert (opened.form().quoting, opened.reader.names) == ("", ["text", "label"])

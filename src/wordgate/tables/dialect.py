@@ -435,7 +435,7 @@ def _are_in_apostrophes(lines: Sequence[str], delimiter: str) -> bool:
     mark = re.escape(delimiter)
     enclosed = re.compile(rf"(?:^|{mark}) *'(?:.*[^\\])?' *(?:{mark}|$)", re.MULTILINE)
     found = sum(enclosed.search(line) is not None for line in lines)
-    return found >= _MOSTLY * sum(map(bool, map(str.strip, lines[1:])))
+    return 0 < found >= _MOSTLY * sum(map(bool, map(str.strip, lines[1:])))
 
 
 def _n_broken(lines: Sequence[str], dialect: Dialect) -> int:
