@@ -232,7 +232,7 @@ def expected_records(content):
                 opened = start
                 break
             start = reader.line_num
-            if record and not (len(record) == 1 and record[0].isspace()):  # a blank line
+            if record:
                 found.append((record, why(record)))
         if opened is None:
             return found

@@ -146,8 +146,9 @@ class DelimitedReader(TextReader[DelimitedBatch]):
         """Find the number of columns, and take the header out, where there is one."""
         if not records:
             raise self._no_records("whole record")
-        widths = Counter(map(len, records))
-        n_before, named = 0, self._named_width(records)
+        filled = [record for record in records if "".join(record).strip()] or records
+        widths = Counter(map(len, filled))
+        n_before, named = 0, self._named_width(filled)
         self.width = max(widths, key=lambda width: (widths[width], width == named, width))
         if header is None:
             n_before = self._n_before(records, given)

@@ -113,11 +113,6 @@ class Parsed:
         """The number of lines that were taken."""
         return self.ends[-1] if self.ends else 0
 
-    def add(self, record: list[str], dialect: Dialect) -> None:
-        """Add a record; one of spaces alone is a blank line where fields are separated."""
-        is_blank = len(record) == 1 and record[0].isspace() and dialect.delimiter != NO_DELIMITER
-        self.records.append([] if is_blank else record)
-
     def spans(self, lines: Sequence[str]) -> Iterator[tuple[list[str], Sequence[str]]]:
         """Give each record with its lines."""
         starts = chain([0], self.ends)
@@ -209,7 +204,7 @@ def parse(
             for line in lines[place : place + 1 if is_closed else None]:
                 if '"' in line:
                     parsed.alone.append(len(parsed.records))
-                parsed.add(by_itself(line, dialect) if line.strip("\r\n") else [], dialect)
+                parsed.records.append(by_itself(line, dialect) if line.strip("\r\n") else [])
                 parsed.ends.append(parsed.n_lines + 1)
     return parsed
 
@@ -234,7 +229,7 @@ def _parse_from(
                 return True
             if end - last > 1 and profile and profile.are_records(lines[last:end], dialect):
                 return True
-            parsed.add(record, dialect)
+            parsed.records.append(record)
             parsed.ends.append(end)
             last = end
     except csv.Error:
@@ -353,7 +348,8 @@ def _infer_delimiter(lines: list[str]) -> Dialect:
 def _uniformity(lines: Sequence[str], dialect: Dialect) -> tuple[list[str], int, float]:
     """Give the first record, the number of fields that most have, and the share of those."""
     parsed = parse(_masked(lines, dialect), dialect, None, to_end=True)
-    records = list(islice(filter(None, parsed.records), _SAMPLE_RECORDS))
+    filled = (record for record in parsed.records if "".join(record).strip())
+    records = list(islice(filled, _SAMPLE_RECORDS))
     if not records:
         return [], 0, 0.0
     width = Counter(map(len, records)).most_common(1)[0][0]
