@@ -101,6 +101,40 @@ def test_thresholds_decide_and_what_has_none_is_refused(label, write, records):
         label(source, "other.csv", abstain_below=0.5)
 
 
+def test_the_most_probable_labels_are_given_whatever_the_thresholds(label, write, records):
+    source = write("in.csv", ROWS)
+    label(source, "out.csv", top=2)
+    given = [row[2].split(";") for row in records("out.csv")[1:]]
+    assert [len(one) for one in given] == [2, 1, 2, 2]
+    assert given[0] == ["price", "speed"]
+    with pytest.raises(SettingsError, match=r"^top is 4; it must be a whole number from 1 to 3"):
+        label(source, "other.csv", top=4)
+
+
+def test_a_model_of_one_label_a_text_gives_the_most_probable_ones_too(
+    score, write, records, objects, proba
+):
+    source = write("in.csv", "text\nWe hate it\n")
+    ((bad, good),) = proba(["We hate it"])
+    told = score(source, "out.csv", top=2)
+    assert told.added == ["labels", "probability_bad", "probability_good", "error"]
+    assert records("out.csv")[1][1:] == ["bad;good", f"{bad:.6f}", f"{good:.6f}", ""]
+    score(source, "out.jsonl", top=1)
+    assert objects("out.jsonl")[0]["labels"] == ["bad"]
+    with pytest.raises(SettingsError, match=r"^top gives the most probable labels, .* leave one"):
+        score(source, "other.csv", top=1, abstain_below=0.5)
+
+
+def test_what_was_interrupted_goes_on_with_the_same_top_alone(label, write, monkeypatch):
+    source, error = write("in.csv", "text\n" + 40 * "cheap and fast\na lamp\n"), KeyboardInterrupt
+    with monkeypatch.context() as patched:
+        patched.setattr(PartialOutput, "close", lambda _: (_ for _ in ()).throw(error))
+        with pytest.raises(error):
+            label(source, "out.csv", top=2)
+    with pytest.raises(BundleError, match=r"keeps a scoring with .*top"):
+        label(source, "out.csv", resume=True)
+
+
 def test_the_probability_beside_a_label_is_its_own(score, write, records, proba):
     source = write("in.csv", "text\nWe hate it\n")
     ((bad, good),) = proba(["We hate it"])

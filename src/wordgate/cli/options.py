@@ -316,6 +316,13 @@ threshold_option = click.option(
     " labels, where P applies to the second.",
 )
 
+top_option = click.option(
+    "--top",
+    metavar="K",
+    type=click.IntRange(min=1),
+    help="Give the K most probable labels, whatever their probabilities.",
+)
+
 kernel_option = click.option(
     "--kernel",
     metavar="NAME",

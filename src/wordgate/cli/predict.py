@@ -16,6 +16,7 @@ from wordgate.cli.options import (
     kernel_option,
     threads_option,
     threshold_option,
+    top_option,
 )
 from wordgate.cli.streams import (
     argument_text,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 LINES_AT_ONCE = 8192
 NO_LABEL = "(none)"
 """What stands where a text may have several labels and has none."""
+_MOST_NOT_GIVEN = 3  # labels that are shown beside it
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,7 @@ class _PredictedText:
 @input_encoding_option
 @abstain_option
 @threshold_option
-@click.option(
-    "--top",
-    metavar="K",
-    type=click.IntRange(min=1),
-    help="Give the K most probable labels, whatever their probabilities.",
-)
+@top_option
 @kernel_option
 @threads_option
 def predict(
@@ -92,7 +89,8 @@ def predict(
     'wordgate info' shows, such as 'entity | text'.
 
     For a multi-label model, or with --top, the line lists the predicted labels, the most probable
-    first, then their probabilities, or '(none)'; JSON has 'labels', a list.
+    first, then their probabilities; or '(none)', and up to three of the most probable labels.
+    JSON has 'labels', a list.
     """
     from wordgate.bundle.folder import BundleFolder
     from wordgate.prediction.decision import DecisionRule
@@ -169,10 +167,12 @@ def _line(one: _PredictedText, rule: "DecisionRule") -> str:
 
 
 def _several(one: _PredictedText) -> str:
-    """Write the labels that are given, and then their probabilities."""
+    """Write the labels that are given, and then their probabilities; else the likeliest ones."""
+    proba = one.probabilities
     if not one.answer:
-        return NO_LABEL
-    shares = " ".join(f"{one.probabilities[label]:.3f}" for label in one.answer)
+        most = sorted(proba, key=lambda label: -proba[label])[:_MOST_NOT_GIVEN]
+        return "  ".join([NO_LABEL, *(f"{_quoted(label)} {proba[label]:.3f}" for label in most)])
+    shares = " ".join(f"{proba[label]:.3f}" for label in one.answer)
     return f"{', '.join(map(_quoted, one.answer))}  {shares}"
 
 

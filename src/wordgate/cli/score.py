@@ -12,6 +12,7 @@ from wordgate.cli.options import (
     kernel_option,
     threads_option,
     threshold_option,
+    top_option,
 )
 from wordgate.cli.streams import argument_text, print_json, remark, write_result
 
@@ -42,6 +43,7 @@ _ERROR_WIDTH = 200
 )
 @abstain_option
 @threshold_option
+@top_option
 @click.option(
     "--escape-formulas",
     is_flag=True,
@@ -68,8 +70,8 @@ def score(bundle: str, source: str, out: str, *, as_json: bool, **options: Any) 
     IN and OUT are CSV, TSV, JSONL or Parquet files, gzipped or not, of any size; left out, or as a
     dash, they are standard input and output. Added are the label, its probability, the probability
     of each label, and an error: rows that can't be read have one, and no label. With several labels
-    a text they stand in one column 'labels' instead, the most probable first: a list in JSONL and
-    Parquet, joined by a semicolon, or as in training, in CSV and TSV.
+    a text, or with --top, they stand in one column 'labels' instead, the most probable first: a
+    list in JSONL and Parquet, joined by a semicolon, or as in training, in CSV and TSV.
 
     A run that was killed continues with --resume, and ends in the same result.
     """

@@ -48,17 +48,17 @@ class OpenedInput:
     text: Choice
     lines: list[str]
 
-    def added(self, config: Config, form: str) -> list[str]:
+    def added(self, wanted: Sequence[str], form: str) -> list[str]:
         """Name the columns that are added, so that they collide with none that is there.
 
         In JSON Lines a key may turn up in any record, so all of them are looked at; those of a
         pipe can't be, and a record that has a key of such a name is an error.
 
         Args:
-            config: The model's.
+            wanted: What they are called if nothing is in their way.
             form: The result's format.
         """
-        reader, wanted = self.table.reader, added_names(config)
+        reader = self.table.reader
         taken = {*(reader.names or ()), *own_names(reader.names, reader.width)}
         chosen = without_collisions(wanted, taken)
         if not isinstance(reader, JsonlReader):
@@ -162,14 +162,18 @@ def own_names(names: Sequence[str] | None, width: int) -> list[str]:
     return chosen
 
 
-def added_names(config: Config) -> list[str]:
+def added_names(config: Config, *, several: bool) -> list[str]:
     """Name the columns that a model adds, if nothing is in their way.
+
+    Args:
+        config: The model's.
+        several: Whether a text is given several labels.
 
     Returns:
         ``label``, ``probability``, one for each label, and ``error``; with several labels a text
         ``labels`` in place of the first two.
     """
-    first = ["labels"] if config.multilabel else ["label", "probability"]
+    first = ["labels"] if several else ["label", "probability"]
     return [*first, *(f"probability_{label}" for label in config.labels), "error"]
 
 

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordgate.bundle.config import Config
+from wordgate.bundle.config import DEFAULT_SEPARATOR, Config
 from wordgate.bundle.folder import MANIFEST, BundleFolder
 from wordgate.data import Columns
 from wordgate.errors import BundleError, DataError, SettingsError
@@ -102,6 +102,7 @@ def score(
     encoding: str | None = None,
     abstain_below: float = 0.0,
     threshold: Threshold | None = None,
+    top: int | None = None,
     escape_formulas: bool = False,
     to: str | None = None,
     batch: int = BATCH,
@@ -118,7 +119,7 @@ def score(
     probability of each label, and an error. A row that cannot be read, or has no text, gets an
     error and no label. If it cannot be parsed, the error contains the row as it was.
 
-    With several labels a text the labels stand in place of the label and its probability, the most
+    With several labels a text, or with `top`, the labels stand in place of the label and its probability, the most
     probable first: a list in JSON Lines and Parquet; in CSV and TSV joined by what stood between
     them in the data of the training, or a semicolon.
 
@@ -134,6 +135,7 @@ def score(
         abstain_below: Give no label that is less probable than this, from 0 to 1.
         threshold: Minimum probabilities of labels instead of the thresholds of the model, as for
             `Predictor.predict`.
+        top: Give this many labels, the most probable ones, regardless of thresholds.
         escape_formulas: Whether to put an apostrophe before each CSV or TSV cell that a spreadsheet
             program would interpret as a formula; numbers are unchanged.
         to: The output format: ``csv``, ``tsv``, ``jsonl`` or ``parquet``; None for the format of
@@ -175,17 +177,17 @@ def score(
         if kept is not None and kept.is_complete(
             Path(bundle) / MANIFEST, source, resume=resume, overwrite=overwrite
         ):
-            return _nothing_to_do(bundle, source, out, progress)
+            return _nothing_to_do(bundle, source, out, progress, top)
         config = BundleFolder.open(bundle).config()
-        rule = DecisionRule.of(config, threshold=threshold, abstain_below=abstain_below)
+        rule = DecisionRule.of(config, threshold=threshold, top=top, abstain_below=abstain_below)
         predictor = load_aloud(bundle, lambda: progress, kernel=kernel, threads=threads)
         options = InputOptions(text, encoding, batch)
         opened = open_input(source, config, options, form)
         form = form or opened.table.reader.form
         if form == "parquet" and kept is None:
             raise DataError("Parquet can't be written to standard output: name a file")
-        separator = _separator(config, form)
-        added = opened.added(config, form)
+        separator = _separator(config, form) if rule.gives_several else None
+        added = opened.added(added_names(config, several=rule.gives_several), form)
         writer = make_writer(
             opened.table.reader,
             added,
@@ -204,6 +206,7 @@ def score(
                 "encoding": str(opened.table.encoding and opened.table.encoding.codec),
                 "abstain_below": str(abstain_below),
                 "thresholds": str(rule.thresholds and (rule.thresholds, rule.decisive)),
+                **({} if top is None else {"top": str(top)}),
                 "escape_formulas": str(escape_formulas),
                 "format": form,
                 "batch": str(batch),
@@ -240,15 +243,15 @@ def _form_by_name(out: str, source: str) -> str | None:
     return form
 
 
-def _separator(config: Config, form: str) -> str | None:
-    """Give what joins the labels of a text in a cell; None where each has one.
+def _separator(config: Config, form: str) -> str:
+    """Give what joins the labels of a text in a cell.
 
     Raises:
         SettingsError: A label holds it, so nobody could take them apart again.
     """
-    separator = config.separator()
+    separator = config.separator() or DEFAULT_SEPARATOR
     for label in config.labels:
-        if separator is not None and form in ("csv", "tsv") and separator in label:
+        if form in ("csv", "tsv") and separator in label:
             raise SettingsError(
                 f"the label {label!r:.80} holds {separator!r}, by which the labels of a text are"
                 f" joined in {form.upper()}: write JSON Lines or Parquet, where they are a list"
@@ -277,14 +280,17 @@ def _environment(predictor: Predictor, kernel: str) -> dict[str, str]:
     }
 
 
-def _nothing_to_do(bundle: str | Path, source: str, out: str, progress: Progress) -> Scored:
+def _nothing_to_do(
+    bundle: str | Path, source: str, out: str, progress: Progress, top: int | None
+) -> Scored:
     made_of = f"{bundle} and {source}" if Path(source).expanduser().exists() else bundle
     progress.say(
         f"{out} is there already, and younger than {made_of}: nothing is left to do. Only these"
         " times were compared: what it was made of, and with what options, is noted nowhere;"
         " --overwrite scores anew"
     )
-    added = added_names(BundleFolder.open(bundle).config())
+    config = BundleFolder.open(bundle).config()
+    added = added_names(config, several=config.multilabel or top is not None)
     return Scored(0, 0, 0, 0, [], added, 0.0, 0.0, was_whole=True)
 
 
