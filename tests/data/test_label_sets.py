@@ -148,13 +148,13 @@ def test_spaces_repeats_and_nothing_between_separators_are_no_labels(write):
     assert table.label_sets[:3] == [("a",), ("b",), ()]
 
 
-@pytest.mark.parametrize("separator", [";", "|", ", "])
+@pytest.mark.parametrize("separator", [";", "|", ", ", ",", "\t", "/", " "])
 def test_a_separator_is_recognised_and_said(write, separator):
     file = csv(write, [separator.join(one) for one in [*COMBINED, ()]])
     table = read_table(file)
     assert (table.label_sets, table.label_separator) == ([*COMBINED, ()], separator)
     assert table.reading.warnings == [
-        f"a text has several labels, separated by '{separator}': 4 labels in 15 combinations. If"
+        f"a text has several labels, separated by {separator!r}: 4 labels in 15 combinations. If"
         " each combination is one label, say --label-separator none"
     ]
     assert len(read_table(file, label_separator="none").label_names()) == 14
@@ -172,7 +172,8 @@ SINGLE = {
     "places": [f"{place}, {state}" for state in ("Ohio", "Iowa") for place in "abcdefg"] * 2,
     "sentences": [", ".join(f"it is quite so {p}" for p in one) for one in COMBINED],
     "few rows": ["a", "b", "c", "a;b", "a;c", "b;c", "a;b;c"],
-    "no spaces": [",".join(one) for one in COMBINED],
+    "words that never stand alone": ["/".join(one) for one in COMBINED if one != ("d",)],
+    "grades": [*"abcd", *(f"{grade} {one}" for grade in ("very", "quite") for one in "abcd")] * 3,
     "an end": [f"{';'.join(one)};" for one in COMBINED],
 }
 
@@ -182,6 +183,24 @@ def test_single_labels_that_hold_a_separator_stay_single(write, case):
     table = read_table(csv(write, SINGLE[case]), min_labels=1)
     assert table.labels == SINGLE[case]
     assert (table.label_sets, table.label_separator) == (None, None)
+
+
+@pytest.mark.parametrize("separator", [";", "/"])
+def test_where_a_separator_may_be_meant_the_user_is_asked(write, separator):
+    cells = ["a", "b", "c", *(f"{one}{separator}d" for one in "abc")] * 5
+    file = csv(write, cells)
+    assert read_table(file).labels == cells
+    assert warnings(file) == [
+        f"the labels of 15 rows hold '{separator}', and each is taken as one label: if it separates"
+        f" several, say --label-separator '{separator}'; if not, --label-separator none"
+    ]
+    assert warnings(file, label_separator="none") == []
+    assert warnings(file, label_separator=separator) == []
+
+
+@pytest.mark.parametrize("case", ["a comma in one of five", "a department and its issue", "grades"])
+def test_labels_that_hold_one_without_need_are_not_asked_about(write, case):
+    assert warnings(csv(write, SINGLE[case])) == []
 
 
 def test_many_labels_with_a_separator_that_is_not_recognised_have_a_hint(write):

@@ -189,6 +189,38 @@ def test_columns_of_few_values_go_before_and_measures_last(write, names, columns
     assert table.reading.choice("label").name == label
 
 
+TAGGED = [["a", "b", "a;b", "b;c", "c", "a;c"][i % 6] for i in range(60)]
+
+
+@pytest.mark.parametrize("name", ["tags", "Genres", "film_topics", "categories", "keywords"])
+def test_a_column_of_several_labels_is_recognised_by_its_name(write, name):
+    rows = [(f"some words of row {i}", tags, i % 3) for i, tags in enumerate(TAGGED)]
+    table = read_table(write("a.csv", csv_of(rows, header=["text", name, "floor"])))
+    choice = table.reading.choice("label")
+    assert choice.name == name
+    assert choice.reason.startswith("by its name; 6 distinct values on 60 rows: ")
+    assert table.label_sets[:3] == [("a",), ("b",), ("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("names", "label"),
+    [(["tags", "sentiment"], "sentiment"), (["genres", "product_category"], "product_category"),
+     (["tags", "verdict"], "verdict")],
+)  # fmt: skip
+def test_a_better_name_or_labels_that_people_write_go_before(write, names, label):
+    rows = [(f"some words of row {i}", tags, ("pos", "neg")[i % 2])
+            for i, tags in enumerate(TAGGED)]  # fmt: skip
+    table = read_table(write("a.csv", csv_of(rows, header=["text", *names])))
+    assert table.reading.choice("label").name == label
+
+
+def test_two_columns_of_several_labels_are_a_question(write):
+    rows = [(f"some words of row {i}", tags, tags) for i, tags in enumerate(TAGGED)]
+    path = write("a.csv", csv_of(rows, header=["text", "genres", "tags"]))
+    with pytest.raises(DataError, match="column 3 'tags' and column 2 'genres' both could be"):
+        read_table(path)
+
+
 @pytest.mark.parametrize("name", ["label", "target", "score"])
 def test_a_measure_is_no_label_unless_asked_for(write, name):
     path = write("a.csv", many_classes([name], lambda i: i / 7))

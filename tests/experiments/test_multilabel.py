@@ -185,6 +185,28 @@ def test_a_model_of_one_label_a_text_is_not_evaluated_on_several(frame, tmp_path
     wordgate.train(single, model="count", out=tmp_path / "model", **READING)
     with pytest.raises(DataError, match="have several labels each, and the model gives each"):
         wordgate.evaluate(tmp_path / "model", frame, text="text", label="labels")
+    joined = frame[frame.labels.map(len) > 0].assign(labels=lambda rows: rows.labels.map(";".join))
+    with pytest.raises(DataError) as error:
+        wordgate.evaluate(tmp_path / "model", joined, text="text", label="labels")
+    assert (
+        ". 'billing;bug' is several labels of the model, separated by ';', and the model gives each"
+        " text one: evaluate it on one label a text, or train one for several with"
+        " --label-separator ';'\nTo leave such rows out: --drop-label 'billing;bug'"
+    ) in str(error.value)
+
+
+def test_another_separator_than_in_training_is_named(frame, training, tmp_path):
+    training.save(tmp_path / "model")
+    joined = frame[frame.labels.map(len) > 1].assign(labels=lambda rows: rows.labels.map("/".join))
+    judge = {"text": "text", "label": "labels"}
+    with pytest.raises(DataError) as error:
+        wordgate.evaluate(tmp_path / "model", joined, label_separator=";", **judge)
+    assert str(error.value).endswith(
+        "it knows billing, bug, speed. 'billing/bug' is several labels of the model, separated by"
+        " '/': say --label-separator '/'"
+    )
+    scores = wordgate.evaluate(tmp_path / "model", joined, label_separator="/", **judge).scores
+    assert scores.n == len(joined)
 
 
 def test_a_model_of_several_labels_is_evaluated_on_one_a_text(frame, training, tmp_path):

@@ -340,7 +340,7 @@ def _found_labels(
     if not column.several:
         words = [(cell or "").strip() for cell in cells if not isinstance(cell, tuple)]
         labels, remarks = join_labels(words)
-        return _Labels(labels, warnings=remarks)
+        return _Labels(labels, warnings=[*column.warnings, *remarks])
     unwanted = {value_key(label): label for label in drop_labels}
     without = Counter[str]()
     found = []

@@ -27,6 +27,10 @@ from wordgate.tables.header import (
     rank,
 )
 
+SEVERAL_NAMES = (
+    "tags", "genres", "topics", "categories", "classes", "keywords", "subjects", "themes",
+)  # fmt: skip
+"""Names of columns of several labels a text, which are the label where nothing better is."""
 _SAMPLE = 2_000
 # A column of this share of numbers is numeric: a few cells may be damaged.
 _MOSTLY = 0.95
@@ -243,7 +247,7 @@ def _text_score(column: _Profile) -> float:
 def _infer_label(free: list[_Profile]) -> Choice | str:
     """Find the label column; where none stands out, return why as a clause.
 
-    A name decides before a shape does. Among named columns one of few values goes first; without
+    A name decides before a shape does, one of several labels a text after others. Among named columns one of few values goes first; without
     such a one, a name of classes decides however many there are, unless they are measures.
     """
     if not free:
@@ -258,7 +262,9 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
     if found is None and len(spoken) == 1:
         return _choice("label", spoken[0], _label_figures(spoken[0]))
     plain = [column for column in few if not column.structured]
-    found = found or _label_by_name(many) or _label_by_shape(plain or few, alone=len(free) == 1)
+    several = [column for column in free if column.cells and not column.numeric]
+    found = found or _label_by_name(many) or _label_by_name(several, SEVERAL_NAMES)
+    found = found or _label_by_shape(plain or few, alone=len(free) == 1)
     empty = [c for c in free if not c.cells and rank(c.name, LABEL_NAMES) is not None]
     if isinstance(found, str) and empty:
         return f"{empty[0].called} is empty"
@@ -268,8 +274,10 @@ def _infer_label(free: list[_Profile]) -> Choice | str:
     return found
 
 
-def _label_by_name(columns: list[_Profile]) -> Choice | str | None:
-    ranked = [(rank(column.name, LABEL_NAMES), column) for column in columns]
+def _label_by_name(
+    columns: list[_Profile], names: tuple[str, ...] = LABEL_NAMES
+) -> Choice | str | None:
+    ranked = [(rank(column.name, names), column) for column in columns]
     named = [(place, column) for place, column in ranked if place is not None]
     if not named:
         return None

@@ -16,7 +16,7 @@ from wordgate.bundle.config import SKETCHED, Config
 from wordgate.bundle.folder import BundleFolder
 from wordgate.data import ColumnError, ReadReport, Table, read_table
 from wordgate.data.dataset import Dataset, indicator_matrix
-from wordgate.data.label_sets import NO_SEPARATOR
+from wordgate.data.label_sets import NO_SEPARATOR, separator_between
 from wordgate.dedup.fingerprints import Fingerprints
 from wordgate.errors import DataError, did_you_mean
 from wordgate.evaluation.multilabel import AnyScores
@@ -33,7 +33,7 @@ from wordgate.models.lstm_forward import NUMPY
 from wordgate.prediction.predictor import Predictor, load_aloud
 from wordgate.report.text import score_cells, score_header
 from wordgate.runtime.cpu import choose_threads, limited_blas
-from wordgate.runtime.display import html_table
+from wordgate.runtime.display import html_table, shown
 from wordgate.runtime.packages import require_extra
 from wordgate.runtime.progress import Progress, Silent, stage
 
@@ -294,6 +294,7 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
     given = list(chain.from_iterable(sets)) if sets is not None else table.labels or []
     unknown = sorted(set(given) - set(labels))
     if unknown:
+        hint = _separator_hint(unknown, labels, multilabel=multilabel)
         counts = Counter(given)
         counted = ", ".join(f"'{one}' ({counts[one]:,} rows)" for one in unknown[:_MOST_LISTED])
         if len(unknown) > _MOST_LISTED:
@@ -301,19 +302,35 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
         if len(unknown) == len(counts):
             raise DataError(
                 f"the model knows none of the labels of this data: {counted}; it knows"
-                f" {', '.join(labels):.200}. Name the column of the labels with --label, or write"
-                " the model's labels into it"
+                f" {', '.join(labels):.200}."
+                + (hint or " Name the column of the labels with --label, or write the model's"
+                   " labels into it")
             )
         flags = " ".join(f"--drop-label {shlex.quote(label)}" for label in unknown)
         raise DataError(
-            f"labels the model doesn't know: {counted}{did_you_mean(unknown[0], labels)}\n"
-            f"To leave such rows out: {flags}"
+            f"labels the model doesn't know: {counted}"
+            f"{f'.{hint}' if hint else did_you_mean(unknown[0], labels)}\nTo leave such rows out: {flags}"
         )
     if sets is not None:
         return Dataset(table.texts, indicator_matrix(sets, labels), table.groups)
     numbers = {label: number for number, label in enumerate(labels)}
     targets = np.array([numbers[label] for label in given], np.int64)
     return Dataset(table.texts, targets, table.groups)
+
+
+def _separator_hint(unknown: Sequence[str], labels: tuple[str, ...], *, multilabel: bool) -> str:
+    """Name what stands between known labels in one that is unknown; else an empty string."""
+    found = ((label, separator_between(label, labels)) for label in unknown)
+    label, separator = next((pair for pair in found if pair[1]), ("", None))
+    if separator is None:
+        return ""
+    hint = f" '{shown(label, 40)}' is several labels of the model, separated by {separator!r}"
+    if multilabel:
+        return f"{hint}: say --label-separator {separator!r}"
+    return (
+        f"{hint}, and the model gives each text one: evaluate it on one label a text, or train one"
+        f" for several with --label-separator {separator!r}"
+    )
 
 
 def _look_up(
