@@ -114,6 +114,40 @@ def test_the_objective_decides_what_thresholds_are_chosen_for(frame):
     assert strict.micro_recall < mild.micro_recall
 
 
+def test_costs_by_label_move_the_thresholds_of_these_labels(frame, tmp_path):
+    costs = tmp_path / "costs.toml"
+    costs.write_text("[bug]\nfalse_negative = 20\n[speed]\nfalse_positive = 20\n")
+    settings = {"objective": str(costs)}
+    training = wordgate.train(frame, model="count", settings=settings, **READING)
+    thresholds = dict(zip(training.predictor.labels, training.bundle.config.thresholds))
+    assert thresholds["bug"] < thresholds["billing"] < thresholds["speed"]
+    assert training.metrics.thresholds.objective == "costs by label"
+    assert training.metrics.thresholds.test_cost < training.metrics.thresholds.test_cost_at_half
+    assert training.bundle.config.settings["objective"]["bug"]["false_negative"] == 20.0
+    costs.write_text("[bugs]\nfalse_negative = 20\n")
+    with pytest.raises(SettingsError) as error:
+        wordgate.train(frame, model="count", settings=settings, **READING)
+    assert str(error.value) == (
+        "objective names the label 'bugs', which the data lacks; did you mean 'bug'?"
+    )
+
+
+def test_of_two_classes_either_may_have_costs(frame):
+    two = frame.assign(labels=["bug" if "bug" in row else "none" for row in frame.labels])
+    found = [
+        wordgate.train(two, model="count", settings={"objective": {label: costs}}, **READING)
+        for label, costs in (
+            ("none", {"false_positive": 3, "false_negative": 2}),
+            ("bug", {"false_positive": 2, "false_negative": 3}),
+        )
+    ]
+    assert found[0].metrics.thresholds == found[1].metrics.thresholds
+    assert found[0].metrics.thresholds.objective == "cost@3:2"
+    both = {"bug": {"false_positive": 2}, "none": {"false_positive": 2}}
+    with pytest.raises(SettingsError, match=r"^objective names both labels; with one label a text"):
+        wordgate.train(two, model="count", settings={"objective": both}, **READING)
+
+
 def test_two_classes_have_thresholds_where_an_objective_is_named(frame):
     two = frame.assign(labels=["bug" if "bug" in row else "other" for row in frame.labels])
     plain = wordgate.train(two, model="count", **READING)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from wordgate.errors import SettingsError
 from wordgate.evaluation.calibration import apply_temperature, fit_temperature
 from wordgate.evaluation.multilabel import given_labels
-from wordgate.evaluation.thresholds import choose_thresholds
+from wordgate.evaluation.thresholds import Objective, choose_thresholds
 from wordgate.runtime.progress import stage
-from wordgate.settings import Settings
+from wordgate.settings import Settings, format_setting
 from wordgate.training.families import fit
 from wordgate.training.fitting import FitData, Fitted, RunContext
-from wordgate.training.weights import check_weights
+from wordgate.training.weights import check_known_labels, check_weights
 
 EVALUATION_SECONDS = 3.0
 PREDICTED_TEXTS_PER_SECOND = 4000.0
@@ -198,31 +198,45 @@ def check_settings(settings: Settings, data: FitData) -> None:
     """Refuse, before the work, settings that don't suit the labels.
 
     Raises:
-        SettingsError: The objective of thresholds has no effect, or a label that has a weight is
-            unknown.
+        SettingsError: The objective of thresholds has no effect, or a label that has a weight or
+            costs is unknown.
         DataError: A text's weight is negative or no number, or all are 0.
     """
     threshold_objective(settings, data)
     check_weights(data, settings)
 
 
-def threshold_objective(settings: Settings, data: FitData) -> str | None:
+def threshold_objective(settings: Settings, data: FitData) -> Objective | None:
     """Tell what thresholds are chosen for; None where none are.
 
     By themselves they are chosen for F1 where texts may bear several labels, and not where each
     text is given its most probable label.
 
     Raises:
-        SettingsError: There are more than two classes, of which each text has one.
+        SettingsError: There are more than two classes, of which each text has one; or costs are
+            those of unknown labels, or of both classes.
     """
-    if settings.objective == "auto":
-        return "f1" if data.multilabel else None
-    if settings.objective == "none":
+    asked = settings.objective
+    if asked == "none" or (asked == "auto" and not data.multilabel):
         return None
     if not data.multilabel and data.n_classes > 2:
         raise SettingsError(
             f"objective has no effect on {data.n_classes} classes of which each text has one, the"
-            f" most probable: leave '{settings.objective}' out. Thresholds are for two classes, or"
+            f" most probable: leave '{format_setting(asked):.200}' out. Thresholds are for two classes, or"
             " for several labels a text"
         )
-    return settings.objective
+    if isinstance(asked, str):
+        return Objective.parse("f1" if asked == "auto" else asked)
+    check_known_labels("objective", asked, data.labels)
+    if data.multilabel:
+        return Objective.by_label(asked, data.labels)
+    if len(asked) > 1:
+        raise SettingsError(
+            "objective names both labels; with one label a text name one: a false positive of it is"
+            " a false negative of the other"
+        )
+    [(label, costs)] = asked.items()
+    false_positive, missed = costs["false_positive"], costs["false_negative"]
+    if label == data.labels[0]:  # the threshold is that of the second
+        false_positive, missed = missed, false_positive
+    return Objective("cost", 0.0, false_positive, missed)

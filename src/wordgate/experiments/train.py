@@ -411,13 +411,13 @@ def _threshold_gain(
 ) -> ThresholdGain | None:
     """Measure what the thresholds gain against 0.5; None if none were chosen."""
     splits, chosen = prepared.splits, calibrated.thresholds
-    if chosen is None or calibrated.valid is None:
-        return None
     objective = threshold_objective(plan.settings, splits.fit_data(None))
+    if chosen is None or calibrated.valid is None or objective is None:
+        return None
     valid, test = splits.valid, splits.test
     return measure_thresholds(
         chosen,
-        str(objective),
+        objective,
         splits.labels,
         ScoredRows(valid.targets, calibrated.valid.log_proba, valid.groups),
         ScoredRows(test.targets, tested.output.log_proba, test.groups),

@@ -1,20 +1,23 @@
 """The settings of a training: a table for each family, and general settings."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from wordgate.errors import did_you_mean
+
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Pooling = Literal["last", "max", "mean"]
 Precision = Literal["auto", "float32", "bfloat16"]
 _NUMBER = r"[0-9]*\.?[0-9]+"
-Objective = Annotated[
-    str,
-    Field(pattern=rf"^(auto|none|f1|(precision|recall)@{_NUMBER}|cost@{_NUMBER}:{_NUMBER})$"),
-]
+_OBJECTIVE = re.compile(
+    rf"auto|none|f1|(precision|recall)@{_NUMBER}|cost@{_NUMBER}:{_NUMBER}", re.ASCII
+)
+_COSTS = ("false_positive", "false_negative")
 Penalties = tuple[Annotated[float, Field(gt=0.0)], ...]
 ClassWeight = Literal["none", "moderate", "balanced"]
 NO_TEACHER = "none"
@@ -36,16 +39,15 @@ def parse_class_weight(value: object) -> object:
     Raises:
         PydanticCustomError: They are no weights.
     """
-    if isinstance(value, str):
-        if value.strip() in get_args(ClassWeight):
-            return value.strip()
-        pairs = [part.rpartition("=") for part in value.split(",")]
-        if not all(sign for _, sign, _ in pairs):
-            raise fault(f"class_weight is {value!r:.200}; it must be {_CLASS_WEIGHTS}")
-        value = {label.strip(): weight for label, _, weight in pairs}
-    if not isinstance(value, Mapping) or not value:
+    if isinstance(value, str) and value.strip() in get_args(ClassWeight):
+        return value.strip()
+    found = _by_label(value)
+    if not found:
         raise fault(f"class_weight is {value!r:.200}; it must be {_CLASS_WEIGHTS}")
-    return {str(label): _positive(label, weight) for label, weight in value.items()}
+    return {
+        label: _positive(weight, f"class_weight gives {label!r:.200} the weight")
+        for label, weight in found.items()
+    }
 
 
 _CLASS_WEIGHTS = (
@@ -53,21 +55,78 @@ _CLASS_WEIGHTS = (
 )
 
 
-def _positive(label: object, weight: Any) -> float:
-    """Give a label's weight as a number.
+def parse_objective(value: object) -> object:
+    """Read what thresholds are chosen for: a name, or costs by label, typed or in a mapping.
+
+    Returns:
+        The name; or for each label its costs ``false_positive`` and ``false_negative``, 1 for the
+        one that is left out.
+
+    Raises:
+        PydanticCustomError: It is neither.
+    """
+    if isinstance(value, str) and _OBJECTIVE.fullmatch(value.strip()):
+        return value.strip()
+    found = _by_label(value)
+    if not found:
+        raise fault(f"objective is {value!r:.200}; it must be {_OBJECTIVES}")
+    return {label: _costs(label, costs) for label, costs in found.items()}
+
+
+_OBJECTIVES = (
+    "auto, none, f1, precision@SHARE, recall@SHARE, cost@FALSE-POSITIVE:MISSED, or costs by label,"
+    " in a .toml file or such as spam=1:5"
+)
+
+
+def _costs(label: str, costs: Any) -> dict[str, float]:
+    """Give the costs of one label, in the order of `_COSTS`.
+
+    Raises:
+        PydanticCustomError: They are others, or no numbers above 0.
+    """
+    name = f"{label!r:.200}"
+    if isinstance(costs, str) and costs.count(":") == 1:
+        costs = dict(zip(_COSTS, costs.split(":"), strict=True))
+    if not isinstance(costs, Mapping) or not costs:
+        raise fault(
+            f"objective gives {name} {costs!r:.200}; it must be costs, such as"
+            " {false_positive = 1, false_negative = 5}"
+        )
+    for cost in costs:
+        if cost not in _COSTS:
+            raise fault(
+                f"objective gives {name} an unknown cost {str(cost)!r:.200}"
+                f"{did_you_mean(str(cost), _COSTS)}"
+            )
+    return {
+        cost: _positive(costs.get(cost, 1.0), f"objective gives {name} the {cost}")
+        for cost in _COSTS
+    }
+
+
+def _by_label(value: object) -> dict[str, Any]:
+    """Take values by label from ``spam=5,ham=1`` or a mapping; none from anything else."""
+    if isinstance(value, str):
+        pairs = [part.rpartition("=") for part in value.split(",")]
+        if not all(sign for _, sign, _ in pairs):
+            return {}
+        return {label.strip(): own.strip() for label, _, own in pairs}
+    return {str(label): own for label, own in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _positive(value: Any, what: str) -> float:
+    """Give a label's weight or cost as a number.
 
     Raises:
         PydanticCustomError: It is no number above 0.
     """
     try:
-        number = float(weight)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not 0.0 < number < math.inf:
-        raise fault(
-            f"class_weight gives {str(label)!r:.200} the weight {weight!r:.200}; it must be a"
-            " finite number above 0"
-        )
+        raise fault(f"{what} {value!r:.200}; it must be a finite number above 0")
     return number
 
 
@@ -512,12 +571,13 @@ class Settings(SettingsTable):
         description="calibrate probabilities by temperature scaling on the validation rows (Guo et"
         " al. 2017), or not"
     )
-    objective: Objective = Field(
+    objective: str | dict[str, dict[str, float]] = Field(
         description="objective for choosing thresholds on the validation rows: `f1`,"
         " `precision@SHARE` or `recall@SHARE`, such as `recall@0.9`, or"
-        " `cost@FALSE-POSITIVE:MISSED`, such as `cost@1:5`; `none` for 0.5, or, with one label per"
-        " text, for the most probable label; `auto` is `f1` with several labels per text and `none`"
-        " with one"
+        " `cost@FALSE-POSITIVE:MISSED`, such as `cost@1:5`; or costs by label, in a `.toml` file,"
+        " in a table of a recipe, or such as `spam=1:5,scam=1:9`, and 1 for other labels; `none`"
+        " for 0.5, or, with one label per text, for the most probable label; `auto` is `f1` with"
+        " several labels per text and `none` with one"
     )
     class_weight: ClassWeight | dict[str, float] = Field(
         description="weights of the labels in the loss of every family: `none`; `balanced`, which"
@@ -541,6 +601,7 @@ class Settings(SettingsTable):
     _set_by_user: frozenset[str] = PrivateAttr(default=frozenset())
 
     _parse_class_weight = field_validator("class_weight", mode="before")(parse_class_weight)
+    _parse_objective = field_validator("objective", mode="before")(parse_objective)
 
     @property
     def empty_text_as(self) -> str | None:
@@ -626,9 +687,9 @@ def setting_fields() -> dict[str, Any]:
 
 
 def flattened(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give the values of nested tables by their dotted names; weights of labels are no table."""
+    """Give the values of nested tables by their dotted names; values by label are no table."""
     for name, value in values.items():
-        if isinstance(value, Mapping) and name != "class_weight":
+        if isinstance(value, Mapping) and name not in ("class_weight", "objective"):
             yield from ((f"{name}.{short}", own) for short, own in value.items())
         else:
             yield name, value
@@ -639,5 +700,10 @@ def format_setting(value: object) -> str:
     if isinstance(value, list):
         return "+".join(map(str, value))
     if isinstance(value, Mapping):
-        return ",".join(f"{label}={weight:g}" for label, weight in value.items())
+        return ",".join(f"{label}={_amounts(own)}" for label, own in value.items())
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _amounts(value: float | Mapping[str, float]) -> str:
+    """Write a label's weight, or its costs."""
+    return ":".join(f"{one:g}" for one in (value.values() if isinstance(value, Mapping) else [value]))

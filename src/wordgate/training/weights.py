@@ -3,7 +3,7 @@
 Shapes: ``n`` texts, ``classes`` labels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ def check_weights(data: FitData, settings: Settings) -> None:
         DataError: A text's weight is negative or no number, or all are 0.
     """
     if isinstance(settings.class_weight, Mapping):
-        _check_labels(settings.class_weight, data.labels)
+        check_known_labels("class_weight", settings.class_weight, data.labels)
     weights = data.train.weights
     if weights is None:
         return
@@ -40,11 +40,16 @@ def check_weights(data: FitData, settings: Settings) -> None:
         raise DataError(f"the weights of all {len(weights):,} training texts are 0")
 
 
-def _check_labels(named: Mapping[str, float], labels: Sequence[str]) -> None:
+def check_known_labels(setting: str, named: Iterable[str], labels: Sequence[str]) -> None:
+    """Refuse labels that a setting names and the data lacks.
+
+    Raises:
+        SettingsError: There is one.
+    """
     for label in named:
         if label not in labels:
             raise SettingsError(
-                f"class_weight names the label {label!r:.200}, which the data lacks"
+                f"{setting} names the label {label!r:.200}, which the data lacks"
                 f"{did_you_mean(label, labels)}"
             )
 
