@@ -105,6 +105,23 @@ def test_a_student_learns_what_no_label_says(teach, reviews, teacher, monkeypatc
     assert training.metrics.teacher.accuracy < 0.7
 
 
+def test_weights_of_labels_do_not_weigh_what_the_teacher_says(reviews, teacher, tiny):
+    """A teacher alone decides with `teacher.weight` 1; with 0 the labels do, and their weights."""
+    texts = [line.partition(",")[0] for line in reviews.read_text().splitlines()[1:]]
+
+    def proba(share, weights):
+        settings = {**tiny, **TEACHING, "teacher.weight": share, "lstm.epochs": 3}
+        del settings["lstm.class_weight"]
+        settings["class_weight"] = weights
+        trained = wordgate.train(reviews, teacher=teacher, settings=settings, progress=Silent())
+        return trained.predictor.predict_proba(texts)[:, 1]
+
+    plain, weighed = (proba(1.0, weights) for weights in ("none", {"good": 30.0}))
+    assert weighed == pytest.approx(plain, abs=0.01)
+    plain, weighed = (proba(0.0, weights) for weights in ("none", {"good": 30.0}))
+    assert weighed.mean() > plain.mean() + 0.03
+
+
 def test_without_a_recipe_a_teacher_means_the_recipe_taught(teach):
     assert teach(recipe="default").predictor.config.recipe == "default"
 

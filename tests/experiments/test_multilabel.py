@@ -200,6 +200,12 @@ def test_a_saved_model_teaches_another_of_several_labels(frame, training, tmp_pa
     taught = wordgate.train(
         frame, model="lstm", teacher=str(tmp_path / "teacher"), settings=settings, **READING
     )
+    settings = settings | {"class_weight": {"bug": 30.0}}
+    weighed = wordgate.train(
+        frame, model="lstm", teacher=str(tmp_path / "teacher"), settings=settings, **READING
+    )
+    less, more = (one.predictor.predict_proba(frame.text).mean(axis=0) for one in (taught, weighed))
+    assert more[1] - less[1] > max(more[0] - less[0], more[2] - less[2], 0)
     facts = taught.metrics.teacher
     assert facts.micro_f1 == pytest.approx(training.metrics.micro_f1, abs=0.05)
     assert taught.metrics.multilabel

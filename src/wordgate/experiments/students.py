@@ -34,6 +34,7 @@ from wordgate.settings import Settings
 from wordgate.storage.resumable import RunFingerprint
 from wordgate.training.distillation import TransferSet, answered
 from wordgate.training.fitting import FitData, RunContext, run_config
+from wordgate.training.weights import class_weights, lstm_class_weight
 from wordgate.vectors.pretrained import PretrainedVectors
 
 FITTING_SHARE = 0.5
@@ -262,7 +263,15 @@ def fit_model(
             fine_tuned={each.name: each.fine_tuned for each in own_teachers if each.fine_tuned},
         )
         progress.say(taught.sentence())
-        learned = transfer.dataset(data.train, answers["transfer"], settings.teacher.weight)
+        of_labels = settings.class_weight
+        if family == "lstm":
+            of_labels = lstm_class_weight(settings, multilabel=data.multilabel)
+        learned = transfer.dataset(
+            data.train,
+            answers["transfer"],
+            settings.teacher.weight,
+            class_weights(data, of_labels),
+        )
         taught_data = replace(data, train=learned, vectors=vectors)
         calibrated = fit_calibrated(family, taught_data, settings, context)
     fitted = calibrated.fitted

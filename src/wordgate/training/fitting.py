@@ -174,14 +174,14 @@ def prior_log_odds(
 
     Args:
         targets: Numbers from 0 to 1 [n, labels].
-        weights: How often each text counts [n]; None for once.
+        weights: How often each text counts [n], or each of its labels [n, labels]; None for once.
 
     Returns:
         float64 [labels], the logarithms of (k + 1) / (n - k + 1), for k of n texts.
     """
     counts = np.ones(len(targets)) if weights is None else weights.astype(np.float64)
-    borne = counts @ targets
-    return np.asarray(np.log((borne + 1.0) / (counts.sum() - borne + 1.0)))
+    borne = counts @ targets if counts.ndim == 1 else (counts * targets).sum(axis=0)
+    return np.asarray(np.log((borne + 1.0) / (counts.sum(axis=0) - borne + 1.0)))
 
 
 def validation_scores(

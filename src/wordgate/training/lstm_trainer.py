@@ -89,7 +89,8 @@ class Prepared:
         lengths: int64 [batch].
         targets: int64 [batch], or float32 [batch, classes].
         masks: The dropout masks.
-        weights: float32 [batch], of the texts; None if all weigh the same.
+        weights: float32 [batch], of the texts, or [batch, classes], of their labels; None if all
+            weigh the same.
     """
 
     words: torch.Tensor
@@ -216,7 +217,7 @@ class LSTMTrainer:
         Args:
             batch: The texts.
             targets: Theirs: int64 [batch], or float32 [batch, classes].
-            weights: Theirs: float32 [batch]; None if all weigh the same.
+            weights: Theirs: float32 [batch] or [batch, classes]; None if all weigh the same.
             epoch: The epoch's number, from 0.
             update: The update's number in the whole training, from 0.
         """

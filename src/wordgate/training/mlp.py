@@ -118,7 +118,8 @@ class MLPBatch:
         averages: float32 [batch, size], with dropout.
         targets: int64 [batch], or float32 [batch, classes].
         hidden_mask: float32 [batch, hidden], the dropout mask of the units; None without dropout.
-        weights: float32 [batch], of the texts; None if all weigh the same.
+        weights: float32 [batch], of the texts, or [batch, classes], of their labels; None if all
+            weigh the same.
     """
 
     averages: torch.Tensor

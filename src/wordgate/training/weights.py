@@ -62,6 +62,8 @@ def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np
     label by how many there are without it for each of them, at most `LARGEST_POSITIVE_WEIGHT`.
     ``moderate`` takes the fourth root of these weights.
 
+    Texts with a teacher's probabilities carry these weights already (`TransferSet.dataset`).
+
     Args:
         data: The training texts, which count as often as they weigh.
         asked: ``none``, ``moderate``, ``balanced``; or weights by label, 1 for the others.
@@ -69,6 +71,8 @@ def class_weights(data: FitData, asked: str | Mapping[str, float]) -> NDArray[np
     Returns:
         float64 [classes], above 0; None where all weigh the same.
     """
+    if data.train.soft_targets is not None:
+        return None
     if isinstance(asked, Mapping):
         return np.array([asked.get(label, 1.0) for label in data.labels])
     if asked == "none":
@@ -101,7 +105,7 @@ def lstm_class_weight(settings: Settings, *, multilabel: bool) -> str | Mapping[
 
 
 def mean_one(train: Dataset) -> NDArray[np.float32] | None:
-    """Scale the weights of texts to a mean of 1, float32 [n], so that rates of learning fit."""
+    """Scale the weights of texts, or of their labels, to a mean of 1, so that rates fit."""
     if train.weights is None:
         return None
     return np.asarray(train.weights / train.weights.mean(dtype=np.float64), np.float32)
