@@ -119,7 +119,7 @@ def test_costs_by_label_move_the_thresholds_of_these_labels(frame, tmp_path):
     costs.write_text("[bug]\nfalse_negative = 20\n[speed]\nfalse_positive = 20\n")
     settings = {"objective": str(costs)}
     training = wordgate.train(frame, model="count", settings=settings, **READING)
-    thresholds = dict(zip(training.predictor.labels, training.bundle.config.thresholds))
+    thresholds = training.predictor.thresholds
     assert thresholds["bug"] < thresholds["billing"] < thresholds["speed"]
     assert training.metrics.thresholds.objective == "costs by label"
     assert training.metrics.thresholds.test_cost < training.metrics.thresholds.test_cost_at_half

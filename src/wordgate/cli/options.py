@@ -257,7 +257,8 @@ training_options = stack(
         metavar="NAME",
         help="What the decision thresholds optimize, on validation rows: f1, precision@0.9,"
         " recall@0.9 or cost@1:5 (false positive : false negative), or a .toml file of costs by"
-        " label; none for 0.5, or for the most probable label.  [default: f1 for multi-label data, else none]",
+        " label; none for 0.5, or for the most probable label.  [default: f1 for multi-label data,"
+        " else none]",
     ),
     split_option("the recipe's"),
     learning_options,

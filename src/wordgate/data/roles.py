@@ -247,8 +247,9 @@ def _text_score(column: _Profile) -> float:
 def _infer_label(free: list[_Profile]) -> Choice | str:
     """Find the label column; where none stands out, return why as a clause.
 
-    A name decides before a shape does, one of several labels a text after others. Among named columns one of few values goes first; without
-    such a one, a name of classes decides however many there are, unless they are measures.
+    A name decides before a shape does, one of several labels a text after others. Among named
+    columns one of few values goes first; without such a one, a name of classes decides however many
+    there are, unless they are measures.
     """
     if not free:
         return "there is no other column"

@@ -303,13 +303,17 @@ def _dataset(table: Table, labels: tuple[str, ...], *, multilabel: bool) -> Data
             raise DataError(
                 f"the model knows none of the labels of this data: {counted}; it knows"
                 f" {', '.join(labels):.200}."
-                + (hint or " Name the column of the labels with --label, or write the model's"
-                   " labels into it")
+                + (
+                    hint
+                    or " Name the column of the labels with --label, or write the model's"
+                    " labels into it"
+                )
             )
         flags = " ".join(f"--drop-label {shlex.quote(label)}" for label in unknown)
         raise DataError(
             f"labels the model doesn't know: {counted}"
-            f"{f'.{hint}' if hint else did_you_mean(unknown[0], labels)}\nTo leave such rows out: {flags}"
+            f"{f'.{hint}' if hint else did_you_mean(unknown[0], labels)}\n"
+            f"To leave such rows out: {flags}"
         )
     if sets is not None:
         return Dataset(table.texts, indicator_matrix(sets, labels), table.groups)

@@ -222,8 +222,8 @@ def threshold_objective(settings: Settings, data: FitData) -> Objective | None:
     if not data.multilabel and data.n_classes > 2:
         raise SettingsError(
             f"objective has no effect on {data.n_classes} classes of which each text has one, the"
-            f" most probable: leave '{format_setting(asked):.200}' out. Thresholds are for two classes, or"
-            " for several labels a text"
+            f" most probable: leave '{format_setting(asked):.200}' out. Thresholds are for two"
+            " classes, or for several labels a text"
         )
     if isinstance(asked, str):
         return Objective.parse("f1" if asked == "auto" else asked)

@@ -263,7 +263,7 @@ def fit_model(
             fine_tuned={each.name: each.fine_tuned for each in own_teachers if each.fine_tuned},
         )
         progress.say(taught.sentence())
-        of_labels = settings.class_weight
+        of_labels: str | Mapping[str, float] = settings.class_weight
         if family == "lstm":
             of_labels = lstm_class_weight(settings, multilabel=data.multilabel)
         learned = transfer.dataset(

@@ -119,9 +119,9 @@ def score(
     probability of each label, and an error. A row that cannot be read, or has no text, gets an
     error and no label. If it cannot be parsed, the error contains the row as it was.
 
-    With several labels a text, or with `top`, the labels stand in place of the label and its probability, the most
-    probable first: a list in JSON Lines and Parquet; in CSV and TSV joined by what stood between
-    them in the data of the training, or a semicolon.
+    With several labels a text, or with `top`, the labels stand in place of the label and its
+    probability, the most probable first: a list in JSON Lines and Parquet; in CSV and TSV joined by
+    what stood between them in the data of the training, or a semicolon.
 
     Args:
         bundle: The folder of the model.

@@ -706,4 +706,6 @@ def format_setting(value: object) -> str:
 
 def _amounts(value: float | Mapping[str, float]) -> str:
     """Write a label's weight, or its costs."""
-    return ":".join(f"{one:g}" for one in (value.values() if isinstance(value, Mapping) else [value]))
+    return ":".join(
+        f"{one:g}" for one in (value.values() if isinstance(value, Mapping) else [value])
+    )

@@ -9,7 +9,7 @@ transfer set, are the training texts, texts without labels, and variations of bo
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,7 +131,8 @@ class TransferSet:
             labels = train.targets.astype(np.float32)
         else:
             labels = np.eye(soft.shape[1], dtype=np.float32)[train.targets]
-        n, totals = self.n_labelled, np.ones((self.n_labelled, 1), np.float32)
+        n = self.n_labelled
+        totals: NDArray[np.floating[Any]] = np.ones((n, 1), np.float32)
         shares = weight * asked[:n, None].astype(np.float32)
         of_labels = (1.0 - shares) * labels
         mixed = shares * soft[:n] + of_labels
