@@ -366,7 +366,6 @@ def _analyses(
             result.scores,
             predictions(table, evaluator.test, scheme.rows, output_of(result)),
             words,
-            thresholds=result.thresholds,
             temperature=result.temperature,
             before=calibration(result.uncalibrated, targets),
             after=calibration(result.log_proba, targets),

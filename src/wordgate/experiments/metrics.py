@@ -146,7 +146,7 @@ def predictions(
     """
     return PredictedRows(
         log_proba=output.log_proba,
-        given=None if dataset.multilabel else output.classes(),
+        given=output.decisions(multilabel=dataset.multilabel),
         targets=dataset.targets,
         texts=dataset.texts,
         rows=[table.rows[row] for row in rows.tolist()],
@@ -159,7 +159,6 @@ def analyse(
     rows: PredictedRows,
     words: WordCounts,
     *,
-    thresholds: NDArray[np.float64] | None,
     temperature: float | None,
     before: Calibration,
     after: Calibration,
@@ -173,11 +172,10 @@ def analyse(
         scores: Of the test rows.
         rows: The test rows, with what was predicted.
         words: Their words.
-        thresholds: At which labels are given where a text may have several.
         temperature: As for `analyse_errors`, like `before` and `after`.
         before: Calibration before temperature scaling.
         after: Calibration of these predictions.
-        suspected: The rows among which wrong labels are sought where each has one; None for `rows`.
+        suspected: The rows among which wrong labels are sought; None for `rows`.
         texts: Whether texts of the data may be shown.
         seed: Of the intervals' draws.
     """
@@ -186,10 +184,10 @@ def analyse(
             scores,
             rows,
             words,
-            thresholds=thresholds,
             temperature=temperature,
             before=before,
             after=after,
+            suspected=suspected,
             texts=texts,
             seed=seed,
         )

@@ -430,8 +430,7 @@ def _analyse(
 ) -> ErrorAnalysis | MultilabelAnalysis:
     """Analyse the errors.
 
-    With one label a text, wrong labels are sought among all rows where folds predicted them, else
-    among the test rows.
+    Wrong labels are sought among all rows where folds predicted them, else among the test rows.
     """
     table, splits = prepared.table, prepared.splits
     suspected = None
@@ -442,7 +441,6 @@ def _analyse(
             tested.scores,
             predictions(table, splits.test, splits.rows, tested.output),
             prepared.words,
-            thresholds=tested.output.thresholds,
             temperature=tested.scaling.temperature,
             before=tested.scaling.before,
             after=tested.scaling.after,

@@ -130,8 +130,9 @@ class MultilabelGroups:
         """Assign each group to a part, so that parts have their shares of each stratum.
 
         What is made small first is the sum, over parts and strata, of the squares of what lacks to
-        the rows wanted, divided by these (Pearson's chi-squared); then see `_LocalSearch`. A pair of labels counts for less than
-        a label, and for nothing if the smallest part is to have less than one row of it.
+        the rows wanted, divided by these (Pearson's chi-squared); then see `_LocalSearch`. A pair
+        of labels counts for less than a label, and for nothing if the smallest part is to have less
+        than one row of it.
 
         Args:
             shares: The share of each part; their sum is 1.
