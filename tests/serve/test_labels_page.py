@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
+from tests.serve.conftest import listening
 
 BOTH, NONE = "It was cheap and fast, and not broken.", "I love this game."
 
@@ -21,17 +22,13 @@ def site():
 
 
 @pytest.fixture
-def page(browser, site):
+def page(tab, site):
     """The page, with a text that has been explained; the console said nothing at the end."""
-    context = browser.new_context(reduced_motion="reduce")
-    page, said = context.new_page(), []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(site)
-    page.wait_for_selector("html.ready")
-    write(page, BOTH)
-    yield page
-    context.close()
+    with listening(tab) as (said, _):
+        tab.goto(site)
+        tab.wait_for_selector("html.ready")
+        write(tab, BOTH)
+        yield tab
     assert said == []
 
 
