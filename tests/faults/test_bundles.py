@@ -29,7 +29,7 @@ def models(count_model, lstm_model, logreg_model, mlp_model):
 
 @pytest.mark.needs("torch")
 def test_broken_bundles_checkpoints_and_vectors(request, many, how_many, found, models):
-    cases = how_many(600, 200_000)
+    cases = how_many(300, 200_000)
     # A transformer's libraries take seconds to import.
     more = how_many((), ("transformer_model",))
     worked = many("bundles.py", cases, *models, *map(request.getfixturevalue, more))
@@ -48,7 +48,7 @@ def test_broken_bundles_checkpoints_and_vectors(request, many, how_many, found, 
 
 
 def test_bundles_and_checkpoints_cut_anywhere_are_refused(many, how_many, found, models):
-    every = how_many(211, 1)
+    every = how_many(401, 1)
     worked = many("cuts.py", 200_000 // every, every, *models)
     assert worked.failures == []
     cuts = worked.outcomes["refused"]

@@ -20,7 +20,7 @@ from wordgate.runtime.progress import Silent
 
 
 def test_rows_in_are_rows_used_and_rejected(many, how_many, found, count_model):
-    cases = how_many(150, 100_000)
+    cases = how_many(80, 100_000)
     worked = many("tables.py", cases, count_model.folder)
     assert worked.failures == []
     assert worked.cases == cases
@@ -54,7 +54,7 @@ CELLS = {
 @pytest.mark.parametrize("kind", CELLS)
 def test_a_cell_of_50_mb_costs_a_row_at_most(tmp_path, scored, how_many, found, kind):
     cell, file = CELLS[kind], tmp_path / "in.csv"
-    size = how_many(10, 50)  # more than `score` takes for a record
+    size = how_many(9, 50)  # more than `score` takes for a record
     cell *= size * 1_000_000 // len(cell)
     with file.open("w", encoding="utf-8", newline="") as stream:
         stream.write("id,label,text\n" + "1,good,We love it\n2,bad,We hate it\n" * 500)
