@@ -24,7 +24,8 @@ def start(*arguments, **streams):
 def test_an_interrupted_training_leaves_its_checkpoint_alone(few_reviews, tmp_path):
     training = start(
         "train", few_reviews, "--out", tmp_path / "m", "-v", "--set", "lstm.min_updates=100000",
-        "--set", "lstm.patience=1000", "--set", "lstm.learning_rate=1e-9", stdout=subprocess.PIPE,
+        "--set", "lstm.patience=1000", "--set", "lstm.learning_rate=1e-9",
+        "--set", "lstm.hidden_size=8", stdout=subprocess.PIPE,
     )  # fmt: skip
     for line in training.stderr:
         if line.startswith("epoch "):
