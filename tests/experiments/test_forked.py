@@ -86,7 +86,7 @@ def test_a_forked_child_fits_and_predicts_in_one_thread(
     if family == "transformer":
         options["settings"] = {
             "transformer.model": str(tiny_transformer), "transformer.epochs": 1,
-            "transformer.max_tokens": 12,
+            "transformer.min_updates": 1,            "transformer.max_tokens": 12,
         }  # fmt: skip
     else:
         options |= {name: value for name, value in ways[family].items() if name == "settings"}
