@@ -4,9 +4,9 @@ Shapes: ``batch`` texts, ``time`` words, ``embedding`` dimensions of a word vect
 a state, ``features`` after pooling (hidden x directions x poolings), ``classes`` labels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from wordgate.models.lstm_forward import (
 from wordgate.runtime.cpu import SINGLE_THREADED_BLAS, choose_threads, parallel_for
 from wordgate.text.batches import PaddedBatch, bucketed
 from wordgate.text.encoder import EncodedTexts, TextEncoder
+from wordgate.text.tokenizers import MessagesTokenizer
 
 PREDICTION_BATCH = 512
 POOLINGS = ("last", "max", "mean")
@@ -197,7 +198,18 @@ class LSTMModel:
 
     def log_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Compute log-probabilities, float64 [n, classes]."""
-        return self.log_proba_of(self.encoder.encode(texts))
+        return self.log_proba_of(self._encode(texts))
+
+    @cached_property
+    def _encode(self) -> Callable[[Sequence[str]], EncodedTexts]:
+        """What encodes texts: compiled code, too, where such code computes the network."""
+        if self.network.kernel == NUMPY or not isinstance(
+            self.encoder.tokenizer, MessagesTokenizer
+        ):
+            return self.encoder.encode
+        from wordgate.text.compiled_encoder import CompiledEncoder
+
+        return partial(CompiledEncoder(self.encoder).encode, threads=self.threads)
 
     def log_proba_of(self, encoded: EncodedTexts) -> NDArray[np.float64]:
         """Compute log-probabilities of texts that are ids already, float64 [n, classes]."""

@@ -107,6 +107,7 @@ _TOKEN = regex.compile(
 
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _SPACED_TAG = re.compile(r"<(/?[a-z][a-z0-9]*)\s*/?>")
+_OPEN_TAG = re.compile(r"</?[a-z][a-z0-9]*\Z")
 # What takes the place of a match.
 _CLOSED_TAG, _SHORTENED = r"<\1>", r"\1\1\1"
 _SPACED_URL, _SPACED_EMAIL = f" {URL} ", f" {EMAIL} "
@@ -164,6 +165,18 @@ class MessagesTokenizer:
             tokens += _REMEMBERED.get(piece) or _remember(piece)
         return tokens
 
+    def reads_alone(self, piece: str) -> bool:
+        """Whether the tokens of what stands between white space are the same without the rest.
+
+        Args:
+            piece: A part of a text that holds no white space and is surrounded by it.
+
+        Returns:
+            False for entities that stand for white space, and for tags that may go on behind it.
+        """
+        text = _INVISIBLE.sub("", _unescape(piece).lower())
+        return len(text.split()) <= 1 and not _OPEN_TAG.search(text)
+
     def normalizer(self) -> Normalizer:
         """Give the same as data; what is left out here is there to save time alone."""
         typography = (
@@ -195,9 +208,7 @@ def _remember(piece: str) -> list[str]:
 
 
 def _tokens(text: str) -> list[str]:
-    if "&" in text:
-        text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
-    text = text.lower()
+    text = _unescape(text).lower()
     if not text.isascii():
         text = _unify(text)
     if "<" in text:
@@ -211,6 +222,10 @@ def _tokens(text: str) -> list[str]:
     pattern = _ASCII_TOKEN if text.isascii() else _TOKEN
     tokens: list[str] = pattern.findall(text)
     return tokens
+
+
+def _unescape(text: str) -> str:
+    return _ENTITY.sub(lambda entity: html.unescape(entity.group()), text) if "&" in text else text
 
 
 def _unify(text: str) -> str:
