@@ -16,31 +16,8 @@ from wordgate.text.compiled_encoder import CompiledEncoder
 from wordgate.text.encoder import TextEncoder
 
 WORDS = [
-    "the",
-    "lamp",
-    "is",
-    "good",
-    "and",
-    "not",
-    "bad",
-    ",",
-    "it's",
-    "a",
-    "<url>",
-    "#",
-    "@",
-    "lovely",
-    "3",
-    "<3",
-    ":)",
-    "!",
-    "我",
-    "爱",
-    "ส",
-    "วั",
-    "👍",
-    "é",
-    "br",
+    *("the", "lamp", "is", "good", "and", "not", "bad", ",", "it's", "a", "<url>", "#", "@", "3"),
+    *("lovely", "<3", ":)", "!", "br", "我", "爱", "ส", "วั", "👍", "é"),
 ]
 PIECES = [
     *WORDS,

@@ -186,7 +186,9 @@ def test_a_text_cut_at_white_space_gives_what_the_whole_gives(text):
 def test_what_is_remembered_has_a_limit(monkeypatch):
     monkeypatch.setattr(tokenizers, "_MOST_REMEMBERED", 3)
     monkeypatch.setattr(tokenizers, "_REMEMBERED", {})
+    monkeypatch.setattr(tokenizers, "_REMEMBERED_BEFORE", {})
     assert tokenize("a b c d e a") == ["a", "b", "c", "d", "e", "a"]
     assert len(tokenizers._REMEMBERED) <= 3
+    assert len(tokenizers._REMEMBERED_BEFORE) <= 3
     tokenize("x" * tokenizers._SHORT + "y")
     assert not any(len(piece) > 3 for piece in tokenizers._REMEMBERED)

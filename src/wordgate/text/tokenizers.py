@@ -124,6 +124,7 @@ _LINK = re.compile(
 _LINK_HINT = re.compile(rf"\.(?:{_ENDING}|[a-z]{{2,}}/)")
 _EMAIL = re.compile(rf"(?<![a-z0-9.+_-])[a-z0-9][a-z0-9.+_-]*@{_HOST}[a-z]{{2,}}")
 _REMEMBERED: dict[str, list[str]] = {}
+_REMEMBERED_BEFORE: dict[str, list[str]] = {}
 _MOST_REMEMBERED = 2**16
 _SHORT = 500  # characters of a text whose pieces are remembered: bounds the memory
 _REPEATED = re.compile(r"(.)\1\1\1")
@@ -201,9 +202,11 @@ def _remember(piece: str) -> list[str]:
     """Cut what stands between white space, and keep it: most texts are made of the same pieces."""
     # No token, and nothing that decides on one, reaches over white space, but for ``<br />`` and
     # what an entity such as ``&nbsp;`` stands for.
-    if len(_REMEMBERED) >= _MOST_REMEMBERED:
-        _REMEMBERED.clear()
-    tokens = _REMEMBERED[piece] = _tokens(piece)
+    global _REMEMBERED, _REMEMBERED_BEFORE
+    tokens = _REMEMBERED_BEFORE.get(piece) or _tokens(piece)
+    if len(_REMEMBERED) >= _MOST_REMEMBERED:  # what was used since the last time stays
+        _REMEMBERED, _REMEMBERED_BEFORE = {}, _REMEMBERED
+    _REMEMBERED[piece] = tokens
     return tokens
 
 
